@@ -1,0 +1,1 @@
+"""Docmill: durable batch document processing on Temporal."""

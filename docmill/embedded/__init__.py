@@ -1,0 +1,1 @@
+"""The home folder, and the Temporal server and worker that serve it."""

@@ -1,0 +1,146 @@
+"""The protocol of engines, and the shape of what they produce."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One file to work on.
+
+    Attributes:
+        path: a readable local file.
+        name: its name for people; the extension is a hint, the content decides.
+        media_type: what `docmill.engines.detect` found in the content.
+    """
+
+    path: Path
+    name: str
+    media_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one run of an engine may use.
+
+    Attributes:
+        seconds: wall clock.
+        memory_bytes: address space of the child.
+        output_bytes: size of the largest file that it writes.
+        pages: pages of one file.
+    """
+
+    seconds: float = 300.0
+    memory_bytes: int = 2048 * 1024 * 1024
+    output_bytes: int = 1024 * 1024 * 1024
+    pages: int = 5000
+
+
+class ParsedPage(BaseModel):
+    """One page of a parse result; a failed page keeps its number and says why.
+
+    Attributes:
+        page_number: from 1.
+        markdown: the page as Markdown; empty when it failed.
+        text: the page as plain text in reading order.
+        width: in points; None where the format has no pages of a fixed size.
+        ocr: whether the text was recognised from an image.
+        items: layout elements with boxes, where the engine gives them.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    page_number: int
+    success: bool = True
+    markdown: str = ""
+    text: str = ""
+    width: float | None = None
+    height: float | None = None
+    ocr: bool = False
+    error: str | None = None
+    items: list[dict[str, Any]] = Field(default_factory=list)
+
+
+class ParseResult(BaseModel):
+    """The result of one parse, as written to ``result.json``.
+
+    Attributes:
+        pages_total: pages that were asked for; always ok + failed.
+        document_pages: pages that the document has.
+        metadata: title, author, dates and the like, as the document states them.
+        warnings: what a reader should know: OCR off, a parameter that was not honoured.
+        timings: seconds by step.
+    """
+
+    schema_version: int = 1
+    product: str = "parse"
+    engine: str
+    engine_version: str
+    media_type: str
+    pages_total: int
+    pages_ok: int
+    pages_failed: int
+    partial: bool = False
+    document_pages: int | None = None
+    pages: list[ParsedPage]
+    metadata: dict[str, Any] = Field(default_factory=dict)
+    warnings: list[str] = Field(default_factory=list)
+    timings: dict[str, float] = Field(default_factory=dict)
+
+
+class Engine(Protocol):
+    """Turns a file into a result. Runs in a child process that may be killed at any moment."""
+
+    name: str
+    version: str
+    media_types: frozenset[str]
+
+    def run(self, document: Document, parameters: dict[str, Any], limits: Limits) -> ParseResult:
+        """Work on one document.
+
+        Raises:
+            ItemFailure: with the class that fits; anything else becomes ``engine_error``.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class EngineTask:
+    """One run of an engine in a child process: what crosses the pipe to it.
+
+    Attributes:
+        product: ``parse`` (part 3: ``extract``, ``classify``).
+        document: absolute path of the input.
+        name: its name for people.
+        output_dir: an existing empty folder for ``result.json`` and ``document.md``.
+        parameters: the product's parameters.
+    """
+
+    product: str
+    document: str
+    name: str
+    output_dir: str
+    parameters: dict[str, Any] = field(default_factory=dict)
+    limits: Limits = Limits()
+
+
+@dataclass(frozen=True, slots=True)
+class EngineReport:
+    """What comes back over the pipe: facts about the result, never the result itself.
+
+    Attributes:
+        files: names of the files written to ``output_dir``.
+    """
+
+    engine: str
+    engine_version: str
+    media_type: str
+    pages_total: int
+    pages_ok: int
+    pages_failed: int
+    partial: bool
+    warnings: list[str] = field(default_factory=list)
+    files: list[str] = field(default_factory=list)

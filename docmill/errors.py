@@ -1,0 +1,210 @@
+"""Everything that can go wrong, in words for the person who reads it.
+
+::
+
+    DocmillError              a sentence, and a hint that says what to do
+    ├── UsageError            the request cannot work as written   (exit 2, HTTP 422)
+    ├── NotFoundError         no such object in this project       (exit 2, HTTP 404)
+    ├── ConflictError         the object is in the wrong state     (exit 2, HTTP 409)
+    ├── UnavailableError      database, store or Temporal is away  (exit 3, HTTP 503)
+    └── ItemFailure           one file failed, with its class      (never fails a batch)
+
+The classes of `FailureClass` are a closed set: each has a retry rule and advice in `GUIDES`.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+MAX_MESSAGE = 500
+"""Characters of an error text that are kept: a hostile file must not bloat history or ledger."""
+
+
+def bounded(text: str) -> str:
+    """Return ``text`` on one line, at most `MAX_MESSAGE` characters, printable only."""
+    line = " ".join(text.split())
+    clean = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in line)
+    return clean if len(clean) <= MAX_MESSAGE else clean[: MAX_MESSAGE - 1] + "…"
+
+
+class DocmillError(Exception):
+    """Base of all our errors: one clear sentence, and a hint that says what to do next."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(bounded(message))
+        self.message = bounded(message)
+        self.hint = hint
+
+
+class UsageError(DocmillError):
+    """The request cannot work as written."""
+
+
+class NotFoundError(DocmillError):
+    """No object with this id exists in this project."""
+
+
+class ConflictError(DocmillError):
+    """The object exists, but its state does not allow the request."""
+
+
+class UnavailableError(DocmillError):
+    """The database, the object store or Temporal cannot be reached; trying again is right."""
+
+
+class FailureClass(StrEnum):
+    """Why an item failed. A closed set; the strings are written to ledgers and manifests."""
+
+    UNSUPPORTED_TYPE = "unsupported_type"
+    ENCRYPTED = "encrypted"
+    CORRUPT = "corrupt"
+    EMPTY = "empty"
+    PAGES_FAILED = "pages_failed"
+    TOO_MANY_PAGES = "too_many_pages"
+    TIMEOUT = "timeout"
+    OUT_OF_MEMORY = "out_of_memory"
+    CRASHED = "crashed"
+    ENGINE_ERROR = "engine_error"
+    STORAGE_ERROR = "storage_error"
+    SOURCE_VANISHED = "source_vanished"
+    SOURCE_CHANGED = "source_changed"
+    WORKER_LOST = "worker_lost"
+    CANCELLED = "cancelled"
+    INTERNAL = "internal"
+
+
+class Retry(StrEnum):
+    """Whether a failure is tried again, and from which budget."""
+
+    NEVER = "never"
+    ENGINE = "engine"
+    """Up to `ENGINE_ATTEMPTS` runs of the engine on this item."""
+    WORKER = "worker"
+    """Up to `WORKER_LOSSES` lost workers on this item."""
+    INFRASTRUCTURE = "infrastructure"
+    """Without end, with backoff: the batch waits until the thing is back."""
+
+
+ENGINE_ATTEMPTS = 3
+"""Engine runs of one item before a transient engine failure is final (ruling 1)."""
+
+WORKER_LOSSES = 3
+"""Workers lost while they held an item before it becomes `worker_lost` (ruling 1)."""
+
+
+@dataclass(frozen=True, slots=True)
+class FailureGuide:
+    """What a failure class means.
+
+    Attributes:
+        retry: whether the item is tried again, and from which budget.
+        meaning: one sentence for a person.
+        advice: what that person can do.
+    """
+
+    retry: Retry
+    meaning: str
+    advice: str
+
+
+_G = FailureGuide
+
+GUIDES: dict[FailureClass, FailureGuide] = {
+    FailureClass.UNSUPPORTED_TYPE: _G(
+        Retry.NEVER,
+        "No engine reads this kind of file.",
+        "Convert it to PDF, an Office format, HTML or text, or exclude it with --exclude.",
+    ),
+    FailureClass.ENCRYPTED: _G(
+        Retry.NEVER,
+        "The file is protected by a password.",
+        "Save it without the password and run the same command again.",
+    ),
+    FailureClass.CORRUPT: _G(
+        Retry.NEVER,
+        "The file is damaged or is not what its format demands.",
+        "Open it in its own program and save it again, or fetch a fresh copy.",
+    ),
+    FailureClass.EMPTY: _G(
+        Retry.NEVER, "The file has no bytes.", "Fetch the file again: it has a size of zero."
+    ),
+    FailureClass.PAGES_FAILED: _G(
+        Retry.NEVER,
+        "More pages failed than the allowed ratio.",
+        "Raise allowed_page_failure_ratio, or mend the pages that the message names.",
+    ),
+    FailureClass.TOO_MANY_PAGES: _G(
+        Retry.NEVER,
+        "The file has more pages than the limit.",
+        "Split it, raise DOCMILL_MAX_PAGES, or ask for a page range.",
+    ),
+    FailureClass.TIMEOUT: _G(
+        Retry.NEVER,
+        "The engine ran longer than the limit for one file and was stopped.",
+        "Raise DOCMILL_ENGINE_TIMEOUT_SECONDS, or use the tier fast.",
+    ),
+    FailureClass.OUT_OF_MEMORY: _G(
+        Retry.NEVER,
+        "The engine needed more memory than its limit.",
+        "Raise DOCMILL_ENGINE_MEMORY_MB, or split the file.",
+    ),
+    FailureClass.CRASHED: _G(
+        Retry.ENGINE,
+        "The engine's process died on this file; the worker went on.",
+        "The file may be hostile: open it with care, convert it, and run it again.",
+    ),
+    FailureClass.ENGINE_ERROR: _G(
+        Retry.NEVER,
+        "The engine reported an error that it does not explain further.",
+        "Read the message; if the file opens elsewhere, report it with the engine's version.",
+    ),
+    FailureClass.STORAGE_ERROR: _G(
+        Retry.INFRASTRUCTURE,
+        "The result could not be written or the file could not be read.",
+        "Check free space and permissions; the batch goes on by itself afterwards.",
+    ),
+    FailureClass.SOURCE_VANISHED: _G(
+        Retry.NEVER,
+        "The file was listed, but was gone when its turn came.",
+        "Put it back and run the same command again.",
+    ),
+    FailureClass.SOURCE_CHANGED: _G(
+        Retry.NEVER,
+        "The file changed after it was listed.",
+        "Run the same command again: it takes the new version.",
+    ),
+    FailureClass.WORKER_LOST: _G(
+        Retry.WORKER,
+        "Several workers were lost while they held this file.",
+        "See the workers' logs and memory; then run the same command again.",
+    ),
+    FailureClass.CANCELLED: _G(
+        Retry.NEVER, "The batch was cancelled before this file was done.", "Run it again."
+    ),
+    FailureClass.INTERNAL: _G(
+        Retry.ENGINE,
+        "Docmill itself failed on this file.",
+        "This is a bug: report the message and the worker's log.",
+    ),
+}
+
+
+class ItemFailure(DocmillError):  # noqa: N818 - a failure is an outcome, not a programming error
+    """One file failed, for a reason of the closed set.
+
+    Attributes:
+        failure_class: the reason.
+        phase: where it happened: ``read``, ``engine`` or ``store``.
+    """
+
+    def __init__(
+        self, failure_class: FailureClass, message: str = "", phase: str = "engine"
+    ) -> None:
+        guide = GUIDES[failure_class]
+        super().__init__(message or guide.meaning, guide.advice)
+        self.failure_class = failure_class
+        self.phase = phase
+
+    @property
+    def retry(self) -> Retry:
+        """The budget from which this failure may be tried again."""
+        return GUIDES[self.failure_class].retry

@@ -1,0 +1,1 @@
+"""The supervised child processes that engines run in."""

@@ -1,0 +1,1 @@
+"""Tables, repositories (every query in the house) and migrations."""

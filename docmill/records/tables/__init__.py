@@ -1,0 +1,36 @@
+"""All tables. The comment of a column says what the name does not."""
+
+from docmill.records.tables.base import Table, now
+from docmill.records.tables.batches import (
+    Batch,
+    BatchCount,
+    BatchItem,
+    BatchListing,
+    Job,
+    Result,
+)
+from docmill.records.tables.sources import (
+    Configuration,
+    ConfigurationVersion,
+    Directory,
+    DirectoryFile,
+    File,
+    Project,
+)
+
+__all__ = [
+    "Batch",
+    "BatchCount",
+    "BatchItem",
+    "BatchListing",
+    "Configuration",
+    "ConfigurationVersion",
+    "Directory",
+    "DirectoryFile",
+    "File",
+    "Job",
+    "Project",
+    "Result",
+    "Table",
+    "now",
+]

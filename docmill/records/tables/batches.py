@@ -1,0 +1,198 @@
+"""Batches, their ledger, and the jobs and results that items make."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from docmill.records.tables.base import BigInt, Table, now
+
+
+class Batch(Table):
+    """One batch: a frozen listing, a snapshot of what to run, and its state.
+
+    The listing is ``directory_id`` up to ``watermark``, or the rows of `BatchListing`. ``total``
+    is fixed at creation. Live counts are in `BatchCount`.
+    """
+
+    __tablename__ = "batches"
+    __table_args__ = (
+        UniqueConstraint("project_id", "identity", "identity_number"),
+        Index(None, "project_id", "created_at", "id"),
+        Index(None, "project_id", "directory_id", "created_at", "id"),
+        Index(None, "project_id", "status", "created_at", "id"),
+        Index(None, "status", "created_at", "id"),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    project_id: Mapped[str] = mapped_column(ForeignKey("projects.id"))
+    api: Mapped[str] = mapped_column(default="v2")
+    """Which contract made it: ``v1``, ``v2``, ``cli`` or ``temporal``."""
+    name: Mapped[str | None]
+    job_type: Mapped[str]
+    directory_id: Mapped[str | None] = mapped_column(ForeignKey("directories.id"))
+    watermark: Mapped[int | None] = mapped_column(BigInt)
+    """None for a batch over `BatchListing` rows."""
+    total: Mapped[int] = mapped_column(BigInt)
+    configuration_id: Mapped[str | None]
+    config: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    """The request's own configuration object, echoed as it came."""
+    parameters: Mapped[dict[str, Any]]
+    """The effective parameters: a snapshot that later edits never reach."""
+    parameters_hash: Mapped[str]
+    page_size: Mapped[int]
+    continue_as_new_threshold: Mapped[int]
+    concurrency: Mapped[int]
+    epoch: Mapped[int] = mapped_column(default=1)
+    status: Mapped[str] = mapped_column(default="PENDING")
+    paused: Mapped[bool] = mapped_column(default=False)
+    cancel_requested: Mapped[bool] = mapped_column(default=False)
+    reason: Mapped[str | None]
+    """Why it failed or was cancelled."""
+    namespace: Mapped[str] = mapped_column(default="default")
+    identity: Mapped[str | None]
+    """Hash of what makes two `run` commands the same (ruling 23); None for API batches."""
+    identity_number: Mapped[int] = mapped_column(default=0)
+    """Grows with each batch of one identity: the unique key lets one of two racers win."""
+    manifest_key: Mapped[str | None]
+    manifest_sha256: Mapped[str | None]
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    updated_at: Mapped[datetime] = mapped_column(default=now, onupdate=now)
+    started_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+
+
+class BatchListing(Table):
+    """The frozen listing of a batch over named items: one row per item."""
+
+    __tablename__ = "batch_listings"
+
+    batch_id: Mapped[str] = mapped_column(ForeignKey("batches.id"), primary_key=True)
+    position: Mapped[int] = mapped_column(BigInt, primary_key=True)
+    directory_id: Mapped[str]
+    sequence: Mapped[int] = mapped_column(BigInt)
+
+
+class BatchItem(Table):
+    """The ledger: one row per item of a batch, written when its page comes up.
+
+    ``position`` is the directory's sequence number, or the place in `BatchListing`. An item
+    without a row is pending.
+    """
+
+    __tablename__ = "batch_items"
+    __table_args__ = (
+        Index(None, "item_id"),
+        Index(None, "job_id"),
+        Index(None, "batch_id", "status", "position"),
+    )
+
+    batch_id: Mapped[str] = mapped_column(ForeignKey("batches.id"), primary_key=True)
+    position: Mapped[int] = mapped_column(BigInt, primary_key=True)
+    item_id: Mapped[str]
+    """The directory file's id."""
+    directory_id: Mapped[str]
+    sequence: Mapped[int] = mapped_column(BigInt)
+    job_id: Mapped[str]
+    """Derived from batch and position, so that a retry makes no second job."""
+    epoch: Mapped[int]
+    status: Mapped[str] = mapped_column(default="pending")
+    path: Mapped[str]
+    size: Mapped[int] = mapped_column(BigInt)
+    sha256: Mapped[str | None]
+    partial: Mapped[bool] = mapped_column(default=False)
+    failure_class: Mapped[str | None]
+    failure_message: Mapped[str | None]
+    failure_phase: Mapped[str | None]
+    skip_reason: Mapped[str | None]
+    pages_total: Mapped[int | None]
+    pages_ok: Mapped[int | None]
+    pages_failed: Mapped[int | None]
+    engine: Mapped[str | None]
+    engine_version: Mapped[str | None]
+    result_id: Mapped[str | None]
+    attempts: Mapped[int] = mapped_column(default=0)
+    """Grows with every claim, and fences an attempt that came back from the dead."""
+    claimed_by: Mapped[str | None]
+    """The worker process that holds it; another one that claims it has found a lost worker."""
+    engine_failures: Mapped[int] = mapped_column(default=0)
+    worker_losses: Mapped[int] = mapped_column(default=0)
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+
+
+class BatchCount(Table):
+    """Live counts of a batch, in shards, changed in the transaction of each outcome.
+
+    The sum over the shards is exact at every moment; sixteen rows keep several workers from
+    waiting for one hot row.
+    """
+
+    __tablename__ = "batch_counts"
+
+    batch_id: Mapped[str] = mapped_column(ForeignKey("batches.id"), primary_key=True)
+    shard: Mapped[int] = mapped_column(primary_key=True)
+    completed: Mapped[int] = mapped_column(BigInt, default=0)
+    failed: Mapped[int] = mapped_column(BigInt, default=0)
+    skipped: Mapped[int] = mapped_column(BigInt, default=0)
+    cancelled: Mapped[int] = mapped_column(BigInt, default=0)
+
+
+class Job(Table):
+    """One product job: made for an item of a batch, or on its own through the API."""
+
+    __tablename__ = "jobs"
+    __table_args__ = (
+        Index(None, "project_id", "job_type", "created_at", "id"),
+        Index(None, "batch_id", postgresql_where=text("batch_id IS NOT NULL")),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    project_id: Mapped[str] = mapped_column(ForeignKey("projects.id"))
+    job_type: Mapped[str]
+    name: Mapped[str]
+    status: Mapped[str]
+    """``PENDING``, ``RUNNING``, ``COMPLETED``, ``FAILED`` or ``CANCELLED``."""
+    batch_id: Mapped[str | None]
+    item_id: Mapped[str | None]
+    file_id: Mapped[str | None]
+    configuration_id: Mapped[str | None]
+    parameters: Mapped[dict[str, Any] | None]
+    """Effective parameters of a job of its own; a batch's jobs read them from the batch."""
+    result_id: Mapped[str | None]
+    failure_class: Mapped[str | None]
+    error_message: Mapped[str | None]
+    user_metadata: Mapped[dict[str, Any] | None]
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    updated_at: Mapped[datetime] = mapped_column(default=now, onupdate=now)
+    started_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+
+
+class Result(Table):
+    """A stored result: what an engine made of these bytes with these parameters.
+
+    The unique key is what deduplication asks for; the objects lie under ``object_prefix``.
+    """
+
+    __tablename__ = "results"
+    __table_args__ = (UniqueConstraint("project_id", "cache_key"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    project_id: Mapped[str] = mapped_column(ForeignKey("projects.id"))
+    cache_key: Mapped[str]
+    """sha256 over product, bytes, effective parameters and the engines' versions."""
+    job_type: Mapped[str]
+    object_prefix: Mapped[str]
+    result_sha256: Mapped[str]
+    """Of ``result.json``, which names the hashes of the files beside it."""
+    size: Mapped[int] = mapped_column(BigInt)
+    engine: Mapped[str]
+    engine_version: Mapped[str]
+    media_type: Mapped[str]
+    partial: Mapped[bool] = mapped_column(default=False)
+    pages_total: Mapped[int]
+    pages_ok: Mapped[int]
+    pages_failed: Mapped[int]
+    created_at: Mapped[datetime] = mapped_column(default=now)

@@ -1,0 +1,152 @@
+"""Projects, files, directories and their entries, configurations."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ForeignKey, Index, LargeBinary, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from docmill.records.tables.base import BigInt, Table, now
+
+
+class Project(Table):
+    """Who owns everything else; every query is scoped by one."""
+
+    __tablename__ = "projects"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    organization_id: Mapped[str]
+    is_default: Mapped[bool] = mapped_column(default=False)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    updated_at: Mapped[datetime] = mapped_column(default=now, onupdate=now)
+
+
+class File(Table):
+    """Uploaded bytes: where they are, and what they are."""
+
+    __tablename__ = "files"
+    __table_args__ = (
+        Index(None, "project_id", "created_at", "id"),
+        Index(None, "project_id", "external_file_id"),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    project_id: Mapped[str] = mapped_column(ForeignKey("projects.id"))
+    name: Mapped[str]
+    size: Mapped[int] = mapped_column(BigInt)
+    sha256: Mapped[str]
+    object_key: Mapped[str]
+    content_type: Mapped[str | None]
+    external_file_id: Mapped[str | None]
+    purpose: Mapped[str | None]
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    expires_at: Mapped[datetime | None]
+    deleted_at: Mapped[datetime | None]
+
+
+class Directory(Table):
+    """A named set of files.
+
+    ``sequence`` numbers every change of the set and is raised under the row's lock; ``watermark``
+    is the highest number that readers may see, ``live_count`` the entries visible at it. A scan
+    writes entries above the watermark and publishes them by raising it when it is complete.
+    """
+
+    __tablename__ = "directories"
+    __table_args__ = (
+        Index(None, "project_id", "created_at", "id"),
+        UniqueConstraint("project_id", "source_key"),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    project_id: Mapped[str] = mapped_column(ForeignKey("projects.id"))
+    name: Mapped[str]
+    type: Mapped[str] = mapped_column(default="user")
+    description: Mapped[str | None]
+    system_metadata: Mapped[dict[str, Any] | None]
+    connector_subscription_id: Mapped[str | None]
+    source: Mapped[dict[str, Any] | None]
+    """Where entries come from when they are scanned: ``{"folder": …, "recursive": …, …}``."""
+    source_key: Mapped[str | None]
+    """Hash of ``source``: the same source is the same directory."""
+    scan_id: Mapped[str | None]
+    """The scan that may write now; a newer scan takes it over."""
+    sequence: Mapped[int] = mapped_column(BigInt, default=0)
+    watermark: Mapped[int] = mapped_column(BigInt, default=0)
+    live_count: Mapped[int] = mapped_column(BigInt, default=0)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    updated_at: Mapped[datetime] = mapped_column(default=now, onupdate=now)
+    expires_at: Mapped[datetime | None]
+    deleted_at: Mapped[datetime | None]
+
+
+class DirectoryFile(Table):
+    """One version of one entry of a directory.
+
+    Rows are never changed in what they list: a new version is a new row with a higher
+    ``sequence`` and the same ``id``, and the old row's ``removed_sequence`` says from when on it
+    no longer counts. The listing at a watermark W is: ``sequence <= W`` and not removed by W.
+    Names, metadata and ``sha256`` (learned when the bytes are first read) may be filled in.
+    """
+
+    __tablename__ = "directory_files"
+    __table_args__ = (
+        Index(None, "id", "sequence"),
+        Index(None, "directory_id", "unique_id", "sequence"),
+        Index(None, "directory_id", "created_at", "id"),
+    )
+
+    directory_id: Mapped[str] = mapped_column(ForeignKey("directories.id"), primary_key=True)
+    sequence: Mapped[int] = mapped_column(BigInt, primary_key=True)
+    removed_sequence: Mapped[int | None] = mapped_column(BigInt)
+    id: Mapped[str]
+    project_id: Mapped[str]
+    unique_id: Mapped[str]
+    """For scanned entries: the relative path, escaped where it is not UTF-8."""
+    display_name: Mapped[str]
+    file_id: Mapped[str | None] = mapped_column(ForeignKey("files.id"))
+    """The uploaded bytes; None for an entry that is read in place from the folder."""
+    source_path: Mapped[bytes | None] = mapped_column(LargeBinary)
+    """Relative path in the folder, as its raw bytes."""
+    signature: Mapped[str | None]
+    """Size, mtime and ctime when listed: what tells a changed file without reading it."""
+    size: Mapped[int] = mapped_column(BigInt)
+    sha256: Mapped[str | None]
+    file_metadata: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    updated_at: Mapped[datetime] = mapped_column(default=now, onupdate=now)
+    deleted_at: Mapped[datetime | None]
+
+
+class Configuration(Table):
+    """Named parameters of one product; `ConfigurationVersion` keeps every older form."""
+
+    __tablename__ = "configurations"
+    __table_args__ = (
+        UniqueConstraint("project_id", "product_type", "name"),
+        Index(None, "project_id", "created_at", "id"),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    project_id: Mapped[str] = mapped_column(ForeignKey("projects.id"))
+    name: Mapped[str]
+    product_type: Mapped[str]
+    version: Mapped[str]
+    parameters: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    updated_at: Mapped[datetime] = mapped_column(default=now, onupdate=now)
+
+
+class ConfigurationVersion(Table):
+    """One stored form of a configuration."""
+
+    __tablename__ = "configuration_versions"
+
+    configuration_id: Mapped[str] = mapped_column(
+        ForeignKey("configurations.id", ondelete="CASCADE"), primary_key=True
+    )
+    version: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    parameters: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime] = mapped_column(default=now)

@@ -1,0 +1,90 @@
+"""Settings from the environment: ``DOCMILL_*``; Temporal's own are ``TEMPORAL_*``.
+
+Every wrong value is named with its variable when a process starts; nothing is read later.
+"""
+
+import os
+from functools import cached_property
+from pathlib import Path
+
+from platformdirs import user_data_path
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from docmill.errors import UsageError
+
+MIB = 1024 * 1024
+
+
+class Settings(BaseSettings):
+    """All settings, with defaults that need nothing but Python.
+
+    Attributes:
+        home: folder of everything that Docmill keeps: database, results, Temporal's file.
+        database_url: SQLAlchemy URL; empty means SQLite in the home. ``postgresql://`` works.
+        store_url: object store; empty means files in the home. ``s3://``, ``gs://``, ``az://``.
+        engine_slots: files that one worker parses at the same time, one child process each.
+        engine_timeout_seconds: wall clock for one file; afterwards its child is killed.
+        engine_memory_mb: address space of one child, in MiB.
+        engine_output_mb: the largest file a child may write, in MiB.
+        engine_recycle_after: files that one child serves before it is replaced, because an
+            engine's memory does not shrink.
+        max_file_mb: larger files are skipped (``size_limit_exceeded``), in MiB.
+        max_pages: pages of one file; more fail as ``too_many_pages``.
+        concurrency: items of one batch in flight at the same time, over all workers.
+        log_level: ``DEBUG``, ``INFO``, ``WARNING`` or ``ERROR``.
+        log_format: ``console`` or ``json``.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="DOCMILL_", extra="ignore", frozen=True)
+
+    home: Path = Field(default_factory=lambda: user_data_path("docmill"))
+    database_url: SecretStr = SecretStr("")
+    store_url: str = ""
+    engine_slots: int = Field(default_factory=lambda: os.cpu_count() or 2, ge=1, le=256)
+    engine_timeout_seconds: float = Field(default=300, gt=0, le=86_400)
+    engine_memory_mb: int = Field(default=2048, ge=256)
+    engine_output_mb: int = Field(default=1024, ge=1)
+    engine_recycle_after: int = Field(default=200, ge=1)
+    max_file_mb: int = Field(default=300, ge=1)
+    max_pages: int = Field(default=5000, ge=1)
+    concurrency: int = Field(default=50, ge=1, le=256)
+    log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
+    log_format: str = Field(default="console", pattern="^(console|json)$")
+
+    @cached_property
+    def database(self) -> str:
+        """The async SQLAlchemy URL that is used."""
+        url = self.database_url.get_secret_value()
+        if not url:
+            return f"sqlite+aiosqlite:///{self.home / 'records.db'}"
+        for plain, driver in (
+            ("postgresql://", "postgresql+asyncpg://"),
+            ("sqlite://", "sqlite+aiosqlite://"),
+        ):
+            if url.startswith(plain):
+                return driver + url.removeprefix(plain)
+        return url
+
+    @property
+    def store(self) -> str:
+        """The object store URL that is used."""
+        return self.store_url or (self.home / "objects").as_uri()
+
+
+def load_settings(**overrides: object) -> Settings:
+    """Return the settings of this process.
+
+    Args:
+        overrides: values from the command line; they win over the environment.
+
+    Raises:
+        UsageError: a value is wrong; the message names the variable.
+    """
+    try:
+        settings = Settings(**overrides)  # type: ignore[arg-type]
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        name = "DOCMILL_" + str(first["loc"][0]).upper()
+        raise UsageError(f"{name}: {first['msg']}", f"Mend or unset {name}.") from None
+    return settings.model_copy(update={"home": settings.home.expanduser().absolute()})

@@ -1,0 +1,1 @@
+"""Where a directory's files come from."""

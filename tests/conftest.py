@@ -1,0 +1,7 @@
+"""Fixtures are one file per noun under `tests/fixtures`."""
+
+pytest_plugins = [
+    "tests.fixtures.corpus",
+    "tests.fixtures.databases",
+    "tests.fixtures.temporal",
+]

@@ -1,0 +1,1 @@
+"""Deterministic code only. Kept empty: the sandbox runs this file again for every run."""

@@ -1,0 +1,29 @@
+"""Every timeout and retry policy, named, with its reason (rulings 1-5)."""
+
+from datetime import timedelta
+
+from temporalio.common import RetryPolicy
+
+RECORD_TIMEOUT = timedelta(seconds=60)
+"""One short transaction; a minute is a database in trouble, and another try is right."""
+
+OPEN_TIMEOUT = timedelta(hours=6)
+"""Listing a folder of millions; it heartbeats, so a lost worker is noticed at once."""
+
+CLOSE_TIMEOUT = timedelta(hours=6)
+"""Writing the manifest of millions; it heartbeats too."""
+
+HEARTBEAT_TIMEOUT = timedelta(seconds=10)
+"""A lost worker's items run again within 15 s; the SDK throttles to a fraction (ruling 2)."""
+
+CANCEL_GRACE = timedelta(seconds=3)
+"""In-flight items get this long to end cleanly after a cancel; the batch is over within 5 s."""
+
+INFRASTRUCTURE = RetryPolicy(
+    initial_interval=timedelta(milliseconds=500),
+    backoff_coefficient=2.0,
+    maximum_interval=timedelta(seconds=30),
+    maximum_attempts=0,
+)
+"""Database, store or network away: the batch waits and goes on. Budgets for what a file itself
+causes are counted in the ledger, not here, because a lost worker must not eat them."""
