@@ -1,0 +1,262 @@
+"""Parameters of the parse product, in LlamaCloud's ``parse_v2`` vocabulary.
+
+One model serves the command line, the HTTP API and plain Temporal clients. Unknown keys are
+refused here, so that a typing error never runs silently with defaults.
+"""
+
+import hashlib
+import json
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from docmill.contracts import JobType
+from docmill.errors import UsageError
+
+Tier = Literal["fast", "cost_effective", "agentic", "agentic_plus"]
+Ratio = Annotated[float, Field(ge=0, le=1)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class PageRanges(_Strict):
+    """Which pages; ``target_pages`` (1-based, ``"1,3,5-8"``) wins over ``max_pages``."""
+
+    max_pages: int | None = Field(default=None, ge=1)
+    target_pages: str | None = Field(
+        default=None, pattern=r"^\s*\d+(-\d+)?(\s*,\s*\d+(-\d+)?)*\s*$"
+    )
+
+
+class CropBox(_Strict):
+    """The part of each page that is read: distances from the edges as ratios of the page."""
+
+    top: Ratio | None = None
+    right: Ratio | None = None
+    bottom: Ratio | None = None
+    left: Ratio | None = None
+
+
+class Tables(_Strict):
+    """How tables are written in Markdown."""
+
+    compact_markdown_tables: bool | None = None
+    output_tables_as_markdown: bool | None = None
+    markdown_table_multiline_separator: str | None = None
+    merge_continued_tables: bool | None = None
+
+
+class MarkdownOptions(_Strict):
+    """How Markdown is written."""
+
+    annotate_links: bool | None = None
+    annotate_revisions: bool | None = None
+    annotate_line_numbers: bool | None = None
+    inline_images: bool | None = None
+    tables: Tables | None = None
+
+
+class SpatialText(_Strict):
+    """How plain text keeps the layout."""
+
+    preserve_layout_alignment_across_pages: bool | None = None
+    preserve_very_small_text: bool | None = None
+    do_not_unroll_columns: bool | None = None
+
+
+class TablesAsSpreadsheet(_Strict):
+    """Tables as a workbook beside the result."""
+
+    enable: bool | None = None
+    guess_sheet_name: bool = True
+
+
+class OutputOptions(_Strict):
+    """What the result contains."""
+
+    markdown: MarkdownOptions | None = None
+    spatial_text: SpatialText | None = None
+    tables_as_spreadsheet: TablesAsSpreadsheet | None = None
+    images_to_save: list[Literal["screenshot", "embedded", "layout"]] | None = None
+    extract_printed_page_number: bool | None = None
+    additional_outputs: (
+        list[Literal["stripped_md", "concatenated_stripped_txt", "word_bbox"]] | None
+    ) = None
+    granular_bboxes: list[Literal["cell", "line", "word"]] | None = None
+    save_output_pdf: bool | None = None
+    watermark_handling: Literal["remove", "move_to_end", "move_to_start"] | None = None
+
+
+class HtmlInput(_Strict):
+    """How HTML is read."""
+
+    make_all_elements_visible: bool | None = None
+    remove_fixed_elements: bool | None = None
+    remove_navigation_elements: bool | None = None
+
+
+class PdfInput(_Strict):
+    """How PDF is read; upstream defines no field yet."""
+
+
+class SpreadsheetInput(_Strict):
+    """How workbooks are read."""
+
+    detect_sub_tables_in_sheets: bool | None = None
+    force_formula_computation_in_sheets: bool | None = None
+    include_hidden_sheets: bool | None = None
+
+
+class PresentationInput(_Strict):
+    """How slides are read."""
+
+    out_of_bounds_content: bool | None = None
+    skip_embedded_data: bool | None = None
+    include_hidden_slides: bool | None = None
+
+
+class ImageInput(_Strict):
+    """How images are read."""
+
+    camera_photo_correction: bool | None = None
+
+
+class InputOptions(_Strict):
+    """How each kind of file is read."""
+
+    html: HtmlInput | None = None
+    pdf: PdfInput | None = None
+    spreadsheet: SpreadsheetInput | None = None
+    presentation: PresentationInput | None = None
+    image: ImageInput | None = None
+
+
+class Ignore(_Strict):
+    """Text that is left out."""
+
+    ignore_diagonal_text: bool | None = None
+    ignore_hidden_text: bool | None = None
+    ignore_text_in_image: bool | None = None
+
+
+class OcrParameters(_Strict):
+    """Languages of the text in images, as ISO 639 codes; English when none is named."""
+
+    languages: list[str] | None = None
+
+
+class CostOptimizer(_Strict):
+    """Cheaper processing of simple pages."""
+
+    enable: bool | None = None
+
+
+class ProcessingOptions(_Strict):
+    """How pages are worked on."""
+
+    ignore: Ignore | None = None
+    ocr_parameters: OcrParameters | None = None
+    aggressive_table_extraction: bool | None = None
+    disable_heuristics: bool | None = None
+    confidence_score_effort: Literal["high"] | None = None
+    specialized_chart_parsing: str | None = None
+    cost_optimizer: CostOptimizer | None = None
+    forms: Literal["default", "enrich"] | None = None
+    auto_mode_configuration: list[dict[str, Any]] | None = None
+
+
+class Timeouts(_Strict):
+    """Wall clock of one file: a base and so much more for each page, in seconds."""
+
+    base_in_seconds: int | None = Field(default=None, ge=1, le=7200)
+    extra_time_per_page_in_seconds: int | None = Field(default=None, ge=1, le=300)
+
+
+class JobFailureConditions(_Strict):
+    """When a job fails instead of completing in part."""
+
+    allowed_page_failure_ratio: float | None = Field(default=None, gt=0, le=1)
+    fail_on_image_extraction_error: bool | None = None
+    fail_on_image_ocr_error: bool | None = None
+    fail_on_markdown_reconstruction_error: bool | None = None
+    fail_on_buggy_font: bool | None = None
+
+
+class ProcessingControl(_Strict):
+    """Time limits and failure conditions."""
+
+    timeouts: Timeouts | None = None
+    job_failure_conditions: JobFailureConditions | None = None
+
+
+class AgenticOptions(_Strict):
+    """Options of the agentic tiers."""
+
+    custom_prompt: str | None = None
+
+
+class FastOptions(_Strict):
+    """Options of the tier fast; upstream defines no field yet."""
+
+
+class ParseParameters(_Strict):
+    """Everything that a parse job can be asked for; defaults are Docmill's."""
+
+    tier: Tier = "cost_effective"
+    version: str = "latest"
+    page_ranges: PageRanges | None = None
+    crop_box: CropBox | None = None
+    output_options: OutputOptions | None = None
+    input_options: InputOptions | None = None
+    processing_options: ProcessingOptions | None = None
+    processing_control: ProcessingControl | None = None
+    agentic_options: AgenticOptions | None = None
+    fast_options: FastOptions | None = None
+    disable_cache: bool | None = None
+    disable_ocr: bool | None = None
+    """v1's switch; no page is recognised from its image."""
+    client_name: str | None = None
+
+
+NOT_IN_RESULT = frozenset({"disable_cache", "client_name"})
+"""Parameters that do not change a result, and therefore not its cache key either."""
+
+
+def effective_parameters(job_type: JobType, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Return ``parameters`` checked, with defaults filled in and nulls left out.
+
+    Args:
+        job_type: the product.
+        parameters: as a user wrote them; ``product_type`` is accepted and dropped.
+
+    Raises:
+        UsageError: a key or value is wrong; the message names it.
+    """
+    if job_type is not JobType.PARSE:
+        raise UsageError(f"The job type {job_type} is not available.", "Use the job type parse.")
+    plain = {key: value for key, value in parameters.items() if key != "product_type"}
+    try:
+        return ParseParameters.model_validate(plain).model_dump(mode="json", exclude_none=True)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        raise UsageError(
+            f"The parameter {where} is wrong: {first['msg']}.",
+            "See docs/llamacloud-compatibility.md for the parameters of parse_v2.",
+        ) from None
+
+
+def parameters_hash(parameters: dict[str, Any]) -> str:
+    """Return the hash of what in ``parameters`` can change a result."""
+    relevant = {key: value for key, value in parameters.items() if key not in NOT_IN_RESULT}
+    canonical = json.dumps(relevant, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def cache_key(job_type: str, sha256: str, parameters_sha256: str, suite_version: str) -> str:
+    """Return the key under which one result is stored once in a project."""
+    return hashlib.sha256(
+        "\n".join((job_type, sha256, parameters_sha256, suite_version)).encode()
+    ).hexdigest()
