@@ -3,5 +3,6 @@
 pytest_plugins = [
     "tests.fixtures.corpus",
     "tests.fixtures.databases",
+    "tests.fixtures.no_skips",
     "tests.fixtures.temporal",
 ]

@@ -1,0 +1,76 @@
+# Everything a fresh machine needs is git, make and Python 3.11 or newer with venv.
+# `make demo` shows the main job; `make test` runs every check that CI runs.
+
+UV_VERSION := 0.13.9
+VENV       := .venv
+PY         := $(VENV)/bin/python
+UV         := $(VENV)/.uv/bin/uv
+DEMO_OUT   := docmill-out/documents
+SOURCES    := workflows activities docmill worker.py starter.py server.py tests bench examples docs/images
+
+# The first of these that is new enough makes the environment; `make PYTHON=/path` overrides.
+PYTHON     ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$p" && break; done)
+
+export UV_PYTHON_DOWNLOADS := never
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+unexport VIRTUAL_ENV
+
+.DEFAULT_GOAL := help
+.PHONY: help demo setup test test-all lint format types migrations pytest images clean
+
+help:                   ## show these targets
+	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1	/p' Makefile | expand -t 20
+
+# The demo's folder holds one broken file on purpose: exit code 1 of `run` says just that.
+demo: $(VENV)/.run      ## set everything up, parse examples/documents, show the result
+	@$(PY) starter.py run examples/documents --out $(DEMO_OUT) || test $$? -eq 1
+	@echo
+	@echo "Read the report:    $(CURDIR)/$(DEMO_OUT)/report.html"
+	@echo "Your own folder:    $(PY) starter.py run FOLDER"
+
+setup: $(VENV)/.run     ## only set up what running needs
+
+test: lint types migrations pytest  ## set everything up, run the whole test suite
+
+test-all: export DOCMILL_TEST_ALL := 1
+test-all: test          ## the same with every seed, mutant and schedule: takes long
+
+lint: $(VENV)/.dev      ## style and format
+	@$(VENV)/bin/ruff check $(wildcard $(SOURCES))
+	@$(VENV)/bin/ruff format --check --quiet $(wildcard $(SOURCES))
+
+format: $(VENV)/.dev    ## mend style and format
+	@$(VENV)/bin/ruff check --fix $(wildcard $(SOURCES))
+	@$(VENV)/bin/ruff format $(wildcard $(SOURCES))
+
+types: $(VENV)/.dev     ## strict type check
+	@$(VENV)/bin/mypy
+
+migrations: $(VENV)/.dev  ## the migrations lead to exactly the tables of the code
+	@$(PY) -m pytest tests/records -q -k "migration" -p no:cacheprovider
+
+pytest: $(VENV)/.dev
+	@$(PY) -m pytest
+
+clean:                  ## remove the environment and all caches; results and homes stay
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+# uv lives in a small environment of its own inside .venv: syncing cannot remove it.
+$(UV): Makefile
+	@test -n "$(PYTHON)" || { echo "Docmill needs Python 3.11 or newer. On Debian or Ubuntu:" \
+		"sudo apt-get install python3 python3-venv" >&2; exit 1; }
+	@"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || { echo "Python's venv module is" \
+		"missing. On Debian or Ubuntu: sudo apt-get install python3-venv" >&2; exit 1; }
+	@test -x $(PY) || "$(PYTHON)" -m venv --without-pip $(VENV)
+	@"$(PYTHON)" -m venv $(VENV)/.uv
+	@$(VENV)/.uv/bin/python -m pip install --quiet uv==$(UV_VERSION)
+	@touch $@
+
+$(VENV)/.run: $(UV) pyproject.toml uv.lock
+	@$(UV) sync --quiet --locked --inexact --no-dev
+	@touch $@
+
+$(VENV)/.dev: $(UV) pyproject.toml uv.lock
+	@$(UV) sync --quiet --locked
+	@touch $(VENV)/.run $@
