@@ -17,7 +17,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help demo setup test test-all lint format types migrations pytest images clean
+.PHONY: help demo setup test test-all lint format types pytest clean
 
 help:                   ## show these targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1	/p' Makefile | expand -t 20
@@ -31,7 +31,7 @@ demo: $(VENV)/.run      ## set everything up, parse examples/documents, show the
 
 setup: $(VENV)/.run     ## only set up what running needs
 
-test: lint types migrations pytest  ## set everything up, run the whole test suite
+test: lint types pytest  ## set everything up, run the whole test suite
 
 test-all: export DOCMILL_TEST_ALL := 1
 test-all: test          ## the same with every seed, mutant and schedule: takes long
@@ -46,9 +46,6 @@ format: $(VENV)/.dev    ## mend style and format
 
 types: $(VENV)/.dev     ## strict type check
 	@$(VENV)/bin/mypy
-
-migrations: $(VENV)/.dev  ## the migrations lead to exactly the tables of the code
-	@$(PY) -m pytest tests/records -q -k "migration" -p no:cacheprovider
 
 pytest: $(VENV)/.dev
 	@$(PY) -m pytest

@@ -1,0 +1,12 @@
+"""`workflows` and `activities` are generic names; another distribution must not bring them too."""
+
+from importlib.metadata import packages_distributions
+
+
+def test_nobody_else_installs_our_top_level_names() -> None:
+    installed = packages_distributions()
+    clash = {name: installed[name] for name in ("workflows", "activities") if name in installed}
+    assert not clash, (
+        f"{clash} would be merged with ours, module by module. Docmill is run from its root and is "
+        "never installed; remove that distribution from this environment, or give it its own."
+    )

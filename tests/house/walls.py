@@ -1,0 +1,110 @@
+"""Who may import whom. One table for our own modules, one for libraries with an owner.
+
+A rule belongs to the longest prefix of the importing module that is in the table. An entry of
+its list allows that module and everything below it; a room may always import itself.
+"""
+
+from pathlib import Path
+
+from tests.house.code import ROOT, imports
+
+BASE = (
+    "docmill.contracts",
+    "docmill.errors",
+    "docmill.ids",
+    "docmill.logs",
+    "docmill.parameters",
+    "docmill.settings",
+)
+"""The stable side: words that every room speaks."""
+
+STORAGE = ("docmill.records", "docmill.objects", "docmill.sources")
+"""What holds data: the ledger, the bytes, where bytes come from."""
+
+MAY_IMPORT: dict[str, tuple[str, ...]] = {
+    "docmill": (),
+    "docmill.contracts": ("docmill.errors", "docmill.ids"),
+    "docmill.errors": (),
+    "docmill.ids": (),
+    "docmill.logs": (),
+    "docmill.parameters": ("docmill.contracts", "docmill.errors", "docmill.ids"),
+    "docmill.settings": ("docmill.errors",),
+    "docmill.records": (*BASE, "docmill.sources.entries"),
+    "docmill.objects": BASE,
+    "docmill.sources": (*BASE, "docmill.objects", "docmill.records"),
+    "docmill.sources.entries": BASE,
+    "docmill.engines": (*BASE, "docmill.isolation"),
+    "docmill.isolation": (*BASE, "docmill.engines"),
+    "docmill.embedded": BASE,
+    "docmill.outputs": (*BASE, *STORAGE, "docmill.engines.base"),
+    "docmill.client": BASE,
+    "docmill.batches": (*BASE, *STORAGE, "docmill.client", "docmill.engines"),
+    "docmill.api": (*BASE, *STORAGE, "docmill.batches", "docmill.client", "docmill.engines"),
+    "docmill.cli": ("docmill",),
+    "activities": ("docmill",),
+    "workflows": ("docmill.contracts", "docmill.errors", "docmill.ids", "activities"),
+    "worker": ("workflows", "activities", "docmill"),
+    "starter": ("docmill",),
+    "server": ("docmill",),
+}
+
+NEVER: dict[str, tuple[str, ...]] = {
+    "activities": ("docmill.api", "docmill.cli"),
+    "docmill.cli": ("docmill.api",),
+}
+"""Exceptions inside an allowed prefix."""
+
+OWNED_LIBRARIES: dict[str, tuple[str, ...]] = {
+    "sqlalchemy": ("docmill.records",),
+    "alembic": ("docmill.records",),
+    "obstore": ("docmill.objects",),
+    "liteparse": ("docmill.engines",),
+    "xberg": ("docmill.engines",),
+    "fastapi": ("docmill.api", "server"),
+    "starlette": ("docmill.api", "server"),
+    "typer": ("docmill.cli", "starter"),
+    "rich": ("docmill.cli", "starter"),
+}
+"""A library with one owner can be replaced by changing one room."""
+
+
+def within(module: str, prefix: str) -> bool:
+    """Whether ``module`` is ``prefix`` or lies below it."""
+    return module == prefix or module.startswith(prefix + ".")
+
+
+def rule_of(module: str) -> str:
+    """The longest prefix of ``module`` that has a rule; an unknown one has none, and says so."""
+    matches = [prefix for prefix in MAY_IMPORT if within(module, prefix)]
+    return max(matches, key=len, default="")
+
+
+def crossings(root: Path = ROOT) -> list[str]:
+    """Every import across a wall, each as a sentence that teaches the way out."""
+    found = []
+    for one in imports(root):
+        top = one.target.partition(".")[0]
+        if top in OWNED_LIBRARIES:
+            owners = OWNED_LIBRARIES[top]
+            if not any(within(one.importer, owner) for owner in owners):
+                found.append(
+                    f"{one.place}: {one.importer} imports {top}, which belongs to "
+                    f"{' and '.join(owners)}. Add a method there, and call that."
+                )
+        elif top in ("workflows", "activities", "docmill", "worker", "starter", "server"):
+            rule = rule_of(one.importer)
+            allowed = (rule, *MAY_IMPORT.get(rule, ()))
+            denied = NEVER.get(rule, ())
+            if not any(within(one.target, a) for a in allowed) or any(
+                within(one.target, d) for d in denied
+            ):
+                found.append(
+                    f"{one.place}: {one.importer} imports {one.target}. {rule or 'It'} may import "
+                    f"only itself{_words(MAY_IMPORT.get(rule, ()))}. Move what both need to the "
+                    "side that both may import, or pass the object in from the caller."
+                )
+    return found
+
+
+def _words(names: tuple[str, ...]) -> str:
+    return "" if not names else " and " + ", ".join(names)
