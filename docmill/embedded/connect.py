@@ -1,0 +1,78 @@
+"""Clients of a Temporal server: one that the user names, or a home's embedded one."""
+
+import os
+
+from temporalio.api.enums.v1 import TaskQueueType
+from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.envconfig import ClientConfig
+
+from docmill.errors import UnavailableError, UsageError
+
+
+def names_server(profile: str | None) -> bool:
+    """Whether the user named a server: TEMPORAL_ADDRESS, TEMPORAL_PROFILE or ``--profile``.
+
+    A profile called ``default`` in Temporal's file is not enough: a command that says nothing
+    of a server must not reach somebody's cluster.
+    """
+    return bool(profile or os.environ.get("TEMPORAL_PROFILE") or os.environ.get("TEMPORAL_ADDRESS"))
+
+
+async def connect_named(profile: str | None = None) -> Client:
+    """Connect to the server that the environment or ``profile`` names.
+
+    Raises:
+        UsageError: the profile or the environment is wrong.
+        UnavailableError: nobody answers at the address.
+    """
+    chosen = profile or os.environ.get("TEMPORAL_PROFILE")
+    try:
+        config = ClientConfig.load_client_connect_config(
+            profile=chosen, disable_file=chosen is None
+        )
+    except RuntimeError as error:
+        raise UsageError(
+            f"The Temporal settings cannot be read: {error}.",
+            "Mend the TEMPORAL_* variables or Temporal's configuration file.",
+        ) from None
+    if "target_host" not in config:
+        raise UsageError(
+            f"The profile {chosen} names no address.", "Add an address to it in Temporal's file."
+        )
+    try:
+        return await Client.connect(**config, data_converter=pydantic_data_converter)
+    except RuntimeError as error:
+        raise UnavailableError(
+            f"No Temporal server answers at {config['target_host']}: {error}",
+            "Start it, or unset TEMPORAL_ADDRESS to use the embedded server.",
+        ) from None
+
+
+async def connect_to(address: str) -> Client:
+    """Connect to an embedded server.
+
+    Raises:
+        UnavailableError: nobody answers at ``address``.
+    """
+    try:
+        return await Client.connect(address, data_converter=pydantic_data_converter)
+    except RuntimeError as error:
+        raise UnavailableError(
+            f"The embedded Temporal server does not answer at {address}: {error}",
+            "Run the command doctor.",
+        ) from None
+
+
+async def somebody_polls(client: Client, queue: str) -> bool:
+    """Whether a worker has asked for workflow tasks of ``queue`` within the last minutes."""
+    described = await client.workflow_service.describe_task_queue(
+        DescribeTaskQueueRequest(
+            namespace=client.namespace,
+            task_queue=TaskQueue(name=queue),
+            task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
+        )
+    )
+    return len(described.pollers) > 0

@@ -1,0 +1,65 @@
+"""Membership of a home: the first member starts the Temporal server, the last one stops it."""
+
+from contextlib import AbstractAsyncContextManager
+from types import TracebackType
+
+from docmill.embedded.home import Home
+from docmill.embedded.locks import FileLock, exclusive
+from docmill.embedded.ports import Addresses
+from docmill.embedded.server import EmbeddedServer
+
+
+class Membership:
+    """One process's share in the home's server.
+
+    Every member holds a shared lock that the kernel frees when the process dies. A server whose
+    members were all killed goes on alone, and the next member uses it.
+    """
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+        self._share = FileLock(home.lock("members"))
+        self.server = EmbeddedServer(home)
+
+    async def join(self) -> Addresses:
+        """Become a member; start the server when it does not run.
+
+        Raises:
+            UnavailableError: the server does not start.
+        """
+        async with self._changes():
+            await self._share.wait(shared=True)
+            try:
+                return await self.server.ensure()
+            except BaseException:
+                self._share.let_go()
+                raise
+
+    async def revive(self) -> Addresses:
+        """Start the server again when it has died while we are a member."""
+        async with self._changes():
+            return await self.server.ensure()
+
+    async def leave(self) -> None:
+        """Stop being a member; the last one stops the server."""
+        async with self._changes():
+            self._share.let_go()
+            if self._share.take():
+                try:
+                    await self.server.stop()
+                finally:
+                    self._share.let_go()
+
+    async def __aenter__(self) -> Addresses:
+        return await self.join()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.leave()
+
+    def _changes(self) -> AbstractAsyncContextManager[None]:
+        return exclusive(self._home.lock("changes"))

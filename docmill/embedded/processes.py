@@ -1,0 +1,142 @@
+"""Processes of which a home has at most one of a kind, and that outlive nobody by mistake."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from docmill.embedded.home import Home
+from docmill.embedded.locks import FileLock
+from docmill.errors import UnavailableError
+from docmill.settings import MIB
+
+POLL_SECONDS = 0.05
+MAX_LOG_BYTES = 20 * MIB
+"""A log that has grown beyond this is put aside when its process is started again."""
+
+_WRITE_PID_THEN_BECOME = 'echo $$ > "$0"; exec "$@"'
+"""The process writes its own pid, so that no moment exists in which a held lock has none."""
+
+
+class HomeProcess:
+    """One kind of process of a home, such as its server or its worker.
+
+    The process inherits a descriptor that holds a lock, and the kernel frees that lock when the
+    process ends. So a stale pid file, a reused pid or a killed starter cannot fool anybody.
+    """
+
+    def __init__(self, home: Home, name: str) -> None:
+        self._home = home
+        self.name = name
+        self._lock_path = home.lock(f"{name}-process")
+        self._log_start = 0
+
+    @property
+    def log(self) -> Path:
+        """Where the process's output goes."""
+        return self._home.log(self.name)
+
+    def alive(self) -> bool:
+        """Whether such a process runs, whoever started it."""
+        probe = FileLock(self._lock_path)
+        free = probe.take(shared=True)
+        probe.let_go()
+        return not free
+
+    def pid(self) -> int | None:
+        """Return the pid of the live process, or None."""
+        if not self.alive():
+            return None
+        with suppress(ValueError, OSError):
+            return int(self._lock_path.read_text())
+        return None
+
+    async def spawn(
+        self, command: Sequence[str], environment: Mapping[str, str], *, tied: bool = False
+    ) -> None:
+        """Start the process in a session of its own; the caller excludes other starters.
+
+        Args:
+            command: program and arguments.
+            environment: the whole environment of the process.
+            tied: give it a pipe as standard input that ends when this process dies.
+
+        Raises:
+            UnavailableError: a process of this kind lives already.
+        """
+        lock = FileLock(self._lock_path)
+        for _ in range(20):
+            if lock.take():
+                break
+            await asyncio.sleep(POLL_SECONDS)
+        else:
+            raise UnavailableError(f"Another {self.name} runs on this home already.")
+        try:
+            os.ftruncate(lock.fileno(), 0)
+            child = self._popen(command, environment, lock.fileno(), tied)
+        finally:
+            lock.let_go()
+        threading.Thread(target=_reap, args=(child,), daemon=True).start()
+        await self._known_pid()
+
+    def _popen(
+        self, command: Sequence[str], environment: Mapping[str, str], held: int, tied: bool
+    ) -> subprocess.Popen[bytes]:
+        if self.log.exists() and self.log.stat().st_size > MAX_LOG_BYTES:
+            self.log.replace(self.log.with_suffix(".log.1"))
+        with self.log.open("ab") as output:
+            self._log_start = output.tell()
+            return subprocess.Popen(  # noqa: S603 - our own programs, no shell text from outside
+                ["/bin/sh", "-c", _WRITE_PID_THEN_BECOME, str(self._lock_path), *command],
+                env=dict(environment),
+                stdin=subprocess.PIPE if tied else subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                pass_fds=(held,),
+                start_new_session=True,
+            )
+
+    def logged(self) -> bytes:
+        """Return what the process that we started has written to its log."""
+        with self.log.open("rb") as log:
+            log.seek(self._log_start)
+            return log.read()
+
+    async def _known_pid(self) -> int | None:
+        """The pid of the live process; waits for one that is just being started."""
+        while True:
+            pid = self.pid()
+            if pid is not None or not self.alive():
+                return pid
+            await asyncio.sleep(POLL_SECONDS)
+
+    async def stop(self, grace: float) -> None:
+        """End the process: SIGTERM, and SIGKILL after ``grace`` seconds."""
+        for number, seconds in ((signal.SIGTERM, grace), (signal.SIGKILL, 10.0)):
+            pid = await self._known_pid()
+            if pid is None:
+                return
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
+            if await self.gone(seconds):
+                return
+
+    async def gone(self, seconds: float) -> bool:
+        """Wait up to ``seconds`` for the process to end; return whether it did."""
+        deadline = asyncio.get_running_loop().time() + seconds
+        while self.alive():
+            if asyncio.get_running_loop().time() > deadline:
+                return False
+            await asyncio.sleep(POLL_SECONDS)
+        return True
+
+
+def _reap(child: subprocess.Popen[bytes]) -> None:
+    """Wait for the end of ``child``, whoever causes it, and close our end of its pipe."""
+    child.wait()
+    if child.stdin is not None:
+        child.stdin.close()

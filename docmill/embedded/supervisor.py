@@ -1,0 +1,121 @@
+"""Keeps one process of a kind alive on a home for as long as a command runs."""
+
+import asyncio
+import os
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+
+from docmill.embedded.home import Home
+from docmill.embedded.locks import exclusive
+from docmill.embedded.processes import HomeProcess
+
+ROOT = Path(__file__).resolve().parents[2]
+"""The application's root: where worker.py and server.py are, and where they must run."""
+
+LOOK_SECONDS = 0.2
+STABLE_SECONDS = 30.0
+"""A process that lived this long starts with a fresh backoff when it dies."""
+MAX_BACKOFF_SECONDS = 10.0
+STOP_SECONDS = 20.0
+"""A worker hands its items back in a few seconds; this is for a machine that swaps."""
+
+
+class Supervisor:
+    """Starts the process unless the home has a live one, and starts it again when it dies.
+
+    The process runs in a session of its own, so that Ctrl-C in the terminal reaches only the
+    command, which then stops it in order. Its standard input is a pipe that ends when the
+    command dies, however it dies (`docmill.embedded.child.parent_gone`).
+
+    Attributes:
+        process: the one that is kept alive, whoever started it.
+        deaths: how often in a row our own process died soon after its start.
+    """
+
+    def __init__(
+        self,
+        home: Home,
+        name: str,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        on_death: Callable[[int], None] | None = None,
+    ) -> None:
+        self.process = HomeProcess(home, name)
+        self.deaths = 0
+        self._mutex = home.lock(f"{name}-start")
+        self._command = tuple(command)
+        self._environment = environment
+        self._on_death = on_death
+        self._owned = False
+        self._task: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> "Supervisor":
+        await self._start_if_missing()
+        self._task = asyncio.create_task(self._keep_alive())
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+        if self._owned:
+            await self.process.stop(STOP_SECONDS)
+
+    async def said(self, text: str) -> bool:
+        """Wait until the process has logged ``text``; at once True when it is not ours.
+
+        Returns False when it died instead.
+        """
+        wanted = text.encode()
+        while self._owned:
+            if wanted in await asyncio.to_thread(self.process.logged):
+                return True
+            if not self.process.alive():
+                return False
+            await asyncio.sleep(LOOK_SECONDS)
+        return True
+
+    async def _start_if_missing(self) -> None:
+        async with exclusive(self._mutex):
+            if self.process.alive():
+                self._owned = False
+                return
+            await self.process.spawn(self._command, self._environment, tied=True)
+            self._owned = True
+
+    async def _keep_alive(self) -> None:
+        clock = asyncio.get_running_loop().time
+        started = clock()
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            if self.process.alive():
+                continue
+            if self._owned:
+                self.deaths = 1 if clock() - started > STABLE_SECONDS else self.deaths + 1
+                if self._on_death:
+                    self._on_death(self.deaths)
+                await asyncio.sleep(min(0.25 * 2**self.deaths, MAX_BACKOFF_SECONDS))
+            await self._start_if_missing()
+            started = clock()
+
+
+def worker_environment(home: Home, address: str) -> dict[str, str]:
+    """Return the environment of a worker of ``home``'s embedded server at ``address``.
+
+    Settings that the user made for other Temporal servers (keys, TLS, namespaces) are left out.
+    """
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("TEMPORAL_")}
+    return kept | {
+        "DOCMILL_HOME": str(home.root),
+        "TEMPORAL_ADDRESS": address,
+        "PYTHONPATH": str(ROOT),
+        "PYTHONUNBUFFERED": "1",
+    }

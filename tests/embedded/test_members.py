@@ -1,0 +1,100 @@
+"""One server per home, whatever is killed."""
+
+import os
+import signal
+import subprocess
+from collections.abc import Callable
+
+from docmill.contracts import BATCH_QUEUE
+from docmill.embedded.connect import connect_to, somebody_polls
+from docmill.embedded.home import Home
+from docmill.embedded.members import Membership
+
+StartMember = Callable[[], subprocess.Popen[str]]
+
+
+def _joined(member: subprocess.Popen[str]) -> bool:
+    assert member.stdout is not None
+    return member.stdout.readline() == "joined\n"
+
+
+async def test_members_share_one_server_and_the_last_one_stops_it(home: Home) -> None:
+    first, second = Membership(home), Membership(home)
+
+    addresses = await first.join()
+    assert await second.join() == addresses
+    pid = first.server.process.pid()
+    await first.leave()
+    assert second.server.process.pid() == pid
+    await second.leave()
+
+    assert not second.server.process.alive()
+
+
+async def test_a_server_that_lost_all_its_members_is_used_by_the_next_one(
+    home: Home, start_member: StartMember
+) -> None:
+    killed = start_member()
+    assert _joined(killed)
+    next_one = Membership(home)
+    orphan = next_one.server.process.pid()
+    killed.kill()
+    killed.wait()
+
+    async with next_one:
+        assert next_one.server.process.pid() == orphan
+
+    assert not next_one.server.process.alive()
+
+
+async def test_racing_commands_start_one_server(home: Home, start_member: StartMember) -> None:
+    members = [start_member() for _ in range(4)]
+
+    assert all(_joined(member) for member in members)
+
+    command_lines = subprocess.run(
+        ["ps", "-A", "-ww", "-o", "args"], capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    servers = [
+        line for line in command_lines if str(home.temporal) in line and "/bin/sh" not in line
+    ]
+    assert len(servers) == 1
+
+
+async def test_a_killed_server_comes_back_at_its_address_with_its_histories(home: Home) -> None:
+    member = Membership(home)
+    async with member as addresses:
+        client = await connect_to(addresses.grpc)
+        await client.start_workflow("Batch", id="kept", task_queue="nobody")
+        pid = member.server.process.pid()
+        assert pid is not None
+        os.kill(pid, signal.SIGKILL)
+        assert await member.server.process.gone(5)
+
+        assert await member.revive() == addresses
+        client = await connect_to(addresses.grpc)
+        described = await client.get_workflow_handle("kept").describe()
+
+    assert described.id == "kept"
+
+
+async def test_stale_files_and_a_reused_pid_fool_nobody(home: Home) -> None:
+    home.server_file.write_text('{"port": 1, "ui_port": 2}')
+    home.lock("temporal-process").write_text(str(os.getpid()))
+    member = Membership(home)
+
+    assert member.server.process.pid() is None
+    async with member:
+        assert member.server.process.pid() != os.getpid()
+
+
+async def test_broken_address_files_are_replaced(home: Home) -> None:
+    home.server_file.write_text("{")
+
+    async with Membership(home) as addresses:
+        assert addresses.port > 0
+
+
+async def test_nobody_polls_a_queue_without_a_worker(home: Home) -> None:
+    async with Membership(home) as addresses:
+        assert not await somebody_polls(await connect_to(addresses.grpc), BATCH_QUEUE)

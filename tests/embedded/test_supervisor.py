@@ -1,0 +1,117 @@
+"""One worker per home: started when missing, started again when it dies, ended with its command."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from docmill.embedded.home import Home
+from docmill.embedded.processes import HomeProcess
+from docmill.embedded.supervisor import Supervisor, worker_environment
+from tests.embedded.conftest import ROOT
+
+CHILD = """
+import asyncio, os, signal
+from docmill.embedded.child import parent_gone
+
+async def main():
+    ended = asyncio.ensure_future(parent_gone())
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ended.cancel)
+    print("child.ready", os.environ["TEMPORAL_ADDRESS"], flush=True)
+    await asyncio.wait([ended])
+    print("child.ended", flush=True)
+
+asyncio.run(main())
+"""
+
+PARENT = """
+import asyncio, sys
+from pathlib import Path
+from docmill.embedded.home import Home
+from tests.embedded.test_supervisor import supervisor
+
+async def main():
+    async with supervisor(Home(Path(sys.argv[1]))) as keeper:
+        await keeper.said("child.ready")
+        print("ready", flush=True)
+        await asyncio.sleep(1000)
+
+asyncio.run(main())
+"""
+
+
+def supervisor(home: Home) -> Supervisor:
+    """A supervisor of a small program in a worker's place."""
+    environment = worker_environment(home, "127.0.0.1:1")
+    return Supervisor(home, "worker", [sys.executable, "-c", CHILD], environment)
+
+
+async def _another_than(process: HomeProcess, pid: int | None) -> int:
+    async with asyncio.timeout(20):
+        while True:
+            found = process.pid()
+            if found is not None and found != pid:
+                return found
+            await asyncio.sleep(0.05)
+
+
+async def test_a_second_command_uses_the_live_worker(home: Home) -> None:
+    async with supervisor(home) as first:
+        assert await first.said("child.ready 127.0.0.1:1")
+        pid = first.process.pid()
+        async with supervisor(home) as second:
+            assert second.process.pid() == pid
+        assert first.process.pid() == pid
+
+    assert not first.process.alive()
+    assert b"child.ended" in first.process.logged()
+
+
+async def test_a_killed_worker_is_started_again(home: Home) -> None:
+    async with supervisor(home) as keeper:
+        pid = keeper.process.pid()
+        assert pid is not None
+        os.kill(pid, signal.SIGKILL)
+
+        assert await _another_than(keeper.process, pid) != pid
+        assert keeper.deaths == 1
+
+
+async def test_when_the_worker_s_command_ends_another_command_starts_one(home: Home) -> None:
+    async with supervisor(home) as second:
+        first = HomeProcess(home, "worker").pid()
+        async with supervisor(home) as third:
+            await second.__aexit__(None, None, None)
+            assert await _another_than(third.process, first) != first
+
+
+async def test_a_worker_ends_when_its_command_is_killed(home: Home) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", PARENT, str(home.root)],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as parent:
+        assert parent.stdout is not None
+        assert await asyncio.to_thread(parent.stdout.readline) == "ready\n"
+        worker = HomeProcess(home, "worker")
+        assert worker.alive()
+        parent.kill()
+
+        assert await worker.gone(10)
+
+
+async def test_settings_for_other_servers_do_not_reach_the_embedded_worker(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TEMPORAL_API_KEY", "secret")
+    monkeypatch.setenv("TEMPORAL_NAMESPACE", "elsewhere")
+
+    environment = worker_environment(home, "127.0.0.1:7")
+
+    assert environment["TEMPORAL_ADDRESS"] == "127.0.0.1:7"
+    assert "TEMPORAL_API_KEY" not in environment
+    assert "TEMPORAL_NAMESPACE" not in environment
