@@ -1,0 +1,146 @@
+"""Objects as files in a folder."""
+
+import asyncio
+import errno
+import os
+import shutil
+import stat
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from docmill.errors import NotFoundError, UnavailableError
+from docmill.objects.base import CHUNK, check_key
+from docmill.objects.durable import move_into_place
+from docmill.objects.staging import Staging, sweep
+
+_ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EISDIR})
+
+
+class LocalStore:
+    """Objects under a root folder; the key is the path.
+
+    Raises:
+        UnavailableError: the root cannot be made.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        with self._explained():
+            root.mkdir(mode=0o700, parents=True, exist_ok=True)
+            sweep(root)
+        self._staging = Staging(root)
+
+    async def put_file(self, key: str, path: Path) -> None:
+        """Move the file into the store; across file systems, copy it."""
+        await asyncio.to_thread(self._take, self.local_path(key), path)
+
+    async def put_bytes(self, key: str, data: bytes) -> None:
+        """Store ``data``."""
+        await asyncio.to_thread(self._write, self.local_path(key), data)
+
+    async def get_bytes(self, key: str) -> bytes:
+        """Return a whole object."""
+        return await asyncio.to_thread(self._read, key)
+
+    async def stream(self, key: str, chunk: int = CHUNK) -> AsyncIterator[bytes]:
+        """Return an object in pieces; an object that is replaced meanwhile stays readable."""
+        descriptor = await asyncio.to_thread(self._open, key)
+        try:
+            while data := await asyncio.to_thread(self._read_some, descriptor, chunk):
+                yield data
+        finally:
+            os.close(descriptor)
+
+    async def size(self, key: str) -> int | None:
+        """Return an object's size in bytes, or None."""
+        return await asyncio.to_thread(self._size, key)
+
+    async def delete(self, key: str) -> None:
+        """Remove an object if it is there."""
+        await asyncio.to_thread(self._delete, self.local_path(key))
+
+    def local_path(self, key: str) -> Path:
+        """Return where the object lies, whether or not it exists."""
+        return self._root / check_key(key)
+
+    async def ping(self) -> None:
+        """Write a byte and remove it."""
+        await asyncio.to_thread(self._probe)
+
+    def _take(self, target: Path, source: Path) -> None:
+        with self._explained():
+            try:
+                staged = self._staging.fresh()
+                source.rename(staged)
+            except OSError as error:
+                if error.errno != errno.EXDEV:
+                    raise
+                shutil.copyfile(source, staged, follow_symlinks=False)
+            _settle(staged, target)
+
+    def _write(self, target: Path, data: bytes) -> None:
+        with self._explained():
+            staged = self._staging.fresh()
+            try:
+                staged.write_bytes(data)
+            except BaseException:
+                staged.unlink(missing_ok=True)
+                raise
+            _settle(staged, target)
+
+    def _open(self, key: str) -> int:
+        path = self.local_path(key)
+        with self._explained(key):
+            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                os.close(descriptor)
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        return descriptor
+
+    def _read_some(self, descriptor: int, chunk: int) -> bytes:
+        with self._explained():
+            return os.read(descriptor, chunk)
+
+    def _read(self, key: str) -> bytes:
+        with os.fdopen(self._open(key), "rb") as file, self._explained(key):
+            return file.read()
+
+    def _size(self, key: str) -> int | None:
+        try:
+            with self._explained(key):
+                found = self.local_path(key).stat(follow_symlinks=False)
+        except NotFoundError:
+            return None
+        return found.st_size if stat.S_ISREG(found.st_mode) else None
+
+    def _delete(self, path: Path) -> None:
+        with self._explained():
+            path.unlink(missing_ok=True)
+
+    def _probe(self) -> None:
+        with self._explained():
+            probe = self._staging.fresh()
+            probe.write_bytes(b"1")
+            probe.unlink()
+
+    @contextmanager
+    def _explained(self, key: str | None = None) -> Iterator[None]:
+        """Turn the system's errors into ours; ``key`` is the object that must exist."""
+        try:
+            yield
+        except OSError as error:
+            if key is not None and error.errno in _ABSENT:
+                raise NotFoundError(f"The object {key} is not in the store.") from None
+            raise UnavailableError(
+                f"The store in {self._root} cannot be used: {error.strerror}.",
+                "Check that the folder is there, that it may be written, and that space is free.",
+            ) from error
+
+
+def _settle(staged: Path, target: Path) -> None:
+    try:
+        move_into_place(staged, target)
+    except BaseException:
+        staged.unlink(missing_ok=True)
+        raise

@@ -1,0 +1,35 @@
+"""From a URL to a store."""
+
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from docmill.errors import UsageError
+from docmill.objects.base import ObjectStore
+from docmill.objects.local import LocalStore
+from docmill.objects.remote import RemoteStore
+
+REMOTE_SCHEMES = frozenset({"s3", "gs", "az"})
+
+
+def open_store(url: str) -> ObjectStore:
+    """Return the store that ``url`` names; credentials come from the provider's own variables.
+
+    Args:
+        url: ``file:///folder`` or an absolute path, ``s3://bucket/prefix``,
+            ``gs://bucket/prefix`` or ``az://account/container/prefix``.
+
+    Raises:
+        UsageError: the URL names no kind of store that Docmill knows.
+        UnavailableError: the local folder cannot be made.
+    """
+    parts = urlsplit(url)
+    if parts.scheme == "file" and parts.netloc in ("", "localhost"):
+        return LocalStore(Path(unquote(parts.path)))
+    if not parts.scheme and url.startswith("/"):
+        return LocalStore(Path(url))
+    if parts.scheme in REMOTE_SCHEMES and parts.netloc:
+        return RemoteStore(url)
+    raise UsageError(
+        "DOCMILL_STORE_URL names no object store that Docmill knows.",
+        "Use file:///folder, s3://bucket/prefix, gs://bucket/prefix or az://account/container.",
+    )

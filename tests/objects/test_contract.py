@@ -1,0 +1,84 @@
+"""What every object store promises."""
+
+import hashlib
+import os
+from pathlib import Path
+
+import pytest
+
+from docmill.errors import NotFoundError
+from docmill.objects import ObjectStore
+
+KEY = "results/prj-1/ab/document.md"
+
+
+async def collect(store: ObjectStore, key: str, chunk: int) -> bytes:
+    return b"".join([piece async for piece in store.stream(key, chunk)])
+
+
+async def test_bytes_come_back_as_they_were(store: ObjectStore) -> None:
+    await store.put_bytes(KEY, b"\x00hello\xff")
+    assert await store.get_bytes(KEY) == b"\x00hello\xff"
+    assert await store.size(KEY) == 7
+
+
+@pytest.mark.parametrize("size", [0, 1, 11 * 1024 * 1024])
+async def test_a_file_comes_back_as_it_was(store: ObjectStore, tmp_path: Path, size: int) -> None:
+    data = os.urandom(size)
+    source = tmp_path / "source"
+    source.write_bytes(data)
+    await store.put_file(KEY, source)
+    assert await store.size(KEY) == size
+    streamed = await collect(store, KEY, 1024 * 1024)
+    assert hashlib.sha256(streamed).digest() == hashlib.sha256(data).digest()
+
+
+async def test_a_second_put_replaces_the_first(store: ObjectStore, tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.write_bytes(b"second")
+    await store.put_bytes(KEY, b"the first, longer")
+    await store.put_file(KEY, source)
+    assert await store.get_bytes(KEY) == b"second"
+
+
+async def test_what_is_not_there_is_not_found(store: ObjectStore) -> None:
+    assert await store.size(KEY) is None
+    with pytest.raises(NotFoundError, match=KEY):
+        await store.get_bytes(KEY)
+    with pytest.raises(NotFoundError, match=KEY):
+        await collect(store, KEY, 1024)
+
+
+async def test_a_folder_of_keys_is_not_an_object(store: ObjectStore) -> None:
+    await store.put_bytes(KEY, b"x")
+    assert await store.size("results/prj-1") is None
+    with pytest.raises(NotFoundError):
+        await store.get_bytes("results/prj-1")
+
+
+async def test_deleting_twice_is_no_error(store: ObjectStore) -> None:
+    await store.put_bytes(KEY, b"x")
+    await store.delete(KEY)
+    await store.delete(KEY)
+    assert await store.size(KEY) is None
+
+
+async def test_a_store_that_works_answers_a_ping(store: ObjectStore) -> None:
+    await store.ping()
+
+
+async def test_only_a_local_store_has_local_paths(store: ObjectStore) -> None:
+    await store.put_bytes(KEY, b"here")
+    path = store.local_path(KEY)
+    assert path is None or path.read_bytes() == b"here"
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["", "/a", "a/", "a//b", "../a", "a/../b", "a/./b", ".hidden", "a\\b", "a\nb", "é", "a" * 2000],
+)
+async def test_a_key_that_could_lead_elsewhere_is_refused(store: ObjectStore, key: str) -> None:
+    with pytest.raises(ValueError, match="not an object key"):
+        await store.put_bytes(key, b"x")
+    with pytest.raises(ValueError, match="not an object key"):
+        store.local_path(key)

@@ -1,0 +1,163 @@
+"""Local stores: crashes, full disks, other file systems, folders that may not be written."""
+
+import asyncio
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from docmill.errors import NotFoundError, UnavailableError, UsageError
+from docmill.objects import open_store
+from docmill.objects.local import LocalStore
+from docmill.objects.staging import PREFIX, Staging, sweep
+from tests.fixtures.ordinary_user import ordinary_user
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.rglob("*") if path.is_file())
+
+
+def run_child(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+
+FULL_DISK = """
+import asyncio, resource, sys
+from pathlib import Path
+from docmill.errors import UnavailableError
+from docmill.objects.local import LocalStore
+store = LocalStore(Path(sys.argv[1]))
+resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+try:
+    asyncio.run(store.put_bytes("a/b", b"x" * 100_000))
+except UnavailableError as error:
+    print(error.message, "|", error.hint)
+"""
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from docmill.objects.staging import Staging
+staged = Staging(Path(sys.argv[1])).fresh()
+staged.write_bytes(b"half")
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_full_disk_leaves_the_old_object_and_no_rubbish(tmp_path: Path) -> None:
+    asyncio.run(LocalStore(tmp_path).put_bytes("a/b", b"old"))
+    child = run_child(FULL_DISK, str(tmp_path))
+    assert "cannot be used" in child.stdout, child.stderr
+    assert "space is free" in child.stdout
+    assert (tmp_path / "a/b").read_bytes() == b"old"
+    assert names(tmp_path) == ["b"]
+
+
+def test_what_a_killed_process_left_is_swept_when_the_store_is_opened(tmp_path: Path) -> None:
+    run_child(KILLED, str(tmp_path))
+    assert len(names(tmp_path)) == 1
+    LocalStore(tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_sweep_spares_the_staging_folder_of_a_living_process(tmp_path: Path) -> None:
+    living, other = Staging(tmp_path), Staging(tmp_path)
+    staged = living.fresh()
+    staged.write_bytes(b"half")
+    other.fresh()
+    sweep(tmp_path)
+    assert staged.read_bytes() == b"half"
+    living.close()
+    other.close()
+    assert not list(tmp_path.glob(f"{PREFIX}*"))
+
+
+def test_staging_survives_a_user_who_empties_the_folder(tmp_path: Path) -> None:
+    staging = Staging(tmp_path)
+    staging.fresh().parent.rmdir()
+    staging.fresh().write_bytes(b"works")
+    staging.close()
+
+
+async def test_a_file_from_another_file_system_is_copied(tmp_path: Path) -> None:
+    elsewhere = Path("/dev/shm")
+    if not elsewhere.is_dir() or elsewhere.stat().st_dev == tmp_path.stat().st_dev:
+        pytest.skip("/dev/shm is not a file system of its own here")
+    source = elsewhere / f"docmill-{os.getpid()}"
+    source.write_bytes(b"travelled")
+    try:
+        store = LocalStore(tmp_path)
+        await store.put_file("a", source)
+        assert await store.get_bytes("a") == b"travelled"
+    finally:
+        source.unlink()
+
+
+async def test_a_link_in_the_place_of_a_result_is_not_followed(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("secret")
+    link = tmp_path / "result.json"
+    link.symlink_to(secret)
+    store = LocalStore(tmp_path / "objects")
+    with pytest.raises(UnavailableError):
+        await store.put_file("a", link)
+    assert await store.size("a") is None
+
+
+async def test_a_reader_keeps_the_object_that_it_began_to_read(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path)
+    await store.put_bytes("a", b"old-old-")
+    stream = store.stream("a", 4)
+    assert await anext(stream) == b"old-"
+    await store.put_bytes("a", b"new")
+    assert await anext(stream) == b"old-"
+    assert await store.get_bytes("a") == b"new"
+
+
+async def test_a_folder_that_may_not_be_written_is_unavailable() -> None:
+    with ordinary_user() as folder:
+        store = LocalStore(folder / "objects")
+        (folder / "objects").chmod(0o500)
+        for attempt in (store.ping(), store.put_bytes("a", b"x")):
+            with pytest.raises(UnavailableError, match="Permission denied"):
+                await attempt
+        (folder / "objects").chmod(0o700)
+        await store.ping()
+
+
+async def test_a_vanished_root_is_unavailable_for_writes_and_empty_for_reads(
+    tmp_path: Path,
+) -> None:
+    store = LocalStore(tmp_path / "objects")
+    (tmp_path / "objects").rmdir()
+    with pytest.raises(UnavailableError):
+        await store.ping()
+    with pytest.raises(NotFoundError):
+        await store.get_bytes("a")
+
+
+def test_the_root_is_private(tmp_path: Path) -> None:
+    LocalStore(tmp_path / "objects")
+    assert (tmp_path / "objects").stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("url", ["ftp://x/y", "s3://", "objects", "file://host/x", "http://x/y"])
+def test_an_unknown_kind_of_store_is_refused_with_the_known_ones(url: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        open_store(url)
+    assert "s3://bucket/prefix" in refused.value.hint
+
+
+def test_an_absolute_path_is_a_local_store(tmp_path: Path) -> None:
+    assert open_store(str(tmp_path)).local_path("a/b") == tmp_path / "a/b"

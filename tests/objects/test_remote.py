@@ -1,0 +1,28 @@
+"""Stores over the network: away, refused, without secrets in what they say."""
+
+import pytest
+
+from docmill.errors import UnavailableError
+from docmill.objects import open_store
+from docmill.objects.remote import _detail
+
+
+async def test_a_store_that_is_away_is_unavailable_soon(
+    s3_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT", "http://127.0.0.1:9")
+    store = open_store(s3_url)
+    with pytest.raises(UnavailableError) as away:
+        await store.get_bytes("a")
+    assert s3_url in away.value.message
+    assert "test-secret" not in away.value.message
+
+
+async def test_a_missing_bucket_fails_the_ping(s3_url: str) -> None:
+    with pytest.raises(UnavailableError):
+        await open_store("s3://no-such-bucket/x").ping()
+
+
+def test_an_error_text_keeps_no_credential() -> None:
+    shown = _detail(ValueError("GET https://a.example/b?sig=abc%2F&se=1 failed, token: hunter2 x"))
+    assert shown == "GET https://a.example/b… failed, … x"
