@@ -16,6 +16,7 @@ from docmill.records.tables.sources import (
     DirectoryFile,
     File,
     Project,
+    ScanMark,
 )
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "Job",
     "Project",
     "Result",
+    "ScanMark",
     "Table",
     "now",
 ]

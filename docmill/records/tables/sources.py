@@ -29,6 +29,7 @@ class File(Table):
     __table_args__ = (
         Index(None, "project_id", "created_at", "id"),
         Index(None, "project_id", "external_file_id"),
+        Index(None, "project_id", "sha256"),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)
@@ -117,6 +118,20 @@ class DirectoryFile(Table):
     created_at: Mapped[datetime] = mapped_column(default=now)
     updated_at: Mapped[datetime] = mapped_column(default=now, onupdate=now)
     deleted_at: Mapped[datetime | None]
+
+
+class ScanMark(Table):
+    """What a running scan has seen of the entries that were listed before it began.
+
+    One row holds a bitmap over `docmill.records.scans.BLOCK` sequence numbers, so that a scan of
+    a million unchanged files writes about a hundred small rows, and needs no memory of its own.
+    """
+
+    __tablename__ = "scan_marks"
+
+    directory_id: Mapped[str] = mapped_column(ForeignKey("directories.id"), primary_key=True)
+    block: Mapped[int] = mapped_column(BigInt, primary_key=True)
+    bits: Mapped[bytes] = mapped_column(LargeBinary)
 
 
 class Configuration(Table):

@@ -1,0 +1,172 @@
+"""The connection to the records: transactions, and nothing that knows a table.
+
+SQLite has one writer at a time. Its writing connection is therefore a pool of one: tasks of this
+process wait for it in turn instead of polling the file's lock, and only other processes are met
+at that lock.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import event, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+
+from docmill.errors import UsageError
+from docmill.records.failures import in_words, unavailable
+
+BUSY_SECONDS = 30
+"""How long a transaction waits for a lock or a connection before the database counts as away."""
+_CONNECT_SECONDS = 10
+_STATEMENT_SECONDS = 300
+"""Longer than any statement of ours, shorter than for ever: a half-dead link must be noticed."""
+_SQLITE_READERS = 4
+_POSTGRES_CONNECTIONS = 10
+_PRAGMAS = (
+    f"PRAGMA busy_timeout={BUSY_SECONDS * 1000}",
+    "PRAGMA journal_mode=WAL",
+    "PRAGMA synchronous=FULL",
+    "PRAGMA foreign_keys=ON",
+)
+
+
+class Database:
+    """The records database: SQLite in a file, or PostgreSQL.
+
+    Attributes:
+        is_sqlite: which of the two it is.
+        path: the file of a SQLite database; None otherwise.
+        writer: the engine of writing transactions; migrations use it too.
+    """
+
+    def __init__(self, url: str) -> None:
+        """Prepare, without connecting.
+
+        Args:
+            url: SQLAlchemy URL, ``sqlite+aiosqlite:///…`` or ``postgresql+asyncpg://…``.
+
+        Raises:
+            UsageError: the URL names something else, or a SQLite database in memory.
+        """
+        try:
+            parsed = make_url(url)
+        except ArgumentError:
+            raise UsageError("DOCMILL_DATABASE_URL is not a URL.", _URL_HINT) from None
+        if parsed.drivername not in ("sqlite+aiosqlite", "postgresql+asyncpg"):
+            raise UsageError(f"Records cannot be kept in {parsed.drivername}.", _URL_HINT)
+        self.is_sqlite = parsed.get_backend_name() == "sqlite"
+        self.path: Path | None = None
+        if self.is_sqlite:
+            if parsed.database in (None, "", ":memory:"):
+                raise UsageError("Records in memory would be lost.", _URL_HINT)
+            self.path = Path(str(parsed.database))
+            self.writer = _sqlite_engine(url, begin="BEGIN IMMEDIATE", size=1)
+            self._reader = _sqlite_engine(url, begin="BEGIN", size=_SQLITE_READERS)
+        else:
+            self.writer = self._reader = _postgres_engine(url)
+
+    async def migrate(self) -> None:
+        """Bring the schema to this program's version; cheap when it is there already.
+
+        Raises:
+            UsageError: the database was written by a newer Docmill.
+            UnavailableError: it cannot be reached.
+        """
+        from docmill.records.migrating import migrate  # noqa: PLC0415 - it needs this module
+
+        await migrate(self)
+
+    async def ping(self) -> None:
+        """Ask the database for a sign of life.
+
+        Raises:
+            UnavailableError: there is none.
+        """
+        async with self.read() as session:
+            await session.execute(text("SELECT 1"))
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._reader.dispose()
+        await self.writer.dispose()
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncSession]:
+        """Give a session on one consistent snapshot where the database offers it; read only.
+
+        Raises:
+            UnavailableError: the database is away or did not answer in time.
+        """
+        async with self._session(self._reader) as session:
+            yield session
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncSession]:
+        """Give a session that commits at the end of the block, or rolls back on any error.
+
+        Keep the block short: on SQLite it holds the only write lock from its first line on.
+
+        Raises:
+            UnavailableError: the database is away, or a lock was not free in time.
+        """
+        async with self._session(self.writer) as session:
+            yield session
+            await session.commit()
+
+    @asynccontextmanager
+    async def _session(self, engine: AsyncEngine) -> AsyncIterator[AsyncSession]:
+        session = AsyncSession(engine, expire_on_commit=False, autoflush=False)
+        try:
+            try:
+                await session.connection()
+            except OSError as error:  # refused, unknown host, timed out
+                raise unavailable(error) from error
+            yield session
+        except (DBAPIError, PoolTimeout, TimeoutError) as error:
+            known = in_words(error)
+            if known is None:
+                raise
+            raise known from error
+        finally:
+            await session.close()
+
+
+_URL_HINT = "Use sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME."
+
+
+def _sqlite_engine(url: str, *, begin: str, size: int) -> AsyncEngine:
+    engine = create_async_engine(
+        url,
+        pool_size=size,
+        max_overflow=0,
+        pool_timeout=BUSY_SECONDS,
+        connect_args={"timeout": BUSY_SECONDS},
+    )
+    read_only = begin == "BEGIN"
+
+    def on_connect(connection: Any, _record: object) -> None:
+        # The driver would begin transactions by itself, late and deferred; we begin them.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        for pragma in (*_PRAGMAS, f"PRAGMA query_only={'ON' if read_only else 'OFF'}"):
+            cursor.execute(pragma)
+        cursor.close()
+
+    event.listen(engine.sync_engine, "connect", on_connect)
+    event.listen(engine.sync_engine, "begin", lambda connection: connection.exec_driver_sql(begin))
+    return engine
+
+
+def _postgres_engine(url: str) -> AsyncEngine:
+    return create_async_engine(
+        url,
+        pool_size=_POSTGRES_CONNECTIONS,
+        max_overflow=_POSTGRES_CONNECTIONS,
+        pool_timeout=BUSY_SECONDS,
+        pool_pre_ping=True,
+        connect_args={"timeout": _CONNECT_SECONDS, "command_timeout": _STATEMENT_SECONDS},
+    )

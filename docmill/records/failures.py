@@ -1,0 +1,50 @@
+"""Which database errors mean "away, try again", and which mean a mistake of ours."""
+
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from docmill.errors import DocmillError, UnavailableError, UsageError
+
+_MISTAKES = ("no such", "syntax error", "has no column", "misuse")
+"""SQLite raises `OperationalError` for wrong SQL too; waiting would never mend that."""
+
+_TRANSIENT_STATES = ("08", "40", "53", "55P03", "57", "58")
+"""SQLSTATE classes of PostgreSQL: connection, rollback, resources, lock, shutdown, system."""
+
+_NUL_CHARACTER = "22021"
+"""PostgreSQL stores any text but this; SQLite stores it too."""
+
+_HINT = "Check DOCMILL_DATABASE_URL, free space and permissions; the work goes on afterwards."
+
+
+def is_transient(error: BaseException) -> bool:
+    """Whether the same transaction may succeed later."""
+    if isinstance(error, PoolTimeout | OSError):
+        return True
+    if not isinstance(error, DBAPIError):
+        return False
+    state = getattr(error.orig, "sqlstate", None)
+    if state is not None:
+        return str(state).startswith(_TRANSIENT_STATES)
+    if error.connection_invalidated or isinstance(error, InterfaceError):
+        return True
+    text = str(error.orig).lower()
+    return isinstance(error, OperationalError) and not any(word in text for word in _MISTAKES)
+
+
+def in_words(error: BaseException) -> DocmillError | None:
+    """Return the error for people that a database error stands for; None when it is a bug."""
+    if is_transient(error):
+        return unavailable(error)
+    if isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) == _NUL_CHARACTER:
+        return UsageError("A text contains a NUL character.", "Remove it and send it again.")
+    return None
+
+
+def unavailable(error: BaseException) -> UnavailableError:
+    """Say that the database is away, without the statement, its values or the address."""
+    cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+    detail = str(cause).splitlines()[0] if str(cause) else type(cause).__name__
+    if isinstance(cause, OSError):
+        detail = cause.strerror or type(cause).__name__
+    return UnavailableError(f"The records database cannot be used now: {detail}.", _HINT)

@@ -1,0 +1,100 @@
+"""Lists paged by key: a page costs the same wherever it lies in the list."""
+
+import base64
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Generic, TypeVar
+
+from sqlalchemy import ColumnElement, Select, and_, or_
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
+
+from docmill.errors import UsageError
+
+DEFAULT_LIMIT = 50
+MAX_LIMIT = 1_000
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Slice(Generic[T]):
+    """One page of a list.
+
+    Attributes:
+        items: at most the limit.
+        next: token of the page behind this one; None on the last page, never on an earlier one.
+    """
+
+    items: list[T]
+    next: str | None
+
+
+def token_of(created_at: datetime, identifier: str) -> str:
+    """Return an opaque token for the place behind this row."""
+    text = json.dumps([created_at.isoformat(), identifier])
+    return base64.urlsafe_b64encode(text.encode()).decode()
+
+
+def place_of(token: str) -> tuple[datetime, str]:
+    """Return what `token_of` was given.
+
+    Raises:
+        UsageError: the token is not one of ours.
+    """
+    try:
+        created_at, identifier = json.loads(base64.b64decode(token, altchars=b"-_", validate=True))
+        place = datetime.fromisoformat(created_at).astimezone(UTC), str(identifier)
+    except (ValueError, TypeError, OverflowError):  # also what is not base64 or not JSON
+        raise UsageError(
+            "The page token is not valid.", "Pass next_page_token of the page before, unchanged."
+        ) from None
+    return place
+
+
+async def page_of(
+    session: AsyncSession,
+    query: Select[T],
+    key: tuple[InstrumentedAttribute[datetime], InstrumentedAttribute[str]],
+    *,
+    limit: int,
+    token: str | None,
+    newest_first: bool = True,
+) -> Slice[T]:
+    """Run ``query`` for one page, ordered by ``key`` (creation time and id).
+
+    Args:
+        session: where to run it.
+        query: selects one kind of row, with its filters, without order.
+        key: the two columns of the order; the rows' attributes have the same names.
+        limit: items at most; cut to 1..`MAX_LIMIT`.
+        token: `Slice.next` of the page before, or None for the first page.
+        newest_first: the direction.
+
+    Raises:
+        UsageError: the token is not one of ours.
+    """
+    limit = max(1, min(limit, MAX_LIMIT))
+    created, identifier = key
+    if token:
+        query = query.where(_behind(created, identifier, *place_of(token), newest_first))
+    order = [c.desc() if newest_first else c.asc() for c in key]
+    rows: list[T] = list(await session.scalars(query.order_by(*order).limit(limit + 1)))
+    if len(rows) <= limit:
+        return Slice(rows, None)
+    last: Any = rows[limit - 1]
+    token = token_of(getattr(last, created.key), getattr(last, identifier.key))
+    return Slice(rows[:limit], token)
+
+
+def _behind(
+    created: InstrumentedAttribute[datetime],
+    identifier: InstrumentedAttribute[str],
+    at: datetime,
+    last: str,
+    newest_first: bool,
+) -> ColumnElement[bool]:
+    if newest_first:
+        return and_(created <= at, or_(created < at, identifier < last))
+    return and_(created >= at, or_(created > at, identifier > last))

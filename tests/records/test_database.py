@@ -1,0 +1,177 @@
+"""Transactions: they begin as writers, end whole, and say when the database is away."""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select, text
+from sqlalchemy.exc import OperationalError
+
+from docmill.errors import UnavailableError, UsageError
+from docmill.records.database import Database
+from docmill.records.tables import Project
+
+
+def _project(name: str) -> Project:
+    return Project(id=f"prj-{name}", name=name, organization_id="org")
+
+
+async def _names(database: Database) -> set[str]:
+    async with database.read() as session:
+        return set(await session.scalars(select(Project.name)))
+
+
+@pytest.fixture
+async def on_sqlite(sqlite_url: str) -> AsyncIterator[Database]:
+    database = Database(sqlite_url)
+    await database.migrate()
+    yield database
+    await database.close()
+
+
+async def test_a_block_that_ends_well_is_committed(database: Database) -> None:
+    async with database.write() as session:
+        session.add(_project("kept"))
+    assert "kept" in await _names(database)
+
+
+async def test_a_block_that_fails_leaves_nothing(database: Database) -> None:
+    async def fail() -> None:
+        async with database.write() as session:
+            session.add(_project("lost"))
+            await session.flush()
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await fail()
+    assert "lost" not in await _names(database)
+
+
+async def test_a_cancelled_block_leaves_nothing_and_frees_the_writer(database: Database) -> None:
+    inside = asyncio.Event()
+
+    async def hold() -> None:
+        async with database.write() as session:
+            session.add(_project("lost"))
+            await session.flush()
+            inside.set()
+            await asyncio.Event().wait()
+
+    task = asyncio.create_task(hold())
+    await inside.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    async with database.write() as session:
+        session.add(_project("kept"))
+    assert await _names(database) == {"Default", "kept"}
+
+
+async def test_many_writers_at_once_all_commit(database: Database) -> None:
+    async def write(number: int) -> None:
+        async with database.write() as session:
+            session.add(_project(str(number)))
+
+    await asyncio.gather(*(write(number) for number in range(40)))
+
+    assert len(await _names(database)) == 41
+
+
+async def test_sqlite_is_durable_and_checks_references(on_sqlite: Database) -> None:
+    async with on_sqlite.write() as session:
+        found = {
+            pragma: (await session.execute(text(f"PRAGMA {pragma}"))).scalar()
+            for pragma in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
+        }
+    assert found == {
+        "journal_mode": "wal",
+        "synchronous": 2,
+        "foreign_keys": 1,
+        "busy_timeout": 30_000,
+    }
+
+
+async def test_a_sqlite_writer_holds_the_lock_from_its_first_line(on_sqlite: Database) -> None:
+    assert on_sqlite.path is not None
+    other = sqlite3.connect(on_sqlite.path, timeout=0, isolation_level=None)
+    async with on_sqlite.write():
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            other.execute("BEGIN IMMEDIATE")
+    other.execute("BEGIN IMMEDIATE")
+    other.close()
+
+
+async def test_sqlite_readers_go_on_beside_a_writer_and_cannot_write(on_sqlite: Database) -> None:
+    async with on_sqlite.write() as writer:
+        writer.add(_project("unseen"))
+        await writer.flush()
+        assert await _names(on_sqlite) == set()
+    async with on_sqlite.read() as session:
+        session.add(_project("refused"))
+        with pytest.raises(OperationalError, match="readonly"):
+            await session.flush()
+
+
+@pytest.mark.parametrize("url", ["sqlite+aiosqlite://", "mysql://x/y", "nonsense"])
+def test_a_url_that_cannot_work_is_refused_with_a_hint(url: str) -> None:
+    with pytest.raises(UsageError) as raised:
+        Database(url)
+    assert "postgresql://" in raised.value.hint
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql+asyncpg://user:hidden@127.0.0.1:1/none",
+        "postgresql+asyncpg://user:hidden@no-such-host.invalid/none",
+    ],
+)
+async def test_a_server_that_is_away_is_named_as_away_without_its_password(url: str) -> None:
+    database = Database(url)
+    for attempt in (database.ping, database.migrate):
+        with pytest.raises(UnavailableError) as raised:
+            await attempt()
+        assert "hidden" not in str(raised.value)
+    await database.close()
+
+
+async def test_a_folder_that_cannot_be_made_is_named_as_away(tmp_path: Path) -> None:
+    (tmp_path / "home").write_text("a file where the folder should be")
+    database = Database(f"sqlite+aiosqlite:///{tmp_path / 'home' / 'records.db'}")
+    with pytest.raises(UnavailableError, match="cannot be written"):
+        await database.migrate()
+    await database.close()
+
+
+async def test_a_server_that_restarts_is_away_once_at_most(
+    postgres_url: str, postgres_server: str
+) -> None:
+    database = Database(postgres_url)
+    await database.migrate()
+    killer = Database(postgres_url)
+    async with killer.read() as session:
+        await session.execute(
+            text(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        )
+    await database.ping()
+    await killer.close()
+    await database.close()
+
+
+async def test_a_text_with_nul_is_refused_or_kept_but_never_a_crash(database: Database) -> None:
+    async def keep() -> None:
+        async with database.write() as session:
+            session.add(_project("nul\0"))
+
+    if database.is_sqlite:
+        await keep()
+        assert "nul\0" in await _names(database)
+    else:
+        with pytest.raises(UsageError, match="NUL"):
+            await keep()
