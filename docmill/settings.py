@@ -4,16 +4,29 @@ Every wrong value is named with its variable when a process starts; nothing is r
 """
 
 import os
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
+from typing import Annotated
 
 from platformdirs import user_data_path
-from pydantic import Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from docmill.errors import UsageError
 
 MIB = 1024 * 1024
+
+
+def _split(separator: str) -> Callable[[object], object]:
+    """Return what makes a list of an environment variable's text."""
+
+    def split(value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        return tuple(part.strip() for part in value.split(separator) if part.strip())
+
+    return split
 
 
 class Settings(BaseSettings):
@@ -32,6 +45,10 @@ class Settings(BaseSettings):
         max_file_mb: larger files are skipped (``size_limit_exceeded``), in MiB.
         max_pages: pages of one file; more fail as ``too_many_pages``.
         concurrency: items of one batch in flight at the same time, over all workers.
+        max_upload_mb: the largest file that the HTTP API takes, in MiB.
+        source_roots: folders below which the HTTP API may list local files, separated by ``:``;
+            none means that directories over local folders are made by the command line only.
+        temporal_namespaces: further namespaces that a v1 request may name, separated by commas.
         log_level: ``DEBUG``, ``INFO``, ``WARNING`` or ``ERROR``.
         log_format: ``console`` or ``json``.
     """
@@ -49,6 +66,9 @@ class Settings(BaseSettings):
     max_file_mb: int = Field(default=300, ge=1)
     max_pages: int = Field(default=5000, ge=1)
     concurrency: int = Field(default=50, ge=1, le=256)
+    max_upload_mb: int = Field(default=4096, ge=1)
+    source_roots: Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_split(os.pathsep))] = ()
+    temporal_namespaces: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split(","))] = ()
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
     log_format: str = Field(default="console", pattern="^(console|json)$")
 
