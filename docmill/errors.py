@@ -194,17 +194,18 @@ class ItemFailure(DocmillError):  # noqa: N818 - a failure is an outcome, not a 
     Attributes:
         failure_class: the reason.
         phase: where it happened: ``read``, ``engine`` or ``store``.
+        retry: the budget from which it may be tried again; the class's own unless it was given.
     """
 
     def __init__(
-        self, failure_class: FailureClass, message: str = "", phase: str = "engine"
+        self,
+        failure_class: FailureClass,
+        message: str = "",
+        phase: str = "engine",
+        retry: Retry | None = None,
     ) -> None:
         guide = GUIDES[failure_class]
         super().__init__(message or guide.meaning, guide.advice)
         self.failure_class = failure_class
         self.phase = phase
-
-    @property
-    def retry(self) -> Retry:
-        """The budget from which this failure may be tried again."""
-        return GUIDES[self.failure_class].retry
+        self.retry = guide.retry if retry is None else retry
