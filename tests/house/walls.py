@@ -14,12 +14,27 @@ BASE = (
     "docmill.ids",
     "docmill.logs",
     "docmill.parameters",
+    "docmill.scratch",
     "docmill.settings",
 )
 """The stable side: words that every room speaks."""
 
 STORAGE = ("docmill.records", "docmill.objects", "docmill.sources")
 """What holds data: the ledger, the bytes, where bytes come from."""
+
+TEMPORAL = ("docmill.attributes", "docmill.client")
+"""What speaks to a Temporal server on behalf of the rooms."""
+
+SERVICES = (
+    "docmill.batches",
+    "docmill.closing",
+    "docmill.creation",
+    "docmill.results",
+    "docmill.scanning",
+)
+"""What a user asks for, put together from the rooms below; API, CLI and activities call it."""
+
+_SERVICE = (*BASE, *STORAGE, *TEMPORAL, *SERVICES, "docmill.engines", "docmill.outputs")
 
 MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "docmill": (),
@@ -35,11 +50,12 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "docmill.sources.entries": BASE,
     "docmill.engines": (*BASE, "docmill.isolation"),
     "docmill.isolation": (*BASE, "docmill.engines"),
-    "docmill.embedded": BASE,
+    "docmill.scratch": (),
+    "docmill.embedded": (*BASE, *TEMPORAL),
     "docmill.outputs": (*BASE, *STORAGE, "docmill.engines.base"),
-    "docmill.client": BASE,
-    "docmill.batches": (*BASE, *STORAGE, "docmill.client", "docmill.engines"),
-    "docmill.api": (*BASE, *STORAGE, "docmill.batches", "docmill.client", "docmill.engines"),
+    **dict.fromkeys(TEMPORAL, (*BASE, *TEMPORAL)),
+    **dict.fromkeys(SERVICES, _SERVICE),
+    "docmill.api": _SERVICE,
     "docmill.cli": ("docmill",),
     "activities": ("docmill",),
     "workflows": ("docmill.contracts", "docmill.errors", "docmill.ids", "activities"),
