@@ -127,6 +127,15 @@ class Tally(Payload):
     skipped: int = 0
     cancelled: int = 0
 
+    def merged(self, other: "Tally") -> "Tally":
+        """Return the sum of both."""
+        return Tally(
+            completed=self.completed + other.completed,
+            failed=self.failed + other.failed,
+            skipped=self.skipped + other.skipped,
+            cancelled=self.cancelled + other.cancelled,
+        )
+
     @property
     def accounted(self) -> int:
         """Items that have an outcome."""
@@ -244,20 +253,22 @@ class BatchState(Payload):
     """What one run hands to the next (ruling 16); a few kilobytes whatever the batch's size.
 
     Attributes:
+        opened: None until the first run has opened the batch.
         cursor: position of the last admitted item.
         counted: position up to which `Page.settled` is already in the tally.
         sweep: 0 while paging; 1..3 while closing looks for items without an outcome.
         failures: the last 20.
+        concurrency: None until opened, unless an update came first.
         runs: workflow runs so far, this one included.
     """
 
-    opened: OpenedBatch
+    opened: OpenedBatch | None = None
     cursor: int = 0
     counted: int = 0
     sweep: int = 0
     tally: Tally = Tally()
     failures: tuple[FailedItem, ...] = ()
-    concurrency: int
+    concurrency: int | None = None
     paused: bool = False
     cancel_reason: str | None = None
     runs: int = 1
@@ -353,12 +364,13 @@ class CloseRequest(Payload):
     """Argument of ``close_batch``.
 
     Attributes:
-        ending: the terminal status.
+        ending: the terminal status that the workflow arrived at.
         reason: why, when FAILED or CANCELLED.
+        epoch: 0 when the batch could not even be opened.
     """
 
     batch_id: str
-    epoch: int
+    epoch: int = 0
     ending: Literal[BatchStatus.COMPLETED, BatchStatus.FAILED, BatchStatus.CANCELLED]
     reason: str | None = None
 

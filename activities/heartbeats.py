@@ -1,0 +1,26 @@
+"""Heartbeats beside the work: how Temporal notices a lost worker, and the work a cancel."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from temporalio import activity
+
+INTERVAL_SECONDS = 0.5
+"""Below the SDK's throttle of one second, so that a cancel is never older than that."""
+
+
+@asynccontextmanager
+async def heartbeating() -> AsyncIterator[None]:
+    """Send heartbeats for as long as the block runs."""
+
+    async def beat() -> None:
+        while True:
+            activity.heartbeat()
+            await asyncio.sleep(INTERVAL_SECONDS)
+
+    task = asyncio.create_task(beat())
+    try:
+        yield
+    finally:
+        task.cancel()

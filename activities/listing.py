@@ -1,0 +1,32 @@
+"""The next page of the frozen listing."""
+
+from temporalio import activity
+
+from activities.failing import translated
+from docmill.contracts import NEXT_PAGE, JobType, Page, PageRequest
+from docmill.engines.registry import parse_suite_version
+from docmill.parameters import cache_key
+from docmill.records.batches import Batches
+from docmill.records.database import Database
+from docmill.records.paging import Paging
+
+
+class Listing:
+    """Pages of a batch's listing, as references; their ledger rows are written on the way."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @activity.defn(name=NEXT_PAGE)
+    @translated
+    async def next_page(self, request: PageRequest) -> Page:
+        """Return the range behind ``request.after``; running twice returns the same page."""
+        async with self._database.write() as session:
+            batch = await Batches(session).get(None, request.batch_id)
+
+            def key_of(sha256: str) -> str:
+                return cache_key(
+                    JobType(batch.job_type), sha256, batch.parameters_hash, parse_suite_version()
+                )
+
+            return await Paging(session).next_page(batch, request, key_of)

@@ -1,0 +1,210 @@
+"""One item: claim, read, look whether it was done before, run the engine, store, record."""
+
+import asyncio
+from pathlib import Path
+from typing import NoReturn
+from uuid import uuid4
+
+import structlog
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from activities.failing import translated
+from activities.heartbeats import heartbeating
+from docmill.contracts import PROCESS_ITEM, ItemResult, ItemTask, Outcome, SkipReason
+from docmill.engines.base import EngineReport, EngineTask, Limits
+from docmill.engines.registry import parse_suite_version
+from docmill.errors import (
+    ENGINE_ATTEMPTS,
+    WORKER_LOSSES,
+    DocmillError,
+    FailureClass,
+    ItemFailure,
+    Retry,
+    UnavailableError,
+    bounded,
+)
+from docmill.isolation.pool import EnginePool
+from docmill.objects import ObjectStore
+from docmill.records.database import Database
+from docmill.records.ledger import ClaimedItem, Ledger, Settlement
+from docmill.records.results import Results
+from docmill.results import item_cache_key, result_prefix, store_result
+from docmill.scratch import Scratch
+from docmill.settings import MIB, Settings
+from docmill.sources.reading import open_document
+
+log = structlog.get_logger(__name__)
+
+
+class Processing:
+    """Runs one item at a time per slot; every effect of it is safe to repeat."""
+
+    def __init__(
+        self,
+        database: Database,
+        store: ObjectStore,
+        engines: EnginePool,
+        scratch: Scratch,
+        settings: Settings,
+    ) -> None:
+        self._database = database
+        self._store = store
+        self._engines = engines
+        self._scratch = scratch
+        self._settings = settings
+        self._worker = uuid4().hex
+
+    @activity.defn(name=PROCESS_ITEM)
+    @translated
+    async def process_item(self, task: ItemTask) -> ItemResult:
+        """Bring one item to its outcome.
+
+        Raises:
+            ApplicationError: non-retryable with a `FailureClass` as type when the item failed
+                and the ledger says so; retryable when trying again is right.
+        """
+        async with heartbeating():
+            async with self._database.write() as session:
+                item = await Ledger(session).claim(task, self._worker)
+            if isinstance(item, Outcome):
+                return ItemResult(outcome=item)
+            try:
+                return ItemResult(outcome=await self._work(item))
+            except ItemFailure as failure:
+                await self._fail(item, failure)
+            except asyncio.CancelledError:
+                await self._stop(item)
+                raise
+            except (UnavailableError, OSError) as error:
+                await self._hand_back(item)
+                raise _waiting(error) from None
+            except Exception as error:
+                log.exception("item.unexpected", batch_id=item.batch_id, item_id=item.item_id)
+                message = bounded(f"{type(error).__name__}: {error}")
+                await self._fail(item, ItemFailure(FailureClass.INTERNAL, message))
+
+    async def _work(self, item: ClaimedItem) -> Outcome:
+        if item.worker_losses >= WORKER_LOSSES:
+            raise ItemFailure(FailureClass.WORKER_LOST)
+        if item.size > self._settings.max_file_mb * MIB:
+            return await self._skip(item, SkipReason.SIZE_LIMIT_EXCEEDED)
+        with self._scratch.folder() as folder:
+            async with open_document(item, self._store, folder) as document:
+                key = item_cache_key(item, document.sha256, parse_suite_version())
+                async with self._database.read() as session:
+                    known = await Results(session).find(item.project_id, key)
+                if known is not None:
+                    return await self._skip(
+                        item, SkipReason.ALREADY_PROCESSED, document.sha256, known.id
+                    )
+                output = folder / "output"
+                output.mkdir()
+                report = await self._engines.run(self._engine_task(item, document.path, output))
+                await document.verify_unchanged()
+                return await self._complete(item, document.sha256, key, report, output)
+
+    def _engine_task(self, item: ClaimedItem, document: Path, output: Path) -> EngineTask:
+        settings = self._settings
+        return EngineTask(
+            product=item.job_type,
+            document=str(document),
+            name=item.path,
+            output_dir=str(output),
+            parameters=item.parameters,
+            limits=Limits(
+                seconds=settings.engine_timeout_seconds,
+                memory_bytes=settings.engine_memory_mb * MIB,
+                output_bytes=settings.engine_output_mb * MIB,
+                pages=settings.max_pages,
+            ),
+        )
+
+    # -- the ends of an item ----------------------------------------------------------------
+
+    async def _complete(
+        self, item: ClaimedItem, sha256: str, key: str, report: EngineReport, output: Path
+    ) -> Outcome:
+        prefix = result_prefix(item)
+        result = await store_result(self._store, prefix, key, report, output)
+        settlement = Settlement(
+            outcome=Outcome.COMPLETED,
+            sha256=sha256,
+            result=result,
+            partial=report.partial,
+            pages_total=report.pages_total,
+            pages_ok=report.pages_ok,
+            pages_failed=report.pages_failed,
+            engine=report.engine,
+            engine_version=report.engine_version,
+        )
+        return await self._settle(item, settlement)
+
+    async def _skip(
+        self,
+        item: ClaimedItem,
+        reason: SkipReason,
+        sha256: str | None = None,
+        result_id: str | None = None,
+    ) -> Outcome:
+        settlement = Settlement(
+            outcome=Outcome.SKIPPED,
+            sha256=sha256,
+            existing_result_id=result_id,
+            skip_reason=reason,
+        )
+        return await self._settle(item, settlement)
+
+    async def _fail(self, item: ClaimedItem, failure: ItemFailure) -> NoReturn:
+        """Try again while the budget of the failure's kind lasts; then it is final."""
+        kind = failure.failure_class
+        if failure.retry is Retry.INFRASTRUCTURE:
+            await self._hand_back(item)
+            raise _waiting(failure)
+        if failure.retry is Retry.ENGINE and item.engine_failures + 1 < ENGINE_ATTEMPTS:
+            async with self._database.write() as session:
+                await Ledger(session).hand_back(item, engine_failure=True)
+            raise ApplicationError(failure.message, type=kind)
+        await self._settle(
+            item,
+            Settlement(
+                outcome=Outcome.FAILED,
+                failure_class=kind,
+                failure_message=failure.message,
+                failure_phase=failure.phase,
+            ),
+        )
+        raise ApplicationError(
+            f"{failure.message} {failure.hint}".strip(), type=kind, non_retryable=True
+        )
+
+    async def _settle(self, item: ClaimedItem, settlement: Settlement) -> Outcome:
+        async with self._database.write() as session:
+            if not await Ledger(session).settle(item, settlement):
+                raise ApplicationError("A newer attempt holds this item.", type="StaleAttempt")
+        return settlement.outcome
+
+    async def _stop(self, item: ClaimedItem) -> None:
+        """Only a cancel of the batch is an outcome; a worker that stops hands its items back."""
+        details = activity.cancellation_details()
+        if details is not None and details.cancel_requested:
+            cancelled = Settlement(outcome=Outcome.CANCELLED, failure_class=FailureClass.CANCELLED)
+            async with self._database.write() as session:
+                await Ledger(session).settle(item, cancelled)
+        else:
+            await self._hand_back(item)
+
+    async def _hand_back(self, item: ClaimedItem) -> None:
+        """Give the item back; when even that fails, the next claim by this worker mends it."""
+        try:
+            async with self._database.write() as session:
+                await Ledger(session).hand_back(item)
+        except UnavailableError:
+            log.warning("item.not_handed_back", batch_id=item.batch_id, item_id=item.item_id)
+
+
+def _waiting(error: Exception) -> ApplicationError:
+    """An attempt that ends because something is away; the next one comes after a pause."""
+    message = error.message if isinstance(error, DocmillError) else str(error.args[-1:])
+    log.warning("item.waiting", reason=message)
+    return ApplicationError(bounded(message), type=FailureClass.STORAGE_ERROR + "_waiting")

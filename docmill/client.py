@@ -1,0 +1,160 @@
+"""BatchClient: a batch's workflow, from a Python program with a Temporal client.
+
+Any other language does the same with the wire names and payloads of `docmill.contracts`.
+"""
+
+from datetime import timedelta
+from typing import Any, TypeVar
+
+from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHandle
+from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.service import RPCError, RPCStatusCode
+
+from docmill import contracts
+from docmill.contracts import (
+    BatchInput,
+    BatchProgress,
+    BatchResult,
+    BatchSpec,
+    CancelRequest,
+    ConcurrencyChange,
+    FailedItem,
+)
+from docmill.errors import DocmillError, NotFoundError, UnavailableError
+
+Answer = TypeVar("Answer")
+
+RPC_TIMEOUT = timedelta(seconds=10)
+"""One call to Temporal; a server that needs longer counts as away."""
+
+
+class BatchClient:
+    """Starts and steers batch workflows.
+
+    Args:
+        temporal: a client whose data converter is
+            ``temporalio.contrib.pydantic.pydantic_data_converter``.
+
+    Every method raises `UnavailableError` when Temporal cannot be reached, and `NotFoundError`
+    when it knows no such batch (any more).
+    """
+
+    def __init__(self, temporal: Client) -> None:
+        self.temporal = temporal
+
+    async def start(
+        self, batch_id: str, spec: BatchSpec | None = None, *, again: bool = False
+    ) -> None:
+        """Start the workflow of a batch; starting it twice finds the first.
+
+        Args:
+            batch_id: the batch, and the workflow's id.
+            spec: what to do, when the batch has no row yet.
+            again: also when an earlier workflow of this batch has ended (it was lost, or the
+                batch is run again); what has an outcome is not done twice.
+        """
+        reuse = WorkflowIDReusePolicy
+        try:
+            await self.temporal.start_workflow(
+                contracts.BATCH_WORKFLOW,
+                BatchInput(batch_id=batch_id, spec=spec),
+                id=batch_id,
+                task_queue=contracts.BATCH_QUEUE,
+                id_reuse_policy=reuse.ALLOW_DUPLICATE if again else reuse.REJECT_DUPLICATE,
+                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                static_summary="Docmill batch",
+                rpc_timeout=RPC_TIMEOUT,
+            )
+        except WorkflowAlreadyStartedError:
+            return  # it has run before: the caller asked for it once
+        except RPCError as error:
+            raise _translated(error, batch_id) from None
+
+    async def status(self, batch_id: str) -> WorkflowExecutionStatus | None:
+        """Return the state of the batch's latest workflow, or None when Temporal has none."""
+        try:
+            description = await self._handle(batch_id).describe(rpc_timeout=RPC_TIMEOUT)
+        except RPCError as error:
+            if error.status is RPCStatusCode.NOT_FOUND:
+                return None
+            raise _translated(error, batch_id) from None
+        return description.status
+
+    async def progress(self, batch_id: str) -> BatchProgress:
+        """Return the counts of this moment; a worker must be running."""
+        return await self._query(batch_id, contracts.PROGRESS_QUERY, BatchProgress)
+
+    async def failures(self, batch_id: str) -> list[FailedItem]:
+        """Return the last failed items, at most 20, oldest first."""
+        return await self._query(batch_id, contracts.FAILURES_QUERY, list[FailedItem])
+
+    async def cancel(self, batch_id: str, reason: str = "") -> None:
+        """Stop the batch: no new item starts, those in flight end, finished results stay."""
+        await self._signal(batch_id, contracts.CANCEL_SIGNAL, CancelRequest(reason=reason))
+
+    async def pause(self, batch_id: str) -> None:
+        """Start no more items until resumed."""
+        await self._signal(batch_id, contracts.PAUSE_SIGNAL)
+
+    async def resume(self, batch_id: str) -> None:
+        """Go on after a pause."""
+        await self._signal(batch_id, contracts.RESUME_SIGNAL)
+
+    async def set_concurrency(self, batch_id: str, concurrency: int) -> int:
+        """Change how many items may be in flight, 1..256, and return the new number.
+
+        Raises:
+            temporalio.client.WorkflowUpdateFailedError: the number is out of bounds.
+        """
+        try:
+            accepted: int = await self._handle(batch_id).execute_update(
+                contracts.SET_CONCURRENCY_UPDATE,
+                ConcurrencyChange(concurrency=concurrency),
+                result_type=int,
+                rpc_timeout=RPC_TIMEOUT,
+            )
+        except RPCError as error:
+            raise _translated(error, batch_id) from None
+        return accepted
+
+    async def result(self, batch_id: str) -> BatchResult:
+        """Wait for the end of the batch, however long that takes.
+
+        Raises:
+            temporalio.client.WorkflowFailureError: it FAILED, or was cancelled through Temporal.
+        """
+        handle: WorkflowHandle[Any, BatchResult] = self.temporal.get_workflow_handle(
+            batch_id, result_type=BatchResult
+        )
+        try:
+            return await handle.result()
+        except RPCError as error:
+            raise _translated(error, batch_id) from None
+
+    def _handle(self, batch_id: str) -> WorkflowHandle[Any, Any]:
+        return self.temporal.get_workflow_handle(batch_id)
+
+    async def _query(self, batch_id: str, query: str, answer: type[Answer]) -> Answer:
+        try:
+            found: Answer = await self._handle(batch_id).query(
+                query, result_type=answer, rpc_timeout=RPC_TIMEOUT
+            )
+        except RPCError as error:
+            raise _translated(error, batch_id) from None
+        return found
+
+    async def _signal(self, batch_id: str, signal: str, *args: object) -> None:
+        try:
+            await self._handle(batch_id).signal(signal, args=args, rpc_timeout=RPC_TIMEOUT)
+        except RPCError as error:
+            raise _translated(error, batch_id) from None
+
+
+def _translated(error: RPCError, batch_id: str) -> DocmillError:
+    if error.status is RPCStatusCode.NOT_FOUND:
+        return NotFoundError(f"Temporal runs no batch {batch_id}.", "It may have ended already.")
+    return UnavailableError(
+        f"Temporal did not answer ({error.status.name.lower()}).",
+        "Check that the server runs and that a worker polls its queue.",
+    )

@@ -1,0 +1,108 @@
+"""How a batch ends: outcomes against the listing, the manifest, the row. Safe to repeat."""
+
+import tempfile
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from docmill.contracts import BatchResult, BatchStatus, CloseRequest, Tally
+from docmill.errors import NotFoundError
+from docmill.objects import ObjectStore
+from docmill.outputs.manifest import ManifestRow, write_manifest
+from docmill.records.batches import Batches
+from docmill.records.database import Database
+from docmill.records.ledger import Ledger
+from docmill.records.tables import Batch
+
+CHUNK = 5_000
+"""Rows of one transaction or one read: short enough that other writers never wait long."""
+
+NAMED = 20
+"""Files without an outcome that a message names."""
+
+OPEN_STATES = (BatchStatus.PENDING, BatchStatus.THROTTLED, BatchStatus.RUNNING)
+
+
+async def close_batch(database: Database, store: ObjectStore, request: CloseRequest) -> BatchResult:
+    """End a batch, or name the files that have no outcome yet.
+
+    A batch that has ended already keeps its end: the first one wins.
+    """
+    async with database.read() as session:
+        try:
+            batch = await Batches(session).get(None, request.batch_id)
+        except NotFoundError:  # it could not even be opened
+            return BatchResult(
+                batch_id=request.batch_id,
+                status=request.ending,
+                total=0,
+                tally=Tally(),
+                reason=request.reason,
+            )
+    if BatchStatus(batch.status).terminal:
+        return await _result(database, batch)
+    if request.ending is BatchStatus.CANCELLED:
+        await _cancel_rest(database, batch)
+    if request.ending is not BatchStatus.FAILED and (missing := await _missing(database, batch)):
+        return (await _result(database, batch)).model_copy(update={"unaccounted": missing})
+    key, sha256 = await _write_manifest(database, store, batch)
+    async with database.write() as session:
+        await Batches(session).move(
+            batch.id,
+            request.ending,
+            from_=OPEN_STATES,
+            reason=request.reason,
+            ended_at=datetime.now(UTC),
+            manifest_key=key,
+            manifest_sha256=sha256,
+        )
+        batch = await Batches(session).get(None, batch.id)
+    return await _result(database, batch)
+
+
+async def _cancel_rest(database: Database, batch: Batch) -> None:
+    while True:
+        async with database.write() as session:
+            if not await Ledger(session).cancel_rest(batch, CHUNK):
+                return
+
+
+async def _missing(database: Database, batch: Batch) -> tuple[str, ...]:
+    async with database.read() as session:
+        return tuple(await Ledger(session).unaccounted(batch, NAMED))
+
+
+async def _result(database: Database, batch: Batch) -> BatchResult:
+    async with database.read() as session:
+        tally = await Ledger(session).tally(batch)
+    return BatchResult(
+        batch_id=batch.id,
+        status=BatchStatus(batch.status),
+        total=batch.total,
+        tally=tally,
+        manifest_key=batch.manifest_key,
+        reason=batch.reason,
+    )
+
+
+async def _write_manifest(database: Database, store: ObjectStore, batch: Batch) -> tuple[str, str]:
+    """Write both forms of the manifest to the store; return the JSONL's key and hash."""
+    prefix = f"batches/{batch.id}/{batch.epoch}"
+    with tempfile.TemporaryDirectory(prefix="docmill-manifest-") as name:
+        folder = Path(name)
+        summary = await write_manifest(_rows(database, batch), folder)
+        for file in ("manifest.jsonl", "manifest.parquet"):
+            await store.put_file(f"{prefix}/{file}", folder / file)
+    return f"{prefix}/manifest.jsonl", summary.sha256
+
+
+async def _rows(database: Database, batch: Batch) -> AsyncIterator[ManifestRow]:
+    after = 0
+    while True:
+        async with database.read() as session:
+            items = await Ledger(session).walk(batch, after, CHUNK)
+        for item in items:
+            yield ManifestRow.of(item)
+        if len(items) < CHUNK:
+            return
+        after = items[-1].position

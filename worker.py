@@ -1,0 +1,149 @@
+"""The worker process: settings, stores, engines, and the Temporal workers that use them."""
+
+import argparse
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
+
+import structlog
+from temporalio.client import Client
+from temporalio.worker import Worker
+
+from activities.listing import Listing
+from activities.processing import Processing
+from activities.recording import Recording
+from docmill.attributes import has_search_attributes
+from docmill.contracts import BATCH_QUEUE, LOCAL_ENGINES_QUEUE
+from docmill.embedded.child import ORPHAN_FLAG, parent_gone
+from docmill.embedded.connect import connect_named
+from docmill.embedded.home import Home
+from docmill.embedded.members import Membership
+from docmill.errors import DocmillError
+from docmill.isolation.pool import EnginePool
+from docmill.logs import configure_logs
+from docmill.objects import open_store
+from docmill.records.database import Database
+from docmill.scratch import Scratch
+from docmill.settings import Settings, load_settings
+from workflows.batch import BatchWorkflow
+
+GRACE = timedelta(seconds=5)
+"""A worker told to stop lets its items end for so long, and hands back the rest."""
+
+STICKY_TIMEOUT = timedelta(seconds=2)
+"""After a worker was killed, its workflows wait this long for it before another one goes on."""
+
+HEARTBEAT_THROTTLE = timedelta(seconds=1)
+"""The SDK would otherwise hold heartbeats, and with them cancels, for 8 of our 10 seconds."""
+
+BOOKKEEPERS = 20
+"""Listing and recording activities at the same time: short transactions, of many batches."""
+
+log = structlog.get_logger(__name__)
+
+
+@asynccontextmanager
+async def running_worker(client: Client, settings: Settings) -> AsyncIterator[None]:
+    """Run a worker for as long as the block does; leave in order.
+
+    Args:
+        client: connected, with the pydantic data converter.
+        settings: where records and objects are, and the engines' limits.
+
+    Raises:
+        UnavailableError: the database or the object store cannot be reached.
+    """
+    async with AsyncExitStack() as stack:
+        database = Database(settings.database)
+        stack.push_async_callback(database.close)
+        await database.migrate()
+        store = open_store(settings.store)
+        scratch = Scratch(settings.home / "scratch")
+        stack.callback(scratch.close)
+        engines = await stack.enter_async_context(
+            EnginePool(settings.engine_slots, recycle_after=settings.engine_recycle_after)
+        )
+        attributes = await has_search_attributes(client)
+        await stack.enter_async_context(
+            Worker(
+                client,
+                task_queue=LOCAL_ENGINES_QUEUE,
+                activities=[Processing(database, store, engines, scratch, settings).process_item],
+                max_concurrent_activities=settings.engine_slots,
+                max_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
+                default_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
+                graceful_shutdown_timeout=GRACE,
+            )
+        )
+        recording = Recording(database, store, settings, attributes=attributes)
+        await stack.enter_async_context(
+            Worker(
+                client,
+                task_queue=BATCH_QUEUE,
+                workflows=[BatchWorkflow],
+                activities=[
+                    Listing(database).next_page,
+                    recording.open_batch,
+                    recording.record_state,
+                    recording.record_lost_item,
+                    recording.close_batch,
+                ],
+                max_concurrent_activities=BOOKKEEPERS,
+                sticky_queue_schedule_to_start_timeout=STICKY_TIMEOUT,
+                max_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
+                default_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
+                graceful_shutdown_timeout=GRACE,
+            )
+        )
+        yield
+
+
+async def _main(*, tied: bool) -> None:
+    settings = load_settings()
+    configure_logs(settings.log_level, settings.log_format)
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    async with AsyncExitStack() as stack:
+        if tied:
+            await stack.enter_async_context(Membership(Home(settings.home)))
+            orphaned = asyncio.create_task(parent_gone())
+            orphaned.add_done_callback(lambda _: stop.set())
+            stack.callback(orphaned.cancel)
+        client = await connect_named()
+        await stack.enter_async_context(running_worker(client, settings))
+        log.info("worker.ready", slots=settings.engine_slots, namespace=client.namespace)
+        await stop.wait()
+        log.info("worker.stopping")
+    log.info("worker.stopped")
+
+
+def main() -> int:
+    """Run a worker until it is told to stop; return the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        ORPHAN_FLAG,
+        action="store_true",
+        dest="tied",
+        help="stop when standard input ends; used by the command that started this worker",
+    )
+    try:
+        asyncio.run(_main(tied=parser.parse_args().tied))
+    except DocmillError as error:
+        log.error("worker.failed", reason=error.message, hint=error.hint)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    code = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # A process that used a Temporal client can abort in the interpreter's own shutdown, after
+    # all work is done; leaving here keeps the exit code ours.
+    os._exit(code)

@@ -1,0 +1,268 @@
+"""BatchWorkflow: one job per file of a frozen listing, page by page, however long it takes."""
+
+import asyncio
+from datetime import timedelta
+from typing import NoReturn
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
+
+with workflow.unsafe.imports_passed_through():
+    # plain data and references to activities: loading them again for every run would triple the
+    # sandbox's cost, and the libraries behind the activities are no workflow code
+    from activities.listing import Listing
+    from activities.processing import Processing
+    from activities.recording import Recording
+    from docmill.contracts import (
+        BATCH_WORKFLOW,
+        BatchInput,
+        BatchResult,
+        BatchStatus,
+        CloseRequest,
+        FailedItem,
+        ItemRef,
+        ItemTask,
+        LostItem,
+        OpenRequest,
+        Outcome,
+        Page,
+        PageRequest,
+    )
+    from docmill.errors import FailureClass
+    from workflows import causes, display, history, policies
+    from workflows.steering import SteeredBatch
+    from workflows.window import Window
+
+MAX_SWEEPS = 3
+"""Searches for items without an outcome before the batch fails, naming them."""
+
+KEPT_FAILURES = 20
+"""Last failures that a run keeps for the ``failures`` query; the ledger has them all."""
+
+
+@workflow.defn(name=BATCH_WORKFLOW)
+class BatchWorkflow(SteeredBatch):
+    """Runs one batch; its workflow id is the batch id, so that a second start finds the first."""
+
+    @workflow.init
+    def __init__(self, batch: BatchInput) -> None:
+        super().__init__(batch)
+        self._window = Window(self._process)
+        self._admitted = 0
+
+    @workflow.run
+    async def run(self, batch: BatchInput) -> BatchResult:
+        """Open, process page after page, continue as new when this run is full, close."""
+        try:
+            await self._open()
+            await self._process_listing()
+            return await self._close()
+        except (asyncio.CancelledError, ActivityError) as error:
+            if not is_cancelled_exception(error):
+                await self._fail(error)
+            self._update(cancel_reason=self._state.cancel_reason or "cancelled through Temporal")
+            result = await self._close()
+            if result.status is BatchStatus.CANCELLED:
+                raise
+            return result
+
+    # -- the phases, in their order ---------------------------------------------------------
+
+    async def _open(self) -> None:
+        if self._state.opened is None:
+            opened = await workflow.execute_activity_method(
+                Recording.open_batch,
+                OpenRequest(batch_id=self._batch.batch_id, spec=self._batch.spec),
+                start_to_close_timeout=policies.OPEN_TIMEOUT,
+                heartbeat_timeout=policies.HEARTBEAT_TIMEOUT,
+                retry_policy=policies.INFRASTRUCTURE,
+                summary="open the batch",
+            )
+            self._update(
+                opened=opened,
+                concurrency=self._state.concurrency or opened.concurrency,
+                paused=self._state.paused or opened.paused,
+                cancel_reason=self._state.cancel_reason or opened.cancel_reason,
+            )
+            workflow.upsert_memo(display.memo(opened))
+        self._publish()
+
+    async def _process_listing(self) -> None:
+        """Process the listing behind the cursor; the next page is fetched meanwhile."""
+        page: Page | None = await self._fetch(self._state.cursor)
+        while page is not None:
+            upcoming = self._prefetch(page)
+            await self._process_page(page)
+            if self._must_leave:
+                upcoming.cancel()
+                return await self._leave()
+            page = await upcoming
+        return await self._settle()
+
+    async def _leave(self) -> None:
+        """Finish what is in flight; then go on in a fresh run, unless the batch is ending."""
+        await self._settle()
+        if not self._cancelling:
+            await workflow.wait_condition(workflow.all_handlers_finished)
+            carried = self._state.model_copy(update={"runs": self._state.runs + 1})
+            workflow.continue_as_new(BatchInput(batch_id=self._batch.batch_id, carried=carried))
+
+    async def _settle(self) -> None:
+        """Wait for the items in flight; a cancel ends them instead."""
+        await workflow.wait_condition(
+            lambda: len(self._window) == 0 or self._cancelling or self._window.error is not None
+        )
+        if self._cancelling:
+            await self._window.cancel(policies.CANCEL_GRACE)
+        if self._window.error is not None:
+            raise self._window.error
+
+    async def _close(self) -> BatchResult:
+        """Compare outcomes with the listing; run what has none once more; record the end."""
+        self._closing = True
+        result = await self._record_end(self._ending, self._state.cancel_reason)
+        while result.unaccounted and self._state.sweep < MAX_SWEEPS:
+            self._update(sweep=self._state.sweep + 1, cursor=0)
+            await self._process_listing()
+            result = await self._record_end(self._ending, self._state.cancel_reason)
+        if result.unaccounted:
+            names = ", ".join(result.unaccounted)
+            await self._fail(ApplicationError(f"files without an outcome: {names}", type="Lost"))
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        self._update(tally=result.tally)
+        self._publish(result.status)
+        return result
+
+    async def _fail(self, error: BaseException) -> NoReturn:
+        """Record that the batch itself failed, and why."""
+        message, kind = causes.describe(error)
+        self._closing = True
+        await self._window.cancel(policies.CANCEL_GRACE)
+        await self._record_end(BatchStatus.FAILED, message)
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        self._publish(BatchStatus.FAILED)
+        raise ApplicationError(message, type=kind, non_retryable=True) from error
+
+    @property
+    def _ending(self) -> BatchStatus:
+        return BatchStatus.CANCELLED if self._cancelling else BatchStatus.COMPLETED
+
+    async def _record_end(self, ending: BatchStatus, reason: str | None) -> BatchResult:
+        return await workflow.execute_activity_method(
+            Recording.close_batch,
+            CloseRequest(batch_id=self._batch.batch_id, ending=ending, reason=reason),
+            start_to_close_timeout=policies.CLOSE_TIMEOUT,
+            heartbeat_timeout=policies.HEARTBEAT_TIMEOUT,
+            retry_policy=policies.INFRASTRUCTURE,
+            summary=f"close as {ending.value}",
+        )
+
+    # -- one page ---------------------------------------------------------------------------
+
+    async def _fetch(self, after: int) -> Page | None:
+        """Return the next page behind ``after``, or None at the end of the listing."""
+        left = self._opened.continue_as_new_threshold - self._admitted
+        page = await workflow.execute_activity_method(
+            Listing.next_page,
+            PageRequest(
+                batch_id=self._batch.batch_id,
+                epoch=self._opened.epoch,
+                after=after,
+                limit=max(1, min(self._opened.page_size, left)),
+                count_after=self._state.counted,
+                unfinished_only=self._state.sweep > 0,
+            ),
+            start_to_close_timeout=policies.RECORD_TIMEOUT,
+            retry_policy=policies.INFRASTRUCTURE,
+            summary=f"files behind {after:,}",
+        )
+        return page if page.cursor > after else None
+
+    def _prefetch(self, page: Page) -> asyncio.Task[Page | None]:
+        async def upcoming() -> Page | None:
+            return await self._fetch(page.cursor) if page.more else None
+
+        return asyncio.create_task(upcoming())
+
+    async def _process_page(self, page: Page) -> None:
+        self._take(page)
+        for item in page.items:
+            await workflow.wait_condition(lambda: self._must_leave or self._has_room)
+            if self._must_leave:
+                return
+            self._window.add(item)
+            self._admitted += 1
+            self._update(cursor=item.position)
+        self._update(cursor=page.cursor)
+        self._publish()
+
+    def _take(self, page: Page) -> None:
+        """Count what the listing settled by itself: unchanged, or finished before a restart."""
+        if self._state.sweep == 0 and page.cursor > self._state.counted:
+            tally = self._state.tally.merged(page.settled)
+            self._update(tally=tally, counted=page.cursor)
+
+    @property
+    def _in_flight(self) -> int:
+        return len(self._window)
+
+    @property
+    def _has_room(self) -> bool:
+        limit = self._state.concurrency or self._opened.concurrency
+        return not self._state.paused and len(self._window) < limit
+
+    @property
+    def _must_leave(self) -> bool:
+        """Whether this run starts no more items: cancelled, broken, or full."""
+        return (
+            self._cancelling
+            or self._window.error is not None
+            or self._admitted >= self._opened.continue_as_new_threshold
+            or history.is_full(len(self._window))
+        )
+
+    # -- one item ---------------------------------------------------------------------------
+
+    async def _process(self, item: ItemRef) -> None:
+        opened = self._opened
+        task = ItemTask(batch_id=self._batch.batch_id, epoch=opened.epoch, position=item.position)
+        try:
+            result = await workflow.execute_activity_method(
+                Processing.process_item,
+                task,
+                task_queue=opened.engine_queue,
+                start_to_close_timeout=timedelta(seconds=opened.item_timeout_seconds),
+                heartbeat_timeout=policies.HEARTBEAT_TIMEOUT,
+                retry_policy=policies.INFRASTRUCTURE,
+                cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+                summary=item.name,
+            )
+            self._count(result.outcome)
+        except ActivityError as error:
+            if not is_cancelled_exception(error):  # cancelled items are counted at the close
+                await self._count_failure(item, task, error)
+
+    async def _count_failure(self, item: ItemRef, task: ItemTask, error: ActivityError) -> None:
+        """Count a failed item; record it too when Temporal, not the activity, gave it up."""
+        failure_class = causes.recorded_class(error)
+        if failure_class is None:
+            failure_class = FailureClass.WORKER_LOST
+            message, kind = causes.describe(error)
+            await workflow.execute_activity_method(
+                Recording.record_lost_item,
+                LostItem(
+                    **task.model_dump(), failure_class=failure_class, message=f"{kind}: {message}"
+                ),
+                start_to_close_timeout=policies.RECORD_TIMEOUT,
+                retry_policy=policies.INFRASTRUCTURE,
+                summary=item.name,
+            )
+        failed = FailedItem(
+            position=item.position, name=item.name, failure_class=failure_class.value
+        )
+        self._update(failures=(*self._state.failures, failed)[-KEPT_FAILURES:])
+        self._count(Outcome.FAILED)
+
+    def _count(self, outcome: Outcome) -> None:
+        self._update(tally=self._state.tally.plus(outcome))
+        self._show()

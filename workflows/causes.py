@@ -1,0 +1,28 @@
+"""Reading what an activity failed of: ``str(ActivityError)`` says nothing, its cause does."""
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError, ApplicationError, FailureError
+
+with workflow.unsafe.imports_passed_through():
+    # plain data
+    from docmill.errors import FailureClass, bounded
+
+
+def describe(error: BaseException) -> tuple[str, str]:
+    """Return the bounded message and the type name of the innermost cause."""
+    while isinstance(error, FailureError) and error.cause is not None:
+        error = error.cause
+    if isinstance(error, ApplicationError):
+        return bounded(error.message), error.type or "ApplicationError"
+    return bounded(str(error)) or type(error).__name__, type(error).__name__
+
+
+def recorded_class(error: ActivityError) -> FailureClass | None:
+    """Return the failure class, if ``process_item`` recorded this failure in the ledger itself.
+
+    None means that Temporal gave the item up, and that the workflow must record it.
+    """
+    cause = error.cause
+    if isinstance(cause, ApplicationError) and cause.type in set(FailureClass):
+        return FailureClass(cause.type)
+    return None

@@ -1,0 +1,65 @@
+"""What an operator sees in the Temporal UI: details in words, memo, search attributes."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from temporalio.common import SearchAttributeKey, SearchAttributeUpdate
+
+from docmill import contracts
+from docmill.contracts import BatchState, OpenedBatch
+
+_PROJECT = SearchAttributeKey.for_keyword(contracts.PROJECT_ATTRIBUTE)
+_DIRECTORY = SearchAttributeKey.for_keyword(contracts.DIRECTORY_ATTRIBUTE)
+_JOB_TYPE = SearchAttributeKey.for_keyword(contracts.JOB_TYPE_ATTRIBUTE)
+_STATUS = SearchAttributeKey.for_keyword(contracts.STATUS_ATTRIBUTE)
+_PROCESSED = SearchAttributeKey.for_int(contracts.PROCESSED_ATTRIBUTE)
+_FAILED = SearchAttributeKey.for_int(contracts.FAILED_ATTRIBUTE)
+_TOTAL = SearchAttributeKey.for_int(contracts.TOTAL_ATTRIBUTE)
+
+
+def memo(opened: OpenedBatch) -> dict[str, object]:
+    """What the batch is, for the list of workflows; it outlives every run."""
+    return {
+        "project": opened.project_id,
+        "directory": opened.directory_id or "",
+        "job_type": opened.job_type.value,
+        "total": opened.total,
+    }
+
+
+def search_attributes(
+    opened: OpenedBatch, state: BatchState, status: str
+) -> Sequence[SearchAttributeUpdate[Any]]:
+    """What an operator can filter by; set anew per page and at each change of state."""
+    return [
+        _PROJECT.value_set(opened.project_id),
+        _DIRECTORY.value_set(opened.directory_id or ""),
+        _JOB_TYPE.value_set(opened.job_type.value),
+        _STATUS.value_set(status),
+        _PROCESSED.value_set(state.tally.completed),
+        _FAILED.value_set(state.tally.failed),
+        _TOTAL.value_set(opened.total),
+    ]
+
+
+def details(state: BatchState, in_flight: int, word: str) -> str:
+    """The state of the batch in words: ``412 of 1,000, 3 failed, paused``."""
+    if state.opened is None:
+        return "opening: the listing is being frozen"
+    tally = state.tally
+    parts = [f"**{tally.accounted:,} of {state.opened.total:,}**"]
+    for count, what in (
+        (tally.failed, "failed"),
+        (tally.skipped, "skipped"),
+        (tally.cancelled, "cancelled"),
+        (in_flight, "in flight"),
+    ):
+        if count:
+            parts.append(f"{count:,} {what}")
+    if word != "running":
+        parts.append(word)
+    lines = [", ".join(parts)]
+    if state.cancel_reason:
+        lines.append(f"cancel reason: {state.cancel_reason}")
+    lines += [f"- {item.name}: {item.failure_class}" for item in reversed(state.failures)]
+    return "\n\n".join(lines[:2]) + ("\n" + "\n".join(lines[2:]) if lines[2:] else "")
