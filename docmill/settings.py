@@ -36,6 +36,8 @@ class Settings(BaseSettings):
         home: folder of everything that Docmill keeps: database, results, Temporal's file.
         database_url: SQLAlchemy URL; empty means SQLite in the home. ``postgresql://`` works.
         store_url: object store; empty means files in the home. ``s3://``, ``gs://``, ``az://``.
+        temporal_ui_url: address of the Web UI of a Temporal server that is not embedded; batches'
+            own pages are printed below it.
         engine_slots: files that one worker parses at the same time, one child process each.
         engine_timeout_seconds: wall clock for one file; afterwards its child is killed.
         engine_memory_mb: address space of one child, in MiB.
@@ -58,6 +60,7 @@ class Settings(BaseSettings):
     home: Path = Field(default_factory=lambda: user_data_path("docmill"))
     database_url: SecretStr = SecretStr("")
     store_url: str = ""
+    temporal_ui_url: str = ""
     engine_slots: int = Field(default_factory=lambda: os.cpu_count() or 2, ge=1, le=256)
     engine_timeout_seconds: float = Field(default=300, gt=0, le=86_400)
     engine_memory_mb: int = Field(default=2048, ge=256)
