@@ -1,8 +1,10 @@
 """Fixtures are one file per noun under `tests/fixtures`."""
 
 pytest_plugins = [
+    "tests.fixtures.api",
     "tests.fixtures.corpus",
     "tests.fixtures.databases",
     "tests.fixtures.no_skips",
+    "tests.fixtures.stores",
     "tests.fixtures.temporal",
 ]
