@@ -1,5 +1,6 @@
 """All tables. The comment of a column says what the name does not."""
 
+from docmill.records.tables.api import RequestClaim, WebhookConfiguration, WebhookTarget
 from docmill.records.tables.base import Table, now
 from docmill.records.tables.batches import (
     Batch,
@@ -31,8 +32,11 @@ __all__ = [
     "File",
     "Job",
     "Project",
+    "RequestClaim",
     "Result",
     "ScanMark",
     "Table",
+    "WebhookConfiguration",
+    "WebhookTarget",
     "now",
 ]

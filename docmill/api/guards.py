@@ -1,0 +1,69 @@
+"""What is checked before any handler runs: who calls, and from where.
+
+Local mode trusts whoever can reach the loopback interface. A web page in a browser on the same
+machine can reach it too, so a foreign ``Origin``, or a ``Host`` that only DNS rebinding can
+bring here, is refused.
+"""
+
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from docmill.api.errors import problem
+
+LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+class LoopbackOnly:
+    """Refuses requests that a browser sent for a page of another origin."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, or answer 403."""
+        if scope["type"] == "http":
+            headers = Headers(scope=scope)
+            refusal = _refusal(headers.get("host", ""), headers.get("origin"))
+            if refusal:
+                await problem(403, refusal)(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+
+class NoNulInAddress:
+    """Answers 404 to addresses that hold NUL: no stored text holds one, and PostgreSQL objects."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, or answer 404."""
+        if scope["type"] == "http" and ("\x00" in scope["path"] or b"%00" in scope["query_string"]):
+            refusal = problem(404, "No such object: an address never holds NUL.")
+            await refusal(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
+
+
+def _refusal(host: str, origin: str | None) -> str | None:
+    if _name(f"//{host}") not in LOOPBACK_NAMES:
+        return "This server answers on loopback only; the Host header names another machine."
+    if origin is not None and _netloc(origin) != host:
+        return "Requests from pages of another origin are refused."
+    return None
+
+
+def _name(address: str) -> str | None:
+    try:
+        return urlsplit(address).hostname
+    except ValueError:
+        return None
+
+
+def _netloc(origin: str) -> str | None:
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return None

@@ -1,0 +1,1 @@
+"""Wire schemas: field names, types and defaults of LlamaCloud's contract."""

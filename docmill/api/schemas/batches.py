@@ -1,0 +1,65 @@
+"""v2 batches on the wire."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from docmill.api.schemas.webhooks import InlineWebhook
+from docmill.api.wire import RequestModel, WireModel
+
+BatchJobType = Literal["parse_v2", "extract_v2"]
+BatchStatusName = Literal["PENDING", "THROTTLED", "RUNNING", "COMPLETED", "FAILED", "CANCELLED"]
+
+
+class BatchJob(RequestModel):
+    """The job of each file: a product and its saved configuration or preset."""
+
+    type: BatchJobType
+    configuration_id: str
+
+
+class BatchConfig(RequestModel):
+    """What a batch runs."""
+
+    job: BatchJob
+
+
+class BatchCreate(RequestModel):
+    """A batch over a directory's files."""
+
+    source_directory_id: str
+    config: BatchConfig
+    webhook_configuration_ids: Annotated[list[str], Field(max_length=4)] | None = None
+    webhook_configurations: Annotated[list[InlineWebhook], Field(max_length=16)] | None = None
+
+
+class JobReference(WireModel):
+    """A job that a batch made."""
+
+    type: BatchJobType
+    id: str
+
+
+class BatchItemResult(WireModel):
+    """Which job belongs to which file.
+
+    ``error_message`` is only for files that got no job; a failed job says why itself.
+    """
+
+    source_directory_file_id: str
+    job_reference: JobReference | None = None
+    error_message: str | None = None
+
+
+class BatchView(WireModel):
+    """A batch; ``results`` only when it was asked for and the batch has ended."""
+
+    id: str
+    project_id: str
+    source_directory_id: str
+    config: BatchConfig
+    status: BatchStatusName
+    results: list[BatchItemResult] | None = None
+    created_at: datetime | None = None
+    updated_at: datetime | None = None

@@ -1,0 +1,45 @@
+"""Configurations on the wire."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from docmill.api.wire import RequestModel, WireModel
+
+ProductType = Literal[
+    "split_v1", "extract_v2", "classify_v2", "parse_v2", "spreadsheet_v1", "unknown"
+]
+ConfigurationName = Annotated[str, Field(min_length=1, max_length=255)]
+
+
+class ConfigurationView(WireModel):
+    """Named, versioned parameters of one product."""
+
+    id: str
+    name: str
+    product_type: ProductType
+    version: str
+    parameters: dict[str, Any]
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+
+
+class Parameters(RequestModel, extra="allow"):
+    """Parameters of one product; the product's own model checks the rest."""
+
+    product_type: ProductType
+
+
+class ConfigurationCreate(RequestModel):
+    """Makes a configuration, or a new version of the one with this name and product."""
+
+    name: ConfigurationName
+    parameters: Parameters
+
+
+class ConfigurationUpdate(RequestModel):
+    """What may change; what is left out stays."""
+
+    name: ConfigurationName | None = None
+    parameters: Parameters | None = None

@@ -1,0 +1,115 @@
+"""Directories and their files on the wire."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from docmill.api.wire import Metadata, PresignedUrl, RequestModel, Text, UtcTime, WireModel
+
+DirectoryType = Literal["user", "index", "ephemeral"]
+
+
+class DirectoryView(WireModel):
+    """A named set of files."""
+
+    id: str
+    name: str
+    project_id: str
+    type: DirectoryType | None = None
+    description: str | None = None
+    system_metadata: dict[str, Any] | None = None
+    connector_subscription_id: str | None = None
+    expires_at: datetime | None = None
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+    deleted_at: datetime | None = None
+
+
+class DirectoryCreate(RequestModel):
+    """A new directory; names need not be unique."""
+
+    name: Annotated[str, Field(min_length=1, max_length=3_000)]
+    type: Literal["user", "ephemeral"] = "user"
+    description: str | None = None
+    system_metadata: dict[str, Any] | None = None
+    connector_subscription_id: str | None = None
+    expires_at: UtcTime | None = None
+
+
+class DirectoryUpdate(RequestModel):
+    """What may change on a directory; what is left out stays."""
+
+    name: Annotated[str, Field(min_length=1, max_length=3_000)] | None = None
+    description: str | None = None
+
+
+class FolderSourceCreate(RequestModel):
+    """A local folder as the source of a directory; it must lie below an allowed root."""
+
+    folder: Path
+    recursive: bool = True
+    include: list[str] = Field(default_factory=list, max_length=100)
+    exclude: list[str] = Field(default_factory=list, max_length=100)
+
+
+class SourceDirectoryCreate(RequestModel):
+    """A directory over a source. The same source is the same directory."""
+
+    name: Annotated[str, Field(min_length=1, max_length=3_000)]
+    source: FolderSourceCreate
+
+
+class SyncSummary(WireModel):
+    """What a sync found; ``vanished`` names at most 100 entries."""
+
+    directory_id: str
+    total: int
+    new: int
+    changed: int
+    vanished_count: int
+    vanished: list[str]
+
+
+class DirectoryFileView(WireModel):
+    """One file of a directory."""
+
+    id: str
+    directory_id: str
+    project_id: str
+    unique_id: str
+    display_name: str
+    file_id: str | None = None
+    metadata: Metadata = Field(default_factory=dict)
+    download_url: PresignedUrl | None = None
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+    deleted_at: datetime | None = None
+
+
+Name = Annotated[Text, Field(min_length=1, max_length=3_000)]
+
+
+class DirectoryFileAttach(RequestModel):
+    """An existing file as a member of a directory."""
+
+    file_id: str
+    display_name: Name | None = None
+    unique_id: Name | None = None
+    metadata: Metadata | None = None
+
+
+class DirectoryFileUpdate(RequestModel):
+    """What may change on a directory's file; what is left out stays."""
+
+    display_name: Name | None = None
+    unique_id: Name | None = None
+    metadata: Metadata | None = None
+    target_directory_id: str | None = None
+
+
+class BulkDelete(RequestModel):
+    """Files to remove; all must belong to the directory."""
+
+    directory_file_ids: Annotated[list[str], Field(min_length=1, max_length=100)]

@@ -1,0 +1,174 @@
+"""Parse jobs on the wire."""
+
+from datetime import datetime
+from typing import Any, Literal
+
+from docmill.api.wire import WireModel
+
+JobStatusName = Literal["PENDING", "RUNNING", "COMPLETED", "FAILED", "CANCELLED"]
+
+Expand = Literal[
+    "markdown",
+    "text",
+    "markdown_full",
+    "text_full",
+    "items",
+    "metadata",
+    "forms",
+    "job_metadata",
+    "usage",
+    "text_content_metadata",
+    "markdown_content_metadata",
+    "items_content_metadata",
+    "metadata_content_metadata",
+    "forms_content_metadata",
+    "raw_words_content_metadata",
+    "xlsx_content_metadata",
+    "output_pdf_content_metadata",
+    "stripped_markdown_content_metadata",
+    "concatenated_stripped_markdown_content_metadata",
+    "images_content_metadata",
+]
+
+
+class Usage(WireModel):
+    """What a job cost; a home of one's own bills nothing."""
+
+    credits: float | None = None
+
+
+class ParseJobView(WireModel):
+    """A parse job."""
+
+    id: str
+    project_id: str
+    status: JobStatusName
+    error_message: str | None = None
+    name: str | None = None
+    tier: str | None = None
+    usage: Usage | None = None
+    user_metadata: dict[str, str] | None = None
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+
+
+class FailedPage(WireModel):
+    """A page that could not be read; the document as a whole could."""
+
+    page_number: int
+    success: Literal[False] = False
+    error: str
+
+
+class MarkdownPage(WireModel):
+    """One page as Markdown."""
+
+    page_number: int
+    success: Literal[True] = True
+    markdown: str
+    header: str | None = None
+    footer: str | None = None
+
+
+class MarkdownPages(WireModel):
+    """All pages as Markdown."""
+
+    pages: list[MarkdownPage | FailedPage]
+
+
+class TextPage(WireModel):
+    """One page as plain text."""
+
+    page_number: int
+    text: str
+
+
+class TextPages(WireModel):
+    """All pages as plain text."""
+
+    pages: list[TextPage]
+
+
+class ItemsPage(WireModel):
+    """The layout elements of one page; sizes are in points, 0 where the format has none."""
+
+    page_number: int
+    success: Literal[True] = True
+    page_width: float
+    page_height: float
+    items: list[dict[str, Any]]
+
+
+class ItemsPages(WireModel):
+    """The layout elements of all pages."""
+
+    pages: list[ItemsPage | FailedPage]
+
+
+class MetadataPage(WireModel):
+    """What is known of one page."""
+
+    page_number: int
+    confidence: float | None = None
+
+
+class DocumentMetadata(WireModel):
+    """What is known of the document."""
+
+    confidence: float | None = None
+
+
+class Metadata(WireModel):
+    """What is known of the pages and the document."""
+
+    pages: list[MetadataPage]
+    document: DocumentMetadata | None = None
+
+
+class ContentMetadata(WireModel):
+    """A downloadable form of the result."""
+
+    size_bytes: int
+    exists: bool = True
+    presigned_url: str | None = None
+
+
+class Images(WireModel):
+    """Extracted images."""
+
+    total_count: int
+    images: list[dict[str, Any]]
+
+
+class ParseAnswer(WireModel):
+    """A job, and what of its result was asked for."""
+
+    job: ParseJobView
+    markdown: MarkdownPages | None = None
+    text: TextPages | None = None
+    markdown_full: str | None = None
+    text_full: str | None = None
+    items: ItemsPages | None = None
+    metadata: Metadata | None = None
+    forms: dict[str, Any] | None = None
+    job_metadata: dict[str, Any] | None = None
+    result_content_metadata: dict[str, ContentMetadata] | None = None
+    images_content_metadata: Images | None = None
+    raw_parameters: dict[str, Any] | None = None
+
+
+class JobDeleted(WireModel):
+    """What was removed."""
+
+    id: str
+    project_id: str
+
+
+class ParseVersions(WireModel):
+    """Versions of each tier that a request may name."""
+
+    fast: list[str]
+    cost_effective: list[str]
+    agentic: list[str]
+    agentic_plus: list[str]
+    latest: dict[str, str]

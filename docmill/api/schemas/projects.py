@@ -1,0 +1,16 @@
+"""Projects on the wire."""
+
+from datetime import datetime
+
+from docmill.api.wire import WireModel
+
+
+class ProjectView(WireModel):
+    """A project; read only in this API."""
+
+    id: str
+    name: str
+    organization_id: str
+    is_default: bool = False
+    created_at: datetime | None = None
+    updated_at: datetime | None = None

@@ -1,0 +1,77 @@
+"""Webhook endpoints on the wire."""
+
+from datetime import datetime
+from typing import Annotated, Literal, get_args
+
+from pydantic import Field, StringConstraints
+
+from docmill.api.wire import RequestModel, WireModel
+
+WebhookEvent = Literal[
+    "batch.pending", "batch.running", "batch.success", "batch.error", "batch.cancelled",
+    "parse.pending", "parse.running", "parse.success", "parse.error", "parse.partial_success",
+    "parse.cancelled",
+    "extract.pending", "extract.success", "extract.error", "extract.partial_success",
+    "extract.cancelled",
+    "classify.pending", "classify.running", "classify.success", "classify.error",
+    "classify.partial_success", "classify.cancelled",
+    "split.pending", "split.processing", "split.success", "split.error", "split.cancelled",
+    "sheets.pending", "sheets.success", "sheets.error", "sheets.partial_success",
+    "sheets.cancelled",
+    "verify.pending", "verify.running", "verify.success", "verify.error", "verify.cancelled",
+    "unmapped_event",
+]  # fmt: skip
+EVENTS: tuple[str, ...] = get_args(WebhookEvent)
+
+WebhookUrl = Annotated[str, StringConstraints(pattern=r"^https?://[^\s/]+", max_length=2_000)]
+HeaderName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}$")]
+HeaderValue = Annotated[str, StringConstraints(pattern=r"^[\t\x20-\x7e]*$", max_length=2_000)]
+WebhookHeaders = Annotated[dict[HeaderName, HeaderValue], Field(max_length=50)]
+WebhookEvents = Annotated[list[WebhookEvent], Field(min_length=1)]
+WebhookFormat = Literal["string", "json"]
+WebhookSecret = Annotated[str, StringConstraints(min_length=1, max_length=1_000)]
+
+
+class InlineWebhook(RequestModel):
+    """An endpoint given with one batch or job; without a URL it does nothing."""
+
+    webhook_url: WebhookUrl | None = None
+    webhook_events: list[WebhookEvent] | None = None
+    webhook_headers: WebhookHeaders | None = None
+    webhook_output_format: WebhookFormat | None = None
+    webhook_signing_secret: WebhookSecret | None = None
+
+
+class WebhookCreate(RequestModel):
+    """A stored endpoint; no events means all of them."""
+
+    webhook_url: WebhookUrl
+    webhook_events: WebhookEvents | None = None
+    webhook_headers: WebhookHeaders | None = None
+    webhook_output_format: WebhookFormat | None = None
+    webhook_signing_secret: WebhookSecret | None = None
+
+
+class WebhookUpdate(RequestModel):
+    """What changes; what is left out stays. Sending the secret rotates it."""
+
+    webhook_url: WebhookUrl | None = None
+    webhook_events: WebhookEvents | None = None
+    webhook_headers: WebhookHeaders | None = None
+    webhook_output_format: WebhookFormat | None = None
+    webhook_signing_secret: WebhookSecret | None = None
+
+
+class WebhookView(WireModel):
+    """A stored endpoint; its secret is never shown."""
+
+    id: str
+    tenant_type: Literal["project"] = "project"
+    tenant_id: str
+    webhook_url: str
+    has_secret: bool
+    webhook_events: list[str] | None = None
+    webhook_headers: dict[str, str] | None = None
+    webhook_output_format: str | None = None
+    created_at: datetime | None = None
+    updated_at: datetime | None = None

@@ -1,0 +1,70 @@
+"""What the handlers work with: opened once when the server starts, closed when it stops."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from docmill.api.links import Links
+from docmill.api.temporal import TemporalLink
+from docmill.objects import ObjectStore, open_store
+from docmill.records.database import Database
+from docmill.records.projects import Projects
+from docmill.scratch import Scratch
+from docmill.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The rooms behind the API.
+
+    Attributes:
+        scratch: this process's temporary folder, for uploads on their way to the store.
+        links: makes and checks URLs that need no header.
+        temporal: the way to the workflows; the server may be away.
+    """
+
+    settings: Settings
+    database: Database
+    store: ObjectStore
+    scratch: Scratch
+    links: Links
+    temporal: TemporalLink
+
+
+@asynccontextmanager
+async def open_services(settings: Settings) -> AsyncIterator[Services]:
+    """Open everything; the database is migrated and has its default project.
+
+    Raises:
+        UnavailableError: the database is away.
+    """
+    settings.home.mkdir(parents=True, exist_ok=True)
+    database = Database(settings.database)
+    scratch = Scratch(settings.home / "scratch")
+    try:
+        await database.migrate()
+        async with database.write() as session:
+            await Projects(session).ensure_default()
+        yield Services(
+            settings=settings,
+            database=database,
+            store=open_store(settings.store),
+            scratch=scratch,
+            links=Links.of_home(settings.home),
+            temporal=TemporalLink(settings.temporal_namespaces),
+        )
+    finally:
+        scratch.close()
+        await database.close()
+
+
+def current_services(request: Request) -> Services:
+    """Dependency: the services of this server."""
+    services: Services = request.state.services
+    return services
+
+
+CurrentServices = Annotated[Services, Depends(current_services)]

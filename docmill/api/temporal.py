@@ -1,0 +1,92 @@
+"""The way to Temporal, which may be away when the API starts, and may come and go."""
+
+import os
+from collections.abc import Sequence
+from datetime import timedelta
+
+from temporalio.api.enums.v1 import TaskQueueType
+from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.envconfig import ClientConfig
+from temporalio.service import RPCError
+
+from docmill.client import BatchClient
+from docmill.contracts import BATCH_QUEUE
+from docmill.errors import UnavailableError, UsageError
+
+READY_TIMEOUT = timedelta(seconds=3)
+
+
+class TemporalLink:
+    """Clients of the namespaces that this server may use; they connect when they are first used.
+
+    Attributes:
+        namespace: where batches run unless a request names another allowed one.
+    """
+
+    def __init__(self, more_namespaces: Sequence[str] = ()) -> None:
+        # A profile is taken only when it is named: an implicit one could send a local user's
+        # files to a cluster that the shell happens to know.
+        profile = os.environ.get("TEMPORAL_PROFILE")
+        self._config = ClientConfig.load_client_connect_config(
+            profile, disable_file=profile is None
+        )
+        self._config.setdefault("target_host", "localhost:7233")
+        self.namespace: str = self._config.setdefault("namespace", "default")
+        self._allowed = frozenset({self.namespace, *more_namespaces})
+        self._clients: dict[str, BatchClient] = {}
+
+    async def batches(self, namespace: str | None = None) -> BatchClient:
+        """Return the client for ``namespace``, or for the server's own.
+
+        Raises:
+            UsageError: the namespace is not on the allow-list.
+        """
+        name = namespace or self.namespace
+        if name not in self._allowed:
+            raise UsageError(
+                f"The Temporal namespace {name} is not allowed here.",
+                "Leave temporal-namespace out, or add it to DOCMILL_TEMPORAL_NAMESPACES.",
+            )
+        if name not in self._clients:
+            config = self._config.copy()
+            config["namespace"] = name
+            temporal = await Client.connect(
+                **config, lazy=True, data_converter=pydantic_data_converter
+            )
+            self._clients[name] = BatchClient(temporal)
+        return self._clients[name]
+
+    async def ping(self) -> None:
+        """Ask Temporal for a sign of life.
+
+        Raises:
+            UnavailableError: there is none.
+        """
+        client = (await self.batches()).temporal
+        try:
+            await client.service_client.check_health(timeout=READY_TIMEOUT)
+        except (RPCError, RuntimeError) as error:
+            raise UnavailableError("Temporal cannot be reached.") from error
+
+    async def workers(self) -> int:
+        """Return how many workers polled for batches in the last minutes.
+
+        Raises:
+            UnavailableError: Temporal cannot be reached.
+        """
+        client = (await self.batches()).temporal
+        request = DescribeTaskQueueRequest(
+            namespace=self.namespace,
+            task_queue=TaskQueue(name=BATCH_QUEUE),
+            task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
+        )
+        try:
+            found = await client.workflow_service.describe_task_queue(
+                request, timeout=READY_TIMEOUT
+            )
+        except (RPCError, RuntimeError) as error:
+            raise UnavailableError("Temporal cannot be reached.") from error
+        return len(found.pollers)

@@ -1,0 +1,91 @@
+"""Webhook endpoints: stored ones, and those that a batch or job reports to."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import delete, func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from docmill.errors import NotFoundError
+from docmill.records.inserting import insert_into, try_insert
+from docmill.records.keyset import DEFAULT_LIMIT, Slice, page_of
+from docmill.records.tables.api import WebhookConfiguration, WebhookTarget
+
+
+class Webhooks:
+    """Queries over webhook endpoints."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def create(self, row: WebhookConfiguration) -> WebhookConfiguration:
+        """Insert ``row``; when its id is taken, return what is there."""
+        if await try_insert(self._session, row):
+            return row
+        return await self.get(row.project_id, row.id)
+
+    async def get(self, project_id: str, webhook_id: str) -> WebhookConfiguration:
+        """Return one endpoint.
+
+        Raises:
+            NotFoundError: the project has none with this id.
+        """
+        found = await self._session.get(WebhookConfiguration, webhook_id)
+        if found is None or found.project_id != project_id:
+            raise NotFoundError(f"No webhook configuration {webhook_id}.")
+        return found
+
+    async def list(
+        self, project_id: str, *, limit: int = DEFAULT_LIMIT, cursor: str | None = None
+    ) -> Slice[WebhookConfiguration]:
+        """Return one page of a project's endpoints, newest first."""
+        return await page_of(
+            self._session,
+            select(WebhookConfiguration).where(WebhookConfiguration.project_id == project_id),
+            (WebhookConfiguration.created_at, WebhookConfiguration.id),
+            limit=limit,
+            token=cursor,
+        )
+
+    async def count(self, project_id: str) -> int:
+        """Return how many endpoints a project has."""
+        query = select(func.count()).where(WebhookConfiguration.project_id == project_id)
+        return (await self._session.scalar(query)) or 0
+
+    async def update(self, project_id: str, webhook_id: str, **fields: Any) -> WebhookConfiguration:
+        """Change ``fields`` of one endpoint.
+
+        Raises:
+            NotFoundError: the project has none with this id.
+        """
+        row = await self.get(project_id, webhook_id)
+        for name, value in fields.items():
+            setattr(row, name, value)
+        await self._session.flush()
+        return row
+
+    async def delete(self, project_id: str, webhook_id: str) -> None:
+        """Remove one endpoint; batches that already report to it keep its id only.
+
+        Raises:
+            NotFoundError: the project has none with this id.
+        """
+        row = await self.get(project_id, webhook_id)
+        await self._session.execute(
+            delete(WebhookConfiguration).where(WebhookConfiguration.id == row.id)
+        )
+
+    async def aim(self, targets: Sequence[WebhookTarget]) -> None:
+        """Record where a batch or job reports to; doing it twice changes nothing."""
+        for target in targets:
+            await self._session.execute(
+                insert_into(self._session, WebhookTarget)
+                .values(
+                    owner_id=target.owner_id,
+                    number=target.number,
+                    project_id=target.project_id,
+                    configuration_id=target.configuration_id,
+                    endpoint=target.endpoint,
+                )
+                .on_conflict_do_nothing()
+            )

@@ -1,0 +1,92 @@
+"""The HTTP API as a process of its own: ``python server.py --port 8000``.
+
+Reads the ``DOCMILL_*`` settings and Temporal's own ``TEMPORAL_*``. Stops gracefully on SIGTERM
+and SIGINT: requests that run are answered first.
+"""
+
+import argparse
+import asyncio
+import os
+import signal
+import socket
+import sys
+from collections.abc import Sequence
+
+import structlog
+import uvicorn
+
+from docmill.api.app import create_app
+from docmill.api.guards import LOOPBACK_NAMES
+from docmill.errors import DocmillError, UnavailableError, UsageError
+from docmill.logs import configure_logs
+from docmill.settings import Settings, load_settings
+
+log = structlog.get_logger("server")
+
+DEFAULT_PORT = 8000
+GRACE_SECONDS = 20
+"""How long running requests may take to end after a stop was asked for."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serve until told to stop; return the exit code."""
+    parser = argparse.ArgumentParser(prog="server.py", description="Docmill's HTTP API.")
+    parser.add_argument("--host", default="127.0.0.1", help="loopback only (default: 127.0.0.1)")
+    parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="0 takes a free one")
+    options = parser.parse_args(arguments)
+    try:
+        settings = load_settings()
+        configure_logs(settings.log_level, settings.log_format)
+        with _listen(options.host, options.port) as listener:
+            asyncio.run(_serve(settings, listener))
+    except DocmillError as error:
+        log.error("server.failed", reason=error.message, hint=error.hint)
+        return 2 if isinstance(error, UsageError) else 3
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Return a listening socket; bound here, so that the log can say the port."""
+    if host not in LOOPBACK_NAMES:
+        raise UsageError(
+            f"Without API keys the server listens on loopback only, not on {host}.",
+            "Leave --host out, and put a proxy that authenticates in front of it.",
+        )
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=512)
+    except OSError as error:
+        raise UnavailableError(
+            f"Port {port} cannot be used: {error.strerror}.", "Choose another one with --port."
+        ) from error
+
+
+async def _serve(settings: Settings, listener: socket.socket) -> None:
+    app = create_app(settings)
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+        lifespan="on",
+    )
+    host, port = listener.getsockname()[:2]
+    name = f"[{host}]" if ":" in host else host
+    log.info("server.starting", url=f"http://{name}:{port}", docs=f"http://{name}:{port}/docs")
+    # uvicorn stops gracefully and then raises the signal again, which must not kill us then.
+    signal.signal(signal.SIGTERM, lambda *_: None)
+    server = uvicorn.Server(config)
+    await server.serve(sockets=[listener])
+    if not server.started:
+        raise UnavailableError("The server could not start; the log above says why.")
+
+
+if __name__ == "__main__":
+    code = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # A process that used a Temporal client may abort while Python shuts down; the work is done.
+    os._exit(code)
