@@ -17,7 +17,7 @@ from tests.house.code import ROOT
 
 PROGRAMS = Path(sys.executable).parent
 TEMPORAL = str(PROGRAMS / "temporal")
-LONG_RUNNING = {"postgres", "temporal", "temporal-ui", "worker", "api"}
+LONG_RUNNING = {"postgres", "temporal", "temporal-ui", "worker"}
 
 
 @pytest.fixture(scope="module")
