@@ -29,6 +29,7 @@ class Prefix(StrEnum):
     CLASSIFY_JOB = "clj"
     WEBHOOK_CONFIGURATION = "whc"
     PROJECT = "prj"
+    RESULT = "res"
 
 
 def new_id(prefix: Prefix) -> str:

@@ -4,7 +4,7 @@ import base64
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypedDict, TypeVar
 
 from sqlalchemy import ColumnElement, Select, and_, or_
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -29,6 +29,25 @@ class Slice(Generic[T]):
 
     items: list[T]
     next: str | None
+
+
+class CreatedRange(TypedDict, total=False):
+    """Filters by creation time; both ends belong to the range."""
+
+    created_from: datetime | None
+    created_to: datetime | None
+
+
+def created_between(
+    query: Select[T], created: InstrumentedAttribute[datetime], filters: CreatedRange
+) -> Select[T]:
+    """Return ``query`` with the range's ends that are given."""
+    first, last = filters.get("created_from"), filters.get("created_to")
+    if first is not None:
+        query = query.where(created >= first)
+    if last is not None:
+        query = query.where(created <= last)
+    return query
 
 
 def token_of(created_at: datetime, identifier: str) -> str:

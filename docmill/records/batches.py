@@ -1,0 +1,221 @@
+"""Batches: creation that happens once, states that change by compare-and-set, lists."""
+
+from collections.abc import Collection, Sequence
+from typing import Any, Unpack
+
+from sqlalchemy import Select, and_, func, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from docmill.contracts import BatchStatus, ItemStatus, Tally
+from docmill.errors import NotFoundError
+from docmill.records.counts import counts_of
+from docmill.records.inserting import chunked, insert_into, try_insert
+from docmill.records.keyset import DEFAULT_LIMIT, CreatedRange, Slice, created_between, page_of
+from docmill.records.tables import Batch, BatchItem, BatchListing, Directory, DirectoryFile, now
+from docmill.records.visible import is_live
+
+MAX_IN_FLIGHT_NAMES = 300
+"""More than one batch may have in flight."""
+_UNKNOWN_SHOWN = 5
+
+
+class BatchFilters(CreatedRange, total=False):
+    """Filters of a list of batches; None and a missing one take all."""
+
+    status: str | Collection[str] | None
+    directory_id: str | None
+    job_type: str | None
+    api: str | None
+
+
+class Batches:
+    """Queries over batches."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def create(self, batch: Batch) -> tuple[Batch, bool]:
+        """Insert ``batch``; when its id or its identity and number exist, return that row.
+
+        Returns:
+            The row, and whether it is new. Of two racers with one identity, one is new.
+        """
+        if await try_insert(self._session, batch):
+            return batch, True
+        same = Batch.id == batch.id
+        if batch.identity is not None:
+            same |= and_(
+                Batch.project_id == batch.project_id,
+                Batch.identity == batch.identity,
+                Batch.identity_number == (batch.identity_number or 0),
+            )
+        return (await self._session.scalars(select(Batch).where(same).limit(1))).one(), False
+
+    async def get(self, project_id: str | None, batch_id: str) -> Batch:
+        """Return one batch as it is now; ``project_id`` None looks in every project.
+
+        Raises:
+            NotFoundError: there is none in this project.
+        """
+        query = select(Batch).where(Batch.id == batch_id)
+        if project_id is not None:
+            query = query.where(Batch.project_id == project_id)
+        found = await self._session.scalar(query.execution_options(populate_existing=True))
+        if found is None:
+            raise NotFoundError(f"No batch {batch_id}.", "List batches to see their ids.")
+        return found
+
+    async def latest_of_identity(self, project_id: str, identity: str) -> Batch | None:
+        """Return the newest batch of one identity, or None."""
+        query = (
+            select(Batch)
+            .where(Batch.project_id == project_id, Batch.identity == identity)
+            .order_by(Batch.identity_number.desc())
+            .limit(1)
+        )
+        return (await self._session.scalars(query)).first()
+
+    async def count(self, project_id: str | None, **filters: Unpack[BatchFilters]) -> int:
+        """Return how many batches `list` would give with these filters."""
+        query = _filtered(select(func.count()).select_from(Batch), project_id, filters)
+        return (await self._session.scalar(query)) or 0
+
+    async def counts(self, batch_ids: Collection[str]) -> dict[str, Tally]:
+        """Return the live counts of each batch."""
+        return await counts_of(self._session, batch_ids)
+
+    async def in_flight(self, batch_id: str) -> Sequence[str]:
+        """Return the paths of the items that workers hold now, in listing order."""
+        query = (
+            select(BatchItem.path)
+            .where(BatchItem.batch_id == batch_id, BatchItem.status == ItemStatus.PROCESSING.value)
+            .order_by(BatchItem.position)
+            .limit(MAX_IN_FLIGHT_NAMES)
+        )
+        return (await self._session.scalars(query)).all()
+
+    async def set_state(self, batch_id: str, **fields: Any) -> None:
+        """Change columns of one batch, whatever its state.
+
+        Raises:
+            NotFoundError: there is no such batch.
+        """
+        changed = update(Batch).where(Batch.id == batch_id).values(updated_at=now(), **fields)
+        found = await self._session.scalar(changed.returning(Batch.id))
+        if found is None:
+            raise NotFoundError(f"No batch {batch_id}.", "List batches to see their ids.")
+
+    async def move(
+        self, batch_id: str, to: BatchStatus, *, from_: Collection[str], **fields: Any
+    ) -> bool:
+        """Change the status if it is one of ``from_`` now, and ``fields`` with it.
+
+        Returns:
+            Whether it was.
+        """
+        moved = (
+            update(Batch)
+            .where(Batch.id == batch_id, Batch.status.in_([str(status) for status in from_]))
+            .values(status=to.value, updated_at=now(), **fields)
+        )
+        return await self._session.scalar(moved.returning(Batch.id)) is not None
+
+    async def add_listing(self, batch_id: str, item_ids: Sequence[str]) -> int:
+        """Freeze named items as the batch's listing, in this order, each once; set its total.
+
+        Doing so again changes nothing.
+
+        Raises:
+            NotFoundError: some ids are not entries of this project now; it names them.
+
+        Returns:
+            How many items are listed.
+        """
+        batch = await self.get(None, batch_id)
+        wanted = list(dict.fromkeys(item_ids))
+        places: dict[str, tuple[str, int]] = {}
+        for some in chunked(wanted):
+            places |= await self._places(batch.project_id, some)
+        unknown = [item_id for item_id in wanted if item_id not in places]
+        if unknown:
+            raise _unknown_items(unknown)
+        rows = [
+            {
+                "batch_id": batch_id,
+                "position": position,
+                "directory_id": places[item_id][0],
+                "sequence": places[item_id][1],
+            }
+            for position, item_id in enumerate(wanted, 1)
+        ]
+        if rows:
+            insert = insert_into(self._session, BatchListing).on_conflict_do_nothing()
+            await self._session.execute(insert, rows)
+        await self.set_state(batch_id, total=len(rows))
+        return len(rows)
+
+    async def _places(self, project_id: str, item_ids: Sequence[str]) -> dict[str, tuple[str, int]]:
+        query = (
+            select(DirectoryFile.id, DirectoryFile.directory_id, DirectoryFile.sequence)
+            .join(Directory, Directory.id == DirectoryFile.directory_id)
+            .where(
+                DirectoryFile.id.in_(item_ids),
+                DirectoryFile.project_id == project_id,
+                Directory.deleted_at.is_(None),
+                is_live(),
+            )
+        )
+        return {
+            row.id: (row.directory_id, row.sequence) for row in await self._session.execute(query)
+        }
+
+    async def list_from(
+        self, project_id: str | None, *, offset: int, limit: int, **filters: Unpack[BatchFilters]
+    ) -> Sequence[Batch]:
+        """Return batches by offset, newest first, for the v1 contract, which has no cursors."""
+        query = _filtered(select(Batch), project_id, filters)
+        query = query.order_by(Batch.created_at.desc(), Batch.id.desc())
+        return (await self._session.scalars(query.offset(offset).limit(limit))).all()
+
+    async def list(
+        self,
+        project_id: str | None,
+        *,
+        limit: int = DEFAULT_LIMIT,
+        cursor: str | None = None,
+        **filters: Unpack[BatchFilters],
+    ) -> Slice[Batch]:
+        """Return one page of batches, newest first.
+
+        Raises:
+            UsageError: the cursor is not one of ours.
+        """
+        query = _filtered(select(Batch), project_id, filters)
+        key = (Batch.created_at, Batch.id)
+        return await page_of(self._session, query, key, limit=limit, token=cursor)
+
+
+def _filtered(query: Select[Any], project_id: str | None, filters: BatchFilters) -> Select[Any]:
+    equal = {
+        Batch.project_id: project_id,
+        Batch.directory_id: filters.get("directory_id"),
+        Batch.job_type: filters.get("job_type"),
+        Batch.api: filters.get("api"),
+    }
+    for column, value in equal.items():
+        if value is not None:
+            query = query.where(column == value)
+    status = filters.get("status")
+    if status is not None:
+        wanted = [status] if isinstance(status, str) else status
+        query = query.where(Batch.status.in_([str(one) for one in wanted]))
+    return created_between(query, Batch.created_at, filters)
+
+
+def _unknown_items(unknown: Sequence[str]) -> NotFoundError:
+    named = ", ".join(unknown[:_UNKNOWN_SHOWN])
+    rest = len(unknown) - _UNKNOWN_SHOWN
+    more = f" and {rest} more" if rest > 0 else ""
+    return NotFoundError(
+        f"No directory files {named}{more}.", "List the directory's files to see their ids."
+    )

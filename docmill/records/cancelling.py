@@ -1,0 +1,72 @@
+"""The end of a cancelled batch: every item without an outcome gets one."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import func, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from docmill.contracts import ItemStatus, Tally
+from docmill.errors import GUIDES, FailureClass
+from docmill.records.counts import add_counts, counts_of
+from docmill.records.inserting import chunked
+from docmill.records.items import UNFINISHED
+from docmill.records.jobs import ENDED
+from docmill.records.ledger_reads import LedgerReads
+from docmill.records.ledger_rows import add_items
+from docmill.records.tables import Batch, BatchItem, Job, now
+
+
+async def cancel_rest(session: AsyncSession, batch: Batch, limit: int) -> int:
+    """Cancel up to ``limit`` items; see `Ledger.cancel_rest`."""
+    cancelled = await _cancel_open(session, batch, limit)
+    if not cancelled:
+        cancelled = await _cancel_unlisted(session, batch, limit)
+    if cancelled:
+        counted = Tally(cancelled=len(cancelled))
+        await add_counts(session, batch.id, cancelled[-1], counted)
+    return len(cancelled)
+
+
+async def _cancel_open(session: AsyncSession, batch: Batch, limit: int) -> Sequence[int]:
+    query = (
+        select(BatchItem.position, BatchItem.job_id)
+        .where(BatchItem.batch_id == batch.id, BatchItem.status.in_(UNFINISHED))
+        .order_by(BatchItem.position)
+        .limit(limit)
+        .with_for_update()
+    )
+    rows = (await session.execute(query)).all()
+    for some in chunked(rows):
+        items = update(BatchItem).where(
+            BatchItem.batch_id == batch.id, BatchItem.position.in_([r.position for r in some])
+        )
+        await session.execute(items.values(_cancelled()))
+        jobs = update(Job).where(Job.id.in_([row.job_id for row in some]), Job.status.not_in(ENDED))
+        await session.execute(jobs.values(status="CANCELLED", ended_at=now()))
+    return [row.position for row in rows]
+
+
+async def _cancel_unlisted(session: AsyncSession, batch: Batch, limit: int) -> Sequence[int]:
+    """Cancel items without a ledger row: behind the last page first, then any gap."""
+    counts = await counts_of(session, [batch.id])
+    if counts[batch.id].accounted >= batch.total:
+        return []
+    reads = LedgerReads(session)
+    last = await session.scalar(
+        select(func.max(BatchItem.position)).where(BatchItem.batch_id == batch.id)
+    )
+    rows = await reads.without_outcome(batch, limit, after=last or 0)
+    if not rows and last:
+        rows = await reads.without_outcome(batch, limit)
+    missing = [row for row in rows if row.status is None]
+    return await add_items(session, batch, missing, **_cancelled())
+
+
+def _cancelled() -> dict[str, Any]:
+    return {
+        "status": ItemStatus.CANCELLED.value,
+        "failure_class": FailureClass.CANCELLED.value,
+        "failure_message": GUIDES[FailureClass.CANCELLED].meaning,
+        "finished_at": now(),
+    }

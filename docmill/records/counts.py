@@ -1,0 +1,42 @@
+"""Live counts: sixteen shards a batch, exact at every moment."""
+
+from collections.abc import Collection, Sequence
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from docmill.contracts import Outcome, Tally
+from docmill.records.inserting import chunked, insert_into
+from docmill.records.tables import BatchCount
+
+SHARDS = 16
+"""Rows over which a batch's counts are spread, so that writers rarely meet at one."""
+
+
+async def add_counts(session: AsyncSession, batch_id: str, position: int, counted: Tally) -> None:
+    """Add outcomes to the shard of ``position``.
+
+    Call it last in a transaction: the shard is the one row that strangers wait for, and taking
+    it after every other lock keeps two transactions from waiting for each other.
+    """
+    values = {outcome.value: getattr(counted, outcome.value) for outcome in Outcome}
+    insert = insert_into(session, BatchCount).values(
+        batch_id=batch_id, shard=position % SHARDS, **values
+    )
+    raised = {name: getattr(BatchCount, name) + insert.excluded[name] for name in values}
+    await session.execute(
+        insert.on_conflict_do_update(index_elements=["batch_id", "shard"], set_=raised)
+    )
+
+
+async def counts_of(session: AsyncSession, batch_ids: Collection[str]) -> dict[str, Tally]:
+    """Return the counts of each batch; zeros for one without any."""
+    names = [outcome.value for outcome in Outcome]
+    found = {batch_id: Tally() for batch_id in batch_ids}
+    wanted: Sequence[str] = list(found)
+    for some in chunked(wanted):
+        sums = [func.sum(getattr(BatchCount, name)) for name in names]
+        query = select(BatchCount.batch_id, *sums).where(BatchCount.batch_id.in_(some))
+        for batch_id, *counts in await session.execute(query.group_by(BatchCount.batch_id)):
+            found[batch_id] = Tally(**{n: int(c) for n, c in zip(names, counts, strict=True)})
+    return found

@@ -1,0 +1,159 @@
+"""The forms in which items leave and enter the ledger."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from docmill.contracts import ItemStatus, JobType, Outcome
+from docmill.errors import ConflictError
+from docmill.ids import Prefix, derived_id
+
+JOB_PREFIXES = {
+    JobType.PARSE: Prefix.PARSE_JOB,
+    JobType.EXTRACT: Prefix.EXTRACT_JOB,
+    JobType.CLASSIFY: Prefix.CLASSIFY_JOB,
+}
+
+UNFINISHED = (ItemStatus.PENDING.value, ItemStatus.PROCESSING.value)
+"""The states from which an item may get its outcome."""
+
+
+class StaleItem(ConflictError):  # noqa: N818 - a fence that held, not a fault
+    """A task of an earlier epoch came back: the batch has been redriven since."""
+
+
+def job_id_of(job_type: str, batch_id: str, position: int) -> str:
+    """Return the id of an item's job; a retry gets the same one."""
+    return derived_id(JOB_PREFIXES[JobType(job_type)], batch_id, position)
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedItem:
+    """One item that this worker may work on, and all it needs to know for that.
+
+    Attributes:
+        epoch: with ``attempt``, the fence: a settlement counts only while both are current.
+        worker_losses: how many workers were lost while they held the item, this claim included.
+        engine_failures: transient engine failures so far.
+        path: its path in the listing, unique there.
+        name: its name for people.
+        sha256: of the bytes as listed, when known.
+        source: the directory's source, when its entries are read in place.
+        source_path: raw relative path below that source; None for uploads.
+        signature: of the file when it was listed; None for uploads.
+        object_key: of the uploaded bytes; None for entries read in place.
+    """
+
+    batch_id: str
+    epoch: int
+    position: int
+    attempt: int
+    worker_losses: int
+    engine_failures: int
+    job_id: str
+    item_id: str
+    path: str
+    name: str
+    size: int
+    sha256: str | None
+    project_id: str
+    job_type: str
+    parameters: dict[str, Any]
+    parameters_hash: str
+    source: dict[str, Any] | None
+    source_path: bytes | None
+    signature: str | None
+    object_key: str | None
+    directory_id: str
+    sequence: int
+
+
+@dataclass(frozen=True, slots=True)
+class NewResult:
+    """A result that was just stored; its objects lie under ``object_prefix`` already."""
+
+    cache_key: str
+    object_prefix: str
+    result_sha256: str
+    size: int
+    engine: str
+    engine_version: str
+    media_type: str
+    pages_total: int
+    pages_ok: int
+    pages_failed: int
+    partial: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """How an item ended.
+
+    Attributes:
+        sha256: of the bytes that were read.
+        result: to store with the outcome; when its cache key is taken, that result is used.
+        existing_result_id: of the stored result that a skipped item shares.
+    """
+
+    outcome: Outcome
+    sha256: str | None = None
+    result: NewResult | None = None
+    existing_result_id: str | None = None
+    partial: bool = False
+    failure_class: str | None = None
+    failure_message: str | None = None
+    failure_phase: str | None = None
+    skip_reason: str | None = None
+    pages_total: int | None = None
+    pages_ok: int | None = None
+    pages_failed: int | None = None
+    engine: str | None = None
+    engine_version: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ItemRow:
+    """One listed item with what the ledger knows of it; an unlisted outcome reads ``pending``.
+
+    Attributes:
+        item_id: the directory file's id.
+        job_id: None while no job has been made for it.
+        attempts: how often a worker claimed it.
+        object_prefix: where the result's objects lie; with the two below only when there is one.
+    """
+
+    position: int
+    item_id: str
+    name: str
+    path: str
+    size: int
+    sha256: str | None
+    status: str
+    job_id: str | None
+    partial: bool
+    failure_class: str | None
+    failure_message: str | None
+    failure_phase: str | None
+    skip_reason: str | None
+    pages_total: int | None
+    pages_ok: int | None
+    pages_failed: int | None
+    engine: str | None
+    engine_version: str | None
+    attempts: int
+    started_at: datetime | None
+    finished_at: datetime | None
+    result_id: str | None
+    object_prefix: str | None
+    result_sha256: str | None
+    media_type: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class FailureGroup:
+    """Failed items of one class, with the first of them as the example."""
+
+    failure_class: str
+    count: int
+    example_path: str
+    example_message: str

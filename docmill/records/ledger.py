@@ -1,0 +1,209 @@
+"""The ledger: one row per item, from its claim to its one outcome.
+
+Every outcome is written by compare-and-set from a state without one, fenced by the batch's epoch
+and the item's attempt: what comes back late changes nothing. Statements are few and short, for
+claiming and settling is what every item pays.
+"""
+
+from dataclasses import asdict
+from typing import Any
+
+from sqlalchemy import update
+
+from docmill.contracts import ItemStatus, ItemTask, LostItem, Outcome, Tally
+from docmill.errors import NotFoundError
+from docmill.records.cancelling import cancel_rest
+from docmill.records.counts import add_counts
+from docmill.records.inserting import insert_into
+from docmill.records.items import (
+    UNFINISHED,
+    ClaimedItem,
+    FailureGroup,
+    ItemRow,
+    NewResult,
+    Settlement,
+    StaleItem,
+)
+from docmill.records.jobs import job_status_of, upsert_jobs
+from docmill.records.ledger_reads import LedgerReads
+from docmill.records.ledger_statements import (
+    LOAD_ITEM,
+    claimed_item,
+    error_message,
+    held_by,
+    outcome_values,
+    running_job,
+    taken,
+)
+from docmill.records.results import result_id_of
+from docmill.records.tables import (
+    Batch,
+    BatchItem,
+    DirectoryFile,
+    Job,
+    Result,
+    now,
+)
+
+__all__ = [
+    "ClaimedItem",
+    "FailureGroup",
+    "ItemRow",
+    "Ledger",
+    "NewResult",
+    "Settlement",
+    "StaleItem",
+]
+
+
+class Ledger(LedgerReads):
+    """What happens to the items of a batch."""
+
+    async def claim(self, task: ItemTask, worker: str) -> ClaimedItem | Outcome:
+        """Take one item for ``worker``, or return the outcome that it already has.
+
+        Args:
+            task: which item, of which epoch.
+            worker: identity of this worker's process; finding an item in the hands of another
+                one means that the other is lost.
+
+        Raises:
+            StaleItem: the task is of another epoch.
+            NotFoundError: the ledger has no such item.
+        """
+        row = await self._load(task.batch_id, task.position)
+        if row is None:
+            raise NotFoundError(
+                f"The batch {task.batch_id} has no item {task.position}.",
+                "Items are claimed only after their page was made.",
+            )
+        if row.status not in UNFINISHED:
+            return Outcome(row.status)
+        if row.current_epoch != task.epoch:
+            raise StaleItem("This item belongs to an earlier run of the batch.")
+        losses = row.worker_losses
+        if row.status == ItemStatus.PROCESSING and row.claimed_by != worker:
+            losses += 1
+        item = claimed_item(row, epoch=task.epoch, attempt=row.attempts + 1, losses=losses)
+        await self._session.execute(taken(item, worker))
+        await upsert_jobs(self._session, [running_job(row)])
+        return item
+
+    async def settle(self, item: ClaimedItem, settlement: Settlement) -> bool:
+        """Give a claimed item its outcome, with its job, its result and the counts.
+
+        Returns:
+            False, with nothing changed, when the item has an outcome or another attempt already.
+        """
+        result_id = settlement.existing_result_id
+        if settlement.result is not None:
+            result_id = result_id_of(item.project_id, settlement.result.cache_key)
+        outcome = (
+            update(BatchItem)
+            .where(*held_by(item))
+            .values(**outcome_values(settlement), result_id=result_id)
+        )
+        if await self._session.scalar(outcome.returning(BatchItem.position)) is None:
+            return False
+        if settlement.result is not None:
+            await self._keep(item, settlement.result)
+        await self._end_job(item.job_id, settlement, result_id)
+        if settlement.sha256 is not None and item.sha256 is None:
+            await self._learn(item, settlement.sha256)
+        counted = Tally().plus(settlement.outcome)
+        await add_counts(self._session, item.batch_id, item.position, counted)
+        return True
+
+    async def hand_back(self, item: ClaimedItem, *, engine_failure: bool = False) -> bool:
+        """Return a claimed item to pending: its worker stops, or the engine failed for now.
+
+        Args:
+            item: as claimed; a later claim by anyone makes this a no-op.
+            engine_failure: count one transient engine failure.
+
+        Returns:
+            Whether it was still held by this claim.
+        """
+        back = (
+            update(BatchItem)
+            .where(*held_by(item))
+            .values(
+                status=ItemStatus.PENDING.value,
+                claimed_by=None,
+                engine_failures=BatchItem.engine_failures + int(engine_failure),
+            )
+        )
+        if await self._session.scalar(back.returning(BatchItem.position)) is None:
+            return False
+        waiting = update(Job).where(Job.id == item.job_id).values(status="PENDING")
+        await self._session.execute(waiting)
+        return True
+
+    async def settle_lost(self, lost: LostItem) -> bool:
+        """Fail an item that Temporal gave up, whoever held it.
+
+        Returns:
+            False, with nothing changed, when it has an outcome already or the epoch has passed.
+        """
+        row = await self._load(lost.batch_id, lost.position)
+        if row is None or row.status not in UNFINISHED or row.current_epoch != lost.epoch:
+            return False
+        settlement = Settlement(
+            outcome=Outcome.FAILED,
+            failure_class=lost.failure_class,
+            failure_message=lost.message,
+            failure_phase="worker",
+        )
+        await upsert_jobs(self._session, [running_job(row)])
+        held = claimed_item(row, epoch=row.epoch, attempt=row.attempts, losses=row.worker_losses)
+        return await self.settle(held, settlement)
+
+    async def cancel_rest(self, batch: Batch, limit: int) -> int:
+        """Cancel up to ``limit`` listed items that have no outcome; call again until it gives 0.
+
+        Items that no page has reached get their ledger row here, so that the ledger equals the
+        listing in the end.
+        """
+        return await cancel_rest(self._session, batch, limit)
+
+    async def _load(self, batch_id: str, position: int) -> Any:
+        """Read one item with all that a worker needs, and hold its row."""
+        values = {"batch_id": batch_id, "position": position}
+        return (await self._session.execute(LOAD_ITEM, values)).one_or_none()
+
+    async def _keep(self, item: ClaimedItem, result: NewResult) -> None:
+        """Store the result, unless one with this cache key, and so with this id, is there."""
+        values = asdict(result) | {
+            "id": result_id_of(item.project_id, result.cache_key),
+            "project_id": item.project_id,
+            "job_type": item.job_type,
+            "created_at": now(),
+        }
+        insert = insert_into(self._session, Result).values(values)
+        await self._session.execute(insert.on_conflict_do_nothing())
+
+    async def _end_job(self, job_id: str, settlement: Settlement, result_id: str | None) -> None:
+        when = now()
+        ended = update(Job).where(Job.id == job_id)
+        await self._session.execute(
+            ended.values(
+                status=job_status_of(settlement.outcome, result_id),
+                result_id=result_id,
+                failure_class=settlement.failure_class or settlement.skip_reason,
+                error_message=error_message(settlement),
+                updated_at=when,
+                ended_at=when,
+            )
+        )
+
+    async def _learn(self, item: ClaimedItem, sha256: str) -> None:
+        """Remember the hash of the listed bytes, so that the next batch can tell them unread."""
+        await self._session.execute(
+            update(DirectoryFile)
+            .where(
+                DirectoryFile.directory_id == item.directory_id,
+                DirectoryFile.sequence == item.sequence,
+                DirectoryFile.sha256.is_(None),
+            )
+            .values(sha256=sha256)
+        )

@@ -1,0 +1,165 @@
+"""What the ledger tells: items in listing order, groups of failures, counts."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Select, case, func, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from docmill.contracts import ItemStatus, Outcome, Tally
+from docmill.records.counts import counts_of
+from docmill.records.items import UNFINISHED, FailureGroup, ItemRow
+from docmill.records.listing import Listed, listed_with_status, listing_of
+from docmill.records.tables import Batch, BatchItem, Result
+
+_JOB_MADE = or_(BatchItem.attempts > 0, BatchItem.status == Outcome.SKIPPED.value)
+_PENDING = ItemStatus.PENDING.value
+
+
+class LedgerReads:
+    """Queries over the items of a batch: the frozen listing, joined with the ledger."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def items(
+        self,
+        batch: Batch,
+        *,
+        status: str | None = None,
+        after: int | None = None,
+        limit: int,
+        offset: int | None = None,
+    ) -> list[ItemRow]:
+        """Return items in listing order; those that no page has reached yet are pending.
+
+        Args:
+            batch: whose items.
+            status: only items in this state.
+            after: only positions behind this one.
+            limit: items at most.
+            offset: items to leave out first; pages far behind cost more, `after` does not.
+        """
+        query = _items_of(batch)
+        if status == ItemStatus.PENDING:
+            query = query.where(or_(BatchItem.status.is_(None), BatchItem.status == _PENDING))
+        elif status is not None:
+            query = query.where(BatchItem.status == status)
+        if after is not None:
+            query = query.where(query.selected_columns.position > after)
+        query = query.order_by(query.selected_columns.position).limit(limit).offset(offset)
+        return [ItemRow(*row) for row in await self._session.execute(query)]
+
+    async def walk(self, batch: Batch, after: int, limit: int) -> list[ItemRow]:
+        """Return the items behind position ``after``: every page costs the same."""
+        return await self.items(batch, after=after, limit=limit)
+
+    async def count(self, batch: Batch, status: str | None = None) -> int:
+        """Return how many items are in a state, without walking through them; None counts all."""
+        if status is None:
+            return batch.total
+        tally = (await counts_of(self._session, [batch.id]))[batch.id]
+        if status not in UNFINISHED:
+            return int(getattr(tally, Outcome(status).value))
+        query = select(func.count()).where(
+            BatchItem.batch_id == batch.id, BatchItem.status == ItemStatus.PROCESSING.value
+        )
+        processing = (await self._session.scalar(query)) or 0
+        if status == ItemStatus.PROCESSING:
+            return processing
+        return batch.total - tally.accounted - processing
+
+    async def tally(self, batch: Batch) -> Tally:
+        """Return the outcomes counted from the ledger itself: the truth that closes a batch."""
+        query = (
+            select(BatchItem.status, func.count())
+            .where(BatchItem.batch_id == batch.id, BatchItem.status.not_in(UNFINISHED))
+            .group_by(BatchItem.status)
+        )
+        rows = await self._session.execute(query)
+        return Tally(**{Outcome(status).value: count for status, count in rows})
+
+    async def unaccounted(self, batch: Batch, limit: int) -> list[str]:
+        """Return the paths of the first listed items that have no outcome."""
+        rows = await self.without_outcome(batch, limit)
+        return [row.path for row in rows]
+
+    async def failure_groups(self, batch: Batch) -> list[FailureGroup]:
+        """Return the failed items by class, the largest group first."""
+        groups = (
+            select(
+                BatchItem.failure_class,
+                func.count().label("count"),
+                func.min(BatchItem.position).label("first"),
+            )
+            .where(BatchItem.batch_id == batch.id, BatchItem.status == Outcome.FAILED.value)
+            .group_by(BatchItem.failure_class)
+            .subquery()
+        )
+        query = (
+            select(
+                groups.c.failure_class,
+                groups.c.count,
+                BatchItem.path,
+                func.coalesce(BatchItem.failure_message, ""),
+            )
+            .join(BatchItem, BatchItem.position == groups.c.first)
+            .where(BatchItem.batch_id == batch.id)
+            .order_by(groups.c.count.desc(), groups.c.failure_class)
+        )
+        return [FailureGroup(*row) for row in await self._session.execute(query)]
+
+    async def skip_reasons(self, batch: Batch) -> dict[str, int]:
+        """Return how many items were skipped for each reason."""
+        query = (
+            select(func.coalesce(BatchItem.skip_reason, ""), func.count())
+            .where(BatchItem.batch_id == batch.id, BatchItem.status == Outcome.SKIPPED.value)
+            .group_by(BatchItem.skip_reason)
+        )
+        return dict(await self._session.execute(query))
+
+    async def without_outcome(
+        self, batch: Batch, limit: int, after: int | None = None
+    ) -> Sequence[Listed]:
+        """Return the first listed items that have no outcome, behind ``after`` if given."""
+        query = listed_with_status(batch, unfinished_only=True).limit(limit)
+        if after is not None:
+            query = query.where(query.selected_columns.position > after)
+        return [Listed(*row) for row in await self._session.execute(query)]
+
+
+def _items_of(batch: Batch) -> Select[Any]:
+    """Select the columns of `ItemRow`, in its order."""
+    listing = listing_of(batch).c
+    known = (BatchItem.batch_id == batch.id) & (BatchItem.position == listing.position)
+    return (
+        select(
+            listing.position,
+            listing.item_id,
+            listing.name,
+            func.coalesce(BatchItem.path, listing.path),
+            listing.size,
+            func.coalesce(BatchItem.sha256, listing.sha256),
+            func.coalesce(BatchItem.status, _PENDING),
+            case((_JOB_MADE, BatchItem.job_id)),
+            func.coalesce(BatchItem.partial, False),
+            BatchItem.failure_class,
+            BatchItem.failure_message,
+            BatchItem.failure_phase,
+            BatchItem.skip_reason,
+            BatchItem.pages_total,
+            BatchItem.pages_ok,
+            BatchItem.pages_failed,
+            BatchItem.engine,
+            BatchItem.engine_version,
+            func.coalesce(BatchItem.attempts, 0),
+            BatchItem.started_at,
+            BatchItem.finished_at,
+            BatchItem.result_id,
+            Result.object_prefix,
+            Result.result_sha256,
+            Result.media_type,
+        )
+        .outerjoin_from(listing.position.table, BatchItem, known)
+        .outerjoin(Result, Result.id == BatchItem.result_id)
+    )

@@ -1,0 +1,154 @@
+"""How the ledger's hot statements are spelled: few, short, built once where they can be."""
+
+from collections.abc import Sequence
+from dataclasses import fields
+from typing import Any
+
+from sqlalchemy import ColumnElement, Update, bindparam, select, update
+
+from docmill.contracts import ItemStatus, SkipReason
+from docmill.errors import bounded
+from docmill.records.items import UNFINISHED, ClaimedItem, Settlement
+from docmill.records.tables import Batch, BatchItem, Directory, DirectoryFile, File, now
+
+LOAD_ITEM = (
+    select(
+        BatchItem.batch_id,
+        BatchItem.position,
+        BatchItem.status,
+        BatchItem.epoch,
+        BatchItem.attempts,
+        BatchItem.claimed_by,
+        BatchItem.worker_losses,
+        BatchItem.engine_failures,
+        BatchItem.job_id,
+        BatchItem.item_id,
+        BatchItem.path,
+        BatchItem.size,
+        BatchItem.directory_id,
+        BatchItem.sequence,
+        Batch.project_id,
+        Batch.job_type,
+        Batch.configuration_id,
+        Batch.parameters,
+        Batch.parameters_hash,
+        Batch.epoch.label("current_epoch"),
+        DirectoryFile.display_name,
+        DirectoryFile.source_path,
+        DirectoryFile.signature,
+        DirectoryFile.sha256,
+        DirectoryFile.file_id,
+        Directory.source,
+        File.object_key,
+    )
+    .select_from(BatchItem)
+    .join(Batch, Batch.id == BatchItem.batch_id)
+    .join(Directory, Directory.id == BatchItem.directory_id)
+    .join(
+        DirectoryFile,
+        (DirectoryFile.directory_id == BatchItem.directory_id)
+        & (DirectoryFile.sequence == BatchItem.sequence),
+    )
+    .outerjoin(File, File.id == DirectoryFile.file_id)
+    .where(BatchItem.batch_id == bindparam("batch_id"), BatchItem.position == bindparam("position"))
+    .with_for_update(of=BatchItem)
+)
+"""Built once: it runs for every item."""
+
+
+def claimed_item(row: Any, *, epoch: int, attempt: int, losses: int) -> ClaimedItem:
+    """Turn a row of `LOAD_ITEM` into the item as its worker gets it."""
+    return ClaimedItem(
+        batch_id=row.batch_id,
+        epoch=epoch,
+        position=row.position,
+        attempt=attempt,
+        worker_losses=losses,
+        engine_failures=row.engine_failures,
+        job_id=row.job_id,
+        item_id=row.item_id,
+        path=row.path,
+        name=row.display_name,
+        size=row.size,
+        sha256=row.sha256,
+        project_id=row.project_id,
+        job_type=row.job_type,
+        parameters=row.parameters,
+        parameters_hash=row.parameters_hash,
+        source=row.source if row.object_key is None else None,
+        source_path=row.source_path,
+        signature=row.signature,
+        object_key=row.object_key,
+        directory_id=row.directory_id,
+        sequence=row.sequence,
+    )
+
+
+def taken(item: ClaimedItem, worker: str) -> Update:
+    """Write a claim."""
+    return (
+        update(BatchItem)
+        .where(BatchItem.batch_id == item.batch_id, BatchItem.position == item.position)
+        .values(
+            status=ItemStatus.PROCESSING.value,
+            epoch=item.epoch,
+            attempts=item.attempt,
+            worker_losses=item.worker_losses,
+            claimed_by=worker,
+            started_at=now(),
+        )
+    )
+
+
+def held_by(item: ClaimedItem) -> Sequence[ColumnElement[bool]]:
+    """Whether this claim is the item's latest, and nobody has given it an outcome."""
+    return (
+        BatchItem.batch_id == item.batch_id,
+        BatchItem.position == item.position,
+        BatchItem.epoch == item.epoch,
+        BatchItem.attempts == item.attempt,
+        BatchItem.status.in_(UNFINISHED),
+    )
+
+
+def outcome_values(settlement: Settlement) -> dict[str, Any]:
+    """Return the ledger columns of an outcome."""
+    values = {field.name: getattr(settlement, field.name) for field in fields(settlement)}
+    for kept_elsewhere in ("outcome", "result", "existing_result_id"):
+        del values[kept_elsewhere]
+    if settlement.sha256 is None:
+        del values["sha256"]
+    message = settlement.failure_message
+    return values | {
+        "status": settlement.outcome.value,
+        "failure_message": None if message is None else bounded(message),
+        "finished_at": now(),
+    }
+
+
+def error_message(settlement: Settlement) -> str | None:
+    """Return the error of an item's job, or None."""
+    if settlement.failure_message is not None:
+        return bounded(settlement.failure_message)
+    if settlement.skip_reason == SkipReason.SIZE_LIMIT_EXCEEDED:
+        return "The file is larger than the operator's limit."
+    return None
+
+
+def running_job(row: Any) -> dict[str, Any]:
+    """Return the job of a row of `LOAD_ITEM`, at work since now."""
+    when = now()
+    return {
+        "id": row.job_id,
+        "project_id": row.project_id,
+        "job_type": row.job_type,
+        "name": row.display_name,
+        "status": "RUNNING",
+        "batch_id": row.batch_id,
+        "item_id": row.item_id,
+        "file_id": row.file_id,
+        "configuration_id": row.configuration_id,
+        "created_at": when,
+        "updated_at": when,
+        "started_at": when,
+    }

@@ -1,0 +1,79 @@
+"""The frozen listing of a batch, as SQL; the same for both ways to freeze one."""
+
+from typing import Any, NamedTuple
+
+from sqlalchemy import Select, Subquery, or_, select
+
+from docmill.records.items import UNFINISHED
+from docmill.records.tables import Batch, BatchItem, BatchListing, DirectoryFile
+
+
+class Listed(NamedTuple):
+    """One listed item; ``status`` is None while the ledger has no row for it."""
+
+    position: int
+    directory_id: str
+    sequence: int
+    item_id: str
+    path: str
+    name: str
+    file_id: str | None
+    size: int
+    sha256: str | None
+    status: str | None
+
+
+_COLUMNS = (
+    DirectoryFile.directory_id,
+    DirectoryFile.sequence,
+    DirectoryFile.id.label("item_id"),
+    DirectoryFile.unique_id.label("path"),
+    DirectoryFile.display_name.label("name"),
+    DirectoryFile.file_id,
+    DirectoryFile.size,
+    DirectoryFile.sha256,
+)
+
+
+def listing_of(batch: Batch) -> Subquery:
+    """Return the items of ``batch``: ``position`` and what the listing knows of each.
+
+    Over a directory an item's position is its sequence number, and the listing is what was
+    visible at the watermark, whatever happened since.
+    """
+    if batch.watermark is None:
+        named = select(BatchListing.position, *_COLUMNS).join_from(
+            BatchListing,
+            DirectoryFile,
+            (BatchListing.directory_id == DirectoryFile.directory_id)
+            & (BatchListing.sequence == DirectoryFile.sequence),
+        )
+        return named.where(BatchListing.batch_id == batch.id).subquery("listing")
+    visible = select(DirectoryFile.sequence.label("position"), *_COLUMNS).where(
+        DirectoryFile.directory_id == batch.directory_id,
+        DirectoryFile.sequence <= batch.watermark,
+        or_(
+            DirectoryFile.removed_sequence.is_(None),
+            DirectoryFile.removed_sequence > batch.watermark,
+        ),
+    )
+    return visible.subquery("listing")
+
+
+def listed_with_status(batch: Batch, *, unfinished_only: bool = False) -> Select[Any]:
+    """Select the columns of `Listed`, in listing order.
+
+    Args:
+        batch: whose listing.
+        unfinished_only: only items without an outcome.
+    """
+    listing = listing_of(batch).c
+    known = (BatchItem.batch_id == batch.id) & (BatchItem.position == listing.position)
+    query: Select[Any] = (
+        select(*listing, BatchItem.status)
+        .outerjoin_from(listing.position.table, BatchItem, known)
+        .order_by(listing.position)
+    )
+    if unfinished_only:
+        query = query.where(or_(BatchItem.status.is_(None), BatchItem.status.in_(UNFINISHED)))
+    return query

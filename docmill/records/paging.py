@@ -1,0 +1,172 @@
+"""Pages of the frozen listing; their ledger rows are written on the way."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from docmill.contracts import ItemRef, ItemStatus, Outcome, Page, PageRequest, SkipReason, Tally
+from docmill.records.counts import add_counts
+from docmill.records.inserting import chunked
+from docmill.records.items import UNFINISHED, StaleItem, job_id_of
+from docmill.records.jobs import job_status_of, upsert_jobs
+from docmill.records.ledger_rows import add_items
+from docmill.records.listing import Listed, listed_with_status
+from docmill.records.tables import Batch, BatchItem, Result, now
+
+MAX_NAME = 80
+"""Characters of a name in a page: it is repeated in workflow history."""
+
+_IDLE = (None, ItemStatus.PENDING.value)
+"""States in which nobody works on an item."""
+_OPEN = (None, *UNFINISHED)
+
+Hit = tuple[Listed, Result]
+"""A listed item, and the stored result that its bytes already have."""
+
+
+class Paging:
+    """Hands out a batch's listing, range by range."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def next_page(
+        self, batch: Batch, request: PageRequest, cache_key_of: Callable[[str], str]
+    ) -> Page:
+        """Return the next range of the listing, and make sure that the ledger has its rows.
+
+        Items whose bytes are known to have a stored result are settled here as skipped, unless
+        the batch's parameters say ``disable_cache``. Running again gives the same page.
+
+        Args:
+            batch: whose listing.
+            request: which range.
+            cache_key_of: gives the cache key of some bytes (by sha256) under this batch's job.
+
+        Raises:
+            StaleItem: the request is of another epoch.
+        """
+        if request.epoch != batch.epoch:
+            raise StaleItem("This page belongs to an earlier run of the batch.")
+        rows = await self._range(batch, request)
+        more, rows = len(rows) > request.limit, rows[: request.limit]
+        if not rows:
+            return Page(cursor=request.after, more=False)
+        await add_items(self._session, batch, [row for row in rows if row.status is None])
+        settled = {row.position: Outcome(row.status) for row in rows if row.status not in _OPEN}
+        for position in await self._settle_known(batch, rows, cache_key_of):
+            settled[position] = Outcome.SKIPPED
+        tally = Tally()
+        for position, outcome in settled.items():
+            if position > request.count_after:
+                tally = tally.plus(outcome)
+        items = [
+            ItemRef(position=row.position, name=row.name[:MAX_NAME])
+            for row in rows
+            if row.position not in settled
+        ]
+        return Page(items=tuple(items), cursor=rows[-1].position, more=more, settled=tally)
+
+    async def _range(self, batch: Batch, request: PageRequest) -> Sequence[Listed]:
+        query = listed_with_status(batch, unfinished_only=request.unfinished_only)
+        query = query.where(query.selected_columns.position > request.after)
+        rows = await self._session.execute(query.limit(request.limit + 1))
+        return [Listed(*row) for row in rows]
+
+    async def _settle_known(
+        self, batch: Batch, rows: Sequence[Listed], cache_key_of: Callable[[str], str]
+    ) -> Sequence[int]:
+        """Settle the items whose result is stored already; return their positions."""
+        if batch.parameters.get("disable_cache"):
+            return []
+        keys = {
+            row.position: cache_key_of(row.sha256)
+            for row in rows
+            if row.sha256 is not None and row.status in _IDLE
+        }
+        results = await self._results(batch.project_id, sorted(set(keys.values())))
+        found = [
+            (row, results[keys[row.position]])
+            for row in rows
+            if row.position in keys and keys[row.position] in results
+        ]
+        hits = await self._locked(batch, found)
+        if hits:
+            await self._skip(batch, hits)
+        return [row.position for row, _ in hits]
+
+    async def _results(self, project_id: str, keys: Sequence[str]) -> dict[str, Result]:
+        found: dict[str, Result] = {}
+        for some in chunked(keys):
+            query = select(Result).where(
+                Result.project_id == project_id, Result.cache_key.in_(some)
+            )
+            found |= {result.cache_key: result for result in await self._session.scalars(query)}
+        return found
+
+    async def _locked(self, batch: Batch, hits: Sequence[Hit]) -> Sequence[Hit]:
+        """Keep the hits that nobody has claimed meanwhile, and hold their rows."""
+        held: set[int] = set()
+        for some in chunked(hits):
+            query = (
+                select(BatchItem.position)
+                .where(
+                    BatchItem.batch_id == batch.id,
+                    BatchItem.position.in_([row.position for row, _ in some]),
+                    BatchItem.status == ItemStatus.PENDING.value,
+                )
+                .order_by(BatchItem.position)
+                .with_for_update()
+            )
+            held.update(await self._session.scalars(query))
+        return [hit for hit in hits if hit[0].position in held]
+
+    async def _skip(self, batch: Batch, hits: Sequence[Hit]) -> None:
+        changes = [_skipped(batch, row, result) for row, result in hits]
+        await self._session.execute(update(BatchItem), changes)
+        await upsert_jobs(self._session, [_done_job(batch, row, result) for row, result in hits])
+        last = hits[-1][0].position
+        await add_counts(self._session, batch.id, last, Tally(skipped=len(hits)))
+
+
+def _skipped(batch: Batch, row: Listed, result: Result) -> dict[str, Any]:
+    when = now()
+    return {
+        "batch_id": batch.id,
+        "position": row.position,
+        "epoch": batch.epoch,
+        "status": ItemStatus.SKIPPED.value,
+        "skip_reason": SkipReason.ALREADY_PROCESSED.value,
+        "sha256": row.sha256,
+        "result_id": result.id,
+        "partial": result.partial,
+        "pages_total": result.pages_total,
+        "pages_ok": result.pages_ok,
+        "pages_failed": result.pages_failed,
+        "engine": result.engine,
+        "engine_version": result.engine_version,
+        "started_at": when,
+        "finished_at": when,
+    }
+
+
+def _done_job(batch: Batch, row: Listed, result: Result) -> dict[str, Any]:
+    when = now()
+    return {
+        "id": job_id_of(batch.job_type, batch.id, row.position),
+        "project_id": batch.project_id,
+        "job_type": batch.job_type,
+        "name": row.name,
+        "status": job_status_of(Outcome.SKIPPED, result.id),
+        "batch_id": batch.id,
+        "item_id": row.item_id,
+        "file_id": row.file_id,
+        "configuration_id": batch.configuration_id,
+        "result_id": result.id,
+        "created_at": when,
+        "updated_at": when,
+        "started_at": when,
+        "ended_at": when,
+    }
