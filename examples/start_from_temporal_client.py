@@ -16,6 +16,7 @@ from uuid import uuid4
 
 from temporalio.client import Client, WorkflowHandle
 from temporalio.envconfig import ClientConfig
+from temporalio.service import RPCError
 
 
 async def main(folder: Path) -> str:
@@ -48,7 +49,11 @@ async def main(folder: Path) -> str:
 
 async def show_progress(batch: WorkflowHandle[Any, Any]) -> None:
     """Print one line of counts; every query answers while the batch runs and after it ended."""
-    progress = await batch.query("progress", result_type=dict, rpc_timeout=timedelta(seconds=10))
+    try:
+        progress = await batch.query("progress", result_type=dict, rpc_timeout=timedelta(seconds=5))
+    except RPCError as error:
+        print(f"no answer yet, is a worker running? ({error.message})")
+        return
     done = sum(progress[outcome] for outcome in ("processed", "failed", "skipped", "cancelled"))
     print(f"{progress['state']}: {done} of {progress['total']}, {progress['in_flight']} in flight")
 
