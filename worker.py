@@ -27,6 +27,7 @@ from docmill.isolation.pool import EnginePool
 from docmill.logs import configure_logs
 from docmill.objects import open_store
 from docmill.records.database import Database
+from docmill.records.projects import Projects
 from docmill.scratch import Scratch
 from docmill.settings import Settings, load_settings
 from workflows.batch import BatchWorkflow
@@ -61,6 +62,8 @@ async def running_worker(client: Client, settings: Settings) -> AsyncIterator[No
         database = Database(settings.database)
         stack.push_async_callback(database.close)
         await database.migrate()
+        async with database.write() as session:
+            await Projects(session).ensure_default()
         store = open_store(settings.store)
         scratch = Scratch(settings.home / "scratch")
         stack.callback(scratch.close)
