@@ -1,12 +1,17 @@
 """Membership of a home: the first member starts the Temporal server, the last one stops it."""
 
-from contextlib import AbstractAsyncContextManager
+import asyncio
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, suppress
 from types import TracebackType
 
 from docmill.embedded.home import Home
 from docmill.embedded.locks import FileLock, exclusive
 from docmill.embedded.ports import Addresses
 from docmill.embedded.server import EmbeddedServer
+from docmill.errors import UnavailableError
+
+LOOK_SECONDS = 0.5
 
 
 class Membership:
@@ -39,6 +44,15 @@ class Membership:
         """Start the server again when it has died while we are a member."""
         async with self._changes():
             return await self.server.ensure()
+
+    async def keep_server(self, on_death: Callable[[], None]) -> None:
+        """Start the server again whenever it dies, until this task is cancelled."""
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            if not self.server.process.alive():
+                on_death()
+                with suppress(UnavailableError):  # the next look tries again
+                    await self.revive()
 
     async def leave(self) -> None:
         """Stop being a member; the last one stops the server."""

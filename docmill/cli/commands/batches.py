@@ -1,0 +1,80 @@
+"""Commands that look at batches: status, watch, list, results, failures."""
+
+from typing import Annotated
+
+import typer
+
+from docmill.cli.options import BatchId, HomeOption, JsonOption, ProfileOption
+from docmill.cli.performing import perform
+
+
+def status(batch_id: BatchId, as_json: JsonOption = False, home: HomeOption = None) -> None:
+    """Show state and counts of a batch."""
+    from docmill.cli.looking.status import show_status
+
+    perform(show_status(batch_id, as_json=as_json, home=home))
+
+
+def watch(
+    batch_id: BatchId,
+    as_json: JsonOption = False,
+    profile: ProfileOption = None,
+    home: HomeOption = None,
+) -> None:
+    """Follow a batch until it ends.
+
+    Ctrl-C stops watching, not the batch. The exit code says how the batch ended, as for run.
+    """
+    from docmill.cli.looking.watch import watch_batch
+
+    perform(watch_batch(batch_id, as_json=as_json, profile=profile, home=home))
+
+
+def list_(
+    state: Annotated[
+        str | None,
+        typer.Option("--status", help="Only PENDING, RUNNING, COMPLETED, FAILED or CANCELLED."),
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="Batches at most.")] = 20,
+    as_json: JsonOption = False,
+    home: HomeOption = None,
+) -> None:
+    """List batches, the newest first."""
+    from docmill.cli.looking.listing import list_batches
+
+    perform(list_batches(state, limit, as_json=as_json, home=home))
+
+
+def results(
+    batch_id: BatchId,
+    state: Annotated[
+        str | None,
+        typer.Option("--status", help="Only pending, processing, completed, failed, skipped …"),
+    ] = None,
+    limit: Annotated[int, typer.Option(min=0, help="Files at most; 0 shows all.")] = 50,
+    as_json: JsonOption = False,
+    home: HomeOption = None,
+) -> None:
+    """List what became of each file."""
+    from docmill.cli.looking.results import show_results
+
+    perform(show_results(batch_id, state, limit, as_json=as_json, home=home))
+
+
+def failures(batch_id: BatchId, as_json: JsonOption = False, home: HomeOption = None) -> None:
+    """Show failed files, grouped by cause.
+
+    Each cause comes with an example and with what to do.
+    """
+    from docmill.cli.looking.failures import show_failures
+
+    perform(show_failures(batch_id, as_json=as_json, home=home))
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to ``app``."""
+    app.command()(status)
+    app.command()(watch)
+    app.command(name="list")(list_)
+    app.command()(results)
+    app.command()(failures)

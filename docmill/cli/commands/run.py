@@ -1,0 +1,80 @@
+"""The command run: the main job."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from docmill.cli.options import HomeOption, JsonOption, ProfileOption
+from docmill.cli.performing import perform
+
+
+def run(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="The folder with the files.")],
+    *,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Where results go.  [default: docmill-out/<folder name>]"),
+    ] = None,
+    recursive: Annotated[bool, typer.Option(help="Take sub-folders too.")] = True,
+    include: Annotated[
+        list[str] | None,
+        typer.Option(metavar="GLOB", help="Take only these relative paths; may be repeated."),
+    ] = None,
+    exclude: Annotated[
+        list[str] | None,
+        typer.Option(metavar="GLOB", help="Leave these relative paths out; may be repeated."),
+    ] = None,
+    tier: Annotated[
+        str | None,
+        typer.Option(
+            help="fast (text layers only), cost_effective (the default: OCR for pages without "
+            "text), agentic or agentic_plus."
+        ),
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Parameters of parse_v2 as YAML or JSON."),
+    ] = None,
+    page_size: Annotated[
+        int | None, typer.Option(metavar="N", min=1, max=1000, help="Files fetched at a time.")
+    ] = None,
+    continue_as_new_threshold: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=1, help="Files of one workflow run at most."),
+    ] = None,
+    concurrency: Annotated[
+        int | None, typer.Option(metavar="N", min=1, max=256, help="Files in flight at most.")
+    ] = None,
+    as_json: JsonOption = False,
+    profile: ProfileOption = None,
+    home: HomeOption = None,
+) -> None:
+    """Parse every file of a folder.
+
+    Writes one result per file, as Markdown and as JSON, a manifest and a report.
+
+    The same command, run again, resumes an unfinished batch where it stopped. After the batch has
+    ended, it takes new, changed and failed files and skips what is unchanged.
+    """
+    from docmill.cli.running.command import run_folder
+    from docmill.cli.running.request import RunRequest
+
+    request = RunRequest(
+        folder=folder,
+        out=out,
+        recursive=recursive,
+        include=tuple(include or ()),
+        exclude=tuple(exclude or ()),
+        tier=tier,
+        config=config,
+        page_size=page_size,
+        continue_as_new_threshold=continue_as_new_threshold,
+        concurrency=concurrency,
+    )
+    perform(run_folder(request, as_json=as_json, profile=profile, home=home))
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to ``app``."""
+    app.command()(run)

@@ -1,0 +1,57 @@
+"""The command list."""
+
+from pathlib import Path
+
+from rich.table import Table
+
+from docmill.cli.exits import Exit
+from docmill.cli.office import open_office
+from docmill.cli.snapshot import Snapshot
+from docmill.cli.voice import Voice
+from docmill.contracts import BatchStatus
+from docmill.errors import UsageError
+from docmill.ids import DEFAULT_PROJECT_ID
+from docmill.records.batches import Batches
+
+
+async def list_batches(state: str | None, limit: int, *, as_json: bool, home: Path | None) -> int:
+    """Print the newest batches."""
+    voice = Voice(as_json=as_json)
+    wanted = _known(state) if state else None
+    async with open_office(home) as office, office.database.read() as session:
+        batches = Batches(session)
+        rows = (await batches.list(DEFAULT_PROJECT_ID, status=wanted, limit=limit)).items
+        counts = await batches.counts([row.id for row in rows])
+    looks = [Snapshot(row, counts[row.id], ()) for row in rows]
+    voice.answer({"batches": [look.as_json() for look in looks]})
+    if not as_json:
+        _print(voice, looks)
+    return Exit.OK
+
+
+def _known(state: str) -> BatchStatus:
+    try:
+        return BatchStatus(state.upper())
+    except ValueError:
+        raise UsageError(
+            f"No batch has the status {state}.", f"Use one of {', '.join(BatchStatus)}."
+        ) from None
+
+
+def _print(voice: Voice, looks: list[Snapshot]) -> None:
+    if not looks:
+        voice.say("No batches.")
+        return
+    table = Table(box=None, pad_edge=False)
+    for name in ("ID", "STATE", "FILES", "DONE", "FAILED", "SKIPPED"):
+        table.add_column(name, no_wrap=True, justify="left" if name in ("ID", "STATE") else "right")
+    table.add_column("CREATED (UTC)", no_wrap=True)
+    for look in looks:
+        tally = look.tally
+        table.add_row(
+            look.batch.id,
+            look.state,
+            *(f"{n:,}" for n in (look.batch.total, tally.completed, tally.failed, tally.skipped)),
+            f"{look.batch.created_at:%Y-%m-%d %H:%M}",
+        )
+    voice.table(table)

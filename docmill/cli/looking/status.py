@@ -1,0 +1,42 @@
+"""The command status."""
+
+from pathlib import Path
+
+from docmill.cli.exits import Exit
+from docmill.cli.office import Office, open_office
+from docmill.cli.snapshot import Snapshot, look_at
+from docmill.cli.voice import Voice
+from docmill.embedded.connect import names_server
+from docmill.embedded.processes import HomeProcess
+from docmill.ids import DEFAULT_PROJECT_ID
+
+
+async def show_status(batch_id: str, *, as_json: bool, home: Path | None) -> int:
+    """Print the state and the counts of one batch."""
+    voice = Voice(as_json=as_json)
+    async with open_office(home) as office:
+        snapshot = await look_at(office.database, DEFAULT_PROJECT_ID, batch_id)
+        voice.answer(snapshot.as_json())
+        if not as_json:
+            _print(voice, office, snapshot)
+    return Exit.OK
+
+
+def _print(voice: Voice, office: Office, snapshot: Snapshot) -> None:
+    batch = snapshot.batch
+    voice.say(f"{batch.id}: {snapshot.state}", style="bold")
+    if batch.reason:
+        voice.say(f"Reason:  {batch.reason}")
+    voice.say(f"Files:   {snapshot.counts()}")
+    for label, moment in (
+        ("Created", batch.created_at),
+        ("Started", batch.started_at),
+        ("Ended", batch.ended_at),
+    ):
+        if moment is not None:
+            voice.say(f"{label + ':':8} {moment:%Y-%m-%d %H:%M:%S} UTC")
+    if snapshot.in_flight:
+        voice.say(f"Now:     {', '.join(snapshot.in_flight)}")
+    idle = not names_server(None) and not HomeProcess(office.home, "worker").alive()
+    if idle and not snapshot.ended:
+        voice.say("Nobody works on it now. The same run command resumes it.", style="yellow")

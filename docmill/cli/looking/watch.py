@@ -1,0 +1,39 @@
+"""The command watch."""
+
+from pathlib import Path
+
+from docmill.cli.ending import exit_of
+from docmill.cli.exits import Exit
+from docmill.cli.following import follow
+from docmill.cli.interruption import until_interrupted
+from docmill.cli.office import open_office, open_runtime
+from docmill.cli.progress import view_for
+from docmill.cli.snapshot import look_at
+from docmill.cli.voice import Voice
+from docmill.ids import DEFAULT_PROJECT_ID
+
+
+async def watch_batch(
+    batch_id: str, *, as_json: bool, profile: str | None, home: Path | None
+) -> int:
+    """Follow one batch until it ends; its exit code says how."""
+    voice = Voice(as_json=as_json)
+    code = await until_interrupted(_watch(voice, batch_id, profile, home), voice.say_stopping)
+    if code is None:
+        voice.say(f"Stopped watching {batch_id}; the batch itself is untouched.")
+    return Exit.INTERRUPTED if code is None else code
+
+
+async def _watch(voice: Voice, batch_id: str, profile: str | None, home: Path | None) -> int:
+    async with open_office(home) as office:
+        snapshot = await look_at(office.database, DEFAULT_PROJECT_ID, batch_id)
+        if not snapshot.ended:
+            async with open_runtime(office, profile, voice.say) as runtime:
+                voice.say(f"Temporal: {runtime.page_of(batch_id) or runtime.client.namespace}")
+                with view_for(voice) as view:
+                    snapshot = await follow(
+                        office.database, runtime.service, snapshot.batch, view, voice=voice
+                    )
+        voice.say(f"{batch_id}: {snapshot.state}, {snapshot.counts()}")
+        voice.answer(snapshot.as_json())
+        return await exit_of(office.database, snapshot)

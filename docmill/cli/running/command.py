@@ -1,0 +1,135 @@
+"""The command run: resume or begin, follow, export, say how it ended."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+
+from docmill.cli.exits import Exit
+from docmill.cli.following import follow
+from docmill.cli.interruption import until_interrupted
+from docmill.cli.office import Office, Runtime, open_office, open_runtime, settings_of
+from docmill.cli.progress import view_for
+from docmill.cli.running.exporting import exporting
+from docmill.cli.running.request import Plan, RunRequest, plan_of
+from docmill.cli.running.starting import Scanned, create, one_at_a_time, scan, unfinished_of
+from docmill.cli.running.summary import ending_of, print_ending
+from docmill.cli.snapshot import Snapshot
+from docmill.cli.voice import Voice
+from docmill.contracts import BatchStatus
+from docmill.records.scans import ScanSummary
+from docmill.records.tables import Batch
+
+SHOWN = 10
+"""Vanished files that are named; the report names more."""
+
+
+async def run_folder(
+    request: RunRequest, *, as_json: bool, profile: str | None, home: Path | None
+) -> int:
+    """Run the main job on a folder and return the command's exit code."""
+    plan = plan_of(request, settings_of(home))
+    run = Run(plan, Voice(as_json=as_json), profile)
+    code = await until_interrupted(run.perform(home), run.voice.say_stopping)
+    if code is None:
+        run.say_interrupted()
+        return Exit.INTERRUPTED
+    return code
+
+
+@dataclass
+class Run:
+    """One run command.
+
+    Attributes:
+        batch: the batch that it is at now; None before there is one.
+    """
+
+    plan: Plan
+    voice: Voice
+    profile: str | None
+    batch: Batch | None = None
+    remote: bool = False
+
+    async def perform(self, home: Path | None) -> int:
+        """Resume the unfinished batch, if there is one; then process what is new."""
+        began = monotonic()
+        async with open_office(home) as office:
+            async with open_runtime(office, self.profile, self.voice.say) as runtime:
+                self.remote = runtime.remote
+                snapshot = await self._process(office, runtime)
+            page = runtime.page_of(snapshot.batch.id)
+            seconds = monotonic() - began
+            ending = await ending_of(office.database, snapshot, self.plan.out, page, seconds)
+        self.voice.answer(ending.as_json())
+        print_ending(self.voice, ending)
+        return ending.code
+
+    async def _process(self, office: Office, runtime: Runtime) -> Snapshot:
+        async with one_at_a_time(office, self.plan):
+            batch = await unfinished_of(office, runtime.service, self.plan)
+            if batch is None:
+                scanned = await self._scan(office)
+                batch = await self._create(office, runtime, scanned)
+            else:
+                scanned = None
+                self.voice.say(f"Resuming the unfinished batch {batch.id}.", style="bold")
+        snapshot = await self._attend(office, runtime, batch, scanned)
+        if scanned is None and snapshot.batch.status == BatchStatus.COMPLETED:
+            return await self._follow_up(office, runtime, snapshot)
+        return snapshot
+
+    async def _follow_up(self, office: Office, runtime: Runtime, before: Snapshot) -> Snapshot:
+        """Take what came or changed while the resumed batch was unfinished."""
+        async with one_at_a_time(office, self.plan):
+            scanned = await self._scan(office)
+            if not scanned.has_more_than(before.batch):
+                return before
+            self.voice.say("Files came or changed since that batch began; a follow-up takes them.")
+            batch = await self._create(office, runtime, scanned)
+        return await self._attend(office, runtime, batch, scanned)
+
+    async def _create(self, office: Office, runtime: Runtime, scanned: Scanned) -> Batch:
+        batch = await create(office, runtime.service, self.plan, scanned)
+        self.voice.say(f"Batch {batch.id}: {batch.total:,} files.", style="bold")
+        return batch
+
+    async def _attend(
+        self, office: Office, runtime: Runtime, batch: Batch, scanned: Scanned | None
+    ) -> Snapshot:
+        """Stay with a batch to its end, exporting what gets finished."""
+        self.batch = batch
+        page = runtime.page_of(batch.id)
+        self.voice.say(f"Temporal: {page or f'workflow {batch.id} on {runtime.address}'}")
+        async with exporting(office, batch, self.plan.out, self.voice) as export:
+            with view_for(self.voice) as view:
+                snapshot = await follow(
+                    office.database,
+                    runtime.service,
+                    batch,
+                    view,
+                    voice=self.voice,
+                    on_look=export.check,
+                )
+            vanished = scanned.summary if scanned else ScanSummary(batch.total, 0, 0)
+            await export.finish(vanished.vanished, vanished.vanished_count)
+        return snapshot
+
+    async def _scan(self, office: Office) -> Scanned:
+        scanned = await scan(office, self.plan)
+        gone = scanned.summary.vanished
+        if gone:
+            more = f" and {scanned.summary.vanished_count - SHOWN:,} more"
+            named = ", ".join(gone[:SHOWN]) + (more if len(gone) > SHOWN else "")
+            self.voice.say(f"Gone since the last run: {named}")
+        return scanned
+
+    def say_interrupted(self) -> None:
+        """Say what is kept, and how to go on."""
+        if self.batch is None:
+            self.voice.say("Interrupted before a batch was made.")
+            return
+        batch_id = self.batch.id
+        goes_on = "goes on without this command" if self.remote else "is kept"
+        self.voice.say(f"Interrupted. The batch {batch_id} {goes_on}.", style="bold")
+        self.voice.say("Resume it:  run the same command again")
+        self.voice.say(f"Cancel it:  starter.py cancel {batch_id}")

@@ -1,0 +1,79 @@
+"""From a plan to a batch: the unfinished one of the same identity, or a new one."""
+
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+
+from docmill.batches import BatchService
+from docmill.cli.office import Office
+from docmill.cli.running.request import Plan
+from docmill.contracts import BatchStatus
+from docmill.embedded.locks import exclusive
+from docmill.ids import DEFAULT_PROJECT_ID
+from docmill.records.batches import Batches
+from docmill.records.directories import source_key_of
+from docmill.records.scans import ScanSummary, ScanSuperseded
+from docmill.records.tables import Batch, Directory
+from docmill.scanning import scan_folder
+
+
+@dataclass(frozen=True, slots=True)
+class Scanned:
+    """A folder's listing as it is now."""
+
+    directory: Directory
+    summary: ScanSummary
+
+    def has_more_than(self, batch: Batch) -> bool:
+        """Whether files came or changed since ``batch`` froze its listing."""
+        if self.directory.watermark == batch.watermark:
+            return False
+        only_removed = self.summary.vanished_count and not self.summary.changed
+        return bool(self.summary.new) or not only_removed
+
+
+async def latest_of(office: Office, plan: Plan) -> Batch | None:
+    """Return the newest batch that the same command made, or None."""
+    async with office.database.read() as session:
+        return await Batches(session).latest_of_identity(DEFAULT_PROJECT_ID, plan.identity)
+
+
+async def unfinished_of(office: Office, service: BatchService, plan: Plan) -> Batch | None:
+    """Return the batch to resume, running again; None when there is none."""
+    latest = await latest_of(office, plan)
+    if latest is None:
+        return None
+    mended = await service.mend(latest)
+    return None if BatchStatus(mended.status).terminal else mended
+
+
+async def scan(office: Office, plan: Plan) -> Scanned:
+    """List the folder."""
+    while True:
+        try:
+            directory, summary = await scan_folder(office.database, DEFAULT_PROJECT_ID, plan.source)
+        except ScanSuperseded:  # another machine lists it too; ours must see what is there now
+            continue
+        return Scanned(directory, summary)
+
+
+def one_at_a_time(office: Office, plan: Plan) -> AbstractAsyncContextManager[None]:
+    """Keep equal commands on this home from listing the same folder at the same time."""
+    key = source_key_of(plan.source.as_json())
+    return exclusive(office.home.lock(f"scan-{key[:16]}"))
+
+
+async def create(office: Office, service: BatchService, plan: Plan, scanned: Scanned) -> Batch:
+    """Create and start the next batch of this identity.
+
+    Of two equal commands that do this at the same time, both get the one batch that was made.
+    """
+    latest = await latest_of(office, plan)
+    batch, _ = await service.create(
+        plan.spec(scanned.directory.id),
+        api="cli",
+        name=plan.source.folder.name,
+        identity=plan.identity,
+        identity_number=latest.identity_number + 1 if latest else 0,
+    )
+    await service.start(batch)
+    return batch

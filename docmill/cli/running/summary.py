@@ -1,0 +1,100 @@
+"""The last words of a run."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from docmill.cli.ending import exit_of, skips
+from docmill.cli.exits import Exit
+from docmill.cli.looking.failures import failure_groups, group_as_json, print_groups
+from docmill.cli.progress import duration
+from docmill.cli.snapshot import Snapshot
+from docmill.cli.voice import Voice
+from docmill.contracts import SkipReason
+from docmill.records.database import Database
+from docmill.records.items import FailureGroup
+
+MANIFEST, REPORT = "manifest.jsonl", "report.html"
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a run ended.
+
+    Attributes:
+        page: the batch's page in Temporal's Web UI.
+        seconds: how long this command took.
+        skipped: files skipped, by reason.
+    """
+
+    snapshot: Snapshot
+    out: Path
+    page: str | None
+    seconds: float
+    code: Exit
+    skipped: dict[str, int]
+    failures: list[FailureGroup]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what ``--json`` prints."""
+        return self.snapshot.as_json() | {
+            "exit_code": int(self.code),
+            "skipped_by_reason": self.skipped,
+            "failures": [group_as_json(group) for group in self.failures],
+            "out": str(self.out),
+            "manifest": str(self.out / MANIFEST),
+            "report": str(self.out / REPORT),
+            "temporal_ui": self.page,
+        }
+
+
+async def ending_of(
+    database: Database, snapshot: Snapshot, out: Path, page: str | None, seconds: float
+) -> Ending:
+    """Collect what there is to say about an ended batch."""
+    return Ending(
+        snapshot,
+        out,
+        page,
+        seconds,
+        await exit_of(database, snapshot),
+        await skips(database, snapshot),
+        await failure_groups(database, snapshot.batch),
+    )
+
+
+def print_ending(voice: Voice, ending: Ending) -> None:
+    """Print the summary table, the failures, and where everything is."""
+    snapshot = ending.snapshot
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for name, count in _rows(ending):
+        table.add_row(name, f"{count:,}")
+    voice.say()
+    voice.say(
+        f"{snapshot.batch.id}: {snapshot.state} after {duration(ending.seconds)}", style="bold"
+    )
+    if snapshot.batch.reason:
+        voice.say(f"Reason: {snapshot.batch.reason}")
+    voice.table(table)
+    print_groups(voice, ending.failures)
+    voice.say()
+    voice.say(f"Results:   {ending.out}")
+    voice.say(f"Report:    {ending.out / REPORT}")
+    voice.say(f"Manifest:  {ending.out / MANIFEST}")
+    if ending.page:
+        voice.say(f"Temporal:  {ending.page}")
+
+
+def _rows(ending: Ending) -> list[tuple[str, int]]:
+    tally = ending.snapshot.tally
+    known = ending.skipped.get(SkipReason.ALREADY_PROCESSED, 0)
+    rows = [
+        ("completed", tally.completed),
+        ("already processed", known),
+        ("skipped otherwise", tally.skipped - known),
+        ("failed", tally.failed),
+        ("cancelled", tally.cancelled),
+    ]
+    return [row for row in rows if row[1] or row[0] in ("completed", "failed")]

@@ -1,0 +1,80 @@
+"""One look at a batch: its row, its counts, what is in flight."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from docmill.contracts import BatchStatus, Tally
+from docmill.records.batches import Batches
+from docmill.records.database import Database
+from docmill.records.tables import Batch
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The state of a batch at one moment.
+
+    Attributes:
+        in_flight: paths of the files that are being worked on.
+    """
+
+    batch: Batch
+    tally: Tally
+    in_flight: tuple[str, ...]
+
+    @property
+    def ended(self) -> bool:
+        """Whether the batch is over."""
+        return BatchStatus(self.batch.status).terminal
+
+    @property
+    def state(self) -> str:
+        """The state in a word for people."""
+        if self.ended:
+            return self.batch.status.lower()
+        if self.batch.cancel_requested:
+            return "cancelling"
+        return "paused" if self.batch.paused else self.batch.status.lower()
+
+    def counts(self) -> str:
+        """Return the counts in words."""
+        tally = self.tally
+        words = [
+            f"{tally.accounted:,} of {self.batch.total:,}",
+            f"{tally.completed:,} completed",
+            f"{tally.failed:,} failed",
+            f"{tally.skipped:,} skipped",
+        ]
+        if tally.cancelled:
+            words.append(f"{tally.cancelled:,} cancelled")
+        return ", ".join(words)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what ``--json`` prints of a batch."""
+        batch = self.batch
+        return {
+            "batch_id": batch.id,
+            "status": batch.status,
+            "paused": batch.paused,
+            "reason": batch.reason,
+            "total": batch.total,
+            **self.tally.model_dump(),
+            "in_flight": list(self.in_flight),
+            "concurrency": batch.concurrency,
+            "created_at": batch.created_at,
+            "started_at": batch.started_at,
+            "ended_at": batch.ended_at,
+        }
+
+
+async def look_at(database: Database, project_id: str, batch_id: str) -> Snapshot:
+    """Return the batch as it is now.
+
+    Raises:
+        NotFoundError: the project has no such batch.
+    """
+    async with database.read() as session:
+        batches = Batches(session)
+        batch = await batches.get(project_id, batch_id)
+        in_flight = () if BatchStatus(batch.status).terminal else await batches.in_flight(batch_id)
+        counts = await batches.counts([batch_id])
+        return Snapshot(batch, counts[batch_id], tuple(in_flight))

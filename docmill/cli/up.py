@@ -1,0 +1,63 @@
+"""The command up."""
+
+import asyncio
+import sys
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+from docmill.cli.exits import Exit
+from docmill.cli.interruption import until_interrupted
+from docmill.cli.office import Office, Runtime, open_office, open_runtime
+from docmill.cli.voice import Voice
+from docmill.embedded.child import ORPHAN_FLAG
+from docmill.embedded.connect import names_server
+from docmill.embedded.ports import is_free
+from docmill.embedded.supervisor import ROOT, Supervisor, worker_environment
+from docmill.errors import UsageError
+
+READY_MARK = "server.starting"
+
+
+async def stay_up(port: int, *, home: Path | None) -> int:
+    """Keep server, Web UI, worker and HTTP API running until Ctrl-C."""
+    voice = Voice(as_json=False)
+    if names_server(None):
+        raise UsageError(
+            "up starts an embedded server, but TEMPORAL_ADDRESS names another one.",
+            "Unset it; or start worker.py and server.py beside your own server.",
+        )
+    code = await until_interrupted(_serve(voice, port, home), voice.say_stopping)
+    if code is None:
+        voice.say("Stopped. Unfinished batches go on with the next up or run.")
+    return Exit.OK
+
+
+async def _serve(voice: Voice, port: int, home: Path | None) -> int:
+    async with AsyncExitStack() as stack:
+        office = await stack.enter_async_context(open_office(home))
+        runtime = await stack.enter_async_context(open_runtime(office, None, voice.say))
+        api = _api(office, runtime, port, voice)
+        if not is_free(port) and not api.process.alive():
+            raise UsageError(f"Port {port} is in use.", "Choose another one with --port.")
+        await stack.enter_async_context(api)
+        await api.said(READY_MARK)
+        voice.say(f"HTTP API:     http://127.0.0.1:{port}  (docs: http://127.0.0.1:{port}/docs)")
+        voice.say(f"Temporal UI:  {runtime.ui}")
+        voice.say(f"Temporal:     TEMPORAL_ADDRESS={runtime.address}")
+        voice.say(f"Home:         {office.home.root}")
+        voice.say("Ctrl-C stops everything; unfinished batches are kept.")
+        await asyncio.Event().wait()
+    return Exit.OK
+
+
+def _api(office: Office, runtime: Runtime, port: int, voice: Voice) -> Supervisor:
+    return Supervisor(
+        office.home,
+        "api",
+        [sys.executable, str(ROOT / "server.py"), "--port", str(port), ORPHAN_FLAG],
+        worker_environment(office.home, runtime.address),
+        on_death=lambda deaths: voice.say(
+            f"The HTTP API died ({deaths} in a row) and is started again; "
+            f"its log: {office.home.log('api')}"
+        ),
+    )

@@ -1,0 +1,44 @@
+"""Where a command's words go: tables and progress for people, one JSON object for machines."""
+
+import json
+import sys
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+PIPE_WIDTH = 200
+"""Columns of tables that no terminal wraps."""
+
+
+class Voice:
+    """Speaks to a person on standard output, or on standard error while JSON is asked for.
+
+    Attributes:
+        console: for tables and live progress.
+        as_json: whether standard output is kept for one JSON object.
+    """
+
+    def __init__(self, *, as_json: bool) -> None:
+        self.as_json = as_json
+        self.console = Console(stderr=as_json, highlight=False)
+
+    def say(self, text: str = "", *, style: str | None = None) -> None:
+        """Print a line for people; long lines are left to the terminal."""
+        self.console.print(text, style=style, markup=False, soft_wrap=True)
+
+    def say_stopping(self) -> None:
+        """Say that the first Ctrl-C was heard."""
+        self.say("Stopping in order; Ctrl-C again ends at once.", style="yellow")
+
+    def table(self, table: Table) -> None:
+        """Print a table; nothing is cut off in files and pipes."""
+        if self.console.is_terminal:
+            self.console.print(table)
+        else:
+            self.console.print(table, width=PIPE_WIDTH, soft_wrap=True)
+
+    def answer(self, value: Any) -> None:
+        """Print the one JSON object, when it was asked for."""
+        if self.as_json:
+            sys.stdout.write(json.dumps(value, ensure_ascii=False, default=str) + "\n")

@@ -1,0 +1,79 @@
+"""Runs starter.py as a user does: as a process of its own."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Cli:
+    """starter.py on one home.
+
+    Attributes:
+        home: the home folder.
+        cwd: where the command is typed.
+        extra: more environment variables.
+    """
+
+    home: Path
+    cwd: Path
+    extra: dict[str, str] = field(default_factory=dict)
+
+    def command(self, *arguments: str | Path) -> list[str]:
+        """The whole command line."""
+        return [sys.executable, str(ROOT / "starter.py"), *map(str, arguments)]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The user's environment: no server named, this home."""
+        plain = {k: v for k, v in os.environ.items() if not k.startswith(("TEMPORAL_", "DOCMILL_"))}
+        return {**plain, "DOCMILL_HOME": str(self.home), "DOCMILL_ENGINE_SLOTS": "2", **self.extra}
+
+    def __call__(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end."""
+        return subprocess.run(
+            self.command(*arguments),
+            env=self.environment,
+            cwd=self.cwd,
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            timeout=90,
+            check=False,
+        )
+
+    def json(self, *arguments: str | Path) -> Any:
+        """Run a command with --json and return its answer."""
+        done = self(*arguments, "--json")
+        assert done.stdout, done.stderr
+        return json.loads(done.stdout)
+
+    def start(self, *arguments: str | Path) -> subprocess.Popen[str]:
+        """Start a command and leave it running."""
+        return subprocess.Popen(
+            self.command(*arguments),
+            env=self.environment,
+            cwd=self.cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+
+def wait_for(process: subprocess.Popen[str], pattern: str) -> re.Match[str]:
+    """Read the output of ``process`` until a line matches."""
+    assert process.stdout is not None
+    seen = []
+    for line in process.stdout:
+        seen.append(line)
+        if match := re.search(pattern, line):
+            return match
+    raise AssertionError(f"{pattern!r} never came:\n{''.join(seen)}")
