@@ -1,0 +1,200 @@
+"""From the store to the folder that a person asked for, while the batch runs and at its end."""
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import Self
+
+from docmill.contracts import BatchStatus, ItemStatus
+from docmill.errors import NotFoundError
+from docmill.objects import ObjectStore
+from docmill.objects.durable import move_into_place
+from docmill.objects.staging import Staging
+from docmill.outputs.manifest import RESULT, ManifestRow, ManifestSummary, write_manifest
+from docmill.outputs.naming import REPORT, output_names
+from docmill.outputs.report import write_report
+from docmill.outputs.report_data import BatchFacts, ReportData
+from docmill.outputs.verify import MARKDOWN
+from docmill.outputs.writing import DamagedError, fetch, hash_of, siblings_of, writing_to
+from docmill.records.batches import Batches
+from docmill.records.database import Database
+from docmill.records.items import ItemRow
+from docmill.records.ledger import Ledger
+from docmill.records.tables import Batch
+
+WINDOW = 1000
+"""Items behind the frontier that are looked at: more than a batch can have in flight."""
+AT_ONCE = 8
+"""Items whose files are copied at the same time."""
+NAMED = 20
+"""Files with a lost result that the error names."""
+_UNFINISHED = (ItemStatus.PENDING, ItemStatus.PROCESSING)
+
+
+class Exporter:
+    """Copies the results of finished items to ``out``, each file whole or not at all.
+
+    Everything up to a frontier is finished and exported; beyond it a bounded window is looked
+    at. A file that is already there with the right bytes is left alone, so that a repeated or
+    resumed export costs little and an emptied folder is filled again.
+
+    Use it as a context manager: leaving removes its temporary folder.
+    """
+
+    def __init__(self, database: Database, store: ObjectStore, batch: Batch, out: Path) -> None:
+        self._database = database
+        self._store = store
+        self._batch = batch
+        self._out = out
+        self._staging = Staging(out)
+        self._frontier = 0
+        self._ahead: frozenset[int] = frozenset()
+        self._lost: list[str] = []
+        self._lost_count = 0
+
+    def close(self) -> None:
+        """Remove the temporary folder."""
+        self._staging.close()
+
+    async def export_ready(self) -> int:
+        """Export what has been finished since the last call; return how many items those were.
+
+        Raises:
+            UsageError: ``out`` may not be written.
+            UnavailableError: ``out`` is full, or the store or the database is away. Calling
+                again goes on where it stopped.
+        """
+        count = 0
+        while True:
+            rows = await self._walk(self._frontier)
+            ready = [row for row in rows if row.status not in _UNFINISHED]
+            fresh = [row for row in ready if row.position not in self._ahead]
+            await self._export(fresh)
+            count += len(fresh)
+            finished = list(itertools.takewhile(lambda row: row.status not in _UNFINISHED, rows))
+            if finished:
+                self._frontier = finished[-1].position
+            self._ahead = frozenset(r.position for r in ready if r.position > self._frontier)
+            if len(finished) < WINDOW:
+                return count
+
+    async def finish(
+        self, *, title: str = "", vanished: Sequence[str] = (), vanished_count: int = 0
+    ) -> ManifestSummary:
+        """Export the rest of a batch that has ended, and write the manifest and the report.
+
+        Args:
+            title: what was processed, for the report's reader; empty takes the batch's name.
+            vanished: names of files that are gone since an earlier run, the first ones.
+            vanished_count: how many those are.
+
+        Raises:
+            NotFoundError: the store has lost results; all others were exported, and the
+                manifest still lists the lost ones, so that `verify` finds them.
+            UsageError: as for `export_ready`.
+            UnavailableError: as for `export_ready`.
+        """
+        async with self._database.read() as session:
+            batch = await Batches(session).get(None, self._batch.id)
+        data = ReportData(
+            BatchFacts(
+                batch_id=batch.id,
+                title=title or batch.name or batch.id,
+                job_type=batch.job_type,
+                status=BatchStatus(batch.status),
+                reason=batch.reason,
+                started_at=batch.started_at,
+                ended_at=batch.ended_at,
+                vanished=vanished,
+                vanished_count=max(vanished_count, len(vanished)),
+            )
+        )
+        with writing_to(self._out):
+            self._out.mkdir(parents=True, exist_ok=True)
+        summary = await write_manifest(self._rows(data), self._out)
+        await asyncio.to_thread(write_report, self._out / REPORT, data)
+        if self._lost:
+            raise NotFoundError(
+                f"The store has lost {self._lost_count} results, among them: "
+                + ", ".join(self._lost[:NAMED]),
+                "Restore the store from a backup, or parse again with disable_cache: true.",
+            )
+        return summary
+
+    async def _rows(self, data: ReportData) -> AsyncIterator[ManifestRow]:
+        """Return every row of the manifest, exporting what was not exported yet."""
+        after = 0
+        while rows := await self._walk(after):
+            await self._export(
+                [
+                    row
+                    for row in rows
+                    if row.position > self._frontier and row.position not in self._ahead
+                ]
+            )
+            for item in rows:
+                row = ManifestRow.of(item, output_names(item.path).json)
+                data.add(row)
+                yield row
+            after = rows[-1].position
+
+    async def _walk(self, after: int) -> list[ItemRow]:
+        async with self._database.read() as session:
+            return await Ledger(session).walk(self._batch, after, WINDOW)
+
+    async def _export(self, rows: Sequence[ItemRow]) -> None:
+        """Export those of ``rows`` that have a result and are not there yet."""
+        with writing_to(self._out):
+            missing = await asyncio.to_thread(self._missing, rows)
+            for start in range(0, len(missing), AT_ONCE):
+                chunk = missing[start : start + AT_ONCE]
+                ended = await asyncio.gather(*map(self._copy, chunk), return_exceptions=True)
+                for error in ended:
+                    if error is not None:
+                        raise error
+
+    def _missing(self, rows: Sequence[ItemRow]) -> list[ItemRow]:
+        return [row for row in rows if row.object_prefix is not None and not self._is_there(row)]
+
+    def _is_there(self, row: ItemRow) -> bool:
+        names = output_names(row.path)
+        result = self._out / names.json
+        if hash_of(result) != row.result_sha256:
+            return False
+        try:
+            expected = siblings_of(result).get(MARKDOWN)
+        except DamagedError:
+            return False
+        return expected is None or hash_of(self._out / names.markdown) == expected
+
+    async def _copy(self, row: ItemRow) -> None:
+        """Copy one item's files; the JSON comes last, because it vouches for the Markdown."""
+        names = output_names(row.path)
+        try:
+            result = await self._fetch(row, RESULT, row.result_sha256)
+            expected = (await asyncio.to_thread(siblings_of, result)).get(MARKDOWN)
+            if expected is not None:
+                markdown = await self._fetch(row, MARKDOWN, expected)
+                await asyncio.to_thread(move_into_place, markdown, self._out / names.markdown)
+            await asyncio.to_thread(move_into_place, result, self._out / names.json)
+        except (NotFoundError, DamagedError):
+            self._lost_count += 1
+            if len(self._lost) < NAMED:
+                self._lost.append(row.path)
+
+    async def _fetch(self, row: ItemRow, name: str, sha256: str | None) -> Path:
+        staged = await asyncio.to_thread(self._stage)
+        if await fetch(self._store, f"{row.object_prefix}/{name}", staged) != sha256:
+            raise DamagedError(f"The stored {name} of {row.path} is damaged.")
+        return staged
+
+    def _stage(self) -> Path:
+        self._out.mkdir(parents=True, exist_ok=True)
+        return self._staging.fresh()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

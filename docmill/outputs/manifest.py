@@ -1,0 +1,171 @@
+"""The manifest: one row per file of an ended batch, as JSON lines and as Parquet."""
+
+import asyncio
+import hashlib
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Self
+
+from arro3.core import DataType, Field, Schema
+from arro3.io import read_json, write_parquet
+from pydantic import BaseModel, ConfigDict
+
+from docmill.objects.durable import move_into_place
+from docmill.objects.staging import Staging
+from docmill.outputs.naming import MANIFEST_HASHES, MANIFEST_LINES, MANIFEST_TABLE
+from docmill.outputs.writing import hash_of, writing_to
+from docmill.records.items import ItemRow
+
+RESULT = "result.json"
+_BLOCK = 1000
+"""Rows that are written at a time."""
+_ROW_GROUP = 8192
+
+
+class ManifestRow(BaseModel):
+    """What became of one file.
+
+    Attributes:
+        path: its path in the listing.
+        sha256: of its bytes; None when they were never read.
+        outcome: ``completed``, ``failed``, ``skipped`` or ``cancelled``; in the manifest of a
+            failed batch also ``pending`` or ``processing``.
+        partial: some pages failed, within the allowed ratio.
+        output_path: of its ``result.json``: relative to the manifest, or the object's key.
+        output_sha256: of that file, which names the hashes of the files that belong to it.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    path: str
+    size: int
+    sha256: str | None
+    outcome: str
+    partial: bool
+    failure_class: str | None
+    failure_message: str | None
+    skip_reason: str | None
+    pages_total: int | None
+    pages_ok: int | None
+    pages_failed: int | None
+    engine: str | None
+    engine_version: str | None
+    attempts: int
+    started_at: datetime | None
+    finished_at: datetime | None
+    output_path: str | None
+    output_sha256: str | None
+
+    @classmethod
+    def of(cls, item: ItemRow, output_path: str | None = None) -> Self:
+        """Return the row of an item.
+
+        Args:
+            item: the ledger's row.
+            output_path: where its result was exported to; None names the stored object.
+        """
+        if item.object_prefix is None:
+            output_path = None
+        elif output_path is None:
+            output_path = f"{item.object_prefix}/{RESULT}"
+        shared = {name: getattr(item, name) for name in cls.model_fields if hasattr(item, name)}
+        return cls(
+            **shared,
+            outcome=item.status,
+            output_path=output_path,
+            output_sha256=item.result_sha256,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestSummary:
+    """What was written.
+
+    Attributes:
+        rows: files.
+        counts: files by outcome.
+        sha256: of ``manifest.jsonl``.
+    """
+
+    rows: int
+    counts: Mapping[str, int]
+    sha256: str
+
+
+_NUMBERS = frozenset({"size", "pages_total", "pages_ok", "pages_failed", "attempts"})
+_TIMES = frozenset({"started_at", "finished_at"})
+_REQUIRED = frozenset({"path", "size", "outcome", "partial", "attempts"})
+
+
+def manifest_schema() -> Schema:
+    """Return the columns of ``manifest.parquet``."""
+
+    def kind_of(name: str) -> DataType:
+        if name in _NUMBERS:
+            return DataType.int64()
+        if name in _TIMES:
+            return DataType.timestamp("us", tz="UTC")
+        return DataType.bool() if name == "partial" else DataType.utf8()
+
+    return Schema(
+        [
+            Field(name, kind_of(name), nullable=name not in _REQUIRED)
+            for name in ManifestRow.model_fields
+        ]
+    )
+
+
+async def write_manifest(rows: AsyncIterator[ManifestRow], folder: Path) -> ManifestSummary:
+    """Write both forms and their hashes (``sha256sum -c manifest.sha256``), each file whole.
+
+    Memory does not grow with the rows.
+
+    Raises:
+        UsageError: the folder may not be written.
+        UnavailableError: it cannot be written now.
+    """
+    with writing_to(folder), closing(Staging(folder)) as staging:
+        lines, table, hashes = staging.fresh(), staging.fresh(), staging.fresh()
+        summary = await _write_lines(rows, lines)
+        await asyncio.to_thread(_write_table, lines, table)
+        hashes.write_text(
+            f"{summary.sha256}  {MANIFEST_LINES}\n{hash_of(table)}  {MANIFEST_TABLE}\n"
+        )
+        for staged, name in (
+            (lines, MANIFEST_LINES),
+            (table, MANIFEST_TABLE),
+            (hashes, MANIFEST_HASHES),
+        ):
+            await asyncio.to_thread(move_into_place, staged, folder / name)
+    return summary
+
+
+async def _write_lines(rows: AsyncIterator[ManifestRow], target: Path) -> ManifestSummary:
+    digest = hashlib.sha256()
+    counts: Counter[str] = Counter()
+    block: list[str] = []
+
+    def write_block() -> None:
+        data = "".join(block).encode()
+        digest.update(data)
+        file.write(data)
+        block.clear()
+
+    with target.open("xb") as file:
+        async for row in rows:
+            counts[row.outcome] += 1
+            block.append(row.model_dump_json() + "\n")
+            if len(block) == _BLOCK:
+                await asyncio.to_thread(write_block)
+        await asyncio.to_thread(write_block)
+    return ManifestSummary(counts.total(), dict(counts), digest.hexdigest())
+
+
+def _write_table(lines: Path, target: Path) -> None:
+    """Turn the lines into Parquet, so that both forms say the same."""
+    batches = read_json(lines, manifest_schema(), batch_size=_BLOCK)
+    write_parquet(batches, target, compression="zstd(3)", max_row_group_size=_ROW_GROUP)

@@ -1,0 +1,137 @@
+"""The report: one page, self-contained, that a person would rather look at than read."""
+
+from contextlib import closing
+from functools import cache
+from pathlib import Path
+from urllib.parse import quote
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from docmill.contracts import BatchStatus, Outcome
+from docmill.errors import GUIDES, FailureClass, FailureGuide
+from docmill.objects.durable import move_into_place
+from docmill.objects.staging import Staging
+from docmill.outputs import wording
+from docmill.outputs.report_data import BOUNDS, ReportData
+from docmill.outputs.writing import writing_to
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+def write_report(path: Path, data: ReportData) -> None:
+    """Write the page for a batch, whole or not at all.
+
+    Raises:
+        UsageError: the folder may not be written.
+        UnavailableError: it cannot be written now.
+    """
+    with writing_to(path.parent), closing(Staging(path.parent)) as staging:
+        staged = staging.fresh()
+        staged.write_text(render_report(data), encoding="utf-8")
+        move_into_place(staged, path)
+
+
+def render_report(data: ReportData) -> str:
+    """Return the page as HTML."""
+    return (
+        environment()
+        .get_template("report.html.jinja")
+        .render(
+            data=data,
+            facts=data.facts,
+            headline=headline(data),
+            subline=subline(data),
+            shares=_shares(data),
+            bars=_bars(data),
+        )
+    )
+
+
+@cache
+def environment() -> Environment:
+    """Return the templates, everything escaped; other pages of Docmill share their parts."""
+    templates = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    templates.filters.update(
+        number=wording.number,
+        plural=wording.plural,
+        duration=wording.duration,
+        rate=wording.rate,
+        size=wording.size,
+        visible=wording.visible,
+        href=_href,
+        words=lambda name: name.replace("_", " ").capitalize(),
+    )
+    templates.globals.update(guide=_guide, percent=wording.percent, skips=wording.SKIPS)
+    return templates
+
+
+def headline(data: ReportData) -> str:
+    """Return the one sentence that says how it went."""
+    if data.facts.status is BatchStatus.CANCELLED:
+        return f"Cancelled after {data.done:,} of {wording.plural(data.total, 'file')}."
+    if data.facts.status is BatchStatus.FAILED:
+        return f"The batch failed with {data.done:,} of {wording.plural(data.total, 'file')} done."
+    if data.total == 0:
+        return "There were no files to process."
+    if data.done == data.total:
+        return "The file is done." if data.total == 1 else f"All {data.total:,} files are done."
+    failed, skipped = data.counts[Outcome.FAILED], data.total - data.done
+    parts = [f"{failed:,} failed"] if failed else []
+    if skipped - failed:
+        parts.append(f"{skipped - failed:,} skipped")
+    return f"{data.done:,} of {wording.plural(data.total, 'file')} are done, {', '.join(parts)}."
+
+
+def subline(data: ReportData) -> str:
+    """Return the sentence below it: how much, how long, what was spared."""
+    if data.facts.status in (BatchStatus.CANCELLED, BatchStatus.FAILED) and data.facts.reason:
+        return data.facts.reason
+    sentences = []
+    if data.worked:
+        time = f" in {wording.duration(data.elapsed)}" if data.elapsed else ""
+        pages = wording.plural(data.pages_ok, "page")
+        worked = wording.plural(data.counts[Outcome.COMPLETED], "file")
+        sentences.append(f"{pages} from {worked}{time}.")
+    if spared := data.counts[Outcome.SKIPPED]:
+        known = data.skips["already_processed"]
+        if known == spared:
+            sentences.append(f"{wording.plural(known, 'file')} had not changed since the last run.")
+    return " ".join(sentences)
+
+
+def _shares(data: ReportData) -> list[tuple[str, str, int]]:
+    """Return the parts of the outcome bar: style, words, files; none that is empty."""
+    unfinished = data.total - sum(data.counts[outcome] for outcome in Outcome)
+    parts = [
+        ("completed", "completed", data.counts[Outcome.COMPLETED] - data.partial_count),
+        ("partial", "completed in part", data.partial_count),
+        ("skipped", "skipped", data.counts[Outcome.SKIPPED]),
+        ("cancelled", "cancelled", data.counts[Outcome.CANCELLED]),
+        ("failed", "failed", data.counts[Outcome.FAILED]),
+        ("unfinished", "without an outcome", unfinished),
+    ]
+    return [part for part in parts if part[2]]
+
+
+def _bars(data: ReportData) -> list[tuple[str, int]]:
+    """Return the histogram of durations: label, files; without the empty ends."""
+    labels = [f"< {wording.duration(bound)}" for bound in BOUNDS[:-1]]
+    bars = list(zip([*labels, f"≥ {wording.duration(BOUNDS[-2])}"], data.bars, strict=True))
+    filled = [place for place, (_, count) in enumerate(bars) if count]
+    return bars[filled[0] : filled[-1] + 1] if filled else []
+
+
+def _guide(failure_class: str) -> FailureGuide:
+    known = failure_class in set(FailureClass)
+    return GUIDES[FailureClass(failure_class) if known else FailureClass.INTERNAL]
+
+
+def _href(path: str) -> str:
+    """Return a relative link to a file of the output folder; no name can become a scheme."""
+    return "./" + quote(path)

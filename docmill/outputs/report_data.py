@@ -1,0 +1,182 @@
+"""What a report shows, gathered in one pass over the rows; bounded whatever the batch's size."""
+
+import heapq
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import PurePosixPath
+
+from docmill.contracts import BatchStatus, Outcome, SkipReason
+from docmill.outputs.manifest import ManifestRow
+
+SLOWEST = 20
+EXAMPLES = 100
+"""Named files of one cause of failure."""
+ALL_EXAMPLES = 500
+"""Named files of all causes together."""
+KINDS = 12
+PARTIALS = 50
+SLOTS = 60
+"""Points of the curve over time."""
+BOUNDS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 60, 120, 300, math.inf)
+"""Upper ends of the histogram's bars, in seconds."""
+_FINE = 20
+"""Bins per decade of the finer histogram that the median comes from: within 6%."""
+_MANY_KINDS = 500
+"""Kinds that are counted; a hostile folder may have a million extensions."""
+
+
+@dataclass(frozen=True, slots=True)
+class BatchFacts:
+    """What is known of the batch itself.
+
+    Attributes:
+        title: what was processed, for people: the folder's name.
+        vanished: names of files that an earlier run knew and that are gone; the first ones.
+        vanished_count: how many those are.
+    """
+
+    batch_id: str
+    title: str
+    job_type: str
+    status: BatchStatus
+    reason: str | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    vanished: Sequence[str] = ()
+    vanished_count: int = 0
+
+
+@dataclass(slots=True)
+class Cause:
+    """Failed files of one class: how many, and the first of them."""
+
+    failure_class: str
+    count: int = 0
+    examples: list[ManifestRow] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class SlowFile:
+    """One of the slowest files."""
+
+    seconds: float
+    path: str
+    pages: int | None
+    output_path: str | None
+
+
+@dataclass(slots=True)
+class ReportData:
+    """Everything that the page shows. Feed it with `add`, row by row."""
+
+    facts: BatchFacts
+    total: int = 0
+    size: int = 0
+    counts: Counter[str] = field(default_factory=Counter)
+    skips: Counter[str] = field(default_factory=Counter)
+    pages_ok: int = 0
+    pages_failed: int = 0
+    partial_count: int = 0
+    partials: list[ManifestRow] = field(default_factory=list)
+    bars: list[int] = field(default_factory=lambda: [0] * len(BOUNDS))
+    timeline: list[int] = field(default_factory=lambda: [0] * SLOTS)
+    _causes: dict[str, Cause] = field(default_factory=dict)
+    _examples: int = 0
+    _slowest: list[SlowFile] = field(default_factory=list)
+    _kinds: Counter[str] = field(default_factory=Counter)
+    _failed_kinds: Counter[str] = field(default_factory=Counter)
+    _fine: Counter[int] = field(default_factory=Counter)
+
+    def add(self, row: ManifestRow) -> None:
+        """Take one file into account."""
+        self.total += 1
+        self.size += row.size
+        self.counts[row.outcome] += 1
+        self.pages_ok += (row.pages_ok or 0) if row.outcome == Outcome.COMPLETED else 0
+        self.pages_failed += (row.pages_failed or 0) if row.outcome == Outcome.COMPLETED else 0
+        self._add_kind(row)
+        if row.partial:
+            self.partial_count += 1
+            if len(self.partials) < PARTIALS:
+                self.partials.append(row)
+        if row.outcome == Outcome.SKIPPED:
+            self.skips[row.skip_reason or ""] += 1
+        elif row.outcome == Outcome.FAILED:
+            self._add_failure(row)
+        if row.outcome in (Outcome.COMPLETED, Outcome.FAILED):
+            self._add_time(row)
+
+    @property
+    def done(self) -> int:
+        """Files that have a result: completed, or unchanged since they had been."""
+        return self.counts[Outcome.COMPLETED] + self.skips[SkipReason.ALREADY_PROCESSED]
+
+    @property
+    def worked(self) -> int:
+        """Files that an engine worked on."""
+        return self.counts[Outcome.COMPLETED] + self.counts[Outcome.FAILED]
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds from the batch's start to its end; 0 when it never ran."""
+        if self.facts.started_at is None or self.facts.ended_at is None:
+            return 0.0
+        return max((self.facts.ended_at - self.facts.started_at).total_seconds(), 0.0)
+
+    @property
+    def causes(self) -> list[Cause]:
+        """Causes of failure, the most frequent first."""
+        return sorted(self._causes.values(), key=lambda cause: (-cause.count, cause.failure_class))
+
+    @property
+    def slowest(self) -> list[SlowFile]:
+        """The slowest files, the slowest first."""
+        return sorted(self._slowest, reverse=True)
+
+    @property
+    def kinds(self) -> list[tuple[str, int, int]]:
+        """The most frequent extensions, each with its number of files and of failed ones."""
+        ranked = sorted(self._kinds.items(), key=lambda kind: (-kind[1], kind[0]))[:KINDS]
+        return [(name, count, self._failed_kinds[name]) for name, count in ranked]
+
+    @property
+    def median(self) -> float | None:
+        """Seconds within which half of the files were done, about; None without any."""
+        half, seen = sum(self._fine.values()) / 2, 0
+        for bin_number in sorted(self._fine):
+            seen += self._fine[bin_number]
+            if seen >= half:
+                return float(10 ** ((bin_number + 0.5) / _FINE))
+        return None
+
+    def _add_kind(self, row: ManifestRow) -> None:
+        kind = PurePosixPath(row.path).suffix.lower() or "no extension"
+        if kind in self._kinds or len(self._kinds) < _MANY_KINDS:
+            self._kinds[kind] += 1
+            self._failed_kinds[kind] += row.outcome == Outcome.FAILED
+
+    def _add_failure(self, row: ManifestRow) -> None:
+        name = row.failure_class or "internal"
+        cause = self._causes.setdefault(name, Cause(name))
+        cause.count += 1
+        if len(cause.examples) < EXAMPLES and self._examples < ALL_EXAMPLES:
+            cause.examples.append(row)
+            self._examples += 1
+
+    def _add_time(self, row: ManifestRow) -> None:
+        if row.started_at is None or row.finished_at is None:
+            return
+        seconds = max((row.finished_at - row.started_at).total_seconds(), 0.001)
+        self.bars[next(i for i, bound in enumerate(BOUNDS) if seconds < bound)] += 1
+        self._fine[math.floor(math.log10(seconds) * _FINE)] += 1
+        slow = SlowFile(seconds, row.path, row.pages_total, row.output_path or "")
+        if len(self._slowest) < SLOWEST:
+            heapq.heappush(self._slowest, slow)
+        elif slow.seconds > self._slowest[0].seconds:
+            heapq.heapreplace(self._slowest, slow)
+        if self.facts.started_at is not None and self.elapsed:
+            share = (row.finished_at - self.facts.started_at) / timedelta(seconds=self.elapsed)
+            self.timeline[min(max(int(share * SLOTS), 0), SLOTS - 1)] += 1

@@ -1,0 +1,120 @@
+"""Is everything in an output folder still as it was written?"""
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from arro3.io import read_parquet
+from pydantic import ValidationError
+
+from docmill.errors import UsageError
+from docmill.outputs.manifest import ManifestRow
+from docmill.outputs.naming import MANIFEST_HASHES, MANIFEST_LINES, MANIFEST_TABLE
+from docmill.outputs.writing import DamagedError, hash_of, siblings_of
+
+MARKDOWN = "document.md"
+_BATCH = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is not as it was written.
+
+    Attributes:
+        path: relative to the output folder.
+        what: ``is missing``, ``has changed`` …: the rest of the sentence.
+    """
+
+    path: str
+    what: str
+
+
+def verify(out: Path) -> list[Problem]:
+    """Hash every output again and compare it with the manifest, and the manifest with itself.
+
+    Raises:
+        UsageError: there is no manifest, or it cannot be read.
+    """
+    problems: list[Problem] = []
+    for row in read_rows(out / MANIFEST_LINES):
+        if row.output_path is not None:
+            problems += _check_outputs(out, row.output_path, row.output_sha256)
+    return problems + _check_manifest(out)
+
+
+def read_rows(lines: Path) -> Iterator[ManifestRow]:
+    """Return the rows of a ``manifest.jsonl`` one by one.
+
+    Raises:
+        UsageError: the file is not there, or is no manifest.
+    """
+    hint = "Name a folder that run has written, or run the same command again to mend it."
+    try:
+        with lines.open("rb") as file:
+            for number, line in enumerate(file, start=1):
+                try:
+                    yield ManifestRow.model_validate_json(line)
+                except ValidationError:
+                    raise UsageError(f"{lines} is damaged in line {number}.", hint) from None
+    except OSError as error:
+        raise UsageError(f"{lines} cannot be read: {error.strerror}.", hint) from None
+
+
+def _check_outputs(out: Path, path: str, sha256: str | None) -> list[Problem]:
+    """Check one file's JSON, and by it the Markdown."""
+    pure = PurePosixPath(path)
+    if pure.is_absolute() or ".." in pure.parts or pure.suffix != ".json":
+        return [Problem(path, "is no output of this folder")]
+    markdown = str(pure.with_suffix(".md"))
+    actual = hash_of(out / path)
+    if actual == sha256:
+        try:
+            expected = siblings_of(out / path).get(MARKDOWN)
+        except DamagedError:
+            return [Problem(path, "is no result of Docmill")]
+        return [] if expected is None else _compare(markdown, hash_of(out / markdown), expected)
+    problems = _compare(path, actual, sha256)
+    if not (out / markdown).is_file():
+        problems.append(Problem(markdown, "is missing"))
+    return problems
+
+
+def _compare(path: str, actual: str | None, expected: str | None) -> list[Problem]:
+    if actual == expected:
+        return []
+    return [Problem(path, "is missing" if actual is None else "has changed")]
+
+
+def _check_manifest(out: Path) -> list[Problem]:
+    """Check the manifest's files against their hashes, and its two forms against each other."""
+    try:
+        lines = (out / MANIFEST_HASHES).read_text(errors="replace").splitlines()
+    except OSError:
+        return [Problem(MANIFEST_HASHES, "is missing")]
+    expected = {name: sha256 for sha256, _, name in (line.partition("  ") for line in lines)}
+    problems = [
+        problem
+        for name in (MANIFEST_LINES, MANIFEST_TABLE)
+        for problem in _compare(name, hash_of(out / name), expected.get(name))
+    ]
+    if not problems and not _same_rows(out):
+        problems.append(Problem(MANIFEST_TABLE, f"does not say the same as {MANIFEST_LINES}"))
+    return problems
+
+
+def _same_rows(out: Path) -> bool:
+    lines = (row.model_dump() for row in read_rows(out / MANIFEST_LINES))
+    return all(
+        line == row for line, row in itertools.zip_longest(lines, table_rows(out / MANIFEST_TABLE))
+    )
+
+
+def table_rows(table: Path) -> Iterator[dict[str, Any]]:
+    """Return the rows of a ``manifest.parquet`` one by one."""
+    for batch in read_parquet(table, batch_size=_BATCH):
+        names = batch.schema.names
+        columns = [batch.column(name).to_pylist() for name in names]
+        for values in zip(*columns, strict=True):
+            yield dict(zip(names, values, strict=True))
