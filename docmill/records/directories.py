@@ -1,0 +1,146 @@
+"""Directories: named sets of files, uploaded or scanned from a source."""
+
+import hashlib
+import json
+from collections.abc import Collection
+from typing import Any, TypedDict, Unpack
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from docmill.errors import NotFoundError
+from docmill.ids import Prefix, new_id
+from docmill.records.inserting import try_insert
+from docmill.records.keyset import DEFAULT_LIMIT, Slice, page_of
+from docmill.records.tables import Directory, now
+
+
+class DirectoryFilters(TypedDict, total=False):
+    """Filters of a list of directories; None and a missing one take all."""
+
+    name: str | None
+    types: Collection[str] | None
+    include_deleted: bool
+
+
+def source_key_of(source: dict[str, Any]) -> str:
+    """Return the key of a source: the same description always has the same one."""
+    return hashlib.sha256(json.dumps(source, sort_keys=True).encode()).hexdigest()
+
+
+class Directories:
+    """Queries over directories."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def create(self, project_id: str, name: str, **fields: Any) -> Directory:
+        """Insert an empty directory.
+
+        Args:
+            project_id: its owner.
+            name: for people; need not be unique.
+            fields: further columns of `Directory`; with an ``id`` that exists already, that
+                directory is returned untouched.
+        """
+        fields.setdefault("id", new_id(Prefix.DIRECTORY))
+        directory = Directory(project_id=project_id, name=name, **fields)
+        if await try_insert(self._session, directory):
+            return directory
+        return await self.get(project_id, fields["id"])
+
+    async def find_or_create_source(
+        self, project_id: str, name: str, source: dict[str, Any]
+    ) -> Directory:
+        """Return the one directory of this project over ``source``; make it the first time."""
+        key = source_key_of(source)
+        query = select(Directory).where(
+            Directory.project_id == project_id, Directory.source_key == key
+        )
+        found = (await self._session.scalars(query)).one_or_none()
+        if found is not None:
+            return found
+        directory = Directory(
+            id=new_id(Prefix.DIRECTORY),
+            project_id=project_id,
+            name=name,
+            source=source,
+            source_key=key,
+        )
+        if await try_insert(self._session, directory):
+            return directory
+        return (await self._session.scalars(query)).one()
+
+    async def get(
+        self, project_id: str, directory_id: str, *, include_deleted: bool = False
+    ) -> Directory:
+        """Return one directory as it is now.
+
+        Raises:
+            NotFoundError: there is none in this project, or it was deleted.
+        """
+        query = select(Directory).where(
+            Directory.id == directory_id, Directory.project_id == project_id
+        )
+        if not include_deleted:
+            query = query.where(Directory.deleted_at.is_(None))
+        found = await self._session.scalar(query.execution_options(populate_existing=True))
+        if found is None:
+            raise NotFoundError(
+                f"No directory {directory_id}.", "List directories to see their ids."
+            )
+        return found
+
+    async def update(
+        self,
+        project_id: str,
+        directory_id: str,
+        *,
+        name: str | None = None,
+        description: str | None = None,
+    ) -> Directory:
+        """Change what is given.
+
+        Raises:
+            NotFoundError: there is no such directory in this project.
+        """
+        directory = await self.get(project_id, directory_id)
+        directory.name = directory.name if name is None else name
+        directory.description = directory.description if description is None else description
+        await self._session.flush()
+        return directory
+
+    async def delete(self, project_id: str, directory_id: str) -> None:
+        """Hide a directory for good; batches over it go on with their frozen listing.
+
+        Raises:
+            NotFoundError: there is no such directory in this project.
+        """
+        directory = await self.get(project_id, directory_id)
+        directory.deleted_at = now()
+        directory.source_key = None  # the same source may become a new directory
+        await self._session.flush()
+
+    async def list(
+        self,
+        project_id: str,
+        *,
+        limit: int = DEFAULT_LIMIT,
+        cursor: str | None = None,
+        **filters: Unpack[DirectoryFilters],
+    ) -> Slice[Directory]:
+        """Return one page of directories, newest first.
+
+        Raises:
+            UsageError: the cursor is not one of ours.
+        """
+        query = select(Directory).where(Directory.project_id == project_id)
+        name, types = filters.get("name"), filters.get("types")
+        if name is not None:
+            query = query.where(Directory.name == name)
+        if types is not None:
+            query = query.where(Directory.type.in_(types))
+        if not filters.get("include_deleted"):
+            query = query.where(Directory.deleted_at.is_(None))
+        key = (Directory.created_at, Directory.id)
+        return await page_of(self._session, query, key, limit=limit, token=cursor)

@@ -1,0 +1,250 @@
+"""Directory files: the entries of a directory, in versions."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, TypedDict, Unpack
+
+from sqlalchemy import Select, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from docmill.errors import ConflictError, NotFoundError
+from docmill.ids import Prefix, new_id
+from docmill.records.directory_changes import DirectoryChanges, carried
+from docmill.records.keyset import DEFAULT_LIMIT, Slice, page_of
+from docmill.records.tables import Directory, DirectoryFile, File
+from docmill.records.visible import is_live
+
+
+class DirectoryFileFilters(TypedDict, total=False):
+    """Filters of a list of directory files; None and a missing one take all."""
+
+    display_name: str | None
+    display_name_contains: str | None
+    unique_id: str | None
+    file_id: str | None
+    updated_from: datetime | None
+    updated_to: datetime | None
+    include_deleted: bool
+
+
+class DirectoryFiles:
+    """Queries over directory files, and the changes that may be made by hand."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def attach(
+        self,
+        project_id: str,
+        directory_id: str,
+        file: File,
+        *,
+        unique_id: str | None = None,
+        display_name: str | None = None,
+        metadata: dict[str, Any] | None = None,
+        item_id: str | None = None,
+    ) -> DirectoryFile:
+        """List uploaded bytes in a directory under ``unique_id``, and return the entry.
+
+        The same bytes under the same unique id give the same entry, so that a repeated upload
+        changes nothing; other bytes give a new version of it under the same id.
+
+        Args:
+            project_id: owner of the directory.
+            directory_id: where to list.
+            file: the bytes.
+            unique_id: defaults to the file's external id, then to its name.
+            display_name: defaults to the file's name.
+            metadata: None keeps what an existing entry has.
+            item_id: id of the entry if it is new.
+
+        Raises:
+            NotFoundError: there is no such directory in this project.
+            ConflictError: the directory's entries come from its source.
+        """
+        changes = await DirectoryChanges.lock(self._session, project_id, directory_id)
+        unique_id = unique_id or file.external_file_id or file.name
+        old = await changes.live_by_name(unique_id)
+        if old is None:
+            return await changes.add(
+                id=item_id or new_id(Prefix.FILE),
+                project_id=project_id,
+                unique_id=unique_id,
+                display_name=display_name or file.name,
+                file_id=file.id,
+                size=file.size,
+                sha256=file.sha256,
+                file_metadata=metadata or {},
+            )
+        if old.sha256 != file.sha256:
+            old = await changes.replace(old, file_id=file.id, size=file.size, sha256=file.sha256)
+        old.display_name = display_name or old.display_name
+        old.file_metadata = old.file_metadata if metadata is None else metadata
+        await self._session.flush()
+        return old
+
+    async def get(self, project_id: str, directory_id: str, item_id: str) -> DirectoryFile:
+        """Return one entry as it is now.
+
+        Raises:
+            NotFoundError: the directory does not list it.
+        """
+        query = _live(project_id, directory_id).where(DirectoryFile.id == item_id)
+        found = (await self._session.scalars(query)).one_or_none()
+        if found is None:
+            raise _missing(item_id)
+        return found
+
+    async def find(self, project_id: str, item_id: str) -> DirectoryFile:
+        """Return the latest version of an entry, wherever it is and whether or not it is listed.
+
+        Raises:
+            NotFoundError: the project never had such an entry.
+        """
+        query = (
+            select(DirectoryFile)
+            .join(Directory, Directory.id == DirectoryFile.directory_id)
+            .where(
+                DirectoryFile.id == item_id,
+                DirectoryFile.project_id == project_id,
+                DirectoryFile.sequence <= Directory.watermark,
+            )
+            .order_by(is_live().desc(), DirectoryFile.updated_at.desc())
+            .limit(1)
+        )
+        found = (await self._session.scalars(query)).first()
+        if found is None:
+            raise _missing(item_id)
+        return found
+
+    async def update(
+        self,
+        project_id: str,
+        directory_id: str,
+        item_id: str,
+        *,
+        display_name: str | None = None,
+        unique_id: str | None = None,
+        metadata: dict[str, Any] | None = None,
+        target_directory_id: str | None = None,
+    ) -> DirectoryFile:
+        """Change what is given; a new unique id or directory makes a new version.
+
+        Raises:
+            NotFoundError: the directory does not list the entry, or the target does not exist.
+            ConflictError: the unique id is taken, or the entries come from a source.
+        """
+        row = await self.get(project_id, directory_id, item_id)
+        target = target_directory_id or directory_id
+        if target != directory_id or unique_id not in (None, row.unique_id):
+            row = await self._relist(row, target, unique_id or row.unique_id)
+        row.display_name = display_name or row.display_name
+        row.file_metadata = row.file_metadata if metadata is None else metadata
+        await self._session.flush()
+        return row
+
+    async def delete(self, project_id: str, directory_id: str, item_id: str) -> None:
+        """Take one entry out of the listing; batches that froze it keep it.
+
+        Raises:
+            NotFoundError: the directory does not list it.
+            ConflictError: the entries come from a source.
+        """
+        await self.bulk_delete(project_id, directory_id, [item_id])
+
+    async def bulk_delete(
+        self, project_id: str, directory_id: str, item_ids: Sequence[str]
+    ) -> None:
+        """Take entries out of the listing, all or none.
+
+        Raises:
+            NotFoundError: the directory does not list one of them; it is named.
+            ConflictError: the entries come from a source.
+        """
+        changes = await DirectoryChanges.lock(self._session, project_id, directory_id)
+        await changes.remove(await changes.live_by_id(item_ids))
+
+    async def _relist(self, row: DirectoryFile, target: str, unique_id: str) -> DirectoryFile:
+        """List the entry under another name or in another directory."""
+        # Locked in one order, so that two moves in opposite directions do not wait for each other.
+        locked = {
+            directory_id: await DirectoryChanges.lock(self._session, row.project_id, directory_id)
+            for directory_id in sorted({row.directory_id, target})
+        }
+        source, goal = locked[row.directory_id], locked[target]
+        (row,) = await source.live_by_id([row.id])
+        if await goal.live_by_name(unique_id) is not None:
+            raise ConflictError(
+                f"{target} lists {unique_id} already.", "Choose another unique_id, or delete that."
+            )
+        if source is goal:
+            return await source.replace(row, unique_id=unique_id)
+        await source.remove([row], deleted=False)
+        return await goal.add(**carried(row) | {"unique_id": unique_id})
+
+    async def list(
+        self,
+        project_id: str,
+        directory_id: str,
+        *,
+        limit: int = DEFAULT_LIMIT,
+        cursor: str | None = None,
+        **filters: Unpack[DirectoryFileFilters],
+    ) -> Slice[DirectoryFile]:
+        """Return one page of entries, oldest first.
+
+        Raises:
+            UsageError: the cursor is not one of ours.
+        """
+        query = _filtered(project_id, directory_id, filters)
+        key = (DirectoryFile.created_at, DirectoryFile.id)
+        return await page_of(
+            self._session, query, key, limit=limit, token=cursor, newest_first=False
+        )
+
+
+def _live(project_id: str, directory_id: str) -> Select[DirectoryFile]:
+    return _of(project_id, directory_id).where(is_live())
+
+
+def _of(project_id: str, directory_id: str) -> Select[DirectoryFile]:
+    return (
+        select(DirectoryFile)
+        .join(Directory, Directory.id == DirectoryFile.directory_id)
+        .where(DirectoryFile.directory_id == directory_id, DirectoryFile.project_id == project_id)
+        .execution_options(populate_existing=True)
+    )
+
+
+def _filtered(
+    project_id: str, directory_id: str, filters: DirectoryFileFilters
+) -> Select[DirectoryFile]:
+    if filters.get("include_deleted"):
+        query = _of(project_id, directory_id).where(
+            or_(is_live(), DirectoryFile.deleted_at.is_not(None))
+        )
+    else:
+        query = _live(project_id, directory_id)
+    equal = {
+        DirectoryFile.display_name: filters.get("display_name"),
+        DirectoryFile.unique_id: filters.get("unique_id"),
+        DirectoryFile.file_id: filters.get("file_id"),
+    }
+    for column, value in equal.items():
+        if value is not None:
+            query = query.where(column == value)
+    part = filters.get("display_name_contains")
+    if part is not None:
+        query = query.where(DirectoryFile.display_name.icontains(part, autoescape=True))
+    first, last = filters.get("updated_from"), filters.get("updated_to")
+    if first is not None:
+        query = query.where(DirectoryFile.updated_at >= first)
+    if last is not None:
+        query = query.where(DirectoryFile.updated_at <= last)
+    return query
+
+
+def _missing(item_id: str) -> NotFoundError:
+    return NotFoundError(
+        f"No directory file {item_id}.", "List the directory's files to see their ids."
+    )

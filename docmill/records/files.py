@@ -1,0 +1,100 @@
+"""Uploaded bytes."""
+
+from collections.abc import Collection
+from typing import TypedDict, Unpack
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from docmill.errors import NotFoundError
+from docmill.records.inserting import try_insert
+from docmill.records.keyset import DEFAULT_LIMIT, Slice, page_of
+from docmill.records.tables import File, now
+
+
+class FileFilters(TypedDict, total=False):
+    """Filters of a list of files; None and a missing one take all."""
+
+    name: str | None
+    file_ids: Collection[str] | None
+    external_file_id: str | None
+    purpose: str | None
+    include_deleted: bool
+
+
+class Files:
+    """Queries over files."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def create(self, file: File) -> tuple[File, bool]:
+        """Insert ``file``; when its id exists, return that file, untouched, and False."""
+        if await try_insert(self._session, file):
+            return file, True
+        return await self.get(file.project_id, file.id, include_deleted=True), False
+
+    async def get(self, project_id: str, file_id: str, *, include_deleted: bool = False) -> File:
+        """Return one file.
+
+        Raises:
+            NotFoundError: there is none in this project, or it was deleted.
+        """
+        query = select(File).where(File.id == file_id, File.project_id == project_id)
+        if not include_deleted:
+            query = query.where(File.deleted_at.is_(None))
+        found = await self._session.scalar(query)
+        if found is None:
+            raise NotFoundError(f"No file {file_id}.", "List files to see their ids.")
+        return found
+
+    async def find_by_sha(self, project_id: str, sha256: str) -> File | None:
+        """Return the oldest file of this project with these bytes, or None."""
+        query = (
+            select(File)
+            .where(File.project_id == project_id, File.sha256 == sha256, File.deleted_at.is_(None))
+            .order_by(File.created_at, File.id)
+            .limit(1)
+        )
+        return (await self._session.scalars(query)).first()
+
+    async def delete(self, project_id: str, file_id: str) -> File:
+        """Hide a file for good and return it; directories that list it keep its bytes.
+
+        Raises:
+            NotFoundError: there is none in this project.
+        """
+        file = await self.get(project_id, file_id)
+        file.deleted_at = now()
+        await self._session.flush()
+        return file
+
+    async def list(
+        self,
+        project_id: str,
+        *,
+        limit: int = DEFAULT_LIMIT,
+        cursor: str | None = None,
+        **filters: Unpack[FileFilters],
+    ) -> Slice[File]:
+        """Return one page of files, newest first.
+
+        Raises:
+            UsageError: the cursor is not one of ours.
+        """
+        query = select(File).where(File.project_id == project_id)
+        equal = {
+            File.name: filters.get("name"),
+            File.external_file_id: filters.get("external_file_id"),
+            File.purpose: filters.get("purpose"),
+        }
+        for column, value in equal.items():
+            if value is not None:
+                query = query.where(column == value)
+        file_ids = filters.get("file_ids")
+        if file_ids is not None:
+            query = query.where(File.id.in_(file_ids))
+        if not filters.get("include_deleted"):
+            query = query.where(File.deleted_at.is_(None))
+        key = (File.created_at, File.id)
+        return await page_of(self._session, query, key, limit=limit, token=cursor)

@@ -1,0 +1,259 @@
+"""Scans: a source's files become a directory's entries, all at once or not at all.
+
+A scan writes its entries above the directory's watermark, chunk by chunk, each in a transaction of
+its own; only `Scans.publish` raises the watermark. What it has seen of older entries is kept as
+bitmaps in the database, so that neither memory nor writes grow with what did not change.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import uuid4
+
+from sqlalchemy import ColumnElement, delete, func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from docmill.errors import ConflictError, NotFoundError
+from docmill.ids import Prefix, derived_id
+from docmill.records.inserting import chunked
+from docmill.records.scan_marks import BLOCK, ScanMarks
+from docmill.records.tables import Directory, DirectoryFile, now
+from docmill.sources.entries import ScannedEntry
+
+MAX_VANISHED_NAMES = 100
+
+
+class ScanSuperseded(ConflictError):  # noqa: N818 - a fence that held, not a fault
+    """A newer scan of the same directory took over."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScanSummary:
+    """What a scan found, compared with the one before.
+
+    Attributes:
+        total: entries that are listed now.
+        new: of these, entries that were not listed before.
+        changed: of these, entries whose file is another version.
+        vanished: names of the first 100 entries that are gone.
+        vanished_count: all that are gone.
+    """
+
+    total: int
+    new: int
+    changed: int
+    vanished: tuple[str, ...] = field(default=())
+    vanished_count: int = 0
+
+
+class Scans:
+    """Writes what a scan finds."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def begin(self, directory_id: str) -> str:
+        """Start a scan, and drop what an abandoned one has left; return the scan's id.
+
+        Raises:
+            NotFoundError: there is no such directory.
+        """
+        directory = await self._lock(directory_id)
+        unpublished = (
+            DirectoryFile.directory_id == directory_id,
+            DirectoryFile.sequence > directory.watermark,
+        )
+        await self._session.execute(delete(DirectoryFile).where(*unpublished))
+        replaced = update(DirectoryFile).where(
+            DirectoryFile.directory_id == directory_id,
+            DirectoryFile.removed_sequence > directory.watermark,
+        )
+        await self._session.execute(replaced.values(removed_sequence=None))
+        await ScanMarks(self._session, directory_id).clear()
+        directory.scan_id = str(uuid4())
+        await self._session.flush()
+        return directory.scan_id
+
+    async def add(self, directory_id: str, scan_id: str, entries: Sequence[ScannedEntry]) -> None:
+        """Write one chunk of entries; writing it again changes nothing.
+
+        An entry with its old signature keeps its row and the hash learned for it; one with
+        another signature becomes a new version under the same id.
+
+        Raises:
+            ScanSuperseded: a newer scan took over.
+        """
+        directory = await self._held(directory_id, scan_id)
+        known = await self._known(directory_id, [entry.unique_id for entry in entries])
+        seen: list[int] = []
+        fresh: dict[str, ScannedEntry] = {}
+        for entry in entries:
+            row = known.get(entry.unique_id)
+            if row is not None and row.sequence <= directory.watermark:
+                seen.append(row.sequence)
+            if row is None or row.signature != entry.signature:
+                fresh[entry.unique_id] = entry
+        await self._insert(directory, known, list(fresh.values()))
+        await ScanMarks(self._session, directory_id).add(seen)
+
+    async def publish(self, directory_id: str, scan_id: str) -> ScanSummary:
+        """Make everything that this scan found visible at once, and end the scan.
+
+        Raises:
+            ScanSuperseded: a newer scan took over.
+        """
+        directory = await self._held(directory_id, scan_id)
+        marks = ScanMarks(self._session, directory_id)
+        written = await self._count(directory_id, DirectoryFile.sequence > directory.watermark)
+        changed = await self._count(
+            directory_id, DirectoryFile.removed_sequence > directory.watermark
+        )
+        vanished_count = directory.live_count - await marks.count()
+        vanished = await self._remove_unseen(directory, marks) if vanished_count else ()
+        directory.live_count += written - changed - vanished_count
+        directory.watermark = directory.sequence
+        directory.scan_id = None
+        await marks.clear()
+        await self._session.flush()
+        return ScanSummary(
+            total=directory.live_count,
+            new=written - changed,
+            changed=changed,
+            vanished=vanished,
+            vanished_count=vanished_count,
+        )
+
+    async def _lock(self, directory_id: str) -> Directory:
+        query = select(Directory).where(Directory.id == directory_id).with_for_update()
+        found = await self._session.scalar(query.execution_options(populate_existing=True))
+        if found is None:
+            raise NotFoundError(
+                f"No directory {directory_id}.", "List directories to see their ids."
+            )
+        return found
+
+    async def _held(self, directory_id: str, scan_id: str) -> Directory:
+        directory = await self._lock(directory_id)
+        if directory.scan_id != scan_id:
+            raise ScanSuperseded(
+                "A newer scan of this directory took over.", "Use what that one publishes."
+            )
+        return directory
+
+    async def _known(self, directory_id: str, names: Sequence[str]) -> dict[str, Any]:
+        """Return the latest version of each entry that counts or would count after this scan."""
+        known: dict[str, Any] = {}
+        for some in chunked(names):
+            query = select(
+                DirectoryFile.unique_id,
+                DirectoryFile.sequence,
+                DirectoryFile.signature,
+                DirectoryFile.id,
+                DirectoryFile.created_at,
+                DirectoryFile.file_metadata,
+            ).where(
+                DirectoryFile.directory_id == directory_id,
+                DirectoryFile.unique_id.in_(some),
+                DirectoryFile.removed_sequence.is_(None),
+            )
+            known |= {row.unique_id: row for row in await self._session.execute(query)}
+        return known
+
+    async def _insert(
+        self, directory: Directory, known: dict[str, Any], entries: Sequence[ScannedEntry]
+    ) -> None:
+        """Write new entries and new versions above the watermark."""
+        rows, replaced, mended = [], [], []
+        for entry in entries:
+            old = known.get(entry.unique_id)
+            if old is not None and old.sequence > directory.watermark:
+                # This scan wrote it already, and the file changed before the chunk was repeated.
+                mended.append(_place(directory, old.sequence) | _version(entry))
+                continue
+            directory.sequence += 1
+            rows.append(_row(directory, entry, old))
+            if old is not None:
+                place = _place(directory, old.sequence)
+                replaced.append(place | {"removed_sequence": directory.sequence})
+        if rows:
+            await self._session.execute(insert(DirectoryFile), rows)
+        for changes in (replaced, mended):
+            if changes:
+                await self._session.execute(update(DirectoryFile), changes)
+        await self._session.flush()
+
+    async def _count(self, directory_id: str, condition: ColumnElement[bool]) -> int:
+        query = select(func.count()).where(DirectoryFile.directory_id == directory_id, condition)
+        return (await self._session.scalar(query)) or 0
+
+    async def _remove_unseen(self, directory: Directory, marks: ScanMarks) -> tuple[str, ...]:
+        """Take entries that the scan did not meet out of the listing; return the first names."""
+        directory.sequence += 1
+        names: list[str] = []
+        for block in range(directory.watermark // BLOCK + 1):
+            unseen = await self._unseen(directory, block, await marks.of_block(block))
+            for some in chunked(unseen):
+                gone = update(DirectoryFile).where(
+                    DirectoryFile.directory_id == directory.id, DirectoryFile.sequence.in_(some)
+                )
+                gone = gone.values(removed_sequence=directory.sequence, deleted_at=now())
+                await self._session.execute(gone)
+                if len(names) < MAX_VANISHED_NAMES:
+                    names += await self._names(directory.id, some)
+        return tuple(names[:MAX_VANISHED_NAMES])
+
+    async def _unseen(self, directory: Directory, block: int, seen: int) -> Sequence[int]:
+        first = block * BLOCK
+        query = (
+            select(DirectoryFile.sequence)
+            .where(
+                DirectoryFile.directory_id == directory.id,
+                DirectoryFile.sequence.between(first, min(first + BLOCK - 1, directory.watermark)),
+                DirectoryFile.removed_sequence.is_(None),
+            )
+            .order_by(DirectoryFile.sequence)
+        )
+        listed = await self._session.scalars(query)
+        return [sequence for sequence in listed if not seen >> sequence - first & 1]
+
+    async def _names(self, directory_id: str, sequences: Sequence[int]) -> Sequence[str]:
+        query = (
+            select(DirectoryFile.unique_id)
+            .where(
+                DirectoryFile.directory_id == directory_id,
+                DirectoryFile.sequence.in_(sequences[:MAX_VANISHED_NAMES]),
+            )
+            .order_by(DirectoryFile.sequence)
+        )
+        return (await self._session.scalars(query)).all()
+
+
+def _place(directory: Directory, sequence: int) -> dict[str, Any]:
+    return {"directory_id": directory.id, "sequence": sequence}
+
+
+def _version(entry: ScannedEntry) -> dict[str, Any]:
+    return {
+        "display_name": entry.display_name,
+        "source_path": entry.raw_path,
+        "signature": entry.signature,
+        "size": entry.size,
+    }
+
+
+def _row(directory: Directory, entry: ScannedEntry, old: Any) -> dict[str, Any]:
+    """Return the newest version of an entry; an entry that comes back gets its old id again."""
+    when = now()
+    identifier = derived_id(Prefix.FILE, directory.id, entry.unique_id)
+    return (
+        _place(directory, directory.sequence)
+        | _version(entry)
+        | {
+            "id": identifier if old is None else old.id,
+            "project_id": directory.project_id,
+            "unique_id": entry.unique_id,
+            "file_metadata": {} if old is None else old.file_metadata,
+            "created_at": when if old is None else old.created_at,
+            "updated_at": when,
+        }
+    )
