@@ -22,6 +22,7 @@ IMAGES = ROOT / "docs/images"
 COMMAND = ["starter.py", "run", "examples/documents", "--out", "docmill-out/documents"]
 COLUMNS, ROWS = 104, 40
 ESCAPE = re.compile(r"\x1b\[(?P<count>[0-9;?]*)(?P<verb>[A-Za-z])")
+QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
 EXPECTED = 1
 """The example folder holds one broken file, and the exit code says so."""
 
@@ -103,7 +104,7 @@ def picture_page(page: Path, picture: Path) -> None:
     """Write the first screen of an HTML page as a PNG."""
     chromium = shutil.which("chromium") or sys.exit("no chromium: apt-get install chromium")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=chromium, args=QUIET)
         tab = browser.new_page(viewport={"width": 1200, "height": 900})
         tab.goto(page.as_uri())
         tab.screenshot(path=picture)

@@ -1,9 +1,12 @@
 """The example documents are what their script makes, small, and of every common kind."""
 
+import asyncio
+import os
 import subprocess
 import sys
 from pathlib import Path
 
+from tests.fixtures.mill import Mill
 from tests.house.code import ROOT
 
 EXAMPLES = ROOT / "examples"
@@ -31,3 +34,21 @@ def test_the_examples_stay_small_and_of_many_kinds() -> None:
     assert max(path.stat().st_size for path in found) < 30_000
     kinds = {".pdf", ".png", ".docx", ".xlsx", ".pptx", ".html", ".md", ".csv", ".eml"}
     assert kinds == {path.suffix for path in found}
+
+
+async def test_a_plain_temporal_client_runs_a_batch_over_the_examples(small_mill: Mill) -> None:
+    address = small_mill.temporal.service_client.config.target_host
+    async with small_mill.worker():
+        program = await asyncio.create_subprocess_exec(
+            sys.executable,
+            str(EXAMPLES / "start_from_temporal_client.py"),
+            str(DOCUMENTS),
+            env={**os.environ, "TEMPORAL_ADDRESS": address},
+            stdout=asyncio.subprocess.PIPE,
+        )
+        printed, _ = await program.communicate()
+
+    last = printed.decode().splitlines()[-1]
+    assert program.returncode == 0, printed.decode()
+    counts = {"completed": len(names(DOCUMENTS)) - 1, "failed": 1, "skipped": 0, "cancelled": 0}
+    assert last == f"COMPLETED: {counts} of {len(names(DOCUMENTS))} files"

@@ -41,6 +41,7 @@ def test_no_function_outgrows_a_screen() -> None:
     long = {
         f"{path.relative_to(ROOT)}:{node.lineno} {node.name}": lines
         for path in files()
+        if "migrations" not in path.parts  # a migration is a list of what changes, in order
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         and (lines := _body_lines(node)) > MAX_FUNCTION_LINES
