@@ -73,6 +73,8 @@ class ParseResult(BaseModel):
         metadata: title, author, dates and the like, as the document states them.
         warnings: what a reader should know: OCR off, a parameter that was not honoured.
         timings: seconds by step.
+        files: sha256 of each file beside ``result.json``, by name, so that the hash of that one
+            file covers them all.
     """
 
     schema_version: int = 1
@@ -89,14 +91,24 @@ class ParseResult(BaseModel):
     metadata: dict[str, Any] = Field(default_factory=dict)
     warnings: list[str] = Field(default_factory=list)
     timings: dict[str, float] = Field(default_factory=dict)
+    files: dict[str, str] = Field(default_factory=dict)
 
 
 class Engine(Protocol):
-    """Turns a file into a result. Runs in a child process that may be killed at any moment."""
+    """Turns a file into a result. Runs in a child process that may be killed at any moment.
+
+    Attributes:
+        name: one word.
+        version: changes whenever the same bytes may give another result.
+        media_types: what it reads.
+        honours: dotted paths of the parameters that it honours, beyond those that are honoured
+            for every engine; the result warns about all others.
+    """
 
     name: str
     version: str
     media_types: frozenset[str]
+    honours: frozenset[str]
 
     def run(self, document: Document, parameters: dict[str, Any], limits: Limits) -> ParseResult:
         """Work on one document.

@@ -1,1 +1,1 @@
-"""The supervised child processes that engines run in."""
+"""Supervised child processes: what runs in them may hang, crash or grow, and harms nobody."""

@@ -1,0 +1,126 @@
+"""Exact page accounting: pages asked for = pages ok + pages failed, whatever an engine says.
+
+How pages are counted:
+
+=====================  ====================================================================
+PDF                    its pages
+image                  1; a TIFF with several frames has its first frame read, and a warning
+docx                   parts between the page breaks that the file itself states, else 1
+odt, doc, rtf          1
+pptx, ppt              one per slide
+xlsx, xls, ods         one per sheet
+EPUB, mail, HTML       1
+Markdown, text, CSV    1
+=====================  ====================================================================
+"""
+
+from collections import Counter
+
+from docmill.engines.base import Limits, ParsedPage, ParseResult
+from docmill.engines.selection import PageSelection, as_target_pages
+from docmill.errors import FailureClass, ItemFailure
+
+DEFAULT_ALLOWED_FAILURE_RATIO = 0.05
+"""LlamaCloud's default: one bad page of twenty is tolerated."""
+
+_MISSING = "The engine returned nothing for this page."
+
+
+def account(
+    result: ParseResult, selection: PageSelection, allowed_ratio: float, limits: Limits
+) -> ParseResult:
+    """Return ``result`` with every page that was asked for, once, and true counts.
+
+    A page that the engine left out is added as a failed one. Failed pages within
+    ``allowed_ratio`` make the result partial and are named in its warnings.
+
+    Args:
+        result: what the engine returned.
+        selection: the pages that the user asked for.
+        allowed_ratio: failed pages / pages asked for, 0..1, that still completes.
+        limits: ``pages`` bounds what may be asked for.
+
+    Raises:
+        ItemFailure: TOO_MANY_PAGES (also when the engine silently stopped early), PAGES_FAILED,
+            CORRUPT (no page at all), or ENGINE_ERROR when the engine contradicts itself.
+    """
+    numbers = [page.page_number for page in result.pages]
+    _refuse_contradictions(result, numbers)
+    in_document = len(numbers) if result.document_pages is None else result.document_pages
+    asked = check_page_limit(in_document, selection, limits)
+    if selection.everything and numbers and max(numbers) < in_document:
+        raise ItemFailure(
+            FailureClass.TOO_MANY_PAGES,
+            f"The engine stopped after page {max(numbers)} of {in_document}.",
+        )
+    by_number = {page.page_number: page for page in result.pages}
+    pages = [by_number.get(number) or _missing(number) for number in asked]
+    failed = [page.page_number for page in pages if not page.success]
+    if len(failed) / len(pages) > allowed_ratio:
+        raise ItemFailure(FailureClass.PAGES_FAILED, _too_many_failed(pages, failed))
+    return result.model_copy(
+        update={
+            "pages": pages,
+            "pages_total": len(pages),
+            "pages_ok": len(pages) - len(failed),
+            "pages_failed": len(failed),
+            "partial": bool(failed),
+            "document_pages": in_document,
+            "warnings": result.warnings + _failed_warning(failed, len(pages)),
+        }
+    )
+
+
+def check_page_limit(document_pages: int, selection: PageSelection, limits: Limits) -> list[int]:
+    """Return the page numbers that are to be worked on.
+
+    Engines call it as soon as they know how many pages there are, before the costly part.
+
+    Raises:
+        ItemFailure: CORRUPT when the document has no page, TOO_MANY_PAGES above the limit,
+            PAGES_FAILED when none of the pages asked for exists.
+    """
+    if document_pages < 1:
+        raise ItemFailure(FailureClass.CORRUPT, "The document has no page.")
+    asked = selection.of(document_pages, limits.pages + 1)
+    if len(asked) > limits.pages:
+        raise ItemFailure(
+            FailureClass.TOO_MANY_PAGES,
+            f"The file has {document_pages} pages; the limit is {limits.pages}.",
+        )
+    if not asked:
+        raise ItemFailure(
+            FailureClass.PAGES_FAILED,
+            f"None of the pages asked for exists: the document has {document_pages}.",
+        )
+    return asked
+
+
+def _refuse_contradictions(result: ParseResult, numbers: list[int]) -> None:
+    twice = [number for number, times in Counter(numbers).items() if times > 1]
+    beyond = result.document_pages is not None and max(numbers, default=0) > result.document_pages
+    counts_agree = result.pages_total == result.pages_ok + result.pages_failed
+    if twice or beyond or min(numbers, default=1) < 1 or not counts_agree:
+        raise ItemFailure(
+            FailureClass.ENGINE_ERROR,
+            f"The engine's page counts contradict each other: {result.pages_total} in all, "
+            f"{result.pages_ok} ok, {result.pages_failed} failed, {len(numbers)} returned.",
+        )
+
+
+def _missing(number: int) -> ParsedPage:
+    return ParsedPage(page_number=number, success=False, error=_MISSING)
+
+
+def _too_many_failed(pages: list[ParsedPage], failed: list[int]) -> str:
+    first = next(page for page in pages if not page.success)
+    return (
+        f"{len(failed)} of {len(pages)} pages failed (pages {as_target_pages(failed)}): "
+        f"{first.error or 'no reason given'}"
+    )
+
+
+def _failed_warning(failed: list[int], total: int) -> list[str]:
+    if not failed:
+        return []
+    return [f"{len(failed)} of {total} pages failed: {as_target_pages(failed)}."]

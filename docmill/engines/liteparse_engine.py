@@ -1,0 +1,219 @@
+"""PDF and images by LiteParse (pdfium and Tesseract, both inside its wheel)."""
+
+import re
+import tempfile
+from collections.abc import Iterator
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from docmill.engines import ocr_languages, parameters, tiff
+from docmill.engines.accounting import check_page_limit
+from docmill.engines.base import Document, Limits, ParsedPage, ParseResult
+from docmill.engines.clock import Clock
+from docmill.engines.media import PAGED, Media, extension_of
+from docmill.engines.parameters import ParseRequest
+from docmill.engines.selection import as_target_pages
+from docmill.errors import FailureClass, ItemFailure
+
+if TYPE_CHECKING:
+    import liteparse
+
+_TEXTLESS_REASONS = frozenset({"no-text", "scanned", "garbled"})
+"""LiteParse's words for pages whose text layer is missing or unusable."""
+
+_ENCRYPTED = re.compile(r"password|security handler|encrypt", re.I)
+_OUT_OF_MEMORY = re.compile(r"out of memory|memory limit|allocation|cannot allocate", re.I)
+
+
+class LiteParseEngine:
+    """Reads text layers, tables and layout; recognises pages that have no text."""
+
+    name = "liteparse"
+    version = version("liteparse")
+    media_types: frozenset[str] = PAGED
+    honours = frozenset(
+        {
+            parameters.DISABLE_OCR,
+            parameters.OCR_LANGUAGES,
+            parameters.CROP_BOX,
+            parameters.SKIP_DIAGONAL_TEXT,
+            parameters.KEEP_SMALL_TEXT,
+        }
+    )
+
+    def run(self, document: Document, parameters: dict[str, Any], limits: Limits) -> ParseResult:
+        """Parse a PDF or an image.
+
+        The text layer is read first, for all pages; only pages without a usable one are then
+        recognised, because recognition costs a hundred times as much.
+
+        Raises:
+            ItemFailure: ENCRYPTED, CORRUPT, TOO_MANY_PAGES, OUT_OF_MEMORY or PAGES_FAILED.
+        """
+        with tempfile.TemporaryDirectory() as folder:
+            # LiteParse goes by the extension, and it cannot open names that are not UTF-8.
+            alias = Path(folder, "document" + extension_of(Media(document.media_type)))
+            alias.symlink_to(document.path)
+            return _Parse(alias, Media(document.media_type), parameters, limits).result()
+
+
+class _Parse:
+    """One document on its way through LiteParse."""
+
+    def __init__(
+        self, path: Path, media: Media, parameters: dict[str, Any], limits: Limits
+    ) -> None:
+        self._path = path
+        self._media = media
+        self._request = ParseRequest.read(parameters)
+        self._options = _options(parameters)
+        self._languages = ocr_languages.choose(_asked_languages(parameters))
+        self._limits = limits
+        self._warnings = list(self._frame_warnings())
+        self._clock = Clock()
+
+    def result(self) -> ParseResult:
+        native = self._read_text_layers()
+        asked = check_page_limit(native.total_pages, self._request.pages, self._limits)
+        pages = {page.page_num: page for page in native.pages}
+        errors = {error.page_num: error.message for error in native.page_errors}
+        textless = [n for n in asked if n in pages and _is_textless(pages[n])]
+        pages |= self._recognise(textless)
+        self._warn_of_empty([n for n in textless if not pages[n].text.strip()])
+        found = [
+            _page(pages[n]) if n in pages else _failed(n, errors.get(n))
+            for n in asked
+            if n in pages or n in errors
+        ]
+        failed = sum(not page.success for page in found)
+        return ParseResult(
+            engine=LiteParseEngine.name,
+            engine_version=LiteParseEngine.version,
+            media_type=self._media,
+            pages_total=len(found),
+            pages_ok=len(found) - failed,
+            pages_failed=failed,
+            document_pages=native.total_pages,
+            pages=found,
+            metadata=_metadata(native),
+            warnings=self._warnings,
+            timings=self._clock.seconds,
+        )
+
+    def _read_text_layers(self) -> "liteparse.ParseResult":
+        selection = self._request.pages
+        limit = self._limits.pages if selection.max_pages is None else selection.max_pages
+        options: dict[str, Any] = {"max_pages": min(limit, self._limits.pages)}
+        if selection.ranges:
+            # Numbers behind the last page are ignored, so the count need not be known yet.
+            options = {"target_pages": as_target_pages(selection.of(2**31, self._limits.pages))}
+        with self._clock.step("text_layer"):
+            return self._parse(ocr_enabled=False, include_complexity=True, **options)
+
+    def _recognise(self, numbers: list[int]) -> dict[int, "liteparse.ParsedPage"]:
+        """Return the pages ``numbers`` again, with the text of their images."""
+        if not numbers or not self._request.ocr or self._languages.codes is None:
+            return {}
+        with self._clock.step("ocr"):
+            native = self._parse(
+                ocr_enabled=True,
+                ocr_language=self._languages.codes,
+                tessdata_path=str(ocr_languages.data_folder()),
+                ocr_failure_fatal=False,
+                num_workers=1,  # one child process is one slot; the machine is shared by slots
+                target_pages=as_target_pages(numbers),
+            )
+        return {page.page_num: page for page in native.pages if page.text.strip()}
+
+    def _parse(self, **options: Any) -> "liteparse.ParseResult":
+        import liteparse  # noqa: PLC0415 - a child that never sees a PDF never loads pdfium
+
+        parser = liteparse.LiteParse(
+            output_format="markdown",
+            continue_on_page_error=True,
+            extract_blocks=True,
+            extract_document_metadata=True,
+            quiet=True,
+            **self._options,
+            **options,
+        )
+        try:
+            return parser.parse(self._path)
+        except liteparse.ParseError as error:
+            raise _failure_of(str(error)) from None
+
+    def _warn_of_empty(self, numbers: list[int]) -> None:
+        if self._languages.missing and self._request.ocr:
+            missing = ", ".join(self._languages.missing)
+            self._warnings.append(f"There is no OCR data for the language {missing} here.")
+        if not numbers:
+            return
+        off = not self._request.ocr or self._languages.codes is None
+        why = "OCR was off" if off else "OCR found none either"
+        self._warnings.append(f"No text on page {as_target_pages(numbers)}: {why}.")
+
+    def _frame_warnings(self) -> Iterator[str]:
+        if self._media is Media.TIFF and (frames := tiff.count_frames(self._path)) > 1:
+            yield f"The TIFF has {frames} frames; only the first was read."
+
+
+def _is_textless(page: "liteparse.ParsedPage") -> bool:
+    reasons = page.complexity.reasons if page.complexity else ()
+    return not page.text.strip() or not _TEXTLESS_REASONS.isdisjoint(reasons)
+
+
+def _page(page: "liteparse.ParsedPage") -> ParsedPage:
+    from docmill.engines.layout import items_of  # noqa: PLC0415 - it loads LiteParse
+
+    return ParsedPage(
+        page_number=page.page_num,
+        # A page without text comes as an empty code block.
+        markdown=page.markdown if page.text.strip() else "",
+        text=page.text,
+        width=page.width,
+        height=page.height,
+        ocr=any(item.confidence is not None for item in page.text_items),
+        items=items_of(page.blocks or ()),
+    )
+
+
+def _failed(number: int, message: str | None) -> ParsedPage:
+    return ParsedPage(page_number=number, success=False, error=message or "no reason given")
+
+
+def _asked_languages(given: dict[str, Any]) -> list[str]:
+    languages = dict(parameters.leaves(given)).get(parameters.OCR_LANGUAGES, [])
+    return [str(language) for language in languages]
+
+
+def _options(given: dict[str, Any]) -> dict[str, Any]:
+    """The parameters that LiteParse takes just as they are."""
+    found = dict(parameters.leaves(given))
+    options: dict[str, Any] = {}
+    if parameters.SKIP_DIAGONAL_TEXT in found:
+        options["skip_diagonal_text"] = True
+    if parameters.KEEP_SMALL_TEXT in found:
+        options["preserve_very_small_text"] = True
+    crop = given.get(parameters.CROP_BOX) or {}
+    sides = tuple(float(crop.get(side) or 0) for side in ("top", "right", "bottom", "left"))
+    return options | ({"crop_box": sides} if any(sides) else {})
+
+
+def _metadata(native: "liteparse.ParseResult") -> dict[str, Any]:
+    stated = native.doc_meta
+    found = {
+        "creator": native.creator,
+        "producer": native.producer,
+        "created_at": stated.creation_date if stated else None,
+        "modified_at": stated.mod_date if stated else None,
+    }
+    return {name: value for name, value in found.items() if value}
+
+
+def _failure_of(message: str) -> ItemFailure:
+    if _ENCRYPTED.search(message):
+        return ItemFailure(FailureClass.ENCRYPTED)
+    if _OUT_OF_MEMORY.search(message):
+        return ItemFailure(FailureClass.OUT_OF_MEMORY)
+    return ItemFailure(FailureClass.CORRUPT, f"The file cannot be read: {message}.")

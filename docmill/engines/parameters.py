@@ -1,0 +1,128 @@
+"""What a parse was asked for, as the local engines understand it, and what they cannot honour.
+
+The vocabulary is that of `docmill.parameters.ParseParameters`. A parameter that was given and is
+not honoured is named in the result's warnings, unless it speaks about other kinds of files.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from docmill.engines.accounting import DEFAULT_ALLOWED_FAILURE_RATIO
+from docmill.engines.base import Engine
+from docmill.engines.media import IMAGES, OFFICE, PAGED, PRESENTATIONS, SPREADSHEETS, Media
+from docmill.engines.selection import PageSelection
+
+TIER = "tier"
+MAX_PAGES = "page_ranges.max_pages"
+TARGET_PAGES = "page_ranges.target_pages"
+ALLOWED_RATIO = "processing_control.job_failure_conditions.allowed_page_failure_ratio"
+DISABLE_OCR = "disable_ocr"
+OCR_LANGUAGES = "processing_options.ocr_parameters.languages"
+CROP_BOX = "crop_box"
+SKIP_DIAGONAL_TEXT = "processing_options.ignore.ignore_diagonal_text"
+KEEP_SMALL_TEXT = "output_options.spatial_text.preserve_very_small_text"
+
+HONOURED_FOR_EVERY_ENGINE = frozenset({TIER, MAX_PAGES, TARGET_PAGES, ALLOWED_RATIO})
+"""Read here and by the accounting, so no engine has to."""
+
+NOT_ABOUT_THE_RESULT = frozenset(
+    {"product_type", "version", "client_name", "disable_cache", "webhook_configurations"}
+)
+"""Other rooms read these. There is one version of each local engine: the installed one."""
+
+_CONCERNS: tuple[tuple[str, frozenset[Media]], ...] = (
+    (DISABLE_OCR, PAGED),
+    (CROP_BOX, PAGED),
+    ("processing_options.ocr_parameters", PAGED),
+    ("processing_options.ignore", PAGED),
+    ("processing_options.forms", frozenset({Media.PDF})),
+    ("output_options.spatial_text", PAGED),
+    ("output_options.granular_bboxes", PAGED),
+    ("output_options.images_to_save", PAGED | OFFICE),
+    ("output_options.extract_printed_page_number", PAGED),
+    ("input_options.html", frozenset({Media.HTML})),
+    ("input_options.pdf", frozenset({Media.PDF})),
+    ("input_options.spreadsheet", SPREADSHEETS),
+    ("input_options.presentation", PRESENTATIONS),
+    ("input_options.image", IMAGES),
+)
+"""Kinds of files that a parameter speaks about; all kinds for those that are not listed."""
+
+_FAST = "fast"
+_DEFAULT_TIER = "cost_effective"
+_LOCAL_TIERS = frozenset({_FAST, _DEFAULT_TIER})
+
+
+@dataclass(frozen=True, slots=True)
+class ParseRequest:
+    """What every engine and the accounting need to know of the parameters.
+
+    Attributes:
+        tier: as it was asked for.
+        ocr: whether pages without text are recognised from their image.
+        pages: which pages are wanted.
+        allowed_failure_ratio: failed pages / pages that still completes, 0..1.
+    """
+
+    tier: str
+    ocr: bool
+    pages: PageSelection
+    allowed_failure_ratio: float
+
+    @classmethod
+    def read(cls, parameters: dict[str, Any]) -> "ParseRequest":
+        """Return what ``parameters`` ask for, with the defaults of LlamaCloud.
+
+        Raises:
+            UsageError: ``target_pages`` cannot be read.
+        """
+        given = dict(leaves(parameters))
+        tier = str(given.get(TIER, _DEFAULT_TIER))
+        ratio = given.get(ALLOWED_RATIO, DEFAULT_ALLOWED_FAILURE_RATIO)
+        return cls(
+            tier=tier,
+            ocr=tier != _FAST and not given.get(DISABLE_OCR),
+            pages=PageSelection.read(given.get(MAX_PAGES), given.get(TARGET_PAGES)),
+            allowed_failure_ratio=float(ratio),
+        )
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What differs from the tier that was asked for."""
+        if self.tier in _LOCAL_TIERS:
+            return ()
+        return (
+            f"The tier {self.tier} needs a remote engine; "
+            f"this was parsed locally as {_DEFAULT_TIER}.",
+        )
+
+
+def not_honoured(parameters: dict[str, Any], engine: Engine, media_type: str) -> Iterator[str]:
+    """Yield a warning for each parameter that was given and changes nothing."""
+    honoured = HONOURED_FOR_EVERY_ENGINE | NOT_ABOUT_THE_RESULT | engine.honours
+    for path, _ in leaves(parameters):
+        if not _covers(honoured, path) and _concerns(path, media_type):
+            yield f"The parameter {path} is not honoured by the engine {engine.name}."
+
+
+def leaves(parameters: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield ``(dotted path, value)`` of everything that asks for something.
+
+    None, False and empty values ask for nothing.
+    """
+    for key, value in parameters.items():
+        path = f"{prefix}{key}"
+        if isinstance(value, dict):
+            yield from leaves(value, f"{path}.")
+        elif value is not None and value is not False and value not in ("", [], ()):
+            yield path, value
+
+
+def _covers(paths: frozenset[str], path: str) -> bool:
+    return any(path == known or path.startswith(f"{known}.") for known in paths)
+
+
+def _concerns(path: str, media_type: str) -> bool:
+    kinds = [kinds for known, kinds in _CONCERNS if _covers(frozenset({known}), path)]
+    return not kinds or any(media_type in kind for kind in kinds)

@@ -1,0 +1,76 @@
+"""Which engine runs for which product and which kind of file."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cache
+
+from docmill.engines import ocr_languages
+from docmill.engines.base import Engine
+from docmill.engines.liteparse_engine import LiteParseEngine
+from docmill.engines.plain_engine import PlainTextEngine
+from docmill.engines.xberg_engine import XbergEngine
+from docmill.errors import FailureClass, ItemFailure
+
+PARSE = "parse"
+
+_SUITE = 1
+"""Raise it when our own part changes results: what was stored before is then parsed again."""
+
+
+@dataclass
+class Registry:
+    """Engines by product and media type; the first that was added for a pair keeps it."""
+
+    _engines: dict[tuple[str, str], Engine] = field(default_factory=dict)
+
+    def add(self, product: str, engine: Engine) -> None:
+        """Let ``engine`` run ``product`` for every media type that it reads."""
+        for media_type in engine.media_types:
+            self._engines.setdefault((product, media_type), engine)
+
+    def engine_for(self, product: str, media_type: str) -> Engine:
+        """Return the engine.
+
+        Raises:
+            ItemFailure: UNSUPPORTED_TYPE.
+        """
+        engine = self._engines.get((product, media_type))
+        if engine is None:
+            raise ItemFailure(
+                FailureClass.UNSUPPORTED_TYPE, f"No engine can {product} {media_type}."
+            )
+        return engine
+
+    def engines(self, product: str) -> list[Engine]:
+        """Return the engines of ``product``, by name."""
+        found = {e.name: e for (made, _), e in self._engines.items() if made == product}
+        return [found[name] for name in sorted(found)]
+
+
+@cache
+def builtin() -> Registry:
+    """Return the engines that come with Docmill."""
+    return _registry((LiteParseEngine(), XbergEngine(), PlainTextEngine()))
+
+
+def engine_for(product: str, media_type: str) -> Engine:
+    """Return the built-in engine; see `Registry.engine_for`."""
+    return builtin().engine_for(product, media_type)
+
+
+@cache
+def parse_suite_version() -> str:
+    """Return the identity of the built-in parse engines: part of every result's cache key.
+
+    It names each engine with its version and the OCR languages that are installed here, since
+    any of them changes what the same bytes and parameters give. Read once in a process.
+    """
+    engines = "+".join(f"{e.name}-{e.version}" for e in builtin().engines(PARSE))
+    return f"{_SUITE}+{engines}+ocr-{'.'.join(ocr_languages.installed()) or 'none'}"
+
+
+def _registry(parse: Iterable[Engine]) -> Registry:
+    registry = Registry()
+    for engine in parse:
+        registry.add(PARSE, engine)
+    return registry

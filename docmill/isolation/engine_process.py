@@ -1,0 +1,129 @@
+"""A child process that runs engine tasks, one at a time."""
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+
+from docmill.engines.base import EngineReport, EngineTask
+from docmill.errors import FailureClass, ItemFailure, bounded
+from docmill.isolation import frames
+from docmill.isolation.guarding import Guard
+from docmill.isolation.process import END_SECONDS, ChildProcess
+from docmill.isolation.verdicts import verdict
+
+log = structlog.get_logger(__name__)
+
+START_SECONDS = 60.0
+"""For a Python to start on a loaded machine."""
+
+
+class NotStartedError(Exception):
+    """The child died before it began with the task; another one may have it."""
+
+
+class EngineProcess(ChildProcess):
+    """A child process and its conversation: a task, ``started``, an answer.
+
+    Attributes:
+        served: tasks that it was given.
+    """
+
+    def __init__(self, engines: str, guard: Guard) -> None:
+        super().__init__(engines, guard)
+        self.served = 0
+
+    async def start(self) -> None:
+        """Wait until the child is ready.
+
+        Raises:
+            ItemFailure: INTERNAL when it cannot start.
+        """
+        try:
+            async with asyncio.timeout(START_SECONDS):
+                await self.connect()
+                await self.receive()
+        except (TimeoutError, asyncio.IncompleteReadError, frames.FrameError):
+            await self.end()
+            log.error("engine.process_not_started", stderr=bounded(self.last_words))
+            raise ItemFailure(
+                FailureClass.INTERNAL, "The engine's process could not be started."
+            ) from None
+        except BaseException:
+            await self.end()
+            raise
+
+    async def run(
+        self, task: EngineTask, on_started: Callable[[], None] | None = None
+    ) -> EngineReport:
+        """Run ``task``; however it ends other than by an answer, the process is gone afterwards.
+
+        Raises:
+            ItemFailure: the engine's own, TIMEOUT, OUT_OF_MEMORY or CRASHED.
+            NotStartedError: the process was dead already.
+        """
+        self.served += 1
+        try:
+            async with asyncio.timeout(task.limits.seconds):
+                answer = await self._converse(task, on_started)
+        except TimeoutError:
+            await self.end()
+            raise _timeout(task.limits.seconds) from None
+        except asyncio.IncompleteReadError:
+            raise await self._judge(task) from None
+        except frames.FrameError as error:
+            await self.end()
+            log.warning("engine.garbled_answer", pid=self.pid, error=bounded(str(error)))
+            raise ItemFailure(
+                FailureClass.CRASHED, "The engine's process gave an answer that makes no sense."
+            ) from None
+        except BaseException:
+            await self.end()
+            raise
+        if isinstance(answer, EngineReport):
+            return answer
+        raise answer
+
+    async def _converse(
+        self, task: EngineTask, on_started: Callable[[], None] | None
+    ) -> EngineReport | ItemFailure:
+        self.send(frames.task_message(task))
+        try:
+            await self.receive()
+        except asyncio.IncompleteReadError:
+            await self.end()
+            raise NotStartedError from None
+        if on_started:
+            on_started()
+        message = await self.receive()
+        answer = frames.answer_of(message)
+        full = isinstance(answer, ItemFailure) and (
+            answer.failure_class is FailureClass.OUT_OF_MEMORY
+        )
+        if message.get("retire") or full:
+            # It left processes behind, or what filled its memory may still be there.
+            await self.end()
+        return answer
+
+    async def _judge(self, task: EngineTask) -> ItemFailure:
+        """Say why the process closed its pipe in the middle of ``task``."""
+        # A process that lives on without its pipe is of no use either.
+        await asyncio.wait([self.ended], timeout=END_SECONDS)
+        await self.end()
+        death = await self.ended
+        failure = verdict(death, task.limits.memory_bytes)
+        log.warning(
+            "engine.process_died",
+            pid=self.pid,
+            how=death.how,
+            failure_class=failure.failure_class,
+            peak_mib=death.peak_bytes // 2**20,
+            stderr=bounded(self.last_words),
+        )
+        return failure
+
+
+def _timeout(seconds: float) -> ItemFailure:
+    return ItemFailure(
+        FailureClass.TIMEOUT, f"The engine was stopped after {seconds:g} seconds, its limit."
+    )

@@ -1,0 +1,100 @@
+"""Messages between the pool and a child: a length, then JSON. Facts only, never results."""
+
+import json
+import struct
+from dataclasses import asdict
+from typing import Any, BinaryIO
+
+from docmill.engines.base import EngineReport, EngineTask, Limits
+from docmill.errors import FailureClass, ItemFailure
+
+HEADER = struct.Struct(">I")
+MAX_FRAME = 1024 * 1024
+"""Bytes of one message; whatever claims to be longer is garbage."""
+
+
+class FrameError(Exception):
+    """What came over the pipe is not a message."""
+
+
+def pack(message: dict[str, Any]) -> bytes:
+    """Return ``message`` as it goes over the pipe.
+
+    Raises:
+        FrameError: it is longer than `MAX_FRAME`.
+    """
+    body = json.dumps(message).encode()
+    if len(body) > MAX_FRAME:
+        raise FrameError(f"a message of {len(body)} bytes is too long")
+    return HEADER.pack(len(body)) + body
+
+
+def body_length(header: bytes) -> int:
+    """Return how many bytes follow ``header``.
+
+    Raises:
+        FrameError: more than `MAX_FRAME`.
+    """
+    length = int(HEADER.unpack(header)[0])
+    if length > MAX_FRAME:
+        raise FrameError(f"a message claims {length} bytes")
+    return length
+
+
+def unpack(body: bytes) -> dict[str, Any]:
+    """Return the message in ``body``.
+
+    Raises:
+        FrameError: it is not a JSON object.
+    """
+    try:
+        message = json.loads(body)
+    except ValueError as error:
+        raise FrameError(str(error)) from None
+    if not isinstance(message, dict):
+        raise FrameError("a message is not an object")
+    return message
+
+
+def read(stream: BinaryIO) -> dict[str, Any] | None:
+    """Return the next message from a blocking ``stream``; None at its end."""
+    header = stream.read(HEADER.size)
+    if len(header) < HEADER.size:
+        return None
+    return unpack(stream.read(body_length(header)))
+
+
+def task_message(task: EngineTask) -> dict[str, Any]:
+    """Return ``task`` as a message."""
+    return asdict(task)
+
+
+def task_of(message: dict[str, Any]) -> EngineTask:
+    """Return the task in ``message``."""
+    return EngineTask(**(message | {"limits": Limits(**message["limits"])}))
+
+
+def answer_of(message: dict[str, Any]) -> EngineReport | ItemFailure:
+    """Return what a child answered to a task.
+
+    Raises:
+        FrameError: fields are missing or of the wrong type.
+    """
+    try:
+        if "failure" in message:
+            return _failure(**message["failure"])
+        return _report(EngineReport(**message["report"]))
+    except (TypeError, ValueError, KeyError) as error:
+        raise FrameError(f"an answer cannot be read: {error}") from None
+
+
+def _failure(*, failure_class: str, message: str, phase: str) -> ItemFailure:
+    return ItemFailure(FailureClass(failure_class), str(message), str(phase))
+
+
+def _report(report: EngineReport) -> EngineReport:
+    counts = (report.pages_total, report.pages_ok, report.pages_failed)
+    words = (report.engine, report.engine_version, report.media_type, *report.files)
+    if not all(isinstance(n, int) for n in counts) or not all(isinstance(w, str) for w in words):
+        raise TypeError("a field has the wrong type")
+    return report

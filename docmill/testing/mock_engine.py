@@ -1,0 +1,227 @@
+"""An engine that misbehaves on command, for tests of everything around engines.
+
+It runs only where a test names it: ``EnginePool(engines="docmill.testing.mock_engine:registry")``.
+The command is the ``mock`` object of the parameters or, if there is none, the first line of the
+file, both JSON: ``{"do": "sleep", "seconds": 2}``. A file without one is parsed as its own text.
+
+=================  =============================================================================
+``do``             what happens
+=================  =============================================================================
+``parse``          succeeds, with ``pages`` pages (default 1)
+``sleep``          sleeps for ``seconds``, then succeeds
+``fail``           raises an `ItemFailure` of ``failure_class``
+``flake``          as ``fail`` for the first ``times`` runs, counted in the file ``counter``
+``raise``          raises a `RuntimeError` with ``message``
+``panic``          raises what is no `Exception`
+``segfault``       reads address 0
+``exit``           ends the process with ``code``
+``allocate``       takes memory without end
+``abort``          dies as native code does that cannot allocate
+``fork``           leaves a child behind, its pid in the file ``pid``; with ``escape`` in a session
+                   of its own; then succeeds, or sleeps for ``seconds`` first
+``fork_bomb``      starts ``processes`` (default 200: a real one would hurt the machine that
+                   runs the tests), each in a session of its own, and goes on for ever
+``write``          writes one file without end
+``chatter``        prints without end to standard output and error, for ``seconds``
+``lie``            claims ``claimed`` pages and returns ``pages``
+``garbage``        returns something that is no result
+``garble``         writes noise into every open descriptor
+=================  =============================================================================
+
+With ``record`` (a path) each run first appends a line to that file, so that tests can count runs.
+"""
+
+import ctypes
+import fcntl
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn
+
+from docmill.engines.base import Document, Limits, ParsedPage, ParseResult
+from docmill.engines.media import Media
+from docmill.engines.registry import PARSE, Registry
+from docmill.errors import FailureClass, ItemFailure
+
+MODULE = "docmill.testing.mock_engine:registry"
+"""What `EnginePool` is given to use this engine."""
+
+Command = dict[str, Any]
+_FOREVER = 3600.0
+
+
+class MockPanicError(BaseException):
+    """What a native engine's panic looks like: it is no `Exception`."""
+
+
+class MockEngine:
+    """Does what it is told, see the module."""
+
+    name = "mock"
+    version = "1"
+    media_types: frozenset[str] = frozenset(Media)
+    honours = frozenset({"mock"})
+
+    def run(self, document: Document, parameters: dict[str, Any], limits: Limits) -> ParseResult:
+        """Run the command; what does not misbehave succeeds."""
+        text = document.path.read_bytes().decode("utf-8", "replace")
+        command = parameters.get("mock") or _command_in(text)
+        if record := command.get("record"):
+            _append_line(Path(record), document.name)
+        action = _ACTIONS.get(command.get("do", "parse"))
+        answer = action(command) if action else None
+        return answer or _result(document, text, command)
+
+
+def registry() -> Registry:
+    """Return a registry in which the mock engine parses every kind of file."""
+    found = Registry()
+    found.add(PARSE, MockEngine())
+    return found
+
+
+def _command_in(text: str) -> Command:
+    try:
+        found = json.loads(text.partition("\n")[0])
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) and "do" in found else {}
+
+
+def _result(document: Document, text: str, command: Command) -> ParseResult:
+    pages = int(command.get("pages", 1))
+    claimed = int(command.get("claimed", pages))
+    return ParseResult(
+        engine=MockEngine.name,
+        engine_version=MockEngine.version,
+        media_type=document.media_type,
+        pages_total=claimed,
+        pages_ok=claimed,
+        pages_failed=0,
+        document_pages=claimed,
+        pages=[ParsedPage(page_number=n + 1, markdown=text, text=text) for n in range(pages)],
+    )
+
+
+def _append_line(path: Path, line: str) -> int:
+    """Append ``line`` and return how many lines there are now; safe between processes."""
+    with path.open("a+", encoding="utf-8") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        file.write(f"{line}\n")
+        file.flush()
+        file.seek(0)
+        return sum(1 for _ in file)
+
+
+def _sleep(command: Command) -> None:
+    time.sleep(float(command.get("seconds", _FOREVER)))
+
+
+def _fail(command: Command) -> NoReturn:
+    failure_class = FailureClass(command.get("failure_class", FailureClass.CRASHED))
+    raise ItemFailure(failure_class, str(command.get("message", "")))
+
+
+def _flake(command: Command) -> None:
+    if _append_line(Path(command["counter"]), "run") <= int(command.get("times", 1)):
+        _fail(command)
+
+
+def _raise(command: Command) -> NoReturn:
+    raise RuntimeError(command.get("message", "the mock engine was told to raise"))
+
+
+def _panic(command: Command) -> NoReturn:
+    raise MockPanicError(command.get("message", "the mock engine was told to panic"))
+
+
+def _segfault(_: Command) -> None:
+    ctypes.string_at(0)
+
+
+def _exit(command: Command) -> None:
+    os._exit(int(command.get("code", 3)))
+
+
+def _allocate(_: Command) -> None:
+    kept = []
+    while True:
+        kept.append(bytearray(16 * 1024 * 1024))
+
+
+def _abort(_: Command) -> None:
+    os.write(2, b"memory allocation of 4294967296 bytes failed\n")
+    os.abort()
+
+
+def _fork(command: Command) -> None:
+    if os.fork() == 0:
+        if command.get("escape"):
+            os.setsid()
+            if os.fork():
+                os._exit(0)
+        if path := command.get("pid"):
+            Path(f"{path}.new").write_text(str(os.getpid()), encoding="ascii")
+            Path(f"{path}.new").rename(path)
+        time.sleep(_FOREVER)
+    while (path := command.get("pid")) and not Path(path).exists():
+        time.sleep(0.005)
+    if "seconds" in command:
+        _sleep(command)
+
+
+def _fork_bomb(command: Command) -> None:
+    for _ in range(int(command.get("processes", 200))):
+        if os.fork() == 0:
+            os.setsid()
+            break
+    time.sleep(_FOREVER)
+
+
+def _write(_: Command) -> None:
+    block = b"x" * (1024 * 1024)
+    with Path(os.environ["TMPDIR"], "endless").open("wb") as file:
+        while True:
+            file.write(block)
+
+
+def _chatter(command: Command) -> None:
+    end = time.monotonic() + float(command.get("seconds", _FOREVER))
+    while time.monotonic() < end:
+        sys.stdout.write('{"report": "not this one"}\n' * 100)
+        sys.stderr.write("noise\n" * 100)
+
+
+def _garbage(_: Command) -> Any:
+    return {"pages": "many"}
+
+
+def _garble(_: Command) -> None:
+    for descriptor in range(3, 64):
+        try:
+            os.write(descriptor, b"\xff" * 64)
+        except OSError:
+            continue
+
+
+_ACTIONS: dict[str, Callable[[Command], Any]] = {
+    "sleep": _sleep,
+    "fail": _fail,
+    "flake": _flake,
+    "raise": _raise,
+    "panic": _panic,
+    "segfault": _segfault,
+    "exit": _exit,
+    "allocate": _allocate,
+    "abort": _abort,
+    "fork": _fork,
+    "fork_bomb": _fork_bomb,
+    "write": _write,
+    "chatter": _chatter,
+    "garbage": _garbage,
+    "garble": _garble,
+}
+"""``parse`` and ``lie`` are not here: `_result` alone makes their answers."""
