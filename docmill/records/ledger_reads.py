@@ -12,7 +12,9 @@ from docmill.records.items import UNFINISHED, FailureGroup, ItemRow
 from docmill.records.listing import Listed, listed_with_status, listing_of
 from docmill.records.tables import Batch, BatchItem, Result
 
-_JOB_MADE = or_(BatchItem.attempts > 0, BatchItem.status == Outcome.SKIPPED.value)
+_JOB_MADE = or_(
+    BatchItem.attempts > 0, BatchItem.status.in_([Outcome.SKIPPED.value, Outcome.FAILED.value])
+)
 _PENDING = ItemStatus.PENDING.value
 
 
@@ -116,7 +118,7 @@ class LedgerReads:
             .where(BatchItem.batch_id == batch.id, BatchItem.status == Outcome.SKIPPED.value)
             .group_by(BatchItem.skip_reason)
         )
-        return dict(await self._session.execute(query))
+        return dict((await self._session.execute(query)).tuples().all())
 
     async def without_outcome(
         self, batch: Batch, limit: int, after: int | None = None
