@@ -21,7 +21,9 @@ class Voice:
 
     def __init__(self, *, as_json: bool) -> None:
         self.as_json = as_json
-        self.console = Console(stderr=as_json, highlight=False)
+        stream = sys.stderr if as_json else sys.stdout
+        wide = None if stream.isatty() else PIPE_WIDTH
+        self.console = Console(file=stream, width=wide, highlight=False)
 
     def say(self, text: str = "", *, style: str | None = None) -> None:
         """Print a line for people; long lines are left to the terminal."""
@@ -32,11 +34,8 @@ class Voice:
         self.say("Stopping in order; Ctrl-C again ends at once.", style="yellow")
 
     def table(self, table: Table) -> None:
-        """Print a table; nothing is cut off in files and pipes."""
-        if self.console.is_terminal:
-            self.console.print(table)
-        else:
-            self.console.print(table, width=PIPE_WIDTH, soft_wrap=True)
+        """Print a table."""
+        self.console.print(table)
 
     def answer(self, value: Any) -> None:
         """Print the one JSON object, when it was asked for."""

@@ -13,6 +13,9 @@ from docmill.errors import UsageError
 from docmill.ids import DEFAULT_PROJECT_ID
 from docmill.records.batches import Batches
 
+ID_WIDTH = 40
+"""Ids are copied into the next command: they are never cut."""
+
 
 async def list_batches(state: str | None, limit: int, *, as_json: bool, home: Path | None) -> int:
     """Print the newest batches."""
@@ -43,15 +46,16 @@ def _print(voice: Voice, looks: list[Snapshot]) -> None:
         voice.say("No batches.")
         return
     table = Table(box=None, pad_edge=False)
-    for name in ("ID", "STATE", "FILES", "DONE", "FAILED", "SKIPPED"):
-        table.add_column(name, no_wrap=True, justify="left" if name in ("ID", "STATE") else "right")
-    table.add_column("CREATED (UTC)", no_wrap=True)
+    table.add_column("ID", no_wrap=True, min_width=ID_WIDTH)
+    for name in ("STATE", "DONE", "FAILED", "CREATED (UTC)"):
+        table.add_column(name, overflow="fold")
     for look in looks:
         tally = look.tally
         table.add_row(
             look.batch.id,
             look.state,
-            *(f"{n:,}" for n in (look.batch.total, tally.completed, tally.failed, tally.skipped)),
+            f"{tally.completed + tally.skipped:,} of {look.batch.total:,}",
+            f"{tally.failed:,}",
             f"{look.batch.created_at:%Y-%m-%d %H:%M}",
         )
     voice.table(table)
