@@ -81,18 +81,20 @@ def headline(data: ReportData) -> str:
         return "There were no files to process."
     if data.done == data.total:
         return "The file is done." if data.total == 1 else f"All {data.total:,} files are done."
-    failed, skipped = data.counts[Outcome.FAILED], data.total - data.done
+    failed = data.counts[Outcome.FAILED]
+    skipped = data.total - data.done - failed
+    if data.total == 1:
+        return "The file failed." if failed else "The file was skipped."
     parts = [f"{failed:,} failed"] if failed else []
-    if skipped - failed:
-        parts.append(f"{skipped - failed:,} skipped")
-    return f"{data.done:,} of {wording.plural(data.total, 'file')} are done, {', '.join(parts)}."
+    parts += [f"{skipped:,} skipped"] if skipped else []
+    return f"{data.done:,} of {data.total:,} files are done, {', '.join(parts)}."
 
 
 def subline(data: ReportData) -> str:
     """Return the sentence below it: how much, how long, what was spared."""
-    if data.facts.status in (BatchStatus.CANCELLED, BatchStatus.FAILED) and data.facts.reason:
-        return data.facts.reason
     sentences = []
+    if data.facts.status in (BatchStatus.CANCELLED, BatchStatus.FAILED) and data.facts.reason:
+        sentences.append(f"The reason: {data.facts.reason.rstrip('.')}.")
     if data.worked:
         time = f" in {wording.duration(data.elapsed)}" if data.elapsed else ""
         pages = wording.plural(data.pages_ok, "page")

@@ -17,7 +17,8 @@ EXAMPLES = 100
 ALL_EXAMPLES = 500
 """Named files of all causes together."""
 KINDS = 12
-PARTIALS = 50
+NAMED = 50
+"""Files with some failed pages, and files over a limit, that are named."""
 SLOTS = 60
 """Points of the curve over time."""
 BOUNDS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 60, 120, 300, math.inf)
@@ -64,8 +65,8 @@ class SlowFile:
 
     seconds: float
     path: str
-    pages: int | None
-    output_path: str | None
+    pages: int | None = field(compare=False)
+    output_path: str | None = field(compare=False)
 
 
 @dataclass(slots=True)
@@ -77,8 +78,9 @@ class ReportData:
     size: int = 0
     counts: Counter[str] = field(default_factory=Counter)
     skips: Counter[str] = field(default_factory=Counter)
+    skipped: dict[str, list[ManifestRow]] = field(default_factory=dict)
+    """The first files of each reason, but for those that are simply unchanged."""
     pages_ok: int = 0
-    pages_failed: int = 0
     partial_count: int = 0
     partials: list[ManifestRow] = field(default_factory=list)
     bars: list[int] = field(default_factory=lambda: [0] * len(BOUNDS))
@@ -96,14 +98,13 @@ class ReportData:
         self.size += row.size
         self.counts[row.outcome] += 1
         self.pages_ok += (row.pages_ok or 0) if row.outcome == Outcome.COMPLETED else 0
-        self.pages_failed += (row.pages_failed or 0) if row.outcome == Outcome.COMPLETED else 0
         self._add_kind(row)
         if row.partial:
             self.partial_count += 1
-            if len(self.partials) < PARTIALS:
+            if len(self.partials) < NAMED:
                 self.partials.append(row)
         if row.outcome == Outcome.SKIPPED:
-            self.skips[row.skip_reason or ""] += 1
+            self._add_skip(row)
         elif row.outcome == Outcome.FAILED:
             self._add_failure(row)
         if row.outcome in (Outcome.COMPLETED, Outcome.FAILED):
@@ -158,6 +159,13 @@ class ReportData:
             self._kinds[kind] += 1
             self._failed_kinds[kind] += row.outcome == Outcome.FAILED
 
+    def _add_skip(self, row: ManifestRow) -> None:
+        reason = row.skip_reason or ""
+        self.skips[reason] += 1
+        named = self.skipped.setdefault(reason, [])
+        if reason != SkipReason.ALREADY_PROCESSED and len(named) < NAMED:
+            named.append(row)
+
     def _add_failure(self, row: ManifestRow) -> None:
         name = row.failure_class or "internal"
         cause = self._causes.setdefault(name, Cause(name))
@@ -172,7 +180,7 @@ class ReportData:
         seconds = max((row.finished_at - row.started_at).total_seconds(), 0.001)
         self.bars[next(i for i, bound in enumerate(BOUNDS) if seconds < bound)] += 1
         self._fine[math.floor(math.log10(seconds) * _FINE)] += 1
-        slow = SlowFile(seconds, row.path, row.pages_total, row.output_path or "")
+        slow = SlowFile(seconds, row.path, row.pages_total, row.output_path)
         if len(self._slowest) < SLOWEST:
             heapq.heappush(self._slowest, slow)
         elif slow.seconds > self._slowest[0].seconds:

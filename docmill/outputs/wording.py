@@ -3,7 +3,7 @@
 from docmill.contracts import SkipReason
 
 SKIPS: dict[str, str] = {
-    SkipReason.ALREADY_PROCESSED.value: "unchanged since they were last processed",
+    SkipReason.ALREADY_PROCESSED.value: "unchanged since the last run",
     SkipReason.SIZE_LIMIT_EXCEEDED.value: "larger than the limit (DOCMILL_MAX_FILE_MB)",
 }
 """Why files were skipped, as the end of “12 files were …”."""

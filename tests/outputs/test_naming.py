@@ -1,0 +1,66 @@
+"""Output names: mirrored, safe, and never the same for two files."""
+
+import itertools
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from docmill.outputs.naming import output_names
+
+RESERVED = ["manifest.jsonl", "manifest.parquet", "manifest.sha256", "report.html"]
+
+ODD = ["..", ".", "", "a", "a.md", "a.json", "A.MD", ".git", "~0123456789abcdef", "x" * 300]
+part = st.text(min_size=0, max_size=12) | st.sampled_from([*ODD, *RESERVED])
+paths = st.lists(part, min_size=1, max_size=4).map("/".join)
+
+
+def test_names_mirror_the_source_and_keep_the_extension() -> None:
+    names = output_names("2024/müller & söhne/Invoice 1.pdf")
+    assert names.json == "2024/müller & söhne/Invoice 1.pdf.json"
+    assert names.markdown == "2024/müller & söhne/Invoice 1.pdf.md"
+
+
+@pytest.mark.parametrize("path", ["a.pdf", "a.pdf.md", "manifest", "report.html", "noext", "a b"])
+def test_an_ordinary_name_stays(path: str) -> None:
+    assert output_names(path).markdown == f"{path}.md"
+
+
+@pytest.mark.parametrize("path", [f"{name}/x.pdf" for name in RESERVED] + ["a.md/x", "a.json/x"])
+def test_a_folder_never_takes_the_place_of_an_output(path: str) -> None:
+    assert not output_names(path).json.startswith(path.partition("/")[0] + "/")
+    assert output_names(path).json.endswith("/" + path.rpartition("/")[2] + ".json")
+
+
+@given(paths)
+def test_a_name_is_safe_whatever_the_path(path: str) -> None:
+    for name in (output_names(path).json, output_names(path).markdown):
+        name.encode()
+        parts = name.split("/")
+        assert all(p and p not in (".", "..") and not p.startswith(".") for p in parts)
+        assert all(len(p.encode()) <= 255 and p.isprintable() for p in parts)
+        assert len(name.encode()) < 3100
+        assert not Path(name).is_absolute()
+        assert parts[0] not in RESERVED
+
+
+@given(st.lists(paths, min_size=2, max_size=6, unique=True))
+def test_two_files_never_share_a_name_nor_a_name_with_a_folder(many: list[str]) -> None:
+    files = [n for p in many for n in (output_names(p).json, output_names(p).markdown)]
+    assert len(set(files)) == len(files)
+    folders = {str(parent) for file in files for parent in Path(file).parents}
+    assert not folders & set(files)
+
+
+def test_a_name_cannot_pretend_to_be_a_changed_one() -> None:
+    changed = output_names("../a.pdf").json.removesuffix(".json")
+    again = output_names(changed).json.removesuffix(".json")
+    names = [changed, again, output_names(again).json.removesuffix(".json")]
+    assert all(one != other for one, other in itertools.combinations(names, 2))
+
+
+def test_a_path_longer_than_any_system_takes_is_shortened() -> None:
+    deep = "/".join(["folder"] * 1000) + "/a.pdf"
+    assert output_names(deep).json.startswith("a.pdf~")
+    assert output_names(deep).json != output_names("x/" + deep).json
