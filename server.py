@@ -17,6 +17,7 @@ import uvicorn
 
 from docmill.api.app import create_app
 from docmill.api.guards import LOOPBACK_NAMES
+from docmill.embedded.child import ORPHAN_FLAG, parent_gone
 from docmill.errors import DocmillError, UnavailableError, UsageError
 from docmill.logs import configure_logs
 from docmill.settings import Settings, load_settings
@@ -33,12 +34,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="server.py", description="Docmill's HTTP API.")
     parser.add_argument("--host", default="127.0.0.1", help="loopback only (default: 127.0.0.1)")
     parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="0 takes a free one")
+    parser.add_argument(
+        ORPHAN_FLAG,
+        action="store_true",
+        dest="tied",
+        help="stop when standard input ends; used by the command that started this server",
+    )
     options = parser.parse_args(arguments)
     try:
         settings = load_settings()
         configure_logs(settings.log_level, settings.log_format)
         with _listen(options.host, options.port) as listener:
-            asyncio.run(_serve(settings, listener))
+            asyncio.run(_serve(settings, listener, tied=options.tied))
     except DocmillError as error:
         log.error("server.failed", reason=error.message, hint=error.hint)
         return 2 if isinstance(error, UsageError) else 3
@@ -63,7 +70,7 @@ def _listen(host: str, port: int) -> socket.socket:
         ) from error
 
 
-async def _serve(settings: Settings, listener: socket.socket) -> None:
+async def _serve(settings: Settings, listener: socket.socket, *, tied: bool) -> None:
     app = create_app(settings)
     config = uvicorn.Config(
         app,
@@ -79,9 +86,17 @@ async def _serve(settings: Settings, listener: socket.socket) -> None:
     # uvicorn stops gracefully and then raises the signal again, which must not kill us then.
     signal.signal(signal.SIGTERM, lambda *_: None)
     server = uvicorn.Server(config)
+    orphaned = asyncio.create_task(_stop_with_parent(server)) if tied else None
     await server.serve(sockets=[listener])
+    if orphaned is not None:
+        orphaned.cancel()
     if not server.started:
         raise UnavailableError("The server could not start; the log above says why.")
+
+
+async def _stop_with_parent(server: uvicorn.Server) -> None:
+    await parent_gone()
+    server.should_exit = True
 
 
 if __name__ == "__main__":

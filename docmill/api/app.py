@@ -1,5 +1,6 @@
 """The application: middleware, error shapes, routers, and what lives as long as the server."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TypedDict
@@ -28,7 +29,12 @@ def create_app(settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[State]:
         async with open_services(settings) as services:
-            yield {"services": services}
+            reconciler = asyncio.create_task(services.desk.keep_true())
+            try:
+                yield {"services": services}
+            finally:
+                reconciler.cancel()
+                await asyncio.wait([reconciler])
 
     app = FastAPI(
         title="Docmill",

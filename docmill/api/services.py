@@ -7,6 +7,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from docmill.api.batch_desk import BatchDesk
 from docmill.api.links import Links
 from docmill.api.temporal import TemporalLink
 from docmill.objects import ObjectStore, open_store
@@ -24,6 +25,7 @@ class Services:
         scratch: this process's temporary folder, for uploads on their way to the store.
         links: makes and checks URLs that need no header.
         temporal: the way to the workflows; the server may be away.
+        desk: creates, reads and steers batches.
     """
 
     settings: Settings
@@ -32,6 +34,7 @@ class Services:
     scratch: Scratch
     links: Links
     temporal: TemporalLink
+    desk: BatchDesk
 
 
 @asynccontextmanager
@@ -48,13 +51,16 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         await database.migrate()
         async with database.write() as session:
             await Projects(session).ensure_default()
+        store = open_store(settings.store)
+        temporal = TemporalLink(settings.temporal_namespaces)
         yield Services(
             settings=settings,
             database=database,
-            store=open_store(settings.store),
+            store=store,
             scratch=scratch,
             links=Links.of_home(settings.home),
-            temporal=TemporalLink(settings.temporal_namespaces),
+            temporal=temporal,
+            desk=BatchDesk(database, store, settings, temporal),
         )
     finally:
         scratch.close()

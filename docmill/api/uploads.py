@@ -21,6 +21,8 @@ PIECE_BYTES = MIB
 """Bytes that are gathered before a thread writes and hashes them."""
 MAX_TEXT_BYTES = MIB
 """Of all text parts of one upload together."""
+UPLOAD_BYTES = 1 << 50
+"""The framework's limit for upload routes: out of the way, `receive_upload` has its own."""
 MAX_NAME = 3_000
 """Characters of a file's name (api-contract 4.3)."""
 

@@ -25,7 +25,7 @@ class BatchFilters(CreatedRange, total=False):
     status: str | Collection[str] | None
     directory_id: str | None
     job_type: str | None
-    api: str | None
+    api: str | Collection[str] | None
 
 
 class Batches:
@@ -200,15 +200,15 @@ def _filtered(query: Select[Any], project_id: str | None, filters: BatchFilters)
         Batch.project_id: project_id,
         Batch.directory_id: filters.get("directory_id"),
         Batch.job_type: filters.get("job_type"),
-        Batch.api: filters.get("api"),
     }
     for column, value in equal.items():
         if value is not None:
             query = query.where(column == value)
-    status = filters.get("status")
-    if status is not None:
-        wanted = [status] if isinstance(status, str) else status
-        query = query.where(Batch.status.in_([str(one) for one in wanted]))
+    several = {Batch.status: filters.get("status"), Batch.api: filters.get("api")}
+    for column, wanted in several.items():
+        if wanted is not None:
+            names = [wanted] if isinstance(wanted, str) else wanted
+            query = query.where(column.in_([str(name) for name in names]))
     return created_between(query, Batch.created_at, filters)
 
 

@@ -1,14 +1,14 @@
 """Uploaded bytes."""
 
 from collections.abc import Collection
-from typing import TypedDict, Unpack
+from typing import Literal, TypedDict, Unpack
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from docmill.errors import NotFoundError
 from docmill.records.inserting import try_insert
-from docmill.records.keyset import DEFAULT_LIMIT, Slice, page_of
+from docmill.records.keyset import DEFAULT_LIMIT, Slice, page_by_text, page_of
 from docmill.records.tables import File, now
 
 
@@ -20,6 +20,10 @@ class FileFilters(TypedDict, total=False):
     external_file_id: str | None
     purpose: str | None
     include_deleted: bool
+
+
+FileOrder = Literal["created_at", "name", "id"]
+"""Newest first, or upwards by name or id."""
 
 
 class Files:
@@ -34,13 +38,17 @@ class Files:
             return file, True
         return await self.get(file.project_id, file.id, include_deleted=True), False
 
-    async def get(self, project_id: str, file_id: str, *, include_deleted: bool = False) -> File:
-        """Return one file.
+    async def get(
+        self, project_id: str | None, file_id: str, *, include_deleted: bool = False
+    ) -> File:
+        """Return one file; ``project_id`` None looks in every project.
 
         Raises:
             NotFoundError: there is none in this project, or it was deleted.
         """
-        query = select(File).where(File.id == file_id, File.project_id == project_id)
+        query = select(File).where(File.id == file_id)
+        if project_id is not None:
+            query = query.where(File.project_id == project_id)
         if not include_deleted:
             query = query.where(File.deleted_at.is_(None))
         found = await self._session.scalar(query)
@@ -75,9 +83,10 @@ class Files:
         *,
         limit: int = DEFAULT_LIMIT,
         cursor: str | None = None,
+        order: FileOrder = "created_at",
         **filters: Unpack[FileFilters],
     ) -> Slice[File]:
-        """Return one page of files, newest first.
+        """Return one page of files, newest first unless ``order`` says otherwise.
 
         Raises:
             UsageError: the cursor is not one of ours.
@@ -96,5 +105,8 @@ class Files:
             query = query.where(File.id.in_(file_ids))
         if not filters.get("include_deleted"):
             query = query.where(File.deleted_at.is_(None))
+        if order != "created_at":
+            text = (File.name if order == "name" else File.id, File.id)
+            return await page_by_text(self._session, query, text, limit=limit, token=cursor)
         key = (File.created_at, File.id)
         return await page_of(self._session, query, key, limit=limit, token=cursor)

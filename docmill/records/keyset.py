@@ -107,6 +107,42 @@ async def page_of(
     return Slice(rows[:limit], token)
 
 
+async def page_by_text(
+    session: AsyncSession,
+    query: Select[T],
+    key: tuple[InstrumentedAttribute[str], InstrumentedAttribute[str]],
+    *,
+    limit: int,
+    token: str | None,
+) -> Slice[T]:
+    """Run ``query`` for one page, upwards by a text column and, where that is equal, the id.
+
+    Raises:
+        UsageError: the token is not one of ours.
+    """
+    limit = max(1, min(limit, MAX_LIMIT))
+    text, identifier = key
+    if token:
+        at, last = _text_place_of(token)
+        query = query.where(or_(text > at, and_(text == at, identifier > last)))
+    rows: list[T] = list(await session.scalars(query.order_by(text, identifier).limit(limit + 1)))
+    if len(rows) <= limit:
+        return Slice(rows, None)
+    place: Any = rows[limit - 1]
+    names = [getattr(place, text.key), getattr(place, identifier.key)]
+    return Slice(rows[:limit], base64.urlsafe_b64encode(json.dumps(names).encode()).decode())
+
+
+def _text_place_of(token: str) -> tuple[str, str]:
+    try:
+        at, last = json.loads(base64.b64decode(token, altchars=b"-_", validate=True))
+    except (ValueError, TypeError):
+        raise UsageError(
+            "The page token is not valid.", "Pass next_page_token of the page before, unchanged."
+        ) from None
+    return str(at), str(last)
+
+
 def _behind(
     created: InstrumentedAttribute[datetime],
     identifier: InstrumentedAttribute[str],

@@ -2,9 +2,40 @@
 
 from fastapi import APIRouter
 
-from docmill.api.routes import health, projects, webhooks
+from docmill.api.routes import (
+    batch_control,
+    batch_processing,
+    batches,
+    configurations,
+    content,
+    directories,
+    directory_files,
+    files,
+    health,
+    parse,
+    projects,
+    sources,
+    webhooks,
+)
 
 
 def all_routers() -> list[APIRouter]:
     """Return the routers of all resources."""
-    return [module.router for module in (health, projects, webhooks)]
+    return [
+        module.router
+        for module in (
+            health,
+            projects,
+            directories,
+            directory_files,
+            files,
+            configurations,
+            batches,
+            batch_processing,
+            parse,
+            webhooks,
+            sources,
+            batch_control,
+            content,
+        )
+    ]

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from docmill.api.schemas.webhooks import InlineWebhook
 from docmill.api.wire import RequestModel, WireModel
 from docmill.contracts import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
 
@@ -28,6 +29,14 @@ class ClassifyParsing(BaseModel):
     target_pages: list[Annotated[int, Field(ge=0)]] | None = None
 
 
+class V1ParseOptions(BaseModel):
+    """v1's generic parse options: about 125 of them; those that are read here are checked."""
+
+    model_config = ConfigDict(extra="allow")
+
+    webhook_configurations: Annotated[list[InlineWebhook], Field(max_length=16)] | None = None
+
+
 class V1JobConfig(RequestModel):
     """Either job of v1: with ``rules`` a classification, otherwise a parse.
 
@@ -38,7 +47,7 @@ class V1JobConfig(RequestModel):
     model_config = ConfigDict(extra="allow")
 
     job_name: Literal["parse_raw_file_job"] | None = None
-    parameters: dict[str, Any] | None = None
+    parameters: V1ParseOptions | None = None
     rules: Annotated[list[ClassifyRule], Field(min_length=1)] | None = None
     mode: Literal["FAST", "MULTIMODAL"] = "FAST"
     parsing_configuration: ClassifyParsing | None = None

@@ -1,0 +1,54 @@
+"""The parameters that a saved configuration or a preset stands for."""
+
+from typing import Any
+
+from docmill.api.errors import FieldError
+from docmill.api.presets import preset
+from docmill.api.scope import Scope
+from docmill.api.services import Services
+from docmill.records.configurations import Configurations
+from docmill.records.tables import Configuration
+
+WEBHOOK_PARAMETERS = frozenset({"webhook_configuration_ids", "webhook_configurations"})
+"""Part of a saved configuration, but of no job's parameters."""
+
+
+async def find_configuration(
+    services: Services, scope: Scope, configuration_id: str
+) -> Configuration:
+    """Return a preset or a saved configuration of the project.
+
+    Raises:
+        NotFoundError: there is neither with this id.
+    """
+    found = preset(configuration_id)
+    if found is not None:
+        return found
+    async with services.database.read() as session:
+        return await Configurations(session).get(scope.project_id, configuration_id)
+
+
+async def configured_parameters(
+    services: Services, scope: Scope, configuration_id: str, product: str, *loc: str
+) -> dict[str, Any]:
+    """Return the parameters of a configuration of ``product``.
+
+    Args:
+        services: where saved configurations are.
+        scope: whose they are.
+        configuration_id: which one.
+        product: ``parse_v2`` …
+        loc: where the request names the configuration, for the error.
+
+    Raises:
+        NotFoundError: there is none with this id.
+        FieldError: it belongs to another product.
+    """
+    found = await find_configuration(services, scope, configuration_id)
+    if found.product_type != product:
+        raise FieldError(
+            f"{configuration_id} configures {found.product_type}, not {product}.",
+            *loc,
+            "configuration_id",
+        )
+    return {k: v for k, v in found.parameters.items() if k not in WEBHOOK_PARAMETERS}

@@ -1,0 +1,39 @@
+"""A batch with its live counts, from the database."""
+
+from datetime import UTC, datetime
+
+from docmill.api.schemas.live import Counts, LiveBatch
+from docmill.api.services import Services
+from docmill.api.v1_views import progress
+from docmill.contracts import ItemStatus, Tally
+from docmill.records.batches import Batches
+from docmill.records.ledger_reads import LedgerReads
+from docmill.records.tables import Batch
+
+
+async def live_view(services: Services, batch: Batch) -> LiveBatch:
+    """Return ``batch`` with its counts of this moment."""
+    async with services.database.read() as session:
+        tally = (await Batches(session).counts([batch.id]))[batch.id]
+        in_flight = list(await Batches(session).in_flight(batch.id))
+        processing = await LedgerReads(session).count(batch, ItemStatus.PROCESSING)
+    counts = Counts(
+        pending=max(0, batch.total - tally.accounted - processing),
+        processing=processing,
+        **tally.model_dump(),
+    )
+    fields = {name: getattr(batch, name, None) for name in LiveBatch.model_fields}
+    fields |= {
+        "counts": counts,
+        "progress_percentage": progress(batch, tally),
+        "rate": _rate(batch, tally),
+        "in_flight": in_flight,
+    }
+    return LiveBatch.model_validate(fields)
+
+
+def _rate(batch: Batch, tally: Tally) -> float:
+    if batch.started_at is None:
+        return 0.0
+    seconds = ((batch.ended_at or datetime.now(UTC)) - batch.started_at).total_seconds()
+    return round(tally.accounted / seconds, 3) if seconds > 0 else 0.0

@@ -1,0 +1,108 @@
+"""A job with what its reader asked for."""
+
+import asyncio
+from collections.abc import Collection, Sequence
+
+from fastapi import Request
+
+from docmill.api.parse_contents import CONTENTS, render
+from docmill.api.parse_views import expanded
+from docmill.api.schemas.parse import ContentMetadata, ParseAnswer, ParseJobView, Usage
+from docmill.api.services import Services
+from docmill.contracts import JobType
+from docmill.engines.base import ParseResult
+from docmill.errors import NotFoundError
+from docmill.records.batches import Batches
+from docmill.records.jobs import Jobs
+from docmill.records.results import Results
+from docmill.records.tables import Job
+from docmill.results import RESULT_FILE
+
+
+def job_view(job: Job, tier: str | None) -> ParseJobView:
+    """Return a parse job on the wire."""
+    view = ParseJobView.model_validate(job)
+    view.tier = tier
+    return view
+
+
+class JobReader:
+    """Reads jobs, and their results from the store."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    async def find(self, project_id: str, job_type: JobType, job_id: str) -> Job:
+        """Return one job.
+
+        Raises:
+            NotFoundError: the project has no such job of this product.
+        """
+        async with self._services.database.read() as session:
+            job = await Jobs(session).get(project_id, job_id)
+        if job.job_type != job_type:
+            raise NotFoundError(f"No {job_type} job {job_id}.", "A batch's items name their jobs.")
+        return job
+
+    async def views(self, jobs: Sequence[Job]) -> list[ParseJobView]:
+        """Return jobs on the wire, each with the tier that it ran with."""
+        tiers: dict[str | None, str | None] = {}
+        async with self._services.database.read() as session:
+            for batch_id in {job.batch_id for job in jobs if job.batch_id}:
+                batch = await Batches(session).get(None, batch_id)
+                tiers[batch_id] = batch.parameters.get("tier")
+        return [
+            job_view(job, (job.parameters or {}).get("tier") or tiers.get(job.batch_id))
+            for job in jobs
+        ]
+
+    async def result(self, job: Job) -> ParseResult | None:
+        """Return what was made of the job's file; None while there is nothing."""
+        if job.status != "COMPLETED" or job.result_id is None:
+            return None
+        async with self._services.database.read() as session:
+            row = await Results(session).get(job.result_id)
+        data = await self._services.store.get_bytes(f"{row.object_prefix}/{RESULT_FILE}")
+        # Hundreds of pages take long to check, and other requests must not wait for that.
+        return await asyncio.to_thread(ParseResult.model_validate_json, data)
+
+    async def answer(
+        self,
+        project_id: str,
+        job_id: str,
+        wanted: Collection[str],
+        request: Request,
+    ) -> ParseAnswer:
+        """Return a parse job and the fields that ``wanted`` names.
+
+        Raises:
+            NotFoundError: the project has no such job.
+        """
+        job = await self.find(project_id, JobType.PARSE, job_id)
+        answer = ParseAnswer(job=(await self.views([job]))[0])
+        if "usage" in wanted:
+            answer.job.usage = Usage(credits=0.0)
+        if not set(wanted) - {"usage"}:
+            return answer
+        result = await self.result(job)
+        if result is None:
+            return answer
+        fields = await asyncio.to_thread(expanded, result, wanted)
+        contents = self._contents(job, result, wanted, request)
+        return answer.model_copy(update={**fields, "result_content_metadata": contents})
+
+    def _contents(
+        self, job: Job, result: ParseResult, wanted: Collection[str], request: Request
+    ) -> dict[str, ContentMetadata] | None:
+        """Return the downloadable forms that were asked for."""
+        found: dict[str, ContentMetadata] = {}
+        for name, expand in CONTENTS.items():
+            if expand not in wanted:
+                continue
+            data = render(name, result)
+            if data is None:
+                found[name] = ContentMetadata(size_bytes=0, exists=False)
+                continue
+            link = self._services.links.make(request, "results", job.id, name)
+            found[name] = ContentMetadata(size_bytes=len(data), presigned_url=link.url)
+        return found or None

@@ -1,0 +1,42 @@
+"""Downloadable forms of a parse result."""
+
+from collections.abc import Callable
+
+from docmill.api import parse_views
+from docmill.engines.base import ParseResult
+
+CONTENTS = {
+    "text": "text_content_metadata",
+    "markdown": "markdown_content_metadata",
+    "items": "items_content_metadata",
+    "metadata": "metadata_content_metadata",
+    "forms": "forms_content_metadata",
+    "raw_words": "raw_words_content_metadata",
+    "xlsx": "xlsx_content_metadata",
+    "outputPDF": "output_pdf_content_metadata",
+    "stripped_markdown": "stripped_markdown_content_metadata",
+    "concatenated_stripped_markdown": "concatenated_stripped_markdown_content_metadata",
+}
+"""Each form's name, and the ``expand`` value that asks for it."""
+
+_RENDERERS: dict[str, tuple[str, Callable[[ParseResult], str]]] = {
+    "text": ("text/plain; charset=utf-8", parse_views.text_full),
+    "markdown": ("text/markdown; charset=utf-8", parse_views.markdown_full),
+    "items": ("application/json", lambda result: parse_views.items(result).model_dump_json()),
+    "metadata": (
+        "application/json",
+        lambda result: parse_views.metadata(result).model_dump_json(),
+    ),
+}
+
+
+def media_type_of(name: str) -> str:
+    """Return the content type of a form."""
+    return _RENDERERS[name][0]
+
+
+def render(name: str, result: ParseResult) -> bytes | None:
+    """Return one form of ``result``; None when local engines do not make it."""
+    if name not in _RENDERERS:
+        return None
+    return _RENDERERS[name][1](result).encode()

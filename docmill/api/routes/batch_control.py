@@ -1,0 +1,129 @@
+"""Docmill's additions to batches of every contract: counts, items, steering, the manifest."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Response
+from fastapi.responses import StreamingResponse
+
+from docmill.api.live import live_view
+from docmill.api.routes.content import BYTES, attachment
+from docmill.api.schemas.live import (
+    ConcurrencyChange,
+    FailureGroupView,
+    LedgerItemView,
+    LiveBatch,
+    ManifestFormat,
+)
+from docmill.api.scope import CurrentScope
+from docmill.api.services import CurrentServices
+from docmill.api.tokens import position_token, read_position
+from docmill.api.wire import CursorPage, PageSize, Text, page_limit
+from docmill.contracts import ItemStatus
+from docmill.errors import ConflictError
+from docmill.records.ledger_reads import LedgerReads
+
+router = APIRouter(prefix="/api/docmill/v1/batches/{batch_id}", tags=["Docmill: batches"])
+
+ALL = ("v1", "v2", "cli", "temporal")
+
+
+@router.get("")
+async def get_live_batch(
+    services: CurrentServices, scope: CurrentScope, batch_id: str
+) -> LiveBatch:
+    """A batch with its live counts, rate and the files in flight."""
+    return await live_view(services, await services.desk.current(scope.project_id, batch_id, ALL))
+
+
+@router.get("/failures")
+async def list_failure_groups(
+    services: CurrentServices, scope: CurrentScope, batch_id: str
+) -> list[FailureGroupView]:
+    """The failed files by cause, the largest group first, each with what to do."""
+    batch = await services.desk.current(scope.project_id, batch_id, ALL)
+    async with services.database.read() as session:
+        groups = await LedgerReads(session).failure_groups(batch)
+    return [FailureGroupView.of(group) for group in groups]
+
+
+@router.get("/items")
+async def list_ledger_items(
+    services: CurrentServices,
+    scope: CurrentScope,
+    batch_id: str,
+    *,
+    status: Annotated[ItemStatus | None, Query()] = None,
+    page_size: Annotated[PageSize, Query()] = None,
+    page_token: Annotated[Text | None, Query()] = None,
+) -> CursorPage[LedgerItemView]:
+    """One page of a batch's files in listing order, pending ones included."""
+    batch = await services.desk.current(scope.project_id, batch_id, ALL)
+    filters: Mapping[str, Any] = {"batch_id": batch_id, "status": status}
+    limit = page_limit(page_size)
+    async with services.database.read() as session:
+        ledger = LedgerReads(session)
+        rows = await ledger.items(
+            batch, status=status, after=read_position(page_token, filters), limit=limit + 1
+        )
+        total = await ledger.count(batch, status)
+    token = position_token(rows[limit - 1].position, filters) if len(rows) > limit else None
+    return CursorPage(
+        items=[LedgerItemView.model_validate(row) for row in rows[:limit]],
+        next_page_token=token,
+        total_size=total,
+    )
+
+
+@router.post("/pause")
+async def pause_batch(services: CurrentServices, scope: CurrentScope, batch_id: str) -> LiveBatch:
+    """Start no more files until resumed."""
+    return await _steer(services, scope, batch_id, "pause")
+
+
+@router.post("/resume")
+async def resume_batch(services: CurrentServices, scope: CurrentScope, batch_id: str) -> LiveBatch:
+    """Go on after a pause."""
+    return await _steer(services, scope, batch_id, "resume")
+
+
+@router.put("/concurrency")
+async def set_concurrency(
+    services: CurrentServices, scope: CurrentScope, batch_id: str, body: ConcurrencyChange
+) -> LiveBatch:
+    """Change how many files of this batch may be in flight at the same time."""
+    batch = await services.desk.current(scope.project_id, batch_id, ALL)
+    service = await services.desk.service(batch.namespace)
+    await service.set_concurrency(batch, body.concurrency)
+    return await live_view(services, await services.desk.current(scope.project_id, batch_id, ALL))
+
+
+async def _steer(
+    services: CurrentServices, scope: CurrentScope, batch_id: str, verb: str
+) -> LiveBatch:
+    batch = await services.desk.current(scope.project_id, batch_id, ALL)
+    service = await services.desk.service(batch.namespace)
+    await (service.pause(batch) if verb == "pause" else service.resume(batch))
+    return await live_view(services, await services.desk.current(scope.project_id, batch_id, ALL))
+
+
+@router.get("/manifest", response_class=Response, responses=BYTES)
+async def download_manifest(
+    services: CurrentServices,
+    scope: CurrentScope,
+    batch_id: str,
+    format: Annotated[ManifestFormat, Query()] = "jsonl",  # noqa: A002 - the word that users know
+) -> Response:
+    """The ledger of an ended batch, one row per file."""
+    batch = await services.desk.current(scope.project_id, batch_id, ALL)
+    if batch.manifest_key is None:
+        raise ConflictError(
+            f"The batch {batch_id} has no manifest yet: {batch.status}.", "Wait until it has ended."
+        )
+    key = batch.manifest_key.removesuffix("jsonl") + format
+    media_type = "application/x-ndjson" if format == "jsonl" else "application/vnd.apache.parquet"
+    return StreamingResponse(
+        services.store.stream(key),
+        media_type=media_type,
+        headers=attachment(f"{batch_id}-manifest.{format}"),
+    )

@@ -1,0 +1,201 @@
+"""v1 beta batch processing: create, list, status, cancel, items, processing results."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Query
+
+from docmill.api.errors import FieldError
+from docmill.api.idempotency import CurrentCreates
+from docmill.api.schemas.batch_processing import (
+    V1BatchCreate,
+    V1BatchStatus,
+    V1BatchView,
+    V1Cancel,
+    V1Cancelled,
+    V1ItemStatus,
+    V1ItemView,
+    V1JobConfig,
+    V1JobType,
+    V1ProcessingResults,
+    V1Status,
+)
+from docmill.api.scope import CurrentScope
+from docmill.api.services import CurrentServices, Services
+from docmill.api.v1_parameters import parse_v2_parameters, without_secrets
+from docmill.api.v1_views import STATUSES, batch_view, item_view, processed_view, progress
+from docmill.api.webhook_targets import aim_webhooks
+from docmill.api.wire import MAX_PAGE, OffsetPage, Text
+from docmill.contracts import BatchSpec, JobSpec, JobType, Tally
+from docmill.ids import Prefix
+from docmill.records.batches import Batches
+from docmill.records.directories import Directories
+from docmill.records.directory_files import DirectoryFiles
+from docmill.records.ledger_reads import LedgerReads
+from docmill.records.results import Results
+
+router = APIRouter(prefix="/api/v1/beta/batch-processing", tags=["batch processing (v1 beta)"])
+
+V1 = ("v1",)
+MAX_OFFSET = 2**53
+Namespace = Annotated[Text | None, Header(alias="temporal-namespace", max_length=255)]
+Limit = Annotated[int, Query(ge=1, le=MAX_PAGE)]
+Offset = Annotated[int, Query(ge=0, le=MAX_OFFSET)]
+
+
+@router.post("", status_code=201)
+async def create_batch_job(
+    services: CurrentServices,
+    scope: CurrentScope,
+    creates: CurrentCreates,
+    body: V1BatchCreate,
+    temporal_namespace: Namespace = None,
+) -> V1BatchView:
+    """Create a batch over a directory or over named directory files, and start it."""
+    asked = body.model_dump()
+    batch_id = await creates.id_for(Prefix.V1_BATCH, {**asked, "namespace": temporal_namespace})
+    existing = await services.desk.find(scope.project_id, batch_id)
+    if existing is not None:
+        return batch_view(existing, Tally())
+    await _check_source(services, scope.project_id, body)
+    spec = BatchSpec(
+        project_id=scope.project_id,
+        source_directory_id=body.directory_id,
+        job=_job(body.job_config),
+        page_size=body.page_size,
+        continue_as_new_threshold=body.continue_as_new_threshold or body.page_size,
+    )
+    # The bound on inline items is Temporal's; here they become rows before anything starts.
+    spec = spec.model_copy(update={"item_ids": tuple(body.item_ids or ())})
+    options = body.job_config.parameters
+    hooks = options.webhook_configurations if options else None
+    await aim_webhooks(services, scope, batch_id, None, hooks)
+    batch = await services.desk.launch(
+        spec,
+        temporal_namespace,
+        id=batch_id,
+        api="v1",
+        config=without_secrets(body.job_config.model_dump(exclude_unset=True)),
+    )
+    return batch_view(batch, Tally())
+
+
+def _job(config: V1JobConfig) -> JobSpec:
+    if config.rules is None:
+        return JobSpec(parameters=parse_v2_parameters(_options(config)))
+    rules = [rule.model_dump() for rule in config.rules]
+    return JobSpec(type=JobType.CLASSIFY, parameters={"rules": rules, "mode": config.mode})
+
+
+def _options(config: V1JobConfig) -> dict[str, Any]:
+    return config.parameters.model_dump(exclude_unset=True) if config.parameters else {}
+
+
+async def _check_source(services: Services, project_id: str, body: V1BatchCreate) -> None:
+    if body.directory_id is None:
+        return
+    async with services.database.read() as session:
+        directory = await Directories(session).get(project_id, body.directory_id)
+    if not directory.live_count:
+        raise FieldError("The directory has no files.", "body", "directory_id")
+
+
+@router.get("")
+async def list_batch_jobs(
+    services: CurrentServices,
+    scope: CurrentScope,
+    *,
+    directory_id: Annotated[Text | None, Query()] = None,
+    job_type: Annotated[V1JobType | None, Query()] = None,
+    status: Annotated[V1Status | None, Query()] = None,
+    limit: Limit = 50,
+    offset: Offset = 0,
+) -> OffsetPage[V1BatchView]:
+    """Batches of this contract, newest first."""
+    filters: dict[str, Any] = {
+        "directory_id": directory_id,
+        "job_type": job_type,
+        "status": None if status is None else STATUSES[status],
+        "api": V1,
+    }
+    async with services.database.read() as session:
+        batches = Batches(session)
+        found = await batches.list_from(scope.project_id, offset=offset, limit=limit, **filters)
+        total = await batches.count(scope.project_id, **filters)
+        counts = await batches.counts([batch.id for batch in found])
+    return OffsetPage(
+        items=[batch_view(batch, counts[batch.id]) for batch in found], total_size=total
+    )
+
+
+@router.get("/items/{item_id}/processing-results")
+async def processing_results(
+    services: CurrentServices,
+    scope: CurrentScope,
+    item_id: str,
+    job_type: Annotated[V1JobType | None, Query()] = None,
+) -> V1ProcessingResults:
+    """Everything that was made of one directory file, newest first, at most 1,000."""
+    async with services.database.read() as session:
+        file = await DirectoryFiles(session).find(scope.project_id, item_id)
+        found = await Results(session).of_item(scope.project_id, item_id, job_type=job_type)
+    return V1ProcessingResults(
+        item_id=item_id,
+        item_name=file.display_name,
+        processing_results=[
+            processed_view(one, services.settings.store_url or "local:/") for one in found
+        ],
+    )
+
+
+@router.get("/{job_id}")
+async def get_batch_job(
+    services: CurrentServices, scope: CurrentScope, job_id: str
+) -> V1BatchStatus:
+    """A batch with its live counts, and how far it is in percent."""
+    batch = await services.desk.current(scope.project_id, job_id, V1)
+    async with services.database.read() as session:
+        counts = (await Batches(session).counts([batch.id]))[batch.id]
+    return V1BatchStatus(job=batch_view(batch, counts), progress_percentage=progress(batch, counts))
+
+
+@router.post("/{job_id}/cancel")
+async def cancel_batch_job(
+    services: CurrentServices,
+    scope: CurrentScope,
+    job_id: str,
+    body: V1Cancel | None = None,
+    temporal_namespace: Namespace = None,
+) -> V1Cancelled:
+    """Ask a batch to stop: pending items become cancelled, items in flight end first."""
+    batch = await services.desk.current(scope.project_id, job_id, V1)
+    if temporal_namespace is not None:
+        await services.temporal.batches(temporal_namespace)
+    batch = await services.desk.cancel(batch, (body.reason if body else None) or "")
+    async with services.database.read() as session:
+        counts = (await Batches(session).counts([batch.id]))[batch.id]
+    shown = batch_view(batch, counts)
+    return V1Cancelled(
+        job_id=batch.id,
+        status=shown.status,
+        processed_items=shown.processed_items,
+        message="The batch is being cancelled.",
+    )
+
+
+@router.get("/{job_id}/items")
+async def list_items(
+    services: CurrentServices,
+    scope: CurrentScope,
+    job_id: str,
+    *,
+    status: Annotated[V1ItemStatus | None, Query()] = None,
+    limit: Limit = 100,
+    offset: Offset = 0,
+) -> OffsetPage[V1ItemView]:
+    """The files of a batch in listing order, pending ones included."""
+    batch = await services.desk.current(scope.project_id, job_id, V1)
+    async with services.database.read() as session:
+        ledger = LedgerReads(session)
+        rows = await ledger.items(batch, status=status, limit=limit, offset=offset)
+        total = await ledger.count(batch, status)
+    return OffsetPage(items=[item_view(row) for row in rows], total_size=total)

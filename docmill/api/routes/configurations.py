@@ -1,0 +1,125 @@
+"""Configurations: upsert, list, get, update, delete; the built-in presets are read only."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+
+from docmill.api.configured import WEBHOOK_PARAMETERS, find_configuration
+from docmill.api.paging import inward, page
+from docmill.api.presets import preset
+from docmill.api.schemas.configurations import (
+    ConfigurationCreate,
+    ConfigurationUpdate,
+    ConfigurationView,
+    Parameters,
+    ProductType,
+)
+from docmill.api.scope import CurrentScope
+from docmill.api.services import CurrentServices
+from docmill.api.wire import CursorPage, PageSize, Text, page_limit
+from docmill.contracts import JobType
+from docmill.errors import ConflictError
+from docmill.parameters import effective_parameters
+from docmill.records.configurations import Configurations
+
+router = APIRouter(prefix="/api/v1/beta/configurations", tags=["configurations"])
+
+
+def _checked(parameters: Parameters) -> dict[str, Any]:
+    """Return the parameters as they came, once the product's own model accepts them.
+
+    Raises:
+        UsageError: the product refuses a key or value.
+    """
+    given = parameters.model_dump()
+    if parameters.product_type == "parse_v2":
+        plain = {key: value for key, value in given.items() if key not in WEBHOOK_PARAMETERS}
+        effective_parameters(JobType.PARSE, plain)
+    return given
+
+
+@router.post("", status_code=201)
+async def upsert_configuration(
+    services: CurrentServices, scope: CurrentScope, body: ConfigurationCreate
+) -> ConfigurationView:
+    """Make a configuration; one with the same name and product gets a new version instead."""
+    parameters = _checked(body.parameters)
+    async with services.database.write() as session:
+        row = await Configurations(session).upsert(
+            scope.project_id, body.name, body.parameters.product_type, parameters
+        )
+        return ConfigurationView.model_validate(row)
+
+
+@router.get("")
+async def list_configurations(
+    services: CurrentServices,
+    scope: CurrentScope,
+    *,
+    product_type: Annotated[list[ProductType] | None, Query()] = None,
+    name: Annotated[Text | None, Query()] = None,
+    _: Annotated[
+        bool, Query(alias="latest_only", description="Always so: a configuration keeps its id.")
+    ] = False,
+    page_size: Annotated[PageSize, Query()] = None,
+    page_token: Annotated[Text | None, Query()] = None,
+) -> CursorPage[ConfigurationView]:
+    """One page of saved configurations in their newest versions, newest first."""
+    filters: dict[str, Any] = {"name": name, "product_types": product_type}
+    async with services.database.read() as session:
+        found = await Configurations(session).list(
+            scope.project_id,
+            limit=page_limit(page_size),
+            cursor=inward(page_token, filters),
+            **filters,
+        )
+    return page(found, ConfigurationView.model_validate, filters)
+
+
+@router.get("/{config_id}")
+async def get_configuration(
+    services: CurrentServices, scope: CurrentScope, config_id: str
+) -> ConfigurationView:
+    """One configuration in its newest version, or a preset."""
+    return ConfigurationView.model_validate(await find_configuration(services, scope, config_id))
+
+
+@router.put("/{config_id}")
+async def update_configuration(
+    services: CurrentServices, scope: CurrentScope, config_id: str, body: ConfigurationUpdate
+) -> ConfigurationView:
+    """Change name or parameters, which makes a new version under the same id."""
+    _refuse_preset(config_id)
+    async with services.database.write() as session:
+        configurations = Configurations(session)
+        if body.parameters is not None:
+            known = await configurations.get(scope.project_id, config_id)
+            if known.product_type != body.parameters.product_type:
+                raise ConflictError(
+                    f"{config_id} configures {known.product_type}.",
+                    "Make a new configuration for another product.",
+                )
+        row = await configurations.update(
+            scope.project_id,
+            config_id,
+            name=body.name,
+            parameters=None if body.parameters is None else _checked(body.parameters),
+        )
+        return ConfigurationView.model_validate(row)
+
+
+@router.delete("/{config_id}", status_code=204)
+async def delete_configuration(
+    services: CurrentServices, scope: CurrentScope, config_id: str
+) -> None:
+    """Delete a configuration with its history; batches keep what they were created with."""
+    _refuse_preset(config_id)
+    async with services.database.write() as session:
+        await Configurations(session).delete(scope.project_id, config_id)
+
+
+def _refuse_preset(config_id: str) -> None:
+    if preset(config_id) is not None:
+        raise ConflictError(
+            f"{config_id} is built in and cannot be changed.", "Make a configuration of your own."
+        )

@@ -1,0 +1,70 @@
+"""Downloads by signed URL: no header is needed, the signature is the permission."""
+
+import asyncio
+from typing import Annotated
+from urllib.parse import quote
+
+from fastapi import APIRouter, Query, Response
+from fastapi.responses import StreamingResponse
+
+from docmill.api.errors import Responses
+from docmill.api.links import CONTENT_PREFIX
+from docmill.api.parse_answers import JobReader
+from docmill.api.parse_contents import media_type_of, render
+from docmill.api.services import CurrentServices
+from docmill.errors import NotFoundError
+from docmill.records.files import Files
+from docmill.records.jobs import Jobs
+
+router = APIRouter(prefix=CONTENT_PREFIX, tags=["Docmill: downloads"])
+
+Expires = Annotated[int, Query(ge=0, le=2**53)]
+Signature = Annotated[str, Query(max_length=128)]
+
+SAFETY_HEADERS = {
+    # An uploaded page must not run as a page of this server.
+    "Content-Security-Policy": "sandbox; default-src 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "private, no-store",
+}
+BYTES: Responses = {200: {"content": {"application/octet-stream": {}}, "description": "The bytes."}}
+
+
+def attachment(name: str) -> dict[str, str]:
+    """Return the headers of a download that a browser saves under ``name``."""
+    return {
+        **SAFETY_HEADERS,
+        "Content-Disposition": f"attachment; filename*=UTF-8''{quote(name, safe='')}",
+    }
+
+
+@router.get("/files/{file_id}", response_class=Response, responses=BYTES)
+async def download_file(
+    services: CurrentServices, file_id: str, expires: Expires, signature: Signature
+) -> Response:
+    """An uploaded file's bytes."""
+    services.links.check("files", file_id, expires=expires, signature=signature)
+    async with services.database.read() as session:
+        file = await Files(session).get(None, file_id)
+    if await services.store.size(file.object_key) is None:
+        raise NotFoundError(f"The bytes of {file_id} are gone.")
+    return StreamingResponse(
+        services.store.stream(file.object_key),
+        media_type=file.content_type or "application/octet-stream",
+        headers={**attachment(file.name), "Content-Length": str(file.size)},
+    )
+
+
+@router.get("/results/{job_id}/{name}", response_class=Response, responses=BYTES)
+async def download_result(
+    services: CurrentServices, job_id: str, name: str, expires: Expires, signature: Signature
+) -> Response:
+    """One form of a parse job's result."""
+    services.links.check("results", job_id, name, expires=expires, signature=signature)
+    async with services.database.read() as session:
+        job = await Jobs(session).get(None, job_id)
+    result = await JobReader(services).result(job)
+    data = None if result is None else await asyncio.to_thread(render, name, result)
+    if data is None:
+        raise NotFoundError(f"The job {job_id} has no {name}.")
+    return Response(data, media_type=media_type_of(name), headers=attachment(f"{job.name}.{name}"))

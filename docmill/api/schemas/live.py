@@ -1,0 +1,109 @@
+"""Docmill's additions on the wire."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from docmill.api.wire import RequestModel, WireModel
+from docmill.contracts import MAX_CONCURRENCY
+from docmill.errors import GUIDES, FailureClass
+from docmill.records.items import FailureGroup
+
+ManifestFormat = Literal["jsonl", "parquet"]
+
+
+class Counts(WireModel):
+    """Files by state; the four outcomes, and the two states before one."""
+
+    pending: int
+    processing: int
+    completed: int
+    failed: int
+    skipped: int
+    cancelled: int
+
+
+class LiveBatch(WireModel):
+    """A batch of any contract, as it is now.
+
+    ``rate`` counts files with an outcome per second since the batch started.
+    """
+
+    id: str
+    project_id: str
+    api: str
+    name: str | None
+    job_type: str
+    status: str
+    paused: bool
+    cancel_requested: bool
+    reason: str | None
+    directory_id: str | None
+    concurrency: int
+    total: int
+    counts: Counts
+    progress_percentage: float
+    rate: float
+    in_flight: list[str]
+    manifest_sha256: str | None
+    created_at: datetime
+    updated_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+
+
+class FailureGroupView(WireModel):
+    """Failed files of one cause."""
+
+    failure_class: str
+    count: int
+    meaning: str
+    advice: str
+    example_path: str
+    example_message: str
+
+    @classmethod
+    def of(cls, group: FailureGroup) -> "FailureGroupView":
+        """Return a group with the explanation of its class."""
+        guide = GUIDES[FailureClass(group.failure_class)]
+        return cls(
+            failure_class=group.failure_class,
+            count=group.count,
+            meaning=guide.meaning,
+            advice=guide.advice,
+            example_path=group.example_path,
+            example_message=group.example_message,
+        )
+
+
+class LedgerItemView(WireModel):
+    """One file of a batch with all that the ledger knows of it."""
+
+    item_id: str
+    position: int
+    name: str
+    path: str
+    size: int
+    sha256: str | None
+    status: str
+    job_id: str | None
+    partial: bool
+    failure_class: str | None
+    failure_message: str | None
+    failure_phase: str | None
+    skip_reason: str | None
+    pages_total: int | None
+    pages_ok: int | None
+    pages_failed: int | None
+    engine: str | None
+    engine_version: str | None
+    attempts: int
+    started_at: datetime | None
+    finished_at: datetime | None
+
+
+class ConcurrencyChange(RequestModel):
+    """Files of one batch in flight at the same time."""
+
+    concurrency: Annotated[int, Field(ge=1, le=MAX_CONCURRENCY)]

@@ -1,0 +1,143 @@
+"""Files, and URLs that need no header."""
+
+import hashlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.api.steps import all_items, ok
+from tests.fixtures.api import ApiServer
+
+BASE = "/api/v1/beta/files"
+
+
+async def _upload(api: httpx.AsyncClient, name: str, data: bytes, **fields: str) -> dict[str, str]:
+    found: dict[str, str] = await ok(
+        await api.post(BASE, files={"file": (name, data)}, data={"purpose": "parse", **fields}), 201
+    )
+    return found
+
+
+async def test_a_file_is_uploaded_listed_and_deleted(api: httpx.AsyncClient) -> None:
+    made = await _upload(api, "A Report.PDF", b"%PDF-1.4", external_file_id="ext-1")
+    assert (made["file_type"], made["purpose"]) == ("pdf", "parse")
+    assert await ok(await api.get(f"{BASE}/{made['id']}")) == made
+    found = await all_items(api, BASE, external_file_id="ext-1")
+    assert [row["id"] for row in found] == [made["id"]]
+    queried = await ok(await api.post(f"{BASE}/query", json={"filter": {"file_ids": [made["id"]]}}))
+    assert [row["id"] for row in queried["items"]] == [made["id"]]
+    await ok(await api.delete(f"{BASE}/{made['id']}"), 204)
+    await ok(await api.get(f"{BASE}/{made['id']}"), 404)
+
+
+async def test_files_are_listed_in_the_order_asked_for(api: httpx.AsyncClient) -> None:
+    for name in ("b.txt", "a.txt", "a.txt"):
+        await _upload(api, name, name.encode(), external_file_id=f"ordered {name}")
+    by_name = await all_items(api, BASE, order_by="name", page_size=1)
+    names = [row["name"] for row in by_name]
+    assert names == sorted(names)
+    by_id = [row["id"] for row in await all_items(api, BASE, order_by="id", page_size=2)]
+    assert by_id == sorted(by_id)
+    assert (await api.get(BASE, params={"order_by": "size"})).status_code == 422
+
+
+async def test_content_is_fetched_without_a_header(api: httpx.AsyncClient) -> None:
+    data = bytes(range(256)) * 5000
+    made = await _upload(api, 'ünïcode " name.bin', data)
+    link = await ok(await api.get(f"{BASE}/{made['id']}/content"))
+    async with httpx.AsyncClient() as anyone:
+        answer = await anyone.get(link["url"])
+        assert answer.content == data
+        assert answer.headers["content-disposition"].startswith("attachment")
+        assert "sandbox" in answer.headers["content-security-policy"]
+        forged = link["url"].replace("signature=", "signature=0")
+        assert (await anyone.get(forged)).status_code == 404
+        later = link["url"].replace("expires=", "expires=9")
+        assert (await anyone.get(later)).status_code == 404
+
+
+async def test_an_expired_link_is_404(api: httpx.AsyncClient, api_server: ApiServer) -> None:
+    from docmill.api.links import Links
+
+    made = await _upload(api, "a.txt", b"x")
+    links = Links.of_home(api_server.home)
+    signature = links._sign(("files", made["id"]), 1)
+    path = f"/api/docmill/v1/content/files/{made['id']}?expires=1&signature={signature}"
+    assert (await api.get(path)).status_code == 404
+
+
+async def test_the_key_of_links_is_for_its_owner_only(api_server: ApiServer) -> None:
+    assert (api_server.home / "links.key").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("purpose", ["", "nonsense"])
+async def test_a_wrong_purpose_is_named(api: httpx.AsyncClient, purpose: str) -> None:
+    answer = await api.post(BASE, files={"file": ("a", b"x")}, data={"purpose": purpose})
+    assert answer.status_code == 422
+    assert answer.json()["detail"][0]["loc"] == ["body", "purpose"]
+
+
+async def test_a_retried_upload_is_one_file(api: httpx.AsyncClient) -> None:
+    made = await _upload(api, "retried.txt", b"retried")
+    answer = await api.post(
+        BASE,
+        files={"file": ("retried.txt", b"retried")},
+        data={"purpose": "parse"},
+        headers={"x-stainless-retry-count": "1"},
+    )
+    assert (await ok(answer, 201))["id"] == made["id"]
+
+
+async def test_a_file_above_the_limit_is_413_and_leaves_nothing(tmp_path: Path) -> None:
+    server = ApiServer(tmp_path / "home", DOCMILL_MAX_UPLOAD_MB="1")
+    async with httpx.AsyncClient(base_url=server.url) as client:
+        answer = await client.post(
+            BASE, files={"file": ("a", b"x" * (2 << 20))}, data={"purpose": "parse"}
+        )
+        assert answer.status_code == 413
+    assert list(tmp_path.rglob("upload-*")) == []
+    assert server.stop() == 0
+    assert list((tmp_path / "home" / "scratch").iterdir()) == []
+
+
+PIECE = b"0123456789abcdef" * 65536
+PIECES = 256
+
+
+async def _form() -> AsyncIterator[bytes]:
+    yield b'--b\r\nContent-Disposition: form-data; name="purpose"\r\n\r\nparse\r\n'
+    yield b'--b\r\nContent-Disposition: form-data; name="file"; filename="big.bin"\r\n\r\n'
+    for _ in range(PIECES):
+        yield PIECE
+    yield b"\r\n--b--\r\n"
+
+
+def _peak_memory(pid: int) -> int:
+    status = Path(f"/proc/{pid}/status").read_text()
+    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM"))
+
+
+async def test_a_large_file_does_not_grow_the_process(tmp_path: Path) -> None:
+    server = ApiServer(tmp_path / "home")
+    async with httpx.AsyncClient(base_url=server.url, timeout=60) as client:
+        await _upload(client, "warm.txt", b"up")
+        before = _peak_memory(server.process.pid)
+        made = await ok(
+            await client.post(
+                BASE,
+                content=_form(),
+                headers={"Content-Type": "multipart/form-data; boundary=b"},
+            ),
+            201,
+        )
+        link = await ok(await client.get(f"{BASE}/{made['id']}/content"))
+        digest = hashlib.sha256()
+        async with client.stream("GET", link["url"]) as download:
+            async for piece in download.aiter_bytes():
+                digest.update(piece)
+        grown = _peak_memory(server.process.pid) - before
+    assert server.stop() == 0
+    assert digest.hexdigest() == hashlib.sha256(PIECE * PIECES).hexdigest()
+    assert grown < 64 * 1024, f"{PIECES} MiB grew the process by {grown} KiB"
