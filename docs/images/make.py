@@ -23,6 +23,7 @@ COMMAND = ["starter.py", "run", "examples/documents", "--out", "docmill-out/docu
 COLUMNS, ROWS = 104, 40
 ESCAPE = re.compile(r"\x1b\[(?P<count>[0-9;?]*)(?P<verb>[A-Za-z])")
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
+FRAME_SECONDS, LAST_SECONDS = 0.8, 8
 EXPECTED = 1
 """The example folder holds one broken file, and the exit code says so."""
 
@@ -33,8 +34,7 @@ def main() -> None:
         folder = Path(name)
         for entry in ("examples", "docmill", "workflows", "activities", "worker.py", "starter.py"):
             (folder / entry).symlink_to(ROOT / entry)
-        lines = screen_of(run(folder))
-        picture_terminal([f"$ .venv/bin/python {' '.join(COMMAND)}", *lines])
+        (IMAGES / "terminal.svg").write_text(film(screens_of(run(folder))), encoding="utf-8")
         picture_page(folder / "docmill-out/documents/report.html", IMAGES / "report.png")
 
 
@@ -90,14 +90,40 @@ def screen_of(written: str) -> list[str]:
     return lines
 
 
-def picture_terminal(lines: list[str]) -> None:
-    """Write the lines as an SVG that needs no font from elsewhere."""
+def screens_of(written: str) -> list[list[str]]:
+    """Return what the terminal showed, one after the other, each different screen once."""
+    ends = [match.start() for match in re.finditer(r"(?<=\n)\r?\x1b\[2K", written)]
+    screens = [screen_of(written[:end]) for end in [*ends, len(written)]]
+    prompt = f"$ .venv/bin/python {' '.join(COMMAND)}"
+    return [[prompt, *screen] for screen in dict.fromkeys(map(tuple, screens))]
+
+
+def film(screens: list[list[str]]) -> str:
+    """Return one SVG that shows the screens in turn, the last one longest; no script, no font."""
+    height = max(map(len, screens))
+    seconds = FRAME_SECONDS * (len(screens) - 1) + LAST_SECONDS
+    style, frames = "", ""
+    for number, screen in enumerate(screens):
+        begin, end = (100 * FRAME_SECONDS * edge / seconds for edge in (number, number + 1))
+        hidden = "" if screen is screens[-1] else f"{end:.2f}%{{visibility:hidden}}"
+        style += (
+            f"#f{number}{{animation:k{number} {seconds:g}s step-end infinite}}@keyframes k{number}"
+            f"{{0%{{visibility:hidden}}{begin:.2f}%{{visibility:visible}}{hidden}}}"
+        )
+        frames += f'<g id="f{number}">{frame(screen, height, number)}</g>'
+    view = re.search(r'viewBox="[^"]+"', frames)
+    assert view is not None
+    return f'<svg xmlns="http://www.w3.org/2000/svg" {view[0]}><style>{style}</style>{frames}</svg>'
+
+
+def frame(screen: list[str], height: int, number: int) -> str:
+    """Return one screen as an SVG."""
     console = Console(record=True, width=COLUMNS, file=io.StringIO())
-    for line in lines:
+    for line in [*screen, *[""] * (height - len(screen))]:
         console.print(Text.from_ansi(line), soft_wrap=True)
-    svg = console.export_svg(title="Docmill")
-    svg = re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL)
-    (IMAGES / "terminal.svg").write_text(svg.replace("Fira Code", "DejaVu Sans Mono"))
+    svg = console.export_svg(title="Docmill", unique_id=f"t{number}")
+    svg = re.sub(r"@font-face \{.*?\}\s*|<!--.*?-->", "", svg, flags=re.DOTALL)
+    return svg.replace("Fira Code", "DejaVu Sans Mono")
 
 
 def picture_page(page: Path, picture: Path) -> None:
