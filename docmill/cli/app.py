@@ -53,8 +53,8 @@ def _explain(error: BaseException) -> Exit:
             return _say(error.format_message(), hint, Exit.USAGE)
         case KeyboardInterrupt() | Abort():
             return Exit.INTERRUPTED
-        case BrokenPipeError():
-            return Exit.OK
+        case BrokenPipeError() | SystemExit():  # rich makes the one of the other
+            return Exit.OK  # `list | head` has read enough
         case _:
             return _say_bug(error)
 

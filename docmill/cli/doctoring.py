@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from docmill.cli.exits import Exit
-from docmill.cli.office import settings_of
+from docmill.cli.performing import settings_of
 from docmill.cli.voice import Voice
 from docmill.embedded.connect import connect_named, names_server
 from docmill.embedded.home import MIN_FREE_BYTES, Home

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from docmill.cli.performing import settings_of
 from docmill.embedded.home import Home
 from docmill.objects import ObjectStore, open_store
 from docmill.records.database import Database
 from docmill.records.projects import Projects
-from docmill.settings import Settings, load_settings
+from docmill.settings import Settings
 
 if TYPE_CHECKING:
     from temporalio.client import Client
@@ -51,11 +52,6 @@ class Runtime:
         if self.ui is None:
             return None
         return f"{self.ui}/namespaces/{self.client.namespace}/workflows/{batch_id}"
-
-
-def settings_of(home: Path | None) -> Settings:
-    """Return the settings of this command; ``home`` wins over the environment."""
-    return load_settings(**({"home": home} if home else {}))
 
 
 @asynccontextmanager

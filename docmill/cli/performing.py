@@ -3,9 +3,20 @@
 import asyncio
 import logging
 from collections.abc import Coroutine
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from docmill.settings import Settings
+
+
+def settings_of(home: Path | None) -> "Settings":
+    """Return the settings of this command; ``home`` wins over the environment."""
+    from docmill.settings import load_settings
+
+    return load_settings(**({"home": home} if home else {}))
 
 
 def perform(work: Coroutine[Any, Any, int]) -> None:

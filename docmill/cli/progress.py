@@ -29,7 +29,8 @@ class Pace:
     def see(self, snapshot: Snapshot) -> None:
         """Take one look into account."""
         accounted = snapshot.tally.accounted
-        if self._first is None or snapshot.batch.paused:
+        waiting = snapshot.batch.paused or snapshot.batch.started_at is None
+        if self._first is None or waiting:
             self._first = (monotonic(), accounted)
             return
         since, before = self._first

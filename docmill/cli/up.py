@@ -5,17 +5,19 @@ import sys
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+import httpx
+
 from docmill.cli.exits import Exit
 from docmill.cli.interruption import until_interrupted
 from docmill.cli.office import Office, Runtime, open_office, open_runtime
 from docmill.cli.voice import Voice
 from docmill.embedded.child import ORPHAN_FLAG
 from docmill.embedded.connect import names_server
-from docmill.embedded.ports import is_free
+from docmill.embedded.ports import LOOPBACK, is_free
 from docmill.embedded.supervisor import ROOT, Supervisor, worker_environment
 from docmill.errors import UsageError
 
-READY_MARK = "server.starting"
+LOOK_SECONDS = 0.1
 
 
 async def stay_up(port: int, *, home: Path | None) -> int:
@@ -40,14 +42,26 @@ async def _serve(voice: Voice, port: int, home: Path | None) -> int:
         if not is_free(port) and not api.process.alive():
             raise UsageError(f"Port {port} is in use.", "Choose another one with --port.")
         await stack.enter_async_context(api)
-        await api.said(READY_MARK)
-        voice.say(f"HTTP API:     http://127.0.0.1:{port}  (docs: http://127.0.0.1:{port}/docs)")
+        await _answers(port)
+        voice.say(f"HTTP API:     http://{LOOPBACK}:{port}  (docs: http://{LOOPBACK}:{port}/docs)")
         voice.say(f"Temporal UI:  {runtime.ui}")
         voice.say(f"Temporal:     TEMPORAL_ADDRESS={runtime.address}")
         voice.say(f"Home:         {office.home.root}")
         voice.say("Ctrl-C stops everything; unfinished batches are kept.")
         await asyncio.Event().wait()
     return Exit.OK
+
+
+async def _answers(port: int) -> None:
+    """Wait until the API answers; a death of it is told meanwhile."""
+    async with httpx.AsyncClient(base_url=f"http://{LOOPBACK}:{port}") as client:
+        while True:
+            try:
+                await client.get("/healthz")
+            except httpx.TransportError:
+                await asyncio.sleep(LOOK_SECONDS)
+            else:
+                return
 
 
 def _api(office: Office, runtime: Runtime, port: int, voice: Voice) -> Supervisor:

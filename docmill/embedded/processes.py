@@ -33,7 +33,6 @@ class HomeProcess:
         self._home = home
         self.name = name
         self._lock_path = home.lock(f"{name}-process")
-        self._log_start = 0
 
     @property
     def log(self) -> Path:
@@ -89,7 +88,6 @@ class HomeProcess:
         if self.log.exists() and self.log.stat().st_size > MAX_LOG_BYTES:
             self.log.replace(self.log.with_suffix(".log.1"))
         with self.log.open("ab") as output:
-            self._log_start = output.tell()
             return subprocess.Popen(  # noqa: S603 - our own programs, no shell text from outside
                 ["/bin/sh", "-c", _WRITE_PID_THEN_BECOME, str(self._lock_path), *command],
                 env=dict(environment),
@@ -99,12 +97,6 @@ class HomeProcess:
                 pass_fds=(held,),
                 start_new_session=True,
             )
-
-    def logged(self) -> bytes:
-        """Return what the process that we started has written to its log."""
-        with self.log.open("rb") as log:
-            log.seek(self._log_start)
-            return log.read()
 
     async def _known_pid(self) -> int | None:
         """The pid of the live process; waits for one that is just being started."""

@@ -69,20 +69,6 @@ class Supervisor:
         if self._owned:
             await self.process.stop(STOP_SECONDS)
 
-    async def said(self, text: str) -> bool:
-        """Wait until the process has logged ``text``; at once True when it is not ours.
-
-        Returns False when it died instead.
-        """
-        wanted = text.encode()
-        while self._owned:
-            if wanted in await asyncio.to_thread(self.process.logged):
-                return True
-            if not self.process.alive():
-                return False
-            await asyncio.sleep(LOOK_SECONDS)
-        return True
-
     async def _start_if_missing(self) -> None:
         async with exclusive(self._mutex):
             if self.process.alive():

@@ -17,7 +17,7 @@ def test_help_names_every_command(cold_cli: Cli) -> None:
 
     assert done.returncode == 0
     assert all(f"\n  {name} " in done.stdout for name in COMMANDS.split())
-    assert "..." not in done.stdout
+    assert "..." not in done.stdout.partition("Commands:")[2]
 
 
 @pytest.mark.parametrize("command", COMMANDS.split())

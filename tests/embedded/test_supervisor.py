@@ -34,8 +34,7 @@ from docmill.embedded.home import Home
 from tests.embedded.test_supervisor import supervisor
 
 async def main():
-    async with supervisor(Home(Path(sys.argv[1]))) as keeper:
-        await keeper.said("child.ready")
+    async with supervisor(Home(Path(sys.argv[1]))):
         print("ready", flush=True)
         await asyncio.sleep(1000)
 
@@ -58,16 +57,22 @@ async def _another_than(process: HomeProcess, pid: int | None) -> int:
             await asyncio.sleep(0.05)
 
 
+async def _logged(home: Home, text: str) -> None:
+    async with asyncio.timeout(20):
+        while text not in home.log("worker").read_text():
+            await asyncio.sleep(0.05)
+
+
 async def test_a_second_command_uses_the_live_worker(home: Home) -> None:
     async with supervisor(home) as first:
-        assert await first.said("child.ready 127.0.0.1:1")
+        await _logged(home, "child.ready 127.0.0.1:1")
         pid = first.process.pid()
         async with supervisor(home) as second:
             assert second.process.pid() == pid
         assert first.process.pid() == pid
 
     assert not first.process.alive()
-    assert b"child.ended" in first.process.logged()
+    await _logged(home, "child.ended")
 
 
 async def test_a_killed_worker_is_started_again(home: Home) -> None:
@@ -98,7 +103,7 @@ async def test_a_worker_ends_when_its_command_is_killed(home: Home) -> None:
         assert parent.stdout is not None
         assert await asyncio.to_thread(parent.stdout.readline) == "ready\n"
         worker = HomeProcess(home, "worker")
-        assert worker.alive()
+        await _logged(home, "child.ready")
         parent.kill()
 
         assert await worker.gone(10)

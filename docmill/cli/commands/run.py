@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from docmill.cli.options import HomeOption, JsonOption, ProfileOption
-from docmill.cli.performing import perform
+from docmill.cli.performing import perform, settings_of
 
 
 def run(
@@ -57,8 +57,7 @@ def run(
     The same command, run again, resumes an unfinished batch where it stopped. After the batch has
     ended, it takes new, changed and failed files and skips what is unchanged.
     """
-    from docmill.cli.running.command import run_folder
-    from docmill.cli.running.request import RunRequest
+    from docmill.cli.running.request import RunRequest, plan_of
 
     request = RunRequest(
         folder=folder,
@@ -72,7 +71,10 @@ def run(
         continue_as_new_threshold=continue_as_new_threshold,
         concurrency=concurrency,
     )
-    perform(run_folder(request, as_json=as_json, profile=profile, home=home))
+    plan = plan_of(request, settings_of(home))
+    from docmill.cli.running.command import run_plan  # after the checks, which need little
+
+    perform(run_plan(plan, as_json=as_json, profile=profile, home=home))
 
 
 def register(app: typer.Typer) -> None:

@@ -56,6 +56,6 @@ def _print(voice: Voice, looks: list[Snapshot]) -> None:
             look.state,
             f"{tally.completed + tally.skipped:,} of {look.batch.total:,}",
             f"{tally.failed:,}",
-            f"{look.batch.created_at:%Y-%m-%d %H:%M}",
+            f"{look.batch.created_at:%m-%d %H:%M}",
         )
     voice.table(table)

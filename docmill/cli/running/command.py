@@ -7,10 +7,10 @@ from time import monotonic
 from docmill.cli.exits import Exit
 from docmill.cli.following import follow
 from docmill.cli.interruption import until_interrupted
-from docmill.cli.office import Office, Runtime, open_office, open_runtime, settings_of
+from docmill.cli.office import Office, Runtime, open_office, open_runtime
 from docmill.cli.progress import view_for
 from docmill.cli.running.exporting import exporting
-from docmill.cli.running.request import Plan, RunRequest, plan_of
+from docmill.cli.running.request import Plan
 from docmill.cli.running.starting import Scanned, create, one_at_a_time, scan, unfinished_of
 from docmill.cli.running.summary import ending_of, print_ending
 from docmill.cli.snapshot import Snapshot
@@ -23,11 +23,8 @@ SHOWN = 10
 """Vanished files that are named; the report names more."""
 
 
-async def run_folder(
-    request: RunRequest, *, as_json: bool, profile: str | None, home: Path | None
-) -> int:
+async def run_plan(plan: Plan, *, as_json: bool, profile: str | None, home: Path | None) -> int:
     """Run the main job on a folder and return the command's exit code."""
-    plan = plan_of(request, settings_of(home))
     run = Run(plan, Voice(as_json=as_json), profile)
     code = await until_interrupted(run.perform(home), run.voice.say_stopping)
     if code is None:
