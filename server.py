@@ -18,7 +18,6 @@ import uvicorn
 from docmill.api.app import create_app
 from docmill.api.guards import LOOPBACK_NAMES
 from docmill.embedded.child import ORPHAN_FLAG, parent_gone
-from docmill.embedded.child import ORPHAN_FLAG, parent_gone
 from docmill.errors import DocmillError, UnavailableError, UsageError
 from docmill.logs import configure_logs
 from docmill.settings import Settings, load_settings
@@ -35,12 +34,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="server.py", description="Docmill's HTTP API.")
     parser.add_argument("--host", default="127.0.0.1", help="loopback only (default: 127.0.0.1)")
     parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="0 takes a free one")
-    parser.add_argument(
-        ORPHAN_FLAG,
-        action="store_true",
-        dest="tied",
-        help="stop when standard input ends; used by the command that started this server",
-    )
     parser.add_argument(
         ORPHAN_FLAG,
         action="store_true",
@@ -94,10 +87,7 @@ async def _serve(settings: Settings, listener: socket.socket, *, tied: bool) -> 
     signal.signal(signal.SIGTERM, lambda *_: None)
     server = uvicorn.Server(config)
     orphaned = asyncio.create_task(_stop_with_parent(server)) if tied else None
-    orphaned = asyncio.create_task(_stop_when_orphaned(server)) if tied else None
     await server.serve(sockets=[listener])
-    if orphaned is not None:
-        orphaned.cancel()
     if orphaned is not None:
         orphaned.cancel()
     if not server.started:
@@ -105,11 +95,6 @@ async def _serve(settings: Settings, listener: socket.socket, *, tied: bool) -> 
 
 
 async def _stop_with_parent(server: uvicorn.Server) -> None:
-    await parent_gone()
-    server.should_exit = True
-
-
-async def _stop_when_orphaned(server: uvicorn.Server) -> None:
     await parent_gone()
     server.should_exit = True
 
