@@ -69,25 +69,19 @@ class LocalStore:
         await asyncio.to_thread(self._probe)
 
     def _take(self, target: Path, source: Path) -> None:
-        with self._explained():
+        with self._staged() as staged:
             try:
-                staged = self._staging.fresh()
                 source.rename(staged)
             except OSError as error:
                 if error.errno != errno.EXDEV:
                     raise
                 shutil.copyfile(source, staged, follow_symlinks=False)
-            _settle(staged, target)
+            move_into_place(staged, target)
 
     def _write(self, target: Path, data: bytes) -> None:
-        with self._explained():
-            staged = self._staging.fresh()
-            try:
-                staged.write_bytes(data)
-            except BaseException:
-                staged.unlink(missing_ok=True)
-                raise
-            _settle(staged, target)
+        with self._staged() as staged:
+            staged.write_bytes(data)
+            move_into_place(staged, target)
 
     def _open(self, key: str) -> int:
         path = self.local_path(key)
@@ -119,10 +113,18 @@ class LocalStore:
             path.unlink(missing_ok=True)
 
     def _probe(self) -> None:
+        with self._staged() as staged:
+            staged.write_bytes(b"1")
+
+    @contextmanager
+    def _staged(self) -> Iterator[Path]:
+        """Yield a path to write to; what is still there at the end is removed."""
         with self._explained():
-            probe = self._staging.fresh()
-            probe.write_bytes(b"1")
-            probe.unlink()
+            staged = self._staging.fresh()
+            try:
+                yield staged
+            finally:
+                staged.unlink(missing_ok=True)
 
     @contextmanager
     def _explained(self, key: str | None = None) -> Iterator[None]:
@@ -136,11 +138,3 @@ class LocalStore:
                 f"The store in {self._root} cannot be used: {error.strerror}.",
                 "Check that the folder is there, that it may be written, and that space is free.",
             ) from error
-
-
-def _settle(staged: Path, target: Path) -> None:
-    try:
-        move_into_place(staged, target)
-    except BaseException:
-        staged.unlink(missing_ok=True)
-        raise

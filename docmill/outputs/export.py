@@ -171,27 +171,29 @@ class Exporter:
     async def _copy(self, row: ItemRow) -> None:
         """Copy one item's files; the JSON comes last, because it vouches for the Markdown."""
         names = output_names(row.path)
+        result, markdown = await asyncio.to_thread(self._stage)
         try:
-            result = await self._fetch(row, RESULT, row.result_sha256)
+            await self._fetch(row, RESULT, row.result_sha256, result)
             expected = (await asyncio.to_thread(siblings_of, result)).get(MARKDOWN)
             if expected is not None:
-                markdown = await self._fetch(row, MARKDOWN, expected)
+                await self._fetch(row, MARKDOWN, expected, markdown)
                 await asyncio.to_thread(move_into_place, markdown, self._out / names.markdown)
             await asyncio.to_thread(move_into_place, result, self._out / names.json)
         except (NotFoundError, DamagedError):
             self._lost_count += 1
             if len(self._lost) < NAMED:
                 self._lost.append(row.path)
+        finally:
+            for staged in (result, markdown):
+                staged.unlink(missing_ok=True)
 
-    async def _fetch(self, row: ItemRow, name: str, sha256: str | None) -> Path:
-        staged = await asyncio.to_thread(self._stage)
-        if await fetch(self._store, f"{row.object_prefix}/{name}", staged) != sha256:
+    async def _fetch(self, row: ItemRow, name: str, sha256: str | None, target: Path) -> None:
+        if await fetch(self._store, f"{row.object_prefix}/{name}", target) != sha256:
             raise DamagedError(f"The stored {name} of {row.path} is damaged.")
-        return staged
 
-    def _stage(self) -> Path:
+    def _stage(self) -> tuple[Path, Path]:
         self._out.mkdir(parents=True, exist_ok=True)
-        return self._staging.fresh()
+        return self._staging.fresh(), self._staging.fresh()
 
     def __enter__(self) -> Self:
         return self

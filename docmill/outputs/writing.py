@@ -66,7 +66,8 @@ async def fetch(store: ObjectStore, key: str, target: Path) -> str:
 
 def _copy(source: Path, target: Path) -> str:
     digest = hashlib.sha256()
-    with source.open("rb", buffering=0) as reader, target.open("xb", buffering=0) as writer:
+    # Only the reader goes without a buffer: an unbuffered write may silently stop half-way.
+    with source.open("rb", buffering=0) as reader, target.open("xb") as writer:
         while data := reader.read(CHUNK):
             digest.update(data)
             writer.write(data)

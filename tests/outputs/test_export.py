@@ -1,0 +1,224 @@
+"""Exporting: whole files, once, in order, refilled when emptied; and what cannot be exported."""
+
+import resource
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from docmill.errors import NotFoundError, UnavailableError, UsageError
+from docmill.outputs.verify import Problem, read_rows, verify
+from tests.fixtures.ordinary_user import ordinary_user
+from tests.outputs.shelf import Shelf
+
+MIXED: list[tuple[str, str, dict[str, Any]]] = [
+    ("a.pdf", "completed", {}),
+    ("sub/b.pdf", "completed", {"partial": True}),
+    ("c.pdf", "failed", {"failure_class": "encrypted", "failure_message": "locked"}),
+    ("d.pdf", "skipped", {"skip_reason": "already_processed"}),
+    ("e.pdf", "skipped", {"skip_reason": "size_limit_exceeded"}),
+    ("f.pdf", "cancelled", {}),
+]
+
+
+@pytest.fixture
+async def shelf(tmp_path: Path) -> AsyncIterator[Shelf]:
+    shelf = Shelf(tmp_path)
+    yield shelf
+    await shelf.database.close()
+
+
+async def fill(shelf: Shelf) -> None:
+    await shelf.open(len(MIXED))
+    for position, (path, status, fields) in enumerate(MIXED, start=1):
+        await shelf.put(position, path, status, **fields)
+    await shelf.write()
+    await shelf.end()
+
+
+async def finish(shelf: Shelf) -> None:
+    with shelf.exporter() as exporter:
+        await exporter.finish()
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def times(folder: Path) -> dict[str, int]:
+    return {str(path): path.stat().st_mtime_ns for path in folder.rglob("*.pdf.*")}
+
+
+async def test_a_finished_batch_is_written_whole_and_verifies(shelf: Shelf) -> None:
+    await fill(shelf)
+    with shelf.exporter() as exporter:
+        summary = await exporter.finish(vanished=("gone.pdf",), vanished_count=1)
+    assert sorted(tree(shelf.out)) == [
+        "a.pdf.json",
+        "a.pdf.md",
+        "d.pdf.json",
+        "d.pdf.md",
+        "manifest.jsonl",
+        "manifest.parquet",
+        "manifest.sha256",
+        "report.html",
+        "sub/b.pdf.json",
+        "sub/b.pdf.md",
+    ]
+    stored = await shelf.store.get_bytes(f"{shelf.prefix(2)}/result.json")
+    assert (shelf.out / "sub/b.pdf.json").read_bytes() == stored
+    assert summary.rows == 6
+    assert summary.counts == {"completed": 2, "failed": 1, "skipped": 2, "cancelled": 1}
+    rows = list(read_rows(shelf.out / "manifest.jsonl"))
+    assert [row.path for row in rows] == [path for path, _, _ in MIXED]
+    assert [row.output_path for row in rows if row.output_path] == [
+        "a.pdf.json",
+        "sub/b.pdf.json",
+        "d.pdf.json",
+    ]
+    assert "gone.pdf" in (shelf.out / "report.html").read_text()
+    assert verify(shelf.out) == []
+
+
+async def test_a_second_export_touches_no_file(shelf: Shelf) -> None:
+    await fill(shelf)
+    await finish(shelf)
+    before, written = tree(shelf.out), times(shelf.out)
+    await finish(shelf)
+    assert tree(shelf.out) == before
+    assert times(shelf.out) == written
+
+
+async def test_an_emptied_or_changed_folder_is_filled_again(shelf: Shelf) -> None:
+    await fill(shelf)
+    await finish(shelf)
+    before = tree(shelf.out)
+    (shelf.out / "a.pdf.json").unlink()
+    (shelf.out / "d.pdf.md").write_text("edited")
+    (shelf.out / "sub/b.pdf.json").write_text("{}")
+    await finish(shelf)
+    assert tree(shelf.out) == before
+
+
+async def test_editing_an_output_leaves_the_store_alone(shelf: Shelf) -> None:
+    await fill(shelf)
+    await finish(shelf)
+    with (shelf.out / "a.pdf.md").open("a") as file:
+        file.write("my notes")
+    assert await shelf.store.get_bytes(f"{shelf.prefix(1)}/document.md") == b"# a.pdf\n"
+
+
+async def test_files_are_exported_while_the_batch_runs_in_whatever_order(shelf: Shelf) -> None:
+    await shelf.open(4)
+    for position, status in enumerate(("completed", "processing", "completed", "pending"), start=1):
+        await shelf.put(position, f"{position}.pdf", status)
+    await shelf.write()
+    with shelf.exporter() as exporter:
+        assert await exporter.export_ready() == 2
+        assert (shelf.out / "3.pdf.json").exists()
+        assert await exporter.export_ready() == 0
+        await shelf.settle(2, "2.pdf")
+        assert await exporter.export_ready() == 1
+        await shelf.settle(4, "4.pdf")
+        await shelf.end()
+        await exporter.finish()
+    assert verify(shelf.out) == []
+    assert len(list(shelf.out.glob("*.json"))) == 4
+
+
+async def test_more_files_than_the_window_are_exported_in_one_call(shelf: Shelf) -> None:
+    await shelf.open(2100)
+    for position in range(1, 2101):
+        await shelf.put(position, f"{position}.pdf", "failed", failure_class="empty")
+    await shelf.write()
+    await shelf.end()
+    with shelf.exporter() as exporter:
+        assert await exporter.export_ready() == 2100
+        assert (await exporter.finish()).rows == 2100
+
+
+async def test_a_failed_batch_is_exported_as_far_as_it_came(shelf: Shelf) -> None:
+    await shelf.open(3)
+    await shelf.put(1, "1.pdf", "pending")
+    await shelf.put(2, "2.pdf")
+    await shelf.write()
+    await shelf.end("FAILED")
+    with shelf.exporter() as exporter:
+        await exporter.export_ready()
+        summary = await exporter.finish()
+    assert summary.counts == {"pending": 1, "completed": 1}
+    assert verify(shelf.out) == []
+
+
+@pytest.mark.parametrize("harm", ["lost", "damaged"])
+async def test_a_result_that_the_store_lost_is_named_and_the_others_are_written(
+    shelf: Shelf, harm: str
+) -> None:
+    await fill(shelf)
+    key = f"{shelf.prefix(1)}/document.md"
+    if harm == "lost":
+        await shelf.store.delete(key)
+    else:
+        await shelf.store.put_bytes(key, b"other")
+    with pytest.raises(NotFoundError, match=r"a\.pdf") as failed:
+        await finish(shelf)
+    assert failed.value.hint
+    assert (shelf.out / "d.pdf.md").exists()
+    assert not (shelf.out / "a.pdf.json").exists()
+    assert verify(shelf.out) == [
+        Problem("a.pdf.json", "is missing"),
+        Problem("a.pdf.md", "is missing"),
+    ]
+
+
+async def test_a_hostile_path_stays_in_the_folder(shelf: Shelf, tmp_path: Path) -> None:
+    await shelf.open(2)
+    await shelf.put(1, "../../escape.pdf")
+    await shelf.put(2, "/etc/passwd")
+    await shelf.write()
+    await shelf.end()
+    await finish(shelf)
+    assert not list(tmp_path.glob("escape*"))
+    assert len([name for name in tree(shelf.out) if name.endswith(".md")]) == 2
+    assert verify(shelf.out) == []
+
+
+async def test_a_folder_that_may_not_be_written_is_refused_in_words() -> None:
+    with ordinary_user() as folder:
+        shelf = Shelf(folder)
+        await fill(shelf)
+        shelf.out.mkdir(mode=0o500)
+        with pytest.raises(UsageError, match="Permission denied") as refused:
+            await finish(shelf)
+        await shelf.database.close()
+    assert "--out" in refused.value.hint
+
+
+async def test_a_full_disk_says_so_leaves_nothing_half_and_a_later_call_goes_on(
+    shelf: Shelf,
+) -> None:
+    await fill(shelf)
+    with shelf.exporter() as exporter:
+        with no_room(), pytest.raises(UnavailableError, match="Cannot write") as unavailable:
+            await exporter.export_ready()
+        assert "again" in unavailable.value.hint
+        assert not tree(shelf.out)
+        await exporter.finish()
+    assert verify(shelf.out) == []
+
+
+@contextmanager
+def no_room() -> Iterator[None]:
+    """Let no file of this process grow beyond a few bytes, as a full disk would."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (5, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
