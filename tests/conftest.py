@@ -4,7 +4,10 @@ pytest_plugins = [
     "tests.fixtures.api",
     "tests.fixtures.corpus",
     "tests.fixtures.databases",
+    "tests.fixtures.engines",
     "tests.fixtures.no_skips",
+    "tests.fixtures.running",
+    "tests.fixtures.sdks",
     "tests.fixtures.stores",
     "tests.fixtures.temporal",
 ]

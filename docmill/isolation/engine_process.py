@@ -6,7 +6,7 @@ from collections.abc import Callable
 import structlog
 
 from docmill.engines.base import EngineReport, EngineTask
-from docmill.errors import FailureClass, ItemFailure, bounded
+from docmill.errors import FailureClass, ItemFailure, UnavailableError, bounded
 from docmill.isolation import frames
 from docmill.isolation.guarding import Guard
 from docmill.isolation.process import END_SECONDS, ChildProcess
@@ -37,7 +37,7 @@ class EngineProcess(ChildProcess):
         """Wait until the child is ready.
 
         Raises:
-            ItemFailure: INTERNAL when it cannot start.
+            UnavailableError: it cannot start, which is no file's fault.
         """
         try:
             async with asyncio.timeout(START_SECONDS):
@@ -46,8 +46,9 @@ class EngineProcess(ChildProcess):
         except (TimeoutError, asyncio.IncompleteReadError, frames.FrameError):
             await self.end()
             log.error("engine.process_not_started", stderr=bounded(self.last_words))
-            raise ItemFailure(
-                FailureClass.INTERNAL, "The engine's process could not be started."
+            raise UnavailableError(
+                "The engine's process could not be started.",
+                "See the worker's log for what Python said.",
             ) from None
         except BaseException:
             await self.end()

@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Self
 
 from docmill.engines.base import EngineReport, EngineTask
-from docmill.errors import FailureClass, ItemFailure, UnavailableError
+from docmill.errors import ItemFailure, UnavailableError
 from docmill.isolation.engine_process import EngineProcess, NotStartedError
 from docmill.isolation.guarding import Guard
 
@@ -96,7 +96,7 @@ class EnginePool:
 
         Raises:
             ItemFailure: the engine's own failure, or TIMEOUT, OUT_OF_MEMORY, CRASHED.
-            UnavailableError: the pool is closed.
+            UnavailableError: the pool is closed, or no process can be started.
         """
         async with self._free:
             for _ in range(_STARTS):
@@ -111,8 +111,9 @@ class EnginePool:
                 finally:
                     self._give_back(process)
         self._refuse_when_closed()
-        raise ItemFailure(
-            FailureClass.INTERNAL, "The engine's process died again and again before it began."
+        raise UnavailableError(
+            f"{_STARTS} engine processes died before they began.",
+            "Something kills them from outside: see the system's log.",
         )
 
     async def _take(self) -> EngineProcess:

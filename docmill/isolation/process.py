@@ -40,16 +40,7 @@ class ChildProcess:
         it: the loop's thread lives as long as the worker.
         """
         self._folder = tempfile.mkdtemp(prefix="docmill-engine-")
-        self._popen = subprocess.Popen(  # noqa: S603 - our own program, and no shell
-            [sys.executable, "-P", "-m", "docmill.isolation.child", str(os.getpid()), engines],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            bufsize=0,
-            start_new_session=True,
-            env=child_environment(self._folder),
-            cwd=self._folder,
-        )
+        self._popen = _spawn(self._folder, engines)
         self.pid = self._popen.pid
         self._guard = guard
         guard.add(self.pid, self._folder)
@@ -136,6 +127,24 @@ class ChildProcess:
             transport.close()
         self._killed = True
         self.ended.set_result(Death(self._popen.returncode, peak, bytes(self._last_words.kept)))
+
+
+def _spawn(folder: str, engines: str) -> subprocess.Popen[bytes]:
+    program = [sys.executable, "-P", "-m", "docmill.isolation.child", str(os.getpid()), engines]
+    try:
+        return subprocess.Popen(  # noqa: S603 - our own program, and no shell
+            program,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            bufsize=0,
+            start_new_session=True,
+            env=child_environment(folder),
+            cwd=folder,
+        )
+    except OSError:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
 
 
 class _LastWords(asyncio.Protocol):

@@ -1,0 +1,173 @@
+"""Small documents, made byte by byte, so that a test says exactly what it reads."""
+
+import io
+import struct
+import zipfile
+
+Objects = list[bytes]
+
+
+def pdf(*pages: str) -> bytes:
+    """A PDF with one line of text on each page."""
+    kids = b" ".join(b"%d 0 R" % (4 + 2 * n) for n in range(len(pages)))
+    objects: Objects = [
+        b"<</Type/Catalog/Pages 2 0 R>>",
+        b"<</Type/Pages/Kids[%s]/Count %d>>" % (kids, len(pages)),
+        b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",
+    ]
+    for n, text in enumerate(pages):
+        objects.append(_page(contents=5 + 2 * n, resources=b"/Font<</F1 3 0 R>>"))
+        objects.append(_stream(b"BT /F1 24 Tf 72 700 Td (%s) Tj ET" % text.encode("latin-1")))
+    return assemble(objects)
+
+
+def hanging_pdf() -> bytes:
+    """A PDF whose drawing draws itself twice: pdfium follows it without end."""
+    drawing = b"/Type/XObject/Subtype/Form/BBox[0 0 200 200]/Resources<</XObject<</F 5 0 R>>>>"
+    objects = [
+        b"<</Type/Catalog/Pages 2 0 R>>",
+        b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
+        _page(contents=4, resources=b"/XObject<</F 5 0 R>>"),
+        _stream(b"/F Do"),
+        _stream(b"/F Do /F Do", drawing),
+    ]
+    return assemble(objects)
+
+
+def pdf_with_lost_pages(good: int, lost: int) -> bytes:
+    """A PDF whose page tree promises more pages than there are."""
+    whole = pdf(*[f"Page {n + 1}" for n in range(good)])
+    kids = b" 999 0 R" * lost + b"]/Count %d" % (good + lost)
+    return whole.replace(b"]/Count %d" % good, kids)
+
+
+def assemble(objects: Objects) -> bytes:
+    """A PDF file of ``objects``, the first of which is its catalog."""
+    out = b"%PDF-1.4\n"
+    places = []
+    for number, body in enumerate(objects, start=1):
+        places.append(len(out))
+        out += b"%d 0 obj\n%s\nendobj\n" % (number, body)
+    table = b"".join(b"%010d 00000 n \n" % place for place in places)
+    count = len(objects) + 1
+    trailer = b"trailer\n<</Size %d/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF\n" % (count, len(out))
+    return out + b"xref\n0 %d\n0000000000 65535 f \n%s%s" % (count, table, trailer)
+
+
+def _page(*, contents: int, resources: bytes) -> bytes:
+    return b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 612 792]/Contents %d 0 R/Resources<<%s>>>>" % (
+        contents,
+        resources,
+    )
+
+
+def _stream(content: bytes, entries: bytes = b"") -> bytes:
+    return b"<<%s/Length %d>>\nstream\n%s\nendstream" % (entries, len(content), content)
+
+
+def archive(entries: dict[str, bytes | str]) -> bytes:
+    """A ZIP archive; the first entry is stored as it is, as OpenDocument and EPUB want it."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as file:
+        for number, (name, data) in enumerate(entries.items()):
+            file.writestr(name, data, zipfile.ZIP_STORED if number == 0 else None)
+    return out.getvalue()
+
+
+def odt(title: str, text: str, manifest: str = "") -> bytes:
+    """An OpenDocument text."""
+    office = "urn:oasis:names:tc:opendocument:xmlns:office:1.0"
+    words = "urn:oasis:names:tc:opendocument:xmlns:text:1.0"
+    content = (
+        f'<office:document-content xmlns:office="{office}" xmlns:text="{words}"><office:body>'
+        f'<office:text><text:h text:outline-level="1">{title}</text:h><text:p>{text}</text:p>'
+        "</office:text></office:body></office:document-content>"
+    )
+    return archive(
+        {
+            "mimetype": "application/vnd.oasis.opendocument.text",
+            "META-INF/manifest.xml": f"<manifest>{manifest}</manifest>",
+            "content.xml": content,
+        }
+    )
+
+
+def epub(title: str, text: str) -> bytes:
+    """An e-book of one chapter."""
+    container = (
+        '<container version="1.0" xmlns="urn:oasis:names:tc:opendocument:xmlns:container">'
+        '<rootfiles><rootfile full-path="book.opf" media-type="application/oebps-package+xml"/>'
+        "</rootfiles></container>"
+    )
+    package = (
+        '<package xmlns="http://www.idpf.org/2007/opf" version="3.0"><metadata '
+        f'xmlns:dc="http://purl.org/dc/elements/1.1/"><dc:title>{title}</dc:title></metadata>'
+        '<manifest><item id="c" href="c.xhtml" media-type="application/xhtml+xml"/></manifest>'
+        '<spine><itemref idref="c"/></spine></package>'
+    )
+    return archive(
+        {
+            "mimetype": "application/epub+zip",
+            "META-INF/container.xml": container,
+            "book.opf": package,
+            "c.xhtml": xhtml(title, text),
+        }
+    )
+
+
+def xhtml(title: str, text: str) -> str:
+    """A page of XHTML, which begins as XML does."""
+    return (
+        '<?xml version="1.0" encoding="utf-8"?>\n<html xmlns="http://www.w3.org/1999/xhtml">'
+        f"<head><title>{title}</title></head><body><h1>{title}</h1><p>{text}</p></body></html>"
+    )
+
+
+def ole(*streams: str) -> bytes:
+    """An OLE compound file with empty streams of these names."""
+    header = struct.pack(
+        "<8s16xHHHHH10xIIIIIIII",
+        bytes.fromhex("d0cf11e0a1b11ae1"),
+        0x3E, 3, 0xFFFE, 9, 6,
+        1, 1, 0, 4096, 0xFFFFFFFE, 0, 0xFFFFFFFE, 0,
+    )  # fmt: skip
+    header += struct.pack("<109I", 0, *[0xFFFFFFFF] * 108)
+    sectors = 1 + (len(streams) + 3) // 4
+    table = [0xFFFFFFFD, *range(2, sectors), 0xFFFFFFFE]
+    allocation = struct.pack("<128I", *table, *[0xFFFFFFFF] * (128 - len(table)))
+    entries = b"".join(_ole_entry(name) for name in streams)
+    return header + allocation + entries.ljust((sectors - 1) * 512, b"\0")
+
+
+def _ole_entry(name: str) -> bytes:
+    wide = name.encode("utf-16-le") + b"\0\0"
+    return struct.pack("<64sHBB12x16x4x16xIQ", wide, len(wide), 2, 1, 0xFFFFFFFE, 0)
+
+
+def tiff(frames: int) -> bytes:
+    """A TIFF of white frames, two pixels wide and high."""
+    out = b"II*\0" + struct.pack("<I", 12) + b"\xff" * 4
+    for number in range(frames):
+        entries = [
+            (256, 3, 2), (257, 3, 2), (258, 3, 8), (259, 3, 1), (262, 3, 1),
+            (273, 4, 8), (277, 3, 1), (278, 3, 2), (279, 4, 4),
+        ]  # fmt: skip
+        following = len(out) + 2 + 12 * len(entries) + 4
+        out += struct.pack("<H", len(entries))
+        out += b"".join(struct.pack("<HHII", tag, kind, 1, v) for tag, kind, v in entries)
+        out += struct.pack("<I", following if number + 1 < frames else 0)
+    return out
+
+
+MAIL = b"""Return-Path: <ana@example.com>
+From: Ana <ana@example.com>
+To: Ben <ben@example.com>
+Subject: =?utf-8?q?Gr=C3=BC=C3=9Fe?= from the harbour
+Date: Mon, 2 Mar 2026 10:00:00 +0000
+MIME-Version: 1.0
+Content-Type: text/plain; charset=utf-8
+
+The tide gauge arrived.
+"""
+
+RTF = rb"{\rtf1\ansi Tide \b gauge\b0  manual.\par Second caf\'e9 line.}"

@@ -1,0 +1,133 @@
+"""Pages asked for = pages ok + pages failed."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from docmill.engines.accounting import account
+from docmill.engines.base import Limits, ParsedPage, ParseResult
+from docmill.engines.selection import PageSelection, as_target_pages
+from docmill.errors import FailureClass, ItemFailure, UsageError
+
+ALL = PageSelection()
+
+
+def result(
+    *numbers: int, failed: tuple[int, ...] = (), document_pages: int | None = None
+) -> ParseResult:
+    return ParseResult(
+        engine="e",
+        engine_version="1",
+        media_type="application/pdf",
+        pages_total=len(numbers),
+        pages_ok=len(numbers) - len(failed),
+        pages_failed=len(failed),
+        document_pages=document_pages,
+        pages=[ParsedPage(page_number=n, success=n not in failed) for n in numbers],
+    )
+
+
+def refused(
+    found: ParseResult,
+    selection: PageSelection = ALL,
+    ratio: float = 0.05,
+    limits: Limits = Limits(),  # noqa: B008 - frozen
+) -> FailureClass:
+    with pytest.raises(ItemFailure) as failed:
+        account(found, selection, ratio, limits)
+    return failed.value.failure_class
+
+
+def test_a_whole_document_is_counted() -> None:
+    counted = account(result(1, 2, 3), ALL, 0.05, Limits())
+
+    assert (counted.pages_total, counted.pages_ok, counted.pages_failed) == (3, 3, 0)
+    assert not counted.partial
+    assert counted.document_pages == 3
+
+
+def test_exactly_the_allowed_ratio_completes_in_part() -> None:
+    twenty = result(*range(1, 21), failed=(7,))
+
+    counted = account(twenty, ALL, 0.05, Limits())
+
+    assert counted.partial
+    assert counted.warnings == ["1 of 20 pages failed: 7."]
+
+
+def test_one_page_more_than_the_ratio_fails() -> None:
+    nineteen = result(*range(1, 20), failed=(7,))
+
+    assert refused(nineteen) is FailureClass.PAGES_FAILED
+
+
+def test_a_page_that_the_engine_left_out_is_a_failed_page() -> None:
+    counted = account(result(1, 3, document_pages=3), ALL, 0.5, Limits())
+
+    assert [page.success for page in counted.pages] == [True, False, True]
+    assert (counted.pages_total, counted.pages_ok, counted.pages_failed) == (3, 2, 1)
+
+
+def test_an_engine_that_silently_stops_early_is_noticed() -> None:
+    assert refused(result(1, 2, document_pages=5)) is FailureClass.TOO_MANY_PAGES
+
+
+def test_a_cut_that_was_asked_for_is_no_failure() -> None:
+    counted = account(result(1, 2, document_pages=5), PageSelection(max_pages=2), 0.05, Limits())
+
+    assert (counted.pages_total, counted.document_pages) == (2, 5)
+    assert not counted.partial
+
+
+def test_pages_that_were_not_asked_for_are_left_out() -> None:
+    selection = PageSelection.read(None, "2")
+
+    assert [p.page_number for p in account(result(1, 2, 3), selection, 0, Limits()).pages] == [2]
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        result(1, 1),
+        result(0, 1),
+        result(1, 2, document_pages=1),
+        result(1).model_copy(update={"pages_total": 9}),
+    ],
+)
+def test_an_engine_that_contradicts_itself_is_an_engine_error(found: ParseResult) -> None:
+    assert refused(found) is FailureClass.ENGINE_ERROR
+
+
+def test_a_document_without_pages_is_corrupt() -> None:
+    assert refused(result()) is FailureClass.CORRUPT
+
+
+def test_more_pages_than_the_limit_fail() -> None:
+    assert refused(result(1, 2, 3), limits=Limits(pages=2)) is FailureClass.TOO_MANY_PAGES
+    counted = account(result(1, 2, 3), PageSelection(max_pages=2), 0, Limits(pages=2))
+    assert counted.pages_total == 2
+
+
+@pytest.mark.parametrize("text", ["0", "3-1", "a", "1,,2", "-4", "1-"])
+def test_page_ranges_that_make_no_sense_are_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="target_pages"):
+        PageSelection.read(None, text)
+
+
+def test_a_huge_range_costs_nothing() -> None:
+    assert PageSelection.read(None, "1-999999999999").of(10**15, 3) == [1, 2, 3]
+
+
+@given(
+    parts=st.lists(st.tuples(st.integers(1, 60), st.integers(0, 20)), min_size=1, max_size=8),
+    pages=st.integers(1, 50),
+)
+def test_a_selection_is_the_set_of_its_ranges(parts: list[tuple[int, int]], pages: int) -> None:
+    text = ",".join(f"{first}-{first + more}" for first, more in parts)
+    expected = {n for first, more in parts for n in range(first, first + more + 1) if n <= pages}
+
+    found = PageSelection.read(None, text).of(pages, 10_000)
+
+    assert found == sorted(expected)
+    if found:
+        assert PageSelection.read(None, as_target_pages(found)).of(pages, 10_000) == found

@@ -1,0 +1,58 @@
+"""No parameter is ignored in silence."""
+
+from typing import Any
+
+import pytest
+
+from docmill.engines.liteparse_engine import LiteParseEngine
+from docmill.engines.media import Media
+from docmill.engines.parameters import ParseRequest, not_honoured
+from docmill.engines.xberg_engine import XbergEngine
+
+SHEETS = {"input_options": {"spreadsheet": {"include_hidden_sheets": True}}}
+LANGUAGES = {"processing_options": {"ocr_parameters": {"languages": ["de"]}}}
+
+
+def test_the_defaults_are_the_whole_document_with_ocr() -> None:
+    request = ParseRequest.read({})
+
+    assert request.ocr
+    assert request.pages.everything
+    assert request.allowed_failure_ratio == 0.05
+    assert not request.warnings
+
+
+@pytest.mark.parametrize("parameters", [{"tier": "fast"}, {"disable_ocr": True}])
+def test_fast_and_disable_ocr_read_text_layers_only(parameters: dict[str, Any]) -> None:
+    assert not ParseRequest.read(parameters).ocr
+
+
+@pytest.mark.parametrize("tier", ["agentic", "agentic_plus"])
+def test_a_tier_of_a_remote_engine_is_a_warning(tier: str) -> None:
+    (warning,) = ParseRequest.read({"tier": tier}).warnings
+
+    assert tier in warning
+
+
+@pytest.mark.parametrize(
+    ("parameters", "media", "warned"),
+    [
+        ({"output_options": {"save_output_pdf": True}}, Media.PDF, True),
+        ({"output_options": {"save_output_pdf": False}}, Media.PDF, False),
+        ({"never_heard_of": "x"}, Media.PDF, True),
+        (SHEETS, Media.PDF, False),
+        (LANGUAGES, Media.PDF, False),
+        ({"page_ranges": {"max_pages": 3}, "tier": "fast", "version": "latest"}, Media.PDF, False),
+    ],
+)
+def test_only_what_concerns_the_file_and_was_asked_for_is_named(
+    parameters: dict[str, Any], media: Media, warned: bool
+) -> None:
+    assert bool(list(not_honoured(parameters, LiteParseEngine(), media))) is warned
+
+
+def test_the_same_parameter_is_named_where_it_does_concern_the_file() -> None:
+    (warning,) = not_honoured(SHEETS, XbergEngine(), Media.XLSX)
+
+    assert "input_options.spreadsheet.include_hidden_sheets" in warning
+    assert not list(not_honoured(LANGUAGES, XbergEngine(), Media.XLSX))

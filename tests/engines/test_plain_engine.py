@@ -1,0 +1,56 @@
+"""Text, Markdown and CSV."""
+
+from typing import ClassVar
+
+import pytest
+
+from docmill.engines.plain_engine import PlainTextEngine
+from tests.engines.contract import EngineContract
+from tests.fixtures.engines import Bench
+
+
+class TestContract(EngineContract):
+    engine = PlainTextEngine()
+    samples: ClassVar = {
+        "a.txt": ("High water at noon.\r\nLow water at six.", "Low water at six."),
+        "a.md": ("# Tides\n\n**High** water at [noon](x).", "High water at noon."),
+        "a.csv": ("place,height\nPort Ansel,4.2\n", "Port Ansel"),
+        "no-extension": ("Just words", "Just words"),
+        "a.json": ('{"tide": "high"}', '{"tide": "high"}'),
+    }
+
+
+async def test_csv_becomes_a_table(engines: Bench) -> None:
+    run = await engines.parse_bytes("a.csv", 'place;note\nAnsel;"a|b"\nOdd;1;2\n')
+
+    assert run.markdown.splitlines() == [
+        "| place | note |  |",
+        "| --- | --- | --- |",
+        "| Ansel | a\\|b |  |",
+        "| Odd | 1 | 2 |",
+    ]
+    assert run.result.pages[0].text.splitlines()[1] == "Ansel\ta|b"
+
+
+@pytest.mark.parametrize(
+    ("charset", "text"),
+    [
+        ("utf-8", "naïve § 10 €"),
+        ("utf-8-sig", "naïve § 10 €"),
+        ("utf-16", "naïve § 10 €"),
+        ("utf-16-le", "plain words without a mark"),
+        ("cp1252", "Sehr geehrte Damen und Herren, für die Überweisung der Gebühren danken wir."),
+        ("cp932", "これは日本語のテキストです。潮位計の説明書を読んでください。"),
+        ("cp1251", "Привет, как дела? Это простой текст на русском языке."),
+    ],
+)
+async def test_old_character_sets_are_read(engines: Bench, charset: str, text: str) -> None:
+    run = await engines.parse_bytes("a.txt", text.encode(charset))
+
+    assert run.markdown == text
+
+
+async def test_a_text_of_nothing_but_space_says_so(engines: Bench) -> None:
+    run = await engines.parse_bytes("a.txt", " \n\n ")
+
+    assert run.report.warnings == ["The file has no text."]

@@ -1,0 +1,43 @@
+"""Which engine runs for what."""
+
+import pytest
+
+from docmill.engines import media
+from docmill.engines.markdown_text import plain_text
+from docmill.engines.registry import PARSE, builtin, engine_for, parse_suite_version
+from docmill.errors import FailureClass, ItemFailure
+
+
+def test_every_known_kind_of_file_has_an_engine() -> None:
+    assert {engine_for(PARSE, kind).name for kind in media.Media} == {"liteparse", "xberg", "text"}
+
+
+def test_another_kind_of_file_has_none() -> None:
+    with pytest.raises(ItemFailure) as failed:
+        engine_for(PARSE, "video/mp4")
+
+    assert failed.value.failure_class is FailureClass.UNSUPPORTED_TYPE
+
+
+def test_the_suite_version_names_every_engine_and_the_ocr_data() -> None:
+    version = parse_suite_version()
+
+    for engine in builtin().engines(PARSE):
+        assert f"{engine.name}-{engine.version}" in version
+    assert version.endswith("ocr-eng")
+
+
+@pytest.mark.parametrize(
+    ("markdown", "text"),
+    [
+        ("# Title\n\n> quote", "Title\n\nquote"),
+        ("**bold** and *it* and `code`", "bold and it and code"),
+        ("[link](http://x) ![pic](y.png)", "link pic"),
+        ("| a | b |\n| --- | --- |\n| 1 | x\\|y |", "a\tb\n1\tx|y"),
+        ("snake_case and 2 * 3 * 4", "snake_case and 2 * 3 * 4"),
+        ("```\n# not a title\n```", "# not a title"),
+        ("a \\<b\\>", "a <b>"),
+    ],
+)
+def test_markdown_becomes_plain_text(markdown: str, text: str) -> None:
+    assert plain_text(markdown) == text

@@ -1,0 +1,28 @@
+"""What a death means."""
+
+import pytest
+
+from docmill.errors import FailureClass
+from docmill.isolation.verdicts import Death, verdict
+
+LIMIT = 1000 * 1024 * 1024
+SMALL = 50 * 1024 * 1024
+LARGE = 900 * 1024 * 1024
+
+
+@pytest.mark.parametrize(
+    ("death", "expected"),
+    [
+        (Death(-11, SMALL, b""), FailureClass.CRASHED),
+        (Death(-6, SMALL, b"assertion failed"), FailureClass.CRASHED),
+        (Death(3, LARGE, b""), FailureClass.CRASHED),
+        (Death(-9, SMALL, b""), FailureClass.CRASHED),
+        (Death(-9, LARGE, b""), FailureClass.OUT_OF_MEMORY),
+        (Death(-6, LARGE, b""), FailureClass.OUT_OF_MEMORY),
+        (Death(-6, SMALL, b"memory allocation of 99 bytes failed"), FailureClass.OUT_OF_MEMORY),
+        (Death(-6, SMALL, b"what():  std::bad_alloc"), FailureClass.OUT_OF_MEMORY),
+        (Death(-11, LARGE, b""), FailureClass.OUT_OF_MEMORY),
+    ],
+)
+def test_a_death_by_memory_is_told_from_a_crash(death: Death, expected: FailureClass) -> None:
+    assert verdict(death, LIMIT).failure_class is expected
