@@ -1,0 +1,114 @@
+"""The official clients, unmodified, against a whole Docmill; results equal the command's."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.fixtures.api import ROOT
+from tests.fixtures.running import RunningDocmill
+from tests.fixtures.sdks import Sdk
+
+DOCUMENTS = ROOT / "examples/documents"
+
+Files = dict[str, dict[str, Any]]
+
+
+@pytest.fixture(scope="session")
+def papers(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A flat folder with a good document of several kinds and a broken one."""
+    folder = tmp_path_factory.mktemp("papers")
+    for path in DOCUMENTS.iterdir():
+        if path.is_file() and path.suffix != ".png":
+            shutil.copy(path, folder / path.name)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def from_command(papers: Path, tmp_path_factory: pytest.TempPathFactory) -> Files:
+    """What ``starter.py run`` makes of the same folder."""
+    out = tmp_path_factory.mktemp("out") / "papers"
+    home = tmp_path_factory.mktemp("command-home")
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("DOCMILL_", "TEMP"))}
+    ended = subprocess.run(
+        [sys.executable, "starter.py", "run", str(papers), "--out", str(out)],
+        cwd=ROOT,
+        env={**kept, "DOCMILL_HOME": str(home)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 1, ended.stderr  # the broken one failed
+    found: Files = {}
+    for line in (out / "manifest.jsonl").read_text().splitlines():
+        row = json.loads(line)
+        pages = None
+        if row["outcome"] == "completed":
+            result = json.loads((out / f"{row['path']}.json").read_text())
+            pages = [page["markdown"] for page in result["pages"] if page["success"]]
+        found[row["path"]] = {"completed": row["outcome"] == "completed", "markdown": pages}
+    return found
+
+
+def _same(files: Files, from_command: Files) -> None:
+    assert set(files) == set(from_command)
+    for name, expected in from_command.items():
+        assert (files[name]["status"].lower() == "completed") == expected["completed"], files[name]
+        assert files[name]["markdown"] == expected["markdown"], name
+
+
+def test_a_folder_through_v2(
+    running: RunningDocmill, python_sdk: Sdk, papers: Path, from_command: Files
+) -> None:
+    answer = python_sdk.run("v2_loop.py", running.url, str(papers))
+    assert answer["status"] == "COMPLETED"
+    _same(answer["files"], from_command)
+    broken = answer["files"]["broken-upload.pdf"]
+    assert broken["status"] == "FAILED"
+    assert broken["error"]
+
+
+def test_a_folder_through_v2_asynchronously(
+    running: RunningDocmill, python_sdk: Sdk, papers: Path, from_command: Files
+) -> None:
+    answer = python_sdk.run("v2_async.py", running.url, str(papers))
+    assert answer["status"] == "COMPLETED"
+    _same(answer["files"], from_command)
+
+
+def test_a_folder_through_v1(running: RunningDocmill, v1_sdk: Sdk, papers: Path) -> None:
+    answer = v1_sdk.run("v1_loop.py", running.url, str(papers))
+    job, files = answer["job"], answer["files"]
+    assert (job["status"], answer["progress"]) == ("completed", 100.0)
+    assert job["total_items"] == len(files) == len(list(papers.iterdir()))
+    assert job["failed_items"] == 1
+    assert job["processed_items"] == job["total_items"] - 1
+    assert files["broken-upload.pdf"]["status"] == "failed"
+    assert answer["history"][0]["job_type"] == "parse"
+    assert str(running.home) not in json.dumps(answer)
+    assert answer["refused"] == 409
+    assert answer["repeated"]["status"] == "skipped"
+    assert answer["repeated"]["skip_reason"] == "already_processed"
+
+
+def test_typescript_walks_all_pages(
+    running: RunningDocmill, typescript_sdk: Sdk, tmp_path: Path
+) -> None:
+    document = tmp_path / "one.md"
+    document.write_text("# One\n\nA line.\n")
+    answer = typescript_sdk.run("walk.cjs", running.url, str(document))
+    assert answer["status"] == "COMPLETED"
+    assert "A line." in answer["markdown"]
+    assert answer["listed"] == answer["made"][::-1]
+
+
+@pytest.mark.timeout(300)
+def test_the_corpus_through_v2(running: RunningDocmill, latest_sdk: Sdk, corpus: Path) -> None:
+    answer = latest_sdk.run("v2_loop.py", running.url, str(corpus / "documents"))
+    assert answer["status"] == "COMPLETED"
+    assert {row["status"] for row in answer["files"].values()} == {"COMPLETED"}
