@@ -57,12 +57,15 @@ def cold_cli(tmp_path: Path) -> Iterator[Cli]:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder with three good files, one of them in a sub-folder."""
-    folder = tmp_path / "papers"
+    """A folder with three good files, one of them in a sub-folder.
+
+    Their bytes differ from test to test: on a shared home the same bytes are known already.
+    """
+    folder, own = tmp_path / "papers", tmp_path.name
     (folder / "letters").mkdir(parents=True)
-    (folder / "a.md").write_text("# Title\n\nText of the first paper.\n")
-    (folder / "b.csv").write_text("name,number\none,1\ntwo,2\n")
-    (folder / "letters" / "c.txt").write_text("Dear reader,\n\nthis is the third file.\n")
+    (folder / "a.md").write_text(f"# Title of {own}\n\nText of the first paper.\n")
+    (folder / "b.csv").write_text(f"name,number\n{own},1\ntwo,2\n")
+    (folder / "letters" / "c.txt").write_text(f"Dear reader of {own},\n\nthis is the third file.\n")
     return folder
 
 
@@ -70,7 +73,7 @@ def many(folder: Path, count: int) -> Path:
     """Fill a folder with small files that all differ."""
     folder.mkdir(parents=True, exist_ok=True)
     for number in range(count):
-        (folder / f"{number:04}.txt").write_text(f"This is file number {number}.\n")
+        (folder / f"{number:04}.txt").write_text(f"This is file number {number} of {folder}.\n")
     return folder
 
 
