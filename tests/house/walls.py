@@ -53,7 +53,6 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "docmill.scratch": (),
     "docmill.testing": (*BASE, "docmill.engines"),
     "docmill.embedded": (*BASE, *TEMPORAL),
-    "docmill.testing": (*BASE, "docmill.engines"),
     "docmill.outputs": (*BASE, *STORAGE, "docmill.engines.base"),
     **dict.fromkeys(TEMPORAL, (*BASE, *TEMPORAL)),
     **dict.fromkeys(SERVICES, _SERVICE),
