@@ -1,12 +1,13 @@
 """Live counts: sixteen shards a batch, exact at every moment."""
 
 from collections.abc import Collection, Sequence
+from functools import cache
 
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from docmill.contracts import Outcome, Tally
-from docmill.records.inserting import chunked, insert_into
+from docmill.records.inserting import Insert, chunked, dialect_of, insert_for, table_of
 from docmill.records.tables import BatchCount
 
 SHARDS = 16
@@ -19,13 +20,18 @@ async def add_counts(session: AsyncSession, batch_id: str, position: int, counte
     Call it last in a transaction: the shard is the one row that strangers wait for, and taking
     it after every other lock keeps two transactions from waiting for each other.
     """
-    values = {outcome.value: getattr(counted, outcome.value) for outcome in Outcome}
-    insert = insert_into(session, BatchCount).values(
-        batch_id=batch_id, shard=position % SHARDS, **values
-    )
-    raised = {name: getattr(BatchCount, name) + insert.excluded[name] for name in values}
-    await session.execute(
-        insert.on_conflict_do_update(index_elements=["batch_id", "shard"], set_=raised)
+    values = counted.model_dump() | {"batch_id": batch_id, "shard": position % SHARDS}
+    await session.execute(_raise_counts(dialect_of(session)), values)
+
+
+@cache
+def _raise_counts(dialect: str) -> Insert:
+    insert = insert_for(dialect, BatchCount)
+    counts = table_of(BatchCount).c
+    names = [outcome.value for outcome in Outcome]
+    return insert.on_conflict_do_update(
+        index_elements=["batch_id", "shard"],
+        set_={name: counts[name] + insert.excluded[name] for name in names},
     )
 
 

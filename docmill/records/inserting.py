@@ -1,8 +1,9 @@
 """Inserts that several processes may try at the same time, and statements kept small."""
 
 from collections.abc import Iterator, Sequence
-from typing import TypeVar
+from typing import TypeVar, cast
 
+from sqlalchemy import schema
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -14,6 +15,8 @@ CHUNK = 1_000
 
 T = TypeVar("T")
 
+Insert = sqlite.Insert | postgresql.Insert
+
 
 def chunked(values: Sequence[T], size: int = CHUNK) -> Iterator[Sequence[T]]:
     """Yield ``values`` in parts of at most ``size``."""
@@ -21,11 +24,28 @@ def chunked(values: Sequence[T], size: int = CHUNK) -> Iterator[Sequence[T]]:
         yield values[start : start + size]
 
 
-def insert_into(session: AsyncSession, table: type[Table]) -> sqlite.Insert | postgresql.Insert:
+def dialect_of(session: AsyncSession) -> str:
+    """Return ``sqlite`` or ``postgresql``."""
+    return session.get_bind().dialect.name
+
+
+def insert_for(dialect: str, table: type[Table]) -> Insert:
+    """Return an INSERT of this database, which knows ON CONFLICT."""
+    return (
+        sqlite.insert(table_of(table))
+        if dialect == "sqlite"
+        else postgresql.insert(table_of(table))
+    )
+
+
+def insert_into(session: AsyncSession, table: type[Table]) -> Insert:
     """Return an INSERT of the session's database, which knows ON CONFLICT."""
-    if session.get_bind().dialect.name == "sqlite":
-        return sqlite.insert(table)
-    return postgresql.insert(table)
+    return insert_for(dialect_of(session), table)
+
+
+def table_of(table: type[Table]) -> schema.Table:
+    """Return the table itself: statements on it do without what the mapper adds to each run."""
+    return cast("schema.Table", table.__table__)
 
 
 async def try_insert(session: AsyncSession, row: Table) -> bool:

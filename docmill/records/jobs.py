@@ -1,6 +1,7 @@
 """Product jobs: those of batch items, and those of their own."""
 
 from collections.abc import Collection, Sequence
+from functools import cache
 from typing import Any, Unpack
 
 from sqlalchemy import Select, delete, select, update
@@ -8,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from docmill.contracts import Outcome
 from docmill.errors import ConflictError, NotFoundError
-from docmill.records.inserting import insert_into, try_insert
+from docmill.records.inserting import Insert, dialect_of, insert_for, try_insert
 from docmill.records.keyset import DEFAULT_LIMIT, CreatedRange, Slice, created_between, page_of
 from docmill.records.tables import Job, now
 
@@ -45,12 +46,18 @@ def job_status_of(outcome: Outcome, result_id: str | None) -> str:
 
 
 async def upsert_jobs(session: AsyncSession, rows: Sequence[dict[str, Any]]) -> None:
-    """Insert jobs, or bring the ones that exist to this state; all rows have the same keys."""
-    insert = insert_into(session, Job)
-    state = {name: insert.excluded[name] for name in _CHANGING if name in rows[0]}
-    await session.execute(
-        insert.on_conflict_do_update(index_elements=["id"], set_=state), list(rows)
-    )
+    """Insert jobs, or bring the ones that exist to this state.
+
+    Every row gives the same keys, among them all of `_CHANGING`.
+    """
+    await session.execute(_upsert_job(dialect_of(session)), list(rows))
+
+
+@cache
+def _upsert_job(dialect: str) -> Insert:
+    insert = insert_for(dialect, Job)
+    state = {name: insert.excluded[name] for name in _CHANGING}
+    return insert.on_conflict_do_update(index_elements=["id"], set_=state)
 
 
 class Jobs:

@@ -8,13 +8,11 @@ claiming and settling is what every item pays.
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import update
-
 from docmill.contracts import ItemStatus, ItemTask, LostItem, Outcome, Tally
 from docmill.errors import NotFoundError
 from docmill.records.cancelling import cancel_rest
 from docmill.records.counts import add_counts
-from docmill.records.inserting import insert_into
+from docmill.records.inserting import dialect_of
 from docmill.records.items import (
     UNFINISHED,
     ClaimedItem,
@@ -27,10 +25,15 @@ from docmill.records.items import (
 from docmill.records.jobs import job_status_of, upsert_jobs
 from docmill.records.ledger_reads import LedgerReads
 from docmill.records.ledger_statements import (
+    CHANGE_IF_HELD,
+    CHANGE_JOB,
+    CLAIM,
+    LEARN_SHA256,
     LOAD_ITEM,
     claimed_item,
     error_message,
     held_by,
+    keep_result,
     outcome_values,
     running_job,
     taken,
@@ -38,10 +41,6 @@ from docmill.records.ledger_statements import (
 from docmill.records.results import result_id_of
 from docmill.records.tables import (
     Batch,
-    BatchItem,
-    DirectoryFile,
-    Job,
-    Result,
     now,
 )
 
@@ -85,7 +84,7 @@ class Ledger(LedgerReads):
         if row.status == ItemStatus.PROCESSING and row.claimed_by != worker:
             losses += 1
         item = claimed_item(row, epoch=task.epoch, attempt=row.attempts + 1, losses=losses)
-        await self._session.execute(taken(item, worker))
+        await self._session.execute(CLAIM, taken(item, worker))
         await upsert_jobs(self._session, [running_job(row)])
         return item
 
@@ -98,12 +97,8 @@ class Ledger(LedgerReads):
         result_id = settlement.existing_result_id
         if settlement.result is not None:
             result_id = result_id_of(item.project_id, settlement.result.cache_key)
-        outcome = (
-            update(BatchItem)
-            .where(*held_by(item))
-            .values(**outcome_values(settlement), result_id=result_id)
-        )
-        if await self._session.scalar(outcome.returning(BatchItem.position)) is None:
+        outcome = outcome_values(settlement) | {"result_id": result_id}
+        if not await self._change(item, outcome):
             return False
         if settlement.result is not None:
             await self._keep(item, settlement.result)
@@ -124,19 +119,15 @@ class Ledger(LedgerReads):
         Returns:
             Whether it was still held by this claim.
         """
-        back = (
-            update(BatchItem)
-            .where(*held_by(item))
-            .values(
-                status=ItemStatus.PENDING.value,
-                claimed_by=None,
-                engine_failures=BatchItem.engine_failures + int(engine_failure),
-            )
-        )
-        if await self._session.scalar(back.returning(BatchItem.position)) is None:
+        back = {
+            "status": ItemStatus.PENDING.value,
+            "claimed_by": None,
+            "engine_failures": item.engine_failures + int(engine_failure),
+        }
+        if not await self._change(item, back):
             return False
-        waiting = update(Job).where(Job.id == item.job_id).values(status="PENDING")
-        await self._session.execute(waiting)
+        waiting = {"at_job": item.job_id, "status": "PENDING", "updated_at": now()}
+        await self._session.execute(CHANGE_JOB, waiting)
         return True
 
     async def settle_lost(self, lost: LostItem) -> bool:
@@ -171,6 +162,11 @@ class Ledger(LedgerReads):
         values = {"batch_id": batch_id, "position": position}
         return (await self._session.execute(LOAD_ITEM, values)).one_or_none()
 
+    async def _change(self, item: ClaimedItem, values: dict[str, Any]) -> bool:
+        """Change an item if this claim still holds it; return whether it did."""
+        changed = await self._session.scalar(CHANGE_IF_HELD, held_by(item) | values)
+        return changed is not None
+
     async def _keep(self, item: ClaimedItem, result: NewResult) -> None:
         """Store the result, unless one with this cache key, and so with this id, is there."""
         values = asdict(result) | {
@@ -179,31 +175,22 @@ class Ledger(LedgerReads):
             "job_type": item.job_type,
             "created_at": now(),
         }
-        insert = insert_into(self._session, Result).values(values)
-        await self._session.execute(insert.on_conflict_do_nothing())
+        await self._session.execute(keep_result(dialect_of(self._session)), values)
 
     async def _end_job(self, job_id: str, settlement: Settlement, result_id: str | None) -> None:
         when = now()
-        ended = update(Job).where(Job.id == job_id)
-        await self._session.execute(
-            ended.values(
-                status=job_status_of(settlement.outcome, result_id),
-                result_id=result_id,
-                failure_class=settlement.failure_class or settlement.skip_reason,
-                error_message=error_message(settlement),
-                updated_at=when,
-                ended_at=when,
-            )
-        )
+        ended = {
+            "at_job": job_id,
+            "status": job_status_of(settlement.outcome, result_id),
+            "result_id": result_id,
+            "failure_class": settlement.failure_class or settlement.skip_reason,
+            "error_message": error_message(settlement),
+            "updated_at": when,
+            "ended_at": when,
+        }
+        await self._session.execute(CHANGE_JOB, ended)
 
     async def _learn(self, item: ClaimedItem, sha256: str) -> None:
         """Remember the hash of the listed bytes, so that the next batch can tell them unread."""
-        await self._session.execute(
-            update(DirectoryFile)
-            .where(
-                DirectoryFile.directory_id == item.directory_id,
-                DirectoryFile.sequence == item.sequence,
-                DirectoryFile.sha256.is_(None),
-            )
-            .values(sha256=sha256)
-        )
+        place = {"at_directory": item.directory_id, "at_sequence": item.sequence}
+        await self._session.execute(LEARN_SHA256, place | {"sha256": sha256})

@@ -1,15 +1,25 @@
 """How the ledger's hot statements are spelled: few, short, built once where they can be."""
 
-from collections.abc import Sequence
 from dataclasses import fields
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Update, bindparam, select, update
+from sqlalchemy import bindparam, or_, select, update
 
 from docmill.contracts import ItemStatus, SkipReason
 from docmill.errors import bounded
+from docmill.records.inserting import Insert, insert_for, table_of
 from docmill.records.items import UNFINISHED, ClaimedItem, Settlement
-from docmill.records.tables import Batch, BatchItem, Directory, DirectoryFile, File, now
+from docmill.records.tables import (
+    Batch,
+    BatchItem,
+    Directory,
+    DirectoryFile,
+    File,
+    Job,
+    Result,
+    now,
+)
 
 LOAD_ITEM = (
     select(
@@ -53,7 +63,32 @@ LOAD_ITEM = (
     .where(BatchItem.batch_id == bindparam("batch_id"), BatchItem.position == bindparam("position"))
     .with_for_update(of=BatchItem)
 )
-"""Built once: it runs for every item."""
+_items, _jobs, _listed = map(table_of, (BatchItem, Job, DirectoryFile))
+
+CLAIM = update(_items).where(
+    _items.c.batch_id == bindparam("at_batch"), _items.c.position == bindparam("at_position")
+)
+
+CHANGE_IF_HELD = CLAIM.where(
+    _items.c.epoch == bindparam("at_epoch"),
+    _items.c.attempts == bindparam("at_attempt"),
+    or_(*(_items.c.status == status for status in UNFINISHED)),
+).returning(_items.c.position)
+"""Changes an item if a claim is its latest, and nobody has given it an outcome."""
+
+CHANGE_JOB = update(_jobs).where(_jobs.c.id == bindparam("at_job"))
+
+LEARN_SHA256 = update(_listed).where(
+    _listed.c.directory_id == bindparam("at_directory"),
+    _listed.c.sequence == bindparam("at_sequence"),
+    _listed.c.sha256.is_(None),
+)
+
+
+@cache
+def keep_result(dialect: str) -> Insert:
+    """Store a result, unless one with its cache key, and so with its id, is there."""
+    return insert_for(dialect, Result).on_conflict_do_nothing()
 
 
 def claimed_item(row: Any, *, epoch: int, attempt: int, losses: int) -> ClaimedItem:
@@ -84,31 +119,28 @@ def claimed_item(row: Any, *, epoch: int, attempt: int, losses: int) -> ClaimedI
     )
 
 
-def taken(item: ClaimedItem, worker: str) -> Update:
-    """Write a claim."""
-    return (
-        update(BatchItem)
-        .where(BatchItem.batch_id == item.batch_id, BatchItem.position == item.position)
-        .values(
-            status=ItemStatus.PROCESSING.value,
-            epoch=item.epoch,
-            attempts=item.attempt,
-            worker_losses=item.worker_losses,
-            claimed_by=worker,
-            started_at=now(),
-        )
-    )
+def taken(item: ClaimedItem, worker: str) -> dict[str, Any]:
+    """Return the values of `CLAIM`."""
+    return {
+        "at_batch": item.batch_id,
+        "at_position": item.position,
+        "status": ItemStatus.PROCESSING.value,
+        "epoch": item.epoch,
+        "attempts": item.attempt,
+        "worker_losses": item.worker_losses,
+        "claimed_by": worker,
+        "started_at": now(),
+    }
 
 
-def held_by(item: ClaimedItem) -> Sequence[ColumnElement[bool]]:
-    """Whether this claim is the item's latest, and nobody has given it an outcome."""
-    return (
-        BatchItem.batch_id == item.batch_id,
-        BatchItem.position == item.position,
-        BatchItem.epoch == item.epoch,
-        BatchItem.attempts == item.attempt,
-        BatchItem.status.in_(UNFINISHED),
-    )
+def held_by(item: ClaimedItem) -> dict[str, Any]:
+    """Return which claim `CHANGE_IF_HELD` asks for."""
+    return {
+        "at_batch": item.batch_id,
+        "at_position": item.position,
+        "at_epoch": item.epoch,
+        "at_attempt": item.attempt,
+    }
 
 
 def outcome_values(settlement: Settlement) -> dict[str, Any]:
@@ -148,7 +180,11 @@ def running_job(row: Any) -> dict[str, Any]:
         "item_id": row.item_id,
         "file_id": row.file_id,
         "configuration_id": row.configuration_id,
+        "result_id": None,
+        "failure_class": None,
+        "error_message": None,
         "created_at": when,
         "updated_at": when,
         "started_at": when,
+        "ended_at": None,
     }

@@ -165,6 +165,8 @@ def _done_job(batch: Batch, row: Listed, result: Result) -> dict[str, Any]:
         "file_id": row.file_id,
         "configuration_id": batch.configuration_id,
         "result_id": result.id,
+        "failure_class": None,
+        "error_message": None,
         "created_at": when,
         "updated_at": when,
         "started_at": when,
