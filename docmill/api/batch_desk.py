@@ -10,6 +10,7 @@ import structlog
 from docmill.api.temporal import TemporalLink
 from docmill.batches import BatchService
 from docmill.contracts import BatchSpec, BatchStatus
+from docmill.creation import create_batch
 from docmill.errors import DocmillError, NotFoundError, UnavailableError
 from docmill.objects import ObjectStore
 from docmill.records.batches import Batches
@@ -50,6 +51,7 @@ class BatchDesk:
 
         Raises:
             UsageError: the namespace is not on the allow-list.
+            UnavailableError: Temporal cannot be reached.
         """
         client = await self._temporal.batches(namespace)
         return BatchService(self._database, self._store, self._settings, client)
@@ -69,13 +71,24 @@ class BatchDesk:
             UsageError: the specification cannot work, or the namespace is not allowed.
             NotFoundError: its source does not exist.
         """
-        service = await self.service(namespace)
-        batch, _ = await service.create(spec, **fields)
-        start = asyncio.create_task(_start(service, batch))
+        batch, _ = await create_batch(
+            self._database,
+            self._settings,
+            spec,
+            namespace=self._temporal.allowed(namespace),
+            **fields,
+        )
+        start = asyncio.create_task(self._start(batch))
         self._starts.add(start)
         start.add_done_callback(self._starts.discard)
         await asyncio.wait([start], timeout=START_SECONDS)
         return batch
+
+    async def _start(self, batch: Batch) -> None:
+        try:
+            await (await self.service(batch.namespace)).start(batch)
+        except UnavailableError as error:
+            log.info("batch.waits_for_temporal", batch_id=batch.id, reason=error.message)
 
     async def current(self, project_id: str, batch_id: str, apis: Collection[str]) -> Batch:
         """Return a batch as it truly is, as far as Temporal answers in time.
@@ -139,10 +152,3 @@ class BatchDesk:
             self._mended.clear()
         self._mended[batch_id] = moment
         return True
-
-
-async def _start(service: BatchService, batch: Batch) -> None:
-    try:
-        await service.start(batch)
-    except UnavailableError as error:
-        log.info("batch.waits_for_temporal", batch_id=batch.id, reason=error.message)

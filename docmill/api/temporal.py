@@ -16,6 +16,7 @@ from docmill.client import BatchClient
 from docmill.contracts import BATCH_QUEUE
 from docmill.errors import UnavailableError, UsageError
 
+CONNECT_TIMEOUT = timedelta(seconds=3)
 READY_TIMEOUT = timedelta(seconds=3)
 
 
@@ -38,11 +39,11 @@ class TemporalLink:
         self._allowed = frozenset({self.namespace, *more_namespaces})
         self._clients: dict[str, BatchClient] = {}
 
-    async def batches(self, namespace: str | None = None) -> BatchClient:
-        """Return the client for ``namespace``, or for the server's own.
+    def allowed(self, namespace: str | None) -> str:
+        """Return ``namespace``, or the server's own when there is none.
 
         Raises:
-            UsageError: the namespace is not on the allow-list.
+            UsageError: it is not on the allow-list.
         """
         name = namespace or self.namespace
         if name not in self._allowed:
@@ -50,13 +51,28 @@ class TemporalLink:
                 f"The Temporal namespace {name} is not allowed here.",
                 "Leave temporal-namespace out, or add it to DOCMILL_TEMPORAL_NAMESPACES.",
             )
+        return name
+
+    async def batches(self, namespace: str | None = None) -> BatchClient:
+        """Return the client for ``namespace``, or for the server's own; connect the first time.
+
+        Raises:
+            UsageError: the namespace is not on the allow-list.
+            UnavailableError: Temporal cannot be reached.
+        """
+        name = self.allowed(namespace)
         if name not in self._clients:
             config = self._config.copy()
             config["namespace"] = name
-            temporal = await Client.connect(
-                **config, lazy=True, data_converter=pydantic_data_converter
-            )
-            self._clients[name] = BatchClient(temporal)
+            try:
+                temporal = await Client.connect(
+                    **config,
+                    connect_timeout=CONNECT_TIMEOUT,
+                    data_converter=pydantic_data_converter,
+                )
+            except RuntimeError as error:
+                raise UnavailableError("Temporal cannot be reached.") from error
+            self._clients.setdefault(name, BatchClient(temporal))
         return self._clients[name]
 
     async def ping(self) -> None:
@@ -68,7 +84,7 @@ class TemporalLink:
         client = (await self.batches()).temporal
         try:
             await client.service_client.check_health(timeout=READY_TIMEOUT)
-        except (RPCError, RuntimeError) as error:
+        except RPCError as error:
             raise UnavailableError("Temporal cannot be reached.") from error
 
     async def workers(self) -> int:
@@ -87,6 +103,6 @@ class TemporalLink:
             found = await client.workflow_service.describe_task_queue(
                 request, timeout=READY_TIMEOUT
             )
-        except (RPCError, RuntimeError) as error:
+        except RPCError as error:
             raise UnavailableError("Temporal cannot be reached.") from error
         return len(found.pollers)

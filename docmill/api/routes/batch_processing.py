@@ -169,7 +169,7 @@ async def cancel_batch_job(
     """Ask a batch to stop: pending items become cancelled, items in flight end first."""
     batch = await services.desk.current(scope.project_id, job_id, V1)
     if temporal_namespace is not None:
-        await services.temporal.batches(temporal_namespace)
+        services.temporal.allowed(temporal_namespace)
     batch = await services.desk.cancel(batch, (body.reason if body else None) or "")
     async with services.database.read() as session:
         counts = (await Batches(session).counts([batch.id]))[batch.id]
