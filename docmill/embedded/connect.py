@@ -66,8 +66,8 @@ async def connect_to(address: str) -> Client:
         ) from None
 
 
-async def somebody_polls(client: Client, queue: str) -> bool:
-    """Whether a worker has asked for workflow tasks of ``queue`` within the last minutes."""
+async def pollers(client: Client, queue: str) -> list[str]:
+    """Return the identities of the workers that asked ``queue`` for work within minutes."""
     described = await client.workflow_service.describe_task_queue(
         DescribeTaskQueueRequest(
             namespace=client.namespace,
@@ -75,4 +75,4 @@ async def somebody_polls(client: Client, queue: str) -> bool:
             task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
         )
     )
-    return len(described.pollers) > 0
+    return [poller.identity for poller in described.pollers]

@@ -37,7 +37,7 @@ class Membership:
             try:
                 return await self.server.ensure()
             except BaseException:
-                self._share.let_go()
+                await self._give_up_share()
                 raise
 
     async def revive(self) -> Addresses:
@@ -57,12 +57,15 @@ class Membership:
     async def leave(self) -> None:
         """Stop being a member; the last one stops the server."""
         async with self._changes():
-            self._share.let_go()
-            if self._share.take():
-                try:
-                    await self.server.stop()
-                finally:
-                    self._share.let_go()
+            await self._give_up_share()
+
+    async def _give_up_share(self) -> None:
+        self._share.let_go()
+        if self._share.take():
+            try:
+                await self.server.stop()
+            finally:
+                self._share.let_go()
 
     async def __aenter__(self) -> Addresses:
         return await self.join()

@@ -10,6 +10,7 @@ from types import TracebackType
 from docmill.embedded.home import Home
 from docmill.embedded.locks import exclusive
 from docmill.embedded.processes import HomeProcess
+from docmill.errors import UnavailableError
 
 ROOT = Path(__file__).resolve().parents[2]
 """The application's root: where worker.py and server.py are, and where they must run."""
@@ -89,7 +90,8 @@ class Supervisor:
                 if self._on_death:
                     self._on_death(self.deaths)
                 await asyncio.sleep(min(0.25 * 2**self.deaths, MAX_BACKOFF_SECONDS))
-            await self._start_if_missing()
+            with suppress(UnavailableError):  # somebody else was quicker; the next look tells
+                await self._start_if_missing()
             started = clock()
 
 

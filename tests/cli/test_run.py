@@ -31,6 +31,7 @@ def test_a_run_again_takes_only_what_is_new_or_changed(cli: Cli, folder: Path) -
     (folder / "b.csv").unlink()
     changed = cli("run", folder)
     third = cli.json("status", _batch_of(changed.stdout))
+    listed = cli.json("list", "--limit", "3")["batches"]
 
     assert (first["completed"], first["exit_code"]) == (3, 0)
     assert again["skipped_by_reason"] == {"already_processed": 3}
@@ -39,6 +40,9 @@ def test_a_run_again_takes_only_what_is_new_or_changed(cli: Cli, folder: Path) -
     assert "Gone since the last run: b.csv" in changed.stdout
     assert changed.returncode == 0
     assert (third["completed"], third["skipped"], third["total"]) == (2, 1, 3)
+    ids = [third["batch_id"], again["batch_id"], first["batch_id"]]
+    assert [batch["batch_id"] for batch in listed] == ids
+    assert cli("watch", ids[0]).returncode == 0
     assert "Another title" in (cli.cwd / "docmill-out/papers/a.md.md").read_text()
 
 
@@ -122,17 +126,6 @@ def test_the_output_folder_inside_the_folder_is_no_input(cli: Cli, folder: Path)
     cli.json("run", folder, "--out", folder / "results")
 
     assert cli.json("run", folder, "--out", folder / "results")["total"] == 3
-
-
-def test_batches_are_listed_newest_first(cli: Cli, folder: Path) -> None:
-    older = cli.json("run", folder)["batch_id"]
-    newer = cli.json("run", folder)["batch_id"]
-
-    listed = [batch["batch_id"] for batch in cli.json("list", "--limit", "2")["batches"]]
-
-    assert listed == [newer, older]
-    assert newer in cli("list").stdout
-    assert cli("watch", newer).returncode == 0
 
 
 def _batch_of(output: str) -> str:

@@ -1,12 +1,15 @@
 """One server per home, whatever is killed."""
 
+import asyncio
 import os
 import signal
 import subprocess
 from collections.abc import Callable
 
+import pytest
+
 from docmill.contracts import BATCH_QUEUE
-from docmill.embedded.connect import connect_to, somebody_polls
+from docmill.embedded.connect import connect_to, pollers
 from docmill.embedded.home import Home
 from docmill.embedded.members import Membership
 
@@ -78,6 +81,18 @@ async def test_a_killed_server_comes_back_at_its_address_with_its_histories(home
     assert described.id == "kept"
 
 
+async def test_a_start_that_is_interrupted_leaves_no_server(home: Home) -> None:
+    member = Membership(home)
+    joining = asyncio.create_task(member.join())
+    while not member.server.process.alive() and not joining.done():
+        await asyncio.sleep(0.01)
+    joining.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await joining
+
+    assert not member.server.process.alive()
+
+
 async def test_stale_files_and_a_reused_pid_fool_nobody(home: Home) -> None:
     home.server_file.write_text('{"port": 1, "ui_port": 2}')
     home.lock("temporal-process").write_text(str(os.getpid()))
@@ -97,4 +112,4 @@ async def test_broken_address_files_are_replaced(home: Home) -> None:
 
 async def test_nobody_polls_a_queue_without_a_worker(home: Home) -> None:
     async with Membership(home) as addresses:
-        assert not await somebody_polls(await connect_to(addresses.grpc), BATCH_QUEUE)
+        assert await pollers(await connect_to(addresses.grpc), BATCH_QUEUE) == []

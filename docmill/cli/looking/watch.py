@@ -20,7 +20,7 @@ async def watch_batch(
     voice = Voice(as_json=as_json)
     code = await until_interrupted(_watch(voice, batch_id, profile, home), voice.say_stopping)
     if code is None:
-        voice.say(f"Stopped watching {batch_id}; the batch itself is untouched.")
+        voice.say(f"Stopped watching {batch_id}: the batch is kept.")
     return Exit.INTERRUPTED if code is None else code
 
 

@@ -10,6 +10,7 @@ from docmill.cli.interruption import until_interrupted
 from docmill.cli.office import Office, Runtime, open_office, open_runtime
 from docmill.cli.progress import view_for
 from docmill.cli.running.exporting import exporting
+from docmill.cli.running.placing import needs_upload
 from docmill.cli.running.request import Plan
 from docmill.cli.running.starting import Scanned, create, one_at_a_time, scan, unfinished_of
 from docmill.cli.running.summary import ending_of, print_ending
@@ -39,6 +40,8 @@ class Run:
 
     Attributes:
         batch: the batch that it is at now; None before there is one.
+        remote: whether the server is one that the user named.
+        by_upload: whether the files go to the store, because workers cannot read the folder.
     """
 
     plan: Plan
@@ -46,6 +49,7 @@ class Run:
     profile: str | None
     batch: Batch | None = None
     remote: bool = False
+    by_upload: bool = False
 
     async def perform(self, home: Path | None) -> int:
         """Resume the unfinished batch, if there is one; then process what is new."""
@@ -53,6 +57,7 @@ class Run:
         async with open_office(home) as office:
             async with open_runtime(office, self.profile, self.voice.say) as runtime:
                 self.remote = runtime.remote
+                self.by_upload = runtime.remote and await needs_upload(office, runtime, self.voice)
                 snapshot = await self._process(office, runtime)
             page = runtime.page_of(snapshot.batch.id)
             seconds = monotonic() - began
@@ -112,7 +117,7 @@ class Run:
         return snapshot
 
     async def _scan(self, office: Office) -> Scanned:
-        scanned = await scan(office, self.plan)
+        scanned = await scan(office, self.plan, by_upload=self.by_upload)
         gone = scanned.summary.vanished
         if gone:
             more = f" and {scanned.summary.vanished_count - SHOWN:,} more"

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from docmill.batches import BatchService
 from docmill.cli.office import Office
 from docmill.cli.running.request import Plan
+from docmill.cli.running.uploading import upload_folder
 from docmill.contracts import BatchStatus
 from docmill.embedded.locks import exclusive
 from docmill.ids import DEFAULT_PROJECT_ID
@@ -46,14 +47,15 @@ async def unfinished_of(office: Office, service: BatchService, plan: Plan) -> Ba
     return None if BatchStatus(mended.status).terminal else mended
 
 
-async def scan(office: Office, plan: Plan) -> Scanned:
-    """List the folder."""
+async def scan(office: Office, plan: Plan, *, by_upload: bool) -> Scanned:
+    """List the folder; for workers that cannot read it, upload it."""
+    if by_upload:
+        return Scanned(*await upload_folder(office, DEFAULT_PROJECT_ID, plan.source))
     while True:
         try:
-            directory, summary = await scan_folder(office.database, DEFAULT_PROJECT_ID, plan.source)
+            return Scanned(*await scan_folder(office.database, DEFAULT_PROJECT_ID, plan.source))
         except ScanSuperseded:  # another machine lists it too; ours must see what is there now
             continue
-        return Scanned(directory, summary)
 
 
 def one_at_a_time(office: Office, plan: Plan) -> AbstractAsyncContextManager[None]:

@@ -1,0 +1,70 @@
+"""What makes two run commands the same, and words of the progress display."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from docmill.cli.progress import duration
+from docmill.cli.running.request import RunRequest, plan_of
+from docmill.errors import UsageError
+from docmill.settings import Settings
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """Settings with a home of their own."""
+    return Settings(home=tmp_path / "home")
+
+
+def test_pace_and_spelling_do_not_make_another_run(
+    settings: Settings, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder.parent)
+    (folder.parent / "link").symlink_to(folder)
+    out = folder.parent / "out"
+    plain = plan_of(RunRequest(folder=folder, out=out), settings).identity
+    same = (
+        RunRequest(folder=Path("papers"), out=Path("out")),
+        RunRequest(folder=Path("link"), out=out),
+        RunRequest(folder=folder, out=out, concurrency=3, page_size=7),
+        RunRequest(folder=folder, out=out, tier="cost_effective"),
+    )
+
+    assert {plan_of(request, settings).identity for request in same} == {plain}
+
+
+def test_folder_output_parameters_and_filters_make_another_run(
+    settings: Settings, folder: Path
+) -> None:
+    base = RunRequest(folder=folder, out=folder.parent / "out")
+    others = (
+        replace(base, folder=folder / "letters"),
+        replace(base, out=folder.parent / "elsewhere"),
+        replace(base, tier="fast"),
+        replace(base, include=("*.md",)),
+        replace(base, recursive=False),
+    )
+
+    identities = {plan_of(request, settings).identity for request in (base, *others)}
+
+    assert len(identities) == 1 + len(others)
+
+
+def test_output_goes_beside_where_the_command_is_typed(
+    settings: Settings, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder.parent)
+
+    plan = plan_of(RunRequest(folder=Path("papers")), settings)
+
+    assert plan.out == folder.parent / "docmill-out" / "papers"
+
+
+def test_a_file_as_output_folder_is_refused(settings: Settings, folder: Path) -> None:
+    with pytest.raises(UsageError, match="is a file"):
+        plan_of(RunRequest(folder=folder, out=folder / "a.md"), settings)
+
+
+def test_durations_are_written_as_people_do() -> None:
+    assert [duration(s) for s in (4.4, 75, 3725)] == ["4 s", "1 min 15 s", "1 h 2 min"]
