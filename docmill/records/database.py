@@ -7,17 +7,19 @@ at that lock.
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import event, text
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
 from docmill.errors import UsageError
 from docmill.records.failures import in_words, unavailable
+from docmill.records.sqlite_connection import connect
 
 BUSY_SECONDS = 30
 """How long a transaction waits for a lock or a connection before the database counts as away."""
@@ -64,8 +66,8 @@ class Database:
             if parsed.database in (None, "", ":memory:"):
                 raise UsageError("Records in memory would be lost.", _URL_HINT)
             self.path = Path(str(parsed.database))
-            self.writer = _sqlite_engine(url, begin="BEGIN IMMEDIATE", size=1)
-            self._reader = _sqlite_engine(url, begin="BEGIN", size=_SQLITE_READERS)
+            self.writer = _sqlite_engine(self.path, begin="BEGIN IMMEDIATE", size=1)
+            self._reader = _sqlite_engine(self.path, begin="BEGIN", size=_SQLITE_READERS)
         else:
             self.writer = self._reader = _postgres_engine(url)
 
@@ -138,19 +140,17 @@ class Database:
 _URL_HINT = "Use sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME."
 
 
-def _sqlite_engine(url: str, *, begin: str, size: int) -> AsyncEngine:
+def _sqlite_engine(path: Path, *, begin: str, size: int) -> AsyncEngine:
     engine = create_async_engine(
-        url,
+        URL.create("sqlite+aiosqlite", database=str(path)),
         pool_size=size,
         max_overflow=0,
         pool_timeout=BUSY_SECONDS,
-        connect_args={"timeout": BUSY_SECONDS},
+        async_creator=partial(connect, str(path), BUSY_SECONDS),
     )
     read_only = begin == "BEGIN"
 
     def on_connect(connection: Any, _record: object) -> None:
-        # The driver would begin transactions by itself, late and deferred; we begin them.
-        connection.isolation_level = None
         cursor = connection.cursor()
         for pragma in (*_PRAGMAS, f"PRAGMA query_only={'ON' if read_only else 'OFF'}"):
             cursor.execute(pragma)

@@ -1,0 +1,89 @@
+"""SQLite's connection with one visit to its thread per statement.
+
+aiosqlite runs every call in the connection's own thread; making a cursor, executing, fetching and
+closing are four of them. Their switches, not the database, were most of what a short transaction
+cost, so here a statement runs, is fetched and closed in one.
+"""
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import aiosqlite
+
+
+class WholeCursor:
+    """What SQLAlchemy needs of a cursor; its rows are complete when `execute` returns."""
+
+    def __init__(self, connection: "WholeConnection") -> None:
+        self._connection = connection
+        self._rows: list[Any] = []
+        self.description: Any = None
+        self.rowcount = -1
+        self.lastrowid: int | None = None
+        self.arraysize = 1
+
+    async def __aenter__(self) -> "WholeCursor":
+        return self
+
+    async def execute(self, statement: str, parameters: Sequence[Any] = ()) -> "WholeCursor":
+        """Run one statement and fetch all its rows."""
+        await self._connection.run(self._execute, statement, parameters)
+        return self
+
+    async def executemany(
+        self, statement: str, parameters: Iterable[Sequence[Any]]
+    ) -> "WholeCursor":
+        """Run one statement for many sets of parameters."""
+        await self._connection.run(self._executemany, statement, parameters)
+        return self
+
+    async def fetchall(self) -> list[Any]:
+        """Return the rows; they are handed out once."""
+        rows, self._rows = self._rows, []
+        return rows
+
+    async def close(self) -> None:
+        """Forget the rows; the database's own cursor is closed already."""
+        self._rows = []
+
+    def _execute(self, connection: sqlite3.Connection, statement: str, parameters: Any) -> None:
+        cursor = connection.execute(statement, parameters)
+        self._rows = cursor.fetchall()
+        self._finish(cursor)
+
+    def _executemany(self, connection: sqlite3.Connection, statement: str, parameters: Any) -> None:
+        self._finish(connection.executemany(statement, parameters))
+
+    def _finish(self, cursor: sqlite3.Cursor) -> None:
+        self.description, self.rowcount = cursor.description, cursor.rowcount
+        self.lastrowid = cursor.lastrowid
+        cursor.close()
+
+
+class WholeConnection(aiosqlite.Connection):
+    """A connection whose cursors are `WholeCursor`."""
+
+    def cursor(self) -> WholeCursor:  # type: ignore[override]  # not a coroutine: nothing to wait for
+        """Return a cursor, without asking the thread."""
+        return WholeCursor(self)
+
+    async def run(self, function: Any, *arguments: Any) -> None:
+        """Call ``function`` with the database's connection, in its thread."""
+        await self._execute(function, self._conn, *arguments)  # type: ignore[no-untyped-call]
+
+
+def connect(path: str, timeout: float) -> WholeConnection:
+    """Return a connection to open; transactions are begun by us, never by the driver.
+
+    Args:
+        path: the database's file.
+        timeout: seconds to wait for a lock.
+    """
+
+    def connector() -> sqlite3.Connection:
+        return sqlite3.connect(path, timeout=timeout, isolation_level=None)
+
+    connection = WholeConnection(connector, iter_chunk_size=64)
+    connection._thread.daemon = True  # an unclosed connection must not keep a program alive
+    return connection
