@@ -62,6 +62,7 @@ $(UV): Makefile
 		"sudo apt-get install python3 python3-venv" >&2; exit 1; }
 	@"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || { echo "Python's venv module is" \
 		"missing. On Debian or Ubuntu: sudo apt-get install python3-venv" >&2; exit 1; }
+	@echo "Setting up $(VENV): about 200 MB are loaded, once"
 	@test -x $(PY) || "$(PYTHON)" -m venv --without-pip $(VENV)
 	@"$(PYTHON)" -m venv $(VENV)/.uv
 	@$(VENV)/.uv/bin/python -m pip install --quiet uv==$(UV_VERSION)
@@ -72,5 +73,6 @@ $(VENV)/.run: $(UV) pyproject.toml uv.lock
 	@touch $@
 
 $(VENV)/.dev: $(UV) pyproject.toml uv.lock
+	@echo "Setting up what the tests need"
 	@$(UV) sync --quiet --locked
 	@touch $(VENV)/.run $@
