@@ -16,8 +16,8 @@ from docmill.errors import FailureClass, ItemFailure
 if TYPE_CHECKING:
     import xberg
 
-_MAX_HTML = 20 * 1024 * 1024
-"""xberg's time for HTML grows faster than its size: 50 MB take half a minute."""
+_MAX_HTML = 50 * 1024 * 1024
+"""xberg's time for HTML grows faster than its size: these take half a minute."""
 
 _ENCRYPTED = re.compile(r"password|encrypt|decrypt", re.I)
 _TOO_LARGE_INSIDE = re.compile(r"security limit|exceeds limit|zip bomb|compression ratio", re.I)

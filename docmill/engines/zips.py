@@ -5,6 +5,7 @@ Only names and a few bytes are read; nothing is unpacked.
 
 import zipfile
 import zlib
+from errno import EINVAL
 from pathlib import Path
 
 from docmill.engines.media import Media
@@ -34,7 +35,11 @@ def media_of_zip(path: Path) -> Media | None:
         with zipfile.ZipFile(path) as archive:
             return _media_of(archive)
     except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError) as error:
-        raise ItemFailure(FailureClass.CORRUPT, f"The ZIP archive is damaged: {error}.") from None
+        raise _damaged(error) from None
+    except OSError as error:
+        if error.errno == EINVAL:  # a directory that points in front of the file
+            raise _damaged(error) from None
+        raise
 
 
 def _media_of(archive: zipfile.ZipFile) -> Media | None:
@@ -51,6 +56,10 @@ def _media_of(archive: zipfile.ZipFile) -> Media | None:
     if known and _is_protected(archive, names):
         raise ItemFailure(FailureClass.ENCRYPTED)
     return known
+
+
+def _damaged(error: Exception) -> ItemFailure:
+    return ItemFailure(FailureClass.CORRUPT, f"The ZIP archive is damaged: {error}.")
 
 
 def _is_protected(archive: zipfile.ZipFile, names: dict[str, zipfile.ZipInfo]) -> bool:

@@ -64,6 +64,7 @@ class EngineProcess(ChildProcess):
             NotStartedError: the process was dead already.
         """
         self.served += 1
+        self.forget_last_words()
         try:
             async with asyncio.timeout(task.limits.seconds):
                 answer = await self._converse(task, on_started)

@@ -72,6 +72,10 @@ class ChildProcess:
         """The end of what it wrote to standard error, for a log."""
         return self._last_words.kept.decode("utf-8", "replace")
 
+    def forget_last_words(self) -> None:
+        """Drop what it wrote so far: it says nothing about what comes."""
+        self._last_words.kept.clear()
+
     def send(self, message: dict[str, Any]) -> None:
         """Send a message; a dead process is noticed when it does not answer.
 

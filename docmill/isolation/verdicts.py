@@ -55,7 +55,7 @@ def verdict(death: Death, memory_bytes: int) -> ItemFailure:
     """
     said_so = _ALLOCATION.search(death.last_words) is not None
     near = death.peak_bytes >= memory_bytes * _NEAR_THE_LIMIT
-    if -death.code in _ALLOCATION_ENDS and (said_so or near):
+    if said_so or (near and -death.code in _ALLOCATION_ENDS):
         return out_of_memory(memory_bytes)
     return ItemFailure(FailureClass.CRASHED, f"The engine's process died ({death.how}).")
 

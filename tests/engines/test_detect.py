@@ -9,7 +9,7 @@ from docmill.engines.media import Media
 from docmill.errors import FailureClass, ItemFailure
 from tests.engines import documents
 
-ODT_TYPE = "application/vnd.oasis.opendocument.text"
+ODT = documents.odt("Tide", "gauge")
 
 
 @pytest.mark.parametrize(
@@ -66,6 +66,7 @@ def test_content_tells_the_type(tmp_path: Path, name: str, content: bytes, media
         ("a", documents.ole("Something"), FailureClass.UNSUPPORTED_TYPE),
         ("a.pdf", bytes(range(256)) * 8, FailureClass.CORRUPT),
         ("a.docx", documents.odt("a", "b")[:60], FailureClass.CORRUPT),
+        ("hole.odt", ODT[:20] + ODT[200:], FailureClass.CORRUPT),
         ("a.doc", documents.ole("WordDocument")[:512], FailureClass.CORRUPT),
         ("a.docx", documents.ole("EncryptedPackage"), FailureClass.ENCRYPTED),
         ("a.ppt", documents.ole("EncryptedSummary"), FailureClass.ENCRYPTED),

@@ -1,5 +1,6 @@
 """Office formats, mail, EPUB, RTF and HTML."""
 
+import asyncio
 from pathlib import Path
 from typing import ClassVar
 
@@ -76,13 +77,21 @@ async def test_the_meta_tags_of_html_are_not_its_text(engines: Bench) -> None:
     assert (await engines.parse_bytes("a.html", page)).markdown.strip() == "Tide"
 
 
-async def test_nothing_is_fetched_for_a_document(engines: Bench, unused_tcp_port: int) -> None:
-    """An address that nobody serves would fail or delay the parse if anyone asked for it."""
-    url = f"http://127.0.0.1:{unused_tcp_port}/pixel.png"
+async def test_nothing_is_fetched_for_a_document(engines: Bench) -> None:
+    visitors: list[object] = []
+    async with await asyncio.start_server(
+        lambda _, writer: visitors.append(writer), "127.0.0.1", 0
+    ) as server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/pixel.png"
+        page = f'<p>Tide</p><img src="{url}"><iframe src="{url}"></iframe><link href="{url}">'
+        doctype = f'<!DOCTYPE html [<!ENTITY tide SYSTEM "{url}">]>'
 
-    run = await engines.parse_bytes("a.html", f'<p>Tide</p><img src="{url}"><iframe src="{url}">')
+        run = await engines.parse_bytes("a.html", page)
+        await engines.parse_bytes("a.xhtml", doctype + documents.xhtml("a", "&tide;"))
+        await engines.parse_bytes("a.odt", documents.odt("a", f'<text:a href="{url}">b</text:a>'))
 
     assert "Tide" in run.markdown
+    assert not visitors
 
 
 async def test_an_office_file_that_unpacks_to_too_much_is_refused(engines: Bench) -> None:

@@ -21,6 +21,7 @@ LARGE = 900 * 1024 * 1024
         (Death(-6, LARGE, b""), FailureClass.OUT_OF_MEMORY),
         (Death(-6, SMALL, b"memory allocation of 99 bytes failed"), FailureClass.OUT_OF_MEMORY),
         (Death(-6, SMALL, b"what():  std::bad_alloc"), FailureClass.OUT_OF_MEMORY),
+        (Death(127, SMALL, b"cannot allocate memory for thread-local"), FailureClass.OUT_OF_MEMORY),
         (Death(-11, LARGE, b""), FailureClass.OUT_OF_MEMORY),
     ],
 )
