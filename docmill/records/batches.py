@@ -9,8 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from docmill.contracts import BatchStatus, ItemStatus, Tally
 from docmill.errors import NotFoundError
 from docmill.records.counts import counts_of
-from docmill.records.inserting import chunked, insert_into, try_insert
 from docmill.records.keyset import DEFAULT_LIMIT, CreatedRange, Slice, created_between, page_of
+from docmill.records.portable import chunked, insert_into, try_insert
 from docmill.records.tables import Batch, BatchItem, BatchListing, Directory, DirectoryFile, now
 from docmill.records.visible import is_live
 

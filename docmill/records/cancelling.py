@@ -9,11 +9,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from docmill.contracts import ItemStatus, Tally
 from docmill.errors import GUIDES, FailureClass
 from docmill.records.counts import add_counts, counts_of
-from docmill.records.inserting import chunked
 from docmill.records.items import UNFINISHED
 from docmill.records.jobs import ENDED
 from docmill.records.ledger_reads import LedgerReads
 from docmill.records.ledger_rows import add_items
+from docmill.records.portable import chunked
 from docmill.records.tables import Batch, BatchItem, Job, now
 
 

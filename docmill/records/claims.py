@@ -7,7 +7,7 @@ from enum import StrEnum
 from sqlalchemy import ColumnElement, and_, delete, false, not_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from docmill.records.inserting import insert_into
+from docmill.records.portable import insert_into
 from docmill.records.tables.api import RequestClaim
 from docmill.records.tables.base import now
 

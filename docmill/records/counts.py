@@ -7,7 +7,7 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from docmill.contracts import Outcome, Tally
-from docmill.records.inserting import Insert, chunked, dialect_of, insert_for, table_of
+from docmill.records.portable import Insert, chunked, dialect_of, insert_for, table_of
 from docmill.records.tables import BatchCount
 
 SHARDS = 16

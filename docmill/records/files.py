@@ -7,8 +7,8 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from docmill.errors import NotFoundError
-from docmill.records.inserting import try_insert
 from docmill.records.keyset import DEFAULT_LIMIT, Slice, page_by_text, page_of
+from docmill.records.portable import try_insert
 from docmill.records.tables import File, now
 
 

@@ -9,8 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from docmill.contracts import Outcome
 from docmill.errors import ConflictError, NotFoundError
-from docmill.records.inserting import Insert, dialect_of, insert_for, try_insert
 from docmill.records.keyset import DEFAULT_LIMIT, CreatedRange, Slice, created_between, page_of
+from docmill.records.portable import Insert, dialect_of, insert_for, try_insert
 from docmill.records.tables import Job, now
 
 ENDED = ("COMPLETED", "FAILED", "CANCELLED")

@@ -12,7 +12,6 @@ from docmill.contracts import ItemStatus, ItemTask, LostItem, Outcome, Tally
 from docmill.errors import NotFoundError
 from docmill.records.cancelling import cancel_rest
 from docmill.records.counts import add_counts
-from docmill.records.inserting import dialect_of
 from docmill.records.items import (
     UNFINISHED,
     ClaimedItem,
@@ -38,6 +37,7 @@ from docmill.records.ledger_statements import (
     running_job,
     taken,
 )
+from docmill.records.portable import dialect_of
 from docmill.records.results import result_id_of
 from docmill.records.tables import (
     Batch,

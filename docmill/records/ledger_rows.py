@@ -6,9 +6,9 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from docmill.contracts import ItemStatus
-from docmill.records.inserting import insert_into
 from docmill.records.items import job_id_of
 from docmill.records.listing import Listed
+from docmill.records.portable import insert_into
 from docmill.records.tables import Batch, BatchItem
 
 

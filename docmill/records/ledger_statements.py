@@ -8,8 +8,8 @@ from sqlalchemy import bindparam, or_, select, update
 
 from docmill.contracts import ItemStatus, SkipReason
 from docmill.errors import bounded
-from docmill.records.inserting import Insert, insert_for, table_of
 from docmill.records.items import UNFINISHED, ClaimedItem, Settlement
+from docmill.records.portable import Insert, insert_for, table_of
 from docmill.records.tables import (
     Batch,
     BatchItem,

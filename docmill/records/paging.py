@@ -8,11 +8,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from docmill.contracts import ItemRef, ItemStatus, Outcome, Page, PageRequest, SkipReason, Tally
 from docmill.records.counts import add_counts
-from docmill.records.inserting import chunked
 from docmill.records.items import UNFINISHED, StaleItem, job_id_of
 from docmill.records.jobs import job_status_of, upsert_jobs
 from docmill.records.ledger_rows import add_items
 from docmill.records.listing import Listed, listed_with_status
+from docmill.records.portable import chunked
 from docmill.records.tables import Batch, BatchItem, Result, now
 
 MAX_NAME = 80

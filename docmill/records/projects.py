@@ -5,8 +5,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from docmill.errors import NotFoundError
 from docmill.ids import DEFAULT_ORGANIZATION_ID, DEFAULT_PROJECT_ID
-from docmill.records.inserting import try_insert
 from docmill.records.keyset import DEFAULT_LIMIT, Slice, page_of
+from docmill.records.portable import try_insert
 from docmill.records.tables import Project
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from docmill.records.inserting import insert_into
+from docmill.records.portable import insert_into
 from docmill.records.tables import ScanMark
 
 BLOCK = 8_192

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from docmill.errors import ConflictError, NotFoundError
 from docmill.ids import Prefix, derived_id
-from docmill.records.inserting import chunked
+from docmill.records.portable import chunked, is_one_of
 from docmill.records.scan_marks import BLOCK, ScanMarks
 from docmill.records.tables import Directory, DirectoryFile, now
 from docmill.sources.entries import ScannedEntry
@@ -153,7 +153,7 @@ class Scans:
                 DirectoryFile.file_metadata,
             ).where(
                 DirectoryFile.directory_id == directory_id,
-                DirectoryFile.unique_id.in_(some),
+                is_one_of(self._session, DirectoryFile.unique_id, some),
                 DirectoryFile.removed_sequence.is_(None),
             )
             known |= {row.unique_id: row for row in await self._session.execute(query)}

@@ -7,8 +7,8 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from docmill.errors import NotFoundError
-from docmill.records.inserting import insert_into, try_insert
 from docmill.records.keyset import DEFAULT_LIMIT, Slice, page_of
+from docmill.records.portable import insert_into, try_insert
 from docmill.records.tables.api import WebhookConfiguration, WebhookTarget
 
 

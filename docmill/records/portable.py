@@ -1,12 +1,14 @@
-"""Inserts that several processes may try at the same time, and statements kept small."""
+"""Statements for both databases: inserts that race, lists of values, sizes that both accept."""
 
 from collections.abc import Iterator, Sequence
 from typing import TypeVar, cast
 
-from sqlalchemy import schema
+from sqlalchemy import ColumnElement, String, any_, schema
+from sqlalchemy import cast as cast_to
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
 
 from docmill.records.tables import Table
 
@@ -46,6 +48,19 @@ def insert_into(session: AsyncSession, table: type[Table]) -> Insert:
 def table_of(table: type[Table]) -> schema.Table:
     """Return the table itself: statements on it do without what the mapper adds to each run."""
     return cast("schema.Table", table.__table__)
+
+
+def is_one_of(
+    session: AsyncSession, column: InstrumentedAttribute[str], values: Sequence[str]
+) -> ColumnElement[bool]:
+    """Compare a text column with many values so that PostgreSQL uses an index for it.
+
+    A list of a thousand variables makes it compare every row of the table with each of them
+    once it plans for any values; one array does not.
+    """
+    if dialect_of(session) == "sqlite":
+        return column.in_(values)
+    return column == any_(cast_to(list(values), postgresql.ARRAY(String)))
 
 
 async def try_insert(session: AsyncSession, row: Table) -> bool:
