@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import TypeVar, cast
 
-from sqlalchemy import ColumnElement, String, any_, schema
+from sqlalchemy import ColumnElement, String, any_, inspect, schema
 from sqlalchemy import cast as cast_to
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
@@ -68,6 +68,8 @@ async def try_insert(session: AsyncSession, row: Table) -> bool:
 
     Of two processes that insert the same key, the second waits for the first and then gets False.
     """
+    if session.identity_map.get(inspect(type(row)).identity_key_from_instance(row)) is not None:
+        return False
     try:
         async with session.begin_nested():
             session.add(row)

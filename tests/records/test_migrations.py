@@ -64,11 +64,11 @@ def test_processes_that_migrate_at_once_all_succeed(database_url: str) -> None:
     context = multiprocessing.get_context("spawn")
     start = context.Event()
     processes = [
-        context.Process(target=_migrate_in_process, args=(database_url, start)) for _ in range(3)
+        context.Process(target=_migrate_in_process, args=(database_url, start)) for _ in range(2)
     ]
     for process in processes:
         process.start()
     start.set()
     for process in processes:
         process.join()
-    assert [process.exitcode for process in processes] == [0, 0, 0]
+    assert [process.exitcode for process in processes] == [0, 0]

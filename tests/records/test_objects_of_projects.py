@@ -1,0 +1,215 @@
+"""Projects, directories, files, configurations, jobs and results: found only where they belong."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from docmill.errors import ConflictError, NotFoundError
+from docmill.ids import Prefix, new_id
+from docmill.records.configurations import Configurations
+from docmill.records.database import Database
+from docmill.records.directories import Directories
+from docmill.records.files import Files
+from docmill.records.jobs import Jobs
+from docmill.records.projects import Projects
+from docmill.records.results import Results
+from docmill.records.tables import Configuration, Directory, Job
+from tests.records.making import (
+    PROJECT,
+    batch_over,
+    complete,
+    file_row,
+    page,
+    scanned,
+)
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+async def test_the_default_project_is_made_once(database: Database) -> None:
+    async def ensure() -> str:
+        async with database.write() as session:
+            return (await Projects(session).ensure_default()).id
+
+    assert set(await asyncio.gather(*(ensure() for _ in range(5)))) == {PROJECT}
+    async with database.read() as session:
+        assert [p.id for p in (await Projects(session).list(name="Default")).items] == [PROJECT]
+        assert not (await Projects(session).list(organization_id="none")).items
+        with pytest.raises(NotFoundError):
+            await Projects(session).get("prj-none")
+
+
+async def test_a_directory_is_made_changed_hidden(database: Database) -> None:
+    async with database.write() as session:
+        directories = Directories(session)
+        made = await directories.create(PROJECT, "in", id="dir-1", description="d")
+        assert (await directories.create(PROJECT, "again", id="dir-1")).name == "in"
+        changed = await directories.update(PROJECT, made.id, name="renamed")
+        assert (changed.name, changed.description) == ("renamed", "d")
+        await directories.delete(PROJECT, made.id)
+        with pytest.raises(NotFoundError):
+            await directories.get(PROJECT, made.id)
+        assert (await directories.get(PROJECT, made.id, include_deleted=True)).deleted_at
+
+
+async def test_one_source_asked_for_at_once_is_one_directory(database: Database) -> None:
+    async def find() -> Directory:
+        async with database.write() as session:
+            source = {"folder": "/in", "recursive": True}
+            return await Directories(session).find_or_create_source(PROJECT, "in", source)
+
+    assert (
+        len({directory.id for directory in await asyncio.gather(*(find() for _ in range(6)))}) == 1
+    )
+
+
+async def test_directories_are_filtered(database: Database) -> None:
+    async with database.write() as session:
+        directories = Directories(session)
+        await directories.create(PROJECT, "a", type="ephemeral")
+        gone = await directories.create(PROJECT, "b")
+        await directories.delete(PROJECT, gone.id)
+
+        async def names(**filters: Any) -> list[str]:
+            found = (await directories.list(PROJECT, **filters)).items
+            return sorted(directory.name for directory in found)
+
+        assert await names() == ["a"]
+        assert await names(include_deleted=True) == ["a", "b"]
+        assert await names(types=["user"]) == []
+        assert await names(types=["user", "ephemeral"], name="a") == ["a"]
+
+
+async def test_files_are_found_by_bytes_and_by_filters(database: Database) -> None:
+    async with database.write() as session:
+        files = Files(session)
+        first, _ = await files.create(file_row("a", "s", created_at=START, purpose="parse"))
+        second, _ = await files.create(file_row("b", "s", external_file_id="x"))
+        assert await files.create(file_row("z", id=first.id)) == (first, False)
+        assert await files.find_by_sha(PROJECT, "s") is first
+        assert await files.find_by_sha(PROJECT, "t") is None
+
+        async def names(**filters: Any) -> list[str]:
+            return [file.name for file in (await files.list(PROJECT, **filters)).items]
+
+        assert await names() == ["b", "a"]
+        assert await names(name="a", purpose="parse") == ["a"]
+        assert await names(external_file_id="x") == ["b"]
+        assert await names(file_ids=[first.id]) == ["a"]
+        await files.delete(PROJECT, first.id)
+        assert await names() == ["b"]
+        assert await files.find_by_sha(PROJECT, "s") is second
+        with pytest.raises(NotFoundError):
+            await files.get(PROJECT, first.id)
+
+
+async def test_a_configuration_keeps_its_id_and_every_older_form(database: Database) -> None:
+    async with database.write() as session:
+        configurations = Configurations(session)
+        first = await configurations.upsert(PROJECT, "c", "parse_v2", {"tier": "fast"})
+        version = first.version
+        same = await configurations.upsert(PROJECT, "c", "parse_v2", {"tier": "fast"})
+        assert (same.id, same.version) == (first.id, version)
+        changed = await configurations.upsert(PROJECT, "c", "parse_v2", {"tier": "agentic"})
+        assert changed.id == first.id
+        assert datetime.fromisoformat(changed.version) > datetime.fromisoformat(version)
+        renamed = await configurations.update(PROJECT, first.id, name="d")
+        assert (renamed.name, renamed.parameters) == ("d", {"tier": "agentic"})
+        kept = [(v.name, v.parameters["tier"]) for v in await configurations.versions(first.id)]
+        assert kept == [("c", "fast"), ("c", "agentic"), ("d", "agentic")]
+        await configurations.delete(PROJECT, first.id)
+        assert await configurations.versions(first.id) == []
+        with pytest.raises(NotFoundError):
+            await configurations.get(PROJECT, first.id)
+
+
+async def test_racing_upserts_make_one_configuration(database: Database) -> None:
+    async def upsert(number: int) -> Configuration:
+        async with database.write() as session:
+            return await Configurations(session).upsert(PROJECT, "c", "parse_v2", {"n": number})
+
+    assert len({c.id for c in await asyncio.gather(*map(upsert, range(6)))}) == 1
+
+
+async def test_two_configurations_of_a_product_cannot_share_a_name(database: Database) -> None:
+    async with database.write() as session:
+        configurations = Configurations(session)
+        await configurations.upsert(PROJECT, "a", "parse_v2", {})
+        other = await configurations.upsert(PROJECT, "b", "parse_v2", {})
+        await configurations.upsert(PROJECT, "b", "extract_v2", {})
+        with pytest.raises(ConflictError, match="is named a"):
+            await configurations.update(PROJECT, other.id, name="a")
+        found = await configurations.list(PROJECT, product_types=["extract_v2"])
+        assert [c.product_type for c in found.items] == ["extract_v2"]
+        assert len((await configurations.list(PROJECT, name="b")).items) == 2
+
+
+def _job(**fields: Any) -> Job:
+    defaults: dict[str, Any] = {
+        "id": new_id(Prefix.PARSE_JOB),
+        "project_id": PROJECT,
+        "job_type": "parse",
+        "name": "a.pdf",
+        "status": "PENDING",
+    }
+    return Job(**defaults | fields)
+
+
+async def test_a_job_is_made_once_and_moves_only_from_where_it_is(database: Database) -> None:
+    async with database.write() as session:
+        jobs = Jobs(session)
+        job, _ = await jobs.create(_job(user_metadata={"k": "v"}))
+        assert await jobs.create(_job(id=job.id, name="other")) == (job, False)
+        with pytest.raises(ConflictError, match="has not ended"):
+            await jobs.delete(PROJECT, job.id)
+        assert not await jobs.update(job.id, from_=["RUNNING"], status="COMPLETED")
+        assert await jobs.update(job.id, from_=["PENDING"], status="CANCELLED")
+        assert (await jobs.get(None, job.id)).status == "CANCELLED"
+        await jobs.delete(PROJECT, job.id)
+        with pytest.raises(NotFoundError):
+            await jobs.get(PROJECT, job.id)
+
+
+async def test_jobs_are_filtered(database: Database) -> None:
+    async with database.write() as session:
+        jobs = Jobs(session)
+        made = [
+            (await jobs.create(_job(created_at=START + timedelta(days=day), **fields)))[0].id
+            for day, fields in enumerate(
+                [{}, {"status": "RUNNING"}, {"job_type": "extract"}, {"batch_id": "bat-1"}]
+            )
+        ]
+
+        async def ids(**filters: Any) -> list[str]:
+            return [job.id for job in (await jobs.list(PROJECT, **filters)).items]
+
+        assert await ids() == made[::-1]
+        assert await ids(status="RUNNING") == [made[1]]
+        assert await ids(status=["RUNNING", "PENDING"], job_type="extract") == [made[2]]
+        assert await ids(batch_id="bat-1") == [made[3]]
+        assert await ids(job_ids=made[:2]) == [made[1], made[0]]
+        assert await ids(created_from=START + timedelta(days=2)) == [made[3], made[2]]
+        assert not (await jobs.list("prj-other")).items
+
+
+async def test_an_items_history_names_every_result_that_was_made_of_it(
+    database: Database,
+) -> None:
+    directory = await scanned(database, 1)
+    first = await batch_over(database, directory, parameters_hash="one")
+    await page(database, first)
+    item = await complete(database, first, 1, "aa")
+    again = await batch_over(database, directory, parameters_hash="two")
+    await page(database, again)
+    async with database.read() as session:
+        results = Results(session)
+        history = await results.of_item(PROJECT, item.item_id)
+        assert await results.of_item(PROJECT, item.item_id, job_type="classify") == []
+        assert await results.of_item("prj-other", item.item_id) == []
+        stored = await results.get(history[0].result_id)
+        with pytest.raises(NotFoundError):
+            await results.get("res-none")
+    assert [made.parameters_hash for made in history] == ["two", "one"]
+    assert {made.object_prefix for made in history} == {stored.object_prefix}
