@@ -8,10 +8,14 @@ import time
 from contextlib import closing, suppress
 from pathlib import Path
 
+import pytest
+
 from docmill.embedded.home import Home
 from docmill.embedded.processes import HomeProcess
 from tests.cli.conftest import finish, many
 from tests.cli.starting import Cli, wait_for
+
+pytestmark = pytest.mark.timeout(300)  # several whole runs each, also on a loaded machine
 
 FILES = 80
 SLOWLY = ("--concurrency", "1", "--page-size", "10")
