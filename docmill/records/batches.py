@@ -39,6 +39,9 @@ class Batches:
 
         Returns:
             The row, and whether it is new. Of two racers with one identity, one is new.
+
+        Raises:
+            NotFoundError: its project or its directory does not exist.
         """
         if await try_insert(self._session, batch):
             return batch, True
@@ -49,7 +52,13 @@ class Batches:
                 Batch.identity == batch.identity,
                 Batch.identity_number == (batch.identity_number or 0),
             )
-        return (await self._session.scalars(select(Batch).where(same).limit(1))).one(), False
+        found = (await self._session.scalars(select(Batch).where(same).limit(1))).first()
+        if found is None:
+            raise NotFoundError(
+                f"The project or the directory of the batch {batch.id} does not exist.",
+                "List them to see their ids.",
+            )
+        return found, False
 
     async def get(self, project_id: str | None, batch_id: str) -> Batch:
         """Return one batch as it is now; ``project_id`` None looks in every project.

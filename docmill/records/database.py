@@ -98,7 +98,7 @@ class Database:
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncSession]:
-        """Give a session on one consistent snapshot where the database offers it; read only.
+        """Give a session for reading; on SQLite it sees one snapshot and cannot write.
 
         Raises:
             UnavailableError: the database is away or did not answer in time.

@@ -130,6 +130,29 @@ class LedgerReads:
         return [Listed(*row) for row in await self._session.execute(query)]
 
 
+_WHAT_HAPPENED = (
+    case((_JOB_MADE, BatchItem.job_id)),
+    func.coalesce(BatchItem.partial, False),
+    BatchItem.failure_class,
+    BatchItem.failure_message,
+    BatchItem.failure_phase,
+    BatchItem.skip_reason,
+    BatchItem.pages_total,
+    BatchItem.pages_ok,
+    BatchItem.pages_failed,
+    BatchItem.engine,
+    BatchItem.engine_version,
+    func.coalesce(BatchItem.attempts, 0),
+    BatchItem.started_at,
+    BatchItem.finished_at,
+    BatchItem.result_id,
+    Result.object_prefix,
+    Result.result_sha256,
+    Result.media_type,
+)
+"""The columns of `ItemRow` behind ``status``."""
+
+
 def _items_of(batch: Batch) -> Select[Any]:
     """Select the columns of `ItemRow`, in its order."""
     listing = listing_of(batch).c
@@ -143,24 +166,7 @@ def _items_of(batch: Batch) -> Select[Any]:
             listing.size,
             func.coalesce(BatchItem.sha256, listing.sha256),
             func.coalesce(BatchItem.status, _PENDING),
-            case((_JOB_MADE, BatchItem.job_id)),
-            func.coalesce(BatchItem.partial, False),
-            BatchItem.failure_class,
-            BatchItem.failure_message,
-            BatchItem.failure_phase,
-            BatchItem.skip_reason,
-            BatchItem.pages_total,
-            BatchItem.pages_ok,
-            BatchItem.pages_failed,
-            BatchItem.engine,
-            BatchItem.engine_version,
-            func.coalesce(BatchItem.attempts, 0),
-            BatchItem.started_at,
-            BatchItem.finished_at,
-            BatchItem.result_id,
-            Result.object_prefix,
-            Result.result_sha256,
-            Result.media_type,
+            *_WHAT_HAPPENED,
         )
         .outerjoin_from(listing.position.table, BatchItem, known)
         .outerjoin(Result, Result.id == BatchItem.result_id)

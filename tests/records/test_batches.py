@@ -51,6 +51,11 @@ async def test_a_create_repeated_with_its_id_gives_the_first_one(database: Datab
     assert (again.id, again.name, is_new) == (first.id, "first", False)
 
 
+async def test_a_batch_over_nothing_is_refused(database: Database) -> None:
+    with pytest.raises(NotFoundError, match="directory of the batch"):
+        await _create(database, batch_row(directory_id="dir-none"))
+
+
 async def test_batches_without_identity_never_clash(database: Database) -> None:
     made = [await _create(database, batch_row()) for _ in range(3)]
     assert all(is_new for _, is_new in made)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import select, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from docmill.errors import UnavailableError, UsageError
 from docmill.records.database import Database
@@ -102,6 +102,27 @@ async def test_a_sqlite_writer_holds_the_lock_from_its_first_line(on_sqlite: Dat
             other.execute("BEGIN IMMEDIATE")
     other.execute("BEGIN IMMEDIATE")
     other.close()
+
+
+async def test_a_lock_that_is_not_freed_in_time_means_away(on_sqlite: Database) -> None:
+    assert on_sqlite.path is not None
+    async with on_sqlite.write() as session:
+        await session.execute(text("PRAGMA busy_timeout=1"))
+    other = sqlite3.connect(on_sqlite.path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(UnavailableError, match="locked"):
+        async with on_sqlite.write():
+            pass
+    other.close()
+    async with on_sqlite.write() as session:
+        session.add(_project("kept"))
+    assert await _names(on_sqlite) == {"kept"}
+
+
+async def test_wrong_sql_is_a_bug_not_an_absence(database: Database) -> None:
+    with pytest.raises(DBAPIError, match="no_such_table"):
+        async with database.read() as session:
+            await session.execute(text("SELECT * FROM no_such_table"))
 
 
 async def test_sqlite_readers_go_on_beside_a_writer_and_cannot_write(on_sqlite: Database) -> None:
