@@ -1,5 +1,7 @@
 """Requests that nobody thought of: Schemathesis drives every operation of the document."""
 
+from typing import Any
+
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
@@ -47,7 +49,7 @@ def test_no_request_breaks_the_server(api_server: ApiServer, path: str, method: 
         phases=[Phase.explicit, Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
-    def attack(case: Case) -> None:
+    def attack(case: Case[Any]) -> None:
         case.call_and_validate(checks=CHECKS)
 
     attack()
