@@ -23,7 +23,7 @@ from docmill.embedded.connect import connect_named
 from docmill.embedded.home import Home
 from docmill.embedded.members import Membership
 from docmill.errors import DocmillError
-from docmill.isolation.pool import EnginePool
+from docmill.isolation.pool import BUILTIN_ENGINES, EnginePool
 from docmill.logs import configure_logs
 from docmill.objects import open_store
 from docmill.records.database import Database
@@ -48,12 +48,15 @@ log = structlog.get_logger(__name__)
 
 
 @asynccontextmanager
-async def running_worker(client: Client, settings: Settings) -> AsyncIterator[None]:
+async def running_worker(
+    client: Client, settings: Settings, engines: str = BUILTIN_ENGINES
+) -> AsyncIterator[None]:
     """Run a worker for as long as the block does; leave in order.
 
     Args:
         client: connected, with the pydantic data converter.
         settings: where records and objects are, and the engines' limits.
+        engines: ``module:function`` that gives the registry of engines to the children.
 
     Raises:
         UnavailableError: the database or the object store cannot be reached.
@@ -67,42 +70,50 @@ async def running_worker(client: Client, settings: Settings) -> AsyncIterator[No
         store = open_store(settings.store)
         scratch = Scratch(settings.home / "scratch")
         stack.callback(scratch.close)
-        engines = await stack.enter_async_context(
-            EnginePool(settings.engine_slots, recycle_after=settings.engine_recycle_after)
+        recycle_after = settings.engine_recycle_after
+        pool = await stack.enter_async_context(
+            EnginePool(settings.engine_slots, recycle_after=recycle_after, engines=engines)
         )
+        processing = Processing(database, store, pool, scratch, settings)
+        await stack.enter_async_context(_engine_worker(client, processing, settings.engine_slots))
         attributes = await has_search_attributes(client)
-        await stack.enter_async_context(
-            Worker(
-                client,
-                task_queue=LOCAL_ENGINES_QUEUE,
-                activities=[Processing(database, store, engines, scratch, settings).process_item],
-                max_concurrent_activities=settings.engine_slots,
-                max_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
-                default_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
-                graceful_shutdown_timeout=GRACE,
-            )
-        )
         recording = Recording(database, store, settings, attributes=attributes)
-        await stack.enter_async_context(
-            Worker(
-                client,
-                task_queue=BATCH_QUEUE,
-                workflows=[BatchWorkflow],
-                activities=[
-                    Listing(database).next_page,
-                    recording.open_batch,
-                    recording.record_state,
-                    recording.record_lost_item,
-                    recording.close_batch,
-                ],
-                max_concurrent_activities=BOOKKEEPERS,
-                sticky_queue_schedule_to_start_timeout=STICKY_TIMEOUT,
-                max_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
-                default_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
-                graceful_shutdown_timeout=GRACE,
-            )
-        )
+        await stack.enter_async_context(_batch_worker(client, Listing(database), recording))
         yield
+
+
+def _engine_worker(client: Client, processing: Processing, slots: int) -> Worker:
+    """Takes as many items as there are engine slots: an item never waits with its clock on."""
+    return Worker(
+        client,
+        task_queue=LOCAL_ENGINES_QUEUE,
+        activities=[processing.process_item],
+        max_concurrent_activities=slots,
+        max_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
+        default_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
+        graceful_shutdown_timeout=GRACE,
+    )
+
+
+def _batch_worker(client: Client, listing: Listing, recording: Recording) -> Worker:
+    """Workflows and their bookkeeping, which never wait behind an engine."""
+    return Worker(
+        client,
+        task_queue=BATCH_QUEUE,
+        workflows=[BatchWorkflow],
+        activities=[
+            listing.next_page,
+            recording.open_batch,
+            recording.record_state,
+            recording.record_lost_item,
+            recording.close_batch,
+        ],
+        max_concurrent_activities=BOOKKEEPERS,
+        sticky_queue_schedule_to_start_timeout=STICKY_TIMEOUT,
+        max_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
+        default_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
+        graceful_shutdown_timeout=GRACE,
+    )
 
 
 async def _main(*, tied: bool) -> None:

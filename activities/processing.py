@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import structlog
 from temporalio import activity
-from temporalio.exceptions import ApplicationError
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from activities.failing import translated
 from activities.heartbeats import heartbeating
@@ -80,7 +80,7 @@ class Processing:
                 await self._hand_back(item)
                 raise _waiting(error) from None
             except Exception as error:
-                log.exception("item.unexpected", batch_id=item.batch_id, item_id=item.item_id)
+                log.exception("item.unexpected", **_names(item))
                 message = bounded(f"{type(error).__name__}: {error}")
                 await self._fail(item, ItemFailure(FailureClass.INTERNAL, message))
 
@@ -164,7 +164,7 @@ class Processing:
         if failure.retry is Retry.ENGINE and item.engine_failures + 1 < ENGINE_ATTEMPTS:
             async with self._database.write() as session:
                 await Ledger(session).hand_back(item, engine_failure=True)
-            raise ApplicationError(failure.message, type=kind)
+            raise _benign(failure.message, kind)
         await self._settle(
             item,
             Settlement(
@@ -174,9 +174,8 @@ class Processing:
                 failure_phase=failure.phase,
             ),
         )
-        raise ApplicationError(
-            f"{failure.message} {failure.hint}".strip(), type=kind, non_retryable=True
-        )
+        log.info("item.failed", failure_class=kind, reason=failure.message, **_names(item))
+        raise _benign(f"{failure.message} {failure.hint}".strip(), kind, final=True)
 
     async def _settle(self, item: ClaimedItem, settlement: Settlement) -> Outcome:
         async with self._database.write() as session:
@@ -200,7 +199,19 @@ class Processing:
             async with self._database.write() as session:
                 await Ledger(session).hand_back(item)
         except UnavailableError:
-            log.warning("item.not_handed_back", batch_id=item.batch_id, item_id=item.item_id)
+            log.warning("item.not_handed_back", **_names(item))
+
+
+def _names(item: ClaimedItem) -> dict[str, object]:
+    """What a log line says of an item."""
+    return {"batch_id": item.batch_id, "item_id": item.item_id, "attempt": item.attempt}
+
+
+def _benign(message: str, kind: FailureClass, *, final: bool = False) -> ApplicationError:
+    """A file's failure: red in the Temporal UI, but no fault of the worker in its log."""
+    return ApplicationError(
+        message, type=kind, non_retryable=final, category=ApplicationErrorCategory.BENIGN
+    )
 
 
 def _waiting(error: Exception) -> ApplicationError:

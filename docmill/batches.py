@@ -71,6 +71,9 @@ class BatchService:
         if BatchStatus(batch.status).terminal:
             return batch
         status = await self._client.status(batch.id)
+        batch = await self.get(batch.project_id, batch.id)
+        if BatchStatus(batch.status).terminal:
+            return batch  # it ended while Temporal was asked
         if status in (WorkflowExecutionStatus.RUNNING, WorkflowExecutionStatus.CONTINUED_AS_NEW):
             return batch
         if status in ENDED_FROM_OUTSIDE:
@@ -126,7 +129,7 @@ class BatchService:
 
         Raises:
             ConflictError: it has ended already.
-            temporalio.client.WorkflowUpdateFailedError: the number is out of bounds.
+            UsageError: the number is out of bounds.
         """
         return await self._client.set_concurrency((await self._unfinished(batch)).id, concurrency)
 

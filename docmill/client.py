@@ -6,7 +6,12 @@ Any other language does the same with the wire names and payloads of `docmill.co
 from datetime import timedelta
 from typing import Any, TypeVar
 
-from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHandle
+from temporalio.client import (
+    Client,
+    WorkflowExecutionStatus,
+    WorkflowHandle,
+    WorkflowUpdateFailedError,
+)
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
@@ -21,7 +26,7 @@ from docmill.contracts import (
     ConcurrencyChange,
     FailedItem,
 )
-from docmill.errors import DocmillError, NotFoundError, UnavailableError
+from docmill.errors import DocmillError, NotFoundError, UnavailableError, UsageError
 
 Answer = TypeVar("Answer")
 
@@ -105,7 +110,7 @@ class BatchClient:
         """Change how many items may be in flight, 1..256, and return the new number.
 
         Raises:
-            temporalio.client.WorkflowUpdateFailedError: the number is out of bounds.
+            UsageError: the number is out of bounds.
         """
         try:
             accepted: int = await self._handle(batch_id).execute_update(
@@ -116,6 +121,8 @@ class BatchClient:
             )
         except RPCError as error:
             raise _translated(error, batch_id) from None
+        except WorkflowUpdateFailedError as error:
+            raise UsageError(f"The batch refused: {error.cause}.") from None
         return accepted
 
     async def result(self, batch_id: str) -> BatchResult:

@@ -68,8 +68,8 @@ async def _directory(database: Database, settings: Settings, spec: BatchSpec) ->
             "Give one of source_directory_id, folder or item_ids.",
         )
     if spec.folder:
-        source = FolderSource(
-            folder=Path(spec.folder),
+        source = FolderSource.resolve(
+            Path(spec.folder),
             recursive=spec.recursive,
             include=spec.include,
             exclude=spec.exclude,

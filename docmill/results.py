@@ -39,7 +39,13 @@ async def store_result(
         object_prefix=prefix,
         result_sha256=sha256,
         size=size,
+        engine=report.engine,
+        engine_version=report.engine_version,
         media_type=report.media_type,
+        pages_total=report.pages_total,
+        pages_ok=report.pages_ok,
+        pages_failed=report.pages_failed,
+        partial=report.partial,
     )
 
 

@@ -85,6 +85,8 @@ class BatchWorkflow(SteeredBatch):
                 cancel_reason=self._state.cancel_reason or opened.cancel_reason,
             )
             workflow.upsert_memo(display.memo(opened))
+            if self._state.differs_from(opened):  # signals came before there was a row to change
+                await self._record_state()
         self._publish()
 
     async def _process_listing(self) -> None:
@@ -130,7 +132,7 @@ class BatchWorkflow(SteeredBatch):
             await self._fail(ApplicationError(f"files without an outcome: {names}", type="Lost"))
         await workflow.wait_condition(workflow.all_handlers_finished)
         self._update(tally=result.tally)
-        self._publish(result.status)
+        self._end(result.status)
         return result
 
     async def _fail(self, error: BaseException) -> NoReturn:
@@ -140,7 +142,7 @@ class BatchWorkflow(SteeredBatch):
         await self._window.cancel(policies.CANCEL_GRACE)
         await self._record_end(BatchStatus.FAILED, message)
         await workflow.wait_condition(workflow.all_handlers_finished)
-        self._publish(BatchStatus.FAILED)
+        self._end(BatchStatus.FAILED)
         raise ApplicationError(message, type=kind, non_retryable=True) from error
 
     @property

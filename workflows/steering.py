@@ -37,6 +37,7 @@ class SteeredBatch(ABC):
         self._batch = batch
         self._state = batch.carried or BatchState()
         self._closing = False
+        self._ended: BatchStatus | None = None
         self._recorder = asyncio.Lock()
 
     # -- queries ----------------------------------------------------------------------------
@@ -138,6 +139,8 @@ class SteeredBatch(ABC):
 
     @property
     def _word(self) -> str:
+        if self._ended is not None:
+            return self._ended.value.lower()
         if self._state.opened is None:
             return "opening"
         if self._cancelling:
@@ -154,10 +157,15 @@ class SteeredBatch(ABC):
     def _show(self) -> None:
         workflow.set_current_details(display.details(self._state, self._in_flight, self._word))
 
-    def _publish(self, status: BatchStatus | None = None) -> None:
+    def _publish(self) -> None:
         """Bring details and search attributes up to date."""
         self._show()
         opened = self._state.opened
         if opened is not None and opened.search_attributes:
-            word = status.value if status else self._word.upper()
-            workflow.upsert_search_attributes(display.search_attributes(opened, self._state, word))
+            workflow.upsert_search_attributes(
+                display.search_attributes(opened, self._state, self._word.upper())
+            )
+
+    def _end(self, status: BatchStatus) -> None:
+        self._ended = status
+        self._publish()

@@ -1,0 +1,233 @@
+"""The life of a batch: how it is described, opened, carried on, steered and closed."""
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import Field
+
+from docmill.contracts.names import (
+    DEFAULT_CONTINUE_AS_NEW_THRESHOLD,
+    DEFAULT_PAGE_SIZE,
+    LOCAL_ENGINES_QUEUE,
+    MAX_CONCURRENCY,
+    MAX_INLINE_ITEMS,
+    MAX_PAGE_SIZE,
+)
+from docmill.contracts.words import BatchStatus, JobType, Payload, Tally
+from docmill.ids import DEFAULT_PROJECT_ID
+
+
+class JobSpec(Payload):
+    """The job that runs for every file.
+
+    Attributes:
+        type: the product.
+        parameters: its parameters in the product's own vocabulary (``tier``, ``page_ranges`` …).
+    """
+
+    type: JobType = JobType.PARSE
+    parameters: dict[str, Any] = Field(default_factory=dict)
+
+
+class BatchSpec(Payload):
+    """A batch as a program with only a Temporal client describes it; one source is required.
+
+    Attributes:
+        project_id: the project that owns the batch.
+        source_directory_id: an existing directory.
+        folder: a folder that the worker can read; it is listed when the batch opens.
+        item_ids: directory-file ids, at most `MAX_INLINE_ITEMS`.
+        recursive: whether the folder's subfolders are listed too.
+        include: globs of relative paths to take from the folder; empty takes all.
+        exclude: globs of relative paths to leave out.
+        job: what to run for each file.
+        page_size: files that one `next_page` returns, 1..1000.
+        continue_as_new_threshold: files of one workflow run at most.
+        concurrency: items in flight; None takes the worker's setting.
+    """
+
+    project_id: str = DEFAULT_PROJECT_ID
+    source_directory_id: str | None = None
+    folder: str | None = None
+    item_ids: tuple[str, ...] = Field(default=(), max_length=MAX_INLINE_ITEMS)
+    recursive: bool = True
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    job: JobSpec = JobSpec()
+    page_size: int = Field(default=DEFAULT_PAGE_SIZE, ge=1, le=MAX_PAGE_SIZE)
+    continue_as_new_threshold: int = Field(default=DEFAULT_CONTINUE_AS_NEW_THRESHOLD, ge=1)
+    concurrency: int | None = Field(default=None, ge=1, le=MAX_CONCURRENCY)
+
+
+class BatchInput(Payload):
+    """The one argument of the batch workflow; its workflow id must be ``batch_id``.
+
+    Attributes:
+        batch_id: ``bat-…`` or ``bjb-…``; any fresh id when ``spec`` is given.
+        spec: what to do, when no batch row exists yet (plain Temporal clients).
+        carried: set by the workflow itself when it continues as new.
+    """
+
+    batch_id: str
+    spec: BatchSpec | None = None
+    carried: "BatchState | None" = None
+
+
+class OpenRequest(Payload):
+    """Argument of ``open_batch``."""
+
+    batch_id: str
+    spec: BatchSpec | None = None
+
+
+class OpenedBatch(Payload):
+    """What the workflow must know about its batch; nothing of it changes later.
+
+    Attributes:
+        total: items of the frozen listing.
+        epoch: raised by every redrive; fences zombies of an earlier attempt.
+        search_attributes: whether the server has ours registered.
+        engine_queue: the task queue that runs this batch's items.
+        item_timeout_seconds: start-to-close of one item: the engine's limit and a margin.
+        cancel_reason: not None when the batch was cancelled before it began.
+        started_at: when the batch was first opened.
+    """
+
+    project_id: str
+    directory_id: str | None
+    job_type: JobType
+    total: int
+    page_size: int
+    continue_as_new_threshold: int
+    concurrency: int
+    epoch: int
+    item_timeout_seconds: float
+    started_at: datetime
+    engine_queue: str = LOCAL_ENGINES_QUEUE
+    search_attributes: bool = False
+    paused: bool = False
+    cancel_reason: str | None = None
+
+
+class FailedItem(Payload):
+    """One failed item, as the ``failures`` query shows it."""
+
+    position: int
+    name: str
+    failure_class: str
+
+
+class BatchState(Payload):
+    """What one run hands to the next (ruling 16); a few kilobytes whatever the batch's size.
+
+    Attributes:
+        opened: None until the first run has opened the batch.
+        cursor: position of the last admitted item.
+        counted: position up to which `Page.settled` is already in the tally.
+        sweep: 0 while paging; 1..3 while closing looks for items without an outcome.
+        failures: the last 20.
+        concurrency: None until opened, unless an update came first.
+        runs: workflow runs so far, this one included.
+    """
+
+    opened: OpenedBatch | None = None
+    cursor: int = 0
+    counted: int = 0
+    sweep: int = 0
+    tally: Tally = Tally()
+    failures: tuple[FailedItem, ...] = ()
+    concurrency: int | None = None
+    paused: bool = False
+    cancel_reason: str | None = None
+    runs: int = 1
+
+    def differs_from(self, opened: OpenedBatch) -> bool:
+        """Whether the batch was steered since its row was read."""
+        here = (self.paused, self.concurrency, self.cancel_reason)
+        return here != (opened.paused, opened.concurrency, opened.cancel_reason)
+
+
+class StateChange(Payload):
+    """Argument of ``record_state``: what changed on a running batch; None leaves a field."""
+
+    batch_id: str
+    epoch: int
+    paused: bool | None = None
+    concurrency: int | None = None
+    cancel_reason: str | None = None
+
+
+class CloseRequest(Payload):
+    """Argument of ``close_batch``.
+
+    Attributes:
+        ending: the terminal status that the workflow arrived at.
+        reason: why, when FAILED or CANCELLED.
+        epoch: 0 when the batch could not even be opened.
+    """
+
+    batch_id: str
+    epoch: int = 0
+    ending: Literal[BatchStatus.COMPLETED, BatchStatus.FAILED, BatchStatus.CANCELLED]
+    reason: str | None = None
+
+
+class BatchResult(Payload):
+    """How a batch ended: the workflow's result.
+
+    Attributes:
+        status: COMPLETED, FAILED or CANCELLED.
+        total: items of the listing.
+        tally: their outcomes, counted from the ledger.
+        unaccounted: names of at most 20 items that have no outcome; then the batch FAILED.
+        manifest_key: object key of ``manifest.jsonl``; the Parquet form lies beside it.
+    """
+
+    batch_id: str
+    status: BatchStatus
+    total: int
+    tally: Tally
+    unaccounted: tuple[str, ...] = ()
+    manifest_key: str | None = None
+    reason: str | None = None
+
+
+class BatchProgress(Payload):
+    """Answer of the ``progress`` query.
+
+    Attributes:
+        state: ``opening``, ``running``, ``paused``, ``cancelling``, ``closing``, and at the end
+            ``completed``, ``failed`` or ``cancelled``.
+        processed: completed items only.
+        rate: items with an outcome per second since the batch started.
+        runs: workflow runs so far.
+    """
+
+    batch_id: str
+    state: str
+    total: int
+    processed: int
+    failed: int
+    skipped: int
+    cancelled: int
+    in_flight: int
+    concurrency: int
+    runs: int
+    rate: float
+    started_at: datetime | None = None
+    cancel_reason: str | None = None
+
+
+class CancelRequest(Payload):
+    """Argument of the ``cancel`` signal."""
+
+    reason: str = ""
+
+
+class ConcurrencyChange(Payload):
+    """Argument of the ``set_concurrency`` update, 1..`MAX_CONCURRENCY`."""
+
+    concurrency: int
+
+
+BatchInput.model_rebuild()

@@ -1,0 +1,51 @@
+"""Wire names and limits: the public contract for Temporal clients in any language."""
+
+# Task queues
+
+BATCH_QUEUE = "docmill"
+"""Workflows, listing and recording."""
+LOCAL_ENGINES_QUEUE = "docmill-local-engines"
+"""Items whose engine runs in a child process of the worker."""
+REMOTE_ENGINES_QUEUE = "docmill-remote-engines"
+"""Items that wait for an engine over HTTP (from part 3 on)."""
+
+# Workflow, queries, signals, updates
+
+BATCH_WORKFLOW = "Batch"
+JOB_WORKFLOW = "Job"
+PROGRESS_QUERY = "progress"
+FAILURES_QUERY = "failures"
+CANCEL_SIGNAL = "cancel"
+PAUSE_SIGNAL = "pause"
+RESUME_SIGNAL = "resume"
+SET_CONCURRENCY_UPDATE = "set_concurrency"
+
+# Activities
+
+OPEN_BATCH = "open_batch"
+NEXT_PAGE = "next_page"
+PROCESS_ITEM = "process_item"
+RECORD_LOST_ITEM = "record_lost_item"
+RECORD_STATE = "record_state"
+CLOSE_BATCH = "close_batch"
+
+# Search attributes (the dev server's default allows three Int; the rest are Keyword)
+
+PROJECT_ATTRIBUTE = "DocmillProject"
+DIRECTORY_ATTRIBUTE = "DocmillDirectory"
+JOB_TYPE_ATTRIBUTE = "DocmillJobType"
+STATUS_ATTRIBUTE = "DocmillStatus"
+PROCESSED_ATTRIBUTE = "DocmillProcessed"
+FAILED_ATTRIBUTE = "DocmillFailed"
+TOTAL_ATTRIBUTE = "DocmillTotal"
+
+MAX_INLINE_ITEMS = 1_000
+"""Item ids that a Temporal client may pass in the input; more belong into a directory."""
+DEFAULT_PAGE_SIZE = 100
+"""v1's default; also what one `next_page` returns unless the batch says otherwise."""
+MAX_PAGE_SIZE = 1_000
+"""v1's bound (api-contract 3.1)."""
+DEFAULT_CONTINUE_AS_NEW_THRESHOLD = 1_000
+"""Files of one run at most; the history's own bound usually ends a run earlier (ruling 15)."""
+MAX_CONCURRENCY = 256
+"""In-flight items of one batch: bounded so that one run's history stays under 2,000 events."""

@@ -1,0 +1,89 @@
+"""The words of batches and items: states, outcomes, reasons, counts."""
+
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Payload(BaseModel):
+    """Base of everything that crosses Temporal: immutable; unknown fields are ignored."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class JobType(StrEnum):
+    """The product that a batch runs for each file."""
+
+    PARSE = "parse"
+    EXTRACT = "extract"
+    CLASSIFY = "classify"
+
+
+class Outcome(StrEnum):
+    """The one terminal state of an item."""
+
+    COMPLETED = "completed"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    CANCELLED = "cancelled"
+
+
+class ItemStatus(StrEnum):
+    """The state of an item: the outcomes, and the two states before one."""
+
+    PENDING = "pending"
+    PROCESSING = "processing"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    CANCELLED = "cancelled"
+
+
+class BatchStatus(StrEnum):
+    """The state of a batch, in LlamaCloud's words."""
+
+    PENDING = "PENDING"
+    THROTTLED = "THROTTLED"
+    RUNNING = "RUNNING"
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+
+    @property
+    def terminal(self) -> bool:
+        """Whether the batch has ended."""
+        return self in (BatchStatus.COMPLETED, BatchStatus.FAILED, BatchStatus.CANCELLED)
+
+
+class SkipReason(StrEnum):
+    """Why an item was skipped (LlamaCloud's words)."""
+
+    ALREADY_PROCESSED = "already_processed"
+    SIZE_LIMIT_EXCEEDED = "size_limit_exceeded"
+
+
+class Tally(Payload):
+    """Counts of outcomes. ``completed`` is what LlamaCloud calls processed."""
+
+    completed: int = 0
+    failed: int = 0
+    skipped: int = 0
+    cancelled: int = 0
+
+    def merged(self, other: "Tally") -> "Tally":
+        """Return the sum of both."""
+        return Tally(
+            completed=self.completed + other.completed,
+            failed=self.failed + other.failed,
+            skipped=self.skipped + other.skipped,
+            cancelled=self.cancelled + other.cancelled,
+        )
+
+    @property
+    def accounted(self) -> int:
+        """Items that have an outcome."""
+        return self.completed + self.failed + self.skipped + self.cancelled
+
+    def plus(self, outcome: Outcome, count: int = 1) -> "Tally":
+        """Return these counts with ``count`` more of ``outcome``."""
+        return self.model_copy(update={outcome.value: getattr(self, outcome.value) + count})

@@ -1,0 +1,47 @@
+"""What an operator sees in the Temporal Web UI of the embedded server, in a real browser."""
+
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Page, async_playwright
+
+from tests.fixtures.mill import Mill, write_texts
+
+CHROMIUM = shutil.which("chromium")
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: apt-get install -y chromium")
+
+QUIET = [
+    "--no-sandbox",  # CI runs as root, where Chromium's own sandbox does not start
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture
+async def page() -> AsyncIterator[Page]:
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        yield await browser.new_page()
+        await browser.close()
+
+
+async def test_the_ui_shows_a_batch_in_words_and_why_an_item_failed(
+    small_mill: Mill, ui_address: str, page: Page, tmp_path: Path
+) -> None:
+    folder = write_texts(tmp_path / "in", 2)
+    (folder / "broken.pdf").write_bytes(b"%PDF-1.7\nthis is no document")
+    async with small_mill.worker():
+        batch = await small_mill.run(folder)
+        await page.goto(f"{ui_address}/namespaces/default/workflows/{batch.id}")
+        await page.get_by_text("Docmill batch").first.wait_for()
+        await page.get_by_text("broken.pdf").first.wait_for()
+        await page.get_by_text("corrupt").first.wait_for()
+        await page.goto(f"{ui_address}/namespaces/default/workflows/{batch.id}/metadata")
+        await page.get_by_text("3 of 3").first.wait_for()

@@ -1,0 +1,169 @@
+"""A batch can be cancelled, paused, resumed and re-paced while it runs, from anywhere."""
+
+from pathlib import Path
+
+import pytest
+from temporalio.client import (
+    WorkflowExecutionStatus,
+    WorkflowFailureError,
+)
+
+from docmill.contracts import BatchSpec
+from docmill.errors import ConflictError, UsageError
+from docmill.records.tables import Batch
+from tests.fixtures.mill import Mill, until, write_texts
+
+
+async def test_a_paused_batch_starts_nothing_until_it_is_resumed(
+    mill: Mill, tmp_path: Path
+) -> None:
+    batch = await mill.start(write_texts(tmp_path / "in", 6))
+    await mill.service.pause(batch)
+    async with mill.worker():
+        await mill.until_progress(batch, lambda now: now.state == "paused")
+        await until(lambda: _is_paused(mill, batch))
+        assert set((await mill.outcomes(batch)).values()) <= {"pending"}
+        await mill.service.resume(batch)
+        result = await mill.client.result(batch.id)
+    assert result.tally.completed == 6
+    assert not (await mill.row(batch)).paused
+
+
+async def _is_paused(mill: Mill, batch: Batch) -> bool:
+    return (await mill.row(batch)).paused
+
+
+async def test_a_pause_holds_across_a_restart_of_the_worker(
+    small_mill: Mill, tmp_path: Path
+) -> None:
+    batch = await small_mill.start(write_texts(tmp_path / "in", 3))
+    await small_mill.service.pause(batch)
+    async with small_mill.worker():
+        await small_mill.until_progress(batch, lambda now: now.state == "paused")
+    async with small_mill.worker():
+        progress = await small_mill.client.progress(batch.id)
+        assert progress.state == "paused"
+        assert progress.processed == 0
+        await small_mill.service.resume(batch)
+        await small_mill.client.result(batch.id)
+
+
+async def test_a_cancelled_batch_accounts_for_every_file(mill: Mill, tmp_path: Path) -> None:
+    batch = await mill.start(write_texts(tmp_path / "in", 30), page_size=5)
+    await mill.service.pause(batch)
+    async with mill.worker():
+        await mill.until_progress(batch, lambda now: now.state == "paused")
+        await mill.service.cancel(batch, "wrong folder")
+        result = await mill.client.result(batch.id)
+    assert result.status == "CANCELLED"
+    assert result.tally.cancelled == 30
+    row = await mill.row(batch)
+    assert (row.status, row.reason) == ("CANCELLED", "wrong folder")
+    assert await mill.client.status(batch.id) == WorkflowExecutionStatus.COMPLETED
+    with pytest.raises(ConflictError):
+        await mill.service.cancel(batch)
+
+
+async def test_finished_results_stay_when_the_batch_is_cancelled(
+    small_mill: Mill, tmp_path: Path
+) -> None:
+    batch = await small_mill.start(write_texts(tmp_path / "in", 40), page_size=4, concurrency=1)
+    async with small_mill.worker():
+        await small_mill.until_progress(batch, lambda now: now.processed >= 3)
+        await small_mill.service.cancel(batch)
+        result = await small_mill.client.result(batch.id)
+    assert result.tally.completed >= 3
+    assert result.tally.completed + result.tally.cancelled == 40
+    kept = [item for item in await small_mill.items(batch) if item.status == "completed"]
+    for item in kept:
+        assert await small_mill.store.size(f"{item.object_prefix}/result.json")
+
+
+async def test_a_batch_cancelled_before_it_was_opened_ends_cancelled(
+    small_mill: Mill, tmp_path: Path
+) -> None:
+    batch = await small_mill.start(write_texts(tmp_path / "in", 3))
+    await small_mill.service.cancel(batch, "never mind")
+    async with small_mill.worker():
+        result = await small_mill.client.result(batch.id)
+    assert (result.status, result.tally.cancelled) == ("CANCELLED", 3)
+
+
+async def test_a_cancel_from_the_temporal_ui_does_the_same_as_the_signal(
+    mill: Mill, tmp_path: Path
+) -> None:
+    batch = await mill.start(write_texts(tmp_path / "in", 10))
+    await mill.service.pause(batch)
+    async with mill.worker():
+        await mill.until_progress(batch, lambda now: now.state == "paused")
+        await mill.temporal.get_workflow_handle(batch.id).cancel()
+        with pytest.raises(WorkflowFailureError):
+            await mill.client.result(batch.id)
+    row = await mill.row(batch)
+    assert (row.status, row.reason) == ("CANCELLED", "cancelled through Temporal")
+    assert set((await mill.outcomes(batch)).values()) == {"cancelled"}
+    assert await mill.client.status(batch.id) == WorkflowExecutionStatus.CANCELED
+
+
+async def test_a_terminated_batch_gets_a_true_row_when_it_is_looked_at(
+    mill: Mill, tmp_path: Path
+) -> None:
+    batch = await mill.start(write_texts(tmp_path / "in", 10))
+    await mill.temporal.get_workflow_handle(batch.id).terminate("enough")
+    mended = await mill.service.mend(await mill.row(batch))
+    assert (mended.status, mended.reason) == ("CANCELLED", "terminated through Temporal")
+    assert set((await mill.outcomes(batch)).values()) == {"cancelled"}
+
+
+async def test_a_batch_whose_start_was_lost_is_started_when_it_is_looked_at(
+    small_mill: Mill, tmp_path: Path
+) -> None:
+    folder = write_texts(tmp_path / "in", 3)
+    batch, _ = await small_mill.service.create(BatchSpec(folder=str(folder)))
+    await small_mill.service.mend(batch)
+    async with small_mill.worker():
+        result = await small_mill.client.result(batch.id)
+    assert result.tally.completed == 3
+
+
+async def test_the_concurrency_of_a_running_batch_can_be_changed(
+    small_mill: Mill, tmp_path: Path
+) -> None:
+    batch = await small_mill.start(write_texts(tmp_path / "in", 5), concurrency=1)
+    await small_mill.service.pause(batch)
+    async with small_mill.worker():
+        await small_mill.until_progress(batch, lambda now: now.state == "paused")
+        assert await small_mill.service.set_concurrency(batch, 4) == 4
+        assert (await small_mill.client.progress(batch.id)).concurrency == 4
+        assert (await small_mill.row(batch)).concurrency == 4
+        for wrong in (0, 257):
+            with pytest.raises(UsageError, match="1 to 256"):
+                await small_mill.service.set_concurrency(batch, wrong)
+        await small_mill.service.resume(batch)
+        await small_mill.client.result(batch.id)
+
+
+async def test_operators_can_filter_batches_and_read_their_state(
+    small_mill: Mill, tmp_path: Path
+) -> None:
+    folder = write_texts(tmp_path / "in", 3)
+    (folder / "broken.pdf").write_bytes(b"%PDF-1.7\nthis is no document")
+    async with small_mill.worker():
+        batch = await small_mill.run(folder)
+    handle = small_mill.temporal.get_workflow_handle(batch.id)
+    description = await handle.describe()
+    assert await description.memo_value("total") == 4
+    found = {
+        key: values[0]
+        for key, values in description.search_attributes.items()
+        if key.startswith("Docmill")
+    }
+    assert found == {
+        "DocmillProject": batch.project_id,
+        "DocmillDirectory": batch.directory_id,
+        "DocmillJobType": "parse",
+        "DocmillStatus": "COMPLETED",
+        "DocmillProcessed": 3,
+        "DocmillFailed": 1,
+        "DocmillTotal": 4,
+    }

@@ -1,0 +1,68 @@
+"""The public wire contract: names and JSON, for Temporal clients in any language."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from temporalio import activity, workflow
+from temporalio.client import Client
+from temporalio.converter import DataConverter
+
+from activities.listing import Listing
+from activities.processing import Processing
+from activities.recording import Recording
+from docmill import contracts
+from docmill.contracts import BatchInput, BatchSpec
+from tests.fixtures.mill import Mill, write_texts
+from workflows.batch import BatchWorkflow
+
+
+def test_wire_names_are_those_of_the_contract() -> None:
+    definition = workflow._Definition.must_from_class(BatchWorkflow)
+    assert definition.name == contracts.BATCH_WORKFLOW == "Batch"
+    assert set(definition.queries) == {"progress", "failures"}
+    assert set(definition.signals) == {"cancel", "pause", "resume"}
+    assert set(definition.updates) == {"set_concurrency"}
+    methods: list[Callable[..., Any]] = [
+        Listing.next_page,
+        Processing.process_item,
+        Recording.open_batch,
+        Recording.record_state,
+        Recording.record_lost_item,
+        Recording.close_batch,
+    ]
+    names = {activity._Definition.must_from_callable(method).name for method in methods}
+    assert names == {
+        "next_page",
+        "process_item",
+        "open_batch",
+        "record_state",
+        "record_lost_item",
+        "close_batch",
+    }
+
+
+async def test_a_plain_temporal_client_runs_a_batch_with_json_alone(
+    small_mill: Mill, tmp_path: Path
+) -> None:
+    folder = write_texts(tmp_path / "in", 3)
+    plain = Client(small_mill.temporal.service_client, data_converter=DataConverter.default)
+    async with small_mill.worker():
+        result = await plain.execute_workflow(
+            "Batch",
+            {
+                "batch_id": "bat-plain",
+                "spec": {"folder": str(folder), "job": {"parameters": {"tier": "fast"}}},
+            },
+            id="bat-plain",
+            task_queue="docmill",
+        )
+        progress = await plain.get_workflow_handle("bat-plain").query("progress")
+    assert result["status"] == "COMPLETED"
+    assert result["tally"] == {"completed": 3, "failed": 0, "skipped": 0, "cancelled": 0}
+    assert progress["processed"] == 3
+
+
+def test_an_input_of_an_older_client_still_decodes() -> None:
+    decoded = BatchInput.model_validate({"batch_id": "bat-1", "spec": {"folder": "/data"}})
+    assert decoded.spec == BatchSpec(folder="/data")
