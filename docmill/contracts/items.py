@@ -1,6 +1,5 @@
 """Pages of a listing, and the items of them."""
 
-from docmill.contracts.names import LOCAL_ENGINES_QUEUE
 from docmill.contracts.words import Outcome, Payload, Tally
 
 
@@ -69,18 +68,3 @@ class LostItem(Payload):
     position: int
     failure_class: str
     message: str
-
-
-class JobInput(Payload):
-    """The one argument of the workflow of a job of its own; its workflow id is ``job_id``.
-
-    Attributes:
-        task: the job's item, in the ledger of a batch of one that no list shows.
-        name: of the file, cut for people.
-    """
-
-    job_id: str
-    task: ItemTask
-    name: str = ""
-    item_timeout_seconds: float = 600.0
-    engine_queue: str = LOCAL_ENGINES_QUEUE

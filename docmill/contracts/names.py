@@ -12,7 +12,6 @@ REMOTE_ENGINES_QUEUE = "docmill-remote-engines"
 # Workflow, queries, signals, updates
 
 BATCH_WORKFLOW = "Batch"
-JOB_WORKFLOW = "Job"
 PROGRESS_QUERY = "progress"
 FAILURES_QUERY = "failures"
 CANCEL_SIGNAL = "cancel"
