@@ -64,8 +64,8 @@ class BatchDesk:
         except NotFoundError:
             return None
 
-    async def launch(self, spec: BatchSpec, namespace: str | None = None, **fields: Any) -> Batch:
-        """Create a batch and start it; see `docmill.creation.create_batch` for ``fields``.
+    async def create(self, spec: BatchSpec, namespace: str | None = None, **fields: Any) -> Batch:
+        """Create a batch's row; see `docmill.creation.create_batch` for ``fields``.
 
         Raises:
             UsageError: the specification cannot work, or the namespace is not allowed.
@@ -78,11 +78,14 @@ class BatchDesk:
             namespace=self._temporal.allowed(namespace),
             **fields,
         )
+        return batch
+
+    async def start(self, batch: Batch) -> None:
+        """Start a batch's workflow; when Temporal does not answer soon, it starts later."""
         start = asyncio.create_task(self._start(batch))
         self._starts.add(start)
         start.add_done_callback(self._starts.discard)
         await asyncio.wait([start], timeout=START_SECONDS)
-        return batch
 
     async def _start(self, batch: Batch) -> None:
         try:

@@ -9,11 +9,11 @@ from docmill.api.parse_contents import CONTENTS, render
 from docmill.api.parse_views import expanded
 from docmill.api.schemas.parse import ContentMetadata, ParseAnswer, ParseJobView, Usage
 from docmill.api.services import Services
-from docmill.contracts import JobType
+from docmill.contracts import BatchStatus, JobType
 from docmill.engines.base import ParseResult
 from docmill.errors import NotFoundError
 from docmill.records.batches import Batches
-from docmill.records.jobs import Jobs
+from docmill.records.jobs import ENDED, Jobs
 from docmill.records.results import Results
 from docmill.records.tables import Job
 from docmill.results import RESULT_FILE
@@ -42,6 +42,21 @@ class JobReader:
             job = await Jobs(session).get(project_id, job_id)
         if job.job_type != job_type:
             raise NotFoundError(f"No {job_type} job {job_id}.", "A batch's items name their jobs.")
+        return await self._true(job)
+
+    async def _true(self, job: Job) -> Job:
+        """Return a job as it truly is, also when its batch ended without telling it."""
+        if job.status in ENDED or job.batch_id is None:
+            return job
+        desk = self._services.desk
+        batch = await desk.find(job.project_id, job.batch_id)
+        if batch is not None:
+            batch = await desk.current(job.project_id, batch.id, [batch.api])
+        async with self._services.database.read() as session:
+            job = await Jobs(session).get(job.project_id, job.id)
+        if batch is not None and BatchStatus(batch.status).terminal and job.status not in ENDED:
+            job.status = "CANCELLED" if batch.status == BatchStatus.CANCELLED else "FAILED"
+            job.error_message = batch.reason
         return job
 
     async def views(self, jobs: Sequence[Job]) -> list[ParseJobView]:

@@ -14,6 +14,9 @@ from docmill.records.keyset import DEFAULT_LIMIT, Slice, page_of
 from docmill.records.portable import try_insert
 from docmill.records.tables import Directory, now
 
+JOBS_TYPE = "jobs"
+"""The type of the directory that holds the files of jobs of their own; no list shows it."""
+
 
 class DirectoryFilters(TypedDict, total=False):
     """Filters of a list of directories; None and a missing one take all."""
@@ -134,7 +137,9 @@ class Directories:
         Raises:
             UsageError: the cursor is not one of ours.
         """
-        query = select(Directory).where(Directory.project_id == project_id)
+        query = select(Directory).where(
+            Directory.project_id == project_id, Directory.type != JOBS_TYPE
+        )
         name, types = filters.get("name"), filters.get("types")
         if name is not None:
             query = query.where(Directory.name == name)

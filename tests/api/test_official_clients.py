@@ -96,6 +96,25 @@ def test_a_folder_through_v1(running: RunningDocmill, v1_sdk: Sdk, papers: Path)
     assert answer["repeated"]["skip_reason"] == "already_processed"
 
 
+def test_single_parse_jobs(
+    running: RunningDocmill, python_sdk: Sdk, papers: Path, from_command: Files
+) -> None:
+    name = "service-contract.docx"
+    answer = python_sdk.run("parse_once.py", running.url, str(papers / name))
+    assert answer["markdown"] == from_command[name]["markdown"]
+    assert answer["names"] == [name, name]
+    job = answer["job"]
+    assert (job["status"], job["tier"], job["user_metadata"]) == (
+        "COMPLETED",
+        "fast",
+        {"mine": "yes"},
+    )
+    assert answer["listed"]
+    assert answer["async"] == "COMPLETED"
+    assert answer["refused"] == {"cancel": 409, "url": 422, "unknown": 422}
+    assert "Files of single jobs" not in answer["directories"]
+
+
 def test_typescript_walks_all_pages(
     running: RunningDocmill, typescript_sdk: Sdk, tmp_path: Path
 ) -> None:

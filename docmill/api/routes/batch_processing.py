@@ -69,13 +69,14 @@ async def create_batch_job(
     options = body.job_config.parameters
     hooks = options.webhook_configurations if options else None
     await aim_webhooks(services, scope, batch_id, None, hooks)
-    batch = await services.desk.launch(
+    batch = await services.desk.create(
         spec,
         temporal_namespace,
         id=batch_id,
         api="v1",
         config=without_secrets(body.job_config.model_dump(exclude_unset=True)),
     )
+    await services.desk.start(batch)
     return batch_view(batch, Tally())
 
 

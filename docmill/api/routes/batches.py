@@ -83,13 +83,14 @@ async def create_batch(
         source_directory_id=body.source_directory_id,
         job=JobSpec(type=JOB_TYPES[job.type], parameters=parameters),
     )
-    batch = await services.desk.launch(
+    batch = await services.desk.create(
         spec,
         id=batch_id,
         api="v2",
         configuration_id=job.configuration_id,
         config=body.config.model_dump(),
     )
+    await services.desk.start(batch)
     return view(batch)
 
 

@@ -16,10 +16,10 @@ from docmill.api.schemas.parse import (
 )
 from docmill.api.scope import CurrentScope
 from docmill.api.services import CurrentServices
+from docmill.api.single_jobs import SingleJobs
 from docmill.api.wire import CursorPage, PageSize, Text, UtcTime, page_limit
 from docmill.contracts import JobType
-from docmill.errors import ConflictError
-from docmill.records.jobs import ENDED, Jobs
+from docmill.records.jobs import Jobs
 
 router = APIRouter(prefix="/api/v2/parse", tags=["parse"])
 
@@ -88,17 +88,10 @@ async def get_parse_job(
 async def cancel_parse_job(
     services: CurrentServices, scope: CurrentScope, job_id: str
 ) -> ParseJobView:
-    """Refuse to stop one file of a batch: only the batch as a whole can be cancelled.
-
-    Raises:
-        ConflictError: the job has ended, or belongs to a batch.
-    """
-    job = await JobReader(services).find(scope.project_id, JobType.PARSE, job_id)
-    if job.status in ENDED:
-        raise ConflictError(f"The job {job_id} has ended: {job.status}.")
-    raise ConflictError(
-        f"The job {job_id} belongs to the batch {job.batch_id}.", "Cancel the batch."
-    )
+    """Ask a job of its own to stop; a file of a batch is cancelled with its batch."""
+    reader = JobReader(services)
+    job = await reader.find(scope.project_id, JobType.PARSE, job_id)
+    return (await reader.views([await SingleJobs(services, scope).cancel(job)]))[0]
 
 
 @router.delete("/{job_id}")

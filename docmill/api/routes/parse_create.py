@@ -1,0 +1,122 @@
+"""Parse jobs of their own: create by file id, or with the file."""
+
+import json
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
+
+from docmill.api.configured import configured_parameters
+from docmill.api.errors import FieldError
+from docmill.api.file_ids import resolve_file
+from docmill.api.idempotency import CurrentCreates
+from docmill.api.multipart import form_body
+from docmill.api.parse_answers import JobReader
+from docmill.api.schemas.parse import ParseJobView
+from docmill.api.schemas.parse_create import ParseCreate, ParseOptions
+from docmill.api.scope import CurrentScope, Scope
+from docmill.api.services import CurrentServices, Services
+from docmill.api.single_jobs import SingleJobs
+from docmill.api.storing import store_upload
+from docmill.api.uploads import UPLOAD_BYTES, receive_upload
+from docmill.api.webhook_targets import aim_webhooks
+from docmill.ids import Prefix
+from docmill.records.files import Files
+from docmill.records.tables import File
+from docmill.settings import MIB
+
+router = APIRouter(prefix="/api/v2/parse", tags=["parse"])
+
+
+@router.post("")
+async def create_parse_job(
+    services: CurrentServices, scope: CurrentScope, creates: CurrentCreates, body: ParseCreate
+) -> ParseJobView:
+    """Create a parse job over an uploaded file."""
+    if body.file_id is None:
+        raise FieldError(
+            "Docmill does not fetch URLs yet.", "body", "source_url", hint="Upload the file."
+        )
+    parameters = await _parameters(services, scope, body)
+    async with services.database.read() as session:
+        file = await resolve_file(session, scope.project_id, body.file_id)
+    batch_id = await creates.id_for(Prefix.BATCH, body.model_dump())
+    jobs = SingleJobs(services, scope)
+    return await _start(jobs, batch_id, file, body, parameters)
+
+
+@router.post(
+    "/upload",
+    max_body_size=UPLOAD_BYTES,
+    openapi_extra=form_body("file", required=["configuration"], optional=[]),
+)
+async def upload_and_parse(
+    services: CurrentServices, scope: CurrentScope, creates: CurrentCreates, request: Request
+) -> ParseJobView:
+    """Upload a file and parse it; ``configuration`` is a JSON object as a string."""
+    limit = services.settings.max_upload_mb * MIB
+    async with receive_upload(request, "file", services.scratch.path, limit) as upload:
+        options = _options(upload.fields.get("configuration", ""))
+        parameters = await _parameters(services, scope, options)
+        asked = {"name": upload.name, "sha256": upload.sha256, "options": options.model_dump()}
+        file_id = await creates.id_for(Prefix.FILE, {"file": asked})
+        file = await store_upload(services, scope.project_id, upload, file_id, purpose="parse")
+        async with services.database.write() as session:
+            file, _ = await Files(session).create(file)
+        batch_id = await creates.id_for(Prefix.BATCH, asked)
+    jobs = SingleJobs(services, scope)
+    return await _start(jobs, batch_id, file, options, parameters)
+
+
+def _options(text: str) -> ParseOptions:
+    """Return the form's configuration.
+
+    Raises:
+        RequestValidationError: a field of it is wrong.
+        FieldError: it is not JSON.
+    """
+    try:
+        given = json.loads(text)
+        return ParseOptions.model_validate(given)
+    except ValidationError as error:
+        details = error.errors(include_url=False, include_context=False)
+        raise RequestValidationError(
+            [{**one, "loc": ("body", "configuration", *one["loc"])} for one in details]
+        ) from None
+    except (ValueError, RecursionError):
+        raise FieldError("Must be a JSON object as a string.", "body", "configuration") from None
+
+
+async def _parameters(services: Services, scope: Scope, options: ParseOptions) -> dict[str, Any]:
+    """Return the job's parameters: a configuration's, and over them what the request says."""
+    if options.configuration_id is None:
+        return options.parameters()
+    saved = await configured_parameters(
+        services, scope, options.configuration_id, "parse_v2", "body"
+    )
+    return {**saved, **options.parameters()}
+
+
+async def _start(
+    jobs: SingleJobs,
+    batch_id: str,
+    file: File,
+    options: ParseOptions,
+    parameters: dict[str, Any],
+) -> ParseJobView:
+    await aim_webhooks(
+        jobs.services,
+        jobs.scope,
+        batch_id,
+        options.webhook_configuration_ids,
+        options.webhook_configurations,
+    )
+    job = await jobs.create(
+        batch_id,
+        file,
+        parameters,
+        configuration_id=options.configuration_id,
+        user_metadata=options.user_metadata,
+    )
+    return (await JobReader(jobs.services).views([job]))[0]

@@ -1,0 +1,111 @@
+"""Jobs of their own: a batch of one file that no list shows, in a workflow of its own.
+
+So a single job is claimed, run, retried, deduplicated, cancelled and mended exactly like a
+batch's item.
+"""
+
+from typing import Any
+
+from docmill.api.scope import Scope
+from docmill.api.services import Services
+from docmill.contracts import BatchSpec, JobSpec, JobType, PageRequest
+from docmill.errors import ConflictError
+from docmill.ids import Prefix, derived_id
+from docmill.records.directories import JOBS_TYPE, Directories
+from docmill.records.directory_files import DirectoryFiles
+from docmill.records.items import job_id_of
+from docmill.records.jobs import ENDED, Jobs
+from docmill.records.paging import Paging
+from docmill.records.tables import Batch, File, Job
+
+JOB_API = "job"
+"""Marks a batch that is one job's."""
+FIRST = 1
+"""Position of the only item."""
+
+
+class SingleJobs:
+    """Creates and cancels jobs of one project."""
+
+    def __init__(self, services: Services, scope: Scope) -> None:
+        self.services = services
+        self.scope = scope
+
+    async def create(
+        self, batch_id: str, file: File, parameters: dict[str, Any], **fields: Any
+    ) -> Job:
+        """Create a parse job over ``file`` and start it; doing so again returns the first.
+
+        Args:
+            batch_id: id of the batch of one; the job's id follows from it.
+            file: the document.
+            parameters: in the vocabulary of ``parse_v2``.
+            fields: further columns of `Job`: ``configuration_id``, ``user_metadata``.
+
+        Raises:
+            UsageError: a parameter is wrong.
+        """
+        batch = await self.services.desk.find(self.scope.project_id, batch_id)
+        if batch is None:
+            spec = BatchSpec(
+                project_id=self.scope.project_id,
+                item_ids=(await self._list(file),),
+                job=JobSpec(type=JobType.PARSE, parameters=parameters),
+                page_size=1,
+            )
+            batch = await self.services.desk.create(spec, id=batch_id, api=JOB_API, name=file.name)
+        job = await self._record(batch, file, fields)
+        await self.services.desk.start(batch)
+        return job
+
+    async def cancel(self, job: Job) -> Job:
+        """Ask a job to stop.
+
+        Raises:
+            ConflictError: it has ended, or belongs to a batch of several.
+            UnavailableError: Temporal is away.
+        """
+        if job.status in ENDED:
+            raise ConflictError(f"The job {job.id} has ended: {job.status}.")
+        batch = await self.services.desk.find(self.scope.project_id, job.batch_id or "")
+        if batch is None or batch.api != JOB_API:
+            raise ConflictError(
+                f"The job {job.id} belongs to the batch {job.batch_id}.", "Cancel the batch."
+            )
+        await self.services.desk.cancel(batch)
+        async with self.services.database.read() as session:
+            return await Jobs(session).get(self.scope.project_id, job.id)
+
+    async def _list(self, file: File) -> str:
+        """Return the entry of ``file`` in the project's hidden directory."""
+        project_id = self.scope.project_id
+        directory_id = derived_id(Prefix.DIRECTORY, JOBS_TYPE, project_id)
+        async with self.services.database.write() as session:
+            await Directories(session).create(
+                project_id, "Files of single jobs", id=directory_id, type=JOBS_TYPE
+            )
+            entry = await DirectoryFiles(session).attach(
+                project_id, directory_id, file, unique_id=file.id
+            )
+            return entry.id
+
+    async def _record(self, batch: Batch, file: File, fields: dict[str, Any]) -> Job:
+        """Write the ledger row and the job, so that both are there before anything runs."""
+        page = PageRequest(batch_id=batch.id, epoch=batch.epoch, after=0, limit=1)
+        async with self.services.database.write() as session:
+            # No key is known to match here: the workflow asks again, with the engines' versions.
+            await Paging(session).next_page(batch, page, lambda _: "")
+            job, _ = await Jobs(session).create(
+                Job(
+                    id=job_id_of(batch.job_type, batch.id, FIRST),
+                    project_id=batch.project_id,
+                    job_type=batch.job_type,
+                    name=file.name,
+                    status="PENDING",
+                    batch_id=batch.id,
+                    file_id=file.id,
+                    parameters=batch.parameters,
+                    **fields,
+                )
+            )
+            return job
