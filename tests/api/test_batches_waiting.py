@@ -1,12 +1,19 @@
 """Batches of both contracts while Temporal is away: the row is the truth, and it waits."""
 
+import asyncio
 import json
 from typing import Any
 
 import httpx
 import pytest
 
+from docmill.ids import DEFAULT_PROJECT_ID
+from docmill.records.database import Database
+from docmill.records.directories import Directories
+from docmill.records.scans import Scans
+from docmill.sources.entries import ScannedEntry
 from tests.api.steps import all_items, make_directory, ok, upload
+from tests.fixtures.api import ApiServer
 
 V2 = "/api/v2/batches"
 V1 = "/api/v1/beta/batch-processing"
@@ -213,3 +220,28 @@ async def test_unknown_ids_are_404_everywhere(api: httpx.AsyncClient) -> None:
         answer = await api.get(path)
         assert answer.status_code == 404, path
         assert answer.json()["detail"]
+
+
+async def test_a_batch_over_100000_files_is_created_at_once(
+    api: httpx.AsyncClient, api_server: ApiServer
+) -> None:
+    database = Database(f"sqlite+aiosqlite:///{api_server.home / 'records.db'}")
+    source = {"folder": "/nowhere", "recursive": True}
+    async with database.write() as session:
+        directory = await Directories(session).find_or_create_source(
+            DEFAULT_PROJECT_ID, "large", source
+        )
+        scan = await Scans(session).begin(directory.id)
+    for part in range(100):
+        entries = [
+            ScannedEntry(f"{part}/{n}.txt", f"{n}.txt", b"x", 1, "seen") for n in range(1_000)
+        ]
+        async with database.write() as session:
+            await Scans(session).add(directory.id, scan, entries)
+    async with database.write() as session:
+        await Scans(session).publish(directory.id, scan)
+    await database.close()
+    async with asyncio.timeout(10):  # it takes a twentieth of a second
+        made = await _create(api, directory.id)
+        shown = await ok(await api.get(f"/api/docmill/v1/batches/{made['id']}"))
+    assert shown["total"] == shown["counts"]["pending"] == 100_000

@@ -87,7 +87,8 @@ def test_a_folder_through_v1(running: RunningDocmill, v1_sdk: Sdk, papers: Path)
     assert (job["status"], answer["progress"]) == ("completed", 100.0)
     assert job["total_items"] == len(files) == len(list(papers.iterdir()))
     assert job["failed_items"] == 1
-    assert job["processed_items"] == job["total_items"] - 1
+    # What an earlier test has parsed with the same parameters is skipped here.
+    assert job["processed_items"] + job["skipped_items"] == job["total_items"] - 1
     assert files["broken-upload.pdf"]["status"] == "failed"
     assert answer["history"][0]["job_type"] == "parse"
     assert str(running.home) not in json.dumps(answer)

@@ -14,23 +14,22 @@ from tests.fixtures.sdks import Sdk
 
 @pytest.mark.parametrize("drop", [Drop.ANSWERED, Drop.RUNNING])
 async def test_no_create_is_doubled(tmp_path: Path, latest_sdk: Sdk, drop: Drop) -> None:
-    server = ApiServer(tmp_path / "home")
-    async with tcp_proxy(server.url, drop) as (address, dropped):
-        made = await asyncio.to_thread(latest_sdk.run, "storm.py", f"http://{address}")
-    async with httpx.AsyncClient(base_url=server.url) as api:
-        found = {
-            "directory": await all_items(api, DIRECTORIES),
-            "hook": await all_items(api, "/api/v2/webhook-configs"),
-            "batch": await all_items(api, "/api/v2/batches"),
-        }
-        files = await all_items(api, "/api/v1/beta/files")
-        entries = [
-            entry
-            for one in made
-            for entry in await all_items(api, f"{DIRECTORIES}/{one['directory']}/files")
-        ]
-        configurations = await all_items(api, "/api/v1/beta/configurations")
-    assert server.stop() == 0
+    with ApiServer(tmp_path / "home") as server:
+        async with tcp_proxy(server.url, drop) as (address, dropped):
+            made = await asyncio.to_thread(latest_sdk.run, "storm.py", f"http://{address}")
+        async with httpx.AsyncClient(base_url=server.url) as api:
+            found = {
+                "directory": await all_items(api, DIRECTORIES),
+                "hook": await all_items(api, "/api/v2/webhook-configs"),
+                "batch": await all_items(api, "/api/v2/batches"),
+            }
+            files = await all_items(api, "/api/v1/beta/files")
+            entries = [
+                entry
+                for one in made
+                for entry in await all_items(api, f"{DIRECTORIES}/{one['directory']}/files")
+            ]
+            configurations = await all_items(api, "/api/v1/beta/configurations")
     assert len(dropped) == 6 * len(made)
     for kind, rows in found.items():
         assert {row["id"] for row in rows} == {one[kind] for one in made}, kind
