@@ -6,7 +6,7 @@ from typing import TypeVar
 
 import structlog
 from temporalio import activity
-from temporalio.exceptions import ApplicationError
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from docmill.errors import DocmillError, UnavailableError, bounded
 
@@ -45,6 +45,7 @@ def translated(
                 " ".join(filter(None, (error.message, error.hint))),
                 type=type(error).__name__,
                 non_retryable=True,
+                category=ApplicationErrorCategory.BENIGN,  # a wrong request is no worker's fault
             ) from None
         except Exception as error:
             log.exception("activity.unexpected", activity=method.__name__)

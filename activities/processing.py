@@ -172,6 +172,8 @@ class Processing:
                 failure_class=kind,
                 failure_message=failure.message,
                 failure_phase=failure.phase,
+                engine=failure.engine,
+                engine_version=failure.engine_version,
             ),
         )
         log.info("item.failed", failure_class=kind, reason=failure.message, **_names(item))

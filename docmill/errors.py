@@ -195,6 +195,8 @@ class ItemFailure(DocmillError):  # noqa: N818 - a failure is an outcome, not a 
         failure_class: the reason.
         phase: where it happened: ``read``, ``engine`` or ``store``.
         retry: the budget from which it may be tried again; the class's own unless it was given.
+        engine: name of the engine that had the file; None when none had been chosen.
+        engine_version: its version.
     """
 
     def __init__(
@@ -209,3 +211,5 @@ class ItemFailure(DocmillError):  # noqa: N818 - a failure is an outcome, not a 
         self.failure_class = failure_class
         self.phase = phase
         self.retry = guide.retry if retry is None else retry
+        self.engine: str | None = None
+        self.engine_version: str | None = None

@@ -63,7 +63,7 @@ class Settings(BaseSettings):
     temporal_ui_url: str = ""
     engine_slots: int = Field(default_factory=lambda: os.cpu_count() or 2, ge=1, le=256)
     engine_timeout_seconds: float = Field(default=300, gt=0, le=86_400)
-    engine_memory_mb: int = Field(default=2048, ge=256)
+    engine_memory_mb: int = Field(default=2048, ge=384)
     engine_output_mb: int = Field(default=1024, ge=1)
     engine_recycle_after: int = Field(default=200, ge=1)
     max_file_mb: int = Field(default=300, ge=1)

@@ -5,10 +5,11 @@ Order: detect the content, choose the engine, run it, account for every page, wr
 
 import hashlib
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from docmill.engines.accounting import account
-from docmill.engines.base import Document, EngineReport, EngineTask, ParseResult
+from docmill.engines.base import Document, Engine, EngineReport, EngineTask, ParseResult
 from docmill.engines.detect import detect
 from docmill.engines.parameters import ParseRequest, not_honoured
 from docmill.engines.registry import Registry
@@ -20,10 +21,18 @@ PAGE_BREAK = "\n\n---\n\n"
 """Between the pages of `MARKDOWN_FILE`; LlamaParse's default."""
 
 
-def run_task(task: EngineTask, registry: Registry) -> EngineReport:
+def run_task(
+    task: EngineTask, registry: Registry, chosen: Callable[[Engine], None] | None = None
+) -> EngineReport:
     """Run ``task`` and leave `RESULT_FILE` and `MARKDOWN_FILE` in its output folder.
 
     The files count only once this returns: what a killed run left behind is to be thrown away.
+
+    Args:
+        task: what to do.
+        registry: the engines to choose from.
+        chosen: told which engine gets the file, before it does: a crash can then be put down
+            to it.
 
     Raises:
         ItemFailure: with the class that fits; other exceptions are the engine's own trouble.
@@ -34,6 +43,8 @@ def run_task(task: EngineTask, registry: Registry) -> EngineReport:
     request = ParseRequest.read(task.parameters)
     detection = detect(path, task.name)
     engine = registry.engine_for(task.product, detection.media_type)
+    if chosen is not None:
+        chosen(engine)
     document = Document(path, task.name, detection.media_type)
     found = engine.run(document, task.parameters, task.limits)
     if not isinstance(found, ParseResult):

@@ -7,11 +7,12 @@ are moved to other descriptors first, so that nothing an engine prints can garbl
 import os
 import re
 import sys
+from collections.abc import Callable
 from errno import EFBIG, ENOSPC
 from importlib import import_module
 from typing import Any, BinaryIO
 
-from docmill.engines.base import EngineTask
+from docmill.engines.base import Engine, EngineTask
 from docmill.engines.registry import Registry
 from docmill.engines.running import run_task
 from docmill.errors import DocmillError, FailureClass, ItemFailure, bounded
@@ -33,7 +34,7 @@ def main() -> None:
         task = frames.task_of(message)
         _send(answers, {"started": True})
         limits.limit_task(task.limits)
-        answer = run(task, registry)
+        answer = run(task, registry, lambda engine: _send(answers, frames.engine_message(engine)))
         _send(answers, answer | {"retire": limits.has_children()})
     # Native libraries may crash while the interpreter takes them down.
     os._exit(0)
@@ -48,10 +49,12 @@ def load_registry(name: str) -> Registry:
     return registry
 
 
-def run(task: EngineTask, registry: Registry) -> dict[str, Any]:
+def run(
+    task: EngineTask, registry: Registry, chosen: Callable[[Engine], None] | None = None
+) -> dict[str, Any]:
     """Run ``task`` and return the answer: a report, or a failure with its class."""
     try:
-        report = run_task(task, registry)
+        report = run_task(task, registry, chosen)
     except (SystemExit, KeyboardInterrupt):
         raise
     except BaseException as error:  # noqa: BLE001 - panics of native engines are no Exception

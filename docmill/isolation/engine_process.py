@@ -14,6 +14,7 @@ from docmill.isolation.verdicts import verdict
 
 log = structlog.get_logger(__name__)
 
+_NO_ENGINE = (None, None)
 START_SECONDS = 60.0
 """For a Python to start on a loaded machine."""
 
@@ -23,7 +24,7 @@ class NotStartedError(Exception):
 
 
 class EngineProcess(ChildProcess):
-    """A child process and its conversation: a task, ``started``, an answer.
+    """A child process and its conversation: a task, ``started``, the engine, an answer.
 
     Attributes:
         served: tasks that it was given.
@@ -32,6 +33,7 @@ class EngineProcess(ChildProcess):
     def __init__(self, engines: str, guard: Guard) -> None:
         super().__init__(engines, guard)
         self.served = 0
+        self._engine: tuple[str | None, str | None] = _NO_ENGINE
 
     async def start(self) -> None:
         """Wait until the child is ready.
@@ -63,7 +65,15 @@ class EngineProcess(ChildProcess):
             ItemFailure: the engine's own, TIMEOUT, OUT_OF_MEMORY or CRASHED.
             NotStartedError: the process was dead already.
         """
+        try:
+            return await self._run(task, on_started)
+        except ItemFailure as failure:
+            failure.engine, failure.engine_version = self._engine
+            raise
+
+    async def _run(self, task: EngineTask, on_started: Callable[[], None] | None) -> EngineReport:
         self.served += 1
+        self._engine = _NO_ENGINE
         self.forget_last_words()
         try:
             async with asyncio.timeout(task.limits.seconds):
@@ -98,6 +108,9 @@ class EngineProcess(ChildProcess):
         if on_started:
             on_started()
         message = await self.receive()
+        if engine := frames.engine_of(message):
+            self._engine = engine
+            message = await self.receive()
         answer = frames.answer_of(message)
         full = isinstance(answer, ItemFailure) and (
             answer.failure_class is FailureClass.OUT_OF_MEMORY

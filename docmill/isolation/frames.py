@@ -5,7 +5,7 @@ import struct
 from dataclasses import asdict
 from typing import Any, BinaryIO
 
-from docmill.engines.base import EngineReport, EngineTask, Limits
+from docmill.engines.base import Engine, EngineReport, EngineTask, Limits
 from docmill.errors import FailureClass, ItemFailure
 
 HEADER = struct.Struct(">I")
@@ -72,6 +72,18 @@ def task_message(task: EngineTask) -> dict[str, Any]:
 def task_of(message: dict[str, Any]) -> EngineTask:
     """Return the task in ``message``."""
     return EngineTask(**(message | {"limits": Limits(**message["limits"])}))
+
+
+def engine_message(engine: Engine) -> dict[str, Any]:
+    """Return the message that says which engine gets the file now."""
+    return {"engine": engine.name, "engine_version": engine.version}
+
+
+def engine_of(message: dict[str, Any]) -> tuple[str, str] | None:
+    """Return name and version of the engine that a message announces; None for an answer."""
+    if "engine" not in message:
+        return None
+    return str(message["engine"]), str(message.get("engine_version"))
 
 
 def answer_of(message: dict[str, Any]) -> EngineReport | ItemFailure:

@@ -30,6 +30,7 @@ async def test_every_fault_of_an_engine_is_an_outcome_and_harms_no_neighbour(
         "lie.txt": "too_many_pages",
     }
     assert items["crash.txt"].attempts == 3
+    assert (items["crash.txt"].engine, items["crash.txt"].engine_version) == ("mock", "1")
     assert items["locked.txt"].attempts == 1
     assert sum(item.status == "completed" for item in items.values()) == 6
 

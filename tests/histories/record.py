@@ -1,0 +1,84 @@
+"""Record the histories that `test_replay` holds every later version of the workflow to.
+
+Run once per release: ``.venv/bin/python -m tests.histories.record VERSION``. What is stored is
+never recorded anew: a history that no longer replays is a batch that an upgrade would break.
+"""
+
+import asyncio
+import sys
+import tempfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from temporalio.client import WorkflowFailureError
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.testing import WorkflowEnvironment
+
+from docmill.contracts import BatchSpec
+from docmill.records.database import Database
+from docmill.records.projects import Projects
+from docmill.records.tables import Batch
+from tests.fixtures.mill import Mill, settings_for, write_texts
+
+STORED = Path(__file__).parent / "stored"
+
+
+async def scenarios(mill: Mill, folder: Path) -> AsyncIterator[tuple[str, str]]:
+    """Yield the name and the workflow id of each ended batch."""
+    small = write_texts(folder / "small", 3)
+    (small / "broken.pdf").write_bytes(b"%PDF-1.7\nno document")
+    yield "completed", (await mill.run(small)).id
+    yield "skipped", (await mill.run(small)).id
+    yield "continued", (await mill.run(write_texts(folder / "many", 12), **_PACE)).id
+    yield "cancelled", (await _steered(mill, write_texts(folder / "stop", 6))).id
+    yield "failed", await _failed(mill, folder / "nowhere")
+
+
+_PACE = {"page_size": 3, "continue_as_new_threshold": 5}
+
+
+async def _steered(mill: Mill, folder: Path) -> Batch:
+    batch = await mill.start(folder)
+    await mill.service.pause(batch)
+    await mill.until_progress(batch, lambda now: now.state == "paused")
+    await mill.service.set_concurrency(batch, 2)
+    await mill.service.cancel(batch, "recorded")
+    await mill.client.result(batch.id)
+    return batch
+
+
+async def _failed(mill: Mill, folder: Path) -> str:
+    await mill.client.start("bat-failed", BatchSpec(folder=str(folder)))
+    try:
+        await mill.client.result("bat-failed")
+    except WorkflowFailureError:
+        return "bat-failed"
+    raise AssertionError("a batch over no folder must fail")
+
+
+async def record(version: str) -> None:
+    """Run every scenario on a server of its own and store each run's history."""
+    target = STORED / version
+    target.mkdir(parents=True)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        url = f"sqlite+aiosqlite:///{folder}/records.db"
+        async with await WorkflowEnvironment.start_local(
+            data_converter=pydantic_data_converter,
+            dev_server_existing_path=str(Path(sys.prefix) / "bin/temporal"),
+        ) as environment:
+            database = Database(url)
+            await database.migrate()
+            async with database.write() as session:
+                await Projects(session).ensure_default()
+            mill = Mill(environment.client, database, settings_for(folder, url))
+            async with mill.worker():
+                async for scenario, workflow_id in scenarios(mill, folder):
+                    handle = environment.client.get_workflow_handle(workflow_id)
+                    history = await handle.fetch_history()
+                    (target / f"{scenario}.json").write_text(history.to_json())
+            await database.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(record(sys.argv[1]))
