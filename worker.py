@@ -26,9 +26,9 @@ from docmill.errors import DocmillError
 from docmill.isolation.pool import BUILTIN_ENGINES, EnginePool
 from docmill.logs import configure_logs
 from docmill.objects import open_store
+from docmill.objects.staging import Staging
 from docmill.records.database import Database
 from docmill.records.projects import Projects
-from docmill.scratch import Scratch
 from docmill.settings import Settings, load_settings
 from workflows.batch import BatchWorkflow
 
@@ -68,7 +68,7 @@ async def running_worker(
         async with database.write() as session:
             await Projects(session).ensure_default()
         store = open_store(settings.store)
-        scratch = Scratch(settings.home / "scratch")
+        scratch = Staging(settings.home / "scratch")
         stack.callback(scratch.close)
         recycle_after = settings.engine_recycle_after
         pool = await stack.enter_async_context(

@@ -26,11 +26,11 @@ from docmill.errors import (
 )
 from docmill.isolation.pool import EnginePool
 from docmill.objects import ObjectStore
+from docmill.objects.staging import Staging
 from docmill.records.database import Database
 from docmill.records.ledger import ClaimedItem, Ledger, Settlement
 from docmill.records.results import Results
 from docmill.results import item_cache_key, result_prefix, store_result
-from docmill.scratch import Scratch
 from docmill.settings import MIB, Settings
 from docmill.sources.reading import open_document
 
@@ -45,7 +45,7 @@ class Processing:
         database: Database,
         store: ObjectStore,
         engines: EnginePool,
-        scratch: Scratch,
+        scratch: Staging,
         settings: Settings,
     ) -> None:
         self._database = database

@@ -8,6 +8,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from docmill.api.wire import Problem, ValidationProblem
 from docmill.errors import (
@@ -108,6 +109,11 @@ async def _on_http_exception(_: Request, error: Exception) -> JSONResponse:
     return problem(error.status_code, str(error.detail), headers=error.headers)
 
 
+async def _on_disconnect(request: Request, _: Exception) -> JSONResponse:
+    log.info("api.client_left", method=request.method, route=request.url.path)
+    return problem(400, "The client went away before its request was complete.")
+
+
 async def _on_unexpected(request: Request, error: Exception) -> JSONResponse:
     log.error("api.unexpected", method=request.method, route=request.url.path, exc_info=error)
     return problem(
@@ -120,4 +126,5 @@ def add_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(DocmillError, _on_docmill_error)
     app.add_exception_handler(RequestValidationError, _on_validation_error)
     app.add_exception_handler(HTTPException, _on_http_exception)
+    app.add_exception_handler(ClientDisconnect, _on_disconnect)
     app.add_exception_handler(Exception, _on_unexpected)

@@ -11,6 +11,7 @@ from docmill.api.batch_desk import BatchDesk
 from docmill.api.links import Links
 from docmill.api.temporal import TemporalLink
 from docmill.objects import ObjectStore, open_store
+from docmill.records.claims import Claims
 from docmill.records.database import Database
 from docmill.records.projects import Projects
 from docmill.scratch import Scratch
@@ -51,6 +52,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         await database.migrate()
         async with database.write() as session:
             await Projects(session).ensure_default()
+            await Claims(session).forget_old()
         store = open_store(settings.store)
         temporal = TemporalLink(settings.temporal_namespaces)
         yield Services(

@@ -5,6 +5,8 @@ import os
 import secrets
 import shutil
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 PREFIX = ".docmill-tmp-"
@@ -31,6 +33,16 @@ class Staging:
             assert self._folder is not None
             return self._folder / secrets.token_hex(8)
 
+    @contextmanager
+    def folder(self) -> Iterator[Path]:
+        """Give a fresh empty folder for one piece of work, and remove it afterwards."""
+        path = self.fresh()
+        path.mkdir()
+        try:
+            yield path
+        finally:
+            shutil.rmtree(path, ignore_errors=True)
+
     def close(self) -> None:
         """Remove the folder."""
         with self._guard:
@@ -43,6 +55,7 @@ class Staging:
         if self._folder is not None:
             os.close(self._lock)
             self._folder = None
+        self._parent.mkdir(parents=True, exist_ok=True)
         sweep(self._parent)
         while self._folder is None:
             folder = self._parent / f"{PREFIX}{secrets.token_hex(6)}"

@@ -14,7 +14,6 @@ BASE = (
     "docmill.ids",
     "docmill.logs",
     "docmill.parameters",
-    "docmill.scratch",
     "docmill.settings",
 )
 """The stable side: words that every room speaks."""
@@ -50,7 +49,6 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "docmill.sources.entries": BASE,
     "docmill.engines": (*BASE, "docmill.isolation"),
     "docmill.isolation": (*BASE, "docmill.engines"),
-    "docmill.scratch": (),
     "docmill.testing": (*BASE, "docmill.engines"),
     "docmill.embedded": (*BASE, *TEMPORAL),
     "docmill.outputs": (*BASE, *STORAGE, "docmill.engines.base"),
