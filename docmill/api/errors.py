@@ -59,7 +59,6 @@ _ANSWERS: dict[type[DocmillError], tuple[int, dict[str, str]]] = {
     # Without this header the official clients repeat a 409 five times.
     ConflictError: (409, {"x-should-retry": "false"}),
     TooLargeError: (413, {}),
-    UnavailableError: (503, {"Retry-After": str(RETRY_AFTER_SECONDS)}),
 }
 
 
@@ -91,7 +90,20 @@ async def _on_docmill_error(request: Request, error: Exception) -> JSONResponse:
     for kind, (status, headers) in _ANSWERS.items():
         if isinstance(error, kind):
             return problem(status, error.message, error.hint, headers)
+    if isinstance(error, UnavailableError):
+        return _unavailable(request, error)
     return await _on_unexpected(request, error)
+
+
+def _unavailable(request: Request, error: UnavailableError) -> JSONResponse:
+    """Say that something is away; where it is, only the log says."""
+    log.warning("api.unavailable", route=request.url.path, reason=error.message)
+    return problem(
+        503,
+        "The database, the object store or Temporal cannot be used now.",
+        "Try again a little later; GET /readyz says which of them is away.",
+        {"Retry-After": str(RETRY_AFTER_SECONDS)},
+    )
 
 
 async def _on_validation_error(_: Request, error: Exception) -> JSONResponse:

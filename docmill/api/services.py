@@ -11,10 +11,10 @@ from docmill.api.batch_desk import BatchDesk
 from docmill.api.links import Links
 from docmill.api.temporal import TemporalLink
 from docmill.objects import ObjectStore, open_store
+from docmill.objects.staging import Staging
 from docmill.records.claims import Claims
 from docmill.records.database import Database
 from docmill.records.projects import Projects
-from docmill.scratch import Scratch
 from docmill.settings import Settings
 
 
@@ -32,7 +32,7 @@ class Services:
     settings: Settings
     database: Database
     store: ObjectStore
-    scratch: Scratch
+    scratch: Staging
     links: Links
     temporal: TemporalLink
     desk: BatchDesk
@@ -47,7 +47,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
     """
     settings.home.mkdir(parents=True, exist_ok=True)
     database = Database(settings.database)
-    scratch = Scratch(settings.home / "scratch")
+    scratch = Staging(settings.home / "scratch")
     try:
         await database.migrate()
         async with database.write() as session:

@@ -87,11 +87,11 @@ class TemporalLink:
         except RPCError as error:
             raise UnavailableError("Temporal cannot be reached.") from error
 
-    async def workers(self) -> int:
-        """Return how many workers polled for batches in the last minutes.
+    async def check_worker(self) -> None:
+        """Make sure that a worker polled for batches in the last minutes.
 
         Raises:
-            UnavailableError: Temporal cannot be reached.
+            UnavailableError: none did, or Temporal cannot be reached.
         """
         client = (await self.batches()).temporal
         request = DescribeTaskQueueRequest(
@@ -105,4 +105,5 @@ class TemporalLink:
             )
         except RPCError as error:
             raise UnavailableError("Temporal cannot be reached.") from error
-        return len(found.pollers)
+        if not found.pollers:
+            raise UnavailableError("No worker polls for batches.", "Start worker.py.")

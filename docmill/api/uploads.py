@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 
 from docmill.api.errors import FieldError, TooLargeError
 from docmill.api.wire import storable
+from docmill.objects.staging import Staging
 from docmill.settings import MIB
 
 PIECE_BYTES = MIB
@@ -116,22 +116,22 @@ def _text(data: bytes) -> str:
 
 @asynccontextmanager
 async def receive_upload(
-    request: Request, file_part: str, folder: Path, max_bytes: int
+    request: Request, file_part: str, scratch: Staging, max_bytes: int
 ) -> AsyncIterator[Upload]:
     """Receive a form with one file.
 
     Args:
         request: a ``multipart/form-data`` request.
         file_part: the name of the file's part.
-        folder: an existing folder, where the bytes are kept while the request lasts.
+        scratch: where the bytes are kept while the request lasts.
         max_bytes: the largest file that is accepted.
 
     Raises:
         FieldError: the form is malformed, or its file is missing.
         TooLargeError: the file or the text fields are above their limit.
     """
-    with tempfile.NamedTemporaryFile(dir=folder, prefix="upload-", delete=False) as sink:
-        upload = Upload(Path(sink.name))
+    upload = Upload(scratch.fresh())
+    with upload.path.open("xb") as sink:
         try:
             await _receive(request, _Form(file_part, upload), upload, sink, max_bytes)
             if upload.name is None:

@@ -237,7 +237,3 @@ async def test_the_page_size_shows_in_what_the_workflow_does(
     temporal = await _temporal(running)
     runs = [run async for run in temporal.list_workflows(f"WorkflowId = '{job['id']}'")]
     assert len(runs) >= FILES // 4
-
-
-def test_homes_keep_no_uploads(running: RunningDocmill) -> None:
-    assert list(Path(running.home / "scratch").rglob("upload-*")) == []

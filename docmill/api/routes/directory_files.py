@@ -90,7 +90,7 @@ async def upload_directory_file(
     async with services.database.read() as session:
         await Directories(session).get(scope.project_id, directory_id)
     limit = services.settings.max_upload_mb * MIB
-    async with receive_upload(request, "upload_file", services.scratch.path, limit) as upload:
+    async with receive_upload(request, "upload_file", services.scratch, limit) as upload:
         return view(await _list_upload(services, scope, creates, directory_id, upload))
 
 

@@ -55,7 +55,7 @@ async def upload_file(
 ) -> FileView:
     """Upload a file; its bytes stream to the store."""
     limit = services.settings.max_upload_mb * MIB
-    async with receive_upload(request, "file", services.scratch.path, limit) as upload:
+    async with receive_upload(request, "file", services.scratch, limit) as upload:
         purpose = upload.fields.get("purpose")
         if purpose not in get_args(Purpose):
             raise FieldError(f"Must be one of {', '.join(get_args(Purpose))}.", "body", "purpose")

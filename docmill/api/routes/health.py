@@ -3,14 +3,18 @@
 import asyncio
 from collections.abc import Awaitable
 
+import structlog
 from fastapi import APIRouter, Response
 from pydantic import BaseModel
 
 from docmill.api.services import CurrentServices
-from docmill.errors import DocmillError, UnavailableError
+from docmill.errors import DocmillError
 
 router = APIRouter(tags=["health"])
 
+log = structlog.get_logger(__name__)
+
+AWAY = "away"
 CHECK_SECONDS = 5.0
 """A part that needs longer to answer counts as away."""
 
@@ -22,7 +26,7 @@ class Health(BaseModel):
 
 
 class Readiness(BaseModel):
-    """What the server needs, each ``ok`` or a sentence that says what is missing."""
+    """What the server needs, each ``ok`` or ``away``; the log says why."""
 
     ready: bool
     checks: dict[str, str]
@@ -37,17 +41,12 @@ async def health() -> Health:
 @router.get("/readyz", responses={503: {"model": Readiness, "description": "Not ready."}})
 async def readiness(services: CurrentServices, response: Response) -> Readiness:
     """Ask database, object store and Temporal, and whether a worker polls for batches."""
-
-    async def worker() -> None:
-        if not await services.temporal.workers():
-            raise UnavailableError("No worker polls for batches. Start worker.py.")
-
     names = ("database", "object_store", "temporal", "worker")
     answers = await asyncio.gather(
         _checked(services.database.ping()),
         _checked(services.store.ping()),
         _checked(services.temporal.ping()),
-        _checked(worker()),
+        _checked(services.temporal.check_worker()),
     )
     ready = all(answer == "ok" for answer in answers)
     if not ready:
@@ -59,8 +58,7 @@ async def _checked(check: Awaitable[None]) -> str:
     try:
         async with asyncio.timeout(CHECK_SECONDS):
             await check
-    except DocmillError as error:
-        return error.message
-    except TimeoutError:
-        return "It does not answer in time."
+    except (DocmillError, TimeoutError) as error:
+        log.warning("api.not_ready", reason=str(error) or "no answer in time")
+        return AWAY
     return "ok"

@@ -56,7 +56,7 @@ async def upload_and_parse(
 ) -> ParseJobView:
     """Upload a file and parse it; ``configuration`` is a JSON object as a string."""
     limit = services.settings.max_upload_mb * MIB
-    async with receive_upload(request, "file", services.scratch.path, limit) as upload:
+    async with receive_upload(request, "file", services.scratch, limit) as upload:
         options = _options(upload.fields.get("configuration", ""))
         parameters = await _parameters(services, scope, options)
         asked = {"name": upload.name, "sha256": upload.sha256, "options": options.model_dump()}

@@ -1,0 +1,78 @@
+"""v1's options in the vocabulary of parse_v2."""
+
+from typing import Any
+
+import pytest
+
+from docmill.api.errors import FieldError
+from docmill.api.v1_parameters import parse_v2_parameters, without_secrets
+from docmill.contracts import JobType
+from docmill.parameters import effective_parameters
+
+
+@pytest.mark.parametrize(
+    ("options", "tier"),
+    [
+        ({}, "cost_effective"),
+        ({"fast_mode": True}, "fast"),
+        ({"premium_mode": True}, "agentic"),
+        ({"parse_mode": "parse_page_without_llm"}, "fast"),
+        ({"parse_mode": "parse_document_with_agent"}, "agentic_plus"),
+        ({"tier": "fast", "premium_mode": True}, "fast"),
+    ],
+)
+def test_a_mode_becomes_a_tier(options: dict[str, Any], tier: str) -> None:
+    assert parse_v2_parameters(options)["tier"] == tier
+
+
+@pytest.mark.parametrize(
+    ("pages", "counted_from_one"), [("0", "1"), ("0,2-5", "1,3-6"), (" 9 - 10 , 0", "10-11,1")]
+)
+def test_pages_count_from_one_afterwards(pages: str, counted_from_one: str) -> None:
+    found = parse_v2_parameters({"target_pages": pages})
+    assert found["page_ranges"] == {"target_pages": counted_from_one}
+
+
+@pytest.mark.parametrize("options", [{"target_pages": "a"}, {"parse_mode": "nonsense"}])
+def test_what_cannot_be_read_is_named(options: dict[str, Any]) -> None:
+    with pytest.raises(FieldError) as raised:
+        parse_v2_parameters(options)
+    assert raised.value.loc[-1] == next(iter(options))
+
+
+def test_every_option_that_is_taken_over_is_one_of_parse_v2() -> None:
+    options = {
+        "version": "latest",
+        "lang": "de",
+        "disable_ocr": True,
+        "max_pages": 3,
+        "bbox_top": 0.1,
+        "annotate_links": True,
+        "compact_markdown_table": True,
+        "merge_tables_across_pages_in_markdown": True,
+        "preserve_very_small_text": True,
+        "images_to_save": ["embedded"],
+        "guess_xlsx_sheet_name": False,
+        "html_remove_fixed_elements": True,
+        "spreadsheet_include_hidden_sheets": True,
+        "presentation_skip_embedded_data": True,
+        "skip_diagonal_text": True,
+        "enable_cost_optimizer": True,
+        "page_error_tolerance": 0,
+        "strict_mode_buggy_font": True,
+        "job_timeout_in_seconds": 60,
+        "do_not_cache": True,
+        "something_else": "is kept elsewhere",
+    }
+    found = effective_parameters(JobType.PARSE, parse_v2_parameters(options))
+    assert found["processing_options"]["ocr_parameters"] == {"languages": ["de"]}
+    assert found["disable_cache"] is True
+    assert found["processing_control"]["job_failure_conditions"]["allowed_page_failure_ratio"] > 0
+
+
+def test_secrets_are_hidden_at_any_depth() -> None:
+    config = {"parameters": {"azure_openai_key": "s", "webhook": [{"signing_secret": "s"}], "x": 1}}
+    hidden = without_secrets(config)
+    assert hidden == {
+        "parameters": {"azure_openai_key": "***", "webhook": [{"signing_secret": "***"}], "x": 1}
+    }
