@@ -17,7 +17,7 @@ from docmill.api.app import create_app
 from docmill.settings import Settings
 from tests.fixtures.api import ApiServer
 
-EXAMPLES = 10
+EXAMPLES = 6
 """For each operation; the longer run is ``st run http://127.0.0.1:8000/openapi.json``."""
 
 CHECKS = [

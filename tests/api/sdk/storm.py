@@ -5,7 +5,7 @@ import json
 
 from llama_cloud import AsyncLlamaCloud
 
-COUNT = 4
+COUNT = 3
 
 
 async def make(client: AsyncLlamaCloud, number: int) -> dict[str, str]:
