@@ -75,6 +75,8 @@ class BatchService:
         if BatchStatus(batch.status).terminal:
             return batch  # it ended while Temporal was asked
         if status in (WorkflowExecutionStatus.RUNNING, WorkflowExecutionStatus.CONTINUED_AS_NEW):
+            if batch.cancel_requested:  # the request was recorded, but may not have arrived
+                await self._client.cancel(batch.id, batch.reason or "")
             return batch
         if status in ENDED_FROM_OUTSIDE:
             ending, reason = ENDED_FROM_OUTSIDE[status]

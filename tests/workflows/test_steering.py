@@ -10,6 +10,7 @@ from temporalio.client import (
 
 from docmill.contracts import BatchSpec
 from docmill.errors import ConflictError, UsageError
+from docmill.records.batches import Batches
 from docmill.records.tables import Batch
 from tests.fixtures.mill import Mill, until, write_texts
 
@@ -87,6 +88,20 @@ async def test_a_batch_cancelled_before_it_was_opened_ends_cancelled(
     async with small_mill.worker():
         result = await small_mill.client.result(batch.id)
     assert (result.status, result.tally.cancelled) == ("CANCELLED", 3)
+
+
+async def test_a_recorded_cancel_that_never_reached_temporal_is_sent_again(
+    small_mill: Mill, tmp_path: Path
+) -> None:
+    batch = await small_mill.start(write_texts(tmp_path / "in", 5))
+    await small_mill.service.pause(batch)
+    async with small_mill.worker():
+        await small_mill.until_progress(batch, lambda now: now.state == "paused")
+        async with small_mill.database.write() as session:
+            await Batches(session).set_state(batch.id, cancel_requested=True, reason="lost")
+        await small_mill.service.mend(await small_mill.row(batch))
+        result = await small_mill.client.result(batch.id)
+    assert (result.status, result.reason) == ("CANCELLED", "lost")
 
 
 async def test_a_cancel_from_the_temporal_ui_does_the_same_as_the_signal(
