@@ -60,6 +60,11 @@ def details(state: BatchState, in_flight: int, word: str) -> str:
         parts.append(word)
     lines = [", ".join(parts)]
     if state.cancel_reason:
-        lines.append(f"cancel reason: {state.cancel_reason}")
-    lines += [f"- {item.name}: {item.failure_class}" for item in reversed(state.failures)]
-    return "\n\n".join(lines[:2]) + ("\n" + "\n".join(lines[2:]) if lines[2:] else "")
+        lines.append(f"Reason: {_literal(state.cancel_reason)}")
+    failed = [f"- {_literal(it.name)}: {it.failure_class}" for it in reversed(state.failures)]
+    return "\n\n".join(filter(None, (*lines, "\n".join(failed))))
+
+
+def _literal(text: str) -> str:
+    """Text from outside, as code: the UI renders Markdown, and a file's name may hold some."""
+    return f"`{text.replace('`', chr(39))}`"

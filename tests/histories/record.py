@@ -5,12 +5,13 @@ never recorded anew: a history that no longer replays is a batch that an upgrade
 """
 
 import asyncio
+import socket
 import sys
 import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from temporalio.client import WorkflowFailureError
+from temporalio.client import Client, WorkflowFailureError, WorkflowHistory
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 
@@ -20,6 +21,7 @@ from docmill.records.projects import Projects
 from docmill.records.tables import Batch
 from tests.fixtures.mill import Mill, settings_for, write_texts
 
+ROOT = Path(__file__).resolve().parents[2]
 STORED = Path(__file__).parent / "stored"
 
 
@@ -74,10 +76,33 @@ async def record(version: str) -> None:
             mill = Mill(environment.client, database, settings_for(folder, url))
             async with mill.worker():
                 async for scenario, workflow_id in scenarios(mill, folder):
-                    handle = environment.client.get_workflow_handle(workflow_id)
-                    history = await handle.fetch_history()
-                    (target / f"{scenario}.json").write_text(history.to_json())
+                    for number, run in enumerate(await _runs(environment.client, workflow_id)):
+                        file = scenario if number == 0 else f"{scenario}-{number + 1}"
+                        (target / f"{file}.json").write_text(_without_machine(run.to_json()))
             await database.close()
+
+
+def _without_machine(history: str) -> str:
+    """Take this checkout's path and this host's name out of stack traces and identities."""
+    return history.replace(str(ROOT), "/app").replace(socket.gethostname(), "recorder")
+
+
+async def _runs(client: Client, workflow_id: str) -> list[WorkflowHistory]:
+    """Every run of one workflow, the first one first."""
+    runs: list[WorkflowHistory] = []
+    run_id: str | None = await _first_run(client, workflow_id)
+    while run_id:
+        history = await client.get_workflow_handle(workflow_id, run_id=run_id).fetch_history()
+        runs.append(history)
+        last = history.events[-1]
+        run_id = last.workflow_execution_continued_as_new_event_attributes.new_execution_run_id
+    return runs
+
+
+async def _first_run(client: Client, workflow_id: str) -> str:
+    history = await client.get_workflow_handle(workflow_id).fetch_history()
+    started = history.events[0].workflow_execution_started_event_attributes
+    return started.first_execution_run_id
 
 
 if __name__ == "__main__":
