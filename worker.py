@@ -68,7 +68,9 @@ async def running_worker(
         async with database.write() as session:
             await Projects(session).ensure_default()
         store = open_store(settings.store)
-        scratch = Staging(settings.home / "scratch")
+        scratch_root = settings.home / "scratch"
+        scratch_root.mkdir(parents=True, exist_ok=True)
+        scratch = Staging(scratch_root)
         stack.callback(scratch.close)
         recycle_after = settings.engine_recycle_after
         pool = await stack.enter_async_context(

@@ -3,6 +3,7 @@
 from temporalio import activity
 
 from activities.failing import translated
+from activities.heartbeats import heartbeating
 from docmill.contracts import NEXT_PAGE, JobType, Page, PageRequest
 from docmill.engines.registry import parse_suite_version
 from docmill.parameters import cache_key
@@ -21,7 +22,7 @@ class Listing:
     @translated
     async def next_page(self, request: PageRequest) -> Page:
         """Return the range behind ``request.after``; running twice returns the same page."""
-        async with self._database.write() as session:
+        async with heartbeating(), self._database.write() as session:
             batch = await Batches(session).get(None, request.batch_id)
 
             def key_of(sha256: str) -> str:

@@ -93,14 +93,14 @@ class Recording:
         fields = change.model_dump(include={"paused", "concurrency"}, exclude_none=True)
         if change.cancel_reason is not None:
             fields |= {"cancel_requested": True, "reason": change.cancel_reason}
-        async with self._database.write() as session:
+        async with heartbeating(), self._database.write() as session:
             await Batches(session).set_state(change.batch_id, **fields)
 
     @activity.defn(name=RECORD_LOST_ITEM)
     @translated
     async def record_lost_item(self, lost: LostItem) -> None:
         """Give an item that Temporal gave up its outcome, unless it already has one."""
-        async with self._database.write() as session:
+        async with heartbeating(), self._database.write() as session:
             await Ledger(session).settle_lost(lost)
 
     @activity.defn(name=CLOSE_BATCH)

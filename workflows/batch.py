@@ -175,6 +175,7 @@ class BatchWorkflow(SteeredBatch):
                 unfinished_only=self._state.sweep > 0,
             ),
             start_to_close_timeout=policies.RECORD_TIMEOUT,
+            heartbeat_timeout=policies.HEARTBEAT_TIMEOUT,
             retry_policy=policies.INFRASTRUCTURE,
             summary=f"files behind {after:,}",
         )
@@ -256,6 +257,7 @@ class BatchWorkflow(SteeredBatch):
                     **task.model_dump(), failure_class=failure_class, message=f"{kind}: {message}"
                 ),
                 start_to_close_timeout=policies.RECORD_TIMEOUT,
+                heartbeat_timeout=policies.HEARTBEAT_TIMEOUT,
                 retry_policy=policies.INFRASTRUCTURE,
                 summary=item.name,
             )

@@ -5,7 +5,8 @@ from datetime import timedelta
 from temporalio.common import RetryPolicy
 
 RECORD_TIMEOUT = timedelta(seconds=60)
-"""One short transaction; a minute is a database in trouble, and another try is right."""
+"""One short transaction; a minute is a database in trouble, and another try is right. It
+heartbeats as well: without, a page that a killed worker held would keep its batch for a minute."""
 
 OPEN_TIMEOUT = timedelta(hours=6)
 """Listing a folder of millions; it heartbeats, so a lost worker is noticed at once."""

@@ -117,6 +117,7 @@ class SteeredBatch(ABC):
                     cancel_reason=self._state.cancel_reason,
                 ),
                 start_to_close_timeout=policies.RECORD_TIMEOUT,
+                heartbeat_timeout=policies.HEARTBEAT_TIMEOUT,
                 retry_policy=policies.INFRASTRUCTURE,
                 summary=self._word,
             )

@@ -17,7 +17,7 @@ from docmill.engines.registry import Registry
 from docmill.engines.running import run_task
 from docmill.errors import DocmillError, FailureClass, ItemFailure, bounded
 from docmill.isolation import frames, limits
-from docmill.isolation.verdicts import out_of_memory
+from docmill.isolation.verdicts import out_of_memory, peak_so_far
 
 _PATH = re.compile(r"(?<![\w:/.])/(?:[^\s/'\"]+/)+([^\s/'\"]*)")
 
@@ -29,7 +29,7 @@ def main() -> None:
     limits.limit_process()
     requests, answers = _take_pipes()
     registry = load_registry(engines)
-    _send(answers, {"ready": os.getpid()})
+    _send(answers, {"ready": os.getpid(), "inherited_peak": peak_so_far()})
     while message := frames.read(requests):
         task = frames.task_of(message)
         _send(answers, {"started": True})

@@ -44,8 +44,9 @@ class EngineProcess(ChildProcess):
         try:
             async with asyncio.timeout(START_SECONDS):
                 await self.connect()
-                await self.receive()
-        except (TimeoutError, asyncio.IncompleteReadError, frames.FrameError):
+                ready = await self.receive()
+                self.inherited_peak = int(ready["inherited_peak"])
+        except (TimeoutError, asyncio.IncompleteReadError, frames.FrameError, KeyError):
             await self.end()
             log.error("engine.process_not_started", stderr=bounded(self.last_words))
             raise UnavailableError(

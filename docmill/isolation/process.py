@@ -31,6 +31,7 @@ class ChildProcess:
     Attributes:
         pid: its process id, and that of its group and session.
         ended: how it ended, once it is reaped and all it started is gone.
+        inherited_peak: bytes of memory that the kernel counts as its own from before its start.
     """
 
     def __init__(self, engines: str, guard: Guard) -> None:
@@ -47,6 +48,7 @@ class ChildProcess:
         self._loop = asyncio.get_running_loop()
         self.ended: asyncio.Future[Death] = self._loop.create_future()
         self._killed = False
+        self.inherited_peak = 0
         self._reaping = threading.Lock()
         self._last_words = _LastWords(self._loop.create_future())
         self._answers = asyncio.StreamReader()
@@ -130,7 +132,9 @@ class ChildProcess:
         for transport in self._transports:
             transport.close()
         self._killed = True
-        self.ended.set_result(Death(self._popen.returncode, peak, bytes(self._last_words.kept)))
+        own_peak = peak if peak > self.inherited_peak else 0
+        words = bytes(self._last_words.kept)
+        self.ended.set_result(Death(self._popen.returncode, own_peak, words))
 
 
 def _spawn(folder: str, engines: str) -> subprocess.Popen[bytes]:

@@ -1,6 +1,7 @@
 """Why a child process died: out of memory, or crashed."""
 
 import re
+import resource
 import signal
 import sys
 from dataclasses import dataclass
@@ -27,7 +28,7 @@ class Death:
 
     Attributes:
         code: exit code, or minus the number of the signal.
-        peak_bytes: the most resident memory it ever had.
+        peak_bytes: the most resident memory of its own; 0 when that was below what it inherited.
         last_words: the end of its standard error.
     """
 
@@ -66,6 +67,15 @@ def out_of_memory(memory_bytes: int) -> ItemFailure:
         FailureClass.OUT_OF_MEMORY,
         f"The engine needed more memory than its limit of {memory_bytes // _MIB} MiB.",
     )
+
+
+def peak_so_far() -> int:
+    """Return the most resident memory, in bytes, that the kernel puts down to this process.
+
+    Just after the start that is what the process which started it had: `vfork` lends a child its
+    parent's memory, and the kernel counts it as the child's.
+    """
+    return peak_bytes(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 
 
 def peak_bytes(maxrss: int) -> int:

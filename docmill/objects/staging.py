@@ -55,7 +55,6 @@ class Staging:
         if self._folder is not None:
             os.close(self._lock)
             self._folder = None
-        self._parent.mkdir(parents=True, exist_ok=True)
         sweep(self._parent)
         while self._folder is None:
             folder = self._parent / f"{PREFIX}{secrets.token_hex(6)}"

@@ -1,6 +1,7 @@
 """Whatever an engine does, it gets a typed outcome, and its neighbours do not notice."""
 
 import asyncio
+import os
 from typing import Any
 
 import pytest
@@ -143,3 +144,12 @@ async def test_memory_limits_are_those_of_each_task(mock: Bench) -> None:
             await mock.command(do="allocate", limits=Limits(memory_bytes=mib * MIB))
         assert f"{mib} MiB" in failed.value.message
     assert (await mock.command(do="parse", limits=LIMITS)).report.pages_ok == 1
+
+
+async def test_a_crash_under_a_large_worker_is_not_taken_for_its_memory(mock: Bench) -> None:
+    """The kernel counts the memory of the process that started a child as the child's own."""
+    ballast = bytearray(os.urandom(1024) * (400 * 1024))
+    with pytest.raises(ItemFailure) as failed:
+        await mock.command(limits=LIMITS, do="segfault")
+    assert failed.value.failure_class is FailureClass.CRASHED
+    assert len(ballast) == 400 * 1024 * 1024
