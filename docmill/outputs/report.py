@@ -103,7 +103,7 @@ def subline(data: ReportData) -> str:
     if spared := data.counts[Outcome.SKIPPED]:
         known = data.skips["already_processed"]
         if known == spared:
-            sentences.append(f"{wording.plural(known, 'file')} had not changed since the last run.")
+            sentences.append(f"{wording.plural(known, 'file')} had been processed before.")
     return " ".join(sentences)
 
 
