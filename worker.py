@@ -68,9 +68,7 @@ async def running_worker(
         async with database.write() as session:
             await Projects(session).ensure_default()
         store = open_store(settings.store)
-        scratch_root = settings.home / "scratch"
-        scratch_root.mkdir(parents=True, exist_ok=True)
-        scratch = Staging(scratch_root)
+        scratch = Staging.below(settings.home / "scratch")
         stack.callback(scratch.close)
         recycle_after = settings.engine_recycle_after
         pool = await stack.enter_async_context(

@@ -47,7 +47,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
     """
     settings.home.mkdir(parents=True, exist_ok=True)
     database = Database(settings.database)
-    scratch = Staging(settings.home / "scratch")
+    scratch = Staging.below(settings.home / "scratch")
     try:
         await database.migrate()
         async with database.write() as session:

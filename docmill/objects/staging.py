@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Self
 
 PREFIX = ".docmill-tmp-"
 
@@ -24,6 +25,12 @@ class Staging:
         self._guard = threading.Lock()
         self._folder: Path | None = None
         self._lock = -1
+
+    @classmethod
+    def below(cls, parent: Path) -> Self:
+        """Return a folder in ``parent``, which is made when it is missing."""
+        parent.mkdir(parents=True, exist_ok=True)
+        return cls(parent)
 
     def fresh(self) -> Path:
         """Return a path that no file has, in a folder that exists. Safe in threads."""
