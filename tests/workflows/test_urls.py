@@ -1,5 +1,6 @@
 """Documents named by URL: fetched once, then like any other; their secrets go nowhere."""
 
+from threading import Event
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from docmill.ids import DEFAULT_PROJECT_ID
 from docmill.records.directories import Directories
 from docmill.records.directory_files import DirectoryFiles
 from docmill.records.tables import Batch, File, Job
-from tests.fixtures.mill import Mill
+from tests.fixtures.mill import Mill, until
 from tests.fixtures.web import Page, WebServer
 
 SECRET = "s3cret-token"
@@ -131,3 +132,19 @@ async def test_an_engine_that_fails_does_not_fetch_again(small_mill: Mill, web: 
     (item,) = await small_mill.items(batch)
     assert (item.failure_class, item.attempts) == ("crashed", 3)
     assert web.counts() == {"/crash.txt": 1}
+
+
+async def test_a_cancel_stops_a_fetch(small_mill: Mill, web: WebServer) -> None:
+    hold = Event()
+    url = web.serve("/slow.txt", Page(b"late", hold=hold))
+
+    async def asked() -> bool:
+        return bool(web.asked)
+
+    async with opened(small_mill).worker():
+        batch = await start(small_mill, url)
+        await until(asked)
+        await small_mill.service.cancel(batch, "enough")
+        result = await small_mill.client.result(batch.id)
+    hold.set()
+    assert result.tally.cancelled == 1
