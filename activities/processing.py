@@ -1,6 +1,7 @@
 """One item: claim, read, look whether it was done before, run the engine, store, record."""
 
 import asyncio
+from datetime import timedelta
 from pathlib import Path
 from typing import NoReturn
 from uuid import uuid4
@@ -24,15 +25,17 @@ from docmill.errors import (
     UnavailableError,
     bounded,
 )
+from docmill.fetching import OversizeError
 from docmill.isolation.pool import EnginePool
 from docmill.objects import ObjectStore
 from docmill.objects.staging import Staging
 from docmill.records.database import Database
-from docmill.records.ledger import ClaimedItem, Ledger, Settlement
+from docmill.records.ledger import ClaimedItem, Ledger, Settlement, StaleItem
 from docmill.records.results import Results
 from docmill.results import item_cache_key, result_prefix, store_result
 from docmill.settings import MIB, Settings
 from docmill.sources.reading import open_document
+from docmill.sources.web import WebSources
 
 log = structlog.get_logger(__name__)
 
@@ -53,6 +56,7 @@ class Processing:
         self._engines = engines
         self._scratch = scratch
         self._settings = settings
+        self._web = WebSources(database, store, settings)
         self._worker = uuid4().hex
 
     @activity.defn(name=PROCESS_ITEM)
@@ -73,6 +77,10 @@ class Processing:
                 return ItemResult(outcome=await self._work(item))
             except ItemFailure as failure:
                 await self._fail(item, failure)
+            except OversizeError:
+                return ItemResult(outcome=await self._skip(item, SkipReason.SIZE_LIMIT_EXCEEDED))
+            except StaleItem:
+                raise _stale() from None
             except asyncio.CancelledError:
                 await self._stop(item)
                 raise
@@ -90,6 +98,7 @@ class Processing:
         if item.size > self._settings.max_file_mb * MIB:
             return await self._skip(item, SkipReason.SIZE_LIMIT_EXCEEDED)
         with self._scratch.folder() as folder:
+            item = await self._web.bring(item, folder)
             async with open_document(item, self._store, folder) as document:
                 key = item_cache_key(item, document.sha256, parse_suite_version())
                 async with self._database.read() as session:
@@ -164,7 +173,7 @@ class Processing:
         if failure.retry is Retry.ENGINE and item.engine_failures + 1 < ENGINE_ATTEMPTS:
             async with self._database.write() as session:
                 await Ledger(session).hand_back(item, engine_failure=True)
-            raise _benign(failure.message, kind)
+            raise _benign(failure.message, kind, pause=failure.pause)
         await self._settle(
             item,
             Settlement(
@@ -182,7 +191,7 @@ class Processing:
     async def _settle(self, item: ClaimedItem, settlement: Settlement) -> Outcome:
         async with self._database.write() as session:
             if not await Ledger(session).settle(item, settlement):
-                raise ApplicationError("A newer attempt holds this item.", type="StaleAttempt")
+                raise _stale()
         return settlement.outcome
 
     async def _stop(self, item: ClaimedItem) -> None:
@@ -209,11 +218,22 @@ def _names(item: ClaimedItem) -> dict[str, object]:
     return {"batch_id": item.batch_id, "item_id": item.item_id, "attempt": item.attempt}
 
 
-def _benign(message: str, kind: FailureClass, *, final: bool = False) -> ApplicationError:
+def _benign(
+    message: str, kind: FailureClass, *, final: bool = False, pause: float | None = None
+) -> ApplicationError:
     """A file's failure: red in the Temporal UI, but no fault of the worker in its log."""
     return ApplicationError(
-        message, type=kind, non_retryable=final, category=ApplicationErrorCategory.BENIGN
+        message,
+        type=kind,
+        non_retryable=final,
+        next_retry_delay=None if pause is None else timedelta(seconds=pause),
+        category=ApplicationErrorCategory.BENIGN,
     )
+
+
+def _stale() -> ApplicationError:
+    """Another attempt took the item over; the next one finds its outcome, or waits for it."""
+    return ApplicationError("A newer attempt holds this item.", type="StaleAttempt")
 
 
 def _waiting(error: Exception) -> ApplicationError:

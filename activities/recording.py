@@ -79,7 +79,9 @@ class Recording:
             continue_as_new_threshold=batch.continue_as_new_threshold,
             concurrency=batch.concurrency,
             epoch=batch.epoch,
-            item_timeout_seconds=self._settings.engine_timeout_seconds + MARGIN_SECONDS,
+            item_timeout_seconds=self._settings.engine_timeout_seconds
+            + self._settings.fetch_timeout_seconds
+            + MARGIN_SECONDS,
             started_at=batch.started_at or batch.created_at,
             search_attributes=self._attributes,
             paused=batch.paused,

@@ -67,6 +67,7 @@ class FailureClass(StrEnum):
     STORAGE_ERROR = "storage_error"
     SOURCE_VANISHED = "source_vanished"
     SOURCE_CHANGED = "source_changed"
+    SOURCE_UNREACHABLE = "source_unreachable"
     WORKER_LOST = "worker_lost"
     CANCELLED = "cancelled"
     INTERNAL = "internal"
@@ -172,6 +173,11 @@ GUIDES: dict[FailureClass, FailureGuide] = {
         "The file changed after it was listed.",
         "Run the same command again: it takes the new version.",
     ),
+    FailureClass.SOURCE_UNREACHABLE: _G(
+        Retry.ENGINE,
+        "The URL of the file could not be fetched.",
+        "Open the URL elsewhere; it must answer without a login, and lie on the public Internet.",
+    ),
     FailureClass.WORKER_LOST: _G(
         Retry.WORKER,
         "Several workers were lost while they held this file.",
@@ -195,6 +201,7 @@ class ItemFailure(DocmillError):  # noqa: N818 - a failure is an outcome, not a 
         failure_class: the reason.
         phase: where it happened: ``read``, ``engine`` or ``store``.
         retry: the budget from which it may be tried again; the class's own unless it was given.
+        pause: seconds to wait before that; None leaves it to the policy.
         engine: name of the engine that had the file; None when none had been chosen.
         engine_version: its version.
     """
@@ -205,11 +212,13 @@ class ItemFailure(DocmillError):  # noqa: N818 - a failure is an outcome, not a 
         message: str = "",
         phase: str = "engine",
         retry: Retry | None = None,
+        pause: float | None = None,
     ) -> None:
         guide = GUIDES[failure_class]
         super().__init__(message or guide.meaning, guide.advice)
         self.failure_class = failure_class
         self.phase = phase
         self.retry = guide.retry if retry is None else retry
+        self.pause = pause
         self.engine: str | None = None
         self.engine_version: str | None = None

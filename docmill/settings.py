@@ -50,6 +50,10 @@ class Settings(BaseSettings):
         max_upload_mb: the largest file that the HTTP API takes, in MiB.
         source_roots: folders below which the HTTP API may list local files, separated by ``:``;
             none means that directories over local folders are made by the command line only.
+        fence_allow: hosts, addresses and networks that URLs may lead to although they are not on
+            the public Internet, separated by commas.
+        fetch_timeout_seconds: wall clock for fetching one URL, redirects included.
+        fetch_proxies: URLs of the HTTP proxies that a request may name, separated by commas.
         temporal_namespaces: further namespaces that a v1 request may name, separated by commas.
         log_level: ``DEBUG``, ``INFO``, ``WARNING`` or ``ERROR``.
         log_format: ``console`` or ``json``.
@@ -71,6 +75,9 @@ class Settings(BaseSettings):
     concurrency: int = Field(default=50, ge=1, le=256)
     max_upload_mb: int = Field(default=4096, ge=1)
     source_roots: Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_split(os.pathsep))] = ()
+    fence_allow: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split(","))] = ()
+    fetch_timeout_seconds: float = Field(default=120, gt=0, le=3_600)
+    fetch_proxies: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split(","))] = ()
     temporal_namespaces: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split(","))] = ()
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
     log_format: str = Field(default="console", pattern="^(console|json)$")

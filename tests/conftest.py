@@ -10,4 +10,5 @@ pytest_plugins = [
     "tests.fixtures.sdks",
     "tests.fixtures.stores",
     "tests.fixtures.temporal",
+    "tests.fixtures.web",
 ]

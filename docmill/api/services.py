@@ -10,6 +10,7 @@ from fastapi import Depends, Request
 from docmill.api.batch_desk import BatchDesk
 from docmill.api.links import Links
 from docmill.api.temporal import TemporalLink
+from docmill.fencing import Fence
 from docmill.objects import ObjectStore, open_store
 from docmill.objects.staging import Staging
 from docmill.records.claims import Claims
@@ -27,6 +28,7 @@ class Services:
         links: makes and checks URLs that need no header.
         temporal: the way to the workflows; the server may be away.
         desk: creates, reads and steers batches.
+        fence: where URLs of requests may lead.
     """
 
     settings: Settings
@@ -36,6 +38,7 @@ class Services:
     links: Links
     temporal: TemporalLink
     desk: BatchDesk
+    fence: Fence
 
 
 @asynccontextmanager
@@ -44,7 +47,9 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
 
     Raises:
         UnavailableError: the database is away.
+        UsageError: a gap of the fence cannot be read.
     """
+    fence = Fence.allowing(settings.fence_allow)
     settings.home.mkdir(parents=True, exist_ok=True)
     database = Database(settings.database)
     scratch = Staging.below(settings.home / "scratch")
@@ -63,6 +68,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             links=Links.of_home(settings.home),
             temporal=temporal,
             desk=BatchDesk(database, store, settings, temporal),
+            fence=fence,
         )
     finally:
         scratch.close()

@@ -4,6 +4,7 @@ So a single job is claimed, run, retried, deduplicated, cancelled and mended exa
 batch's item.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 from docmill.api.scope import Scope
@@ -24,6 +25,21 @@ FIRST = 1
 """Position of the only item."""
 
 
+@dataclass(frozen=True, slots=True)
+class UrlSource:
+    """A document that a worker will fetch.
+
+    Attributes:
+        name: for people; its ending is a hint of what it is.
+        url: checked, as far as its text tells.
+        http_proxy: an allowed one.
+    """
+
+    name: str
+    url: str
+    http_proxy: str | None = None
+
+
 class SingleJobs:
     """Creates and cancels jobs of one project."""
 
@@ -32,13 +48,13 @@ class SingleJobs:
         self.scope = scope
 
     async def create(
-        self, batch_id: str, file: File, parameters: dict[str, Any], **fields: Any
+        self, batch_id: str, source: File | UrlSource, parameters: dict[str, Any], **fields: Any
     ) -> Job:
-        """Create a parse job over ``file`` and start it; doing so again returns the first.
+        """Create a parse job over ``source`` and start it; doing so again returns the first.
 
         Args:
             batch_id: id of the batch of one; the job's id follows from it.
-            file: the document.
+            source: the document.
             parameters: in the vocabulary of ``parse_v2``.
             fields: further columns of `Job`: ``configuration_id``, ``user_metadata``.
 
@@ -49,12 +65,16 @@ class SingleJobs:
         if batch is None:
             spec = BatchSpec(
                 project_id=self.scope.project_id,
-                item_ids=(await self._list(file),),
+                item_ids=(await self._list(batch_id, source),),
                 job=JobSpec(type=JobType.PARSE, parameters=parameters),
                 page_size=1,
             )
-            batch = await self.services.desk.create(spec, id=batch_id, api=JOB_API, name=file.name)
-        job = await self._record(batch, file, fields)
+            batch = await self.services.desk.create(
+                spec, id=batch_id, api=JOB_API, name=source.name
+            )
+        if isinstance(source, File):
+            fields["file_id"] = source.id
+        job = await self._record(batch, source.name, fields)
         await self.services.desk.start(batch)
         return job
 
@@ -76,20 +96,30 @@ class SingleJobs:
         async with self.services.database.read() as session:
             return await Jobs(session).get(self.scope.project_id, job.id)
 
-    async def _list(self, file: File) -> str:
-        """Return the entry of ``file`` in the project's hidden directory."""
+    async def _list(self, batch_id: str, source: File | UrlSource) -> str:
+        """Return the entry of ``source`` in the project's hidden directory."""
         project_id = self.scope.project_id
         directory_id = derived_id(Prefix.DIRECTORY, JOBS_TYPE, project_id)
         async with self.services.database.write() as session:
             await Directories(session).create(
                 project_id, "Files of single jobs", id=directory_id, type=JOBS_TYPE
             )
-            entry = await DirectoryFiles(session).attach(
-                project_id, directory_id, file, unique_id=file.id
-            )
+            files = DirectoryFiles(session)
+            if isinstance(source, File):
+                entry = await files.attach(project_id, directory_id, source, unique_id=source.id)
+            else:
+                # What a URL leads to may change, so each job has an entry of its own.
+                entry = await files.name_url(
+                    project_id,
+                    directory_id,
+                    unique_id=f"{batch_id}/{source.name}",
+                    name=source.name,
+                    url=source.url,
+                    http_proxy=source.http_proxy,
+                )
             return entry.id
 
-    async def _record(self, batch: Batch, file: File, fields: dict[str, Any]) -> Job:
+    async def _record(self, batch: Batch, name: str, fields: dict[str, Any]) -> Job:
         """Write the ledger row and the job, so that both are there before anything runs."""
         page = PageRequest(batch_id=batch.id, epoch=batch.epoch, after=0, limit=1)
         async with self.services.database.write() as session:
@@ -100,10 +130,9 @@ class SingleJobs:
                     id=job_id_of(batch.job_type, batch.id, FIRST),
                     project_id=batch.project_id,
                     job_type=batch.job_type,
-                    name=file.name,
+                    name=name,
                     status="PENDING",
                     batch_id=batch.id,
-                    file_id=file.id,
                     parameters=batch.parameters,
                     **fields,
                 )

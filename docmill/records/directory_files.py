@@ -83,6 +83,34 @@ class DirectoryFiles:
         await self._session.flush()
         return old
 
+    async def name_url(
+        self,
+        project_id: str,
+        directory_id: str,
+        *,
+        unique_id: str,
+        name: str,
+        url: str,
+        http_proxy: str | None = None,
+    ) -> DirectoryFile:
+        """List a document that a worker will fetch; one of this unique id is returned as it is.
+
+        Raises:
+            NotFoundError: there is no such directory in this project.
+            ConflictError: the directory's entries come from its source.
+        """
+        changes = await DirectoryChanges.lock(self._session, project_id, directory_id)
+        return await changes.live_by_name(unique_id) or await changes.add(
+            id=new_id(Prefix.FILE),
+            project_id=project_id,
+            unique_id=unique_id,
+            display_name=name,
+            source_url=url,
+            http_proxy=http_proxy,
+            size=0,
+            file_metadata={},
+        )
+
     async def get(self, project_id: str, directory_id: str, item_id: str) -> DirectoryFile:
         """Return one entry as it is now.
 

@@ -42,6 +42,8 @@ class ClaimedItem:
         source_path: raw relative path below that source; None for uploads.
         signature: of the file when it was listed; None for uploads.
         object_key: of the uploaded bytes; None for entries read in place.
+        source_url: where the bytes are to be fetched; None when that is done, or never was to do.
+        http_proxy: the proxy that leads there.
     """
 
     batch_id: str
@@ -66,6 +68,8 @@ class ClaimedItem:
     object_key: str | None
     directory_id: str
     sequence: int
+    source_url: str | None = None
+    http_proxy: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

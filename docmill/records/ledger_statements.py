@@ -48,6 +48,8 @@ LOAD_ITEM = (
         DirectoryFile.signature,
         DirectoryFile.sha256,
         DirectoryFile.file_id,
+        DirectoryFile.source_url,
+        DirectoryFile.http_proxy,
         Directory.source,
         File.object_key,
     )
@@ -116,6 +118,8 @@ def claimed_item(row: Any, *, epoch: int, attempt: int, losses: int) -> ClaimedI
         object_key=row.object_key,
         directory_id=row.directory_id,
         sequence=row.sequence,
+        source_url=row.source_url,
+        http_proxy=row.http_proxy,
     )
 
 

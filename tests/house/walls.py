@@ -18,6 +18,9 @@ BASE = (
 )
 """The stable side: words that every room speaks."""
 
+OUTWARD = ("docmill.fencing", "docmill.fetching")
+"""What reaches out to addresses that come from outside."""
+
 STORAGE = ("docmill.records", "docmill.objects", "docmill.sources")
 """What holds data: the ledger, the bytes, where bytes come from."""
 
@@ -33,7 +36,7 @@ SERVICES = (
 )
 """What a user asks for, put together from the rooms below; API, CLI and activities call it."""
 
-_SERVICE = (*BASE, *STORAGE, *TEMPORAL, *SERVICES, "docmill.engines", "docmill.outputs")
+_SERVICE = (*BASE, *OUTWARD, *STORAGE, *TEMPORAL, *SERVICES, "docmill.engines", "docmill.outputs")
 
 MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "docmill": (),
@@ -43,9 +46,16 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "docmill.logs": (),
     "docmill.parameters": ("docmill.contracts", "docmill.errors", "docmill.ids"),
     "docmill.settings": ("docmill.errors",),
+    "docmill.fencing": ("docmill.errors",),
+    "docmill.fetching": ("docmill.errors", "docmill.fencing"),
     "docmill.records": (*BASE, "docmill.sources.entries"),
     "docmill.objects": BASE,
-    "docmill.sources": (*BASE, "docmill.objects", "docmill.records"),
+    "docmill.sources": (
+        *BASE,
+        *OUTWARD,
+        "docmill.objects",
+        "docmill.records",
+    ),
     "docmill.sources.entries": BASE,
     "docmill.engines": (*BASE, "docmill.isolation"),
     "docmill.isolation": (*BASE, "docmill.engines"),
@@ -72,6 +82,7 @@ NEVER: dict[str, tuple[str, ...]] = {
 OWNED_LIBRARIES: dict[str, tuple[str, ...]] = {
     "sqlalchemy": ("docmill.records",),
     "alembic": ("docmill.records",),
+    "httpcore": ("docmill.fencing",),
     "obstore": ("docmill.objects",),
     "liteparse": ("docmill.engines",),
     "xberg": ("docmill.engines",),

@@ -1,4 +1,4 @@
-"""Parse jobs of their own: create by file id, or with the file."""
+"""Parse jobs of their own: create by file id, by URL, or with the file."""
 
 import json
 from typing import Any
@@ -17,9 +17,10 @@ from docmill.api.schemas.parse import ParseJobView
 from docmill.api.schemas.parse_create import ParseCreate, ParseOptions
 from docmill.api.scope import CurrentScope, Scope
 from docmill.api.services import CurrentServices, Services
-from docmill.api.single_jobs import SingleJobs
+from docmill.api.single_jobs import SingleJobs, UrlSource
 from docmill.api.storing import store_upload
 from docmill.api.uploads import UPLOAD_BYTES, receive_upload
+from docmill.api.url_sources import check_proxy, checked_name
 from docmill.api.webhook_targets import aim_webhooks
 from docmill.ids import Prefix
 from docmill.records.files import Files
@@ -33,17 +34,12 @@ router = APIRouter(prefix="/api/v2/parse", tags=["parse"])
 async def create_parse_job(
     services: CurrentServices, scope: CurrentScope, creates: CurrentCreates, body: ParseCreate
 ) -> ParseJobView:
-    """Create a parse job over an uploaded file."""
-    if body.file_id is None:
-        raise FieldError(
-            "Docmill does not fetch URLs yet.", "body", "source_url", hint="Upload the file."
-        )
+    """Create a parse job over an uploaded file, or over a URL that a worker fetches."""
     parameters = await _parameters(services, scope, body)
-    async with services.database.read() as session:
-        file = await resolve_file(session, scope.project_id, body.file_id)
+    source = await _source(services, scope, body)
     batch_id = await creates.id_for(Prefix.BATCH, body.model_dump())
     jobs = SingleJobs(services, scope)
-    return await _start(jobs, batch_id, file, body, parameters)
+    return await _start(jobs, batch_id, source, body, parameters)
 
 
 @router.post(
@@ -69,6 +65,21 @@ async def upload_and_parse(
     return await _start(jobs, batch_id, file, options, parameters)
 
 
+async def _source(services: Services, scope: Scope, body: ParseCreate) -> File | UrlSource:
+    """Return the document that the request names.
+
+    Raises:
+        NotFoundError: the project has no such file.
+        FieldError: the URL is refused.
+    """
+    if body.file_id is not None:
+        async with services.database.read() as session:
+            return await resolve_file(session, scope.project_id, body.file_id)
+    assert body.source_url is not None
+    name = checked_name(services.fence, body.source_url)
+    return UrlSource(name, body.source_url, body.http_proxy)
+
+
 def _options(text: str) -> ParseOptions:
     """Return the form's configuration.
 
@@ -89,7 +100,13 @@ def _options(text: str) -> ParseOptions:
 
 
 async def _parameters(services: Services, scope: Scope, options: ParseOptions) -> dict[str, Any]:
-    """Return the job's parameters: a configuration's, and over them what the request says."""
+    """Return the job's parameters: a configuration's, and over them what the request says.
+
+    Raises:
+        FieldError: the proxy is not allowed.
+        NotFoundError: the project has no such configuration.
+    """
+    check_proxy(services.settings, options.http_proxy)
     if options.configuration_id is None:
         return options.parameters()
     saved = await configured_parameters(
@@ -101,7 +118,7 @@ async def _parameters(services: Services, scope: Scope, options: ParseOptions) -
 async def _start(
     jobs: SingleJobs,
     batch_id: str,
-    file: File,
+    source: File | UrlSource,
     options: ParseOptions,
     parameters: dict[str, Any],
 ) -> ParseJobView:
@@ -114,7 +131,7 @@ async def _start(
     )
     job = await jobs.create(
         batch_id,
-        file,
+        source,
         parameters,
         configuration_id=options.configuration_id,
         user_metadata=options.user_metadata,

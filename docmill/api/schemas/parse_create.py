@@ -58,7 +58,7 @@ class ParseOptions(RequestModel):
 
 
 class ParseCreate(ParseOptions):
-    """A parse job over an uploaded file."""
+    """A parse job over an uploaded file, or over a URL that a worker fetches."""
 
     file_id: str | None = None
     source_url: Annotated[str, Field(pattern="^https?:", max_length=4_000)] | None = None

@@ -110,6 +110,10 @@ class DirectoryFile(Table):
     """The uploaded bytes; None for an entry that is read in place from the folder."""
     source_path: Mapped[bytes | None] = mapped_column(LargeBinary)
     """Relative path in the folder, as its raw bytes."""
+    source_url: Mapped[str | None]
+    """Where a worker fetches the bytes; None once they were fetched, because it may be secret."""
+    http_proxy: Mapped[str | None]
+    """The proxy that leads there."""
     signature: Mapped[str | None]
     """Size, mtime and ctime when listed: what tells a changed file without reading it."""
     size: Mapped[int] = mapped_column(BigInt)

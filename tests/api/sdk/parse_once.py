@@ -40,7 +40,7 @@ refused = {}
 for name, call in {
     "cancel": lambda: client.post(f"/api/v2/parse/{job.id}/cancel", cast_to=object),
     "url": lambda: client.parsing.create(
-        source_url="https://example.com/a.pdf", tier="fast", version="latest"
+        source_url="http://169.254.169.254/latest/meta-data", tier="fast", version="latest"
     ),
     "unknown": lambda: client.parsing.create(
         file_id=file.id, tier="fast", version="latest", extra_body={"nonsense": 1}

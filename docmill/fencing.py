@@ -1,0 +1,259 @@
+"""The fence for every URL that comes from outside: where Docmill may connect, and where not.
+
+A URL is looked at twice: as text, before anything is done with it, and at the moment of
+connecting, when the host has been resolved. The connection goes to the very address that was
+checked, so an answer of DNS that changes in between leads nowhere. TLS and ``Host`` keep the name.
+"""
+
+import asyncio
+import ipaddress
+import re
+import socket
+import ssl
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import httpcore
+import httpx
+
+from docmill.errors import UsageError
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Resolver = Callable[[str, int], Awaitable[Sequence[str]]]
+
+HINT = "An operator can allow hosts and networks with DOCMILL_FENCE_ALLOW."
+
+_PUBLIC_V6 = ipaddress.IPv6Network("2000::/3")
+"""All that is routed on the Internet. Outside: loopback, link-local, unique local, multicast,
+IPv4 in disguise (mapped, compatible, NAT64), and what nobody has assigned."""
+
+_DENIED = tuple(
+    map(
+        ipaddress.ip_network,
+        (
+            "0.0.0.0/8",  # this host
+            "10.0.0.0/8",
+            "100.64.0.0/10",  # carriers' NAT; one cloud's metadata
+            "127.0.0.0/8",
+            "168.63.129.16/32",  # a public address that is one cloud's own service
+            "169.254.0.0/16",  # link-local; most clouds' metadata
+            "172.16.0.0/12",
+            "192.0.0.0/24",
+            "192.0.2.0/24",
+            "192.88.99.0/24",  # 6to4 relays
+            "192.168.0.0/16",
+            "198.18.0.0/15",
+            "198.51.100.0/24",
+            "203.0.113.0/24",
+            "224.0.0.0/4",
+            "240.0.0.0/4",
+            "2001::/23",  # Teredo and other tunnels
+            "2001:db8::/32",
+            "2002::/16",  # 6to4
+            "3fff::/20",
+        ),
+    )
+)
+_LAST_PORT = 65_535
+_ODD = re.compile(r"[\x00-\x20\x7f\\]")
+"""What parsers of URLs disagree about."""
+_NAME = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)(\.(?!-)[a-z0-9_-]{1,63}(?<!-))*")
+_NUMBER = re.compile(r"\d+|0x[0-9a-f]*")
+"""A last label like this makes a host an address in some spelling, such as ``0x7f.1``."""
+
+
+class FencedError(UsageError):
+    """The URL leads where Docmill does not go."""
+
+
+async def resolve(host: str, port: int) -> Sequence[str]:
+    """Return the addresses of ``host``, as the system knows them."""
+    loop = asyncio.get_running_loop()
+    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+@dataclass(frozen=True, slots=True)
+class Fence:
+    """What is allowed although it is not the public Internet, and how names are resolved.
+
+    Attributes:
+        hosts: names and addresses, in lower case, that are allowed wherever they lead.
+        networks: whose addresses are allowed.
+        resolver: gives the addresses of a host.
+    """
+
+    hosts: frozenset[str] = frozenset()
+    networks: tuple[Network, ...] = ()
+    resolver: Resolver = resolve
+
+    @classmethod
+    def allowing(cls, allowed: Iterable[str]) -> "Fence":
+        """Return a fence with gaps: each of ``allowed`` is a network, an address, or a host.
+
+        Raises:
+            UsageError: one of them is none of these.
+        """
+        hosts: set[str] = set()
+        networks: list[Network] = []
+        for one in allowed:
+            try:
+                networks.append(ipaddress.ip_network(one))
+            except ValueError:
+                if not _NAME.fullmatch(one.lower()) or "/" in one:
+                    raise UsageError(
+                        f"{one} is neither a host nor a network.",
+                        "Write files.example.com, 10.1.2.3 or 10.1.0.0/16.",
+                    ) from None
+                hosts.add(one.lower())
+        return cls(frozenset(hosts), tuple(networks))
+
+    def check_url(self, text: str) -> httpx.URL:
+        """Return a URL that may be tried, as far as its text tells.
+
+        Raises:
+            FencedError: the scheme, the host or its spelling is refused.
+        """
+        try:
+            if _ODD.search(text):
+                raise FencedError("The URL has blanks, control characters or backslashes.")
+            url = httpx.URL(text)
+        except httpx.InvalidURL:
+            raise FencedError("The URL cannot be read.") from None
+        if url.scheme not in ("http", "https"):
+            raise FencedError("Only http and https URLs are fetched.")
+        if url.port is not None and not 0 < url.port <= _LAST_PORT:
+            raise FencedError("The URL's port does not exist.")
+        if url.userinfo:
+            raise FencedError("The URL carries credentials.", "Leave them out of the URL.")
+        self._check_host(url.raw_host.decode("ascii"))
+        return url
+
+    async def addresses(self, host: str, port: int) -> Sequence[str]:
+        """Return the addresses of ``host``, all of which may be connected to.
+
+        Raises:
+            FencedError: one of them is refused.
+            OSError: the host is not known.
+        """
+        self._check_host(host)
+        found = await self.resolver(host, port)
+        if host not in self.hosts:
+            for address in found:
+                self._check_address(host, ipaddress.ip_address(address))
+        return found
+
+    def transport(self, *, verify: ssl.SSLContext | None = None) -> httpx.AsyncHTTPTransport:
+        """Return what any `httpx.AsyncClient` may send requests with, and stay inside."""
+        return _FencedTransport(self, verify or httpx.create_ssl_context())
+
+    def proxied(self, proxy: str) -> httpx.AsyncHTTPTransport:
+        """Return a transport through a proxy that the operator named.
+
+        The proxy resolves names by itself: what is checked here is each URL, and what its host's
+        name leads to from here.
+        """
+        return _FencedTransport(self, httpx.create_ssl_context(), proxy)
+
+    def _check_host(self, host: str) -> None:
+        if host in self.hosts:
+            return
+        try:
+            address = ipaddress.ip_address(host)
+        except ValueError:
+            last = host.rpartition(".")[2]
+            if not _NAME.fullmatch(host) or _NUMBER.fullmatch(last):
+                raise FencedError("The URL's host is spelled in an unusual way.") from None
+        else:
+            self._check_address(host, address)
+
+    def _check_address(self, host: str, address: Address) -> None:
+        if any(address in network for network in self.networks):
+            return
+        if isinstance(address, ipaddress.IPv6Address) and (
+            address.scope_id or address not in _PUBLIC_V6
+        ):
+            raise _refused(host)
+        if any(address in network for network in _DENIED):
+            raise _refused(host)
+
+
+def _refused(host: str) -> FencedError:
+    """The address itself is not named: a network's inside is nobody else's business."""
+    return FencedError(f"{host} is not on the public Internet.", HINT)
+
+
+class _FencedBackend(httpcore.AsyncNetworkBackend):
+    """Opens connections to checked addresses only."""
+
+    def __init__(self, fence: Fence) -> None:
+        self._fence = fence
+        self._open = httpcore.AnyIOBackend()
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,  # noqa: ASYNC109 - httpcore's signature
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        """Resolve ``host``, check every address, and connect to the first that answers."""
+        failed: Exception = httpcore.ConnectError(f"{host} has no address")
+        try:
+            async with asyncio.timeout(timeout):
+                addresses = await self._fence.addresses(host, port)
+        except TimeoutError:
+            raise httpcore.ConnectTimeout(f"{host} was not resolved in time") from None
+        except OSError:
+            raise httpcore.ConnectError(f"{host} is not known") from None
+        for address in addresses:
+            try:
+                return await self._open.connect_tcp(
+                    address, port, timeout, local_address, socket_options
+                )
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                failed = error
+        raise failed
+
+    async def connect_unix_socket(
+        self,
+        path: str,
+        timeout: float | None = None,  # noqa: ASYNC109 - httpcore's signature
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        """Refuse: no URL leads to a socket of this machine."""
+        raise FencedError("Sockets of this machine are not connected to.")
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait between two tries of a connection."""
+        await self._open.sleep(seconds)
+
+
+class _FencedTransport(httpx.AsyncHTTPTransport):
+    """httpx's own transport over `_FencedBackend`; each request's URL is checked, too."""
+
+    def __init__(self, fence: Fence, verify: ssl.SSLContext, proxy: str | None = None) -> None:
+        super().__init__(trust_env=False, verify=verify, proxy=proxy)
+        self._fence = fence
+        self._proxied = proxy is not None
+        if proxy is None:
+            # httpx takes no backend of ours, so its pool is replaced by one that does.
+            self._pool = httpcore.AsyncConnectionPool(
+                ssl_context=verify, network_backend=_FencedBackend(fence)
+            )
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send one request; a redirect of it is a request of its own, and checked again."""
+        url = self._fence.check_url(str(request.url))
+        if self._proxied:
+            await self._check_names(url)
+        return await super().handle_async_request(request)
+
+    async def _check_names(self, url: httpx.URL) -> None:
+        """Refuse a name that leads inside; one that only the proxy can resolve is its business."""
+        with suppress(OSError):
+            await self._fence.addresses(url.raw_host.decode("ascii"), url.port or 0)
