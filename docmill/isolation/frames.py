@@ -86,6 +86,23 @@ def engine_of(message: dict[str, Any]) -> tuple[str, str] | None:
     return str(message["engine"]), str(message.get("engine_version"))
 
 
+def pages_message(pages: int) -> dict[str, Any]:
+    """Return the message that says how many pages are to be worked on."""
+    return {"pages": pages}
+
+
+def pages_of(message: dict[str, Any]) -> int | None:
+    """Return the pages that a message announces; None for an answer.
+
+    Raises:
+        FrameError: it is no number of pages.
+    """
+    pages = message.get("pages")
+    if pages is not None and (not isinstance(pages, int) or pages < 0):
+        raise FrameError(f"a message announces {pages!r} pages")
+    return pages
+
+
 def answer_of(message: dict[str, Any]) -> EngineReport | ItemFailure:
     """Return what a child answered to a task.
 
