@@ -3,6 +3,7 @@
 import json
 import struct
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any, BinaryIO
 
 from docmill.engines.base import Engine, EngineReport, EngineTask, Limits
@@ -126,4 +127,6 @@ def _report(report: EngineReport) -> EngineReport:
     words = (report.engine, report.engine_version, report.media_type, *report.files)
     if not all(isinstance(n, int) for n in counts) or not all(isinstance(w, str) for w in words):
         raise TypeError("a field has the wrong type")
+    if any(Path(name).name != name for name in report.files):
+        raise ValueError("a file lies outside the output folder")
     return report

@@ -253,8 +253,8 @@ async def test_too_many_pages_for_the_ratio_fail_with_images_asked_for(engines: 
 
 
 async def test_less_time_than_was_asked_for_is_said(engines: Bench) -> None:
-    control = {"processing_control": {"timeouts": {"base_in_seconds": 90}}}
-    run = await engines.parse_bytes("a.txt", "Tide", **control)
+    control = {"timeouts": {"base_in_seconds": 90}}
+    run = await engines.parse_bytes("a.txt", "Tide", processing_control=control)
 
     assert run.report.warnings == [
         "processing_control.timeouts.base_in_seconds is 90; here a file gets 60 seconds at most."
