@@ -1,6 +1,7 @@
 """Files beside ``result.json`` that every engine's result may have, and the hashes of all."""
 
 import hashlib
+import json
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,12 +13,15 @@ from docmill.engines.markdown_text import plain_text
 from docmill.engines.media import Media
 from docmill.errors import FailureClass, ItemFailure
 
-STRIPPED_FILE = "stripped.md"
-"""Each page without Markdown's marks, joined as the pages of the whole are."""
+STRIPPED_FILE = "stripped.json"
+"""Each page without Markdown's marks."""
 CONCATENATED_FILE = "concatenated.txt"
-"""The same as one flowing text, without anything between the pages."""
+"""The same as one text."""
 PDF_FILE = "output.pdf"
+WORDS_FILE = "words.jsonl"
+"""Every word with its page and its box in points, one on a line; an engine writes it."""
 STRIPPED_BREAK = "\n\n---\n\n"
+"""Between the pages of the one text; LlamaCloud's."""
 
 
 def write_beside(result: ParseResult, document: Document, given: dict[str, Any]) -> ParseResult:
@@ -30,11 +34,12 @@ def write_beside(result: ParseResult, document: Document, given: dict[str, Any])
     warnings = list(result.warnings)
     pages = [(page.page_number, plain_text(page.markdown)) for page in result.pages]
     if parameters.STRIPPED_MARKDOWN in asked:
-        text = result.joining.join(pages, STRIPPED_BREAK)
-        (folder / STRIPPED_FILE).write_text(text, encoding="utf-8", newline="")
+        stripped = [{"page_number": number, "markdown": text} for number, text in pages]
+        text = json.dumps({"pages": stripped}, ensure_ascii=False)
+        (folder / STRIPPED_FILE).write_text(text, encoding="utf-8")
         files[STRIPPED_FILE] = ""
     if parameters.CONCATENATED_TEXT in asked:
-        text = "\n".join(text for _, text in pages if text)
+        text = result.joining.join(pages, STRIPPED_BREAK)
         (folder / CONCATENATED_FILE).write_text(text, encoding="utf-8", newline="")
         files[CONCATENATED_FILE] = ""
     if parameters.OUTPUT_PDF in asked and document.media_type == Media.PDF:

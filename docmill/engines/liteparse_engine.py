@@ -6,12 +6,14 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from docmill.engines import ocr_languages, parameters, tiff
 from docmill.engines.accounting import check_page_limit
 from docmill.engines.base import Document, Limits, ParsedImage, ParsedPage, ParseResult
+from docmill.engines.beside import WORDS_FILE
 from docmill.engines.clock import Clock
 from docmill.engines.images import Album
 from docmill.engines.liteparse_pages import read_page, words_of
@@ -25,9 +27,6 @@ if TYPE_CHECKING:
 
 _TEXTLESS_REASONS = frozenset({"no-text", "scanned", "garbled"})
 """LiteParse's words for pages whose text layer is missing or unusable."""
-
-WORDS_FILE = "words.jsonl"
-"""Every word with its box in points, one line for each page."""
 
 _ENCRYPTED = re.compile(r"password|security handler|encrypt", re.I)
 _OUT_OF_MEMORY = re.compile(r"out of memory|memory limit|allocation|cannot allocate", re.I)
@@ -171,12 +170,12 @@ class _Parse:
         return album.images
 
     def _save_words(self, pages: "list[liteparse.ParsedPage]") -> dict[str, str]:
-        """Write the boxes of all words, one line for each page; name the file."""
+        """Write all words with their boxes; name the file."""
         if self._output is None or parameters.WORDS not in self._asked:
             return {}
         with (self._output / WORDS_FILE).open("w", encoding="utf-8") as file:
-            for page in pages:
-                file.write(json.dumps(words_of(page), ensure_ascii=False) + "\n")
+            for word in chain.from_iterable(map(words_of, pages)):
+                file.write(json.dumps(word, ensure_ascii=False) + "\n")
         return {WORDS_FILE: ""}
 
     def _read_text_layers(self) -> "liteparse.ParseResult":

@@ -1,6 +1,6 @@
 """One page of LiteParse as one of ours."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from docmill.engines import parameters
@@ -46,24 +46,17 @@ def read_page(
     )
 
 
-def words_of(page: "liteparse.ParsedPage") -> dict[str, Any]:
-    """Return the words of a page with their boxes."""
-    words = [word for item in page.text_items for word in item.words]
-    return {
-        "page_number": page.page_num,
-        "words": [
-            {
-                "text": word.text,
-                "bbox": {
-                    "x": round(word.x, 2),
-                    "y": round(word.y, 2),
-                    "w": round(word.width, 2),
-                    "h": round(word.height, 2),
-                },
-            }
-            for word in words
-        ],
-    }
+def words_of(page: "liteparse.ParsedPage") -> Iterator[dict[str, Any]]:
+    """Yield the words of a page with their boxes."""
+    for word in (word for item in page.text_items for word in item.words):
+        yield {
+            "page_number": page.page_num,
+            "text": word.text,
+            "x": round(word.x, 2),
+            "y": round(word.y, 2),
+            "w": round(word.width, 2),
+            "h": round(word.height, 2),
+        }
 
 
 def _markdown(markdown: str, lines: "RunningLines", given: dict[str, Any]) -> str:

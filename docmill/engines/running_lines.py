@@ -12,9 +12,9 @@ BAND = 0.15
 _SLACK = 1.0
 """Points by which boxes of the same line may differ."""
 _NUMBER = re.compile(
-    r"[-\u2013\s]*(?:page|p\.|seite)?\s*(\d{1,5}|[ivxlc]{1,8})(?:\s*(?:/|of|von)\s*\d{1,5})?[-\u2013\s]*",
-    re.I,
+    r"(?:page |p\. ?)?(?:[a-z]-)?(?:\d{1,5}|[ivxlc]{1,8})(?: ?(?:/|of) ?\d{1,5})?", re.I
 )
+_DASHES = "-\u2013\u2014 "
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +31,9 @@ class RunningLines:
 
     @property
     def page_number(self) -> str | None:
-        """The number that is printed on the page, as it stands there."""
-        for line in (*self.footer, *self.header):
-            if found := _NUMBER.fullmatch(line):
-                return found[1]
-        return None
+        """The number that is printed on the page, as it stands there but for dashes around it."""
+        lines = (line.strip(_DASHES) for line in (*self.footer, *self.header))
+        return next((line for line in lines if _NUMBER.fullmatch(line)), None)
 
 
 def running_lines(

@@ -201,19 +201,24 @@ async def test_a_table_in_a_code_block_is_no_table(engines: Bench) -> None:
 
 async def test_stripped_outputs_have_words_only(engines: Bench) -> None:
     options = output(additional_outputs=["stripped_md", "concatenated_stripped_txt"])
-    run = await engines.parse_bytes("a.md", "# Tide\n\nSee **the** `gauge`.", **options)
+    run = await handbook(engines, **options)
+    plain = await engines.parse_bytes("a.md", "# Tide\n\nSee **the** `gauge`.", **options)
 
-    assert (run.folder / "stripped.md").read_text() == "Tide\n\nSee the gauge."
-    assert (run.folder / "concatenated.txt").read_text() == "Tide\n\nSee the gauge."
+    assert json.loads((plain.folder / "stripped.json").read_text()) == {
+        "pages": [{"page_number": 1, "markdown": "Tide\n\nSee the gauge."}]
+    }
+    assert (plain.folder / "concatenated.txt").read_text() == "Tide\n\nSee the gauge."
+    assert (run.folder / "concatenated.txt").read_text().count("\n\n---\n\n") == 2
 
 
 async def test_words_have_boxes(engines: Bench) -> None:
     run = await handbook(engines, **output(additional_outputs=["word_bbox"]))
 
     rows = [json.loads(line) for line in (run.folder / "words.jsonl").read_text().splitlines()]
-    assert [row["page_number"] for row in rows] == [1, 2, 3]
-    (pier,) = [word for word in rows[2]["words"] if word["text"] == "pier"]
-    assert pier["bbox"]["y"] == pytest.approx(182, abs=6)
+    piers = [row for row in rows if row["text"] == "pier"]
+    assert [row["page_number"] for row in piers] == [1, 2, 3]
+    assert piers[0]["y"] == pytest.approx(182, abs=6)
+    assert 10 < piers[0]["w"] < 40
 
 
 async def test_the_pdf_itself_is_saved(engines: Bench) -> None:
