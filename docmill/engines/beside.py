@@ -25,7 +25,10 @@ STRIPPED_BREAK = "\n\n---\n\n"
 
 
 def write_beside(result: ParseResult, document: Document, given: dict[str, Any]) -> ParseResult:
-    """Write what ``given`` asks for beside the result, and return the result that names it."""
+    """Write what ``given`` asks for beside the result, and return the result that names it.
+
+    Images of pages that were not asked for are no longer named.
+    """
     folder = document.output_dir
     asked = frozenset(parameters.asked(given))
     if folder is None:
@@ -47,7 +50,9 @@ def write_beside(result: ParseResult, document: Document, given: dict[str, Any])
         files[PDF_FILE] = ""
     elif parameters.OUTPUT_PDF in asked:
         warnings.append(f"Only a PDF is saved as PDF; {parameters.OUTPUT_PDF} changed nothing.")
-    return result.model_copy(update={"files": files, "warnings": warnings})
+    numbers = {number for number, _ in pages}
+    images = [i for i in result.images if i.page_number is None or i.page_number in numbers]
+    return result.model_copy(update={"files": files, "warnings": warnings, "images": images})
 
 
 def hashes_of(folder: Path, names: Iterable[str]) -> dict[str, str]:

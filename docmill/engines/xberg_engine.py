@@ -115,6 +115,8 @@ def _save_images(extracted: "xberg.ExtractedDocument", document: Document, limit
     album = Album(document.output_dir or Path(), limits.output_bytes)
     shown = {i: page.page_number for page in extracted.pages or [] for i in page.image_indices}
     for image in extracted.images or []:
+        if not image.data:  # it lies elsewhere, and nothing is fetched
+            continue
         extension = image.format.lower() if image.format.isalnum() else "bin"
         saved = ParsedImage(
             filename=f"image_{image.image_index}.{extension}",

@@ -100,6 +100,13 @@ async def test_images_of_an_office_file_are_saved(engines: Bench) -> None:
     ]
 
 
+async def test_an_image_that_lies_elsewhere_is_not_saved(engines: Bench) -> None:
+    html = '<html><body><p>Tide</p><img src="http://127.0.0.1:9/a.png"></body></html>'
+    run = await engines.parse_bytes("a.html", html, **output(images_to_save=["embedded"]))
+
+    assert [image.filename for image in run.result.images if not image.size_bytes] == []
+
+
 def test_an_album_is_bounded(tmp_path: Path) -> None:
     album = Album(tmp_path, max_bytes=5)
     for number in range(3):
