@@ -13,7 +13,7 @@ from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 from activities.failing import translated
 from activities.heartbeats import heartbeating
 from docmill.contracts import PROCESS_ITEM, ItemResult, ItemTask, Outcome, SkipReason
-from docmill.engines.base import EngineReport, EngineTask, Limits
+from docmill.engines.base import EngineReport, EngineTask
 from docmill.engines.registry import parse_suite_version
 from docmill.errors import (
     ENGINE_ATTEMPTS,
@@ -27,6 +27,7 @@ from docmill.errors import (
 )
 from docmill.fetching import OversizeError
 from docmill.isolation.pool import EnginePool
+from docmill.item_limits import engine_limits
 from docmill.objects import ObjectStore
 from docmill.objects.staging import Staging
 from docmill.records.database import Database
@@ -114,19 +115,13 @@ class Processing:
                 return await self._complete(item, document.sha256, key, report, output)
 
     def _engine_task(self, item: ClaimedItem, document: Path, output: Path) -> EngineTask:
-        settings = self._settings
         return EngineTask(
             product=item.job_type,
             document=str(document),
             name=item.path,
             output_dir=str(output),
             parameters=item.parameters,
-            limits=Limits(
-                seconds=settings.engine_timeout_seconds,
-                memory_bytes=settings.engine_memory_mb * MIB,
-                output_bytes=settings.engine_output_mb * MIB,
-                pages=settings.max_pages,
-            ),
+            limits=engine_limits(item.parameters, self._settings),
         )
 
     # -- the ends of an item ----------------------------------------------------------------

@@ -22,15 +22,13 @@ from docmill.contracts import (
     StateChange,
 )
 from docmill.creation import create_batch
+from docmill.item_limits import item_timeout_seconds
 from docmill.objects import ObjectStore
 from docmill.records.batches import Batches
 from docmill.records.database import Database
 from docmill.records.ledger import Ledger
 from docmill.records.tables import Batch
 from docmill.settings import Settings
-
-MARGIN_SECONDS = 300.0
-"""Beyond the engine's own limit: reading, hashing and storing one file of the largest size."""
 
 
 class Recording:
@@ -79,9 +77,7 @@ class Recording:
             continue_as_new_threshold=batch.continue_as_new_threshold,
             concurrency=batch.concurrency,
             epoch=batch.epoch,
-            item_timeout_seconds=self._settings.engine_timeout_seconds
-            + self._settings.fetch_timeout_seconds
-            + MARGIN_SECONDS,
+            item_timeout_seconds=item_timeout_seconds(batch.parameters, self._settings),
             started_at=batch.started_at or batch.created_at,
             search_attributes=self._attributes,
             paused=batch.paused,

@@ -15,6 +15,8 @@ from docmill.errors import UsageError
 
 Tier = Literal["fast", "cost_effective", "agentic", "agentic_plus"]
 Ratio = Annotated[float, Field(ge=0, le=1)]
+MAX_MARK = 1000
+"""Characters of a page separator, prefix or suffix, which are repeated for every page."""
 
 
 class _Strict(BaseModel):
@@ -218,6 +220,19 @@ class ParseParameters(_Strict):
     disable_ocr: bool | None = None
     """v1's switch; no page is recognised from its image."""
     client_name: str | None = None
+    page_separator: str | None = Field(default=None, max_length=MAX_MARK)
+    """v1's; between the pages of the whole document; ``{pageNumber}`` is that of the next one."""
+    page_prefix: str | None = Field(default=None, max_length=MAX_MARK)
+    """v1's; before each page of the whole document; ``{pageNumber}`` is the page's own."""
+    page_suffix: str | None = Field(default=None, max_length=MAX_MARK)
+    """v1's; after each page of the whole document."""
+    hide_headers: bool | None = None
+    """v1's; running lines at the top of pages: True leaves them out of Markdown and text, False
+    puts them into both. By default they are only in the text."""
+    hide_footers: bool | None = None
+    """The same for the bottom of pages."""
+    replace_failed_page_mode: Literal["raw_text", "blank_page", "error_message"] | None = None
+    """v1's; what the whole document has in place of a page that failed; by default nothing."""
 
 
 NOT_IN_RESULT = frozenset({"disable_cache", "client_name"})

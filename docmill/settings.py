@@ -40,6 +40,7 @@ class Settings(BaseSettings):
             own pages are printed below it.
         engine_slots: files that one worker parses at the same time, one child process each.
         engine_timeout_seconds: wall clock for one file; afterwards its child is killed.
+        engine_timeout_max_seconds: the most that a parse's own ``timeouts`` can ask for.
         engine_memory_mb: address space of one child, in MiB.
         engine_output_mb: the largest file a child may write, in MiB.
         engine_recycle_after: files that one child serves before it is replaced, because an
@@ -67,6 +68,7 @@ class Settings(BaseSettings):
     temporal_ui_url: str = ""
     engine_slots: int = Field(default_factory=lambda: os.cpu_count() or 2, ge=1, le=256)
     engine_timeout_seconds: float = Field(default=300, gt=0, le=86_400)
+    engine_timeout_max_seconds: float = Field(default=7200, gt=0, le=86_400)
     engine_memory_mb: int = Field(default=2048, ge=384)
     engine_output_mb: int = Field(default=1024, ge=1)
     engine_recycle_after: int = Field(default=200, ge=1)

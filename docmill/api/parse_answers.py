@@ -5,8 +5,8 @@ from collections.abc import Collection, Sequence
 
 from fastapi import Request
 
-from docmill.api.parse_contents import CONTENTS, render
-from docmill.api.parse_views import expanded
+from docmill.api.parse_contents import CONTENTS, render, stored_file
+from docmill.api.parse_views import expanded, images
 from docmill.api.schemas.parse import ContentMetadata, ParseAnswer, ParseJobView, Usage
 from docmill.api.services import Services
 from docmill.contracts import BatchStatus, JobType
@@ -87,8 +87,16 @@ class JobReader:
         job_id: str,
         wanted: Collection[str],
         request: Request,
+        image_filenames: Collection[str] = (),
     ) -> ParseAnswer:
         """Return a parse job and the fields that ``wanted`` names.
+
+        Args:
+            project_id: who asks.
+            job_id: which job.
+            wanted: values of ``expand``.
+            request: gives links their host.
+            image_filenames: images that are wanted; empty wants all.
 
         Raises:
             NotFoundError: the project has no such job.
@@ -103,10 +111,24 @@ class JobReader:
         if result is None:
             return answer
         fields = await asyncio.to_thread(expanded, result, wanted)
-        contents = self._contents(job, result, wanted, request)
+        if "images_content_metadata" in wanted:
+            fields["images_content_metadata"] = images(
+                result,
+                image_filenames,
+                lambda name: (
+                    self._services.links.make(request, "results", job.id, "images", name).url
+                ),
+            )
+        contents = await self._contents(job, result, wanted, request)
         return answer.model_copy(update={**fields, "result_content_metadata": contents})
 
-    def _contents(
+    async def key_of(self, job: Job, filename: str) -> str:
+        """Return the object of a file beside the job's result."""
+        async with self._services.database.read() as session:
+            row = await Results(session).get(str(job.result_id))
+        return f"{row.object_prefix}/{filename}"
+
+    async def _contents(
         self, job: Job, result: ParseResult, wanted: Collection[str], request: Request
     ) -> dict[str, ContentMetadata] | None:
         """Return the downloadable forms that were asked for."""
@@ -114,10 +136,17 @@ class JobReader:
         for name, expand in CONTENTS.items():
             if expand not in wanted:
                 continue
-            data = render(name, result)
-            if data is None:
+            size = await self._size(job, result, name)
+            if size is None:
                 found[name] = ContentMetadata(size_bytes=0, exists=False)
                 continue
             link = self._services.links.make(request, "results", job.id, name)
-            found[name] = ContentMetadata(size_bytes=len(data), presigned_url=link.url)
+            found[name] = ContentMetadata(size_bytes=size, presigned_url=link.url)
         return found or None
+
+    async def _size(self, job: Job, result: ParseResult, name: str) -> int | None:
+        """Return the bytes of one form; None when the result does not have it."""
+        if stored := stored_file(name, result):
+            return await self._services.store.size(await self.key_of(job, stored[0]))
+        data = await asyncio.to_thread(render, name, result)
+        return None if data is None else len(data)

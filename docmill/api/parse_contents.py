@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from docmill.api import parse_views
 from docmill.engines.base import ParseResult
+from docmill.engines.beside import CONCATENATED_FILE, PDF_FILE, STRIPPED_FILE, WORDS_FILE
 
 CONTENTS = {
     "text": "text_content_metadata",
@@ -30,9 +31,30 @@ _RENDERERS: dict[str, tuple[str, Callable[[ParseResult], str]]] = {
 }
 
 
+STORED: dict[str, tuple[str, str]] = {
+    "stripped_markdown": (STRIPPED_FILE, "application/json"),
+    "concatenated_stripped_markdown": (CONCATENATED_FILE, "text/plain; charset=utf-8"),
+    "outputPDF": (PDF_FILE, "application/pdf"),
+    "raw_words": (WORDS_FILE, "application/jsonl"),
+}
+"""The file, and its content type, of each form that was written with the result."""
+
+
 def media_type_of(name: str) -> str:
-    """Return the content type of a form."""
+    """Return the content type of a form that is rendered."""
     return _RENDERERS[name][0]
+
+
+def stored_file(name: str, result: ParseResult) -> tuple[str, str] | None:
+    """Return file and content type of a form that lies beside the result; None if it does not."""
+    file = STORED.get(name)
+    return file if file is not None and file[0] in result.files else None
+
+
+def stored_image(filename: str, result: ParseResult) -> tuple[str, str] | None:
+    """Return file and content type of an image; None when there is none of that name."""
+    found = (image for image in result.images if image.filename == filename)
+    return next(((image.filename, image.content_type) for image in found), None)
 
 
 def render(name: str, result: ParseResult) -> bytes | None:

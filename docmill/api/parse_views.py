@@ -6,6 +6,8 @@ from typing import Any
 from docmill.api.schemas.parse import (
     DocumentMetadata,
     FailedPage,
+    ImageBox,
+    ImageMetadata,
     Images,
     ItemsPage,
     ItemsPages,
@@ -16,7 +18,7 @@ from docmill.api.schemas.parse import (
     TextPage,
     TextPages,
 )
-from docmill.engines.base import ParsedPage, ParseResult
+from docmill.engines.base import ParsedImage, ParsedPage, ParseResult
 
 PAGE_BREAK = "\n\n"
 
@@ -28,19 +30,24 @@ def expanded(result: ParseResult, wanted: Collection[str]) -> dict[str, Any]:
 
 def markdown_full(result: ParseResult) -> str:
     """Return the Markdown of all pages as one text."""
-    return PAGE_BREAK.join(page.markdown for page in result.pages if page.success)
+    return _joined(result, lambda page: page.markdown)
 
 
 def text_full(result: ParseResult) -> str:
     """Return the plain text of all pages as one text."""
-    return PAGE_BREAK.join(page.text for page in result.pages if page.success)
+    return _joined(result, lambda page: page.text)
 
 
 def markdown(result: ParseResult) -> MarkdownPages:
     """Return the pages as Markdown."""
     return MarkdownPages(
         pages=[
-            MarkdownPage(page_number=page.page_number, markdown=page.markdown)
+            MarkdownPage(
+                page_number=page.page_number,
+                markdown=page.markdown,
+                header=page.header,
+                footer=page.footer,
+            )
             if page.success
             else _failed(page)
             for page in result.pages
@@ -63,16 +70,67 @@ def items(result: ParseResult) -> ItemsPages:
 
 
 def metadata(result: ParseResult) -> Metadata:
-    """Return what is known of the pages; local engines give no confidence."""
+    """Return what is known of the pages; only recognised text has a confidence."""
+    known = [page.confidence for page in result.pages if page.confidence is not None]
     return Metadata(
-        pages=[MetadataPage(page_number=page.page_number) for page in result.pages],
-        document=DocumentMetadata(),
+        pages=[_metadata_page(page) for page in result.pages],
+        document=DocumentMetadata(confidence=sum(known) / len(known) if known else None),
+    )
+
+
+def _metadata_page(page: ParsedPage) -> MetadataPage:
+    return MetadataPage(
+        page_number=page.page_number,
+        confidence=page.confidence,
+        speaker_notes=page.speaker_notes,
+        slide_section_name=page.section_name,
+        printed_page_number=page.printed_page_number,
+    )
+
+
+def images(result: ParseResult, filenames: Collection[str], url_of: Callable[[str], str]) -> Images:
+    """Return the saved images.
+
+    Args:
+        result: where they are named.
+        filenames: those that are wanted; empty wants all.
+        url_of: makes the address of a file.
+    """
+    return Images(
+        total_count=len(result.images),
+        images=[
+            _image(index, image, url_of(image.filename))
+            for index, image in enumerate(result.images)
+            if not filenames or image.filename in filenames
+        ],
+    )
+
+
+def _image(index: int, image: ParsedImage, url: str) -> ImageMetadata:
+    box = image.bbox
+    return ImageMetadata(
+        index=index,
+        filename=image.filename,
+        category=image.category,
+        content_type=image.content_type,
+        presigned_url=url,
+        bbox=ImageBox(x=round(box.x), y=round(box.y), w=round(box.w), h=round(box.h))
+        if box
+        else None,
+        page_number=image.page_number,
+        width=image.width,
+        height=image.height,
     )
 
 
 def job_metadata(result: ParseResult) -> dict[str, Any]:
     """Return facts about how the result was made."""
     return result.model_dump(mode="json", exclude={"pages"})
+
+
+def _joined(result: ParseResult, part: Callable[[ParsedPage], str]) -> str:
+    pages = ((page.page_number, part(page)) for page in result.pages if page.success or part(page))
+    return result.joining.join(pages, PAGE_BREAK)
 
 
 def _items_page(page: ParsedPage) -> ItemsPage:
@@ -98,5 +156,4 @@ _FIELDS: dict[str, Callable[[ParseResult], Any]] = {
     "metadata": metadata,
     "job_metadata": job_metadata,
     "forms": lambda _: {"pages": []},
-    "images_content_metadata": lambda _: Images(total_count=0, images=[]),
 }

@@ -25,6 +25,8 @@ _PARSE_MODES = {
     "parse_document_with_agent": "agentic_plus",
 }
 
+_TABLES = ("output_options", "markdown", "tables")
+
 _PLACES: dict[str, tuple[str, ...]] = {
     "version": ("version",),
     "disable_ocr": ("disable_ocr",),
@@ -88,6 +90,12 @@ _PLACES: dict[str, tuple[str, ...]] = {
         "out_of_bounds_content",
     ),
     "presentation_skip_embedded_data": ("input_options", "presentation", "skip_embedded_data"),
+    "page_separator": ("page_separator",),
+    "page_prefix": ("page_prefix",),
+    "page_suffix": ("page_suffix",),
+    "hide_headers": ("hide_headers",),
+    "hide_footers": ("hide_footers",),
+    "replace_failed_page_mode": ("replace_failed_page_mode",),
     "skip_diagonal_text": ("processing_options", "ignore", "ignore_diagonal_text"),
     "remove_hidden_text": ("processing_options", "ignore", "ignore_hidden_text"),
     "languages": ("processing_options", "ocr_parameters", "languages"),
@@ -142,6 +150,9 @@ def parse_v2_parameters(options: Mapping[str, Any]) -> dict[str, Any]:
             _put(found, place, given[name])
     if "languages" not in given and given.get("lang", "en") != "en":
         _put(found, _PLACES["languages"], [given["lang"]])
+    if "output_tables_as_HTML" in given:
+        markdown = not given["output_tables_as_HTML"]
+        _put(found, (*_TABLES, "output_tables_as_markdown"), markdown)
     if given.get("do_not_cache") or given.get("invalidate_cache"):
         found["disable_cache"] = True
     if given.get("page_error_tolerance") == 0:

@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from docmill.engines.joining import Joining
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,11 +17,14 @@ class Document:
         path: a readable local file.
         name: its name for people; the extension is a hint, the content decides.
         media_type: what `docmill.engines.detect` found in the content.
+        output_dir: where the engine may leave images and the like, to be named in its result;
+            None when only the result itself is wanted.
     """
 
     path: Path
     name: str
     media_type: str
+    output_dir: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +32,9 @@ class Limits:
     """What one run of an engine may use.
 
     Attributes:
-        seconds: wall clock.
+        seconds: wall clock, without what each page adds.
+        seconds_per_page: what each page that was asked for adds to it.
+        most_seconds: the wall clock's bound, however many pages there are; None for no bound.
         memory_bytes: address space of the child.
         output_bytes: size of the largest file that it writes.
         pages: pages of one file.
@@ -37,6 +44,48 @@ class Limits:
     memory_bytes: int = 2048 * 1024 * 1024
     output_bytes: int = 1024 * 1024 * 1024
     pages: int = 5000
+    seconds_per_page: float = 0.0
+    most_seconds: float | None = None
+
+    def wall_clock(self, pages: int) -> float:
+        """Return the seconds that a document with so many wanted pages may take."""
+        total = self.seconds + self.seconds_per_page * pages
+        return total if self.most_seconds is None else min(total, self.most_seconds)
+
+
+class Box(BaseModel):
+    """A place on a page, in points from its top left corner."""
+
+    model_config = ConfigDict(frozen=True)
+
+    x: float
+    y: float
+    w: float
+    h: float
+
+
+class ParsedImage(BaseModel):
+    """One image of a document; its file lies beside ``result.json``.
+
+    Attributes:
+        filename: an image that is shown several times has one file and several entries.
+        category: ``screenshot`` of a whole page, or ``embedded`` in the document.
+        page_number: None where the format does not say.
+        width: in pixels.
+        size_bytes: of the file.
+        bbox: where it is on its page; None for screenshots, and where the engine does not say.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    filename: str
+    category: Literal["screenshot", "embedded"]
+    content_type: str
+    page_number: int | None = None
+    width: int | None = None
+    height: int | None = None
+    size_bytes: int = 0
+    bbox: Box | None = None
 
 
 class ParsedPage(BaseModel):
@@ -49,6 +98,12 @@ class ParsedPage(BaseModel):
         width: in points; None where the format has no pages of a fixed size.
         ocr: whether the text was recognised from an image.
         items: layout elements with boxes, where the engine gives them.
+        header: running lines above the page's body, when they were asked for or hidden.
+        footer: those below it.
+        confidence: of recognised text, 0..1; None for text that was read.
+        printed_page_number: the page's number as its reader sees it.
+        speaker_notes: of a slide.
+        section_name: of the part of a presentation that a slide belongs to.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -62,6 +117,12 @@ class ParsedPage(BaseModel):
     ocr: bool = False
     error: str | None = None
     items: list[dict[str, Any]] = Field(default_factory=list)
+    header: str | None = None
+    footer: str | None = None
+    confidence: float | None = None
+    printed_page_number: str | None = None
+    speaker_notes: str | None = None
+    section_name: str | None = None
 
 
 class ParseResult(BaseModel):
@@ -75,6 +136,8 @@ class ParseResult(BaseModel):
         timings: seconds by step.
         files: sha256 of each file beside ``result.json``, by name, so that the hash of that one
             file covers them all.
+        images: what was saved of the document's images; each file is one of ``files``.
+        joining: what stands between and around the pages of the whole.
     """
 
     schema_version: int = 1
@@ -92,6 +155,8 @@ class ParseResult(BaseModel):
     warnings: list[str] = Field(default_factory=list)
     timings: dict[str, float] = Field(default_factory=dict)
     files: dict[str, str] = Field(default_factory=dict)
+    images: list[ParsedImage] = Field(default_factory=list)
+    joining: Joining = Joining()
 
 
 class Engine(Protocol):
@@ -115,6 +180,19 @@ class Engine(Protocol):
 
         Raises:
             ItemFailure: with the class that fits; anything else becomes ``engine_error``.
+        """
+        ...
+
+
+@runtime_checkable
+class CountsPages(Protocol):
+    """An engine that can tell the number of pages quickly, before it works on them."""
+
+    def count_pages(self, document: Document) -> int:
+        """Return how many pages a document has.
+
+        Raises:
+            ItemFailure: it cannot be opened.
         """
         ...
 

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, groupby
 from typing import Any
 
@@ -13,16 +13,35 @@ from docmill.engines.tables import html_table, markdown_table
 Item = dict[str, Any]
 
 
-def items_of(blocks: Iterable[LayoutBlock]) -> list[Item]:
-    """Return the items of one page in reading order; list items are gathered into lists."""
+def items_of(blocks: Iterable[LayoutBlock], images: Mapping[str, str] | None = None) -> list[Item]:
+    """Return the items of one page in reading order; list items are gathered into lists.
+
+    Args:
+        blocks: of the page.
+        images: the saved file of each image by the name that its block gives it; an image that
+            is shown again has the file of its first place.
+    """
     found: list[Item] = []
     for is_list, run in groupby(blocks, key=lambda block: block.kind == "list_item"):
         together = list(run)
-        found += [_list(together)] if is_list else chain.from_iterable(map(_item, together))
+        items = chain.from_iterable(_item(block, images or {}) for block in together)
+        found += [_list(together)] if is_list else items
     return found
 
 
-def _item(block: LayoutBlock) -> Iterator[Item]:
+def running_items(items: list[Item], header: Sequence[str], footer: Sequence[str]) -> list[Item]:
+    """Return ``items`` between those of the lines above and below the page's body."""
+    above = [_running("header", header)] if header else []
+    below = [_running("footer", footer)] if footer else []
+    return [*above, *items, *below]
+
+
+def _running(kind: str, lines: Sequence[str]) -> Item:
+    texts = [{"type": "text", "md": line, "value": line} for line in lines]
+    return {"type": kind, "md": "\n\n".join(lines), "items": texts}
+
+
+def _item(block: LayoutBlock, images: Mapping[str, str]) -> Iterator[Item]:
     box = _box(block.bbox)
     text = block.text or ""
     match block.kind:
@@ -38,6 +57,7 @@ def _item(block: LayoutBlock) -> Iterator[Item]:
             yield _table(block)
         case "figure":
             url = f"img_{block.id}.{block.format}" if block.id else ""
+            url = images.get(url, url)
             yield {"type": "image", "caption": "", "md": f"![]({url})", "url": url, "bbox": box}
 
 

@@ -1,16 +1,22 @@
 """PDF and images by LiteParse (pdfium and Tesseract, both inside its wheel)."""
 
+import json
 import re
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from docmill.engines import ocr_languages, parameters, tiff
 from docmill.engines.accounting import check_page_limit
-from docmill.engines.base import Document, Limits, ParsedPage, ParseResult
+from docmill.engines.base import Document, Limits, ParsedImage, ParsedPage, ParseResult
+from docmill.engines.beside import WORDS_FILE
 from docmill.engines.clock import Clock
+from docmill.engines.images import Album
+from docmill.engines.liteparse_pages import read_page, words_of
 from docmill.engines.media import PAGED, Media, extension_of
 from docmill.engines.parameters import ParseRequest
 from docmill.engines.selection import as_target_pages
@@ -39,6 +45,15 @@ class LiteParseEngine:
             parameters.CROP_BOX,
             parameters.SKIP_DIAGONAL_TEXT,
             parameters.KEEP_SMALL_TEXT,
+            parameters.IGNORE_TEXT_IN_IMAGES,
+            parameters.ANNOTATE_LINKS,
+            parameters.HIDE_HEADERS,
+            parameters.HIDE_FOOTERS,
+            parameters.PRINTED_PAGE_NUMBER,
+            parameters.SCREENSHOTS,
+            parameters.EMBEDDED_IMAGES,
+            parameters.FAIL_ON_IMAGE,
+            parameters.WORDS,
         }
     )
 
@@ -51,24 +66,48 @@ class LiteParseEngine:
         Raises:
             ItemFailure: ENCRYPTED, CORRUPT, TOO_MANY_PAGES, OUT_OF_MEMORY or PAGES_FAILED.
         """
-        with tempfile.TemporaryDirectory() as folder:
-            # LiteParse goes by the extension, and it cannot open names that are not UTF-8.
-            alias = Path(folder, "document" + extension_of(Media(document.media_type)))
-            alias.symlink_to(document.path)
-            return _Parse(alias, Media(document.media_type), parameters, limits).result()
+        with _alias(document) as path:
+            return _Parse(path, document, parameters, limits).result()
+
+    def count_pages(self, document: Document) -> int:
+        """Return how many pages a document has; only its first is read.
+
+        Raises:
+            ItemFailure: ENCRYPTED, CORRUPT or OUT_OF_MEMORY.
+        """
+        import liteparse  # noqa: PLC0415 - as in `_Parse`
+
+        parser = liteparse.LiteParse(ocr_enabled=False, quiet=True, max_pages=1)
+        with _alias(document) as path:
+            try:
+                return int(parser.parse(path).total_pages)
+            except liteparse.ParseError as error:
+                raise _failure_of(str(error)) from None
+
+
+@contextmanager
+def _alias(document: Document) -> Iterator[Path]:
+    """LiteParse goes by the extension, and it cannot open names that are not UTF-8."""
+    with tempfile.TemporaryDirectory() as folder:
+        alias = Path(folder, "document" + extension_of(Media(document.media_type)))
+        alias.symlink_to(document.path)
+        yield alias
 
 
 class _Parse:
     """One document on its way through LiteParse."""
 
     def __init__(
-        self, path: Path, media: Media, parameters: dict[str, Any], limits: Limits
+        self, path: Path, document: Document, given: dict[str, Any], limits: Limits
     ) -> None:
         self._path = path
-        self._media = media
-        self._request = ParseRequest.read(parameters)
-        self._options = _options(parameters)
-        self._languages = ocr_languages.choose(_asked_languages(parameters))
+        self._media = Media(document.media_type)
+        self._output = document.output_dir
+        self._given = given
+        self._asked = frozenset(parameters.asked(given)) if document.output_dir else frozenset()
+        self._request = ParseRequest.read(given)
+        self._options = _options(given)
+        self._languages = ocr_languages.choose(_asked_languages(given))
         self._limits = limits
         self._warnings = list(self._frame_warnings())
         self._clock = Clock()
@@ -81,8 +120,10 @@ class _Parse:
         textless = [n for n in asked if n in pages and _is_textless(pages[n])]
         pages |= self._recognise(textless)
         self._warn_of_empty([n for n in textless if not pages[n].text.strip()])
+        read = [n for n in asked if n in pages]
+        names = _file_names(native)
         found = [
-            _page(pages[n]) if n in pages else _failed(n, errors.get(n))
+            read_page(pages[n], self._given, names) if n in pages else _failed(n, errors.get(n))
             for n in asked
             if n in pages or n in errors
         ]
@@ -97,9 +138,45 @@ class _Parse:
             document_pages=native.total_pages,
             pages=found,
             metadata=_metadata(native),
+            images=self._save_images(native, read),
+            files=self._save_words([pages[n] for n in read]),
             warnings=self._warnings,
             timings=self._clock.seconds,
         )
+
+    def _save_images(self, native: "liteparse.ParseResult", read: list[int]) -> list[ParsedImage]:
+        """Save the images that were asked for.
+
+        Raises:
+            ItemFailure: CORRUPT when one cannot be saved and the request wants that to fail.
+        """
+        wanted = self._asked & {parameters.SCREENSHOTS, parameters.EMBEDDED_IMAGES}
+        if self._output is None or not wanted:
+            return []
+        from docmill.engines import liteparse_images  # noqa: PLC0415 - it loads LiteParse
+
+        album = Album(self._output, self._limits.output_bytes)
+        undrawn: list[int] = []
+        with self._clock.step("images"):
+            liteparse_images.save_embedded(native.images, set(read), album)
+            if parameters.SCREENSHOTS in wanted:
+                undrawn = liteparse_images.save_screenshots(self._path, read, album)
+        failed = native.image_error_count + len(undrawn)
+        if failed and parameters.FAIL_ON_IMAGE in self._asked:
+            raise ItemFailure(FailureClass.CORRUPT, f"{failed} images cannot be extracted.")
+        if failed:
+            self._warnings.append(f"{failed} images cannot be extracted.")
+        self._warnings += album.warnings
+        return album.images
+
+    def _save_words(self, pages: "list[liteparse.ParsedPage]") -> dict[str, str]:
+        """Write all words with their boxes; name the file."""
+        if self._output is None or parameters.WORDS not in self._asked:
+            return {}
+        with (self._output / WORDS_FILE).open("w", encoding="utf-8") as file:
+            for word in chain.from_iterable(map(words_of, pages)):
+                file.write(json.dumps(word, ensure_ascii=False) + "\n")
+        return {WORDS_FILE: ""}
 
     def _read_text_layers(self) -> "liteparse.ParseResult":
         selection = self._request.pages
@@ -108,6 +185,7 @@ class _Parse:
         if selection.ranges:
             # Numbers behind the last page are ignored, so the count need not be known yet.
             options = {"target_pages": as_target_pages(selection.of(2**31, self._limits.pages))}
+        options["extract_images"] = parameters.EMBEDDED_IMAGES in self._asked
         with self._clock.step("text_layer"):
             return self._parse(ocr_enabled=False, include_complexity=True, **options)
 
@@ -163,19 +241,10 @@ def _is_textless(page: "liteparse.ParsedPage") -> bool:
     return not page.text.strip() or not _TEXTLESS_REASONS.isdisjoint(reasons)
 
 
-def _page(page: "liteparse.ParsedPage") -> ParsedPage:
-    from docmill.engines.layout import items_of  # noqa: PLC0415 - it loads LiteParse
+def _file_names(native: "liteparse.ParseResult") -> dict[str, str]:
+    from docmill.engines.liteparse_images import file_names  # noqa: PLC0415 - it loads LiteParse
 
-    return ParsedPage(
-        page_number=page.page_num,
-        # A page without text comes as an empty code block.
-        markdown=page.markdown if page.text.strip() else "",
-        text=page.text,
-        width=page.width,
-        height=page.height,
-        ocr=any(item.confidence is not None for item in page.text_items),
-        items=items_of(page.blocks or ()),
-    )
+    return file_names(native.images)
 
 
 def _failed(number: int, message: str | None) -> ParsedPage:
@@ -193,6 +262,11 @@ def _options(given: dict[str, Any]) -> dict[str, Any]:
     options: dict[str, Any] = {}
     if parameters.SKIP_DIAGONAL_TEXT in found:
         options["skip_diagonal_text"] = True
+    if parameters.WORDS in parameters.asked(given):
+        options["emit_word_boxes"] = True
+    markdown = (given.get("output_options") or {}).get("markdown") or {}
+    if markdown.get("annotate_links") is False:
+        options["extract_links"] = False
     if parameters.KEEP_SMALL_TEXT in found:
         options["preserve_very_small_text"] = True
     crop = given.get(parameters.CROP_BOX) or {}

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from docmill.engines.accounting import DEFAULT_ALLOWED_FAILURE_RATIO
-from docmill.engines.base import Engine
+from docmill.engines.base import Engine, Limits
 from docmill.engines.media import IMAGES, OFFICE, PAGED, PRESENTATIONS, SPREADSHEETS, Media
 from docmill.engines.selection import PageSelection
 
@@ -18,13 +18,58 @@ MAX_PAGES = "page_ranges.max_pages"
 TARGET_PAGES = "page_ranges.target_pages"
 ALLOWED_RATIO = "processing_control.job_failure_conditions.allowed_page_failure_ratio"
 DISABLE_OCR = "disable_ocr"
+BASE_SECONDS = "processing_control.timeouts.base_in_seconds"
 OCR_LANGUAGES = "processing_options.ocr_parameters.languages"
 CROP_BOX = "crop_box"
 SKIP_DIAGONAL_TEXT = "processing_options.ignore.ignore_diagonal_text"
 KEEP_SMALL_TEXT = "output_options.spatial_text.preserve_very_small_text"
 
-HONOURED_FOR_EVERY_ENGINE = frozenset({TIER, MAX_PAGES, TARGET_PAGES, ALLOWED_RATIO})
-"""Read here and by the accounting, so no engine has to."""
+HIDE_HEADERS = "hide_headers"
+HIDE_FOOTERS = "hide_footers"
+IGNORE_TEXT_IN_IMAGES = "processing_options.ignore.ignore_text_in_image"
+ANNOTATE_LINKS = "output_options.markdown.annotate_links"
+PRINTED_PAGE_NUMBER = "output_options.extract_printed_page_number"
+SCREENSHOTS = "output_options.images_to_save.screenshot"
+EMBEDDED_IMAGES = "output_options.images_to_save.embedded"
+FAIL_ON_IMAGE = "processing_control.job_failure_conditions.fail_on_image_extraction_error"
+WORDS = "output_options.additional_outputs.word_bbox"
+STRIPPED_MARKDOWN = "output_options.additional_outputs.stripped_md"
+CONCATENATED_TEXT = "output_options.additional_outputs.concatenated_stripped_txt"
+OUTPUT_PDF = "output_options.save_output_pdf"
+
+HONOURED_FOR_EVERY_ENGINE = frozenset(
+    {
+        TIER,
+        MAX_PAGES,
+        TARGET_PAGES,
+        ALLOWED_RATIO,
+        STRIPPED_MARKDOWN,
+        CONCATENATED_TEXT,
+        OUTPUT_PDF,
+        "page_separator",
+        "page_prefix",
+        "page_suffix",
+        "replace_failed_page_mode.blank_page",
+        "replace_failed_page_mode.error_message",
+        "processing_control.timeouts",
+        "output_options.markdown.tables.compact_markdown_tables",
+        "output_options.markdown.tables.output_tables_as_markdown",
+        "output_options.markdown.tables.markdown_table_multiline_separator",
+        # Part of what tables_as_spreadsheet.enable asks for, and nothing without it.
+        "output_options.tables_as_spreadsheet.guess_sheet_name",
+    }
+)
+"""Read by the accounting, the shaping and the isolation, so no engine has to."""
+
+_CHOICES = frozenset(
+    {
+        "output_options.images_to_save",
+        "output_options.additional_outputs",
+        "output_options.granular_bboxes",
+        "replace_failed_page_mode",
+    }
+)
+"""Parameters whose values are honoured one by one; such a value is a path of its own."""
 
 NOT_ABOUT_THE_RESULT = frozenset(
     {"product_type", "version", "client_name", "disable_cache", "webhook_configurations"}
@@ -40,6 +85,10 @@ _CONCERNS: tuple[tuple[str, frozenset[Media]], ...] = (
     ("output_options.spatial_text", PAGED),
     ("output_options.granular_bboxes", PAGED),
     ("output_options.images_to_save", PAGED | OFFICE),
+    (WORDS, PAGED),
+    (HIDE_HEADERS, PAGED | OFFICE),
+    (HIDE_FOOTERS, PAGED | OFFICE),
+    (ANNOTATE_LINKS, PAGED | OFFICE),
     ("output_options.extract_printed_page_number", PAGED),
     ("input_options.html", frozenset({Media.HTML})),
     ("input_options.pdf", frozenset({Media.PDF})),
@@ -82,7 +131,7 @@ class ParseRequest:
         ratio = given.get(ALLOWED_RATIO, DEFAULT_ALLOWED_FAILURE_RATIO)
         return cls(
             tier=tier,
-            ocr=tier != _FAST and not given.get(DISABLE_OCR),
+            ocr=tier != _FAST and DISABLE_OCR not in given and IGNORE_TEXT_IN_IMAGES not in given,
             pages=PageSelection.read(given.get(MAX_PAGES), given.get(TARGET_PAGES)),
             allowed_failure_ratio=float(ratio),
         )
@@ -101,9 +150,25 @@ class ParseRequest:
 def not_honoured(parameters: dict[str, Any], engine: Engine, media_type: str) -> Iterator[str]:
     """Yield a warning for each parameter that was given and changes nothing."""
     honoured = HONOURED_FOR_EVERY_ENGINE | NOT_ABOUT_THE_RESULT | engine.honours
-    for path, _ in leaves(parameters):
+    for path in asked(parameters):
         if not _covers(honoured, path) and _concerns(path, media_type):
             yield f"The parameter {path} is not honoured by the engine {engine.name}."
+
+
+def time_cut(parameters: dict[str, Any], limits: Limits) -> Iterator[str]:
+    """Yield a warning when the operator gives a file less time than was asked for."""
+    wanted = dict(leaves(parameters)).get(BASE_SECONDS, 0)
+    if wanted > limits.seconds:
+        yield f"{BASE_SECONDS} is {wanted}; here a file gets {limits.seconds:g} seconds at most."
+
+
+def asked(parameters: dict[str, Any]) -> Iterator[str]:
+    """Yield the dotted path of everything that asks for something; choices end with the value."""
+    for path, value in leaves(parameters):
+        if path not in _CHOICES:
+            yield path
+        else:
+            yield from (f"{path}.{one}" for one in (value if isinstance(value, list) else [value]))
 
 
 def leaves(parameters: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -4,11 +4,14 @@ import asyncio
 import html
 import re
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from docmill.engines.base import Document, Limits, ParsedPage, ParseResult
+from docmill.engines import parameters
+from docmill.engines.base import Document, Limits, ParsedImage, ParsedPage, ParseResult
 from docmill.engines.charsets import decode_markup
 from docmill.engines.clock import Clock
+from docmill.engines.images import Album, content_type_of
 from docmill.engines.markdown_text import plain_text
 from docmill.engines.media import OFFICE, Media
 from docmill.errors import FailureClass, ItemFailure
@@ -33,7 +36,15 @@ class XbergEngine:
     name = "xberg"
     version = version("xberg")
     media_types: frozenset[str] = OFFICE
-    honours: frozenset[str] = frozenset()
+    honours = frozenset(
+        {
+            parameters.EMBEDDED_IMAGES,
+            parameters.HIDE_HEADERS,
+            parameters.HIDE_FOOTERS,
+            parameters.ANNOTATE_LINKS,
+            "input_options.html.remove_navigation_elements",
+        }
+    )
 
     def run(self, document: Document, parameters: dict[str, Any], limits: Limits) -> ParseResult:
         """Parse an office document.
@@ -44,8 +55,10 @@ class XbergEngine:
         clock = Clock()
         data = document.path.read_bytes()
         with clock.step("extract"):
-            extracted = _extract(data, document.media_type)
+            wanted = _wants_images(document, parameters)
+            extracted = _extract(data, document.media_type, with_images=wanted)
         pages = _pages(extracted)
+        images = _save_images(extracted, document, limits) if wanted else None
         return ParseResult(
             engine=self.name,
             engine_version=self.version,
@@ -56,12 +69,13 @@ class XbergEngine:
             document_pages=len(pages),
             pages=pages,
             metadata=_metadata(extracted, data, document.media_type),
-            warnings=_warnings(extracted, pages),
+            warnings=[*_warnings(extracted, pages), *(images.warnings if images else ())],
             timings=clock.seconds,
+            images=images.images if images else [],
         )
 
 
-def _extract(data: bytes, media_type: str) -> "xberg.ExtractedDocument":
+def _extract(data: bytes, media_type: str, *, with_images: bool) -> "xberg.ExtractedDocument":
     import xberg  # noqa: PLC0415 - a child that never sees an office file never loads it
 
     if media_type == Media.HTML and len(data) > _MAX_HTML:
@@ -77,6 +91,7 @@ def _extract(data: bytes, media_type: str) -> "xberg.ExtractedDocument":
         use_cache=False,
         output_format="markdown",
         pages=xberg.PageConfig(extract_pages=True),
+        images=xberg.ImageExtractionConfig(run_ocr_on_images=False) if with_images else None,
         # Otherwise the Markdown of HTML begins with a block of its meta tags.
         html_options=xberg.ConversionOptions(extract_metadata=False),
     )
@@ -91,19 +106,48 @@ def _extract(data: bytes, media_type: str) -> "xberg.ExtractedDocument":
     return extraction.results[0]
 
 
+def _wants_images(document: Document, given: dict[str, Any]) -> bool:
+    return document.output_dir is not None and parameters.EMBEDDED_IMAGES in parameters.asked(given)
+
+
+def _save_images(extracted: "xberg.ExtractedDocument", document: Document, limits: Limits) -> Album:
+    """Save what is embedded; xberg's Markdown points to these names."""
+    album = Album(document.output_dir or Path(), limits.output_bytes)
+    shown = {i: page.page_number for page in extracted.pages or [] for i in page.image_indices}
+    for image in extracted.images or []:
+        if not image.data:  # it lies elsewhere, and nothing is fetched
+            continue
+        extension = image.format.lower() if image.format.isalnum() else "bin"
+        saved = ParsedImage(
+            filename=f"image_{image.image_index}.{extension}",
+            category="embedded",
+            content_type=content_type_of(extension),
+            page_number=image.page_number or shown.get(image.image_index),
+            width=image.width,
+            height=image.height,
+        )
+        album.save(saved, image.data)
+    return album
+
+
 def _pages(extracted: "xberg.ExtractedDocument") -> list[ParsedPage]:
     """The document's own pages, sheets or slides; one page where it has none."""
     pages = extracted.pages or []
     if not any(page.content.strip() for page in pages):
         return [_page(1, extracted.content)]
     return [
-        _page(number, _with_sheet_name(page.sheet_name, page.content))
+        _page(
+            number,
+            _with_sheet_name(page.sheet_name, page.content),
+            speaker_notes=page.speaker_notes,
+            section_name=page.section_name,
+        )
         for number, page in enumerate(pages, start=1)
     ]
 
 
-def _page(number: int, markdown: str) -> ParsedPage:
-    return ParsedPage(page_number=number, markdown=markdown, text=plain_text(markdown))
+def _page(number: int, markdown: str, **stated: str | None) -> ParsedPage:
+    return ParsedPage(page_number=number, markdown=markdown, text=plain_text(markdown), **stated)
 
 
 def _with_sheet_name(name: str | None, markdown: str) -> str:

@@ -34,7 +34,12 @@ def main() -> None:
         task = frames.task_of(message)
         _send(answers, {"started": True})
         limits.limit_task(task.limits)
-        answer = run(task, registry, lambda engine: _send(answers, frames.engine_message(engine)))
+        answer = run(
+            task,
+            registry,
+            lambda engine: _send(answers, frames.engine_message(engine)),
+            lambda pages: _send(answers, frames.pages_message(pages)),
+        )
         _send(answers, answer | {"retire": limits.has_children()})
     # Native libraries may crash while the interpreter takes them down.
     os._exit(0)
@@ -50,11 +55,14 @@ def load_registry(name: str) -> Registry:
 
 
 def run(
-    task: EngineTask, registry: Registry, chosen: Callable[[Engine], None] | None = None
+    task: EngineTask,
+    registry: Registry,
+    chosen: Callable[[Engine], None] | None = None,
+    counted: Callable[[int], None] | None = None,
 ) -> dict[str, Any]:
     """Run ``task`` and return the answer: a report, or a failure with its class."""
     try:
-        report = run_task(task, registry, chosen)
+        report = run_task(task, registry, chosen, counted)
     except (SystemExit, KeyboardInterrupt):
         raise
     except BaseException as error:  # noqa: BLE001 - panics of native engines are no Exception

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import structlog
 
-from docmill.engines.base import EngineReport, EngineTask
+from docmill.engines.base import EngineReport, EngineTask, Limits
 from docmill.errors import FailureClass, ItemFailure, UnavailableError, bounded
 from docmill.isolation import frames
 from docmill.isolation.guarding import Guard
@@ -76,12 +76,13 @@ class EngineProcess(ChildProcess):
         self.served += 1
         self._engine = _NO_ENGINE
         self.forget_last_words()
+        clock = _Clock(task.limits)
         try:
-            async with asyncio.timeout(task.limits.seconds):
-                answer = await self._converse(task, on_started)
+            async with clock.timeout:
+                answer = await self._converse(task, clock, on_started)
         except TimeoutError:
             await self.end()
-            raise _timeout(task.limits.seconds) from None
+            raise _timeout(clock.seconds) from None
         except asyncio.IncompleteReadError:
             raise await self._judge(task) from None
         except frames.FrameError as error:
@@ -98,7 +99,7 @@ class EngineProcess(ChildProcess):
         raise answer
 
     async def _converse(
-        self, task: EngineTask, on_started: Callable[[], None] | None
+        self, task: EngineTask, clock: "_Clock", on_started: Callable[[], None] | None
     ) -> EngineReport | ItemFailure:
         self.send(frames.task_message(task))
         try:
@@ -111,6 +112,9 @@ class EngineProcess(ChildProcess):
         message = await self.receive()
         if engine := frames.engine_of(message):
             self._engine = engine
+            message = await self.receive()
+        if (pages := frames.pages_of(message)) is not None:
+            clock.allow(pages)
             message = await self.receive()
         answer = frames.answer_of(message)
         full = isinstance(answer, ItemFailure) and (
@@ -137,6 +141,26 @@ class EngineProcess(ChildProcess):
             stderr=bounded(self.last_words),
         )
         return failure
+
+
+class _Clock:
+    """The wall clock of one task, which may have to wait for the number of pages.
+
+    Attributes:
+        seconds: what it gives now.
+        timeout: enter it when the task begins.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._began = asyncio.get_running_loop().time()
+        self.seconds = limits.wall_clock(pages=1)
+        self.timeout = asyncio.timeout_at(self._began + self.seconds)
+
+    def allow(self, pages: int) -> None:
+        """Give the time of a document with so many wanted pages."""
+        self.seconds = self._limits.wall_clock(pages)
+        self.timeout.reschedule(self._began + self.seconds)
 
 
 def _timeout(seconds: float) -> ItemFailure:

@@ -3,6 +3,7 @@
 import json
 import struct
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any, BinaryIO
 
 from docmill.engines.base import Engine, EngineReport, EngineTask, Limits
@@ -86,6 +87,23 @@ def engine_of(message: dict[str, Any]) -> tuple[str, str] | None:
     return str(message["engine"]), str(message.get("engine_version"))
 
 
+def pages_message(pages: int) -> dict[str, Any]:
+    """Return the message that says how many pages are to be worked on."""
+    return {"pages": pages}
+
+
+def pages_of(message: dict[str, Any]) -> int | None:
+    """Return the pages that a message announces; None for an answer.
+
+    Raises:
+        FrameError: it is no number of pages.
+    """
+    pages = message.get("pages")
+    if pages is not None and (not isinstance(pages, int) or pages < 0):
+        raise FrameError(f"a message announces {pages!r} pages")
+    return pages
+
+
 def answer_of(message: dict[str, Any]) -> EngineReport | ItemFailure:
     """Return what a child answered to a task.
 
@@ -109,4 +127,6 @@ def _report(report: EngineReport) -> EngineReport:
     words = (report.engine, report.engine_version, report.media_type, *report.files)
     if not all(isinstance(n, int) for n in counts) or not all(isinstance(w, str) for w in words):
         raise TypeError("a field has the wrong type")
+    if any(Path(name).name != name for name in report.files):
+        raise ValueError("a file lies outside the output folder")
     return report

@@ -15,7 +15,6 @@ from docmill.outputs.manifest import RESULT, ManifestRow, ManifestSummary, write
 from docmill.outputs.naming import REPORT, output_names
 from docmill.outputs.report import write_report
 from docmill.outputs.report_data import BatchFacts, ReportData
-from docmill.outputs.verify import MARKDOWN
 from docmill.outputs.writing import DamagedError, fetch, hash_of, siblings_of, writing_to
 from docmill.records.batches import Batches
 from docmill.records.database import Database
@@ -163,37 +162,44 @@ class Exporter:
         if hash_of(result) != row.result_sha256:
             return False
         try:
-            expected = siblings_of(result).get(MARKDOWN)
+            siblings = siblings_of(result)
         except DamagedError:
             return False
-        return expected is None or hash_of(self._out / names.markdown) == expected
+        return all(hash_of(self._out / names.of(n)) == sha256 for n, sha256 in siblings.items())
 
     async def _copy(self, row: ItemRow) -> None:
-        """Copy one item's files; the JSON comes last, because it vouches for the Markdown."""
+        """Copy one item's files; the JSON comes last, because it vouches for the others."""
         names = output_names(row.path)
-        result, markdown = await asyncio.to_thread(self._stage)
+        result = await asyncio.to_thread(self._stage)
         try:
             await self._fetch(row, RESULT, row.result_sha256, result)
-            expected = (await asyncio.to_thread(siblings_of, result)).get(MARKDOWN)
-            if expected is not None:
-                await self._fetch(row, MARKDOWN, expected, markdown)
-                await asyncio.to_thread(move_into_place, markdown, self._out / names.markdown)
+            for name, sha256 in (await asyncio.to_thread(siblings_of, result)).items():
+                await self._copy_sibling(row, name, sha256, self._out / names.of(name))
             await asyncio.to_thread(move_into_place, result, self._out / names.json)
         except (NotFoundError, DamagedError):
             self._lost_count += 1
             if len(self._lost) < NAMED:
                 self._lost.append(row.path)
         finally:
-            for staged in (result, markdown):
-                staged.unlink(missing_ok=True)
+            result.unlink(missing_ok=True)
+
+    async def _copy_sibling(self, row: ItemRow, name: str, sha256: str, target: Path) -> None:
+        if await asyncio.to_thread(hash_of, target) == sha256:
+            return
+        staged = await asyncio.to_thread(self._stage)
+        try:
+            await self._fetch(row, name, sha256, staged)
+            await asyncio.to_thread(move_into_place, staged, target)
+        finally:
+            staged.unlink(missing_ok=True)
 
     async def _fetch(self, row: ItemRow, name: str, sha256: str | None, target: Path) -> None:
         if await fetch(self._store, f"{row.object_prefix}/{name}", target) != sha256:
             raise DamagedError(f"The stored {name} of {row.path} is damaged.")
 
-    def _stage(self) -> tuple[Path, Path]:
+    def _stage(self) -> Path:
         self._out.mkdir(parents=True, exist_ok=True)
-        return self._staging.fresh(), self._staging.fresh()
+        return self._staging.fresh()
 
     def __enter__(self) -> Self:
         return self

@@ -1,5 +1,7 @@
 """What the outputs of a file are called: ``a.pdf`` gives ``a.pdf.json`` and ``a.pdf.md``.
 
+Whatever else its result has, such as images, is in the folder ``a.pdf.files``.
+
 Names mirror the source's folders. Every name is safe: relative, never upwards, never too long,
 and two different source paths never share one. A part that cannot stay as it is gets a hash of
 the path up to it, and a part that only looks as if it had one gets one too.
@@ -9,6 +11,8 @@ import hashlib
 import re
 from dataclasses import dataclass
 
+MARKDOWN = "document.md"
+"""The file that nearly every result has beside its ``result.json``."""
 MANIFEST_LINES = "manifest.jsonl"
 MANIFEST_TABLE = "manifest.parquet"
 MANIFEST_HASHES = "manifest.sha256"
@@ -21,15 +25,30 @@ _MAX_PATH = 3000
 """Bytes of the whole relative path: systems take 4096 together with the output folder."""
 _LOOKS_HASHED = re.compile(r"~[0-9a-f]{16}\Z")
 _MARK = 17
-_LIKE_AN_OUTPUT = (".md", ".json")
+_LIKE_AN_OUTPUT = (".md", ".json", ".files")
 
 
 @dataclass(frozen=True, slots=True)
 class OutputNames:
-    """Relative paths of the outputs of one file, with slashes."""
+    """Relative paths of the outputs of one file, with slashes.
+
+    Attributes:
+        folder: of files that not every result has.
+    """
 
     json: str
     markdown: str
+    folder: str
+
+    def of(self, name: str) -> str:
+        """Return where the file ``name``, which lies beside a ``result.json``, belongs."""
+        return self.markdown if name == MARKDOWN else f"{self.folder}/{name}"
+
+    @classmethod
+    def beside(cls, json: str) -> "OutputNames":
+        """Return the names that go with the path of an exported ``result.json``."""
+        stem = json.removesuffix(".json")
+        return cls(json, f"{stem}.md", f"{stem}.files")
 
 
 def output_names(path: str) -> OutputNames:
@@ -47,7 +66,7 @@ def output_names(path: str) -> OutputNames:
     stem = "/".join([*parts, _safe(name, path)])
     if len(stem.encode()) > _MAX_PATH:
         stem = _safe(name, path, marked=True)
-    return OutputNames(f"{stem}.json", f"{stem}.md")
+    return OutputNames.beside(f"{stem}.json")
 
 
 def _safe(part: str, path: str, *, marked: bool = False) -> str:

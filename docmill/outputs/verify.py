@@ -11,10 +11,14 @@ from pydantic import ValidationError
 
 from docmill.errors import UsageError
 from docmill.outputs.manifest import ManifestRow
-from docmill.outputs.naming import MANIFEST_HASHES, MANIFEST_LINES, MANIFEST_TABLE
+from docmill.outputs.naming import (
+    MANIFEST_HASHES,
+    MANIFEST_LINES,
+    MANIFEST_TABLE,
+    OutputNames,
+)
 from docmill.outputs.writing import DamagedError, hash_of, siblings_of
 
-MARKDOWN = "document.md"
 _BATCH = 4096
 
 
@@ -63,21 +67,25 @@ def read_rows(lines: Path) -> Iterator[ManifestRow]:
 
 
 def _check_outputs(out: Path, path: str, sha256: str | None) -> list[Problem]:
-    """Check one file's JSON, and by it the Markdown."""
+    """Check one file's JSON, and by it all that belongs to it."""
     pure = PurePosixPath(path)
     if pure.is_absolute() or ".." in pure.parts or pure.suffix != ".json":
         return [Problem(path, "is no output of this folder")]
-    markdown = str(pure.with_suffix(".md"))
+    names = OutputNames.beside(path)
     actual = hash_of(out / path)
     if actual == sha256:
         try:
-            expected = siblings_of(out / path).get(MARKDOWN)
+            siblings = siblings_of(out / path)
         except DamagedError:
             return [Problem(path, "is no result of Docmill")]
-        return [] if expected is None else _compare(markdown, hash_of(out / markdown), expected)
+        return [
+            problem
+            for name, expected in siblings.items()
+            for problem in _compare(names.of(name), hash_of(out / names.of(name)), expected)
+        ]
     problems = _compare(path, actual, sha256)
-    if not (out / markdown).is_file():
-        problems.append(Problem(markdown, "is missing"))
+    if not (out / names.markdown).is_file():
+        problems.append(Problem(names.markdown, "is missing"))
     return problems
 
 

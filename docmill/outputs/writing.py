@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import hashlib
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,8 @@ from docmill.errors import DocmillError, UnavailableError, UsageError
 from docmill.objects import ObjectStore
 from docmill.objects.base import CHUNK
 
+_PLAIN = re.compile(r"\w[\w.-]{0,199}", re.ASCII)
+"""Names of files beside a result: they become paths, so nothing else is believed."""
 _REFUSED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST})
 
 
@@ -87,9 +90,12 @@ def siblings_of(result: Path) -> dict[str, str]:
     """Return the sha256 of each file that belongs to a ``result.json``, by name.
 
     Raises:
-        DamagedError: it is no such file.
+        DamagedError: it is no such file, or it names one that would lie elsewhere.
     """
     try:
-        return _Siblings.model_validate_json(result.read_bytes()).files
+        files = _Siblings.model_validate_json(result.read_bytes()).files
     except ValueError:
         raise DamagedError(f"{result.name} is not a result of Docmill.") from None
+    if not all(map(_PLAIN.fullmatch, files)):
+        raise DamagedError(f"{result.name} names files that no result has.")
+    return files

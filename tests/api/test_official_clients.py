@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.engines.documents import handbook
 from tests.fixtures.api import ROOT
 from tests.fixtures.running import RunningDocmill
 from tests.fixtures.sdks import Sdk
@@ -117,6 +118,42 @@ def test_single_parse_jobs(
     assert answer["async"] == "COMPLETED"
     assert answer["refused"] == {"cancel": 409, "url": 422, "unknown": 422}
     assert "Files of single jobs" not in answer["directories"]
+
+
+def test_images_items_and_downloads(
+    running: RunningDocmill, python_sdk: Sdk, tmp_path: Path
+) -> None:
+    document = tmp_path / "handbook.pdf"
+    document.write_bytes(handbook("The gauge of pier one.", "Of pier two.", "Of pier three."))
+    answer = python_sdk.run("parse_images.py", running.url, str(document))
+
+    embedded, again, first, second = answer["images"]
+    assert answer["total"] == 4
+    assert [image["index"] for image in answer["images"]] == [0, 1, 2, 3]
+    assert embedded["filename"] == again["filename"] == "img_p1_1.png"
+    assert embedded["bbox"] == {"x": 100, "y": 242, "w": 200, "h": 150}
+    assert (first["category"], second["filename"]) == ("screenshot", "page_2.png")
+    hashes = answer["job"]["files"]
+    for image in answer["images"]:
+        assert image["file"]["type"] == image["content_type"] == "image/png"
+        assert image["file"]["sha256"] == hashes[image["filename"]]
+    assert answer["named"] == ["page_2.png"]
+    assert answer["item_types"][0] == [
+        ["HeaderItem", "header"],
+        ["TextItem", "text"],
+        ["ImageItem", "image"],
+        ["FooterItem", "footer"],
+    ]
+    assert answer["boxes"][0] > 50
+    assert answer["footers"] == ["- 7 -", "- 8 -"]
+    assert answer["printed"] == ["7", "8"]
+    assert [w for w in answer["job"]["warnings"] if "watermark_handling" in w]
+    contents = answer["contents"]
+    missing = {name for name, content in contents.items() if not content["exists"]}
+    assert missing == {"forms", "xlsx"}
+    for name in contents.keys() - missing:
+        assert contents[name]["size"] == contents[name]["file"]["size"] > 0, name
+    assert contents["outputPDF"]["file"]["start"] == "%PDF"
 
 
 def test_typescript_walks_all_pages(

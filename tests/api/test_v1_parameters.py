@@ -62,11 +62,20 @@ def test_every_option_that_is_taken_over_is_one_of_parse_v2() -> None:
         "strict_mode_buggy_font": True,
         "job_timeout_in_seconds": 60,
         "do_not_cache": True,
+        "page_separator": "\n== {pageNumber} ==\n",
+        "page_prefix": "<",
+        "page_suffix": ">",
+        "hide_headers": False,
+        "hide_footers": True,
+        "replace_failed_page_mode": "blank_page",
+        "output_tables_as_HTML": True,
         "something_else": "is kept elsewhere",
     }
     found = effective_parameters(JobType.PARSE, parse_v2_parameters(options))
     assert found["processing_options"]["ocr_parameters"] == {"languages": ["de"]}
     assert found["disable_cache"] is True
+    assert (found["hide_headers"], found["hide_footers"]) == (False, True)
+    assert found["output_options"]["markdown"]["tables"]["output_tables_as_markdown"] is False
     assert found["processing_control"]["job_failure_conditions"]["allowed_page_failure_ratio"] > 0
 
 

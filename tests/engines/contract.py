@@ -76,11 +76,11 @@ class EngineContract:
     async def test_a_parameter_that_is_not_honoured_is_named(
         self, engines: Bench, sample: str
     ) -> None:
-        options: dict[str, Any] = {"output_options": {"save_output_pdf": True}}
+        options: dict[str, Any] = {"output_options": {"watermark_handling": "remove"}}
 
         run = await engines.parse_bytes(sample, self.samples[sample][0], **options)
 
-        assert [w for w in run.report.warnings if "output_options.save_output_pdf" in w]
+        assert [w for w in run.report.warnings if "output_options.watermark_handling" in w]
 
     async def test_a_damaged_file_is_corrupt(self, engines: Bench) -> None:
         for name, content in self.damaged.items():

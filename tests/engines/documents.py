@@ -21,15 +21,42 @@ def pdf(*pages: str) -> bytes:
     return assemble(objects)
 
 
-def hanging_pdf() -> bytes:
-    """A PDF whose drawing draws itself twice: pdfium follows it without end."""
+def handbook(*pages: str) -> bytes:
+    """A PDF of pages with a running title, a picture, a line of text, and numbers from vii on."""
+    kids = b" ".join(b"%d 0 R" % (5 + 2 * n) for n in range(len(pages)))
+    picture = (
+        b"/Type/XObject/Subtype/Image/Width 8/Height 6/ColorSpace/DeviceRGB/BitsPerComponent 8"
+    )
+    objects: Objects = [
+        b"<</Type/Catalog/Pages 2 0 R/PageLabels<</Nums[0<</S/D/St 7>>]>>>>",
+        b"<</Type/Pages/Kids[%s]/Count %d>>" % (kids, len(pages)),
+        b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",
+        _stream(bytes([200, 30, 30] * 48), picture),
+    ]
+    for n, text in enumerate(pages):
+        content = (
+            b"BT /F1 9 Tf 72 770 Td (Harbour Handbook) Tj ET "
+            b"BT /F1 11 Tf 72 600 Td (%s) Tj ET "
+            b"q 200 0 0 150 100 400 cm /I Do Q "
+            b"BT /F1 9 Tf 300 20 Td (- %d -) Tj ET" % (text.encode("latin-1"), 7 + n)
+        )
+        resources = b"/Font<</F1 3 0 R>>/XObject<</I 4 0 R>>"
+        objects += [_page(contents=6 + 2 * n, resources=resources), _stream(content)]
+    return assemble(objects)
+
+
+def hanging_pdf(*, harmless_pages: int = 0) -> bytes:
+    """A PDF whose last page draws itself twice: pdfium follows it without end."""
     drawing = b"/Type/XObject/Subtype/Form/BBox[0 0 200 200]/Resources<</XObject<</F 5 0 R>>>>"
+    kids = b"6 0 R " * harmless_pages + b"3 0 R"
     objects = [
         b"<</Type/Catalog/Pages 2 0 R>>",
-        b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
+        b"<</Type/Pages/Kids[%s]/Count %d>>" % (kids, harmless_pages + 1),
         _page(contents=4, resources=b"/XObject<</F 5 0 R>>"),
         _stream(b"/F Do"),
         _stream(b"/F Do /F Do", drawing),
+        _page(contents=7, resources=b""),
+        _stream(b""),
     ]
     return assemble(objects)
 
@@ -88,6 +115,40 @@ def odt(title: str, text: str, manifest: str = "") -> bytes:
             "mimetype": "application/vnd.oasis.opendocument.text",
             "META-INF/manifest.xml": f"<manifest>{manifest}</manifest>",
             "content.xml": content,
+        }
+    )
+
+
+def docx_with_picture(text: str, picture: bytes) -> bytes:
+    """A Word document of one line and one picture."""
+    kinds = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+    packages = "http://schemas.openxmlformats.org/package/2006"
+    words = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
+    drawing = "http://schemas.openxmlformats.org/drawingml/2006"
+    main = "application/vnd.openxmlformats-officedocument.wordprocessingml.document.main+xml"
+
+    def relations(kind: str, target: str) -> str:
+        one = f'<Relationship Id="r1" Type="{kinds}/{kind}" Target="{target}"/>'
+        return f'<Relationships xmlns="{packages}/relationships">{one}</Relationships>'
+
+    shown = (
+        f'<w:drawing><wp:inline xmlns:wp="{drawing}/wordprocessingDrawing"><wp:docPr id="1" '
+        f'name="p"/><a:graphic xmlns:a="{drawing}/main"><a:graphicData uri="{drawing}/picture">'
+        f'<pic:pic xmlns:pic="{drawing}/picture"><pic:blipFill><a:blip xmlns:r="{kinds}" '
+        'r:embed="r1"/></pic:blipFill></pic:pic></a:graphicData></a:graphic></wp:inline>'
+        "</w:drawing>"
+    )
+    return archive(
+        {
+            "[Content_Types].xml": f'<Types xmlns="{packages}/content-types"><Default '
+            'Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships'
+            '+xml"/><Default Extension="png" ContentType="image/png"/><Override PartName='
+            f'"/word/document.xml" ContentType="{main}"/></Types>',
+            "_rels/.rels": relations("officeDocument", "word/document.xml"),
+            "word/_rels/document.xml.rels": relations("image", "media/image1.png"),
+            "word/document.xml": f'<w:document xmlns:w="{words}"><w:body><w:p><w:r><w:t>{text}'
+            f"</w:t></w:r></w:p><w:p><w:r>{shown}</w:r></w:p></w:body></w:document>",
+            "word/media/image1.png": picture,
         }
     )
 

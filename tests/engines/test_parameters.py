@@ -37,8 +37,10 @@ def test_a_tier_of_a_remote_engine_is_a_warning(tier: str) -> None:
 @pytest.mark.parametrize(
     ("parameters", "media", "warned"),
     [
-        ({"output_options": {"save_output_pdf": True}}, Media.PDF, True),
+        ({"output_options": {"watermark_handling": "remove"}}, Media.PDF, True),
         ({"output_options": {"save_output_pdf": False}}, Media.PDF, False),
+        ({"output_options": {"images_to_save": ["screenshot"]}}, Media.PDF, False),
+        ({"output_options": {"images_to_save": ["layout"]}}, Media.PDF, True),
         ({"never_heard_of": "x"}, Media.PDF, True),
         (SHEETS, Media.PDF, False),
         (LANGUAGES, Media.PDF, False),

@@ -31,6 +31,7 @@ SERVICES = (
     "docmill.batches",
     "docmill.closing",
     "docmill.creation",
+    "docmill.item_limits",
     "docmill.results",
     "docmill.scanning",
 )

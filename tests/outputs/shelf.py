@@ -25,6 +25,8 @@ class Shelf:
         self.out = folder / "out"
         self.directory_id = new_id(Prefix.DIRECTORY)
         self.batch: Batch
+        self.illustrated: frozenset[str] = frozenset()
+        """Paths whose results have an image."""
         self._rows: list[Any] = []
 
     async def open(self, total: int) -> None:
@@ -131,10 +133,14 @@ class Shelf:
 
     async def _result(self, position: int, path: str) -> str:
         markdown = f"# {path}\n".encode()
-        files = {"document.md": hashlib.sha256(markdown).hexdigest()}
+        contents = {"document.md": markdown}
+        if path in self.illustrated:
+            contents["img_p1_1.png"] = path.encode()
+        files = {name: hashlib.sha256(data).hexdigest() for name, data in contents.items()}
         pages = [{"page_number": 1, "markdown": f"# {path}"}]
         result = json.dumps({"schema_version": 1, "pages": pages, "files": files}).encode()
-        await self.store.put_bytes(f"{self.prefix(position)}/document.md", markdown)
+        for name, data in contents.items():
+            await self.store.put_bytes(f"{self.prefix(position)}/{name}", data)
         await self.store.put_bytes(f"{self.prefix(position)}/result.json", result)
         row = Result(
             id=f"result-{position}",

@@ -1,5 +1,6 @@
 """Exporting: whole files, once, in order, refilled when emptied; and what cannot be exported."""
 
+import json
 import resource
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ import pytest
 
 from docmill.errors import NotFoundError, UnavailableError, UsageError
 from docmill.outputs.verify import Problem, read_rows, verify
+from docmill.outputs.writing import DamagedError, siblings_of
 from tests.fixtures.ordinary_user import ordinary_user
 from tests.outputs.shelf import Shelf
 
@@ -222,3 +224,28 @@ def no_room() -> Iterator[None]:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+async def test_images_are_exported_and_mended_with_their_result(shelf: Shelf) -> None:
+    shelf.illustrated = frozenset({"sub/a.pdf"})
+    await shelf.open(1)
+    await shelf.put(1, "sub/a.pdf")
+    await shelf.write()
+    await shelf.end()
+    image = shelf.out / "sub/a.pdf.files/img_p1_1.png"
+
+    for harm in (None, b"changed"):
+        if harm is not None:
+            image.write_bytes(harm)
+        await finish(shelf)
+        assert image.read_bytes() == b"sub/a.pdf"
+        assert verify(shelf.out) == []
+
+
+@pytest.mark.parametrize("name", ["../escape", "/etc/passwd", ".hidden", "a/b", ""])
+def test_a_result_that_names_a_file_elsewhere_is_not_believed(tmp_path: Path, name: str) -> None:
+    result = tmp_path / "result.json"
+    result.write_text(json.dumps({"files": {name: "0" * 64}}))
+
+    with pytest.raises(DamagedError, match="no result has"):
+        siblings_of(result)

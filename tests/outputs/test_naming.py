@@ -11,7 +11,20 @@ from docmill.outputs.naming import output_names
 
 RESERVED = ["manifest.jsonl", "manifest.parquet", "manifest.sha256", "report.html"]
 
-ODD = ["..", ".", "", "a", "a.md", "a.json", "A.MD", ".git", "~0123456789abcdef", "x" * 300]
+ODD = [
+    "..",
+    ".",
+    "",
+    "a",
+    "a.md",
+    "a.files",
+    "page_1.png",
+    "a.json",
+    "A.MD",
+    ".git",
+    "~0123456789abcdef",
+    "x" * 300,
+]
 part = st.text(min_size=0, max_size=12) | st.sampled_from([*ODD, *RESERVED])
 paths = st.lists(part, min_size=1, max_size=4).map("/".join)
 
@@ -19,7 +32,8 @@ paths = st.lists(part, min_size=1, max_size=4).map("/".join)
 def test_names_mirror_the_source_and_keep_the_extension() -> None:
     names = output_names("2024/müller & söhne/Invoice 1.pdf")
     assert names.json == "2024/müller & söhne/Invoice 1.pdf.json"
-    assert names.markdown == "2024/müller & söhne/Invoice 1.pdf.md"
+    assert names.markdown == names.of("document.md") == "2024/müller & söhne/Invoice 1.pdf.md"
+    assert names.of("page_1.png") == "2024/müller & söhne/Invoice 1.pdf.files/page_1.png"
 
 
 @pytest.mark.parametrize("path", ["a.pdf", "a.pdf.md", "manifest", "report.html", "noext", "a b"])
@@ -27,7 +41,9 @@ def test_an_ordinary_name_stays(path: str) -> None:
     assert output_names(path).markdown == f"{path}.md"
 
 
-@pytest.mark.parametrize("path", [f"{name}/x.pdf" for name in RESERVED] + ["a.md/x", "a.json/x"])
+@pytest.mark.parametrize(
+    "path", [f"{name}/x.pdf" for name in RESERVED] + ["a.md/x", "a.json/x", "a.files/x"]
+)
 def test_a_folder_never_takes_the_place_of_an_output(path: str) -> None:
     assert not output_names(path).json.startswith(path.partition("/")[0] + "/")
     assert output_names(path).json.endswith("/" + path.rpartition("/")[2] + ".json")
@@ -35,7 +51,8 @@ def test_a_folder_never_takes_the_place_of_an_output(path: str) -> None:
 
 @given(paths)
 def test_a_name_is_safe_whatever_the_path(path: str) -> None:
-    for name in (output_names(path).json, output_names(path).markdown):
+    names = output_names(path)
+    for name in (names.json, names.markdown, names.of("page_1.png")):
         name.encode()
         parts = name.split("/")
         assert all(p and p not in (".", "..") and not p.startswith(".") for p in parts)
@@ -47,7 +64,8 @@ def test_a_name_is_safe_whatever_the_path(path: str) -> None:
 
 @given(st.lists(paths, min_size=2, max_size=6, unique=True))
 def test_two_files_never_share_a_name_nor_a_name_with_a_folder(many: list[str]) -> None:
-    files = [n for p in many for n in (output_names(p).json, output_names(p).markdown)]
+    names = [output_names(path) for path in many]
+    files = [n for one in names for n in (one.json, one.markdown, one.of("page_1.png"))]
     assert len(set(files)) == len(files)
     folders = {str(parent) for file in files for parent in Path(file).parents}
     assert not folders & set(files)

@@ -13,6 +13,7 @@ from tests.outputs.shelf import Shelf
 @pytest.fixture
 async def out(tmp_path: Path) -> Path:
     shelf = Shelf(tmp_path)
+    shelf.illustrated = frozenset({"a.pdf"})
     await shelf.open(3)
     await shelf.put(1, "a.pdf")
     await shelf.put(2, "sub/b.pdf")
@@ -36,7 +37,15 @@ async def test_what_was_written_verifies(out: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["a.pdf.json", "a.pdf.md", "sub/b.pdf.json", "sub/b.pdf.md", "manifest.parquet"]
+    "name",
+    [
+        "a.pdf.json",
+        "a.pdf.md",
+        "a.pdf.files/img_p1_1.png",
+        "sub/b.pdf.json",
+        "sub/b.pdf.md",
+        "manifest.parquet",
+    ],
 )
 async def test_one_changed_byte_is_found(out: Path, name: str) -> None:
     flip(out / name)
@@ -44,7 +53,8 @@ async def test_one_changed_byte_is_found(out: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["a.pdf.md", "sub/b.pdf.md", "manifest.parquet", "manifest.sha256"]
+    "name",
+    ["a.pdf.md", "a.pdf.files/img_p1_1.png", "sub/b.pdf.md", "manifest.parquet", "manifest.sha256"],
 )
 async def test_one_missing_file_is_found(out: Path, name: str) -> None:
     (out / name).unlink()

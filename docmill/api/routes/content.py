@@ -10,11 +10,13 @@ from fastapi.responses import StreamingResponse
 from docmill.api.errors import Responses
 from docmill.api.links import CONTENT_PREFIX
 from docmill.api.parse_answers import JobReader
-from docmill.api.parse_contents import media_type_of, render
+from docmill.api.parse_contents import media_type_of, render, stored_file, stored_image
 from docmill.api.services import CurrentServices
+from docmill.engines.base import ParseResult
 from docmill.errors import NotFoundError
 from docmill.records.files import Files
 from docmill.records.jobs import Jobs
+from docmill.records.tables import Job
 
 router = APIRouter(prefix=CONTENT_PREFIX, tags=["Docmill: downloads"])
 
@@ -55,16 +57,52 @@ async def download_file(
     )
 
 
+@router.get("/results/{job_id}/images/{filename}", response_class=Response, responses=BYTES)
+async def download_image(
+    services: CurrentServices, job_id: str, filename: str, expires: Expires, signature: Signature
+) -> Response:
+    """One image of a parse job's result."""
+    services.links.check(
+        "results", job_id, "images", filename, expires=expires, signature=signature
+    )
+    job, result = await _result_of(services, job_id)
+    image = stored_image(filename, result)
+    if image is None:
+        raise NotFoundError(f"The job {job_id} has no image {filename}.")
+    return await _stored(services, job, *image)
+
+
 @router.get("/results/{job_id}/{name}", response_class=Response, responses=BYTES)
 async def download_result(
     services: CurrentServices, job_id: str, name: str, expires: Expires, signature: Signature
 ) -> Response:
     """One form of a parse job's result."""
     services.links.check("results", job_id, name, expires=expires, signature=signature)
-    async with services.database.read() as session:
-        job = await Jobs(session).get(None, job_id)
-    result = await JobReader(services).result(job)
-    data = None if result is None else await asyncio.to_thread(render, name, result)
+    job, result = await _result_of(services, job_id)
+    if file := stored_file(name, result):
+        return await _stored(services, job, *file)
+    data = await asyncio.to_thread(render, name, result)
     if data is None:
         raise NotFoundError(f"The job {job_id} has no {name}.")
     return Response(data, media_type=media_type_of(name), headers=attachment(f"{job.name}.{name}"))
+
+
+async def _result_of(services: CurrentServices, job_id: str) -> tuple[Job, ParseResult]:
+    async with services.database.read() as session:
+        job = await Jobs(session).get(None, job_id)
+    result = await JobReader(services).result(job)
+    if result is None:
+        raise NotFoundError(f"The job {job_id} has no result.")
+    return job, result
+
+
+async def _stored(
+    services: CurrentServices, job: Job, filename: str, media_type: str
+) -> StreamingResponse:
+    """A file beside a result."""
+    key = await JobReader(services).key_of(job, filename)
+    size = await services.store.size(key)
+    if size is None:
+        raise NotFoundError(f"The file {filename} of {job.id} is gone.")
+    headers = {**attachment(f"{job.name}.{filename}"), "Content-Length": str(size)}
+    return StreamingResponse(services.store.stream(key), media_type=media_type, headers=headers)

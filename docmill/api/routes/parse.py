@@ -76,11 +76,18 @@ async def get_parse_job(
     scope: CurrentScope,
     request: Request,
     job_id: str,
+    *,
     expand: Annotated[list[Expand] | None, Query()] = None,
+    image_filenames: Annotated[Text | None, Query(max_length=10_000)] = None,
 ) -> ParseAnswer:
-    """A job, and with ``expand`` what was made of its file."""
+    """A job, and with ``expand`` what was made of its file; images by name, with commas between."""
+    names = (name.strip() for name in (image_filenames or "").split(","))
     return await JobReader(services).answer(
-        scope.project_id, job_id, frozenset(expand or ()), request
+        scope.project_id,
+        job_id,
+        frozenset(expand or ()),
+        request,
+        frozenset(name for name in names if name),
     )
 
 

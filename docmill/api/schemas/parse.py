@@ -110,6 +110,9 @@ class MetadataPage(WireModel):
 
     page_number: int
     confidence: float | None = None
+    speaker_notes: str | None = None
+    slide_section_name: str | None = None
+    printed_page_number: str | None = None
 
 
 class DocumentMetadata(WireModel):
@@ -133,11 +136,35 @@ class ContentMetadata(WireModel):
     presigned_url: str | None = None
 
 
+class ImageBox(WireModel):
+    """Where an image is on its page, in whole points from the top left corner."""
+
+    x: int
+    y: int
+    w: int
+    h: int
+
+
+class ImageMetadata(WireModel):
+    """One saved image; one that is shown several times has several entries with one file."""
+
+    index: int
+    filename: str
+    category: Literal["screenshot", "embedded", "layout"] | None = None
+    content_type: str | None = None
+    presigned_url: str | None = None
+    bbox: ImageBox | None = None
+    size_bytes: int | None = None
+    page_number: int | None = None
+    width: int | None = None
+    height: int | None = None
+
+
 class Images(WireModel):
-    """Extracted images."""
+    """Saved images; the count is of all of them, whatever was asked for by name."""
 
     total_count: int
-    images: list[dict[str, Any]]
+    images: list[ImageMetadata]
 
 
 class ParseAnswer(WireModel):

@@ -1,0 +1,53 @@
+"""What is done to every engine's result in the same way: tables, and how pages are joined."""
+
+from typing import Any
+
+from docmill.engines.base import ParsedPage, ParseResult
+from docmill.engines.joining import Joining
+from docmill.engines.pipe_tables import (
+    Row,
+    as_compact,
+    as_html,
+    as_padded,
+    rewrite_tables,
+    with_separator,
+)
+
+JOINING = ("page_separator", "page_prefix", "page_suffix")
+
+
+def shape(result: ParseResult, parameters: dict[str, Any]) -> ParseResult:
+    """Return ``result`` in the form that ``parameters`` ask for."""
+    joining = Joining(
+        separator=parameters.get("page_separator"),
+        prefix=parameters.get("page_prefix") or "",
+        suffix=parameters.get("page_suffix") or "",
+    )
+    failed = parameters.get("replace_failed_page_mode") == "error_message"
+    tables = ((parameters.get("output_options") or {}).get("markdown") or {}).get("tables") or {}
+    pages = [_shaped(page, tables) for page in result.pages]
+    if failed:
+        pages = [page if page.success else _told(page) for page in pages]
+    return result.model_copy(update={"pages": pages, "joining": joining})
+
+
+def _shaped(page: ParsedPage, tables: dict[str, Any]) -> ParsedPage:
+    separator = tables.get("markdown_table_multiline_separator")
+    as_markdown = tables.get("output_tables_as_markdown") is not False
+    compact = bool(tables.get("compact_markdown_tables"))
+    if as_markdown and not compact and separator is None:
+        return page
+
+    def write(rows: list[Row]) -> str:
+        if separator is not None:
+            rows = with_separator(rows, separator)
+        if not as_markdown:
+            return as_html(rows)
+        return as_compact(rows) if compact else as_padded(rows)
+
+    return page.model_copy(update={"markdown": rewrite_tables(page.markdown, write)})
+
+
+def _told(page: ParsedPage) -> ParsedPage:
+    """A failed page with its error where its content would have been."""
+    return page.model_copy(update={"markdown": page.error or "", "text": page.error or ""})

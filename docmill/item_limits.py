@@ -1,0 +1,38 @@
+"""What one item may use: the operator's settings, and the time that its parameters ask for."""
+
+from typing import Any
+
+from docmill.engines.base import Limits
+from docmill.settings import MIB, Settings
+
+MARGIN_SECONDS = 300.0
+"""Beyond the engine's own limit: reading, hashing and storing one file of the largest size."""
+
+
+def engine_limits(parameters: dict[str, Any], settings: Settings) -> Limits:
+    """Return the limits of one run of an engine.
+
+    ``processing_control.timeouts`` wins over the operator's default, up to the operator's most:
+    a base for the file, and so much more for each page that was asked for.
+    """
+    asked = (parameters.get("processing_control") or {}).get("timeouts") or {}
+    base = asked.get("base_in_seconds") or settings.engine_timeout_seconds
+    most = max(settings.engine_timeout_max_seconds, settings.engine_timeout_seconds)
+    return Limits(
+        seconds=min(float(base), most),
+        seconds_per_page=float(asked.get("extra_time_per_page_in_seconds") or 0),
+        most_seconds=most,
+        memory_bytes=settings.engine_memory_mb * MIB,
+        output_bytes=settings.engine_output_mb * MIB,
+        pages=settings.max_pages,
+    )
+
+
+def item_timeout_seconds(parameters: dict[str, Any], settings: Settings) -> float:
+    """Return the start-to-close of one item: its fetch, its engine at the longest, and a margin.
+
+    How many pages a file has is not known yet, so it is reckoned with the most.
+    """
+    limits = engine_limits(parameters, settings)
+    longest = limits.wall_clock(limits.pages)
+    return longest + settings.fetch_timeout_seconds + MARGIN_SECONDS

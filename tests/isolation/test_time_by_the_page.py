@@ -1,0 +1,67 @@
+"""The wall clock of a file grows with its pages, when a parse asks for that."""
+
+import pytest
+
+from docmill.contracts import JobType
+from docmill.engines.base import Limits
+from docmill.errors import FailureClass, ItemFailure
+from docmill.item_limits import MARGIN_SECONDS, engine_limits, item_timeout_seconds
+from docmill.parameters import effective_parameters
+from docmill.settings import Settings
+from tests.engines import documents
+from tests.fixtures.engines import Bench
+
+SETTINGS = Settings(engine_timeout_seconds=300, engine_timeout_max_seconds=1000, max_pages=50)
+
+
+@pytest.mark.parametrize(
+    ("harmless", "selection", "seconds"),
+    [(2, {}, "1.75"), (3, {"target_pages": "3-4"}, "1.5"), (0, {}, "1.25")],
+)
+async def test_each_page_that_was_asked_for_adds_its_time(
+    engines: Bench, harmless: int, selection: dict[str, str], seconds: str
+) -> None:
+    limits = Limits(seconds=1, seconds_per_page=0.25)
+
+    with pytest.raises(ItemFailure) as failed:
+        await engines.parse_bytes(
+            "hang.pdf",
+            documents.hanging_pdf(harmless_pages=harmless),
+            limits=limits,
+            page_ranges=selection,
+        )
+
+    assert failed.value.failure_class is FailureClass.TIMEOUT
+    assert f"after {seconds} seconds" in failed.value.message
+
+
+async def test_pages_add_no_time_beyond_the_most(engines: Bench) -> None:
+    limits = Limits(seconds=1, seconds_per_page=60, most_seconds=1.5)
+
+    with pytest.raises(ItemFailure) as failed:
+        await engines.parse_bytes(
+            "hang.pdf", documents.hanging_pdf(harmless_pages=2), limits=limits
+        )
+
+    assert "after 1.5 seconds" in failed.value.message
+
+
+@pytest.mark.parametrize(
+    ("timeouts", "base", "longest"),
+    [
+        ({}, 300, 300),
+        ({"base_in_seconds": 20}, 20, 20),
+        ({"base_in_seconds": 7200}, 1000, 1000),
+        ({"base_in_seconds": 20, "extra_time_per_page_in_seconds": 2}, 20, 120),
+        ({"extra_time_per_page_in_seconds": 300}, 300, 1000),
+    ],
+)
+def test_an_item_has_longer_than_its_engine(
+    timeouts: dict[str, int], base: float, longest: float
+) -> None:
+    parameters = effective_parameters(JobType.PARSE, {"processing_control": {"timeouts": timeouts}})
+    limits = engine_limits(parameters, SETTINGS)
+
+    assert limits.seconds == base
+    assert limits.wall_clock(SETTINGS.max_pages) == longest
+    assert item_timeout_seconds(parameters, SETTINGS) == longest + MARGIN_SECONDS
