@@ -1,18 +1,15 @@
-"""One task from file to result files: what a child process does, without being one.
-
-Order: detect the content, choose the engine, run it, account for every page, write the files.
-"""
+"""One task from file to result files: what a child process does, without being one."""
 
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from docmill.engines.accounting import account
-from docmill.engines.base import Document, Engine, EngineReport, EngineTask, ParseResult
-from docmill.engines.detect import detect
-from docmill.engines.parameters import ParseRequest, not_honoured
-from docmill.engines.registry import Registry
+from docmill.engines.base import EngineReport, EngineTask, ParseResult
+from docmill.engines.classify.base import CLASSIFY, ClassifyResult
+from docmill.engines.classify.running import classified
+from docmill.engines.parsing import Chosen, parsed
+from docmill.engines.registry import PARSE, Registry
 from docmill.errors import FailureClass, ItemFailure
 
 RESULT_FILE = "result.json"
@@ -21,10 +18,8 @@ PAGE_BREAK = "\n\n---\n\n"
 """Between the pages of `MARKDOWN_FILE`; LlamaParse's default."""
 
 
-def run_task(
-    task: EngineTask, registry: Registry, chosen: Callable[[Engine], None] | None = None
-) -> EngineReport:
-    """Run ``task`` and leave `RESULT_FILE` and `MARKDOWN_FILE` in its output folder.
+def run_task(task: EngineTask, registry: Registry, chosen: Chosen | None = None) -> EngineReport:
+    """Run ``task`` and leave `RESULT_FILE`, and what else its product has, in its output folder.
 
     The files count only once this returns: what a killed run left behind is to be thrown away.
 
@@ -38,45 +33,44 @@ def run_task(
         ItemFailure: with the class that fits; other exceptions are the engine's own trouble.
         UsageError: the parameters cannot be read.
     """
+    run = _PRODUCTS.get(task.product)
+    if run is None:
+        raise ItemFailure(FailureClass.UNSUPPORTED_TYPE, f"No engine can {task.product} files.")
+    return run(task, registry, chosen)
+
+
+def _parse(task: EngineTask, registry: Registry, chosen: Chosen | None) -> EngineReport:
     began = time.perf_counter()
-    path = Path(task.document)
-    request = ParseRequest.read(task.parameters)
-    detection = detect(path, task.name)
-    engine = registry.engine_for(task.product, detection.media_type)
-    if chosen is not None:
-        chosen(engine)
-    document = Document(path, task.name, detection.media_type)
-    found = engine.run(document, task.parameters, task.limits)
-    if not isinstance(found, ParseResult):
-        raise ItemFailure(
-            FailureClass.ENGINE_ERROR, f"The engine {engine.name} returned no parse result."
-        )
-    result = account(found, request.pages, request.allowed_failure_ratio, task.limits)
-    warnings = [
-        *detection.warnings,
-        *request.warnings,
-        *not_honoured(task.parameters, engine, detection.media_type),
-        *result.warnings,
-    ]
-    timings = result.timings | {"total": round(time.perf_counter() - began, 3)}
-    finished = result.model_copy(update={"warnings": warnings, "timings": timings})
-    return _write(finished, Path(task.output_dir))
-
-
-def _write(result: ParseResult, folder: Path) -> EngineReport:
+    result = parsed(task, task.parameters, registry, chosen)
     markdown = PAGE_BREAK.join(page.markdown for page in result.pages).encode()
-    (folder / MARKDOWN_FILE).write_bytes(markdown)
+    (Path(task.output_dir) / MARKDOWN_FILE).write_bytes(markdown)
     hashes = {MARKDOWN_FILE: hashlib.sha256(markdown).hexdigest()}
-    complete = result.model_copy(update={"files": hashes})
-    (folder / RESULT_FILE).write_text(complete.model_dump_json(), encoding="utf-8")
+    timings = result.timings | {"total": round(time.perf_counter() - began, 3)}
+    return _write(result.model_copy(update={"files": hashes, "timings": timings}), task)
+
+
+def _classify(task: EngineTask, registry: Registry, chosen: Chosen | None) -> EngineReport:
+    return _write(classified(task, registry, chosen), task)
+
+
+def _write(result: ParseResult | ClassifyResult, task: EngineTask) -> EngineReport:
+    """Write `RESULT_FILE`; the files that it names are there already."""
+    path = Path(task.output_dir) / RESULT_FILE
+    path.write_text(result.model_dump_json(), encoding="utf-8")
     return EngineReport(
-        engine=complete.engine,
-        engine_version=complete.engine_version,
-        media_type=complete.media_type,
-        pages_total=complete.pages_total,
-        pages_ok=complete.pages_ok,
-        pages_failed=complete.pages_failed,
-        partial=complete.partial,
-        warnings=complete.warnings,
-        files=[RESULT_FILE, MARKDOWN_FILE],
+        engine=result.engine,
+        engine_version=result.engine_version,
+        media_type=result.media_type,
+        pages_total=result.pages_total,
+        pages_ok=result.pages_ok,
+        pages_failed=result.pages_failed,
+        partial=result.partial,
+        warnings=result.warnings,
+        files=[RESULT_FILE, *result.files],
     )
+
+
+_PRODUCTS: Mapping[str, Callable[[EngineTask, Registry, Chosen | None], EngineReport]] = {
+    PARSE: _parse,
+    CLASSIFY: _classify,
+}
