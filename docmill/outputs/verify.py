@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -38,9 +39,12 @@ def verify(out: Path) -> list[Problem]:
         UsageError: there is no manifest, or it cannot be read.
     """
     problems: list[Problem] = []
+    with_markdown = _has_markdown(out)
     for row in read_rows(out / MANIFEST_LINES):
         if row.output_path is not None:
-            problems += _check_outputs(out, row.output_path, row.output_sha256)
+            problems += _check_outputs(
+                out, row.output_path, row.output_sha256, with_markdown=with_markdown
+            )
     return problems + _check_manifest(out)
 
 
@@ -62,12 +66,28 @@ def read_rows(lines: Path) -> Iterator[ManifestRow]:
         raise UsageError(f"{lines} cannot be read: {error.strerror}.", hint) from None
 
 
-def _check_outputs(out: Path, path: str, sha256: str | None) -> list[Problem]:
-    """Check one file's JSON, and by it the Markdown."""
+def _has_markdown(out: Path) -> bool:
+    """Whether the product of this folder makes Markdown, by its first result that can be read."""
+    for row in read_rows(out / MANIFEST_LINES):
+        path = row.output_path
+        if path is not None and _inside(path) and hash_of(out / path) == row.output_sha256:
+            with suppress(DamagedError):
+                return MARKDOWN in siblings_of(out / path)
+    return True
+
+
+def _inside(path: str) -> bool:
     pure = PurePosixPath(path)
-    if pure.is_absolute() or ".." in pure.parts or pure.suffix != ".json":
+    return not pure.is_absolute() and ".." not in pure.parts and pure.suffix == ".json"
+
+
+def _check_outputs(
+    out: Path, path: str, sha256: str | None, *, with_markdown: bool
+) -> list[Problem]:
+    """Check one file's JSON, and by it the Markdown."""
+    if not _inside(path):
         return [Problem(path, "is no output of this folder")]
-    markdown = str(pure.with_suffix(".md"))
+    markdown = str(PurePosixPath(path).with_suffix(".md"))
     actual = hash_of(out / path)
     if actual == sha256:
         try:
@@ -76,7 +96,7 @@ def _check_outputs(out: Path, path: str, sha256: str | None) -> list[Problem]:
             return [Problem(path, "is no result of Docmill")]
         return [] if expected is None else _compare(markdown, hash_of(out / markdown), expected)
     problems = _compare(path, actual, sha256)
-    if not (out / markdown).is_file():
+    if with_markdown and not (out / markdown).is_file():
         problems.append(Problem(markdown, "is missing"))
     return problems
 
