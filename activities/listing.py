@@ -5,7 +5,7 @@ from temporalio import activity
 from activities.failing import translated
 from activities.heartbeats import heartbeating
 from docmill.contracts import NEXT_PAGE, JobType, Page, PageRequest
-from docmill.engines.registry import parse_suite_version
+from docmill.engines.registry import suite_version
 from docmill.parameters import cache_key
 from docmill.records.batches import Batches
 from docmill.records.database import Database
@@ -27,7 +27,10 @@ class Listing:
 
             def key_of(sha256: str) -> str:
                 return cache_key(
-                    JobType(batch.job_type), sha256, batch.parameters_hash, parse_suite_version()
+                    JobType(batch.job_type),
+                    sha256,
+                    batch.parameters_hash,
+                    suite_version(batch.job_type),
                 )
 
             return await Paging(session).next_page(batch, request, key_of)

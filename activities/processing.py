@@ -14,7 +14,7 @@ from activities.failing import translated
 from activities.heartbeats import heartbeating
 from docmill.contracts import PROCESS_ITEM, ItemResult, ItemTask, Outcome, SkipReason
 from docmill.engines.base import EngineReport, EngineTask
-from docmill.engines.registry import parse_suite_version
+from docmill.engines.registry import suite_version
 from docmill.errors import (
     ENGINE_ATTEMPTS,
     WORKER_LOSSES,
@@ -101,7 +101,7 @@ class Processing:
         with self._scratch.folder() as folder:
             item = await self._web.bring(item, folder)
             async with open_document(item, self._store, folder) as document:
-                key = item_cache_key(item, document.sha256, parse_suite_version())
+                key = item_cache_key(item, document.sha256, suite_version(item.job_type))
                 async with self._database.read() as session:
                     known = await Results(session).find(item.project_id, key)
                 if known is not None:

@@ -71,13 +71,19 @@ class JobReader:
             for job in jobs
         ]
 
-    async def result(self, job: Job) -> ParseResult | None:
-        """Return what was made of the job's file; None while there is nothing."""
+    async def stored(self, job: Job) -> bytes | None:
+        """Return the result of a job of any product as it is stored; None while there is none."""
         if job.status != "COMPLETED" or job.result_id is None:
             return None
         async with self._services.database.read() as session:
             row = await Results(session).get(job.result_id)
-        data = await self._services.store.get_bytes(f"{row.object_prefix}/{RESULT_FILE}")
+        return await self._services.store.get_bytes(f"{row.object_prefix}/{RESULT_FILE}")
+
+    async def result(self, job: Job) -> ParseResult | None:
+        """Return what was made of a parse job's file; None while there is nothing."""
+        data = await self.stored(job)
+        if data is None:
+            return None
         # Hundreds of pages take long to check, and other requests must not wait for that.
         return await asyncio.to_thread(ParseResult.model_validate_json, data)
 

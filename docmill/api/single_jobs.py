@@ -48,14 +48,23 @@ class SingleJobs:
         self.scope = scope
 
     async def create(
-        self, batch_id: str, source: File | UrlSource, parameters: dict[str, Any], **fields: Any
+        self,
+        batch_id: str,
+        source: File | UrlSource,
+        parameters: dict[str, Any],
+        *,
+        job_type: JobType = JobType.PARSE,
+        asked: dict[str, Any] | None = None,
+        **fields: Any,
     ) -> Job:
-        """Create a parse job over ``source`` and start it; doing so again returns the first.
+        """Create a job over ``source`` and start it; doing so again returns the first.
 
         Args:
             batch_id: id of the batch of one; the job's id follows from it.
             source: the document.
-            parameters: in the vocabulary of ``parse_v2``.
+            parameters: in the vocabulary of the product.
+            job_type: the product.
+            asked: what the request said beside that, kept with the batch of one.
             fields: further columns of `Job`: ``configuration_id``, ``user_metadata``.
 
         Raises:
@@ -66,11 +75,11 @@ class SingleJobs:
             spec = BatchSpec(
                 project_id=self.scope.project_id,
                 item_ids=(await self._list(batch_id, source),),
-                job=JobSpec(type=JobType.PARSE, parameters=parameters),
+                job=JobSpec(type=job_type, parameters=parameters),
                 page_size=1,
             )
             batch = await self.services.desk.create(
-                spec, id=batch_id, api=JOB_API, name=source.name
+                spec, id=batch_id, api=JOB_API, name=source.name, config=asked or {}
             )
         if isinstance(source, File):
             fields["file_id"] = source.id

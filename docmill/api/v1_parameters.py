@@ -1,4 +1,4 @@
-"""v1's generic parse options in the vocabulary of ``parse_v2``.
+"""v1's generic parse options in the vocabulary of ``parse_v2``, its rules in ``classify_v2``.
 
 Options without a counterpart are kept with the batch and change nothing; the compatibility page
 lists them.
@@ -161,6 +161,14 @@ def parse_v2_parameters(options: Mapping[str, Any]) -> dict[str, Any]:
     if str(given.get("target_pages", "")).strip():
         _put(found, ("page_ranges", "target_pages"), _from_one(str(given["target_pages"])))
     return found
+
+
+def classify_v2_parameters(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return v1's rules and parsing as ``classify_v2`` parameters; its two modes are one here."""
+    reading = {k: v for k, v in (config.get("parsing_configuration") or {}).items() if v}
+    if "target_pages" in reading:
+        reading["target_pages"] = ",".join(str(page + 1) for page in reading["target_pages"])
+    return {"rules": config["rules"], "parsing_configuration": reading}
 
 
 def without_secrets(value: Any) -> Any:

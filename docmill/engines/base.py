@@ -202,10 +202,10 @@ class EngineTask:
     """One run of an engine in a child process: what crosses the pipe to it.
 
     Attributes:
-        product: ``parse`` (part 3: ``extract``, ``classify``).
+        product: ``parse`` or ``classify``.
         document: absolute path of the input.
         name: its name for people.
-        output_dir: an existing empty folder for ``result.json`` and ``document.md``.
+        output_dir: an existing empty folder for ``result.json`` and the files beside it.
         parameters: the product's parameters.
     """
 

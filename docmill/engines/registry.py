@@ -1,11 +1,12 @@
 """Which engine runs for which product and which kind of file."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cache
 
 from docmill.engines import ocr_languages
 from docmill.engines.base import Engine
+from docmill.engines.classify.base import CLASSIFY, Classifier
+from docmill.engines.classify.basic import BasicClassifier
 from docmill.engines.liteparse_engine import LiteParseEngine
 from docmill.engines.plain_engine import PlainTextEngine
 from docmill.engines.xberg_engine import XbergEngine
@@ -19,9 +20,13 @@ _SUITE = 2
 
 @dataclass
 class Registry:
-    """Engines by product and media type; the first that was added for a pair keeps it."""
+    """Engines by product and media type; the first that was added for a pair keeps it.
+
+    Classifiers read no files: they get the text that the engines of ``parse`` found.
+    """
 
     _engines: dict[tuple[str, str], Engine] = field(default_factory=dict)
+    _classifier: Classifier | None = None
 
     def add(self, product: str, engine: Engine) -> None:
         """Let ``engine`` run ``product`` for every media type that it reads."""
@@ -41,6 +46,20 @@ class Registry:
             )
         return engine
 
+    def set_classifier(self, classifier: Classifier) -> None:
+        """Let ``classifier`` answer for the product ``classify``."""
+        self._classifier = classifier
+
+    def classifier(self) -> Classifier:
+        """Return what classifies.
+
+        Raises:
+            ItemFailure: UNSUPPORTED_TYPE.
+        """
+        if self._classifier is None:
+            raise ItemFailure(FailureClass.UNSUPPORTED_TYPE, "No engine can classify files.")
+        return self._classifier
+
     def engines(self, product: str) -> list[Engine]:
         """Return the engines of ``product``, by name."""
         found = {e.name: e for (made, _), e in self._engines.items() if made == product}
@@ -50,7 +69,11 @@ class Registry:
 @cache
 def builtin() -> Registry:
     """Return the engines that come with Docmill."""
-    return _registry((LiteParseEngine(), XbergEngine(), PlainTextEngine()))
+    registry = Registry()
+    for engine in (LiteParseEngine(), XbergEngine(), PlainTextEngine()):
+        registry.add(PARSE, engine)
+    registry.set_classifier(BasicClassifier())
+    return registry
 
 
 def engine_for(product: str, media_type: str) -> Engine:
@@ -59,18 +82,16 @@ def engine_for(product: str, media_type: str) -> Engine:
 
 
 @cache
-def parse_suite_version() -> str:
-    """Return the identity of the built-in parse engines: part of every result's cache key.
+def suite_version(product: str) -> str:
+    """Return the identity of the built-in engines of a product: part of its results' cache keys.
 
     It names each engine with its version and the OCR languages that are installed here, since
-    any of them changes what the same bytes and parameters give. Read once in a process.
+    any of them changes what the same bytes and parameters give. Every product reads by the
+    engines of ``parse``. Read once in a process.
     """
     engines = "+".join(f"{e.name}-{e.version}" for e in builtin().engines(PARSE))
-    return f"{_SUITE}+{engines}+ocr-{'.'.join(ocr_languages.installed()) or 'none'}"
-
-
-def _registry(parse: Iterable[Engine]) -> Registry:
-    registry = Registry()
-    for engine in parse:
-        registry.add(PARSE, engine)
-    return registry
+    version = f"{_SUITE}+{engines}+ocr-{'.'.join(ocr_languages.installed()) or 'none'}"
+    if product == CLASSIFY:
+        classifier = builtin().classifier()
+        return f"{version}+{classifier.name}-{classifier.version}"
+    return version

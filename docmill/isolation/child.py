@@ -7,12 +7,12 @@ are moved to other descriptors first, so that nothing an engine prints can garbl
 import os
 import re
 import sys
-from collections.abc import Callable
 from errno import EFBIG, ENOSPC
 from importlib import import_module
 from typing import Any, BinaryIO
 
-from docmill.engines.base import Engine, EngineTask
+from docmill.engines.base import EngineTask
+from docmill.engines.parsing import Watcher
 from docmill.engines.registry import Registry
 from docmill.engines.running import run_task
 from docmill.errors import DocmillError, FailureClass, ItemFailure, bounded
@@ -29,17 +29,16 @@ def main() -> None:
     limits.limit_process()
     requests, answers = _take_pipes()
     registry = load_registry(engines)
+    watcher = Watcher(
+        chosen=lambda engine: _send(answers, frames.engine_message(engine)),
+        counted=lambda pages: _send(answers, frames.pages_message(pages)),
+    )
     _send(answers, {"ready": os.getpid(), "inherited_peak": peak_so_far()})
     while message := frames.read(requests):
         task = frames.task_of(message)
         _send(answers, {"started": True})
         limits.limit_task(task.limits)
-        answer = run(
-            task,
-            registry,
-            lambda engine: _send(answers, frames.engine_message(engine)),
-            lambda pages: _send(answers, frames.pages_message(pages)),
-        )
+        answer = run(task, registry, watcher)
         _send(answers, answer | {"retire": limits.has_children()})
     # Native libraries may crash while the interpreter takes them down.
     os._exit(0)
@@ -54,15 +53,10 @@ def load_registry(name: str) -> Registry:
     return registry
 
 
-def run(
-    task: EngineTask,
-    registry: Registry,
-    chosen: Callable[[Engine], None] | None = None,
-    counted: Callable[[int], None] | None = None,
-) -> dict[str, Any]:
+def run(task: EngineTask, registry: Registry, watcher: Watcher) -> dict[str, Any]:
     """Run ``task`` and return the answer: a report, or a failure with its class."""
     try:
-        report = run_task(task, registry, chosen, counted)
+        report = run_task(task, registry, watcher)
     except (SystemExit, KeyboardInterrupt):
         raise
     except BaseException as error:  # noqa: BLE001 - panics of native engines are no Exception

@@ -10,8 +10,9 @@ from docmill.engines.base import Engine, EngineReport, EngineTask, Limits
 from docmill.errors import FailureClass, ItemFailure
 
 HEADER = struct.Struct(">I")
-MAX_FRAME = 1024 * 1024
-"""Bytes of one message; whatever claims to be longer is garbage."""
+MAX_FRAME = 8 * 1024 * 1024
+"""Bytes of one message: room for as many rules as a classification may have, in any script.
+Whatever claims to be longer is garbage."""
 
 
 class FrameError(Exception):

@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -15,6 +16,7 @@ from docmill.outputs.naming import (
     MANIFEST_HASHES,
     MANIFEST_LINES,
     MANIFEST_TABLE,
+    MARKDOWN,
     OutputNames,
 )
 from docmill.outputs.writing import DamagedError, hash_of, siblings_of
@@ -42,9 +44,12 @@ def verify(out: Path) -> list[Problem]:
         UsageError: there is no manifest, or it cannot be read.
     """
     problems: list[Problem] = []
+    with_markdown = _has_markdown(out)
     for row in read_rows(out / MANIFEST_LINES):
         if row.output_path is not None:
-            problems += _check_outputs(out, row.output_path, row.output_sha256)
+            problems += _check_outputs(
+                out, row.output_path, row.output_sha256, with_markdown=with_markdown
+            )
     return problems + _check_manifest(out)
 
 
@@ -66,10 +71,26 @@ def read_rows(lines: Path) -> Iterator[ManifestRow]:
         raise UsageError(f"{lines} cannot be read: {error.strerror}.", hint) from None
 
 
-def _check_outputs(out: Path, path: str, sha256: str | None) -> list[Problem]:
-    """Check one file's JSON, and by it all that belongs to it."""
+def _has_markdown(out: Path) -> bool:
+    """Whether the product of this folder makes Markdown, by its first result that can be read."""
+    for row in read_rows(out / MANIFEST_LINES):
+        path = row.output_path
+        if path is not None and _inside(path) and hash_of(out / path) == row.output_sha256:
+            with suppress(DamagedError):
+                return MARKDOWN in siblings_of(out / path)
+    return True
+
+
+def _inside(path: str) -> bool:
     pure = PurePosixPath(path)
-    if pure.is_absolute() or ".." in pure.parts or pure.suffix != ".json":
+    return not pure.is_absolute() and ".." not in pure.parts and pure.suffix == ".json"
+
+
+def _check_outputs(
+    out: Path, path: str, sha256: str | None, *, with_markdown: bool
+) -> list[Problem]:
+    """Check one file's JSON, and by it all that belongs to it."""
+    if not _inside(path):
         return [Problem(path, "is no output of this folder")]
     names = OutputNames.beside(path)
     actual = hash_of(out / path)
@@ -84,7 +105,7 @@ def _check_outputs(out: Path, path: str, sha256: str | None) -> list[Problem]:
             for problem in _compare(names.of(name), hash_of(out / names.of(name)), expected)
         ]
     problems = _compare(path, actual, sha256)
-    if not (out / names.markdown).is_file():
+    if with_markdown and not (out / names.markdown).is_file():
         problems.append(Problem(names.markdown, "is missing"))
     return problems
 

@@ -21,7 +21,11 @@ from docmill.api.schemas.batch_processing import (
 )
 from docmill.api.scope import CurrentScope
 from docmill.api.services import CurrentServices, Services
-from docmill.api.v1_parameters import parse_v2_parameters, without_secrets
+from docmill.api.v1_parameters import (
+    classify_v2_parameters,
+    parse_v2_parameters,
+    without_secrets,
+)
 from docmill.api.v1_views import STATUSES, batch_view, item_view, processed_view, progress
 from docmill.api.webhook_targets import aim_webhooks
 from docmill.api.wire import MAX_PAGE, OffsetPage, Text
@@ -37,6 +41,7 @@ router = APIRouter(prefix="/api/v1/beta/batch-processing", tags=["batch processi
 
 V1 = ("v1",)
 MAX_OFFSET = 2**53
+_CLASSIFY_FIELDS = {"rules", "parsing_configuration"}
 Namespace = Annotated[Text | None, Header(alias="temporal-namespace", max_length=255)]
 Limit = Annotated[int, Query(ge=1, le=MAX_PAGE)]
 Offset = Annotated[int, Query(ge=0, le=MAX_OFFSET)]
@@ -83,8 +88,8 @@ async def create_batch_job(
 def _job(config: V1JobConfig) -> JobSpec:
     if config.rules is None:
         return JobSpec(parameters=parse_v2_parameters(_options(config)))
-    rules = [rule.model_dump() for rule in config.rules]
-    return JobSpec(type=JobType.CLASSIFY, parameters={"rules": rules, "mode": config.mode})
+    parameters = classify_v2_parameters(config.model_dump(include=_CLASSIFY_FIELDS))
+    return JobSpec(type=JobType.CLASSIFY, parameters=parameters)
 
 
 def _options(config: V1JobConfig) -> dict[str, Any]:

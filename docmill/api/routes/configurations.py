@@ -24,6 +24,9 @@ from docmill.records.configurations import Configurations
 
 router = APIRouter(prefix="/api/v1/beta/configurations", tags=["configurations"])
 
+_CHECKED = {"parse_v2": JobType.PARSE, "classify_v2": JobType.CLASSIFY}
+"""Products whose parameters Docmill knows; those of others are stored as they come."""
+
 
 def _checked(parameters: Parameters) -> dict[str, Any]:
     """Return the parameters as they came, once the product's own model accepts them.
@@ -32,9 +35,10 @@ def _checked(parameters: Parameters) -> dict[str, Any]:
         UsageError: the product refuses a key or value.
     """
     given = parameters.model_dump()
-    if parameters.product_type == "parse_v2":
+    product = _CHECKED.get(parameters.product_type)
+    if product is not None:
         plain = {key: value for key, value in given.items() if key not in WEBHOOK_PARAMETERS}
-        effective_parameters(JobType.PARSE, plain)
+        effective_parameters(product, plain)
     return given
 
 

@@ -1,5 +1,6 @@
 """The command run: the main job."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -7,6 +8,13 @@ import typer
 
 from docmill.cli.options import HomeOption, JsonOption, ProfileOption
 from docmill.cli.performing import perform, settings_of
+
+
+class Job(StrEnum):
+    """The products that a folder can be run through."""
+
+    PARSE = "parse"
+    CLASSIFY = "classify"
 
 
 def run(
@@ -25,6 +33,16 @@ def run(
         list[str] | None,
         typer.Option(metavar="GLOB", help="Leave these relative paths out; may be repeated."),
     ] = None,
+    job: Annotated[
+        Job, typer.Option(help="What to do with each file.  [default: parse]", show_default=False)
+    ] = Job.PARSE,
+    rules: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="For --job classify: YAML or JSON, a list of {type, description}.",
+        ),
+    ] = None,
     tier: Annotated[
         str | None,
         typer.Option(
@@ -34,7 +52,10 @@ def run(
     ] = None,
     config: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Parameters of parse_v2 as YAML or JSON."),
+        typer.Option(
+            metavar="FILE",
+            help="Parameters of the job as YAML or JSON: those of parse_v2 or classify_v2.",
+        ),
     ] = None,
     page_size: Annotated[
         int | None, typer.Option(metavar="N", min=1, max=1000, help="Files fetched at a time.")
@@ -50,14 +71,15 @@ def run(
     profile: ProfileOption = None,
     home: HomeOption = None,
 ) -> None:
-    """Parse every file of a folder.
+    """Parse or classify every file of a folder.
 
-    Writes one result per file, as Markdown and as JSON, a manifest and a report.
+    Writes one result per file, as JSON and (parsed) as Markdown, a manifest and a report.
 
     The same command, run again, resumes an unfinished batch where it stopped. After the batch has
     ended, it takes new, changed and failed files and skips what is unchanged.
     """
     from docmill.cli.running.request import RunRequest, plan_of
+    from docmill.contracts import JobType
 
     request = RunRequest(
         folder=folder,
@@ -70,6 +92,8 @@ def run(
         page_size=page_size,
         continue_as_new_threshold=continue_as_new_threshold,
         concurrency=concurrency,
+        job=JobType(job),
+        rules=rules,
     )
     plan = plan_of(request, settings_of(home))
     from docmill.cli.running.command import run_plan  # after the checks, which need little

@@ -36,6 +36,8 @@ class RunRequest:
     page_size: int | None = None
     continue_as_new_threshold: int | None = None
     concurrency: int | None = None
+    job: JobType = JobType.PARSE
+    rules: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,7 @@ class Plan:
         return BatchSpec(
             project_id=DEFAULT_PROJECT_ID,
             source_directory_id=directory_id,
-            job=JobSpec(type=JobType.PARSE, parameters=self.parameters),
+            job=JobSpec(type=request.job, parameters=self.parameters),
             page_size=request.page_size or DEFAULT_PAGE_SIZE,
             continue_as_new_threshold=request.continue_as_new_threshold
             or DEFAULT_CONTINUE_AS_NEW_THRESHOLD,
@@ -87,20 +89,55 @@ def plan_of(request: RunRequest, settings: Settings) -> Plan:
         exclude=request.exclude,
         leave_out=(settings.home, out),
     )
-    parameters = effective_parameters(JobType.PARSE, _parameters(request))
-    return Plan(source, out, parameters, _identity(source, out, parameters), request)
+    parameters = effective_parameters(request.job, _parameters(request))
+    return Plan(source, out, parameters, _identity(source, out, parameters, request.job), request)
 
 
 def _parameters(request: RunRequest) -> dict[str, Any]:
     parameters = _read_config(request.config) if request.config else {}
+    if request.job is JobType.CLASSIFY:
+        return parameters | _rules(request, parameters)
+    if request.rules:
+        raise UsageError("--rules is for --job classify.", "Say --job classify, or leave it out.")
     return parameters | ({"tier": request.tier} if request.tier else {})
 
 
+def _rules(request: RunRequest, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Return the parameters that the file of rules holds: a list of rules, or ``rules`` in it."""
+    if request.tier:
+        raise UsageError("--tier is for --job parse.", "Leave --tier out.")
+    if request.rules is None:
+        if "rules" in parameters:
+            return {}
+        raise UsageError(
+            "A classification needs rules.",
+            "Name a YAML or JSON file with --rules: a list of {type, description}.",
+        )
+    loaded = _load(request.rules)
+    if isinstance(loaded, list):
+        return {"rules": loaded}
+    if not isinstance(loaded, dict) or "rules" not in loaded:
+        raise UsageError(
+            f"The file {request.rules} holds no rules.",
+            "Write a list of {type, description}, or one under the name rules.",
+        )
+    return loaded
+
+
 def _read_config(path: Path) -> dict[str, Any]:
+    loaded = _load(path)
+    if not isinstance(loaded, dict) or not all(isinstance(key, str) for key in loaded):
+        raise UsageError(
+            f"The file {path} holds no parameters.", "Write one `name: value` a line: tier: fast"
+        )
+    return loaded
+
+
+def _load(path: Path) -> Any:
     import yaml
 
     try:
-        loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UsageError(
             f"The file {path} cannot be read: {error.strerror}.", "Name a YAML or JSON file."
@@ -109,20 +146,15 @@ def _read_config(path: Path) -> dict[str, Any]:
         raise UsageError(
             f"The file {path} is neither YAML nor JSON: {error}", "Mend the line that it names."
         ) from None
-    if not isinstance(loaded, dict) or not all(isinstance(key, str) for key in loaded):
-        raise UsageError(
-            f"The file {path} holds no parameters.", "Write one `name: value` a line: tier: fast"
-        )
-    return loaded
 
 
-def _identity(source: FolderSource, out: Path, parameters: dict[str, Any]) -> str:
+def _identity(source: FolderSource, out: Path, parameters: dict[str, Any], job: JobType) -> str:
     """The same folder, output, job, parameters and filters are the same run."""
     what = {
         "project": DEFAULT_PROJECT_ID,
         "folder": str(source.folder),
         "out": str(out),
-        "job": JobType.PARSE.value,
+        "job": job.value,
         "parameters": parameters,
         "filters": [source.recursive, sorted(source.include), sorted(source.exclude)],
     }

@@ -1,10 +1,12 @@
 """The last words of a run."""
 
+import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rich.table import Table
+from rich.text import Text
 
 from docmill.cli.ending import exit_of, skips
 from docmill.cli.exits import Exit
@@ -12,7 +14,8 @@ from docmill.cli.looking.failures import failure_groups, group_as_json, print_gr
 from docmill.cli.progress import duration
 from docmill.cli.snapshot import Snapshot
 from docmill.cli.voice import Voice
-from docmill.contracts import SkipReason
+from docmill.contracts import JobType, SkipReason
+from docmill.outputs.types import count_types
 from docmill.records.database import Database
 from docmill.records.items import FailureGroup
 
@@ -27,6 +30,7 @@ class Ending:
         page: the batch's page in Temporal's Web UI.
         seconds: how long this command took.
         skipped: files skipped, by reason.
+        types: of a classification, how many files have each type, the most frequent first.
     """
 
     snapshot: Snapshot
@@ -36,18 +40,24 @@ class Ending:
     code: Exit
     skipped: dict[str, int]
     failures: list[FailureGroup]
+    types: dict[str, int] | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return what ``--json`` prints."""
-        return self.snapshot.as_json() | {
-            "exit_code": int(self.code),
-            "skipped_by_reason": self.skipped,
-            "failures": [group_as_json(group) for group in self.failures],
-            "out": str(self.out),
-            "manifest": str(self.out / MANIFEST),
-            "report": str(self.out / REPORT),
-            "temporal_ui": self.page,
-        }
+        types = {} if self.types is None else {"types": self.types}
+        return (
+            self.snapshot.as_json()
+            | types
+            | {
+                "exit_code": int(self.code),
+                "skipped_by_reason": self.skipped,
+                "failures": [group_as_json(group) for group in self.failures],
+                "out": str(self.out),
+                "manifest": str(self.out / MANIFEST),
+                "report": str(self.out / REPORT),
+                "temporal_ui": self.page,
+            }
+        )
 
 
 async def ending_of(
@@ -62,22 +72,29 @@ async def ending_of(
         await exit_of(database, snapshot),
         await skips(database, snapshot),
         await failure_groups(database, snapshot.batch),
+        await _types_of(snapshot, out),
     )
+
+
+async def _types_of(snapshot: Snapshot, out: Path) -> dict[str, int] | None:
+    if snapshot.batch.job_type != JobType.CLASSIFY:
+        return None
+    return await asyncio.to_thread(count_types, out)
 
 
 def print_ending(voice: Voice, ending: Ending) -> None:
     """Print the summary table, the failures, and where everything is."""
     snapshot = ending.snapshot
-    table = Table(box=None, pad_edge=False, show_header=False)
-    for name, count in _rows(ending):
-        table.add_row(name, f"{count:,}")
     voice.say()
     voice.say(
         f"{snapshot.batch.id}: {snapshot.state} after {duration(ending.seconds)}", style="bold"
     )
     if snapshot.batch.reason:
         voice.say(f"Reason: {snapshot.batch.reason}")
-    voice.table(table)
+    voice.table(_table(_rows(ending)))
+    if ending.types:
+        voice.say("Types:", style="bold")
+        voice.table(_table(list(ending.types.items())))
     print_groups(voice, ending.failures)
     voice.say()
     voice.say(f"Results:   {ending.out}")
@@ -85,6 +102,13 @@ def print_ending(voice: Voice, ending: Ending) -> None:
     voice.say(f"Manifest:  {ending.out / MANIFEST}")
     if ending.page:
         voice.say(f"Temporal:  {ending.page}")
+
+
+def _table(rows: list[tuple[str, int]]) -> Table:
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for name, count in rows:
+        table.add_row(Text(name), f"{count:,}")
+    return table
 
 
 def _rows(ending: Ending) -> list[tuple[str, int]]:

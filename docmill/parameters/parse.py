@@ -1,38 +1,26 @@
-"""Parameters of the parse product, in LlamaCloud's ``parse_v2`` vocabulary.
+"""Parameters of the parse product, in LlamaCloud's ``parse_v2`` vocabulary."""
 
-One model serves the command line, the HTTP API and plain Temporal clients. Unknown keys are
-refused here, so that a typing error never runs silently with defaults.
-"""
-
-import hashlib
-import json
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
-from docmill.contracts import JobType
-from docmill.errors import UsageError
+from docmill.parameters.strict import Strict
 
 Tier = Literal["fast", "cost_effective", "agentic", "agentic_plus"]
 Ratio = Annotated[float, Field(ge=0, le=1)]
 MAX_MARK = 1000
 """Characters of a page separator, prefix or suffix, which are repeated for every page."""
+TARGET_PAGES = r"^\s*\d+(-\d+)?(\s*,\s*\d+(-\d+)?)*\s*$"
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class PageRanges(_Strict):
+class PageRanges(Strict):
     """Which pages; ``target_pages`` (1-based, ``"1,3,5-8"``) wins over ``max_pages``."""
 
     max_pages: int | None = Field(default=None, ge=1)
-    target_pages: str | None = Field(
-        default=None, pattern=r"^\s*\d+(-\d+)?(\s*,\s*\d+(-\d+)?)*\s*$"
-    )
+    target_pages: str | None = Field(default=None, pattern=TARGET_PAGES)
 
 
-class CropBox(_Strict):
+class CropBox(Strict):
     """The part of each page that is read: distances from the edges as ratios of the page."""
 
     top: Ratio | None = None
@@ -41,7 +29,7 @@ class CropBox(_Strict):
     left: Ratio | None = None
 
 
-class Tables(_Strict):
+class Tables(Strict):
     """How tables are written in Markdown."""
 
     compact_markdown_tables: bool | None = None
@@ -50,7 +38,7 @@ class Tables(_Strict):
     merge_continued_tables: bool | None = None
 
 
-class MarkdownOptions(_Strict):
+class MarkdownOptions(Strict):
     """How Markdown is written."""
 
     annotate_links: bool | None = None
@@ -60,7 +48,7 @@ class MarkdownOptions(_Strict):
     tables: Tables | None = None
 
 
-class SpatialText(_Strict):
+class SpatialText(Strict):
     """How plain text keeps the layout."""
 
     preserve_layout_alignment_across_pages: bool | None = None
@@ -68,14 +56,14 @@ class SpatialText(_Strict):
     do_not_unroll_columns: bool | None = None
 
 
-class TablesAsSpreadsheet(_Strict):
+class TablesAsSpreadsheet(Strict):
     """Tables as a workbook beside the result."""
 
     enable: bool | None = None
     guess_sheet_name: bool = True
 
 
-class OutputOptions(_Strict):
+class OutputOptions(Strict):
     """What the result contains."""
 
     markdown: MarkdownOptions | None = None
@@ -91,7 +79,7 @@ class OutputOptions(_Strict):
     watermark_handling: Literal["remove", "move_to_end", "move_to_start"] | None = None
 
 
-class HtmlInput(_Strict):
+class HtmlInput(Strict):
     """How HTML is read."""
 
     make_all_elements_visible: bool | None = None
@@ -99,11 +87,11 @@ class HtmlInput(_Strict):
     remove_navigation_elements: bool | None = None
 
 
-class PdfInput(_Strict):
+class PdfInput(Strict):
     """How PDF is read; upstream defines no field yet."""
 
 
-class SpreadsheetInput(_Strict):
+class SpreadsheetInput(Strict):
     """How workbooks are read."""
 
     detect_sub_tables_in_sheets: bool | None = None
@@ -111,7 +99,7 @@ class SpreadsheetInput(_Strict):
     include_hidden_sheets: bool | None = None
 
 
-class PresentationInput(_Strict):
+class PresentationInput(Strict):
     """How slides are read."""
 
     out_of_bounds_content: bool | None = None
@@ -119,13 +107,13 @@ class PresentationInput(_Strict):
     include_hidden_slides: bool | None = None
 
 
-class ImageInput(_Strict):
+class ImageInput(Strict):
     """How images are read."""
 
     camera_photo_correction: bool | None = None
 
 
-class InputOptions(_Strict):
+class InputOptions(Strict):
     """How each kind of file is read."""
 
     html: HtmlInput | None = None
@@ -135,7 +123,7 @@ class InputOptions(_Strict):
     image: ImageInput | None = None
 
 
-class Ignore(_Strict):
+class Ignore(Strict):
     """Text that is left out."""
 
     ignore_diagonal_text: bool | None = None
@@ -143,19 +131,19 @@ class Ignore(_Strict):
     ignore_text_in_image: bool | None = None
 
 
-class OcrParameters(_Strict):
+class OcrParameters(Strict):
     """Languages of the text in images, as ISO 639 codes; English when none is named."""
 
     languages: list[str] | None = None
 
 
-class CostOptimizer(_Strict):
+class CostOptimizer(Strict):
     """Cheaper processing of simple pages."""
 
     enable: bool | None = None
 
 
-class ProcessingOptions(_Strict):
+class ProcessingOptions(Strict):
     """How pages are worked on."""
 
     ignore: Ignore | None = None
@@ -169,14 +157,14 @@ class ProcessingOptions(_Strict):
     auto_mode_configuration: list[dict[str, Any]] | None = None
 
 
-class Timeouts(_Strict):
+class Timeouts(Strict):
     """Wall clock of one file: a base and so much more for each page, in seconds."""
 
     base_in_seconds: int | None = Field(default=None, ge=1, le=7200)
     extra_time_per_page_in_seconds: int | None = Field(default=None, ge=1, le=300)
 
 
-class JobFailureConditions(_Strict):
+class JobFailureConditions(Strict):
     """When a job fails instead of completing in part."""
 
     allowed_page_failure_ratio: float | None = Field(default=None, gt=0, le=1)
@@ -186,24 +174,24 @@ class JobFailureConditions(_Strict):
     fail_on_buggy_font: bool | None = None
 
 
-class ProcessingControl(_Strict):
+class ProcessingControl(Strict):
     """Time limits and failure conditions."""
 
     timeouts: Timeouts | None = None
     job_failure_conditions: JobFailureConditions | None = None
 
 
-class AgenticOptions(_Strict):
+class AgenticOptions(Strict):
     """Options of the agentic tiers."""
 
     custom_prompt: str | None = None
 
 
-class FastOptions(_Strict):
+class FastOptions(Strict):
     """Options of the tier fast; upstream defines no field yet."""
 
 
-class ParseParameters(_Strict):
+class ParseParameters(Strict):
     """Everything that a parse job can be asked for; defaults are Docmill's."""
 
     tier: Tier = "cost_effective"
@@ -233,45 +221,3 @@ class ParseParameters(_Strict):
     """The same for the bottom of pages."""
     replace_failed_page_mode: Literal["raw_text", "blank_page", "error_message"] | None = None
     """v1's; what the whole document has in place of a page that failed; by default nothing."""
-
-
-NOT_IN_RESULT = frozenset({"disable_cache", "client_name"})
-"""Parameters that do not change a result, and therefore not its cache key either."""
-
-
-def effective_parameters(job_type: JobType, parameters: dict[str, Any]) -> dict[str, Any]:
-    """Return ``parameters`` checked, with defaults filled in and nulls left out.
-
-    Args:
-        job_type: the product.
-        parameters: as a user wrote them; ``product_type`` is accepted and dropped.
-
-    Raises:
-        UsageError: a key or value is wrong; the message names it.
-    """
-    if job_type is not JobType.PARSE:
-        raise UsageError(f"The job type {job_type} is not available.", "Use the job type parse.")
-    plain = {key: value for key, value in parameters.items() if key != "product_type"}
-    try:
-        return ParseParameters.model_validate(plain).model_dump(mode="json", exclude_none=True)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(map(str, first["loc"]))
-        raise UsageError(
-            f"The parameter {where} is wrong: {first['msg']}.",
-            "See docs/llamacloud-compatibility.md for the parameters of parse_v2.",
-        ) from None
-
-
-def parameters_hash(parameters: dict[str, Any]) -> str:
-    """Return the hash of what in ``parameters`` can change a result."""
-    relevant = {key: value for key, value in parameters.items() if key not in NOT_IN_RESULT}
-    canonical = json.dumps(relevant, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(canonical.encode()).hexdigest()
-
-
-def cache_key(job_type: str, sha256: str, parameters_sha256: str, suite_version: str) -> str:
-    """Return the key under which one result is stored once in a project."""
-    return hashlib.sha256(
-        "\n".join((job_type, sha256, parameters_sha256, suite_version)).encode()
-    ).hexdigest()

@@ -1,0 +1,363 @@
+"""Known document families: what they are called, and what only such documents tend to say.
+
+A cue is a regular expression over lower-case text. Cues name forms and phrases of a kind of
+document, never its subject; each counts once, however often it occurs.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+
+@dataclass(frozen=True)
+class Family:
+    """One kind of document.
+
+    Attributes:
+        names: what people call it; the first is ours.
+        strong: cues that few other documents have.
+        weak: cues that speak for it only together.
+    """
+
+    names: tuple[str, ...]
+    strong: tuple[str, ...]
+    weak: tuple[str, ...] = ()
+
+    @cached_property
+    def cues(self) -> tuple[tuple[re.Pattern[str], float], ...]:
+        """Each cue with the share of the remaining doubt that it takes away."""
+        return tuple(
+            (re.compile(rf"\b(?:{cue})", re.MULTILINE), share)
+            for cues, share in ((self.strong, _STRONG), (self.weak, _WEAK))
+            for cue in cues
+        )
+
+
+_STRONG = 0.45
+_WEAK = 0.18
+
+FAMILIES: Sequence[Family] = (
+    Family(
+        ("invoice", "bill", "tax invoice"),
+        (
+            r"invoice (?:no|number|date|#|total)",
+            r"amount due",
+            r"bill(?:ed)? to",
+            r"payment terms?",
+        ),
+        (
+            r"subtotal",
+            r"vat\b",
+            r"due (?:date|by|within)",
+            r"qty|quantity",
+            r"unit price",
+            r"net 30",
+            r"remit",
+            r"invoice",
+        ),
+    ),
+    Family(
+        ("receipt", "sales receipt", "till receipt", "ticket"),
+        (
+            r"cashier",
+            r"change (?:due|given)?\s*[:€$£\d]",
+            r"thank you for (?:shopping|your purchase|your visit)",
+            r"(?:visa|mastercard|debit|card) (?:ending|\*+|x+)",
+            r"receipt (?:no|#|number)",
+            r"auth(?:orisation)? code",
+        ),
+        (
+            r"cash\b",
+            r"subtotal",
+            r"tip\b",
+            r"register|till",
+            r"total",
+            r"receipt",
+            r"approved",
+            r"store\b",
+        ),
+    ),
+    Family(
+        ("purchase order", "order form"),
+        (r"purchase order", r"p\.?o\.? (?:no|number|#)", r"ship to", r"vendor\b", r"please supply"),
+        (r"delivery date", r"unit price", r"qty|quantity", r"authori[sz]ed by", r"buyer\b"),
+    ),
+    Family(
+        (
+            "delivery note",
+            "packing slip",
+            "packing list",
+            "shipping document",
+            "bill of lading",
+            "waybill",
+        ),
+        (
+            r"delivery note",
+            r"packing (?:slip|list)",
+            r"consignee",
+            r"bill of lading",
+            r"received in good (?:order|condition)",
+        ),
+        (
+            r"carrier\b",
+            r"parcels?|pallets?|cartons?",
+            r"gross weight",
+            r"tracking (?:no|number)",
+            r"shipped",
+        ),
+    ),
+    Family(
+        ("contract", "agreement", "service agreement", "nda", "lease", "terms"),
+        (
+            r"this (?:\w+ ){0,3}agreement",
+            r"hereinafter",
+            r"in witness whereof",
+            r"governing law|governed by the laws",
+            r"the parties (?:agree|hereto)|between the parties|both parties",
+            r"terminat\w+ (?:this|by either|upon|without)",
+        ),
+        (
+            r"shall\b",
+            r"hereby",
+            r"clause \d|section \d|§ ?\d",
+            r"confidential",
+            r"liab(?:le|ility)",
+            r"indemnif",
+            r"party\b",
+            r"landlord|tenant|lessee|lessor",
+            r"written notice",
+        ),
+    ),
+    Family(
+        ("resume", "curriculum vitae", "cv", "résumé"),
+        (
+            r"curriculum vitae",
+            r"work (?:experience|history)|professional experience|employment history",
+            r"references (?:available )?(?:up)?on request",
+            r"career (?:objective|summary)|professional (?:summary|profile)",
+            r"linkedin\.com/",
+        ),
+        (
+            r"education",
+            r"skills",
+            r"languages?\s*:",
+            r"\b(?:19|20)\d\d\s*(?:-|\u2013|to)\s*(?:present|now|today|(?:19|20)\d\d)",
+            r"b\.?sc|m\.?sc|bachelor|master of|degree",
+            r"experience",
+            r"certifi",
+        ),
+    ),
+    Family(
+        ("bank statement", "account statement", "statement of account"),
+        (
+            r"(?:opening|closing|previous|ending) balance",
+            r"statement period|statement of account|account statement|bank statement",
+            r"sort code|iban\b|routing number",
+            r"account (?:no|number|ending)",
+        ),
+        (
+            r"withdrawals?|debits?",
+            r"deposits?|credits?",
+            r"direct debit|standing order",
+            r"\batm\b",
+            r"balance",
+            r"interest",
+            r"overdraft",
+        ),
+    ),
+    Family(
+        ("payslip", "pay stub", "pay slip", "salary statement", "paycheck", "wage slip"),
+        (
+            r"gross pay|gross salary|gross earnings",
+            r"net pay|take[- ]home",
+            r"pay ?slip|pay ?stub|earnings statement",
+            r"pay (?:period|date)",
+            r"(?:income tax|paye|national insurance|social security|401\(?k\)?|fica)\b",
+        ),
+        (
+            r"deductions?",
+            r"year to date|ytd",
+            r"employee (?:no|id|number|name)",
+            r"overtime",
+            r"pension",
+            r"hours",
+        ),
+    ),
+    Family(
+        ("tax form", "tax return", "tax document"),
+        (r"taxable income", r"tax (?:year|return)", r"form (?:w-?2|1040|1099|p60)", r"taxpayer"),
+        (r"adjusted gross", r"refund", r"exemptions?", r"filing status", r"withheld"),
+    ),
+    Family(
+        (
+            "medical report",
+            "medical record",
+            "clinical note",
+            "discharge summary",
+            "lab report",
+            "prescription",
+        ),
+        (
+            r"patient(?:'s)? (?:name|id|presents|was|is|reports)|^patient\b",
+            r"diagnos[ie]s",
+            r"discharge(?:d)? (?:summary|home|on)",
+            r"\d+ ?mg\b",
+            r"history of present|chief complaint|presenting complaint",
+            r"blood pressure|heart rate|\bbp \d",
+        ),
+        (
+            r"dr\.? ",
+            r"symptoms?",
+            r"medications?",
+            r"clinic(?:al)?|hospital|ward",
+            r"treatment",
+            r"dob\b|date of birth",
+            r"allerg",
+            r"follow[- ]up",
+            r"mmol|g/dl",
+        ),
+    ),
+    Family(
+        ("insurance policy", "insurance", "policy", "certificate of insurance", "insurance claim"),
+        (
+            r"policy ?holder",
+            r"the insured|insured (?:person|party|name|vehicle|property)",
+            r"policy (?:no|number|period|schedule)",
+            r"sum insured|limit of (?:liability|indemnity)",
+            r"insurer",
+        ),
+        (
+            r"premium",
+            r"deductible|excess\b",
+            r"cover(?:age|ed)?\b",
+            r"exclusions?",
+            r"claims?\b",
+            r"underwrit",
+            r"endorsement",
+        ),
+    ),
+    Family(
+        (
+            "research paper",
+            "scientific paper",
+            "academic paper",
+            "scientific article",
+            "journal article",
+            "paper",
+            "thesis",
+        ),
+        (
+            r"abstract\b",
+            r"et al\.?",
+            r"we (?:propose|present|show|report|find|investigate|demonstrate|study)",
+            r"doi[: ]|arxiv",
+            r"statistically significant|p ?[<=] ?0?\.\d",
+            r"anova|ablation|baselines?|\(n ?= ?\d|confidence interval|\bci\b|lemma|theorem",
+        ),
+        (
+            r"introduction",
+            r"method(?:s|ology)",
+            r"results",
+            r"references",
+            r"hypothes[ie]s",
+            r"participants|sample",
+            r"\[\d+\]",
+            r"keywords",
+            r"dataset|baseline|experiments?",
+        ),
+    ),
+    Family(
+        ("meeting minutes", "minutes", "meeting notes", "protocol"),
+        (
+            r"^minutes\b|minutes of|minutes were|approv\w+ the minutes",
+            r"attendees|present:|in attendance|apologies",
+            r"action items?|actions?:|action point",
+            r"meeting (?:was )?(?:opened|called to order|closed|adjourned)|adjourn",
+            r"next meeting",
+        ),
+        (
+            r"agenda",
+            r"agreed (?:to|that)",
+            r"chair(?:ed|man|person)?\b",
+            r"motion|seconded|carried",
+            r"discuss(?:ed|ion)",
+            r"any other business|aob\b",
+        ),
+    ),
+    Family(
+        ("job posting", "job advertisement", "job ad", "vacancy", "job description", "job offer"),
+        (
+            r"we(?:'re| are) (?:looking for|hiring|seeking)",
+            r"(?:apply|applications?) (?:now|by|to|online|via|with|should)|how to apply"
+            r"|send your (?:cv|resume|application)",
+            r"what (?:we|you(?:'ll| will)) (?:offer|bring|do)|you will",
+            r"requirements:|responsibilities|qualifications",
+            r"equal opportunity|full[- ]time|part[- ]time",
+        ),
+        (
+            r"salary|per annum|competitive",
+            r"benefits",
+            r"role\b|position\b",
+            r"experience (?:in|with|of)",
+            r"join (?:our|us|a)",
+            r"candidates?",
+            r"team\b",
+        ),
+    ),
+    Family(
+        ("manual", "user manual", "instructions", "user guide", "instruction manual", "handbook"),
+        (
+            r"(?:press|hold|push|turn|tighten|insert|remove|unplug|disconnect|connect) "
+            r"(?:and hold |in |off |on )?the",
+            r"warning:|caution:|warning!",
+            r"troubleshooting",
+            r"before (?:first )?(?:use|using|operating|installing|cleaning)",
+            r"step \d|figure \d|fig\. ?\d",
+        ),
+        (
+            r"do not",
+            r"button|switch|knob|lever|screws?",
+            r"install(?:ation)?",
+            r"mainten|clean(?:ing)?",
+            r"appliance|device|unit\b",
+            r"model",
+        ),
+    ),
+    Family(
+        ("quotation", "quote", "offer", "estimate", "proposal"),
+        (
+            r"quotation|quote (?:no|number|ref)",
+            r"valid (?:until|for \d+)",
+            r"we are pleased to (?:offer|quote)",
+            r"estimate (?:no|number)",
+        ),
+        (r"unit price", r"subtotal", r"lead time", r"accept(?:ance)?", r"scope of work"),
+    ),
+    Family(
+        ("email", "e-mail", "mail"),
+        (r"^from: .*@", r"^subject:", r"^to: .*@", r"sent from my"),
+        (r"^(?:hi|hello|hey)\b", r"cheers|best,|kind regards", r"attached", r"forwarded|^re:"),
+    ),
+    Family(
+        ("letter", "cover letter"),
+        (
+            r"dear (?:sir|madam|mr|mrs|ms|dr|customer|hiring|all)",
+            r"yours (?:sincerely|faithfully|truly)|sincerely yours",
+        ),
+        (r"dear\b", r"sincerely|regards", r"enclos", r"i am writing to"),
+    ),
+    Family(
+        ("news article", "press release", "news"),
+        (
+            r"for immediate release",
+            r"\b(?:reuters|ap|afp)\b",
+            r"said (?:on|in a statement)|told reporters|spokes(?:man|woman|person)",
+        ),
+        (
+            r"according to",
+            r"police|minister|mayor|government",
+            r"yesterday|on (?:mon|tues|wednes|thurs|fri)day",
+        ),
+    ),
+)

@@ -1,0 +1,67 @@
+"""What a job can be asked for, one file per product, in LlamaCloud's vocabularies.
+
+One model serves the command line, the HTTP API and plain Temporal clients. Parameters are stored
+and shown: secrets are never among them.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from docmill.contracts import JobType
+from docmill.errors import UsageError
+from docmill.parameters.classify import ClassifyParameters
+from docmill.parameters.parse import ParseParameters
+
+MODELS: Mapping[JobType, type[BaseModel]] = {
+    JobType.PARSE: ParseParameters,
+    JobType.CLASSIFY: ClassifyParameters,
+}
+"""The products that can be run, with the model of their parameters."""
+
+NOT_IN_RESULT = frozenset({"disable_cache", "client_name"})
+"""Parameters that do not change a result, and therefore not its cache key either."""
+
+
+def effective_parameters(job_type: JobType, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Return ``parameters`` checked, with defaults filled in and nulls left out.
+
+    Args:
+        job_type: the product.
+        parameters: as a user wrote them; ``product_type`` is accepted and dropped.
+
+    Raises:
+        UsageError: a key or value is wrong; the message names it.
+    """
+    model = MODELS.get(job_type)
+    if model is None:
+        raise UsageError(
+            f"The job type {job_type} is not available.", f"Use one of {', '.join(MODELS)}."
+        )
+    plain = {key: value for key, value in parameters.items() if key != "product_type"}
+    try:
+        return model.model_validate(plain).model_dump(mode="json", exclude_none=True)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        raise UsageError(
+            f"The parameter {where} is wrong: {first['msg']}.",
+            f"See docs/llamacloud-compatibility.md for the parameters of {job_type}_v2.",
+        ) from None
+
+
+def parameters_hash(parameters: dict[str, Any]) -> str:
+    """Return the hash of what in ``parameters`` can change a result."""
+    relevant = {key: value for key, value in parameters.items() if key not in NOT_IN_RESULT}
+    canonical = json.dumps(relevant, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def cache_key(job_type: str, sha256: str, parameters_sha256: str, suite_version: str) -> str:
+    """Return the key under which one result is stored once in a project."""
+    return hashlib.sha256(
+        "\n".join((job_type, sha256, parameters_sha256, suite_version)).encode()
+    ).hexdigest()

@@ -1,0 +1,220 @@
+"""Classify jobs over HTTP, and the same answers by every way in."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+from temporalio.client import Client
+
+from docmill.embedded.ports import Addresses
+from tests.api.steps import all_items, make_directory, ok, upload
+from tests.fixtures.api import ROOT
+from tests.fixtures.running import RunningDocmill
+from tests.fixtures.sdks import Sdk
+
+BASE = "/api/v2/classify"
+CONFIGURATIONS = "/api/v1/beta/configurations"
+V1 = "/api/v1/beta/batch-processing"
+RULES = [
+    {"type": "invoice", "description": "A bill that asks for payment of goods or services"},
+    {"type": "contract", "description": "An agreement between two parties"},
+    {"type": "price list", "description": "Products with article numbers and a price for each"},
+]
+CONFIGURATION = {"rules": RULES}
+DOCUMENTS = ROOT / "examples/documents"
+
+
+@pytest.fixture(scope="session")
+def mixed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A flat folder with several kinds of documents, one of them broken."""
+    folder = tmp_path_factory.mktemp("mixed")
+    for path in DOCUMENTS.iterdir():
+        if path.is_file() and path.suffix != ".png":
+            shutil.copy(path, folder / path.name)
+    return folder
+
+
+async def _file(api: httpx.AsyncClient, name: str) -> str:
+    made = await api.post(
+        "/api/v1/beta/files",
+        files={"file": (name, f"Invoice {name}".encode())},
+        data={"purpose": "classify"},
+    )
+    return str((await ok(made, 201))["id"])
+
+
+async def test_a_job_waits_for_temporal_and_shows_what_it_was_asked(api: httpx.AsyncClient) -> None:
+    file_id = await _file(api, "wait.txt")
+
+    job = await ok(await api.post(BASE, json={"file_id": file_id, "configuration": CONFIGURATION}))
+
+    assert job["id"].startswith("clj-")
+    assert (job["status"], job["result"], job["usage"]) == ("PENDING", None, None)
+    assert (job["file_input"], job["document_input_type"]) == (file_id, "file_id")
+    assert job["configuration"]["rules"] == RULES
+    assert job["configuration"]["parsing_configuration"]["max_pages"] == 5
+    shown = await ok(await api.get(f"{BASE}/{job['id']}", params={"expand": "usage"}))
+    assert shown["usage"] == {"credits": 0.0, "parse_credits": 0.0}
+    await ok(await api.get(f"/api/v2/parse/{job['id']}"), 404)
+    assert (await api.delete(f"{BASE}/{job['id']}")).status_code == 409
+
+
+async def test_a_transaction_makes_one_job_whatever_is_asked_again(api: httpx.AsyncClient) -> None:
+    body = {
+        "file_input": await _file(api, "once.txt"),
+        "configuration": CONFIGURATION,
+        "transaction_id": "t-1",
+    }
+    first = await ok(await api.post(BASE, json=body))
+    again = await ok(await api.post(BASE, json={**body, "file_input": "dfl-unknown"}))
+    other = await ok(await api.post(BASE, json={**body, "transaction_id": "t-2"}))
+
+    assert again == first
+    assert first["transaction_id"] == "t-1"
+    assert other["id"] != first["id"]
+    listed = await all_items(api, BASE, page_size=1, job_ids=[first["id"], other["id"]])
+    assert [row["id"] for row in listed] == [other["id"], first["id"]]
+
+
+@pytest.mark.parametrize(
+    ("change", "status"),
+    [
+        ({"configuration": {"rules": []}}, 422),
+        ({"configuration": {"rules": [{"type": "a", "description": "short"}]}}, 422),
+        ({"configuration": {**CONFIGURATION, "api_key": "secret"}}, 422),
+        ({"configuration_id": "cfg-PARSE_FAST"}, 422),
+        ({"configuration": None, "configuration_id": "cfg-PARSE_FAST"}, 422),
+        ({"configuration": None, "configuration_id": "cfg-none"}, 404),
+        ({"configuration": None}, 422),
+        ({"file_id": "dfl-another"}, 422),
+        ({"file_input": "https://example.com/a.pdf"}, 422),
+        ({"file_input": "dfl-none"}, 404),
+        ({"file_input": "pjb-none"}, 404),
+    ],
+)
+async def test_what_cannot_be_classified_is_refused(
+    api: httpx.AsyncClient, change: dict[str, Any], status: int
+) -> None:
+    body = {"file_input": await _file(api, "refused.txt"), "configuration": CONFIGURATION}
+
+    answer = await api.post(BASE, json={**body, **change})
+
+    assert answer.status_code == status, answer.text
+    assert "secret" not in answer.text
+
+
+async def test_configurations_of_classify_are_checked(api: httpx.AsyncClient) -> None:
+    good = {"product_type": "classify_v2", **CONFIGURATION}
+    made = await ok(await api.post(CONFIGURATIONS, json={"name": "c", "parameters": good}), 201)
+    assert made["parameters"] == good
+    wrong = {**good, "rules": [{"type": "a", "description": "short"}]}
+    answer = await api.post(CONFIGURATIONS, json={"name": "c", "parameters": wrong})
+    assert answer.status_code == 422
+    body = {"file_input": await _file(api, "by-id.txt"), "configuration_id": made["id"]}
+    job = await ok(await api.post(BASE, json=body))
+    assert (job["configuration_id"], job["configuration"]["rules"]) == (made["id"], RULES)
+
+
+async def test_a_v1_batch_with_rules_is_a_classification(api: httpx.AsyncClient) -> None:
+    directory = await make_directory(api)
+    await upload(api, directory["id"], "a.txt", b"Invoice a")
+    config = {"rules": RULES, "parsing_configuration": {"target_pages": [0]}, "mode": "MULTIMODAL"}
+
+    batch = await ok(
+        await api.post(V1, json={"directory_id": directory["id"], "job_config": config}), 201
+    )
+
+    assert (batch["job_type"], batch["status"]) == ("classify", "pending")
+    (item,) = (await ok(await api.get(f"{V1}/{batch['id']}/items")))["items"]
+    assert item["status"] == "pending"
+
+
+def test_single_jobs_by_the_official_client(
+    running: RunningDocmill, latest_sdk: Sdk, mixed: Path
+) -> None:
+    document = mixed / "invoice-2026-014.pdf"
+
+    answer = latest_sdk.run("classify_once.py", running.url, str(document), json.dumps(RULES))
+
+    for job in (answer["ran"], answer["job"], answer["by_parse"]):
+        assert (job["status"], job["result"]["type"]) == ("COMPLETED", "invoice")
+        assert job["result"]["confidence"] > 0.9
+    assert answer["by_parse"]["document_input_type"] == "parse_job_id"
+    assert answer["by_parse"]["parse_job_id"] == answer["parse"]
+    assert answer["again"]
+    assert answer["listed"]
+    assert answer["async"] == "invoice"
+    refused = {"ended": 409, "url": 422, "rules": 422, "file": 404, "deleted": 404}
+    assert answer["refused"] == refused
+
+
+Verdicts = dict[str, dict[str, Any] | None]
+
+
+def _by_command(folder: Path, home: Path) -> Verdicts:
+    out, rules = home / "out", home / "rules.json"
+    rules.write_text(json.dumps(RULES))
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("DOCMILL_", "TEMP"))}
+    command = ["run", str(folder), "--out", str(out), "--job", "classify", "--rules", str(rules)]
+    ended = subprocess.run(
+        [sys.executable, "starter.py", *command],
+        cwd=ROOT,
+        env={**kept, "DOCMILL_HOME": str(home / "home")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 1, ended.stderr  # the broken one failed
+    rows = [json.loads(line) for line in (out / "manifest.jsonl").read_text().splitlines()]
+    return {
+        row["path"]: json.loads((out / f"{row['path']}.json").read_text())["result"]
+        if row["outcome"] == "completed"
+        else None
+        for row in rows
+    }
+
+
+async def _by_temporal(running: RunningDocmill, folder: Path) -> Verdicts:
+    address = Addresses(**json.loads((running.home / "server.json").read_text())).grpc
+    client = await Client.connect(address)
+    batch_id = f"bat-{uuid4()}"
+    parameters = {"rules": RULES, "disable_cache": True}  # so that nothing comes from the others
+    spec = {"folder": str(folder), "job": {"type": "classify", "parameters": parameters}}
+    result = await client.execute_workflow(
+        "Batch",
+        {"batch_id": batch_id, "spec": spec},
+        id=batch_id,
+        task_queue="docmill",
+        result_type=dict,
+    )
+    assert result["tally"]["skipped"] == 0
+    found: Verdicts = {}
+    async with httpx.AsyncClient(base_url=running.url, timeout=60) as api:
+        for item in await all_items(api, f"/api/docmill/v1/batches/{batch_id}/items"):
+            found[item["path"]] = (await ok(await api.get(f"{BASE}/{item['job_id']}")))["result"]
+    return found
+
+
+async def test_api_command_and_temporal_client_give_the_same_answers(
+    running: RunningDocmill, v1_sdk: Sdk, mixed: Path, tmp_path: Path
+) -> None:
+    by_command = _by_command(mixed, tmp_path)
+    answer = v1_sdk.run("v1_classify.py", running.url, str(mixed), json.dumps(RULES))
+    by_temporal = await _by_temporal(running, mixed)
+
+    by_api = {name: one["result"] for name, one in answer["files"].items()}
+    assert by_command == by_api == by_temporal
+    types = {name: verdict["type"] for name, verdict in by_command.items() if verdict}
+    assert types["invoice-2026-014.pdf"] == "invoice"
+    assert types["service-contract.docx"] == "contract"
+    assert by_command["broken-upload.pdf"] is None
+    job = answer["job"]
+    assert (job["job_type"], job["status"], job["failed_items"]) == ("classify", "completed", 1)
+    assert answer["history"][0]["job_type"] == "classify"
