@@ -134,6 +134,7 @@ async def test_a_guard_that_was_killed_is_replaced_before_the_next_child(mock: B
     first = mock.pool.guard_pid
     assert first is not None
     os.kill(first, signal.SIGKILL)
+    await asyncio.to_thread(os.waitid, os.P_PID, first, os.WEXITED | os.WNOWAIT)
 
     await mock.command(do="parse")
 
