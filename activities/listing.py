@@ -4,7 +4,6 @@ from temporalio import activity
 
 from activities.failing import translated
 from docmill.contracts import NEXT_PAGE, JobType, Page, PageRequest
-from docmill.engines.registry import parse_suite_version
 from docmill.parameters import cache_key
 from docmill.records.batches import Batches
 from docmill.records.database import Database
@@ -14,8 +13,10 @@ from docmill.records.paging import Paging
 class Listing:
     """Pages of a batch's listing, as references; their ledger rows are written on the way."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, suite_version: str) -> None:
+        """Take the database, and the identity of this worker's engines."""
         self._database = database
+        self._suite_version = suite_version
 
     @activity.defn(name=NEXT_PAGE)
     @translated
@@ -26,7 +27,7 @@ class Listing:
 
             def key_of(sha256: str) -> str:
                 return cache_key(
-                    JobType(batch.job_type), sha256, batch.parameters_hash, parse_suite_version()
+                    JobType(batch.job_type), sha256, batch.parameters_hash, self._suite_version
                 )
 
             return await Paging(session).next_page(batch, request, key_of)

@@ -13,7 +13,6 @@ from activities.failing import translated
 from activities.heartbeats import heartbeating
 from docmill.contracts import PROCESS_ITEM, ItemResult, ItemTask, Outcome, SkipReason
 from docmill.engines.base import EngineReport, EngineTask, Limits
-from docmill.engines.registry import parse_suite_version
 from docmill.errors import (
     ENGINE_ATTEMPTS,
     WORKER_LOSSES,
@@ -47,12 +46,15 @@ class Processing:
         engines: EnginePool,
         scratch: Staging,
         settings: Settings,
+        *,
+        suite_version: str,
     ) -> None:
         self._database = database
         self._store = store
         self._engines = engines
         self._scratch = scratch
         self._settings = settings
+        self._suite_version = suite_version
         self._worker = uuid4().hex
 
     @activity.defn(name=PROCESS_ITEM)
@@ -91,7 +93,7 @@ class Processing:
             return await self._skip(item, SkipReason.SIZE_LIMIT_EXCEEDED)
         with self._scratch.folder() as folder:
             async with open_document(item, self._store, folder) as document:
-                key = item_cache_key(item, document.sha256, parse_suite_version())
+                key = item_cache_key(item, document.sha256, self._suite_version)
                 async with self._database.read() as session:
                     known = await Results(session).find(item.project_id, key)
                 if known is not None:

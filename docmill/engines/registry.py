@@ -41,16 +41,30 @@ class Registry:
             )
         return engine
 
+    @property
+    def extensions(self) -> dict[str, str]:
+        """The media types of file endings that only an engine from outside knows, by ending."""
+        return {
+            ending: media_type
+            for (_, media_type), engine in self._engines.items()
+            for ending, its in getattr(engine, "extensions", {}).items()
+            if its == media_type
+        }
+
     def engines(self, product: str) -> list[Engine]:
         """Return the engines of ``product``, by name."""
         found = {e.name: e for (made, _), e in self._engines.items() if made == product}
         return [found[name] for name in sorted(found)]
 
 
+BUILTIN: tuple[Engine, ...] = (LiteParseEngine(), XbergEngine(), PlainTextEngine())
+"""The parse engines that come with Docmill."""
+
+
 @cache
 def builtin() -> Registry:
     """Return the engines that come with Docmill."""
-    return _registry((LiteParseEngine(), XbergEngine(), PlainTextEngine()))
+    return parse_registry(BUILTIN)
 
 
 def engine_for(product: str, media_type: str) -> Engine:
@@ -69,7 +83,8 @@ def parse_suite_version() -> str:
     return f"{_SUITE}+{engines}+ocr-{'.'.join(ocr_languages.installed()) or 'none'}"
 
 
-def _registry(parse: Iterable[Engine]) -> Registry:
+def parse_registry(parse: Iterable[Engine]) -> Registry:
+    """Return a registry of parse engines; the first that reads a media type has it."""
     registry = Registry()
     for engine in parse:
         registry.add(PARSE, engine)

@@ -41,7 +41,7 @@ def run_task(
     began = time.perf_counter()
     path = Path(task.document)
     request = ParseRequest.read(task.parameters)
-    detection = detect(path, task.name)
+    detection = detect(path, task.name, registry.extensions)
     engine = registry.engine_for(task.product, detection.media_type)
     if chosen is not None:
         chosen(engine)
