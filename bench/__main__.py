@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 from bench import latency, orchestration, pdfs
-from bench.figures import Figure, table
+from bench.figures import HEAD, machine
 from bench.mill import docmill
 from docmill.logs import configure_logs
 
@@ -16,16 +16,22 @@ EXAMPLES = Path(__file__).parents[1] / "examples" / "documents"
 SLOTS = 2
 
 
-async def measure(items: int, papers: int, rounds: int, source: Path) -> list[Figure]:
-    """Run every measurement in one home on one server."""
+async def measure(items: int, papers: int, rounds: int, source: Path) -> None:
+    """Run every measurement in one home on one server; print what is found as it is found."""
+    sys.stdout.write(HEAD)
     with tempfile.TemporaryDirectory(prefix="docmill-bench-") as name:
         folder = Path(name)
         async with docmill(folder, SLOTS) as mill:
-            return [
-                *await orchestration.measure(mill, folder / "notes", items, rounds),
-                *await latency.measure(mill, folder, rounds),
-                *await pdfs.measure(mill, source, folder / "pdfs", papers, rounds),
-            ]
+            for measuring in (
+                orchestration.measure(mill, folder / "notes", items, rounds),
+                latency.measure(mill, folder, rounds),
+                pdfs.measure(mill, source, folder / "pdfs", papers, rounds),
+            ):
+                for figure in await measuring:
+                    sys.stdout.write(figure.row())
+                sys.stdout.flush()
+    sys.stdout.write(f"\n{machine()}\n")
+    sys.stdout.flush()
 
 
 def main() -> None:
@@ -45,8 +51,7 @@ def main() -> None:
     args = parser.parse_args()
     configure_logs("ERROR", "console")
     items, papers, rounds = (20, 4, 1) if args.quick else (args.items, args.papers, args.rounds)
-    sys.stdout.write(table(asyncio.run(measure(items, papers, rounds, args.source))) + "\n")
-    sys.stdout.flush()
+    asyncio.run(measure(items, papers, rounds, args.source))
     # A process that used a Temporal client can abort in the interpreter's own shutdown.
     os._exit(0)
 

@@ -1,9 +1,11 @@
-"""What a measurement found, and the table of it."""
+"""What a measurement found, as a row of a table."""
 
 import os
 import platform
-from collections.abc import Sequence
 from dataclasses import dataclass
+
+HEAD = "| what | median | ratio |\n|---|---|---|\n"
+_EXACT_BELOW = 20
 
 
 @dataclass(frozen=True)
@@ -15,17 +17,15 @@ class Figure:
     unit: str
     beside: str = ""
 
+    def row(self) -> str:
+        """Return the figure as a row of Markdown."""
+        number = f"{self.value:,.0f}" if self.value >= _EXACT_BELOW else f"{self.value:.2f}"
+        return f"| {self.what} | {number} {self.unit} | {self.beside} |\n"
 
-def table(figures: Sequence[Figure]) -> str:
-    """Return the figures as Markdown, with the machine that they hold for."""
-    rows = [f"| {f.what} | {_number(f.value)} {f.unit} | {f.beside} |" for f in figures]
-    load = os.getloadavg()[0]
-    machine = (
+
+def machine() -> str:
+    """Return what the figures hold for."""
+    return (
         f"{platform.system()} {platform.machine()}, {os.cpu_count()} processors, "
-        f"Python {platform.python_version()}, load {load:.1f} at the end"
+        f"Python {platform.python_version()}, load {os.getloadavg()[0]:.1f} at the end."
     )
-    return "\n".join([machine, "", "| what | median | ratio |", "|---|---|---|", *rows])
-
-
-def _number(value: float) -> str:
-    return f"{value:,.0f}" if value >= 20 else f"{value:.2f}"

@@ -1,6 +1,7 @@
 """Real PDFs: through batches, through the pool alone, in two bare processes, by ``lit``."""
 
 import asyncio
+import os
 import shutil
 import sys
 import tempfile
@@ -18,6 +19,7 @@ from bench.mill import Mill
 from docmill.engines.base import EngineTask, Limits
 from docmill.engines.registry import builtin
 from docmill.engines.running import run_task
+from docmill.isolation.environment import child_environment
 from docmill.isolation.pool import EnginePool
 from worker import running_worker
 
@@ -51,7 +53,9 @@ def copies(found: list[Path], folder: Path, count: int, salt: str) -> Path:
 
 
 async def measure(mill: Mill, source: Path, folder: Path, count: int, rounds: int) -> list[Figure]:
-    """Alternate all of them over the same files."""
+    """Alternate all of them over the same files, each process with one thread as children have."""
+    one_thread = {name: value for name, value in child_environment().items() if value == "1"}
+    os.environ.update(one_thread)
     ways: dict[str, Callable[[Path], Awaitable[None]]] = {
         "limit: the engine in two bare processes": _bare,
         "the pool of isolated children alone": _pool,
@@ -98,7 +102,7 @@ async def _bare(papers: Path) -> None:
 
     def run() -> None:
         with get_context("spawn").Pool(PROCESSES) as processes:
-            processes.map(_bare_task, tasks, chunksize=4)
+            processes.map(_bare_task, tasks, chunksize=1)
 
     await asyncio.to_thread(run)
 
