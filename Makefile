@@ -17,7 +17,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help demo setup test test-all lint format types pytest images clean
+.PHONY: help demo setup test test-all lint format types pytest bench images clean
 
 help:                   ## show these targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1	/p' Makefile | expand -t 20
@@ -49,6 +49,9 @@ types: $(VENV)/.dev     ## strict type check
 
 pytest: $(VENV)/.dev
 	@$(PY) -m pytest
+
+bench: $(VENV)/.dev     ## measure Docmill beside the limits of this machine
+	@$(PY) -m bench
 
 images: $(VENV)/.dev    ## make the README's pictures from a real run
 	@$(PY) docs/images/make.py

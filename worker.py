@@ -24,6 +24,7 @@ from docmill.embedded.home import Home
 from docmill.embedded.members import Membership
 from docmill.errors import DocmillError
 from docmill.isolation.pool import BUILTIN_ENGINES, EnginePool
+from docmill.isolation.survey import MEND_ENGINE, EngineSuite, chosen_suite
 from docmill.logs import configure_logs
 from docmill.objects import open_store
 from docmill.objects.staging import Staging
@@ -70,16 +71,32 @@ async def running_worker(
         store = open_store(settings.store)
         scratch = Staging.below(settings.home / "scratch")
         stack.callback(scratch.close)
+        suite = await _suite(settings, engines)
         recycle_after = settings.engine_recycle_after
         pool = await stack.enter_async_context(
-            EnginePool(settings.engine_slots, recycle_after=recycle_after, engines=engines)
+            EnginePool(settings.engine_slots, recycle_after=recycle_after, engines=suite.engines)
         )
-        processing = Processing(database, store, pool, scratch, settings)
+        processing = Processing(
+            database, store, pool, scratch, settings, suite_version=suite.version_for
+        )
         await stack.enter_async_context(_engine_worker(client, processing, settings.engine_slots))
         attributes = await has_search_attributes(client)
         recording = Recording(database, store, settings, attributes=attributes)
-        await stack.enter_async_context(_batch_worker(client, Listing(database), recording))
+        listing = Listing(database, suite.version_for)
+        await stack.enter_async_context(_batch_worker(client, listing, recording))
         yield
+
+
+async def _suite(settings: Settings, engines: str) -> EngineSuite:
+    """Say which engines this worker has; one from outside that is broken stops nothing."""
+    if engines != BUILTIN_ENGINES:
+        return EngineSuite(engines=engines)
+    suite = await chosen_suite(settings.engines_allow, settings.engines_prefer)
+    for engine in suite.sound:
+        log.info("engine.loaded", engine=engine.name, version=engine.version)
+    for name, trouble in suite.broken.items():
+        log.error("engine.left_out", engine=name, reason=trouble, hint=MEND_ENGINE)
+    return suite
 
 
 def _engine_worker(client: Client, processing: Processing, slots: int) -> Worker:

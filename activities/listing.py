@@ -1,11 +1,12 @@
 """The next page of the frozen listing."""
 
+from collections.abc import Callable
+
 from temporalio import activity
 
 from activities.failing import translated
 from activities.heartbeats import heartbeating
 from docmill.contracts import NEXT_PAGE, JobType, Page, PageRequest
-from docmill.engines.registry import suite_version
 from docmill.parameters import cache_key
 from docmill.records.batches import Batches
 from docmill.records.database import Database
@@ -15,8 +16,10 @@ from docmill.records.paging import Paging
 class Listing:
     """Pages of a batch's listing, as references; their ledger rows are written on the way."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, suite_version: Callable[[str], str]) -> None:
+        """Take the database, and the identity of this worker's engines."""
         self._database = database
+        self._suite_version = suite_version
 
     @activity.defn(name=NEXT_PAGE)
     @translated
@@ -30,7 +33,7 @@ class Listing:
                     JobType(batch.job_type),
                     sha256,
                     batch.parameters_hash,
-                    suite_version(batch.job_type),
+                    self._suite_version(batch.job_type),
                 )
 
             return await Paging(session).next_page(batch, request, key_of)

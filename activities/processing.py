@@ -1,6 +1,7 @@
 """One item: claim, read, look whether it was done before, run the engine, store, record."""
 
 import asyncio
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import NoReturn
@@ -14,7 +15,6 @@ from activities.failing import translated
 from activities.heartbeats import heartbeating
 from docmill.contracts import PROCESS_ITEM, ItemResult, ItemTask, Outcome, SkipReason
 from docmill.engines.base import EngineReport, EngineTask
-from docmill.engines.registry import suite_version
 from docmill.errors import (
     ENGINE_ATTEMPTS,
     WORKER_LOSSES,
@@ -51,6 +51,8 @@ class Processing:
         engines: EnginePool,
         scratch: Staging,
         settings: Settings,
+        *,
+        suite_version: Callable[[str], str],
     ) -> None:
         self._database = database
         self._store = store
@@ -58,6 +60,7 @@ class Processing:
         self._scratch = scratch
         self._settings = settings
         self._web = WebSources(database, store, settings)
+        self._suite_version = suite_version
         self._worker = uuid4().hex
 
     @activity.defn(name=PROCESS_ITEM)
@@ -101,7 +104,7 @@ class Processing:
         with self._scratch.folder() as folder:
             item = await self._web.bring(item, folder)
             async with open_document(item, self._store, folder) as document:
-                key = item_cache_key(item, document.sha256, suite_version(item.job_type))
+                key = item_cache_key(item, document.sha256, self._suite_version(item.job_type))
                 async with self._database.read() as session:
                     known = await Results(session).find(item.project_id, key)
                 if known is not None:

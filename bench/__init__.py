@@ -1,0 +1,1 @@
+"""Measurements of what a user feels, each beside the limit of what is possible."""

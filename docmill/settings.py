@@ -45,6 +45,10 @@ class Settings(BaseSettings):
         engine_output_mb: the largest file a child may write, in MiB.
         engine_recycle_after: files that one child serves before it is replaced, because an
             engine's memory does not shrink.
+        engines_allow: names of the installed third-party engines that may be loaded, separated
+            by commas; ``*`` allows all, an empty value none.
+        engines_prefer: names of third-party engines that win over built-in ones for what both
+            read, in this order, separated by commas.
         max_file_mb: larger files are skipped (``size_limit_exceeded``), in MiB.
         max_pages: pages of one file; more fail as ``too_many_pages``.
         concurrency: items of one batch in flight at the same time, over all workers.
@@ -72,6 +76,8 @@ class Settings(BaseSettings):
     engine_memory_mb: int = Field(default=2048, ge=384)
     engine_output_mb: int = Field(default=1024, ge=1)
     engine_recycle_after: int = Field(default=200, ge=1)
+    engines_allow: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split(","))] = ("*",)
+    engines_prefer: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split(","))] = ()
     max_file_mb: int = Field(default=300, ge=1)
     max_pages: int = Field(default=5000, ge=1)
     concurrency: int = Field(default=50, ge=1, le=256)

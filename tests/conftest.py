@@ -6,6 +6,7 @@ pytest_plugins = [
     "tests.fixtures.databases",
     "tests.fixtures.engines",
     "tests.fixtures.no_skips",
+    "tests.fixtures.packages",
     "tests.fixtures.running",
     "tests.fixtures.sdks",
     "tests.fixtures.stores",

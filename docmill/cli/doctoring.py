@@ -16,6 +16,7 @@ from docmill.embedded.ports import PREFERRED_UI_PORT, is_free
 from docmill.embedded.processes import HomeProcess
 from docmill.embedded.server import binary
 from docmill.errors import DocmillError
+from docmill.isolation.survey import MEND_ENGINE, chosen_suite
 from docmill.objects import open_store
 from docmill.records.database import Database
 from docmill.settings import MIB, Settings
@@ -65,6 +66,8 @@ async def _findings(settings: Settings) -> AsyncIterator[Finding]:
     yield _python()
     yield _server()
     yield _ocr()
+    async for engine in _engines(settings):
+        yield engine
     home = _home(settings)
     yield home
     if home.ok:
@@ -104,6 +107,16 @@ def _ocr() -> Finding:
     return Finding(
         "OCR data", False, f"{data} is missing", "Run make setup again; without it OCR is off."
     )
+
+
+async def _engines(settings: Settings) -> AsyncIterator[Finding]:
+    """Third-party engines: each is loaded once, in a process of its own."""
+    suite = await chosen_suite(settings.engines_allow, settings.engines_prefer)
+    for engine in suite.sound:
+        detail = f"version {engine.version} reads {', '.join(engine.media_types)}"
+        yield Finding(f"Engine {engine.name}", True, detail)
+    for name, trouble in suite.broken.items():
+        yield Finding(f"Engine {name}", False, trouble, MEND_ENGINE)
 
 
 def _home(settings: Settings) -> Finding:

@@ -168,6 +168,9 @@ class Engine(Protocol):
         media_types: what it reads.
         honours: dotted paths of the parameters that it honours, beyond those that are honoured
             for every engine; the result warns about all others.
+
+    An engine may also have ``extensions``: a dict from file endings (``.srt``, lower case) to
+    media types, for formats that Docmill itself does not recognise by their content.
     """
 
     name: str

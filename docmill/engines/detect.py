@@ -2,8 +2,9 @@
 
 import itertools
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from docmill.engines import ole, zips
 from docmill.engines.charsets import encoding_of, looks_like_text
@@ -52,16 +53,29 @@ class Detection:
     warnings: tuple[str, ...] = ()
 
 
-def detect(path: Path, name: str) -> Detection:
+def detect(path: Path, name: str, further: Mapping[str, str] | None = None) -> Detection:
     """Say what the file at ``path`` is.
 
     Args:
         path: the file.
         name: its name for people; tells Markdown and CSV from plain text, nothing more.
+        further: media types by file ending that engines from outside read; such an ending
+            decides only where the content is no known format, or nothing but text.
 
     Raises:
         ItemFailure: EMPTY, ENCRYPTED, CORRUPT, or UNSUPPORTED_TYPE.
     """
+    claimed = (further or {}).get(PurePath(name).suffix.lower())
+    try:
+        found = _known(path, name)
+    except ItemFailure as failure:
+        if claimed is None or failure.failure_class is not FailureClass.UNSUPPORTED_TYPE:
+            raise
+        return Detection(claimed)
+    return Detection(claimed) if claimed and found.media_type == Media.TEXT else found
+
+
+def _known(path: Path, name: str) -> Detection:
     with path.open("rb") as file:
         head = file.read(HEAD)
     if not head:

@@ -43,7 +43,7 @@ def parsed(
     """
     path = Path(task.document)
     request = ParseRequest.read(parameters)
-    detection = detect(path, task.name)
+    detection = detect(path, task.name, registry.extensions)
     engine = registry.engine_for(PARSE, detection.media_type)
     watcher.chosen(engine)
     document = Document(path, task.name, detection.media_type, Path(task.output_dir))

@@ -1,5 +1,6 @@
 """Which engine runs for which product and which kind of file."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cache
 
@@ -60,20 +61,30 @@ class Registry:
             raise ItemFailure(FailureClass.UNSUPPORTED_TYPE, "No engine can classify files.")
         return self._classifier
 
+    @property
+    def extensions(self) -> dict[str, str]:
+        """The media types of file endings that only an engine from outside knows, by ending."""
+        return {
+            ending: media_type
+            for (_, media_type), engine in self._engines.items()
+            for ending, its in getattr(engine, "extensions", {}).items()
+            if its == media_type
+        }
+
     def engines(self, product: str) -> list[Engine]:
         """Return the engines of ``product``, by name."""
         found = {e.name: e for (made, _), e in self._engines.items() if made == product}
         return [found[name] for name in sorted(found)]
 
 
+BUILTIN: tuple[Engine, ...] = (LiteParseEngine(), XbergEngine(), PlainTextEngine())
+"""The parse engines that come with Docmill."""
+
+
 @cache
 def builtin() -> Registry:
     """Return the engines that come with Docmill."""
-    registry = Registry()
-    for engine in (LiteParseEngine(), XbergEngine(), PlainTextEngine()):
-        registry.add(PARSE, engine)
-    registry.set_classifier(BasicClassifier())
-    return registry
+    return registry_of(BUILTIN)
 
 
 def engine_for(product: str, media_type: str) -> Engine:
@@ -82,16 +93,33 @@ def engine_for(product: str, media_type: str) -> Engine:
 
 
 @cache
-def suite_version(product: str) -> str:
-    """Return the identity of the built-in engines of a product: part of its results' cache keys.
+def parse_suite_version() -> str:
+    """Return the identity of the built-in parse engines: part of every result's cache key.
 
     It names each engine with its version and the OCR languages that are installed here, since
-    any of them changes what the same bytes and parameters give. Every product reads by the
-    engines of ``parse``. Read once in a process.
+    any of them changes what the same bytes and parameters give. Read once in a process.
     """
     engines = "+".join(f"{e.name}-{e.version}" for e in builtin().engines(PARSE))
-    version = f"{_SUITE}+{engines}+ocr-{'.'.join(ocr_languages.installed()) or 'none'}"
+    return f"{_SUITE}+{engines}+ocr-{'.'.join(ocr_languages.installed()) or 'none'}"
+
+
+def suite_version(product: str, parse: str) -> str:
+    """Return the identity of a worker's engines for ``product``.
+
+    Args:
+        product: every one reads by the engines of ``parse``.
+        parse: identity of the worker's parse engines; see `parse_suite_version`.
+    """
     if product == CLASSIFY:
         classifier = builtin().classifier()
-        return f"{version}+{classifier.name}-{classifier.version}"
-    return version
+        return f"{parse}+{classifier.name}-{classifier.version}"
+    return parse
+
+
+def registry_of(parse: Iterable[Engine]) -> Registry:
+    """Return a registry of parse engines; the first that reads a media type has it."""
+    registry = Registry()
+    for engine in parse:
+        registry.add(PARSE, engine)
+    registry.set_classifier(BasicClassifier())
+    return registry

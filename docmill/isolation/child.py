@@ -45,9 +45,10 @@ def main() -> None:
 
 
 def load_registry(name: str) -> Registry:
-    """Return what the function ``module:function`` returns."""
-    module, _, function = name.partition(":")
-    registry = getattr(import_module(module), function)()
+    """Return what the function ``module:function ARGUMENT …`` returns for its arguments."""
+    place, *arguments = name.split(" ")
+    module, _, function = place.partition(":")
+    registry = getattr(import_module(module), function)(*arguments)
     if not isinstance(registry, Registry):
         raise TypeError(f"{name} returned no Registry")
     return registry

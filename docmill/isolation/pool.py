@@ -37,7 +37,8 @@ class EnginePool:
         Args:
             slots: tasks at the same time, at least 1.
             recycle_after: files that one process serves.
-            engines: ``module:function`` that returns the `Registry` inside the children.
+            engines: ``module:function ARGUMENT …``, which returns the `Registry` inside the
+                children; arguments are words, for a child's environment holds no settings.
         """
         self.slots = slots
         self._recycle_after = recycle_after

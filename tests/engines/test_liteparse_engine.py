@@ -7,8 +7,8 @@ import pytest
 
 from docmill.engines.liteparse_engine import LiteParseEngine
 from docmill.errors import FailureClass, ItemFailure
+from docmill.testing.engine_contract import EngineContract
 from tests.engines import documents
-from tests.engines.contract import EngineContract
 from tests.fixtures.engines import Bench
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "documents"
@@ -17,7 +17,7 @@ THREE_PAGES = documents.pdf("Tide one", "Tide two", "Tide three")
 
 
 class TestContract(EngineContract):
-    engine = LiteParseEngine()
+    engine = LiteParseEngine
     samples: ClassVar = {
         "one.pdf": (documents.pdf("Tide gauge manual"), "Tide gauge manual"),
         "three.pdf": (THREE_PAGES, "Tide three"),

@@ -10,8 +10,9 @@ import pytest
 from docmill.engines.base import ParsedImage
 from docmill.engines.images import Album
 from docmill.errors import FailureClass, ItemFailure
+from docmill.testing.engine_trial import Run
 from tests.engines import documents
-from tests.fixtures.engines import Bench, Run
+from tests.fixtures.engines import Bench
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "documents"
 INVOICE = EXAMPLES / "invoice-2026-014.pdf"

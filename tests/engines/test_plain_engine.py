@@ -5,12 +5,12 @@ from typing import ClassVar
 import pytest
 
 from docmill.engines.plain_engine import PlainTextEngine
-from tests.engines.contract import EngineContract
+from docmill.testing.engine_contract import EngineContract
 from tests.fixtures.engines import Bench
 
 
 class TestContract(EngineContract):
-    engine = PlainTextEngine()
+    engine = PlainTextEngine
     samples: ClassVar = {
         "a.txt": ("High water at noon.\r\nLow water at six.", "Low water at six."),
         "a.md": ("# Tides\n\n**High** water at [noon](x).", "High water at noon."),

@@ -5,7 +5,7 @@ import pytest
 from docmill.engines import media
 from docmill.engines.classify.base import CLASSIFY
 from docmill.engines.markdown_text import plain_text
-from docmill.engines.registry import PARSE, builtin, engine_for, suite_version
+from docmill.engines.registry import PARSE, builtin, engine_for, parse_suite_version, suite_version
 from docmill.errors import FailureClass, ItemFailure
 
 
@@ -21,7 +21,7 @@ def test_another_kind_of_file_has_none() -> None:
 
 
 def test_the_suite_version_names_every_engine_and_the_ocr_data() -> None:
-    version = suite_version(PARSE)
+    version = parse_suite_version()
 
     for engine in builtin().engines(PARSE):
         assert f"{engine.name}-{engine.version}" in version
@@ -31,9 +31,8 @@ def test_the_suite_version_names_every_engine_and_the_ocr_data() -> None:
 def test_a_new_classifier_changes_the_suite_of_classify_alone() -> None:
     classifier = builtin().classifier()
 
-    assert suite_version(CLASSIFY) == (
-        f"{suite_version(PARSE)}+{classifier.name}-{classifier.version}"
-    )
+    assert suite_version(PARSE, "parse-1") == "parse-1"
+    assert suite_version(CLASSIFY, "parse-1") == (f"parse-1+{classifier.name}-{classifier.version}")
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ from typing import ClassVar
 import pytest
 
 from docmill.engines.xberg_engine import XbergEngine
+from docmill.testing.engine_contract import EngineContract
 from tests.engines import documents
-from tests.engines.contract import EngineContract
 from tests.fixtures.engines import Bench
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "documents"
@@ -18,7 +18,7 @@ FIVE_MIB_OF_ZEROS = "0" * (5 * 1024 * 1024)
 
 
 class TestContract(EngineContract):
-    engine = XbergEngine()
+    engine = XbergEngine
     samples: ClassVar = {
         "a.docx": (DOCX, "Tidewater Instruments"),
         "a.xlsx": ((EXAMPLES / "price-list.xlsx").read_bytes(), "TG-100"),

@@ -60,7 +60,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "docmill.sources.entries": BASE,
     "docmill.engines": (*BASE, "docmill.isolation"),
     "docmill.isolation": (*BASE, "docmill.engines"),
-    "docmill.testing": (*BASE, "docmill.engines"),
+    "docmill.testing": (*BASE, "docmill.engines", "docmill.isolation"),
     "docmill.embedded": (*BASE, *TEMPORAL),
     "docmill.outputs": (*BASE, *STORAGE, "docmill.engines.base"),
     **dict.fromkeys(TEMPORAL, (*BASE, *TEMPORAL)),
