@@ -11,6 +11,7 @@ from temporalio.client import (
     WorkflowExecutionStatus,
     WorkflowHandle,
     WorkflowUpdateFailedError,
+    WorkflowUpdateRPCTimeoutOrCancelledError,
 )
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
@@ -121,6 +122,11 @@ class BatchClient:
             )
         except RPCError as error:
             raise _translated(error, batch_id) from None
+        except WorkflowUpdateRPCTimeoutOrCancelledError:  # no RPCError, and it hides the cause
+            raise UnavailableError(
+                "Nobody has taken the new number yet.",
+                "Check that a worker runs, and say it again.",
+            ) from None
         except WorkflowUpdateFailedError as error:
             raise UsageError(f"The batch refused: {error.cause}.") from None
         return accepted

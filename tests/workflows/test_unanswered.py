@@ -1,0 +1,19 @@
+"""A batch that no worker runs cannot answer, and that is said as such."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from docmill import client
+from docmill.errors import UnavailableError
+from tests.fixtures.mill import Mill, write_texts
+
+
+async def test_an_update_that_nobody_takes_is_unavailable(
+    small_mill: Mill, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "RPC_TIMEOUT", timedelta(seconds=0.5))
+    batch = await small_mill.start(write_texts(tmp_path / "in", 1))
+    with pytest.raises(UnavailableError, match="Nobody has taken"):
+        await small_mill.client.set_concurrency(batch.id, 3)
