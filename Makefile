@@ -17,7 +17,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help demo setup test test-all lint format types pytest bench images clean
+.PHONY: help demo setup test test-all chaos lint format types pytest bench images clean
 
 help:                   ## show these targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1	/p' Makefile | expand -t 20
@@ -35,6 +35,12 @@ test: lint types pytest  ## set everything up, run the whole test suite
 
 test-all: export DOCMILL_TEST_ALL := 1
 test-all: test          ## the same with every seed, mutant and schedule: takes long
+
+# A failing seed prints the command that tries it again. FROM is the first seed.
+chaos: export DOCMILL_CHAOS := $(or $(N),10)
+chaos: export DOCMILL_CHAOS_FROM := $(or $(FROM),1)
+chaos: $(VENV)/.dev     ## damage documents with N seeds: make chaos N=100
+	@$(PY) -m pytest tests/chaos -q
 
 lint: $(VENV)/.dev      ## style and format
 	@$(VENV)/bin/ruff check $(wildcard $(SOURCES))
