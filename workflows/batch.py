@@ -81,7 +81,7 @@ class BatchWorkflow(SteeredBatch):
             self._update(
                 opened=opened,
                 concurrency=self._state.concurrency or opened.concurrency,
-                paused=self._state.paused or opened.paused,
+                paused=opened.paused if self._state.paused is None else self._state.paused,
                 cancel_reason=self._state.cancel_reason or opened.cancel_reason,
             )
             workflow.upsert_memo(display.memo(opened))

@@ -127,6 +127,7 @@ class BatchState(Payload):
         sweep: 0 while paging; 1..3 while closing looks for items without an outcome.
         failures: the last 20.
         concurrency: None until opened, unless an update came first.
+        paused: likewise: a pause or resume that came first wins over the row.
         runs: workflow runs so far, this one included.
     """
 
@@ -137,7 +138,7 @@ class BatchState(Payload):
     tally: Tally = Tally()
     failures: tuple[FailedItem, ...] = ()
     concurrency: int | None = None
-    paused: bool = False
+    paused: bool | None = None
     cancel_reason: str | None = None
     runs: int = 1
 

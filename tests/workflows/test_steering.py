@@ -49,6 +49,20 @@ async def test_a_pause_holds_across_a_restart_of_the_worker(
         await small_mill.client.result(batch.id)
 
 
+async def test_a_resume_that_arrives_before_the_batch_is_opened_wins_over_its_row(
+    small_mill: Mill, tmp_path: Path
+) -> None:
+    folder = write_texts(tmp_path / "in", 2)
+    batch, _ = await small_mill.service.create(BatchSpec(folder=str(folder)))
+    async with small_mill.database.write() as session:
+        await Batches(session).set_state(batch.id, paused=True)
+    await small_mill.service.resume(batch)
+    async with small_mill.worker():
+        result = await small_mill.client.result(batch.id)
+    assert result.tally.completed == 2
+    assert not (await small_mill.row(batch)).paused
+
+
 async def test_a_cancelled_batch_accounts_for_every_file(mill: Mill, tmp_path: Path) -> None:
     batch = await mill.start(write_texts(tmp_path / "in", 30), page_size=5)
     await mill.service.pause(batch)
