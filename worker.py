@@ -40,7 +40,7 @@ STICKY_TIMEOUT = timedelta(seconds=2)
 """After a worker was killed, its workflows wait this long for it before another one goes on."""
 
 HEARTBEAT_THROTTLE = timedelta(seconds=1)
-"""The SDK would otherwise hold heartbeats, and with them cancels, for 8 of our 10 seconds."""
+"""The SDK would otherwise hold heartbeats, and with them cancels, for most of the timeout."""
 
 BOOKKEEPERS = 20
 """Listing and recording activities at the same time: short transactions, of many batches."""

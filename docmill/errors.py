@@ -86,10 +86,10 @@ class Retry(StrEnum):
 
 
 ENGINE_ATTEMPTS = 3
-"""Engine runs of one item before a transient engine failure is final (ruling 1)."""
+"""Engine runs of one item before a transient engine failure is final."""
 
 WORKER_LOSSES = 3
-"""Workers lost while they held an item before it becomes `worker_lost` (ruling 1)."""
+"""Workers lost while they held an item before it becomes `worker_lost`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Every timeout and retry policy, named, with its reason (rulings 1-5)."""
+"""Every timeout and retry policy, named, with its reason."""
 
 from datetime import timedelta
 
@@ -14,8 +14,8 @@ OPEN_TIMEOUT = timedelta(hours=6)
 CLOSE_TIMEOUT = timedelta(hours=6)
 """Writing the manifest of millions; it heartbeats too."""
 
-HEARTBEAT_TIMEOUT = timedelta(seconds=10)
-"""A lost worker's items run again within 15 s; the SDK throttles to a fraction (ruling 2)."""
+HEARTBEAT_TIMEOUT = timedelta(seconds=8)
+"""A lost worker's items run again within 15 s; the SDK throttles to a fraction: docs/decisions/0010."""
 
 CANCEL_GRACE = timedelta(seconds=3)
 """In-flight items get this long to end cleanly after a cancel; the batch is over within 5 s."""

@@ -118,7 +118,7 @@ class FailedItem(Payload):
 
 
 class BatchState(Payload):
-    """What one run hands to the next (ruling 16); a few kilobytes whatever the batch's size.
+    """What one run hands to the next; a few kilobytes whatever the batch's size.
 
     Attributes:
         opened: None until the first run has opened the batch.

@@ -45,6 +45,6 @@ DEFAULT_PAGE_SIZE = 100
 MAX_PAGE_SIZE = 1_000
 """v1's bound (api-contract 3.1)."""
 DEFAULT_CONTINUE_AS_NEW_THRESHOLD = 1_000
-"""Files of one run at most; the history's own bound usually ends a run earlier (ruling 15)."""
+"""Files of one run at most; the history's own bound usually ends a run earlier."""
 MAX_CONCURRENCY = 256
 """In-flight items of one batch: bounded so that one run's history stays under 2,000 events."""

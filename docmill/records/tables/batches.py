@@ -52,7 +52,7 @@ class Batch(Table):
     """Why it failed or was cancelled."""
     namespace: Mapped[str] = mapped_column(default="default")
     identity: Mapped[str | None]
-    """Hash of what makes two `run` commands the same (ruling 23); None for API batches."""
+    """Hash of what makes two `run` commands the same; None for API batches."""
     identity_number: Mapped[int] = mapped_column(default=0)
     """Grows with each batch of one identity: the unique key lets one of two racers win."""
     manifest_key: Mapped[str | None]
