@@ -15,7 +15,7 @@ CLOSE_TIMEOUT = timedelta(hours=6)
 """Writing the manifest of millions; it heartbeats too."""
 
 HEARTBEAT_TIMEOUT = timedelta(seconds=8)
-"""A lost worker's items run again within 15 s; the SDK throttles to a fraction: docs/decisions/0010."""
+"""A lost worker's items run again within 15 s: docs/decisions/0010-heartbeat-timeout.md."""
 
 CANCEL_GRACE = timedelta(seconds=3)
 """In-flight items get this long to end cleanly after a cancel; the batch is over within 5 s."""
