@@ -5,6 +5,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 from random import Random
+from time import monotonic
 
 import pytest
 
@@ -41,6 +42,7 @@ async def _strike(house: House, strikes: list[Strike], random: Random) -> None:
 async def _run(house: House, seed: int) -> list[str]:
     """Run a batch in a house while its processes are killed; return what is wrong then."""
     random = Random(f"{house.name} {seed}")
+    began = monotonic()
     strikes = schedule(seed, house.name, house.kinds)
     print(seed, house.name, [(one.after, one.victims) for one in strikes])
     watcher = reaper = None
@@ -59,6 +61,7 @@ async def _run(house: House, seed: int) -> list[str]:
                 with suppress(asyncio.CancelledError):
                     await task
         await house.stop()
+    print(f"{house.name} {seed}: {monotonic() - began:.1f} s")
     return house.wrong
 
 

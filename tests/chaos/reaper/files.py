@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Files:
         files.runs.mkdir()
         for number in range(count):
             name = f"{number:04}.txt"
-            command = {"do": "parse", "record": str(files.runs / name)}
+            command: dict[str, Any] = {"do": "parse", "record": str(files.runs / name)}
             if number % 10 == 3:
                 command |= {"do": "sleep", "seconds": 0.3}
             elif number % 37 == 5:

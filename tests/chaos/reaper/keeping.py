@@ -85,7 +85,7 @@ class Kept:
                     stdout=log,
                     stderr=log,
                     start_new_session=True,
-                    **({"user": self._user} if self._user else {}),
+                    user=self._user,
                 )
             code = await self._process.wait()
             self.codes.append(code)

@@ -133,5 +133,3 @@ def left_behind(place: Path) -> Iterator[str]:
     """Say which temporary files and folders are left."""
     for path in (*(place / "tmp").iterdir(), *place.rglob(".docmill-tmp-*")):
         yield f"left behind: {path.relative_to(place)}"
-    for path in (place / "home" / "scratch").glob("*"):
-        yield f"left behind: {path.relative_to(place)}"
