@@ -1,6 +1,7 @@
 """kill -9 of anything, at any moment: nothing is lost, doubled, stuck or left behind."""
 
 import asyncio
+import itertools
 import os
 from contextlib import suppress
 from pathlib import Path
@@ -14,11 +15,15 @@ from tests.chaos.reaper.families import adopting_orphans, command_of, descendant
 from tests.chaos.reaper.files import Files
 from tests.chaos.reaper.houses import Embedded, House
 from tests.chaos.reaper.promises import Aftermath, left_behind, wrong_in_folder
-from tests.chaos.reaper.schedule import FILES, Strike, schedule
+from tests.chaos.reaper.schedule import Strike, schedule
+from tests.chaos.reaper.stormy import Stormy
 from tests.chaos.seeds import replay, seeds
 from tests.fixtures.mill import until
 from tests.fixtures.postgres import postgres_folder
 
+FILES = 300
+FEWER_FILES = 150
+"""Where waiting is the longer part."""
 BOUNDED = 1
 EVERYTHING = 20
 STUCK_SECONDS = 240
@@ -43,7 +48,7 @@ async def _run(house: House, seed: int) -> list[str]:
     """Run a batch in a house while its processes are killed; return what is wrong then."""
     random = Random(f"{house.name} {seed}")
     began = monotonic()
-    strikes = schedule(seed, house.name, house.kinds)
+    strikes = schedule(seed, house.name, house.kinds, house.files.count)
     print(seed, house.name, [(one.after, one.victims) for one in strikes])
     watcher = reaper = None
     try:
@@ -53,7 +58,7 @@ async def _run(house: House, seed: int) -> list[str]:
             reaper = asyncio.create_task(_strike(house, strikes, random))
             await house.ended()
     except TimeoutError:
-        return [f"stuck after {house.files.started()} of {FILES} files"]
+        return [f"stuck after {house.files.started()} of {house.files.count} files"]
     finally:
         for task in (watcher, reaper):
             if task is not None:
@@ -74,9 +79,9 @@ async def _embedded(seed: int, place: Path) -> list[str]:
     return [f"{house.name}: {one}" for one in wrong]
 
 
-async def _distributed(seed: int, place: Path) -> list[str]:
+async def _distributed(kind: type[Distributed], files: int, seed: int, place: Path) -> list[str]:
     with postgres_folder() as postgres:
-        house = Distributed(place, Files.make(place, FILES), postgres)
+        house = kind(place, Files.make(place, files), postgres)
         try:
             wrong = await _run(house, seed)
             wrong += [] if wrong else await _aftermath(house)
@@ -93,11 +98,15 @@ async def _aftermath(house: House) -> list[str]:
 
 @pytest.mark.parametrize("seed", seeds(BOUNDED, EVERYTHING))
 async def test_nothing_is_lost_or_doubled_or_left_by_a_reaper(seed: int, tmp_path: Path) -> None:
-    places = [tmp_path / name for name in ("embedded", "distributed")]
-    for place in places:
+    one, two, three = (tmp_path / name for name in ("embedded", "distributed", "stormy"))
+    for place in (one, two, three):
         place.mkdir()
     with adopting_orphans() as before:
-        found = await asyncio.gather(_embedded(seed, places[0]), _distributed(seed, places[1]))
+        found = await asyncio.gather(
+            _embedded(seed, one),
+            _distributed(Distributed, FILES, seed, two),
+            _distributed(Stormy, FEWER_FILES, seed, three),
+        )
 
         async def gone() -> bool:
             return not set(descendants(os.getpid())) - before
@@ -107,5 +116,5 @@ async def test_nothing_is_lost_or_doubled_or_left_by_a_reaper(seed: int, tmp_pat
         left = [
             f"process {pid}: {command_of(pid)}" for pid in set(descendants(os.getpid())) - before
         ]
-    wrong = [*found[0], *found[1], *left]
+    wrong = [*itertools.chain(*found), *left]
     assert not wrong, "\n".join([*wrong[:50], replay("reaper", seed)])

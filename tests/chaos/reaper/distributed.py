@@ -22,7 +22,7 @@ class Distributed(House):
     """What docs/distributed.md describes, on one machine."""
 
     name = "distributed"
-    kinds = ("worker", "api", "temporal", "postgres", "backend", "engine", "guard")
+    kinds: tuple[str, ...] = ("worker", "api", "temporal", "postgres", "backend", "engine", "guard")
 
     def __init__(self, place: Path, files: Files, postgres: PostgresFolder) -> None:
         super().__init__(place, files)
@@ -35,11 +35,20 @@ class Distributed(House):
         """The home's store, and PostgreSQL."""
         return Settings(home=self.home, database_url=SecretStr(self.postgres.url))
 
+    @property
+    def temporal_address(self) -> str:
+        """Where our programs reach Temporal."""
+        return f"127.0.0.1:{self.temporal_port}"
+
+    @property
+    def database_url(self) -> str:
+        """Where our programs reach PostgreSQL."""
+        return self.postgres.url
+
     async def start(self) -> None:
         """Start everything, then create the batch through the API."""
         environment = self.environment(
-            DOCMILL_DATABASE_URL=self.postgres.url,
-            TEMPORAL_ADDRESS=f"127.0.0.1:{self.temporal_port}",
+            DOCMILL_DATABASE_URL=self.database_url, TEMPORAL_ADDRESS=self.temporal_address
         )
         self.keep("postgres", *self.postgres.command, user=self.postgres.user)
         self.keep("temporal", *self._temporal())

@@ -34,6 +34,11 @@ class Files:
             (files.folder / name).write_text(f"{json.dumps(command)}\n{name}\n")
         return files
 
+    @property
+    def count(self) -> int:
+        """How many documents there are."""
+        return len(list(self.folder.iterdir()))
+
     def started(self) -> int:
         """Return on how many documents an engine was started."""
         return len(list(self.runs.iterdir()))

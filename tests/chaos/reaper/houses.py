@@ -132,7 +132,7 @@ class Embedded(House):
     """``starter.py up`` and ``starter.py run`` on one home: SQLite, and a server of its own."""
 
     name = "embedded"
-    kinds = ("run", "up", "worker", "api", "temporal", "engine", "guard")
+    kinds: tuple[str, ...] = ("run", "up", "worker", "api", "temporal", "engine", "guard")
 
     @property
     def settings(self) -> Settings:

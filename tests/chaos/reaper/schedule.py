@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 
-FILES = 300
 STRIKES = (3, 5)
 """The fewest and the most moments of one run; at each, one or two processes are killed."""
 
@@ -30,10 +29,10 @@ class Strike:
     victims: tuple[str, ...]
 
 
-def schedule(seed: int, house: str, kinds: Sequence[str]) -> list[Strike]:
-    """Return the strikes of ``seed`` on a house with these kinds of processes."""
+def schedule(seed: int, house: str, kinds: Sequence[str], files: int) -> list[Strike]:
+    """Return the strikes of ``seed`` on a house with these kinds, while it does ``files``."""
     random = Random(f"{house} {seed}")
-    moments = sorted(random.sample(range(5, FILES - 40), random.randint(*STRIKES)))
+    moments = sorted(random.sample(range(5, files * 6 // 7), random.randint(*STRIKES)))
     killed: Counter[str] = Counter()
     strikes = []
     for moment in moments:
