@@ -24,6 +24,7 @@ from tests.fixtures.packages import Environment
 ANSWERS = {200, 201, 503}
 """What the API may say while anything behind it dies; having no answer is fine too."""
 LOOK_SECONDS = 0.3
+WATCH_SECONDS = 1.0
 
 
 class House(ABC):
@@ -52,6 +53,7 @@ class House(ABC):
         self.port = free_port()
         self.kept: dict[str, Kept] = {}
         self.wrong: list[str] = []
+        self._client = httpx.AsyncClient(base_url=f"http://127.0.0.1:{self.port}", timeout=20)
 
     def environment(self, **more: str) -> dict[str, str]:
         """The environment of our programs."""
@@ -97,7 +99,7 @@ class House(ABC):
         """Return the workers that live now."""
         return [pid for pid in self.pids("worker") if pid]
 
-    def kill(self, kind: str, random: Random) -> None:
+    def strike(self, kind: str, random: Random) -> None:
         """Kill one process of a kind, if one lives."""
         if kind in ("engine", "guard"):
             program = {"engine": "isolation.child", "guard": "isolation.guard"}[kind]
@@ -112,27 +114,29 @@ class House(ABC):
         """Ask the API until it gives an answer that is one."""
         while True:
             with suppress(httpx.TransportError):
-                async with httpx.AsyncClient(timeout=20) as client:
-                    url = f"http://127.0.0.1:{self.port}{path}"
-                    answer = await client.request(method, url, **options)
+                answer = await self._client.request(method, path, **options)
                 if answer.status_code not in ANSWERS:
                     self.wrong.append(f"{method} {path}: {answer.status_code} {answer.text[:200]}")
                 if answer.is_success:
                     return answer.json()
             await asyncio.sleep(LOOK_SECONDS)
 
+    async def close(self) -> None:
+        """Close what the house itself holds open."""
+        await self._client.aclose()
+
     async def watch(self) -> None:
         """Ask for the batches for ever, as a user's program would."""
         while True:
             await self.ask("GET", "/api/v2/batches")
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(WATCH_SECONDS)
 
 
 class Embedded(House):
     """``starter.py up`` and ``starter.py run`` on one home: SQLite, and a server of its own."""
 
     name = "embedded"
-    kinds: tuple[str, ...] = ("run", "up", "worker", "api", "temporal", "engine", "guard")
+    kinds = ("run", "up", "worker", "api", "temporal", "engine", "guard")
 
     @property
     def settings(self) -> Settings:

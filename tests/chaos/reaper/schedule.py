@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 
-STRIKES = (3, 5)
+STRIKES = (3, 6)
 """The fewest and the most moments of one run; at each, one or two processes are killed."""
 
-MOST = {"worker": 2, "engine": 2, "temporal": 2}
+MOST = {"worker": 2, "engine": 2, "temporal": 2, "temporal silent": 1}
 """One item survives two lost workers and two crashed engines (see errors.py): with more kills of
 these, a run could end some item as failed, and rightly so."""
 MOST_OF_OTHERS = 3
