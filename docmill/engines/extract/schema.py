@@ -36,7 +36,7 @@ class Shape:
         self.root = schema
         own = {key: value for key, value in schema.items() if key != "$id"}
         resource = Resource.from_contents(own, default_specification=DRAFT202012)
-        self._resolver = Registry().resolver_with_root(resource)  # type: ignore[var-annotated]
+        self._resolver = Registry().resolver_with_root(resource)
         self._validator = validator_of(schema)
 
     def applying(self, node: Any) -> Iterator[Node]:
