@@ -132,11 +132,7 @@ def rows_of(schema: Node) -> dict[str, Any]:
         return {**node, "$ref": place + reference[1:]} if inside else node
 
     rows = {key: value for key, value in _changed(schema, change).items() if key != "$id"}
-    return {
-        "type": "object",
-        "properties": {ROWS: {"type": "array", "items": rows}},
-        "required": [ROWS],
-    }
+    return {"type": "object", "properties": {ROWS: {"type": "array", "items": rows}}}
 
 
 def _changed(node: Any, change: Callable[[dict[str, Any]], dict[str, Any]]) -> Any:

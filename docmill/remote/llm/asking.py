@@ -2,9 +2,11 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
 from typing import Any, TypeVar
 
-from docmill.errors import FailureClass, ItemFailure
+from docmill.errors import FailureClass, ItemFailure, bounded
+from docmill.parameters.extract_schema import place, validator_of
 from docmill.records.steps import Steps
 from docmill.remote.llm import prompts
 from docmill.remote.llm.answers import Answer, json_of
@@ -78,3 +80,9 @@ def _checked(content: str, check: Callable[[Any], Checked[T]]) -> Checked[T]:
     except ValueError as error:
         return None, [str(error)]
     return check(answer)
+
+
+def misfits(schema: Mapping[str, Any], data: Any) -> list[str]:
+    """Return where ``data`` does not fit ``schema``, each place in one sentence."""
+    errors = islice(validator_of(schema).iter_errors(data), prompts.MAX_ERRORS)
+    return [f"at {place(error)}: {bounded(error.message)}" for error in errors]

@@ -11,9 +11,9 @@ from docmill.engines.extract.merging import merged
 from docmill.engines.extract.schema import ROWS, Node, Shape, relaxed, rows_of
 from docmill.engines.extract.strict import closed, strict_form
 from docmill.errors import FailureClass, ItemFailure
-from docmill.parameters.extract_schema import first_error, validator_of
+from docmill.parameters.extract_schema import first_error
 from docmill.remote.llm import prompts
-from docmill.remote.llm.asking import Asking, Checked
+from docmill.remote.llm.asking import Asking, Checked, misfits
 from docmill.remote.llm.evidence import FORM, Wanted, known_of
 
 _DATA, _EVIDENCE = "data", "evidence"
@@ -39,8 +39,8 @@ async def find(
         return await _by_page(_Reading(schema, parameters, pages, asking, budget), pages)
     if parameters["extraction_target"] == "per_table_row":
         rows = await _Reading(rows_of(schema), parameters, pages, asking, budget).object_of(pages)
-        known = None if rows.metadata is None else rows.metadata[ROWS]
-        return Findings(rows.data[ROWS], known, warnings=list(rows.warnings))
+        known = None if rows.metadata is None else rows.metadata.get(ROWS, [])
+        return Findings(rows.data.get(ROWS, []), known, warnings=list(rows.warnings))
     whole = await _Reading(schema, parameters, pages, asking, budget).object_of(pages)
     return Findings(whole.data, whole.metadata, warnings=list(whole.warnings))
 
@@ -123,7 +123,7 @@ class _Reading:
     def _checked(self, answer: Any, chunk: Chunk, schema: Node) -> Checked[Found]:
         wrapped = isinstance(answer, dict) and isinstance(answer.get(_DATA), dict)
         data = self._shape.without_nulls(answer[_DATA] if wrapped else answer)
-        errors = _misfits(schema, data)
+        errors = misfits(schema, data)
         if errors:
             return None, errors
         known = None
