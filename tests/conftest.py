@@ -5,6 +5,7 @@ pytest_plugins = [
     "tests.fixtures.corpus",
     "tests.fixtures.databases",
     "tests.fixtures.engines",
+    "tests.fixtures.llama",
     "tests.fixtures.llm",
     "tests.fixtures.no_skips",
     "tests.fixtures.packages",
