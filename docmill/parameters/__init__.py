@@ -14,11 +14,13 @@ from pydantic import BaseModel, ValidationError
 from docmill.contracts import JobType
 from docmill.errors import UsageError
 from docmill.parameters.classify import ClassifyParameters
+from docmill.parameters.extract import ExtractParameters
 from docmill.parameters.parse import ParseParameters
 
 MODELS: Mapping[JobType, type[BaseModel]] = {
     JobType.PARSE: ParseParameters,
     JobType.CLASSIFY: ClassifyParameters,
+    JobType.EXTRACT: ExtractParameters,
 }
 """The products that can be run, with the model of their parameters."""
 
