@@ -10,7 +10,6 @@ from docmill.api.configured import configured_parameters
 from docmill.api.errors import FieldError
 from docmill.api.idempotency import CurrentCreates
 from docmill.api.paging import inward, page
-from docmill.api.presets import preset_id
 from docmill.api.schemas.batches import (
     BatchConfig,
     BatchCreate,
@@ -26,6 +25,7 @@ from docmill.contracts import BatchSpec, BatchStatus, JobSpec, JobType
 from docmill.ids import Prefix
 from docmill.records.batches import Batches
 from docmill.records.directories import Directories
+from docmill.records.presets import preset_id
 from docmill.records.tables import Batch
 
 router = APIRouter(prefix="/api/v2/batches", tags=["batches"])

@@ -6,7 +6,6 @@ from fastapi import APIRouter, Query
 
 from docmill.api.configured import WEBHOOK_PARAMETERS, find_configuration
 from docmill.api.paging import inward, page
-from docmill.api.presets import preset
 from docmill.api.schemas.configurations import (
     ConfigurationCreate,
     ConfigurationUpdate,
@@ -21,6 +20,7 @@ from docmill.contracts import JobType
 from docmill.errors import ConflictError
 from docmill.parameters import effective_parameters
 from docmill.records.configurations import Configurations
+from docmill.records.presets import preset
 
 router = APIRouter(prefix="/api/v1/beta/configurations", tags=["configurations"])
 
