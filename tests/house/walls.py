@@ -29,15 +29,20 @@ TEMPORAL = ("docmill.attributes", "docmill.client")
 
 SERVICES = (
     "docmill.batches",
+    "docmill.choosing",
     "docmill.closing",
     "docmill.creation",
+    "docmill.item_engines",
     "docmill.item_limits",
     "docmill.results",
     "docmill.scanning",
 )
 """What a user asks for, put together from the rooms below; API, CLI and activities call it."""
 
-_SERVICE = (*BASE, *OUTWARD, *STORAGE, *TEMPORAL, *SERVICES, "docmill.engines", "docmill.outputs")
+ENGINES = ("docmill.engines", "docmill.remote")
+"""What turns a file into a result: in child processes, and over the network."""
+
+_SERVICE = (*BASE, *OUTWARD, *STORAGE, *TEMPORAL, *SERVICES, *ENGINES, "docmill.outputs")
 
 MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "docmill": (),
@@ -60,11 +65,13 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "docmill.sources.entries": BASE,
     "docmill.engines": (*BASE, "docmill.isolation"),
     "docmill.isolation": (*BASE, "docmill.engines"),
+    "docmill.remote": (*BASE, "docmill.engines", "docmill.records.steps"),
     "docmill.testing": (*BASE, "docmill.engines", "docmill.isolation"),
     "docmill.embedded": (*BASE, *TEMPORAL),
     "docmill.outputs": (*BASE, *STORAGE, "docmill.engines.base"),
     **dict.fromkeys(TEMPORAL, (*BASE, *TEMPORAL)),
     **dict.fromkeys(SERVICES, _SERVICE),
+    "docmill.item_engines": (*_SERVICE, "docmill.isolation"),
     "docmill.api": _SERVICE,
     "docmill.cli": ("docmill",),
     "activities": ("docmill",),
