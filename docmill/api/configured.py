@@ -8,13 +8,10 @@ from docmill.api.errors import FieldError
 from docmill.api.scope import Scope
 from docmill.api.services import Services
 from docmill.contracts import JobType
-from docmill.parameters import effective_parameters
+from docmill.parameters import effective_parameters, job_parameters
 from docmill.records.configurations import Configurations
 from docmill.records.presets import preset
 from docmill.records.tables import Configuration
-
-WEBHOOK_PARAMETERS = frozenset({"webhook_configuration_ids", "webhook_configurations"})
-"""Part of a saved configuration, but of no job's parameters."""
 
 
 class Configured(Protocol):
@@ -86,4 +83,4 @@ async def configured_parameters(
             *loc,
             "configuration_id",
         )
-    return {k: v for k, v in found.parameters.items() if k not in WEBHOOK_PARAMETERS}
+    return job_parameters(found.parameters)

@@ -11,11 +11,11 @@ from docmill.api.errors import FieldError
 from docmill.api.idempotency import CurrentCreates
 from docmill.api.paging import inward, page
 from docmill.api.schemas.batches import (
-    BatchConfig,
     BatchCreate,
-    BatchJob,
     BatchStatusName,
     BatchView,
+    ShownConfig,
+    ShownJob,
 )
 from docmill.api.scope import CurrentScope, Scope
 from docmill.api.services import CurrentServices, Services
@@ -48,14 +48,15 @@ def view(batch: Batch) -> BatchView:
     )
 
 
-def _config(batch: Batch) -> BatchConfig:
-    """Return the request's configuration; a batch made elsewhere shows its tier's preset."""
+def _config(batch: Batch) -> ShownConfig:
+    """Return the request's configuration; a parse made elsewhere shows its tier's preset."""
     if "job" in batch.config:
-        return BatchConfig.model_validate(batch.config)
-    tier = batch.parameters.get("tier", "cost_effective")
+        return ShownConfig.model_validate(batch.config)
+    identifier = batch.configuration_id or ""
+    if batch.job_type == JobType.PARSE:
+        identifier = identifier or preset_id(str(batch.parameters["tier"]))
     product: Any = f"{batch.job_type}_v2"
-    identifier = batch.configuration_id or preset_id(str(tier))
-    return BatchConfig(job=BatchJob(type=product, configuration_id=identifier))
+    return ShownConfig(job=ShownJob(type=product, configuration_id=identifier))
 
 
 @router.post("", status_code=201)
