@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpx
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from docmill.api.file_ids import resolve_file
 from docmill.api.schemas.jobs import DocumentInput
@@ -61,7 +60,7 @@ async def named_document(services: Services, scope: Scope, named: str) -> NamedD
     return NamedDocument(source, "parse_job_id", named, job.status, parameters)
 
 
-async def _source(session: AsyncSession, scope: Scope, identifier: str) -> Source:
+async def _source(session: Any, scope: Scope, identifier: str) -> Source:
     """Return an uploaded file, or the entry of a file that is read where it lies."""
     try:
         return await resolve_file(session, scope.project_id, identifier)
@@ -69,7 +68,7 @@ async def _source(session: AsyncSession, scope: Scope, identifier: str) -> Sourc
         return await DirectoryFiles(session).find(scope.project_id, identifier)
 
 
-async def _parameters(session: AsyncSession, job: Job) -> dict[str, Any]:
+async def _parameters(session: Any, job: Job) -> dict[str, Any]:
     if job.parameters is not None:
         return job.parameters
     return (await Batches(session).get(None, job.batch_id or "")).parameters
