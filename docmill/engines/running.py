@@ -8,6 +8,8 @@ from docmill.engines.base import EngineReport, EngineTask, ParseResult
 from docmill.engines.beside import hashes_of, write_beside
 from docmill.engines.classify.base import CLASSIFY, ClassifyResult
 from docmill.engines.classify.running import classified
+from docmill.engines.extract.base import EXTRACT, ExtractResult
+from docmill.engines.extract.running import extracted
 from docmill.engines.parsing import Watcher, parsed
 from docmill.engines.registry import PARSE, Registry
 from docmill.engines.shaping import shape
@@ -50,15 +52,21 @@ def _parse(task: EngineTask, registry: Registry, watcher: Watcher) -> EngineRepo
     markdown = complete.joining.join(pages, PAGE_BREAK)
     (folder / MARKDOWN_FILE).write_text(markdown, encoding="utf-8", newline="")
     names = {MARKDOWN_FILE, *complete.files, *(image.filename for image in complete.images)}
-    return _write(complete.model_copy(update={"files": hashes_of(folder, names)}), task)
+    return write_result(complete.model_copy(update={"files": hashes_of(folder, names)}), task)
 
 
 def _classify(task: EngineTask, registry: Registry, watcher: Watcher) -> EngineReport:
-    return _write(classified(task, registry, watcher), task)
+    return write_result(classified(task, registry, watcher), task)
 
 
-def _write(result: ParseResult | ClassifyResult, task: EngineTask) -> EngineReport:
-    """Write `RESULT_FILE`; the files that it names are there already."""
+def _extract(task: EngineTask, registry: Registry, watcher: Watcher) -> EngineReport:
+    return write_result(extracted(task, registry, watcher), task)
+
+
+def write_result(
+    result: ParseResult | ClassifyResult | ExtractResult, task: EngineTask
+) -> EngineReport:
+    """Write `RESULT_FILE` of ``task``; the files that it names are there already."""
     path = Path(task.output_dir) / RESULT_FILE
     path.write_text(result.model_dump_json(), encoding="utf-8")
     return EngineReport(
@@ -71,10 +79,12 @@ def _write(result: ParseResult | ClassifyResult, task: EngineTask) -> EngineRepo
         partial=result.partial,
         warnings=result.warnings,
         files=[RESULT_FILE, *result.files],
+        usage=getattr(result, "usage", {}),
     )
 
 
 _PRODUCTS: Mapping[str, Callable[[EngineTask, Registry, Watcher], EngineReport]] = {
     PARSE: _parse,
     CLASSIFY: _classify,
+    EXTRACT: _extract,
 }

@@ -3,12 +3,13 @@
 from collections.abc import Callable, Mapping
 
 from docmill.remote.base import RemoteEngine
+from docmill.remote.llm.engine import LlmEngine
 from docmill.remote.politeness import Hosts
 from docmill.settings import Settings
 
 Opener = Callable[[Settings, Hosts], RemoteEngine]
 
-_OPENERS: Mapping[str, Opener] = {}
+_OPENERS: Mapping[str, Opener] = {LlmEngine.name: LlmEngine}
 """How each engine that `docmill.choosing` knows is made."""
 
 

@@ -2,17 +2,16 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 from pydantic import BaseModel, Field
 
 from docmill.engines.base import ParsedPage
+from docmill.parameters.extract import Target
 
 EXTRACT = "extract"
 
-Target = Literal["per_doc", "per_page", "per_table_row"]
-
-METADATA_OF: Mapping[str, str] = {
+METADATA_OF: Mapping[Target, str] = {
     "per_doc": "document_metadata",
     "per_page": "page_metadata",
     "per_table_row": "row_metadata",

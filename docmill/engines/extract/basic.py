@@ -3,16 +3,19 @@
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from docmill.engines.base import ParsedPage
-from docmill.engines.extract.base import Findings, Found, Target, entry, mirror
+from docmill.engines.extract.base import Findings, Found, entry, mirror
 from docmill.engines.extract.citations import Quotes
 from docmill.engines.extract.labels import Words, column_labels, labels_of, words
 from docmill.engines.extract.places import BEHIND, BESIDE, Place, places_of, tables_of
 from docmill.engines.extract.schema import ROWS, Node, Shape, rows_of
 from docmill.engines.extract.values import value_of
 from docmill.engines.pipe_tables import Row
+from docmill.errors import bounded
+from docmill.parameters.extract import Target
 from docmill.parameters.extract_schema import place, validator_of
 
 Path = tuple[str | int, ...]
@@ -88,16 +91,15 @@ class _Reading:
                 break
             self._fill(data, field)
         errors = validator_of(self._shape.root).iter_errors(data)
-        misfits = [f"{place(error)}: {error.message}" for error in errors]
-        self._warnings += [f"The result does not fit the schema, {one}." for one in misfits[:_MISFITS]]
+        self._warnings += [
+            f"The result does not fit the schema at {place(error)}: {bounded(error.message)}."
+            for error in islice(errors, _MISFITS)
+        ]
         return Found(data, mirror(data, self._entries), tuple(self._warnings))
 
     def _fill(self, data: dict[str, Any], field: _Field) -> None:
         types = self._shape.types(field.node)
-        if "array" in types:
-            value = self._rows(field) or None
-        else:
-            value = self._single(field, types)
+        value = (self._rows(field) or None) if "array" in types else self._single(field, types)
         if value is None and not self._shape.fits(field.node, None):
             return
         holder = data
@@ -139,7 +141,8 @@ class _Reading:
         rows: list[Any] = []
         for page in self._pages:
             for head, *body in tables_of(page):
-                known = {n: columns[label] for n, cell in enumerate(head) if (label := words(cell)) in columns}
+                called = enumerate(map(words, head))
+                known = {n: columns[label] for n, label in called if label in columns}
                 if fewest and len({key for key, _ in known.values()}) >= fewest:
                     rows += self._table(field.path, len(rows), known, body, page.page_number)
         return rows
@@ -160,7 +163,7 @@ class _Reading:
                 value = value_of(cell, self._shape.types(node), node)
                 if value is not None and self._shape.fits(node, value) and key not in found:
                     found[key] = value
-                    where = (*path, first + len(rows), key)
+                    where: Path = (*path, first + len(rows), key)
                     self._entries[where] = self._entry(cell, page, BESIDE)
             if found:
                 rows.append(found)
@@ -189,5 +192,5 @@ def _fields(shape: Shape, node: Any, around: tuple[tuple[str, Any], ...] = ()) -
 
 
 def _tied(one: Place, label: Words, types: set[str]) -> bool:
-    """Whether a value behind its label in one line is one: after a single word, words may follow."""
+    """Whether a value behind its label is one: behind a single word it may be the sentence's."""
     return one.confidence != BEHIND or len(label) > 1 or bool(types & {"integer", "number"})

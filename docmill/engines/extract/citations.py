@@ -98,8 +98,8 @@ class Quotes:
         wanted = _Text(quote.strip()).plain
         if not any(one.isalnum() for one in wanted):
             return None
-        first = [page] if page in among else []
-        for number in dict.fromkeys([*first, *among]):
+        # Sorting is stable: the named page comes first, the others keep their order.
+        for number in sorted(among, key=lambda number: number != page):
             found = self._pages[number].find(wanted) if number in self._pages else None
             if found is not None:
                 citation: dict[str, Any] = {"page": number, "matching_text": found}

@@ -36,7 +36,7 @@ class Shape:
         self.root = schema
         own = {key: value for key, value in schema.items() if key != "$id"}
         resource = Resource.from_contents(own, default_specification=DRAFT202012)
-        self._resolver = Registry().resolver_with_root(resource)  # type: ignore[var-annotated]
+        self._resolver = Registry().resolver_with_root(resource)
         self._validator = validator_of(schema)
 
     def applying(self, node: Any) -> Iterator[Node]:
@@ -132,11 +132,7 @@ def rows_of(schema: Node) -> dict[str, Any]:
         return {**node, "$ref": place + reference[1:]} if inside else node
 
     rows = {key: value for key, value in _changed(schema, change).items() if key != "$id"}
-    return {
-        "type": "object",
-        "properties": {ROWS: {"type": "array", "items": rows}},
-        "required": [ROWS],
-    }
+    return {"type": "object", "properties": {ROWS: {"type": "array", "items": rows}}}
 
 
 def _changed(node: Any, change: Callable[[dict[str, Any]], dict[str, Any]]) -> Any:

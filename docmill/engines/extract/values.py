@@ -5,14 +5,22 @@ from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from typing import Any
 
+_APART = "'\N{RIGHT SINGLE QUOTATION MARK} \N{NO-BREAK SPACE}"
+"""Marks between thousands, beside the comma and the point."""
+_MINUS = "-\N{MINUS SIGN}"
 _NUMBER = re.compile(
-    r"""^(?P<minus>[-−(])?\s*(?:[A-Z]{3}\s|US|R|[↑↓+~])?\s*[$€£¥₹]?\s*
-        (?P<digits>\d[\d.,'’ \N{NO-BREAK SPACE}]*)
-        (?P<scale>[KMB])?\s*(?:%|[$€£¥₹]|\s[A-Z]{3})?\s*\)?$""",
+    rf"""^(?P<minus>[{_MINUS}(])?\s*(?:[A-Z]{{3}}\s|US|[↑↓+~])?\s*[$€£¥₹]?\s*
+        (?P<digits>\d(?:[\d.,{_APART}]*\d)?)
+        (?P<scale>[KMB])?\s*(?:%|[$€£¥₹]|\s[A-Z]{{3}})?\s*\)?$""",
     re.VERBOSE,
 )
+_ENGLISH = re.compile(rf"^(?:\d+|\d{{1,3}}(?:[,{_APART}]\d{{3}})+)(?:\.\d+)?$")
+_CONTINENTAL = re.compile(
+    rf"^(?:\d+|\d{{1,3}}(?:[.{_APART}]\d{{3}})+),\d+$|^\d{{1,3}}(?:\.\d{{3}}){{2,}}$"
+)
+_EITHER = re.compile(r"^\d{1,3}\.\d{3}$")
+_NO_DIGIT = re.compile(r"[^0-9]")
 _SCALES = {None: 1, "K": 10**3, "M": 10**6, "B": 10**9}
-_THOUSANDS = re.compile(r"^\d{1,3}(?:[,.'’ \N{NO-BREAK SPACE}]\d{3})+$")
 _DAY_FIRST = 12
 """A first number above this cannot be a month."""
 _NUMERIC_DATE = re.compile(r"^(\d{1,2})([./-])(\d{1,2})\2(\d{4})$")
@@ -37,16 +45,12 @@ def value_of(text: str, types: set[str], node: Mapping[str, Any]) -> Any | None:
         return None
     if "enum" in node:
         return _choice(text, node["enum"])
-    for kind in ("integer", "number", "boolean"):
+    for kind, read in _READERS.items():
         if kind in types:
-            return _READERS[kind](text)
+            return read(text)
     if types and "string" not in types:
         return None
-    if node.get("format") == "date":
-        return _date(text)
-    if node.get("format") == "email" and not re.fullmatch(r"\S+@\S+\.\S+", text):
-        return None
-    return text
+    return _FORMATS.get(node.get("format", ""), str)(text)
 
 
 def number(text: str) -> float | int | None:
@@ -57,30 +61,25 @@ def number(text: str) -> float | int | None:
     found = _NUMBER.match(text)
     if found is None:
         return None
-    plain = _plain_digits(found["digits"].strip())
+    plain = _plain_digits(found["digits"])
     if plain is None:
         return None
-    amount = (float(plain) if "." in plain else int(plain)) * _SCALES[found["scale"]]
-    amount = round(amount, 6)
-    signed = -amount if found["minus"] else amount
-    return int(signed) if isinstance(signed, float) and found["scale"] and _whole(signed) else signed
+    scale = _SCALES[found["scale"]]
+    amount = round(float(plain) * scale, 6) if "." in plain else int(plain) * scale
+    if scale > 1 and _whole(amount):
+        amount = int(amount)
+    return -amount if found["minus"] else amount
 
 
 def _plain_digits(digits: str) -> str | None:
     """Return digits with a point for the fraction and nothing else."""
-    if digits.isdecimal():
-        return digits
-    marks = [mark for mark in digits if not mark.isdecimal()]
-    last = marks[-1]
-    whole, _, fraction = digits.rpartition(last)
-    if last in ".," and (len(fraction) != 3 or (len(set(marks)) > 1)) and marks.count(last) == 1:
-        if whole.isdecimal() or _THOUSANDS.match(whole):
-            return f"{re.sub(r'[^0-9]', '', whole)}.{fraction}" if fraction.isdecimal() else None
+    if _EITHER.match(digits):
         return None
-    # One point and three digits may be either; a comma there separates thousands in English.
-    ambiguous = last == "." and marks.count(".") == 1
-    grouped = _THOUSANDS.match(digits) and len(set(marks)) == 1 and not ambiguous
-    return re.sub(r"[^0-9]", "", digits) if grouped else None
+    for form, mark in ((_ENGLISH, "."), (_CONTINENTAL, ",")):
+        if form.match(digits):
+            whole, point, fraction = digits.partition(mark)
+            return _NO_DIGIT.sub("", whole) + ("." + fraction if point else "")
+    return None
 
 
 def _whole(value: float) -> bool:
@@ -126,18 +125,22 @@ def _written_date(text: str) -> str | None:
 def _choice(text: str, options: list[Any]) -> Any | None:
     """Return the only option whose words stand in ``text``."""
     words = f" {_words(text)} "
-    exact = [one for one in options if isinstance(one, str) and _words(one) == words.strip()]
-    named = [
-        one for one in options if isinstance(one, str) and _words(one) and f" {_words(one)} " in words
-    ]
+    texts = [one for one in options if isinstance(one, str) and _words(one)]
+    exact = [one for one in texts if _words(one) == words.strip()]
+    named = [one for one in texts if f" {_words(one)} " in words]
     found = exact or named
     return found[0] if len(found) == 1 else None
+
+
+def _email(text: str) -> str | None:
+    return text if re.fullmatch(r"\S+@\S+\.\S+", text) else None
 
 
 def _words(text: str) -> str:
     return " ".join(re.findall(r"[^\W_]+\+?", text.casefold()))
 
 
+_FORMATS: Mapping[str, Callable[[str], Any | None]] = {"date": _date, "email": _email}
 _READERS: Mapping[str, Callable[[str], Any | None]] = {
     "integer": _integer,
     "number": number,
