@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Collection, Sequence
+from typing import Any
 
 from docmill.api.job_reading import JobReader
 from docmill.api.schemas.extract import (
@@ -44,11 +45,10 @@ class ExtractReader:
 
     async def _view(self, job: Job, batch: Batch, wanted: Collection[str]) -> ExtractJobView:
         asked = batch.config if batch.api == JOB_API else {}
-        document = asked.get("file_input") or job.item_id or ""
         parameters = ExtractParameters.model_validate(batch.parameters)
         view = ExtractJobView(
             id=job.id,
-            file_input=document,
+            file_input=asked.get("file_input") or job.item_id or "",
             project_id=job.project_id,
             status=job.status,
             created_at=job.created_at,
@@ -61,19 +61,12 @@ class ExtractReader:
             result = await self._result(job)
         if "usage" in wanted:
             view.usage = ExtractUsage.model_validate(result.usage if result else {})
-        if result is None:
-            return view
-        view.extract_result = result.result
-        view.metadata = _metadata(result)
-        if "extract_metadata" in wanted or parameters.cite_sources or parameters.confidence_scores:
-            by_parse = document if asked.get("document_input_type") == "parse_job_id" else None
-            view.extract_metadata = ExtractMetadata(
-                field_metadata=FieldMetadata.model_validate(result.field_metadata)
-                if result.field_metadata
-                else None,
-                parse_job_id=by_parse,
-                parse_tier=_tier(parameters) if result.text_engine else None,
-            )
+        if result is not None:
+            view.extract_result = result.result
+            view.metadata = _job_metadata(result)
+            cited = parameters.cite_sources or parameters.confidence_scores
+            if cited or "extract_metadata" in wanted:
+                view.extract_metadata = _metadata(result, parameters, asked)
         return view
 
     async def _result(self, job: Job) -> ExtractResult | None:
@@ -84,7 +77,19 @@ class ExtractReader:
         return await asyncio.to_thread(ExtractResult.model_validate_json, data)
 
 
-def _metadata(result: ExtractResult) -> ExtractJobMetadata:
+def _metadata(
+    result: ExtractResult, parameters: ExtractParameters, asked: dict[str, Any]
+) -> ExtractMetadata:
+    by_parse = asked.get("document_input_type") == "parse_job_id"
+    known = result.field_metadata
+    return ExtractMetadata(
+        field_metadata=FieldMetadata.model_validate(known) if known else None,
+        parse_job_id=asked["file_input"] if by_parse else None,
+        parse_tier=_tier(parameters) if result.text_engine else None,
+    )
+
+
+def _job_metadata(result: ExtractResult) -> ExtractJobMetadata:
     return ExtractJobMetadata(
         usage=PagesUsage(num_pages_extracted=result.pages_ok),
         engine=result.engine,
