@@ -29,6 +29,15 @@ NOT_IN_RESULT = frozenset({"disable_cache", "client_name", "engine"})
 does, are in the key in another form."""
 
 
+NOT_OF_JOBS = frozenset({"product_type", "webhook_configuration_ids", "webhook_configurations"})
+"""Part of a saved configuration, but of no job's parameters."""
+
+
+def job_parameters(configured: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters of jobs in a saved configuration."""
+    return {key: value for key, value in configured.items() if key not in NOT_OF_JOBS}
+
+
 def effective_parameters(job_type: JobType, parameters: dict[str, Any]) -> dict[str, Any]:
     """Return ``parameters`` checked, with defaults filled in and nulls left out.
 

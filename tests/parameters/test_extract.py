@@ -50,7 +50,7 @@ def test_defaults_are_filled_in_so_that_equal_jobs_share_a_result() -> None:
 
     assert short == long
     assert parameters_hash(short) == parameters_hash({**long, "disable_cache": True})
-    assert parameters_hash(short) != parameters_hash({**long, "engine": "basic"})
+    assert parameters_hash(short) != parameters_hash({**long, "cite_sources": True})
 
 
 def test_nulls_inside_a_schema_are_kept() -> None:
