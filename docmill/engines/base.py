@@ -69,7 +69,8 @@ class ParsedImage(BaseModel):
 
     Attributes:
         filename: an image that is shown several times has one file and several entries.
-        category: ``screenshot`` of a whole page, or ``embedded`` in the document.
+        category: ``screenshot`` of a whole page, ``embedded`` in the document, or cut out of a page
+            by what its ``layout`` was found to be.
         page_number: None where the format does not say.
         width: in pixels.
         size_bytes: of the file.
@@ -79,7 +80,7 @@ class ParsedImage(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     filename: str
-    category: Literal["screenshot", "embedded"]
+    category: Literal["screenshot", "embedded", "layout"]
     content_type: str
     page_number: int | None = None
     width: int | None = None
