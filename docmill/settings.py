@@ -70,6 +70,8 @@ class Settings(BaseSettings):
         llm_base_url: an OpenAI-compatible endpoint, up to and with its ``/v1``.
         llm_model: the model's name at that endpoint.
         llm_api_key: its key; empty sends none.
+        llm_context_chars: characters of a document in one question to the model; longer documents
+            are asked about in parts. Four characters are about one token.
         llamacloud_base_url: where LlamaCloud, or what speaks its API, is.
         llamacloud_api_key: its key; empty means that LlamaCloud is not used.
         llamacloud_project_id: the project there; empty takes the key's own.
@@ -112,6 +114,7 @@ class Settings(BaseSettings):
     llm_base_url: str = Field(default="", pattern=_URL_OR_NOTHING)
     llm_model: str = ""
     llm_api_key: SecretStr = SecretStr("")
+    llm_context_chars: int = Field(default=48_000, ge=500, le=10_000_000)
     llamacloud_base_url: str = Field(
         default="https://api.cloud.llamaindex.ai", pattern=_URL_OR_NOTHING
     )

@@ -139,6 +139,7 @@ class ParseResult(BaseModel):
             file covers them all.
         images: what was saved of the document's images; each file is one of ``files``.
         joining: what stands between and around the pages of the whole.
+        usage: what a remote engine counted; empty for local ones.
     """
 
     schema_version: int = 1
@@ -158,6 +159,7 @@ class ParseResult(BaseModel):
     files: dict[str, str] = Field(default_factory=dict)
     images: list[ParsedImage] = Field(default_factory=list)
     joining: Joining = Joining()
+    usage: dict[str, int] = Field(default_factory=dict)
 
 
 class Engine(Protocol):

@@ -2,12 +2,13 @@
 
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
 
 from docmill.engines.base import EngineReport, EngineTask
 from docmill.engines.beside import write_beside
 from docmill.engines.classify.base import CLASSIFY
 from docmill.engines.classify.running import classified
+from docmill.engines.extract.base import EXTRACT
+from docmill.engines.extract.running import extracted
 from docmill.engines.parsing import Watcher, parsed
 from docmill.engines.registry import PARSE, Registry
 from docmill.engines.shaping import shape
@@ -16,7 +17,7 @@ from docmill.errors import FailureClass, ItemFailure
 
 
 def run_task(task: EngineTask, registry: Registry, watcher: Watcher) -> EngineReport:
-    """Run ``task`` and leave `RESULT_FILE`, and what else its product has, in its output folder.
+    """Run ``task`` and leave ``result.json``, and what else its product has, in its output folder.
 
     The files count only once this returns: what a killed run left behind is to be thrown away.
 
@@ -40,15 +41,19 @@ def _parse(task: EngineTask, registry: Registry, watcher: Watcher) -> EngineRepo
     result, document = parsed(task, task.parameters, registry, watcher)
     timings = result.timings | {"total": round(time.perf_counter() - began, 3)}
     told = result.model_copy(update={"timings": timings})
-    complete = write_beside(shape(told, task.parameters), document, task.parameters)
-    return write_parsed(complete, Path(task.output_dir))
+    return write_parsed(write_beside(shape(told, task.parameters), document, task.parameters), task)
 
 
 def _classify(task: EngineTask, registry: Registry, watcher: Watcher) -> EngineReport:
-    return write_result(classified(task, registry, watcher), Path(task.output_dir))
+    return write_result(classified(task, registry, watcher), task)
+
+
+def _extract(task: EngineTask, registry: Registry, watcher: Watcher) -> EngineReport:
+    return write_result(extracted(task, registry, watcher), task)
 
 
 _PRODUCTS: Mapping[str, Callable[[EngineTask, Registry, Watcher], EngineReport]] = {
     PARSE: _parse,
     CLASSIFY: _classify,
+    EXTRACT: _extract,
 }

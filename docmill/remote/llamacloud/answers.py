@@ -137,9 +137,12 @@ class PagesUsed(BaseModel):
 
 
 class ExtractNotes(BaseModel):
-    """What is known of an extract job beside its values."""
+    """What is known of an extract job; all but ``usage`` is what another Docmill adds."""
 
     usage: PagesUsed | None = None
+    pages: list[int] | None = None
+    partial: bool = False
+    warnings: list[str] = Field(default_factory=list)
 
 
 class ExtractMetadata(BaseModel):

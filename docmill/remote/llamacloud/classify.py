@@ -36,8 +36,9 @@ async def _write(answer: Answer) -> EngineReport:
         pages_ok=0,
         pages_failed=0,
         timings=answer.timings,
+        usage=millicredits(job.usage),
     )
-    return write_result(result, answer.folder, millicredits(job.usage))
+    return write_result(result, answer.task)
 
 
 CLASSIFY = Product(path="/api/v2/classify", body=_body, write=_write, expand=("usage",))

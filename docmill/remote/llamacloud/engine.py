@@ -16,6 +16,7 @@ from docmill.remote.http import RemoteHttp
 from docmill.remote.llamacloud.classify import CLASSIFY
 from docmill.remote.llamacloud.cloud import Cloud
 from docmill.remote.llamacloud.downloads import Downloads
+from docmill.remote.llamacloud.extract import EXTRACT
 from docmill.remote.llamacloud.parse import PARSE
 from docmill.remote.llamacloud.product import Answer, Product
 from docmill.remote.llamacloud.run import Run
@@ -32,7 +33,7 @@ CANCEL_SECONDS = 2.0
 CANCEL_AFTER = (0.0, 1.0, 5.0, 30.0, 120.0)
 """Pauses before the tries of one cancel; the later ones are made beside all other work."""
 
-PRODUCTS: Mapping[str, Product] = {"parse": PARSE, "classify": CLASSIFY}
+PRODUCTS: Mapping[str, Product] = {"parse": PARSE, "classify": CLASSIFY, "extract": EXTRACT}
 
 log = structlog.get_logger(__name__)
 

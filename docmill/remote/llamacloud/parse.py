@@ -45,7 +45,7 @@ def _written(answer: Answer, parsed: Parse, beside: Beside) -> EngineReport:
     made_here = [one for one in asked if one in _MADE_HERE]
     document = Document(Path(task.document), task.name, result.media_type, answer.folder)
     complete = write_beside(shaped, document, {"output_options": {"additional_outputs": made_here}})
-    return write_parsed(complete, answer.folder, millicredits(parsed.job.usage))
+    return write_parsed(complete, task)
 
 
 def _result(answer: Answer, parsed: Parse, beside: Beside) -> ParseResult:
@@ -73,6 +73,7 @@ def _result(answer: Answer, parsed: Parse, beside: Beside) -> ParseResult:
         timings=answer.timings,
         files=dict.fromkeys(beside.files, ""),
         images=beside.images,
+        usage=millicredits(parsed.job.usage),
     )
 
 
