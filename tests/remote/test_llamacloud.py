@@ -1,6 +1,8 @@
 """LlamaCloud's API as an engine, attempt by attempt, with answers that get lost on the way."""
 
+import asyncio
 import json
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, Never
@@ -17,14 +19,16 @@ from docmill.records.steps import Steps
 from docmill.remote.base import RemoteJob
 from docmill.remote.llamacloud.engine import LlamaCloudEngine, open_llamacloud
 from docmill.remote.politeness import Hosts
-from docmill.settings import Settings
+from docmill.settings import MIB, Settings
 from tests.engines import documents
+from tests.fixtures.api import ROOT, ApiServer
 from tests.fixtures.mill import until
 from tests.fixtures.remote import CANARY, Fate, Proxy, Refuse
 
 FILES = "/api/v1/beta/files"
 PARSE = "/api/v2/parse"
 EXTRACT = "/api/v2/extract"
+LARGE = 200 * MIB
 RULES = [
     {"type": "invoice", "description": "a bill with amounts that are due"},
     {"type": "letter", "description": "a letter from one person to another"},
@@ -165,6 +169,26 @@ async def test_lost_answers_at_every_step_make_no_second_file_and_no_second_job(
     assert await trials.remote_files() == []
 
 
+@pytest.mark.parametrize("product", PRODUCTS)
+async def test_a_request_that_arrives_late_makes_nothing_twice_where_keys_are_known(
+    trials: Trials, product: str
+) -> None:
+    late = {FILES, f"/api/v2/{product}"}
+
+    def decide(method: str, path: str) -> Fate:
+        if method != "POST" or path not in late:
+            return Fate.PASS
+        late.remove(path)
+        return Fate.LATE
+
+    trials.proxy.keyed = True
+    trials.proxy.decide = decide
+    await trials.run(product, f"An invoice of {trials.run_id}.".encode())
+    assert trials.proxy.count("POST", FILES) == 2
+    assert len(await trials.remote_jobs(product)) == 1
+    assert await trials.remote_files() == []
+
+
 async def test_an_extraction_has_its_values_and_where_they_stand(trials: Trials) -> None:
     content = documents.pdf("Invoice number: A-17", "Total: 12.50")
     report, result = await trials.run("extract", content, "invoice.pdf")
@@ -262,3 +286,25 @@ async def test_an_abandoned_job_is_cancelled_there_also_when_its_create_was_lost
 
     await until(cancelled)
     assert await trials.remote_files() == []
+
+
+async def test_a_large_upload_streams_in_flat_memory(api_server: ApiServer, tmp_path: Path) -> None:
+    large = tmp_path / "large.pdf"
+    with large.open("wb") as file:
+        file.truncate(LARGE)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "tests.remote.uploading",
+        api_server.url,
+        str(large),
+        cwd=ROOT,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    told = json.loads((await process.communicate())[0])
+    assert told["grown"] < LARGE / 10
+    content = f"{api_server.url}{FILES}/{told['id']}/content"
+    async with httpx.AsyncClient() as client:
+        link = (await client.get(content)).json()["url"]
+        async with client.stream("GET", link) as answer:
+            assert int(answer.headers["content-length"]) == LARGE
