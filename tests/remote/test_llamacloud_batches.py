@@ -18,15 +18,10 @@ from tests.fixtures.corpus import find_corpus
 from tests.fixtures.mill import Mill, until, write_texts
 from tests.fixtures.remote import CANARY, Fate, Proxy, Refuse
 from tests.fixtures.workers import worker_process
+from tests.remote.test_llamacloud import FILES, PARSE, PRODUCTS, by_basic
 
 EXAMPLES = ROOT / "examples/documents"
-FILES = "/api/v1/beta/files"
-PARSE = "/api/v2/parse"
 BY_CLOUD = JobSpec(type=JobType.PARSE, parameters={"engine": "llamacloud"})
-RULES = [
-    {"type": "invoice", "description": "a bill with amounts that are due"},
-    {"type": "report", "description": "findings and figures about work that was done"},
-]
 
 
 @pytest.fixture
@@ -63,7 +58,7 @@ def mixed(folder: Path) -> Path:
     corpus = find_corpus() if whole else None
     if corpus is not None:
         shutil.copytree(corpus / "documents", folder / "corpus")
-    (folder / "lost-pages.pdf").write_bytes(documents.pdf_with_lost_pages(good=40, lost=1))
+    (folder / "lost-pages.pdf").write_bytes(documents.pdf_with_lost_pages(good=20, lost=1))
     (folder / "empty.pdf").write_bytes(b"")
     (folder / "noise.bin").write_bytes(bytes(range(256)) * 4)
     return folder
@@ -73,23 +68,18 @@ async def test_a_mixed_folder_has_the_outcomes_of_the_local_engines_and_the_key_
     mill: Mill, proxy: Proxy, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     folder = mixed(tmp_path / "in")
-    rules = {"rules": RULES}
+    asked = {"tier": "fast"}  # recognising text would only take time
+    local = JobSpec(type=JobType.PARSE, parameters=asked)
+    cloud = JobSpec(type=JobType.PARSE, parameters=asked | {"engine": "llamacloud"})
     async with mill.worker():
-        here = await mill.run(folder)
-        there = await mill.run(folder, job=BY_CLOUD)
-        sorted_here = await mill.run(folder, job=JobSpec(type=JobType.CLASSIFY, parameters=rules))
-        by_cloud = JobSpec(type=JobType.CLASSIFY, parameters=rules | {"engine": "llamacloud"})
-        sorted_there = await mill.run(folder, job=by_cloud)
-        again = await mill.run(folder, job=BY_CLOUD)
+        here = await mill.run(folder, job=local)
+        there = await mill.run(folder, job=cloud)
+        again = await mill.run(folder, job=cloud)
     assert await mill.outcomes(there) == await mill.outcomes(here)
-    assert await mill.outcomes(sorted_there) == await mill.outcomes(sorted_here)
     assert set((await mill.outcomes(again)).values()) == {"skipped", "failed"}
     for one, other in zip(await mill.items(here), await mill.items(there), strict=True):
-        assert (one.path, one.pages_ok, one.pages_failed) == (
-            other.path,
-            other.pages_ok,
-            other.pages_failed,
-        )
+        pages = (other.path, other.pages_ok, other.pages_failed)
+        assert (one.path, one.pages_ok, one.pages_failed) == pages
     assert ("POST", FILES) in proxy.asked
     written = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert any(path.name.startswith("manifest") for path in written)
@@ -101,19 +91,32 @@ async def test_a_mixed_folder_has_the_outcomes_of_the_local_engines_and_the_key_
     assert CANARY not in out + err + history.decode(errors="replace")
 
 
+async def test_batches_of_every_product_run_at_llamacloud(
+    mill: Mill, proxy: Proxy, tmp_path: Path
+) -> None:
+    folder = write_texts(tmp_path / "in", 2)
+    proxy.rewrite = by_basic
+    async with mill.worker():
+        for product, parameters in PRODUCTS.items():
+            asked = {**parameters, "engine": "llamacloud"}
+            job = JobSpec(type=JobType(product), parameters=asked)
+            batch = await mill.run(folder, job=job)
+            assert set((await mill.outcomes(batch)).values()) == {"completed"}
+            assert {item.engine for item in await mill.items(batch)} == {"llamacloud"}
+
+
 async def test_refusals_and_outages_are_waited_out_and_no_item_fails_or_is_paid_for_twice(
     mill: Mill, proxy: Proxy, tmp_path: Path
 ) -> None:
     seen: Counter[tuple[str, str]] = Counter()
+    busy = {("POST", "/api/v1/beta"): 429, ("POST", "/api/v2"): 503, ("GET", PARSE): 429}
 
     def decide(method: str, path: str) -> Fate | Refuse:
         kind = (method, path.rpartition("/")[0])
         seen[kind] += 1
-        if seen[kind] in (2, 3):
-            return Refuse(429 if seen[kind] == 2 else 503, {"Retry-After": "1"})
-        return Fate.PASS
+        refused = kind in busy and seen[kind] == 2
+        return Refuse(busy[kind], {"Retry-After": "1"}) if refused else Fate.PASS
 
-    proxy.decide = decide
     folder = write_texts(tmp_path / "in", 4)
     async with mill.worker():
         batch = await mill.run(folder, job=BY_CLOUD)
