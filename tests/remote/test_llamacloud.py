@@ -22,8 +22,8 @@ from docmill.remote.politeness import Hosts
 from docmill.settings import MIB, Settings
 from tests.engines import documents
 from tests.fixtures.api import ROOT, ApiServer
+from tests.fixtures.cloud import CANARY, Fate, Proxy, Refuse
 from tests.fixtures.mill import until
-from tests.fixtures.remote import CANARY, Fate, Proxy, Refuse
 
 FILES = "/api/v1/beta/files"
 PARSE = "/api/v2/parse"

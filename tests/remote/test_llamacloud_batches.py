@@ -14,9 +14,9 @@ from docmill.contracts import JobSpec, JobType
 from docmill.records.tables import Batch
 from tests.engines import documents
 from tests.fixtures.api import ROOT
+from tests.fixtures.cloud import CANARY, Fate, Proxy, Refuse
 from tests.fixtures.corpus import find_corpus
 from tests.fixtures.mill import Mill, until, write_texts
-from tests.fixtures.remote import CANARY, Fate, Proxy, Refuse
 from tests.fixtures.workers import worker_process
 from tests.remote.test_llamacloud import FILES, PARSE, PRODUCTS, by_basic
 

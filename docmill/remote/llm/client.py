@@ -13,12 +13,15 @@ import httpx
 from docmill.errors import FailureClass, ItemFailure
 from docmill.remote.http import RemoteHttp
 from docmill.remote.llm.answers import Answer, answer_of, said
-from docmill.settings import MIB
+from docmill.remote.politeness import Hosts
+from docmill.settings import MIB, Settings
 
 Message = Mapping[str, str]
 
 MAX_ANSWER = 8 * MIB
 """Bytes of one answer: a hundred times what models write."""
+
+CONNECT_SECONDS = 10.0
 
 _DENIED = frozenset(
     {
@@ -134,6 +137,24 @@ class Chat:
         if _ABOUT_LENGTH.search(reason) or status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
             told = f"The text is too long for the model; lower DOCMILL_LLM_CONTEXT_CHARS. {told}"
         return ItemFailure(FailureClass.ENGINE_REFUSED, told)
+
+
+def open_chat(settings: Settings, hosts: Hosts, seconds: float) -> Chat:
+    """Return the chat with the configured model; it connects to nothing yet.
+
+    Args:
+        settings: endpoint, model and key.
+        hosts: the limits of this process.
+        seconds: how long one answer may take.
+    """
+    url, key = settings.llm_base_url, settings.llm_api_key.get_secret_value()
+    http = RemoteHttp(
+        url,
+        hosts.of(url),
+        headers={"Authorization": f"Bearer {key}"} if key else {},
+        timeout=httpx.Timeout(seconds, connect=min(CONNECT_SECONDS, seconds)),
+    )
+    return Chat(http, settings.llm_model, key)
 
 
 def digest(value: Any) -> str:

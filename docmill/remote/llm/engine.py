@@ -3,8 +3,6 @@
 import asyncio
 import time
 
-import httpx
-
 from docmill.engines.base import EngineReport
 from docmill.engines.classify import running as classifying
 from docmill.engines.classify.base import CLASSIFY, ClassifyResult
@@ -13,14 +11,12 @@ from docmill.engines.extract.base import EXTRACT, ExtractResult
 from docmill.engines.writing import write_result
 from docmill.errors import FailureClass, ItemFailure
 from docmill.remote.base import RemoteJob
-from docmill.remote.http import RemoteHttp
 from docmill.remote.llm import classification, extraction, prompts
 from docmill.remote.llm.asking import Asking
-from docmill.remote.llm.client import Chat, digest
+from docmill.remote.llm.client import digest, open_chat
 from docmill.remote.politeness import Hosts
 from docmill.settings import Settings
 
-CONNECT_SECONDS = 10.0
 ANSWER_SECONDS = 600.0
 """A slow model on a busy machine may think so long before its first byte."""
 _LONGEST_DIGEST = 8
@@ -34,18 +30,11 @@ class LlmEngine:
 
     def __init__(self, settings: Settings, hosts: Hosts) -> None:
         """Take the endpoint and the model from ``settings``; connect to nothing yet."""
-        url, key = settings.llm_base_url, settings.llm_api_key.get_secret_value()
         wait = min(ANSWER_SECONDS, settings.remote_timeout_seconds)
-        http = RemoteHttp(
-            url,
-            hosts.of(url),
-            headers={"Authorization": f"Bearer {key}"} if key else {},
-            timeout=httpx.Timeout(wait, connect=CONNECT_SECONDS),
-        )
-        self._chat = Chat(http, settings.llm_model, key)
+        self._chat = open_chat(settings, hosts, wait)
         self._budget = settings.llm_context_chars
         # The same model name means something else at another endpoint.
-        place = digest([url, self._budget])[:_LONGEST_DIGEST]
+        place = digest([settings.llm_base_url, self._budget])[:_LONGEST_DIGEST]
         self.version = f"{prompts.VERSION}+{settings.llm_model}+{place}"
 
     async def run(self, job: RemoteJob) -> EngineReport:

@@ -52,6 +52,27 @@ how sure you are. `reasoning` says in one or two sentences what in the document 
 
 """
 
+_DRAFT = """\
+You write JSON Schemas (Draft 2020-12) that say what is to be extracted from documents. Answer \
+with one JSON object, the schema, and nothing else.
+
+Rules:
+- The root has "type": "object" and "properties". Fields that repeat are an array of objects.
+- Names are short, in snake_case. Each field has a type, and a description that says in one \
+sentence where or how it is found. Dates and times have a format.
+- A field that a document may lack also has the type "null".
+- No $ref, no examples, no default values.{example}{known}
+
+"""
+
+_EXAMPLE = """
+- The document is one example of many: take fields that others of its kind have as well, not \
+its values."""
+
+_KNOWN = """
+- Keep what this schema has, unless the user says otherwise, and mend or extend it:
+{schema}"""
+
 _REPAIR = """\
 This answer cannot be used:
 {errors}
@@ -94,6 +115,26 @@ def classification(parts: Iterable[Part], rules: Sequence[Rule]) -> list[Message
         for rule in rules
     )
     return _question(f"{_CLASSIFY}Types:\n{types}\n\n", None, parts)
+
+
+def draft(
+    parts: Sequence[Part], wishes: str | None, schema: Mapping[str, Any] | None
+) -> list[Message]:
+    """Return the question for a schema.
+
+    Args:
+        parts: text of an example; empty when there is none.
+        wishes: what the user wants extracted.
+        schema: what to begin with.
+    """
+    known = json.dumps(schema, ensure_ascii=False) if schema else None
+    system = _DRAFT.format(
+        example=_EXAMPLE if parts else "",
+        known=_KNOWN.format(schema=known) if known else "",
+    )
+    if parts:
+        return _question(system, wishes, parts)
+    return [{"role": "system", "content": system}, {"role": "user", "content": wishes or ""}]
 
 
 def repair(content: str, errors: Sequence[str]) -> list[Message]:
