@@ -2,6 +2,7 @@
 
 pytest_plugins = [
     "tests.fixtures.api",
+    "tests.fixtures.cloud",
     "tests.fixtures.corpus",
     "tests.fixtures.databases",
     "tests.fixtures.engines",
