@@ -145,6 +145,11 @@ class Settings(BaseSettings):
         return url
 
     @property
+    def scratch(self) -> Path:
+        """The folder of what is not yet whole; each process has its own below it."""
+        return self.home / "scratch"
+
+    @property
     def store(self) -> str:
         """The object store URL that is used."""
         return self.store_url or (self.home / "objects").as_uri()
