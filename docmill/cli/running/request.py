@@ -38,6 +38,9 @@ class RunRequest:
     concurrency: int | None = None
     job: JobType = JobType.PARSE
     rules: Path | None = None
+    force: bool = False
+    max_failures: int | None = None
+    max_failure_rate: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,8 @@ class Plan:
             continue_as_new_threshold=request.continue_as_new_threshold
             or DEFAULT_CONTINUE_AS_NEW_THRESHOLD,
             concurrency=request.concurrency,
+            max_failures=request.max_failures,
+            max_failure_rate=request.max_failure_rate,
         )
 
 
@@ -94,7 +99,9 @@ def plan_of(request: RunRequest, settings: Settings) -> Plan:
 
 
 def _parameters(request: RunRequest) -> dict[str, Any]:
-    parameters = _read_config(request.config) if request.config else {}
+    parameters = read_config(request.config) if request.config else {}
+    if request.force:
+        parameters["disable_cache"] = True
     if request.job is JobType.CLASSIFY:
         return parameters | _rules(request, parameters)
     if request.rules:
@@ -124,7 +131,12 @@ def _rules(request: RunRequest, parameters: dict[str, Any]) -> dict[str, Any]:
     return loaded
 
 
-def _read_config(path: Path) -> dict[str, Any]:
+def read_config(path: Path) -> dict[str, Any]:
+    """Return the parameters that a YAML or JSON file holds.
+
+    Raises:
+        UsageError: it cannot be read, or holds none.
+    """
     loaded = _load(path)
     if not isinstance(loaded, dict) or not all(isinstance(key, str) for key in loaded):
         raise UsageError(
