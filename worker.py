@@ -14,11 +14,15 @@ import structlog
 from temporalio.client import Client
 from temporalio.worker import Worker
 
+from activities.admitting import Admitting
 from activities.listing import Listing
+from activities.opened import Opener
 from activities.processing import Processing
 from activities.recording import Recording
 from docmill.attributes import has_search_attributes
+from docmill.batches import BatchService
 from docmill.choosing import configured
+from docmill.client import BatchClient
 from docmill.contracts import BATCH_QUEUE, LOCAL_ENGINES_QUEUE, REMOTE_ENGINES_QUEUE
 from docmill.embedded.child import ORPHAN_FLAG, parent_gone
 from docmill.embedded.connect import connect_named
@@ -32,6 +36,7 @@ from docmill.item_engines import ItemEngines
 from docmill.logs import configure_logs
 from docmill.objects import open_store
 from docmill.objects.staging import Staging
+from docmill.preflight import check_histories
 from docmill.records.database import Database
 from docmill.records.projects import Projects
 from docmill.remote.base import RemoteEngine
@@ -88,9 +93,12 @@ async def running_worker(
             worker = _engine_worker(client, processing, queue, slots)
             await stack.enter_async_context(worker)
         attributes = await has_search_attributes(client)
-        recording = Recording(database, store, settings, attributes=attributes)
+        opener = Opener(database, settings, attributes=attributes)
+        recording = Recording(database, store, settings, opener)
+        service = BatchService(database, store, settings, BatchClient(client))
+        admitting = Admitting(database, service, opener, settings)
         listing = Listing(database, items.version_of)
-        await stack.enter_async_context(_batch_worker(client, listing, recording))
+        await stack.enter_async_context(_batch_worker(client, listing, recording, admitting))
         yield
 
 
@@ -153,7 +161,9 @@ def _engine_worker(client: Client, processing: Processing, queue: str, slots: in
     )
 
 
-def _batch_worker(client: Client, listing: Listing, recording: Recording) -> Worker:
+def _batch_worker(
+    client: Client, listing: Listing, recording: Recording, admitting: Admitting
+) -> Worker:
     """Workflows and their bookkeeping, which never wait behind an engine."""
     return Worker(
         client,
@@ -162,6 +172,7 @@ def _batch_worker(client: Client, listing: Listing, recording: Recording) -> Wor
         activities=[
             listing.next_page,
             recording.open_batch,
+            admitting.admit_batch,
             recording.record_state,
             recording.record_lost_item,
             recording.close_batch,
@@ -188,6 +199,8 @@ async def _main(*, tied: bool) -> None:
             orphaned.add_done_callback(lambda _: stop.set())
             stack.callback(orphaned.cancel)
         client = await connect_named()
+        replayed = await check_histories(client, BatchWorkflow)
+        log.info("worker.preflight", replayed=replayed)
         await stack.enter_async_context(running_worker(client, settings))
         log.info("worker.ready", slots=settings.engine_slots, namespace=client.namespace)
         await stop.wait()

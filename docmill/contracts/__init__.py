@@ -5,6 +5,7 @@ fields always have defaults, so that an old history and an old client still deco
 """
 
 from docmill.contracts.batches import (
+    AdmitRequest,
     BatchInput,
     BatchProgress,
     BatchResult,
@@ -17,6 +18,7 @@ from docmill.contracts.batches import (
     JobSpec,
     OpenedBatch,
     OpenRequest,
+    RedriveRequest,
     StateChange,
 )
 from docmill.contracts.items import (
@@ -28,6 +30,7 @@ from docmill.contracts.items import (
     PageRequest,
 )
 from docmill.contracts.names import (
+    ADMIT_BATCH,
     BATCH_QUEUE,
     BATCH_WORKFLOW,
     CANCEL_SIGNAL,
@@ -35,7 +38,9 @@ from docmill.contracts.names import (
     DEFAULT_CONTINUE_AS_NEW_THRESHOLD,
     DEFAULT_PAGE_SIZE,
     DIRECTORY_ATTRIBUTE,
+    EPOCH_MEMO,
     FAILED_ATTRIBUTE,
+    FAILURE_SAMPLE,
     FAILURES_QUERY,
     JOB_TYPE_ATTRIBUTE,
     LOCAL_ENGINES_QUEUE,
@@ -68,6 +73,7 @@ from docmill.contracts.words import (
 )
 
 __all__ = [
+    "ADMIT_BATCH",
     "BATCH_QUEUE",
     "BATCH_WORKFLOW",
     "CANCEL_SIGNAL",
@@ -75,8 +81,10 @@ __all__ = [
     "DEFAULT_CONTINUE_AS_NEW_THRESHOLD",
     "DEFAULT_PAGE_SIZE",
     "DIRECTORY_ATTRIBUTE",
+    "EPOCH_MEMO",
     "FAILED_ATTRIBUTE",
     "FAILURES_QUERY",
+    "FAILURE_SAMPLE",
     "JOB_TYPE_ATTRIBUTE",
     "LOCAL_ENGINES_QUEUE",
     "MAX_CONCURRENCY",
@@ -96,6 +104,7 @@ __all__ = [
     "SET_CONCURRENCY_UPDATE",
     "STATUS_ATTRIBUTE",
     "TOTAL_ATTRIBUTE",
+    "AdmitRequest",
     "BatchInput",
     "BatchProgress",
     "BatchResult",
@@ -119,6 +128,7 @@ __all__ = [
     "Page",
     "PageRequest",
     "Payload",
+    "RedriveRequest",
     "SkipReason",
     "StateChange",
     "Tally",

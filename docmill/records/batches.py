@@ -122,9 +122,17 @@ class Batches:
             raise NotFoundError(f"No batch {batch_id}.", "List batches to see their ids.")
 
     async def move(
-        self, batch_id: str, to: BatchStatus, *, from_: Collection[str], **fields: Any
+        self,
+        batch_id: str,
+        to: BatchStatus,
+        *,
+        from_: Collection[str],
+        epoch_is: int | None = None,
+        **fields: Any,
     ) -> bool:
         """Change the status if it is one of ``from_`` now, and ``fields`` with it.
+
+        With ``epoch_is`` only in that attempt of the batch.
 
         Returns:
             Whether it was.
@@ -134,6 +142,8 @@ class Batches:
             .where(Batch.id == batch_id, Batch.status.in_([str(status) for status in from_]))
             .values(status=to.value, updated_at=now(), **fields)
         )
+        if epoch_is is not None:
+            moved = moved.where(Batch.epoch == epoch_is)
         return await self._session.scalar(moved.returning(Batch.id)) is not None
 
     async def add_listing(self, batch_id: str, item_ids: Sequence[str]) -> int:

@@ -4,7 +4,7 @@ from dataclasses import fields
 from functools import cache
 from typing import Any
 
-from sqlalchemy import bindparam, or_, select, update
+from sqlalchemy import bindparam, delete, or_, select, update
 
 from docmill.contracts import ItemStatus, SkipReason
 from docmill.errors import bounded
@@ -15,6 +15,7 @@ from docmill.records.tables import (
     BatchItem,
     Directory,
     DirectoryFile,
+    EngineLease,
     File,
     Job,
     Result,
@@ -67,6 +68,7 @@ LOAD_ITEM = (
     .with_for_update(of=BatchItem)
 )
 _items, _jobs, _listed = map(table_of, (BatchItem, Job, DirectoryFile))
+_leases = table_of(EngineLease)
 
 CLAIM = update(_items).where(
     _items.c.batch_id == bindparam("at_batch"), _items.c.position == bindparam("at_position")
@@ -80,6 +82,11 @@ CHANGE_IF_HELD = CLAIM.where(
 """Changes an item if a claim is its latest, and nobody has given it an outcome."""
 
 CHANGE_JOB = update(_jobs).where(_jobs.c.id == bindparam("at_job"))
+
+RELEASE = delete(_leases).where(
+    _leases.c.project_id == bindparam("of_project"), _leases.c.cache_key == bindparam("of_key")
+)
+"""The result is there: nobody needs to wait for it any more."""
 
 LEARN_SHA256 = update(_listed).where(
     _listed.c.directory_id == bindparam("at_directory"),
@@ -147,6 +154,11 @@ def held_by(item: ClaimedItem) -> dict[str, Any]:
         "at_epoch": item.epoch,
         "at_attempt": item.attempt,
     }
+
+
+def released(item: ClaimedItem, cache_key: str) -> dict[str, Any]:
+    """Return which lease `RELEASE` ends."""
+    return {"of_project": item.project_id, "of_key": cache_key}
 
 
 def outcome_values(settlement: Settlement) -> dict[str, Any]:

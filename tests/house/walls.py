@@ -24,7 +24,7 @@ OUTWARD = ("docmill.fencing", "docmill.fetching")
 STORAGE = ("docmill.records", "docmill.objects", "docmill.sources")
 """What holds data: the ledger, the bytes, where bytes come from."""
 
-TEMPORAL = ("docmill.attributes", "docmill.client")
+TEMPORAL = ("docmill.attributes", "docmill.client", "docmill.preflight")
 """What speaks to a Temporal server on behalf of the rooms."""
 
 SERVICES = (
@@ -34,6 +34,7 @@ SERVICES = (
     "docmill.creation",
     "docmill.item_engines",
     "docmill.item_limits",
+    "docmill.redriving",
     "docmill.results",
     "docmill.scanning",
 )

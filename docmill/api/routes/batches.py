@@ -83,6 +83,8 @@ async def create_batch(
         project_id=scope.project_id,
         source_directory_id=body.source_directory_id,
         job=JobSpec(type=JOB_TYPES[job.type], parameters=parameters),
+        max_failures=body.max_failures,
+        max_failure_rate=body.max_failure_rate,
     )
     batch = await services.desk.create(
         spec,
