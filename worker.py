@@ -13,16 +13,18 @@ import structlog
 from temporalio.client import Client
 from temporalio.worker import Worker
 
+from activities.delivering import Delivering
 from activities.listing import Listing
 from activities.processing import Processing
 from activities.recording import Recording
 from docmill.attributes import has_search_attributes
-from docmill.contracts import BATCH_QUEUE, LOCAL_ENGINES_QUEUE
+from docmill.contracts import BATCH_QUEUE, DELIVERIES_QUEUE, LOCAL_ENGINES_QUEUE
 from docmill.embedded.child import ORPHAN_FLAG, parent_gone
 from docmill.embedded.connect import connect_named
 from docmill.embedded.home import Home
 from docmill.embedded.members import Membership
 from docmill.errors import DocmillError
+from docmill.fencing import Fence
 from docmill.isolation.pool import BUILTIN_ENGINES, EnginePool
 from docmill.isolation.survey import MEND_ENGINE, EngineSuite, chosen_suite
 from docmill.logs import configure_logs
@@ -31,7 +33,11 @@ from docmill.objects.staging import Staging
 from docmill.records.database import Database
 from docmill.records.projects import Projects
 from docmill.settings import Settings, load_settings
+from docmill.webhooks.announcing import Announcer
+from docmill.webhooks.courier import Courier
+from docmill.webhooks.rounds import Rounds
 from workflows.batch import BatchWorkflow
+from workflows.delivery import DeliveryWorkflow
 
 GRACE = timedelta(seconds=5)
 """A worker told to stop lets its items end for so long, and hands back the rest."""
@@ -44,6 +50,9 @@ HEARTBEAT_THROTTLE = timedelta(seconds=1)
 
 BOOKKEEPERS = 20
 """Listing and recording activities at the same time: short transactions, of many batches."""
+
+COURIERS = 200
+"""Webhook endpoints that are delivered to at the same time: they mostly wait for receivers."""
 
 log = structlog.get_logger(__name__)
 
@@ -84,6 +93,7 @@ async def running_worker(
         recording = Recording(database, store, settings, attributes=attributes)
         listing = Listing(database, suite.version_for)
         await stack.enter_async_context(_batch_worker(client, listing, recording))
+        await stack.enter_async_context(_deliveries(client, database, settings))
         yield
 
 
@@ -131,6 +141,36 @@ def _batch_worker(client: Client, listing: Listing, recording: Recording) -> Wor
         default_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
         graceful_shutdown_timeout=GRACE,
     )
+
+
+@asynccontextmanager
+async def _deliveries(
+    client: Client, database: Database, settings: Settings
+) -> AsyncIterator[None]:
+    """Webhooks, and the loop that sees what is to be delivered."""
+    rounds = Rounds(
+        database,
+        Courier(Fence.allowing(settings.fence_allow)),
+        keep_trying=timedelta(days=settings.webhook_give_up_days),
+    )
+    worker = Worker(
+        client,
+        task_queue=DELIVERIES_QUEUE,
+        workflows=[DeliveryWorkflow],
+        activities=[Delivering(rounds).deliver_due],
+        max_concurrent_activities=COURIERS,
+        sticky_queue_schedule_to_start_timeout=STICKY_TIMEOUT,
+        max_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
+        default_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
+        graceful_shutdown_timeout=GRACE,
+    )
+    async with worker:
+        announcing = asyncio.create_task(Announcer(database, client).keep_on())
+        try:
+            yield
+        finally:
+            announcing.cancel()
+            await asyncio.wait([announcing])
 
 
 async def _main(*, tied: bool) -> None:

@@ -59,6 +59,7 @@ class Settings(BaseSettings):
             the public Internet, separated by commas.
         fetch_timeout_seconds: wall clock for fetching one URL, redirects included.
         fetch_proxies: URLs of the HTTP proxies that a request may name, separated by commas.
+        webhook_give_up_days: for how long an event is tried again before it waits to be asked for.
         temporal_namespaces: further namespaces that a v1 request may name, separated by commas.
         log_level: ``DEBUG``, ``INFO``, ``WARNING`` or ``ERROR``.
         log_format: ``console`` or ``json``.
@@ -86,6 +87,7 @@ class Settings(BaseSettings):
     fence_allow: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split(","))] = ()
     fetch_timeout_seconds: float = Field(default=120, gt=0, le=3_600)
     fetch_proxies: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split(","))] = ()
+    webhook_give_up_days: int = Field(default=7, ge=1, le=365)
     temporal_namespaces: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split(","))] = ()
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
     log_format: str = Field(default="console", pattern="^(console|json)$")

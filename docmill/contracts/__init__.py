@@ -19,6 +19,13 @@ from docmill.contracts.batches import (
     OpenRequest,
     StateChange,
 )
+from docmill.contracts.deliveries import (
+    DeliveryInput,
+    DeliveryResult,
+    RoundReport,
+    RoundRequest,
+    WakeUp,
+)
 from docmill.contracts.items import (
     ItemRef,
     ItemResult,
@@ -34,6 +41,9 @@ from docmill.contracts.names import (
     CLOSE_BATCH,
     DEFAULT_CONTINUE_AS_NEW_THRESHOLD,
     DEFAULT_PAGE_SIZE,
+    DELIVER_DUE,
+    DELIVERIES_QUEUE,
+    DELIVERY_WORKFLOW,
     DIRECTORY_ATTRIBUTE,
     FAILED_ATTRIBUTE,
     FAILURES_QUERY,
@@ -56,6 +66,7 @@ from docmill.contracts.names import (
     SET_CONCURRENCY_UPDATE,
     STATUS_ATTRIBUTE,
     TOTAL_ATTRIBUTE,
+    WAKE_DELIVERY,
 )
 from docmill.contracts.words import (
     BatchStatus,
@@ -74,6 +85,9 @@ __all__ = [
     "CLOSE_BATCH",
     "DEFAULT_CONTINUE_AS_NEW_THRESHOLD",
     "DEFAULT_PAGE_SIZE",
+    "DELIVERIES_QUEUE",
+    "DELIVERY_WORKFLOW",
+    "DELIVER_DUE",
     "DIRECTORY_ATTRIBUTE",
     "FAILED_ATTRIBUTE",
     "FAILURES_QUERY",
@@ -96,6 +110,7 @@ __all__ = [
     "SET_CONCURRENCY_UPDATE",
     "STATUS_ATTRIBUTE",
     "TOTAL_ATTRIBUTE",
+    "WAKE_DELIVERY",
     "BatchInput",
     "BatchProgress",
     "BatchResult",
@@ -105,6 +120,8 @@ __all__ = [
     "CancelRequest",
     "CloseRequest",
     "ConcurrencyChange",
+    "DeliveryInput",
+    "DeliveryResult",
     "FailedItem",
     "ItemRef",
     "ItemResult",
@@ -119,7 +136,10 @@ __all__ = [
     "Page",
     "PageRequest",
     "Payload",
+    "RoundReport",
+    "RoundRequest",
     "SkipReason",
     "StateChange",
     "Tally",
+    "WakeUp",
 ]

@@ -9,6 +9,9 @@ LOCAL_ENGINES_QUEUE = "docmill-local-engines"
 REMOTE_ENGINES_QUEUE = "docmill-remote-engines"
 """Items that wait for an engine over HTTP (from part 3 on)."""
 
+DELIVERIES_QUEUE = "docmill-deliveries"
+"""Webhooks: a slow receiver never keeps a batch waiting."""
+
 # Workflow, queries, signals, updates
 
 BATCH_WORKFLOW = "Batch"
@@ -19,6 +22,11 @@ PAUSE_SIGNAL = "pause"
 RESUME_SIGNAL = "resume"
 SET_CONCURRENCY_UPDATE = "set_concurrency"
 
+# Docmill's own workflows: nobody else starts or signals them
+
+DELIVERY_WORKFLOW = "WebhookDelivery"
+WAKE_DELIVERY = "wake"
+
 # Activities
 
 OPEN_BATCH = "open_batch"
@@ -27,6 +35,7 @@ PROCESS_ITEM = "process_item"
 RECORD_LOST_ITEM = "record_lost_item"
 RECORD_STATE = "record_state"
 CLOSE_BATCH = "close_batch"
+DELIVER_DUE = "deliver_due"
 
 # Search attributes (the dev server's default allows three Int; the rest are Keyword)
 

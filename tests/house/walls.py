@@ -15,6 +15,7 @@ BASE = (
     "docmill.logs",
     "docmill.parameters",
     "docmill.settings",
+    "docmill.webhook_events",
 )
 """The stable side: words that every room speaks."""
 
@@ -27,6 +28,9 @@ STORAGE = ("docmill.records", "docmill.objects", "docmill.sources")
 TEMPORAL = ("docmill.attributes", "docmill.client")
 """What speaks to a Temporal server on behalf of the rooms."""
 
+DELIVERY = ("docmill.webhooks",)
+"""What tells others: messages, signatures, attempts, rounds."""
+
 SERVICES = (
     "docmill.batches",
     "docmill.closing",
@@ -37,7 +41,16 @@ SERVICES = (
 )
 """What a user asks for, put together from the rooms below; API, CLI and activities call it."""
 
-_SERVICE = (*BASE, *OUTWARD, *STORAGE, *TEMPORAL, *SERVICES, "docmill.engines", "docmill.outputs")
+_SERVICE = (
+    *BASE,
+    *OUTWARD,
+    *STORAGE,
+    *TEMPORAL,
+    *DELIVERY,
+    *SERVICES,
+    "docmill.engines",
+    "docmill.outputs",
+)
 
 MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "docmill": (),
@@ -47,6 +60,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "docmill.logs": (),
     "docmill.parameters": ("docmill.contracts", "docmill.errors", "docmill.ids"),
     "docmill.settings": ("docmill.errors",),
+    "docmill.webhook_events": ("docmill.contracts",),
     "docmill.fencing": ("docmill.errors",),
     "docmill.fetching": ("docmill.errors", "docmill.fencing"),
     "docmill.records": (*BASE, "docmill.sources.entries"),
@@ -63,6 +77,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "docmill.testing": (*BASE, "docmill.engines", "docmill.isolation"),
     "docmill.embedded": (*BASE, *TEMPORAL),
     "docmill.outputs": (*BASE, *STORAGE, "docmill.engines.base"),
+    "docmill.webhooks": (*BASE, *OUTWARD, *TEMPORAL, "docmill.records"),
     **dict.fromkeys(TEMPORAL, (*BASE, *TEMPORAL)),
     **dict.fromkeys(SERVICES, _SERVICE),
     "docmill.api": _SERVICE,

@@ -19,8 +19,11 @@ from docmill.records.tables.sources import (
     Project,
     ScanMark,
 )
+from docmill.records.tables.webhooks import ORDINARY, URGENT, WebhookAttempt, WebhookEvent
 
 __all__ = [
+    "ORDINARY",
+    "URGENT",
     "Batch",
     "BatchCount",
     "BatchItem",
@@ -36,7 +39,9 @@ __all__ = [
     "Result",
     "ScanMark",
     "Table",
+    "WebhookAttempt",
     "WebhookConfiguration",
+    "WebhookEvent",
     "WebhookTarget",
     "now",
 ]

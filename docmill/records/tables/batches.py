@@ -55,6 +55,8 @@ class Batch(Table):
     """Hash of what makes two `run` commands the same; None for API batches."""
     identity_number: Mapped[int] = mapped_column(default=0)
     """Grows with each batch of one identity: the unique key lets one of two racers win."""
+    webhooks: Mapped[list[Any] | None]
+    """Who listens to which events, frozen at creation; None: nobody, and no item pays for it."""
     manifest_key: Mapped[str | None]
     manifest_sha256: Mapped[str | None]
     created_at: Mapped[datetime] = mapped_column(default=now)
