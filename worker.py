@@ -5,7 +5,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 
@@ -18,7 +18,13 @@ from activities.listing import Listing
 from activities.processing import Processing
 from activities.recording import Recording
 from docmill.attributes import has_search_attributes
-from docmill.contracts import BATCH_QUEUE, DELIVERIES_QUEUE, LOCAL_ENGINES_QUEUE
+from docmill.choosing import configured
+from docmill.contracts import (
+    BATCH_QUEUE,
+    DELIVERIES_QUEUE,
+    LOCAL_ENGINES_QUEUE,
+    REMOTE_ENGINES_QUEUE,
+)
 from docmill.embedded.child import ORPHAN_FLAG, parent_gone
 from docmill.embedded.connect import connect_named
 from docmill.embedded.home import Home
@@ -27,11 +33,14 @@ from docmill.errors import DocmillError
 from docmill.fencing import Fence
 from docmill.isolation.pool import BUILTIN_ENGINES, EnginePool
 from docmill.isolation.survey import MEND_ENGINE, EngineSuite, chosen_suite
+from docmill.item_engines import ItemEngines
 from docmill.logs import configure_logs
 from docmill.objects import open_store
 from docmill.objects.staging import Staging
 from docmill.records.database import Database
 from docmill.records.projects import Projects
+from docmill.remote.base import RemoteEngine
+from docmill.remote.opening import open_engines
 from docmill.settings import Settings, load_settings
 from docmill.webhooks.announcing import Announcer
 from docmill.webhooks.courier import Courier
@@ -85,13 +94,17 @@ async def running_worker(
         pool = await stack.enter_async_context(
             EnginePool(settings.engine_slots, recycle_after=recycle_after, engines=suite.engines)
         )
-        processing = Processing(
-            database, store, pool, scratch, settings, suite_version=suite.version_for
-        )
-        await stack.enter_async_context(_engine_worker(client, processing, settings.engine_slots))
+        remote = open_engines(settings, configured(settings))
+        for engine in remote.values():
+            stack.push_async_callback(engine.close)
+        items = ItemEngines(database, pool, suite, remote, settings)
+        processing = Processing(database, store, items, scratch, settings)
+        for queue, slots in _engine_queues(settings, remote):
+            worker = _engine_worker(client, processing, queue, slots)
+            await stack.enter_async_context(worker)
         attributes = await has_search_attributes(client)
         recording = Recording(database, store, settings, attributes=attributes)
-        listing = Listing(database, suite.version_for)
+        listing = Listing(database, items.version_of)
         await stack.enter_async_context(_batch_worker(client, listing, recording))
         await stack.enter_async_context(_deliveries(client, database, settings))
         yield
@@ -109,11 +122,23 @@ async def _suite(settings: Settings, engines: str) -> EngineSuite:
     return suite
 
 
-def _engine_worker(client: Client, processing: Processing, slots: int) -> Worker:
-    """Takes as many items as there are engine slots: an item never waits with its clock on."""
+def _engine_queues(
+    settings: Settings, remote: Mapping[str, RemoteEngine]
+) -> Iterator[tuple[str, int]]:
+    """Yield the queues that this worker takes items from, with its slots for each.
+
+    Without an endpoint it takes no remote items: another worker may have one.
+    """
+    yield LOCAL_ENGINES_QUEUE, settings.engine_slots
+    if remote:
+        yield REMOTE_ENGINES_QUEUE, settings.remote_slots
+
+
+def _engine_worker(client: Client, processing: Processing, queue: str, slots: int) -> Worker:
+    """Takes as many items as there are slots: none waits for a child with its clock on."""
     return Worker(
         client,
-        task_queue=LOCAL_ENGINES_QUEUE,
+        task_queue=queue,
         activities=[processing.process_item],
         max_concurrent_activities=slots,
         max_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,

@@ -16,8 +16,8 @@ from docmill.records.paging import Paging
 class Listing:
     """Pages of a batch's listing, as references; their ledger rows are written on the way."""
 
-    def __init__(self, database: Database, suite_version: Callable[[str], str]) -> None:
-        """Take the database, and the identity of this worker's engines."""
+    def __init__(self, database: Database, suite_version: Callable[[str, str], str]) -> None:
+        """Take the database, and what names this worker's engines by product and engine."""
         self._database = database
         self._suite_version = suite_version
 
@@ -33,7 +33,7 @@ class Listing:
                     JobType(batch.job_type),
                     sha256,
                     batch.parameters_hash,
-                    self._suite_version(batch.job_type),
+                    self._suite_version(batch.job_type, batch.engine),
                 )
 
             return await Paging(session).next_page(batch, request, key_of)

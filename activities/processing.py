@@ -1,7 +1,6 @@
 """One item: claim, read, look whether it was done before, run the engine, store, record."""
 
 import asyncio
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import NoReturn
@@ -14,7 +13,7 @@ from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 from activities.failing import translated
 from activities.heartbeats import heartbeating
 from docmill.contracts import PROCESS_ITEM, ItemResult, ItemTask, Outcome, SkipReason
-from docmill.engines.base import EngineReport, EngineTask
+from docmill.engines.base import EngineReport
 from docmill.errors import (
     ENGINE_ATTEMPTS,
     WORKER_LOSSES,
@@ -26,8 +25,7 @@ from docmill.errors import (
     bounded,
 )
 from docmill.fetching import OversizeError
-from docmill.isolation.pool import EnginePool
-from docmill.item_limits import engine_limits
+from docmill.item_engines import ItemEngines
 from docmill.objects import ObjectStore
 from docmill.objects.staging import Staging
 from docmill.records.database import Database
@@ -48,11 +46,9 @@ class Processing:
         self,
         database: Database,
         store: ObjectStore,
-        engines: EnginePool,
+        engines: ItemEngines,
         scratch: Staging,
         settings: Settings,
-        *,
-        suite_version: Callable[[str], str],
     ) -> None:
         self._database = database
         self._store = store
@@ -60,7 +56,6 @@ class Processing:
         self._scratch = scratch
         self._settings = settings
         self._web = WebSources(database, store, settings)
-        self._suite_version = suite_version
         self._worker = uuid4().hex
 
     @activity.defn(name=PROCESS_ITEM)
@@ -104,7 +99,8 @@ class Processing:
         with self._scratch.folder() as folder:
             item = await self._web.bring(item, folder)
             async with open_document(item, self._store, folder) as document:
-                key = item_cache_key(item, document.sha256, self._suite_version(item.job_type))
+                version = self._engines.version_of(item.job_type, item.engine)
+                key = item_cache_key(item, document.sha256, version)
                 async with self._database.read() as session:
                     known = await Results(session).find(item.project_id, key)
                 if known is not None:
@@ -113,19 +109,9 @@ class Processing:
                     )
                 output = folder / "output"
                 output.mkdir()
-                report = await self._engines.run(self._engine_task(item, document.path, output))
+                report = await self._engines.run(item, document.path, output)
                 await document.verify_unchanged()
                 return await self._complete(item, document.sha256, key, report, output)
-
-    def _engine_task(self, item: ClaimedItem, document: Path, output: Path) -> EngineTask:
-        return EngineTask(
-            product=item.job_type,
-            document=str(document),
-            name=item.path,
-            output_dir=str(output),
-            parameters=item.parameters,
-            limits=engine_limits(item.parameters, self._settings),
-        )
 
     # -- the ends of an item ----------------------------------------------------------------
 
@@ -190,12 +176,14 @@ class Processing:
         async with self._database.write() as session:
             if not await Ledger(session).settle(item, settlement):
                 raise _stale()
+        await self._engines.forget(item)
         return settlement.outcome
 
     async def _stop(self, item: ClaimedItem) -> None:
         """Only a cancel of the batch is an outcome; a worker that stops hands its items back."""
         details = activity.cancellation_details()
         if details is not None and details.cancel_requested:
+            await self._engines.abandon(item)
             cancelled = Settlement(outcome=Outcome.CANCELLED, failure_class=FailureClass.CANCELLED)
             async with self._database.write() as session:
                 await Ledger(session).settle(item, cancelled)
@@ -238,4 +226,9 @@ def _waiting(error: Exception) -> ApplicationError:
     """An attempt that ends because something is away; the next one comes after a pause."""
     message = error.message if isinstance(error, DocmillError) else str(error.args[-1:])
     log.warning("item.waiting", reason=message)
-    return ApplicationError(bounded(message), type=FailureClass.STORAGE_ERROR + "_waiting")
+    pause = error.pause if isinstance(error, UnavailableError | ItemFailure) else None
+    return ApplicationError(
+        bounded(message),
+        type="Waiting",
+        next_retry_delay=None if pause is None else timedelta(seconds=pause),
+    )

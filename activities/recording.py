@@ -6,6 +6,7 @@ from temporalio import activity
 
 from activities.failing import translated
 from activities.heartbeats import heartbeating
+from docmill.choosing import engine_queue
 from docmill.closing import close_batch
 from docmill.contracts import (
     CLOSE_BATCH,
@@ -77,7 +78,10 @@ class Recording:
             continue_as_new_threshold=batch.continue_as_new_threshold,
             concurrency=batch.concurrency,
             epoch=batch.epoch,
-            item_timeout_seconds=item_timeout_seconds(batch.parameters, self._settings),
+            item_timeout_seconds=item_timeout_seconds(
+                batch.engine, batch.parameters, self._settings
+            ),
+            engine_queue=engine_queue(batch.engine),
             started_at=batch.started_at or batch.created_at,
             search_attributes=self._attributes,
             paused=batch.paused,

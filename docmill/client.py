@@ -34,6 +34,9 @@ Answer = TypeVar("Answer")
 RPC_TIMEOUT = timedelta(seconds=10)
 """One call to Temporal; a server that needs longer counts as away."""
 
+QUERY_TIMEOUT = timedelta(seconds=25)
+"""For ten seconds after a worker left, the server still asks it alone; then another one answers."""
+
 
 class BatchClient:
     """Starts and steers batch workflows.
@@ -151,7 +154,7 @@ class BatchClient:
     async def _query(self, batch_id: str, query: str, answer: type[Answer]) -> Answer:
         try:
             found: Answer = await self._handle(batch_id).query(
-                query, result_type=answer, rpc_timeout=RPC_TIMEOUT
+                query, result_type=answer, rpc_timeout=QUERY_TIMEOUT
             )
         except RPCError as error:
             raise _translated(error, batch_id) from None

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from docmill.choosing import engine_of
 from docmill.contracts import BatchSpec
 from docmill.errors import UsageError
 from docmill.ids import Prefix, new_id
@@ -31,7 +32,8 @@ async def create_batch(
             ``identity_number``, ``configuration_id``, ``config``.
 
     Raises:
-        UsageError: the source is missing or ambiguous, or a parameter is wrong.
+        UsageError: the source is missing or ambiguous, a parameter is wrong, or no engine is
+            configured for the job.
         NotFoundError: the directory or an item does not exist in this project.
     """
     parameters = effective_parameters(spec.job.type, spec.job.parameters)
@@ -41,6 +43,7 @@ async def create_batch(
         job_type=spec.job.type,
         parameters=parameters,
         parameters_hash=parameters_hash(parameters),
+        engine=engine_of(spec.job.type, parameters, settings),
         page_size=spec.page_size,
         continue_as_new_threshold=spec.continue_as_new_threshold,
         concurrency=spec.concurrency or settings.concurrency,

@@ -48,7 +48,15 @@ class ConflictError(DocmillError):
 
 
 class UnavailableError(DocmillError):
-    """The database, the object store or Temporal cannot be reached; trying again is right."""
+    """The database, the object store, Temporal or a remote engine is away; try again.
+
+    Attributes:
+        pause: seconds to wait before that, when the other side said so.
+    """
+
+    def __init__(self, message: str, hint: str = "", *, pause: float | None = None) -> None:
+        super().__init__(message, hint)
+        self.pause = pause
 
 
 class FailureClass(StrEnum):
@@ -64,6 +72,9 @@ class FailureClass(StrEnum):
     OUT_OF_MEMORY = "out_of_memory"
     CRASHED = "crashed"
     ENGINE_ERROR = "engine_error"
+    ENGINE_REFUSED = "engine_refused"
+    ENGINE_DENIED = "engine_denied"
+    ANSWER_INVALID = "answer_invalid"
     STORAGE_ERROR = "storage_error"
     SOURCE_VANISHED = "source_vanished"
     SOURCE_CHANGED = "source_changed"
@@ -157,6 +168,21 @@ GUIDES: dict[FailureClass, FailureGuide] = {
         Retry.NEVER,
         "The engine reported an error that it does not explain further.",
         "Read the message; if the file opens elsewhere, report it with the engine's version.",
+    ),
+    FailureClass.ENGINE_REFUSED: _G(
+        Retry.NEVER,
+        "The remote engine refused to work on this file.",
+        "Read the message: another model, tier or engine may take the file.",
+    ),
+    FailureClass.ENGINE_DENIED: _G(
+        Retry.NEVER,
+        "The remote engine does not accept the key, or has no such model.",
+        "Mend the key or the model in the worker's settings, then run the failed files again.",
+    ),
+    FailureClass.ANSWER_INVALID: _G(
+        Retry.NEVER,
+        "What the remote engine answered cannot be used.",
+        "Try a simpler schema, fewer pages, or another model.",
     ),
     FailureClass.STORAGE_ERROR: _G(
         Retry.INFRASTRUCTURE,

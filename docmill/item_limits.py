@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from docmill.choosing import engine_queue
+from docmill.contracts import REMOTE_ENGINES_QUEUE
 from docmill.engines.base import Limits
 from docmill.settings import MIB, Settings
 
@@ -28,11 +30,13 @@ def engine_limits(parameters: dict[str, Any], settings: Settings) -> Limits:
     )
 
 
-def item_timeout_seconds(parameters: dict[str, Any], settings: Settings) -> float:
+def item_timeout_seconds(engine: str, parameters: dict[str, Any], settings: Settings) -> float:
     """Return the start-to-close of one item: its fetch, its engine at the longest, and a margin.
 
     How many pages a file has is not known yet, so it is reckoned with the most.
     """
     limits = engine_limits(parameters, settings)
     longest = limits.wall_clock(limits.pages)
+    if engine_queue(engine) == REMOTE_ENGINES_QUEUE:
+        longest += settings.remote_timeout_seconds
     return longest + settings.fetch_timeout_seconds + MARGIN_SECONDS

@@ -46,6 +46,7 @@ async def store_result(
         pages_ok=report.pages_ok,
         pages_failed=report.pages_failed,
         partial=report.partial,
+        usage=report.usage or None,
     )
 
 

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from platformdirs import user_data_path
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError
@@ -16,6 +16,9 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from docmill.errors import UsageError
 
 MIB = 1024 * 1024
+
+_URL_OR_NOTHING = r"^(https?://[^\s/]+.*)?$"
+_REFERENCE = "secret:"
 
 
 def _split(separator: str) -> Callable[[object], object]:
@@ -60,6 +63,22 @@ class Settings(BaseSettings):
         fetch_timeout_seconds: wall clock for fetching one URL, redirects included.
         fetch_proxies: URLs of the HTTP proxies that a request may name, separated by commas.
         webhook_give_up_days: for how long an event is tried again before it waits to be asked for.
+        parse_engine: what parses: ``local`` or ``llamacloud``.
+        classify_engine: what classifies: ``basic``, ``llm`` or ``llamacloud``; empty takes ``llm``
+            when an endpoint is configured, else ``basic``.
+        extract_engine: what extracts: ``basic``, ``llm`` or ``llamacloud``; empty takes ``llm``,
+            else ``llamacloud``, whichever is configured.
+        llm_base_url: an OpenAI-compatible endpoint, up to and with its ``/v1``.
+        llm_model: the model's name at that endpoint.
+        llm_api_key: its key; empty sends none.
+        llamacloud_base_url: where LlamaCloud, or what speaks its API, is.
+        llamacloud_api_key: its key; empty means that LlamaCloud is not used.
+        llamacloud_project_id: the project there; empty takes the key's own.
+        remote_slots: items that one worker has waiting for remote engines at the same time.
+        remote_concurrency: requests in flight to one remote host, at most.
+        remote_rate: requests a second to one remote host, at most; 0 sets no limit.
+        remote_timeout_seconds: for one item at a remote engine, waiting included.
+        secrets_dir: where ``secret:NAME``, as the value of any secret setting, is read from.
         temporal_namespaces: further namespaces that a v1 request may name, separated by commas.
         log_level: ``DEBUG``, ``INFO``, ``WARNING`` or ``ERROR``.
         log_format: ``console`` or ``json``.
@@ -88,6 +107,22 @@ class Settings(BaseSettings):
     fetch_timeout_seconds: float = Field(default=120, gt=0, le=3_600)
     fetch_proxies: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split(","))] = ()
     webhook_give_up_days: int = Field(default=7, ge=1, le=365)
+    parse_engine: Literal["local", "llamacloud"] = "local"
+    classify_engine: Literal["", "basic", "llm", "llamacloud"] = ""
+    extract_engine: Literal["", "basic", "llm", "llamacloud"] = ""
+    llm_base_url: str = Field(default="", pattern=_URL_OR_NOTHING)
+    llm_model: str = ""
+    llm_api_key: SecretStr = SecretStr("")
+    llamacloud_base_url: str = Field(
+        default="https://api.cloud.llamaindex.ai", pattern=_URL_OR_NOTHING
+    )
+    llamacloud_api_key: SecretStr = SecretStr("")
+    llamacloud_project_id: str = ""
+    remote_slots: int = Field(default=32, ge=1, le=1_000)
+    remote_concurrency: int = Field(default=8, ge=1, le=1_000)
+    remote_rate: float = Field(default=0, ge=0)
+    remote_timeout_seconds: int = Field(default=3_600, gt=0, le=86_400)
+    secrets_dir: Path = Path("/run/secrets")
     temporal_namespaces: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split(","))] = ()
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
     log_format: str = Field(default="console", pattern="^(console|json)$")
@@ -127,4 +162,28 @@ def load_settings(**overrides: object) -> Settings:
         first = error.errors(include_url=False, include_input=False)[0]
         name = "DOCMILL_" + str(first["loc"][0]).upper()
         raise UsageError(f"{name}: {first['msg']}", f"Mend or unset {name}.") from None
-    return settings.model_copy(update={"home": settings.home.expanduser().absolute()})
+    known = {"home": settings.home.expanduser().absolute()}
+    return settings.model_copy(update=known | _looked_up(settings))
+
+
+def _looked_up(settings: Settings) -> dict[str, SecretStr]:
+    """Return the secrets that are given by reference, read from their files.
+
+    Raises:
+        UsageError: there is no such file; the message names the variable, never a secret.
+    """
+    found: dict[str, SecretStr] = {}
+    for field, value in settings:
+        if not isinstance(value, SecretStr) or not value.get_secret_value().startswith(_REFERENCE):
+            continue
+        name = value.get_secret_value().removeprefix(_REFERENCE)
+        try:
+            path = settings.secrets_dir / Path(name).name
+            found[field] = SecretStr(path.read_text(encoding="utf-8").strip())
+        except (OSError, ValueError):
+            raise UsageError(
+                f"DOCMILL_{field.upper()} names the secret {name}, which cannot be read.",
+                f"Put it into a file of that name in {settings.secrets_dir}, "
+                "or set DOCMILL_SECRETS_DIR.",
+            ) from None
+    return found

@@ -205,7 +205,7 @@ class EngineTask:
     """One run of an engine in a child process: what crosses the pipe to it.
 
     Attributes:
-        product: ``parse`` or ``classify``.
+        product: ``parse``, ``classify`` or ``extract``.
         document: absolute path of the input.
         name: its name for people.
         output_dir: an existing empty folder for ``result.json`` and the files beside it.
@@ -226,6 +226,8 @@ class EngineReport:
 
     Attributes:
         files: names of the files written to ``output_dir``.
+        usage: what a remote engine counted, by name: ``requests``, ``input_tokens`` …; empty for
+            local ones.
     """
 
     engine: str
@@ -237,3 +239,4 @@ class EngineReport:
     partial: bool
     warnings: list[str] = field(default_factory=list)
     files: list[str] = field(default_factory=list)
+    usage: dict[str, int] = field(default_factory=dict)

@@ -72,7 +72,14 @@ _CHOICES = frozenset(
 """Parameters whose values are honoured one by one; such a value is a path of its own."""
 
 NOT_ABOUT_THE_RESULT = frozenset(
-    {"product_type", "version", "client_name", "disable_cache", "webhook_configurations"}
+    {
+        "product_type",
+        "version",
+        "client_name",
+        "disable_cache",
+        "engine",
+        "webhook_configurations",
+    }
 )
 """Other rooms read these. There is one version of each local engine: the installed one."""
 

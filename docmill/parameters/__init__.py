@@ -22,8 +22,9 @@ MODELS: Mapping[JobType, type[BaseModel]] = {
 }
 """The products that can be run, with the model of their parameters."""
 
-NOT_IN_RESULT = frozenset({"disable_cache", "client_name"})
-"""Parameters that do not change a result, and therefore not its cache key either."""
+NOT_IN_RESULT = frozenset({"disable_cache", "client_name", "engine"})
+"""Parameters that are not part of a result's cache key: they do not change it, or, as the engine
+does, are in the key in another form."""
 
 
 def effective_parameters(job_type: JobType, parameters: dict[str, Any]) -> dict[str, Any]:

@@ -44,5 +44,7 @@ class ClassifyParameters(Strict):
     parsing_configuration: Annotated[ParsingConfiguration, BeforeValidator(_or_defaults)] = (
         ParsingConfiguration()
     )
+    engine: Literal["basic", "llm", "llamacloud"] | None = None
+    """Docmill's addition: what classifies; by default what the settings say."""
     disable_cache: bool | None = None
     """Docmill's addition: classify again what was classified before."""

@@ -204,6 +204,8 @@ class ParseParameters(Strict):
     processing_control: ProcessingControl | None = None
     agentic_options: AgenticOptions | None = None
     fast_options: FastOptions | None = None
+    engine: Literal["local", "llamacloud"] | None = None
+    """Docmill's addition: what parses; by default what the settings say."""
     disable_cache: bool | None = None
     disable_ocr: bool | None = None
     """v1's switch; no page is recognised from its image."""

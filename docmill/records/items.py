@@ -39,6 +39,7 @@ class ClaimedItem:
         path: its path in the listing, unique there.
         name: its name for people.
         sha256: of the bytes as listed, when known.
+        engine: what runs it; see `docmill.choosing`.
         source: the directory's source, when its entries are read in place.
         source_path: raw relative path below that source; None for uploads.
         signature: of the file when it was listed; None for uploads.
@@ -64,6 +65,7 @@ class ClaimedItem:
     job_type: str
     parameters: dict[str, Any]
     parameters_hash: str
+    engine: str
     source: dict[str, Any] | None
     source_path: bytes | None
     signature: str | None
@@ -90,6 +92,7 @@ class NewResult:
     pages_ok: int
     pages_failed: int
     partial: bool = False
+    usage: dict[str, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,13 +33,18 @@ DELIVERY = ("docmill.webhooks",)
 
 SERVICES = (
     "docmill.batches",
+    "docmill.choosing",
     "docmill.closing",
     "docmill.creation",
+    "docmill.item_engines",
     "docmill.item_limits",
     "docmill.results",
     "docmill.scanning",
 )
 """What a user asks for, put together from the rooms below; API, CLI and activities call it."""
+
+ENGINES = ("docmill.engines", "docmill.remote")
+"""What turns a file into a result: in child processes, and over the network."""
 
 _SERVICE = (
     *BASE,
@@ -48,7 +53,7 @@ _SERVICE = (
     *TEMPORAL,
     *DELIVERY,
     *SERVICES,
-    "docmill.engines",
+    *ENGINES,
     "docmill.outputs",
 )
 
@@ -74,12 +79,14 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "docmill.sources.entries": BASE,
     "docmill.engines": (*BASE, "docmill.isolation"),
     "docmill.isolation": (*BASE, "docmill.engines"),
+    "docmill.remote": (*BASE, "docmill.engines", "docmill.records.steps"),
     "docmill.testing": (*BASE, "docmill.engines", "docmill.isolation"),
     "docmill.embedded": (*BASE, *TEMPORAL),
     "docmill.outputs": (*BASE, *STORAGE, "docmill.engines.base"),
     "docmill.webhooks": (*BASE, *OUTWARD, *TEMPORAL, "docmill.records"),
     **dict.fromkeys(TEMPORAL, (*BASE, *TEMPORAL)),
     **dict.fromkeys(SERVICES, _SERVICE),
+    "docmill.item_engines": (*_SERVICE, "docmill.isolation"),
     "docmill.api": _SERVICE,
     "docmill.cli": ("docmill",),
     "activities": ("docmill",),

@@ -65,4 +65,4 @@ def test_an_item_has_longer_than_its_engine(
     assert limits.seconds == base
     assert limits.wall_clock(SETTINGS.max_pages) == longest
     beside = SETTINGS.fetch_timeout_seconds + MARGIN_SECONDS
-    assert item_timeout_seconds(parameters, SETTINGS) == longest + beside
+    assert item_timeout_seconds("local", parameters, SETTINGS) == longest + beside

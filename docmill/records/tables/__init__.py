@@ -7,6 +7,7 @@ from docmill.records.tables.batches import (
     BatchCount,
     BatchItem,
     BatchListing,
+    ItemStep,
     Job,
     Result,
 )
@@ -33,6 +34,7 @@ __all__ = [
     "Directory",
     "DirectoryFile",
     "File",
+    "ItemStep",
     "Job",
     "Project",
     "RequestClaim",

@@ -41,6 +41,8 @@ class Batch(Table):
     parameters: Mapped[dict[str, Any]]
     """The effective parameters: a snapshot that later edits never reach."""
     parameters_hash: Mapped[str]
+    engine: Mapped[str] = mapped_column(default="local")
+    """What runs its items: chosen once, at creation."""
     page_size: Mapped[int]
     continue_as_new_threshold: Mapped[int]
     concurrency: Mapped[int]
@@ -197,4 +199,18 @@ class Result(Table):
     pages_total: Mapped[int]
     pages_ok: Mapped[int]
     pages_failed: Mapped[int]
+    usage: Mapped[dict[str, Any] | None]
+    """What a remote engine counted: requests, tokens."""
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class ItemStep(Table):
+    """What a remote engine has done of an item so far, so that a retry does not pay again."""
+
+    __tablename__ = "item_steps"
+
+    run_id: Mapped[str] = mapped_column(primary_key=True)
+    """Job and epoch: the same over all attempts of one run."""
+    name: Mapped[str] = mapped_column(primary_key=True)
+    value: Mapped[dict[str, Any]]
     created_at: Mapped[datetime] = mapped_column(default=now)

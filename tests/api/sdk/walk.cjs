@@ -16,7 +16,7 @@ async function main() {
     });
     made.push(batch.id);
   }
-  let batch = await client.batches.get(made[0]);
+  let batch = await client.batches.get(made[0], { expand: ['results'] });
   while (!['COMPLETED', 'FAILED', 'CANCELLED'].includes(batch.status)) {
     await new Promise((resolve) => setTimeout(resolve, 200));
     batch = await client.batches.get(made[0], { expand: ['results'] });

@@ -1,0 +1,127 @@
+"""The engines of one worker: an item's file goes to a child process or over the network."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from docmill.choosing import engine_queue
+from docmill.contracts import LOCAL_ENGINES_QUEUE, JobType
+from docmill.engines.base import EngineReport, EngineTask, ParseResult
+from docmill.errors import UnavailableError
+from docmill.isolation.pool import EnginePool
+from docmill.isolation.survey import EngineSuite
+from docmill.item_limits import engine_limits
+from docmill.records.database import Database
+from docmill.records.ledger import ClaimedItem
+from docmill.records.steps import Steps
+from docmill.remote.base import RemoteEngine, RemoteJob
+from docmill.results import RESULT_FILE
+from docmill.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class ItemEngines:
+    """Runs an item by the engine that its batch was created with.
+
+    Attributes:
+        database: where remote engines save their steps.
+        pool: child processes for local engines.
+        suite: which local engines those have.
+        remote: engines over HTTP, by name.
+        settings: limits.
+    """
+
+    database: Database
+    pool: EnginePool
+    suite: EngineSuite
+    remote: Mapping[str, RemoteEngine]
+    settings: Settings
+
+    def version_of(self, job_type: str, engine: str) -> str:
+        """Return the identity of what runs a job: part of its result's cache key."""
+        if engine_queue(engine) == LOCAL_ENGINES_QUEUE:
+            return self.suite.version_for(job_type)
+        remote = self.remote.get(engine)
+        if remote is None:
+            return f"{engine}-elsewhere"
+        text = self.suite.version_for(JobType.PARSE) if remote.reads_locally else ""
+        return f"{text}+{engine}-{remote.version}"
+
+    async def run(self, item: ClaimedItem, document: Path, output: Path) -> EngineReport:
+        """Work on one item.
+
+        Args:
+            item: as claimed.
+            document: a readable copy of its bytes.
+            output: an empty folder for ``result.json`` and what it names.
+
+        Raises:
+            ItemFailure: with the class that fits.
+            UnavailableError: the engine cannot be had now; trying again is right.
+        """
+        task = self._task(item, document, output)
+        if engine_queue(item.engine) == LOCAL_ENGINES_QUEUE:
+            return await self.pool.run(task)
+        return await self._remote(item).run(self._job(item, task))
+
+    async def abandon(self, item: ClaimedItem) -> None:
+        """End what still runs for ``item`` elsewhere: its batch was cancelled."""
+        if item.engine in self.remote:
+            job = self._job(item, self._task(item, Path(), Path()))
+            await self.remote[item.engine].abandon(job)
+
+    async def forget(self, item: ClaimedItem) -> None:
+        """Drop what was saved for retries: the item has its outcome."""
+        if item.engine in self.remote:
+            await self._steps(item).forget()
+
+    def _remote(self, item: ClaimedItem) -> RemoteEngine:
+        try:
+            return self.remote[item.engine]
+        except KeyError:
+            raise UnavailableError(
+                f"This worker has no endpoint for the engine {item.engine}.",
+                "Start it with the settings that the batch was created with.",
+            ) from None
+
+    def _task(self, item: ClaimedItem, document: Path, output: Path) -> EngineTask:
+        return EngineTask(
+            product=item.job_type,
+            document=str(document),
+            name=item.path,
+            output_dir=str(output),
+            parameters=item.parameters,
+            limits=engine_limits(item.parameters, self.settings),
+        )
+
+    def _job(self, item: ClaimedItem, task: EngineTask) -> RemoteJob:
+        async def read(parameters: dict[str, Any]) -> ParseResult:
+            return await self._read(task, parameters)
+
+        steps = self._steps(item)
+        return RemoteJob(task, run_of(item), item.item_id, steps, read)
+
+    def _steps(self, item: ClaimedItem) -> Steps:
+        return Steps(self.database, run_of(item))
+
+    async def _read(self, task: EngineTask, parameters: dict[str, Any]) -> ParseResult:
+        """Parse the document locally, beside the output rather than in it."""
+        folder = Path(task.output_dir).parent / f"text-{uuid4().hex}"
+        folder.mkdir()
+        limits = engine_limits(parameters, self.settings)
+        parse = replace(
+            task,
+            product=JobType.PARSE.value,
+            output_dir=str(folder),
+            parameters=parameters,
+            limits=limits,
+        )
+        await self.pool.run(parse)
+        return ParseResult.model_validate_json((folder / RESULT_FILE).read_bytes())
+
+
+def run_of(item: ClaimedItem) -> str:
+    """Return what all attempts of this run of the item share, and no other run has."""
+    return f"{item.job_id}-{item.epoch}"

@@ -1,0 +1,1 @@
+"""Engines over HTTP: what waits for others, in the worker's own process."""

@@ -1,0 +1,60 @@
+"""The protocol of remote engines, and what they are given."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from docmill.engines.base import EngineReport, EngineTask, ParseResult
+from docmill.records.steps import Steps
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteJob:
+    """One item's run by a remote engine, which may be its second or tenth attempt.
+
+    Attributes:
+        task: product, document, parameters, and the folder for ``result.json``.
+        run_id: job and epoch: the same over all attempts of this run, and of no other.
+        item_id: the directory file's id.
+        steps: what earlier attempts have done; look there before paying for anything.
+        read: parses the document by the local engines in a child process, with parameters in
+            the vocabulary of ``parse_v2``; raises what `EnginePool.run` does.
+    """
+
+    task: EngineTask
+    run_id: str
+    item_id: str
+    steps: Steps
+    read: Callable[[dict[str, Any]], Awaitable[ParseResult]]
+
+
+class RemoteEngine(Protocol):
+    """Runs items at the other side of a network, many at the same time in one process.
+
+    Attributes:
+        name: as `docmill.choosing` knows it.
+        version: changes whenever the same file may give another result: the model is part of it.
+        reads_locally: whether it gets its text by `RemoteJob.read`, so that its results depend on
+            the local engines as well.
+    """
+
+    name: str
+    version: str
+    reads_locally: bool
+
+    async def run(self, job: RemoteJob) -> EngineReport:
+        """Work on one item, and leave ``result.json`` and what it names in its output folder.
+
+        Raises:
+            ItemFailure: with the class that fits.
+            UnavailableError: the other side is away or busy; the item waits and comes again.
+        """
+        ...
+
+    async def abandon(self, job: RemoteJob) -> None:
+        """End what still runs at the other side: the batch was cancelled. Never raises."""
+        ...
+
+    async def close(self) -> None:
+        """Close connections."""
+        ...
