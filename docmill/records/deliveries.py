@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypedDict, Unpack
+from uuid import uuid4
 
 from sqlalchemy import ColumnElement, Select, delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from docmill.errors import ConflictError, NotFoundError
-from docmill.ids import derived_uuid
 from docmill.records.keyset import DEFAULT_LIMIT, Slice, page_of
 from docmill.records.portable import chunked
 from docmill.records.tables import (
@@ -225,12 +225,10 @@ class Deliveries:
         await self._session.flush()
         return event
 
-    async def add_test(
-        self, endpoint: WebhookConfiguration, namespace: str, key: str
-    ) -> WebhookEvent:
+    async def add_test(self, endpoint: WebhookConfiguration, namespace: str) -> WebhookEvent:
         """Put a test call to a stored endpoint into the outbox."""
         event = WebhookEvent(
-            id=derived_uuid(TEST_EVENT, endpoint.id, key),
+            id=str(uuid4()),
             project_id=endpoint.project_id,
             namespace=namespace,
             endpoint_id=endpoint.id,

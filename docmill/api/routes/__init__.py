@@ -17,6 +17,7 @@ from docmill.api.routes import (
     parse_create,
     projects,
     sources,
+    webhook_events,
     webhooks,
 )
 
@@ -38,6 +39,7 @@ def all_routers() -> list[APIRouter]:
             parse,
             classify,
             webhooks,
+            webhook_events,
             sources,
             batch_control,
             content,

@@ -76,7 +76,12 @@ async def create_batch(
         services, scope, job.configuration_id, job.type, "body", "config", "job"
     )
     await aim_webhooks(
-        services, scope, batch_id, body.webhook_configuration_ids, body.webhook_configurations
+        services,
+        scope,
+        batch_id,
+        body.webhook_configuration_ids,
+        body.webhook_configurations,
+        configuration_id=job.configuration_id,
     )
     spec = BatchSpec(
         project_id=scope.project_id,

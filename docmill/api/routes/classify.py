@@ -47,7 +47,7 @@ async def create_classify_job(
     document = await input_of(services, scope, body)
     parameters = await rules_of(services, scope, body)
     hooks = (body.webhook_configuration_ids, body.webhook_configurations)
-    await aim_webhooks(services, scope, batch_id, *hooks)
+    await aim_webhooks(services, scope, batch_id, *hooks, configuration_id=body.configuration_id)
     job = await SingleJobs(services, scope).create(
         batch_id,
         document.file,
