@@ -106,7 +106,7 @@ async def running_worker(
         recording = Recording(database, store, settings, attributes=attributes)
         listing = Listing(database, items.version_of)
         await stack.enter_async_context(_batch_worker(client, listing, recording))
-        await stack.enter_async_context(_deliveries(client, database, settings))
+        await stack.enter_async_context(running_deliveries(client, database, settings))
         yield
 
 
@@ -169,7 +169,7 @@ def _batch_worker(client: Client, listing: Listing, recording: Recording) -> Wor
 
 
 @asynccontextmanager
-async def _deliveries(
+async def running_deliveries(
     client: Client, database: Database, settings: Settings
 ) -> AsyncIterator[None]:
     """Webhooks, and the loop that sees what is to be delivered."""

@@ -7,6 +7,7 @@ pytest_plugins = [
     "tests.fixtures.engines",
     "tests.fixtures.no_skips",
     "tests.fixtures.packages",
+    "tests.fixtures.receivers",
     "tests.fixtures.running",
     "tests.fixtures.sdks",
     "tests.fixtures.stores",

@@ -221,7 +221,7 @@ class Deliveries:
         if await self.destination(event) is None:
             raise ConflictError(f"The endpoint of the event {event_id} was deleted.")
         event.state, event.turn, event.announced = PENDING, URGENT, False
-        event.tries, event.next_at, event.ended_at, event.asked_at = 0, None, None, now()
+        event.tries, event.next_at, event.ended_at = 0, None, None
         await self._session.flush()
         return event
 

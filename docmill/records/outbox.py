@@ -165,15 +165,13 @@ async def _add(
     session: AsyncSession, audience: Audience, event: str, data_of: dict[str, dict[str, Any]]
 ) -> None:
     """Write one row for each subject and each listener that wants the event."""
-    when = now()
     place = {
         "project_id": audience.project_id,
         "namespace": audience.namespace,
         "owner_id": audience.batch_id,
         "event_type": event,
         "state": "pending",
-        "created_at": when,
-        "asked_at": when,
+        "created_at": now(),
         **{"announced": False, "turn": ORDINARY, "attempts": 0, "tries": 0},
     }
     rows = [

@@ -17,7 +17,7 @@ from docmill.records.deliveries import DELIVERED, GIVEN_UP, PENDING, Deliveries
 from docmill.records.tables import WebhookEvent
 from docmill.webhooks.courier import Courier, Line
 from docmill.webhooks.messages import message_of
-from docmill.webhooks.schedule import pause_after, rest_after
+from docmill.webhooks.schedule import is_over, pause_after, rest_after
 
 ROUND_SECONDS = 60.0
 """A round begins nothing after this, so that its activity is never long."""
@@ -37,7 +37,7 @@ class Rounds:
     Args:
         database: the outbox.
         courier: makes the attempts.
-        keep_trying: an event that was asked for longer ago is given up when it fails.
+        keep_trying: how long an event is tried again before it is given up.
     """
 
     def __init__(self, database: Database, courier: Courier, *, keep_trying: timedelta) -> None:
@@ -146,9 +146,10 @@ class _Round:
 
     def _after_failure(self, event: WebhookEvent) -> tuple[str, datetime | None]:
         """Return an event's state and when it is tried again."""
-        if self._now - event.asked_at >= self._keep_trying:
+        tries = event.tries + 1
+        if is_over(tries, self._keep_trying):
             return GIVEN_UP, None
-        return PENDING, self._now + pause_after(event.tries + 1)
+        return PENDING, self._now + pause_after(tries)
 
     def _count(self, arrived: bool) -> None:
         self._delivered += arrived

@@ -20,6 +20,15 @@ def pause_after(tries: int) -> timedelta:
     return _PAUSES[min(tries, len(_PAUSES)) - 1]
 
 
+def is_over(tries: int, keep_trying: timedelta) -> bool:
+    """Whether an event is tried no more after ``tries`` attempts: the next would come too late.
+
+    Pauses are added up rather than clocks compared: two hosts wrote them.
+    """
+    waited = sum((pause_after(number) for number in range(1, tries + 1)), timedelta())
+    return waited > keep_trying
+
+
 def rest_after(rounds: int) -> timedelta:
     """Return how long an endpoint rests after ``rounds`` rounds in a row at which it failed."""
     return min(pause_after(rounds), LONGEST_REST)

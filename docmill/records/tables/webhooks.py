@@ -68,8 +68,6 @@ class WebhookEvent(Table):
     next_at: Mapped[datetime | None]
     """Not before; None means now. By the clock of Temporal's server."""
     created_at: Mapped[datetime] = mapped_column(default=now)
-    asked_at: Mapped[datetime] = mapped_column(default=now)
-    """When it was last asked for; giving up counts from here."""
     ended_at: Mapped[datetime | None]
 
 

@@ -26,7 +26,7 @@ def upgrade() -> None:
         *(sa.Column(name, sa.Integer, nullable=False) for name in ("number", "turn")),
         *(sa.Column(name, sa.Integer, nullable=False) for name in ("attempts", "tries")),
         sa.Column("announced", sa.Boolean, nullable=False),
-        *(sa.Column(name, TIME, nullable=False) for name in ("created_at", "asked_at")),
+        sa.Column("created_at", TIME, nullable=False),
         *(sa.Column(name, TIME, nullable=True) for name in ("next_at", "ended_at")),
         sa.Column("data", JSON, nullable=False),
         sa.PrimaryKeyConstraint("id"),
