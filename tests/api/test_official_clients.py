@@ -1,23 +1,18 @@
 """The official clients, unmodified, against a whole Docmill; results equal the command's."""
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests.api.command import Files, differences, run_command
 from tests.engines.documents import handbook
 from tests.fixtures.api import ROOT
 from tests.fixtures.running import RunningDocmill
 from tests.fixtures.sdks import Sdk
 
 DOCUMENTS = ROOT / "examples/documents"
-
-Files = dict[str, dict[str, Any]]
 
 
 @pytest.fixture(scope="session")
@@ -33,37 +28,7 @@ def papers(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def from_command(papers: Path, tmp_path_factory: pytest.TempPathFactory) -> Files:
     """What ``starter.py run`` makes of the same folder, of which one file is broken."""
-    return _run(papers, tmp_path_factory.mktemp("command"), expected=1)
-
-
-def _run(folder: Path, scratch: Path, *flags: str, expected: int) -> Files:
-    out = scratch / "out"
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("DOCMILL_", "TEMP"))}
-    ended = subprocess.run(
-        [sys.executable, "starter.py", "run", str(folder), "--out", str(out), *flags],
-        cwd=ROOT,
-        env={**kept, "DOCMILL_HOME": str(scratch / "home")},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert ended.returncode == expected, ended.stderr
-    found: Files = {}
-    for line in (out / "manifest.jsonl").read_text().splitlines():
-        row = json.loads(line)
-        pages = None
-        if row["outcome"] == "completed":
-            result = json.loads((out / f"{row['path']}.json").read_text())
-            pages = [page["markdown"] for page in result["pages"] if page["success"]]
-        found[row["path"]] = {"completed": row["outcome"] == "completed", "markdown": pages}
-    return found
-
-
-def _same(files: Files, from_command: Files) -> None:
-    assert set(files) == set(from_command)
-    for name, expected in from_command.items():
-        assert (files[name]["status"].lower() == "completed") == expected["completed"], files[name]
-        assert files[name]["markdown"] == expected["markdown"], name
+    return run_command(papers, tmp_path_factory.mktemp("command"), expected=1)
 
 
 def test_a_folder_through_v2(
@@ -71,7 +36,7 @@ def test_a_folder_through_v2(
 ) -> None:
     answer = python_sdk.run("v2_loop.py", running.url, str(papers))
     assert answer["status"] == "COMPLETED"
-    _same(answer["files"], from_command)
+    assert differences(answer["files"], from_command) == {}
     broken = answer["files"]["broken-upload.pdf"]
     assert broken["status"] == "FAILED"
     assert broken["error"]
@@ -82,7 +47,7 @@ def test_a_folder_through_v2_asynchronously(
 ) -> None:
     answer = python_sdk.run("v2_async.py", running.url, str(papers))
     assert answer["status"] == "COMPLETED"
-    _same(answer["files"], from_command)
+    assert differences(answer["files"], from_command) == {}
 
 
 def test_a_folder_through_v1(running: RunningDocmill, v1_sdk: Sdk, papers: Path) -> None:
@@ -165,12 +130,3 @@ def test_typescript_walks_all_pages(
     assert answer["status"] == "COMPLETED"
     assert "A line." in answer["markdown"]
     assert answer["listed"] == answer["made"][::-1]
-
-
-@pytest.mark.timeout(300)
-def test_the_corpus_through_v2(
-    running: RunningDocmill, latest_sdk: Sdk, corpus: Path, tmp_path: Path
-) -> None:
-    answer = latest_sdk.run("v2_loop.py", running.url, str(corpus / "documents"))
-    assert answer["status"] == "COMPLETED"
-    _same(answer["files"], _run(corpus / "documents", tmp_path, expected=0))

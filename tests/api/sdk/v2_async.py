@@ -33,6 +33,7 @@ async def main() -> None:
             pages = answer.markdown.pages if answer.markdown else []
             found[names[result.source_directory_file_id]] = {
                 "status": answer.job.status,
+                "error": answer.job.error_message,
                 "markdown": [page.markdown for page in pages if page.success] or None,
             }
         await client.beta.directories.delete(directory.id)

@@ -18,7 +18,12 @@ for path in sorted(path for path in Path(sys.argv[1]).rglob("*") if path.is_file
     names[file.id] = file.display_name
 configuration = client.configurations.create(
     name="cheap",
-    parameters={"product_type": "parse_v2", "tier": "cost_effective", "version": "latest"},
+    parameters={
+        "product_type": "parse_v2",
+        "tier": "cost_effective",
+        "version": "latest",
+        "disable_cache": True,
+    },
 )
 batch = client.batches.create(
     source_directory_id=directory.id,
@@ -42,7 +47,6 @@ for result in batch.results or []:
     name = names[result.source_directory_file_id]
     found[name] = {
         "status": answer.job.status,
-        "name": answer.job.name,
         "error": answer.job.error_message,
         "markdown": pages,
     }
