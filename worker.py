@@ -15,6 +15,7 @@ from temporalio.client import Client
 from temporalio.worker import Worker
 
 from activities.admitting import Admitting
+from activities.delivering import Delivering
 from activities.listing import Listing
 from activities.opened import Opener
 from activities.processing import Processing
@@ -23,12 +24,18 @@ from docmill.attributes import has_search_attributes
 from docmill.batches import BatchService
 from docmill.choosing import configured
 from docmill.client import BatchClient
-from docmill.contracts import BATCH_QUEUE, LOCAL_ENGINES_QUEUE, REMOTE_ENGINES_QUEUE
+from docmill.contracts import (
+    BATCH_QUEUE,
+    DELIVERIES_QUEUE,
+    LOCAL_ENGINES_QUEUE,
+    REMOTE_ENGINES_QUEUE,
+)
 from docmill.embedded.child import ORPHAN_FLAG, parent_gone
 from docmill.embedded.connect import connect_named
 from docmill.embedded.home import Home
 from docmill.embedded.members import Membership
 from docmill.errors import DocmillError
+from docmill.fencing import Fence
 from docmill.isolation.families import kill_marked
 from docmill.isolation.pool import BUILTIN_ENGINES, EnginePool
 from docmill.isolation.survey import MEND_ENGINE, EngineSuite, chosen_suite
@@ -42,7 +49,11 @@ from docmill.records.projects import Projects
 from docmill.remote.base import RemoteEngine
 from docmill.remote.opening import open_engines
 from docmill.settings import Settings, load_settings
+from docmill.webhooks.announcing import Announcer
+from docmill.webhooks.courier import Courier
+from docmill.webhooks.rounds import Rounds
 from workflows.batch import BatchWorkflow
+from workflows.delivery import DeliveryWorkflow
 
 GRACE = timedelta(seconds=5)
 """A worker told to stop lets its items end for so long, and hands back the rest."""
@@ -55,6 +66,9 @@ HEARTBEAT_THROTTLE = timedelta(seconds=1)
 
 BOOKKEEPERS = 20
 """Listing and recording activities at the same time: short transactions, of many batches."""
+
+COURIERS = 200
+"""Webhook endpoints that are delivered to at the same time: they mostly wait for receivers."""
 
 log = structlog.get_logger(__name__)
 
@@ -99,6 +113,7 @@ async def running_worker(
         admitting = Admitting(database, service, opener, settings)
         listing = Listing(database, items.version_of)
         await stack.enter_async_context(_batch_worker(client, listing, recording, admitting))
+        await stack.enter_async_context(running_deliveries(client, database, settings))
         yield
 
 
@@ -183,6 +198,36 @@ def _batch_worker(
         default_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
         graceful_shutdown_timeout=GRACE,
     )
+
+
+@asynccontextmanager
+async def running_deliveries(
+    client: Client, database: Database, settings: Settings
+) -> AsyncIterator[None]:
+    """Webhooks, and the loop that sees what is to be delivered."""
+    rounds = Rounds(
+        database,
+        Courier(Fence.allowing(settings.fence_allow)),
+        keep_trying=timedelta(days=settings.webhook_give_up_days),
+    )
+    worker = Worker(
+        client,
+        task_queue=DELIVERIES_QUEUE,
+        workflows=[DeliveryWorkflow],
+        activities=[Delivering(rounds).deliver_due],
+        max_concurrent_activities=COURIERS,
+        sticky_queue_schedule_to_start_timeout=STICKY_TIMEOUT,
+        max_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
+        default_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
+        graceful_shutdown_timeout=GRACE,
+    )
+    async with worker:
+        announcing = asyncio.create_task(Announcer(database, client).keep_on())
+        try:
+            yield
+        finally:
+            announcing.cancel()
+            await asyncio.wait([announcing])
 
 
 async def _main(*, tied: bool) -> None:

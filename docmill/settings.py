@@ -64,6 +64,7 @@ class Settings(BaseSettings):
             the public Internet, separated by commas.
         fetch_timeout_seconds: wall clock for fetching one URL, redirects included.
         fetch_proxies: URLs of the HTTP proxies that a request may name, separated by commas.
+        webhook_give_up_days: for how long an event is tried again before it waits to be asked for.
         parse_engine: what parses: ``local`` or ``llamacloud``.
         classify_engine: what classifies: ``basic``, ``llm`` or ``llamacloud``; empty takes ``llm``
             when an endpoint is configured, else ``basic``.
@@ -111,6 +112,7 @@ class Settings(BaseSettings):
     fence_allow: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split(","))] = ()
     fetch_timeout_seconds: float = Field(default=120, gt=0, le=3_600)
     fetch_proxies: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split(","))] = ()
+    webhook_give_up_days: int = Field(default=7, ge=1, le=365)
     parse_engine: Literal["local", "llamacloud"] = "local"
     classify_engine: Literal["", "basic", "llm", "llamacloud"] = ""
     extract_engine: Literal["", "basic", "llm", "llamacloud"] = ""
