@@ -6,6 +6,7 @@ VENV       := .venv
 PY         := $(VENV)/bin/python
 UV         := $(VENV)/.uv/bin/uv
 DEMO_OUT   := docmill-out/documents
+PROCESSES  ?= 2
 SOURCES    := workflows activities docmill worker.py starter.py server.py tests bench examples docs/images
 
 # The first of these that is new enough makes the environment; `make PYTHON=/path` overrides.
@@ -39,7 +40,7 @@ test-all: test          ## the same with every seed, mutant and schedule: takes 
 # A failing seed prints the command that tries it again. FROM is the first seed.
 chaos: export DOCMILL_CHAOS := $(or $(N),10)
 chaos: export DOCMILL_CHAOS_FROM := $(or $(FROM),1)
-chaos: $(VENV)/.dev     ## damage documents with N seeds: make chaos N=100
+chaos: $(VENV)/.dev     ## kill and damage with N seeds: make chaos N=100
 	@$(PY) -m pytest tests/chaos -q
 
 lint: $(VENV)/.dev      ## style and format
@@ -54,7 +55,7 @@ types: $(VENV)/.dev     ## strict type check
 	@$(VENV)/bin/mypy
 
 pytest: $(VENV)/.dev
-	@$(PY) -m pytest
+	@$(PY) -m pytest --numprocesses $(PROCESSES) --dist loadfile
 
 bench: $(VENV)/.dev     ## measure Docmill beside the limits of this machine
 	@$(PY) -m bench

@@ -16,6 +16,7 @@ from docmill.objects.staging import Staging
 from docmill.records.claims import Claims
 from docmill.records.database import Database
 from docmill.records.projects import Projects
+from docmill.remote.politeness import Hosts
 from docmill.settings import Settings
 
 
@@ -29,6 +30,7 @@ class Services:
         temporal: the way to the workflows; the server may be away.
         desk: creates, reads and steers batches.
         fence: where URLs of requests may lead.
+        hosts: how hard models at other hosts are asked by this process.
     """
 
     settings: Settings
@@ -39,6 +41,7 @@ class Services:
     temporal: TemporalLink
     desk: BatchDesk
     fence: Fence
+    hosts: Hosts
 
 
 @asynccontextmanager
@@ -69,6 +72,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             temporal=temporal,
             desk=BatchDesk(database, store, settings, temporal),
             fence=fence,
+            hosts=Hosts(settings.remote_concurrency, settings.remote_rate),
         )
     finally:
         scratch.close()

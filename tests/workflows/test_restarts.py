@@ -1,45 +1,19 @@
 """A batch survives kill -9 of its worker, and is not slowed by an outage longer than it was."""
 
 import asyncio
-import os
 import signal
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 
 from docmill.contracts import BatchSpec
-from docmill.embedded.supervisor import ROOT
 from docmill.objects.staging import PREFIX
 from docmill.records.tables import Batch
 from docmill.results import result_prefix
 from tests.fixtures.mill import Mill, until, write_command, write_texts
+from tests.fixtures.worker_process import worker_process
 from tests.records.making import claim, page
-
-
-@asynccontextmanager
-async def worker_process(mill: Mill) -> AsyncIterator[asyncio.subprocess.Process]:
-    """Run worker.py as its users do, in a process of its own."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        str(ROOT / "worker.py"),
-        cwd=ROOT,
-        env=os.environ
-        | {
-            "DOCMILL_HOME": str(mill.settings.home),
-            "DOCMILL_DATABASE_URL": mill.settings.database,
-            "DOCMILL_ENGINE_SLOTS": "2",
-            "TEMPORAL_ADDRESS": mill.temporal.service_client.config.target_host,
-        },
-    )
-    try:
-        yield process
-    finally:
-        if process.returncode is None:
-            process.terminate()
-        await process.wait()
 
 
 async def _done(mill: Mill, batch: Batch, count: int) -> bool:
