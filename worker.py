@@ -8,6 +8,7 @@ import sys
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
+from pathlib import Path
 
 import structlog
 from temporalio.client import Client
@@ -24,6 +25,7 @@ from docmill.embedded.connect import connect_named
 from docmill.embedded.home import Home
 from docmill.embedded.members import Membership
 from docmill.errors import DocmillError
+from docmill.isolation.families import kill_marked
 from docmill.isolation.pool import BUILTIN_ENGINES, EnginePool
 from docmill.isolation.survey import MEND_ENGINE, EngineSuite, chosen_suite
 from docmill.item_engines import ItemEngines
@@ -73,13 +75,10 @@ async def running_worker(
         async with database.write() as session:
             await Projects(session).ensure_default()
         store = open_store(settings.store)
-        scratch = Staging.below(settings.home / "scratch")
+        stack.callback(store.close)
+        scratch = Staging.below(settings.scratch)
         stack.callback(scratch.close)
-        suite = await _suite(settings, engines)
-        recycle_after = settings.engine_recycle_after
-        pool = await stack.enter_async_context(
-            EnginePool(settings.engine_slots, recycle_after=recycle_after, engines=suite.engines)
-        )
+        suite, pool = await _local_engines(stack, settings, engines)
         remote = open_engines(settings, configured(settings))
         for engine in remote.values():
             stack.push_async_callback(engine.close)
@@ -95,11 +94,33 @@ async def running_worker(
         yield
 
 
-async def _suite(settings: Settings, engines: str) -> EngineSuite:
+async def _local_engines(
+    stack: AsyncExitStack, settings: Settings, engines: str
+) -> tuple[EngineSuite, EnginePool]:
+    """Open the pool of the engines that this worker has; ``stack`` closes it."""
+    folders = Staging.below(settings.scratch / "engines", _end_family)
+    stack.callback(folders.close)
+    suite = await _suite(settings, engines, folders)
+    pool = EnginePool(
+        settings.engine_slots,
+        recycle_after=settings.engine_recycle_after,
+        engines=suite.engines,
+        new_folder=folders.make,
+    )
+    return suite, await stack.enter_async_context(pool)
+
+
+def _end_family(folder: Path) -> None:
+    """End what outlived a worker that was killed together with its guard."""
+    kill_marked(str(folder))
+
+
+async def _suite(settings: Settings, engines: str, folders: Staging) -> EngineSuite:
     """Say which engines this worker has; one from outside that is broken stops nothing."""
     if engines != BUILTIN_ENGINES:
         return EngineSuite(engines=engines)
-    suite = await chosen_suite(settings.engines_allow, settings.engines_prefer)
+    with folders.folder() as folder:
+        suite = await chosen_suite(settings.engines_allow, settings.engines_prefer, folder)
     for engine in suite.sound:
         log.info("engine.loaded", engine=engine.name, version=engine.version)
     for name, trouble in suite.broken.items():

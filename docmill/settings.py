@@ -75,6 +75,7 @@ class Settings(BaseSettings):
         llamacloud_base_url: where LlamaCloud, or what speaks its API, is.
         llamacloud_api_key: its key; empty means that LlamaCloud is not used.
         llamacloud_project_id: the project there; empty takes the key's own.
+        llamacloud_keep_files: whether uploaded files stay there when their item has ended.
         remote_slots: items that one worker has waiting for remote engines at the same time.
         remote_concurrency: requests in flight to one remote host, at most.
         remote_rate: requests a second to one remote host, at most; 0 sets no limit.
@@ -119,6 +120,7 @@ class Settings(BaseSettings):
     )
     llamacloud_api_key: SecretStr = SecretStr("")
     llamacloud_project_id: str = ""
+    llamacloud_keep_files: bool = False
     remote_slots: int = Field(default=32, ge=1, le=1_000)
     remote_concurrency: int = Field(default=8, ge=1, le=1_000)
     remote_rate: float = Field(default=0, ge=0)
@@ -141,6 +143,11 @@ class Settings(BaseSettings):
             if url.startswith(plain):
                 return driver + url.removeprefix(plain)
         return url
+
+    @property
+    def scratch(self) -> Path:
+        """The folder of what is not yet whole; each process has its own below it."""
+        return self.home / "scratch"
 
     @property
     def store(self) -> str:

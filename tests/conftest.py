@@ -2,9 +2,11 @@
 
 pytest_plugins = [
     "tests.fixtures.api",
+    "tests.fixtures.cloud",
     "tests.fixtures.corpus",
     "tests.fixtures.databases",
     "tests.fixtures.engines",
+    "tests.fixtures.llama",
     "tests.fixtures.llm",
     "tests.fixtures.no_skips",
     "tests.fixtures.packages",

@@ -185,7 +185,10 @@ class BatchWorkflow(SteeredBatch):
         async def upcoming() -> Page | None:
             return await self._fetch(page.cursor) if page.more else None
 
-        return asyncio.create_task(upcoming())
+        task = asyncio.create_task(upcoming())
+        # a run that leaves cancels it, and nobody asks then how it ended
+        task.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
+        return task
 
     async def _process_page(self, page: Page) -> None:
         self._take(page)

@@ -36,6 +36,7 @@ class ClassifyReader:
         asked = batch.config if batch.api == JOB_API else {}
         kind = asked.get("document_input_type", "file_id")
         document = asked.get("file_input") or job.item_id or ""
+        billed = await self._jobs.credits(job) if usage else 0.0
         return ClassifyJobView(
             id=job.id,
             configuration=ClassifyParameters.model_validate(batch.parameters),
@@ -49,7 +50,7 @@ class ClassifyReader:
             parse_job_id=document if kind == "parse_job_id" else None,
             result=await self._result(job),
             transaction_id=asked.get("transaction_id"),
-            usage=ClassifyUsage(credits=0.0, parse_credits=0.0) if usage else None,
+            usage=ClassifyUsage(credits=billed, parse_credits=0.0) if usage else None,
             created_at=job.created_at,
             updated_at=job.updated_at,
         )

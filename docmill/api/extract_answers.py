@@ -60,7 +60,9 @@ class ExtractReader:
         async with self._turns:
             result = await self._result(job)
         if "usage" in wanted:
-            view.usage = ExtractUsage.model_validate(result.usage if result else {})
+            view.usage = ExtractUsage.model_validate(
+                {**(result.usage if result else {}), "credits": await self._jobs.credits(job)}
+            )
         if result is not None:
             view.extract_result = result.result
             view.metadata = _job_metadata(result)

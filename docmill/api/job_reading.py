@@ -50,6 +50,14 @@ class JobReader:
             row = await Results(session).get(str(job.result_id))
         return f"{row.object_prefix}/{filename}"
 
+    async def credits(self, job: Job) -> float:
+        """Return what LlamaCloud has billed for a job's result, if it was the engine."""
+        if job.result_id is None:
+            return 0.0
+        async with self.services.database.read() as session:
+            row = await Results(session).get(job.result_id)
+        return float((row.usage or {}).get("millicredits", 0)) / 1000
+
     async def _true(self, job: Job) -> Job:
         """Return a job as it truly is, also when its batch ended without telling it."""
         if job.status in ENDED or job.batch_id is None:

@@ -68,7 +68,7 @@ class ParseReader:
         job = await self._jobs.find(project_id, JobType.PARSE, job_id)
         answer = ParseAnswer(job=(await self.views([job]))[0])
         if "usage" in wanted:
-            answer.job.usage = Usage(credits=0.0)
+            answer.job.usage = Usage(credits=await self._jobs.credits(job))
         if not set(wanted) - {"usage"}:
             return answer
         result = await self.result(job)

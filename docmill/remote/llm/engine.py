@@ -8,7 +8,7 @@ from docmill.engines.classify import running as classifying
 from docmill.engines.classify.base import CLASSIFY, ClassifyResult
 from docmill.engines.extract import running as extracting
 from docmill.engines.extract.base import EXTRACT, ExtractResult
-from docmill.engines.running import write_result
+from docmill.engines.writing import write_result
 from docmill.errors import FailureClass, ItemFailure
 from docmill.remote.base import RemoteJob
 from docmill.remote.llm import classification, extraction, prompts
