@@ -152,6 +152,7 @@ async def test_json_is_found_in_fences_sentences_thoughts_and_without_its_wrappi
         '{"data": {"number": "\\ud800", "total": 1}}',
         '{"data": [1]}',
         "[" * 100_000,
+        '{"data": ' + '{"a": ' * 200 + "1" + "}" * 201,
         {"data": WRONG},
         {"data": {"total": 80.5}},
     ],

@@ -15,6 +15,8 @@ _COUNTED = {"prompt_tokens": "input_tokens", "completion_tokens": "output_tokens
 """The endpoint's names of what is counted, and ours."""
 _SHOWN = 300
 """Characters of the endpoint's own words that an error repeats."""
+MAX_DEPTH = 100
+"""Levels of an answer: more than any schema that is taken has, and less than breaks a reader."""
 _THOUGHTS = re.compile(r"\A\s*<think>.*?</think>", re.DOTALL)
 """What some models write before their answer."""
 _FENCED = re.compile(r"```(?:json)?\s*\n(.*?)```", re.DOTALL | re.IGNORECASE)
@@ -83,7 +85,8 @@ def json_of(content: str) -> Any:
     """Return the JSON that a model wrote, also in a code fence or between sentences.
 
     Raises:
-        ValueError: there is none, or it has a number or text that cannot be stored.
+        ValueError: there is none, or it has a number or text that cannot be stored, or it nests
+            too deeply.
     """
     content = _THOUGHTS.sub("", content)
     begin, end = content.find("{"), content.rfind("}")
@@ -94,6 +97,8 @@ def json_of(content: str) -> Any:
             json.dumps(found, ensure_ascii=False).encode()
         except (ValueError, RecursionError):
             continue
+        if _depth(found) > MAX_DEPTH:
+            raise ValueError(f"it nests deeper than {MAX_DEPTH} levels")
         return found
     raise ValueError("it is no JSON")
 
@@ -101,6 +106,19 @@ def json_of(content: str) -> Any:
 def cleaned(text: str) -> str:
     """Return ``text`` without what no database or file takes."""
     return text.replace("\0", "").encode("utf-8", "replace").decode()
+
+
+def _depth(value: Any) -> int:
+    """Return how many objects and lists are in each other, `MAX_DEPTH` + 1 at most."""
+    level = [value]
+    for depth in range(MAX_DEPTH + 1):
+        inner = [one for one in level if isinstance(one, dict | list)]
+        if not inner:
+            return depth
+        level = [
+            child for one in inner for child in (one.values() if isinstance(one, dict) else one)
+        ]
+    return MAX_DEPTH + 1
 
 
 def _text(content: Any) -> str:
