@@ -5,14 +5,16 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any, NoReturn
 
 import httpx
 
-from docmill.errors import FailureClass, ItemFailure, Retry
+from docmill.errors import FailureClass, ItemFailure, Retry, UnavailableError
 
 _COUNTED = {"prompt_tokens": "input_tokens", "completion_tokens": "output_tokens"}
 """The endpoint's names of what is counted, and ours."""
+_PASSING = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)
 _SHOWN = 300
 """Characters of the endpoint's own words that an error repeats."""
 MAX_DEPTH = 100
@@ -41,9 +43,11 @@ def answer_of(response: httpx.Response, host: str) -> Answer:
     Raises:
         ItemFailure: ENGINE_REFUSED: the model or a filter would not answer; ANSWER_INVALID: the
             answer was cut off, or this is no answer of such an endpoint.
+        UnavailableError: it says that what stands behind it is busy or away.
     """
     try:
         body = json.loads(response.content)
+        _look_for_trouble(body, host)
         choice = body["choices"][0]
         message = choice["message"]
         finish = choice.get("finish_reason")
@@ -142,6 +146,14 @@ def _finite(number: str) -> float:
     if not math.isfinite(found):
         raise ValueError("it has a number that is not finite")
     return found
+
+
+def _look_for_trouble(body: Any, host: str) -> None:
+    """Some gateways say 200 first, and in the body what the endpoint behind them said."""
+    error = body.get("error") if isinstance(body, Mapping) else None
+    code = error.get("code") if isinstance(error, Mapping) else None
+    if isinstance(code, int) and (code in _PASSING or code >= HTTPStatus.INTERNAL_SERVER_ERROR):
+        raise UnavailableError(f"The remote engine at {host} answers {code} for one behind it.")
 
 
 def _not_an_answer(response: httpx.Response, host: str) -> NoReturn:
