@@ -12,6 +12,7 @@ from docmill.objects.staging import Staging
 from docmill.outputs.manifest import ManifestRow, write_manifest
 from docmill.records.batches import Batches
 from docmill.records.database import Database
+from docmill.records.leases import Leases
 from docmill.records.ledger import Ledger
 from docmill.records.tables import Batch
 from docmill.results import attempts_prefix
@@ -30,32 +31,28 @@ async def close_batch(
 ) -> BatchResult:
     """End a batch, or name the files that have no outcome yet.
 
-    A batch that has ended already keeps its end: the first one wins. The manifest is made in a
-    folder below ``scratch``.
+    A batch that has ended already keeps its end: the first one wins. A request of an earlier
+    attempt changes nothing. The manifest is made in a folder below ``scratch``.
     """
-    async with database.read() as session:
-        try:
+    try:
+        async with database.read() as session:
             batch = await Batches(session).get(None, request.batch_id)
-        except NotFoundError:  # it could not even be opened
-            return BatchResult(
-                batch_id=request.batch_id,
-                status=request.ending,
-                total=0,
-                tally=Tally(),
-                reason=request.reason,
-            )
-    if BatchStatus(batch.status).terminal:
+    except NotFoundError:  # it could not even be opened
+        return _unopened(request)
+    if BatchStatus(batch.status).terminal or request.epoch not in (0, batch.epoch):
         return await _result(database, batch)
-    if request.ending is BatchStatus.CANCELLED:
-        await _cancel_rest(database, batch)
+    if request.ending is not BatchStatus.COMPLETED:
+        await _cancel_rest(database, batch, request)
     if request.ending is not BatchStatus.FAILED and (missing := await _missing(database, batch)):
         return (await _result(database, batch)).model_copy(update={"unaccounted": missing})
     key, sha256 = await _write_manifest(database, store, scratch, batch)
     async with database.write() as session:
+        await Leases(session).forget(batch.id)
         await Batches(session).move(
             batch.id,
             request.ending,
             from_=OPEN_STATES,
+            epoch_is=batch.epoch,
             reason=request.reason,
             ended_at=datetime.now(UTC),
             manifest_key=key,
@@ -65,10 +62,24 @@ async def close_batch(
     return await _result(database, batch)
 
 
-async def _cancel_rest(database: Database, batch: Batch) -> None:
+def _unopened(request: CloseRequest) -> BatchResult:
+    return BatchResult(
+        batch_id=request.batch_id,
+        status=request.ending,
+        total=0,
+        tally=Tally(),
+        reason=request.reason,
+    )
+
+
+async def _cancel_rest(database: Database, batch: Batch, request: CloseRequest) -> None:
+    """Give an outcome to every item that will not run any more."""
+    why = None
+    if request.ending is BatchStatus.FAILED:
+        why = f"The batch ended before this file was done: {request.reason or 'it failed'}."
     while True:
         async with database.write() as session:
-            if not await Ledger(session).cancel_rest(batch, CHUNK):
+            if not await Ledger(session).cancel_rest(batch, CHUNK, why):
                 return
 
 

@@ -10,6 +10,7 @@ pytest_plugins = [
     "tests.fixtures.llm",
     "tests.fixtures.no_skips",
     "tests.fixtures.packages",
+    "tests.fixtures.receivers",
     "tests.fixtures.remote",
     "tests.fixtures.running",
     "tests.fixtures.sdks",
