@@ -93,7 +93,10 @@ def _metadata(
 
 def _job_metadata(result: ExtractResult) -> ExtractJobMetadata:
     return ExtractJobMetadata(
-        usage=PagesUsage(num_pages_extracted=result.pages_ok),
+        usage=PagesUsage(
+            num_pages_extracted=result.pages_ok,
+            num_pages_billed=result.usage.get("pages_billed", 0),
+        ),
         engine=result.engine,
         engine_version=result.engine_version,
         pages=result.result_pages or None,
