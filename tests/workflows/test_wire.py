@@ -8,6 +8,7 @@ from temporalio import activity, workflow
 from temporalio.client import Client
 from temporalio.converter import DataConverter
 
+from activities.admitting import Admitting
 from activities.listing import Listing
 from activities.processing import Processing
 from activities.recording import Recording
@@ -27,6 +28,7 @@ def test_wire_names_are_those_of_the_contract() -> None:
         Listing.next_page,
         Processing.process_item,
         Recording.open_batch,
+        Admitting.admit_batch,
         Recording.record_state,
         Recording.record_lost_item,
         Recording.close_batch,
@@ -36,6 +38,7 @@ def test_wire_names_are_those_of_the_contract() -> None:
         "next_page",
         "process_item",
         "open_batch",
+        "admit_batch",
         "record_state",
         "record_lost_item",
         "close_batch",
