@@ -33,7 +33,7 @@ from docmill.records.database import Database
 from docmill.records.leases import Leases
 from docmill.records.ledger import ClaimedItem, Ledger, Settlement, StaleItem
 from docmill.records.results import Results
-from docmill.results import item_cache_key, result_prefix, store_result
+from docmill.results import attempts_prefix, item_cache_key, result_prefix, store_result
 from docmill.settings import MIB, Settings
 from docmill.sources.reading import open_document
 from docmill.sources.web import WebSources
@@ -104,6 +104,11 @@ class Processing:
                 await self._fail(item, ItemFailure(FailureClass.INTERNAL, message))
 
     async def _work(self, item: ClaimedItem) -> Outcome:
+        if item.attempt > 1:
+            # An earlier attempt may have died between storing a result and recording it. It can
+            # record no more: this claim holds the item.
+            earlier = attempts_prefix(item.project_id, item.job_id, item.epoch)
+            await self._store.delete_below(earlier)
         if item.worker_losses >= WORKER_LOSSES:
             raise ItemFailure(FailureClass.WORKER_LOST)
         if item.size > self._settings.max_file_mb * MIB:
@@ -161,7 +166,12 @@ class Processing:
             engine=report.engine,
             engine_version=report.engine_version,
         )
-        return await self._settle(item, settlement)
+        async with self._database.write() as session:
+            held = await Ledger(session).settle(item, settlement)
+        if not held:
+            await self._store.delete_below(prefix)
+            raise _stale()
+        return settlement.outcome
 
     async def _skip(
         self,
@@ -216,7 +226,9 @@ class Processing:
             await self._engines.abandon(item)
             cancelled = Settlement(outcome=Outcome.CANCELLED, failure_class=FailureClass.CANCELLED)
             async with self._database.write() as session:
-                await Ledger(session).settle(item, cancelled)
+                held = await Ledger(session).settle(item, cancelled)
+            if held:
+                await self._store.delete_below(result_prefix(item))
         else:
             await self._hand_back(item)
 

@@ -104,4 +104,4 @@ class Recording:
     async def close_batch(self, request: CloseRequest) -> BatchResult:
         """Check outcomes against the listing, write the manifest, end the row; once."""
         async with heartbeating():
-            return await close_batch(self._database, self._store, request)
+            return await close_batch(self._database, self._store, self._settings.scratch, request)

@@ -104,6 +104,7 @@ class BatchService:
             await close_batch(
                 self._database,
                 self._store,
+                self._settings.scratch,
                 CloseRequest(
                     batch_id=batch.id,
                     epoch=batch.epoch,

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from temporalio.client import (
     Client,
+    KeepAliveConfig,
     WorkflowExecutionStatus,
     WorkflowHandle,
     WorkflowUpdateFailedError,
@@ -35,6 +36,9 @@ Answer = TypeVar("Answer")
 
 RPC_TIMEOUT = timedelta(seconds=10)
 """One call to Temporal; a server that needs longer counts as away."""
+
+KEEP_ALIVE = KeepAliveConfig(interval_millis=15_000, timeout_millis=5_000)
+"""A link that fell silent is noticed after 20 s; servers refuse pings more often than each 10."""
 
 QUERY_TIMEOUT = timedelta(seconds=25)
 """For ten seconds after a worker left, the server still asks it alone; then another one answers."""

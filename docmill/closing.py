@@ -1,19 +1,21 @@
 """How a batch ends: outcomes against the listing, the manifest, the row. Safe to repeat."""
 
-import tempfile
 from collections.abc import AsyncIterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
-from docmill.contracts import BatchResult, BatchStatus, CloseRequest, Tally
+from docmill.contracts import BatchResult, BatchStatus, CloseRequest, Outcome, Tally
 from docmill.errors import NotFoundError
 from docmill.objects import ObjectStore
+from docmill.objects.staging import Staging
 from docmill.outputs.manifest import ManifestRow, write_manifest
 from docmill.records.batches import Batches
 from docmill.records.database import Database
 from docmill.records.leases import Leases
 from docmill.records.ledger import Ledger
 from docmill.records.tables import Batch
+from docmill.results import attempts_prefix
 
 CHUNK = 5_000
 """Rows of one transaction or one read: short enough that other writers never wait long."""
@@ -24,11 +26,13 @@ NAMED = 20
 OPEN_STATES = (BatchStatus.PENDING, BatchStatus.THROTTLED, BatchStatus.RUNNING)
 
 
-async def close_batch(database: Database, store: ObjectStore, request: CloseRequest) -> BatchResult:
+async def close_batch(
+    database: Database, store: ObjectStore, scratch: Path, request: CloseRequest
+) -> BatchResult:
     """End a batch, or name the files that have no outcome yet.
 
     A batch that has ended already keeps its end: the first one wins. A request of an earlier
-    attempt changes nothing.
+    attempt changes nothing. The manifest is made in a folder below ``scratch``.
     """
     try:
         async with database.read() as session:
@@ -41,7 +45,7 @@ async def close_batch(database: Database, store: ObjectStore, request: CloseRequ
         await _cancel_rest(database, batch, request)
     if request.ending is not BatchStatus.FAILED and (missing := await _missing(database, batch)):
         return (await _result(database, batch)).model_copy(update={"unaccounted": missing})
-    key, sha256 = await _write_manifest(database, store, batch)
+    key, sha256 = await _write_manifest(database, store, scratch, batch)
     async with database.write() as session:
         await Leases(session).forget(batch.id)
         await Batches(session).move(
@@ -97,23 +101,29 @@ async def _result(database: Database, batch: Batch) -> BatchResult:
     )
 
 
-async def _write_manifest(database: Database, store: ObjectStore, batch: Batch) -> tuple[str, str]:
+async def _write_manifest(
+    database: Database, store: ObjectStore, scratch: Path, batch: Batch
+) -> tuple[str, str]:
     """Write both forms of the manifest to the store; return the JSONL's key and hash."""
     prefix = f"batches/{batch.id}/{batch.epoch}"
-    with tempfile.TemporaryDirectory(prefix="docmill-manifest-") as name:
-        folder = Path(name)
-        summary = await write_manifest(_rows(database, batch), folder)
+    with closing(Staging.below(scratch)) as staging, staging.folder() as folder:
+        summary = await write_manifest(_rows(database, store, batch), folder)
         for file in ("manifest.jsonl", "manifest.parquet"):
             await store.put_file(f"{prefix}/{file}", folder / file)
     return f"{prefix}/manifest.jsonl", summary.sha256
 
 
-async def _rows(database: Database, batch: Batch) -> AsyncIterator[ManifestRow]:
+async def _rows(database: Database, store: ObjectStore, batch: Batch) -> AsyncIterator[ManifestRow]:
     after = 0
     while True:
         async with database.read() as session:
             items = await Ledger(session).walk(batch, after, CHUNK)
         for item in items:
+            if item.status == Outcome.CANCELLED and item.attempts and item.job_id:
+                # Its worker may have died between storing a result and recording it.
+                await store.delete_below(
+                    attempts_prefix(batch.project_id, item.job_id, batch.epoch)
+                )
             yield ManifestRow.of(item)
         if len(items) < CHUNK:
             return

@@ -64,6 +64,7 @@ class Settings(BaseSettings):
             the public Internet, separated by commas.
         fetch_timeout_seconds: wall clock for fetching one URL, redirects included.
         fetch_proxies: URLs of the HTTP proxies that a request may name, separated by commas.
+        webhook_give_up_days: for how long an event is tried again before it waits to be asked for.
         parse_engine: what parses: ``local`` or ``llamacloud``.
         classify_engine: what classifies: ``basic``, ``llm`` or ``llamacloud``; empty takes ``llm``
             when an endpoint is configured, else ``basic``.
@@ -72,9 +73,12 @@ class Settings(BaseSettings):
         llm_base_url: an OpenAI-compatible endpoint, up to and with its ``/v1``.
         llm_model: the model's name at that endpoint.
         llm_api_key: its key; empty sends none.
+        llm_context_chars: characters of a document in one question to the model; longer documents
+            are asked about in parts. Four characters are about one token.
         llamacloud_base_url: where LlamaCloud, or what speaks its API, is.
         llamacloud_api_key: its key; empty means that LlamaCloud is not used.
         llamacloud_project_id: the project there; empty takes the key's own.
+        llamacloud_keep_files: whether uploaded files stay there when their item has ended.
         remote_slots: items that one worker has waiting for remote engines at the same time.
         remote_concurrency: requests in flight to one remote host, at most.
         remote_rate: requests a second to one remote host, at most; 0 sets no limit.
@@ -108,17 +112,20 @@ class Settings(BaseSettings):
     fence_allow: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split(","))] = ()
     fetch_timeout_seconds: float = Field(default=120, gt=0, le=3_600)
     fetch_proxies: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split(","))] = ()
+    webhook_give_up_days: int = Field(default=7, ge=1, le=365)
     parse_engine: Literal["local", "llamacloud"] = "local"
     classify_engine: Literal["", "basic", "llm", "llamacloud"] = ""
     extract_engine: Literal["", "basic", "llm", "llamacloud"] = ""
     llm_base_url: str = Field(default="", pattern=_URL_OR_NOTHING)
     llm_model: str = ""
     llm_api_key: SecretStr = SecretStr("")
+    llm_context_chars: int = Field(default=48_000, ge=500, le=10_000_000)
     llamacloud_base_url: str = Field(
         default="https://api.cloud.llamaindex.ai", pattern=_URL_OR_NOTHING
     )
     llamacloud_api_key: SecretStr = SecretStr("")
     llamacloud_project_id: str = ""
+    llamacloud_keep_files: bool = False
     remote_slots: int = Field(default=32, ge=1, le=1_000)
     remote_concurrency: int = Field(default=8, ge=1, le=1_000)
     remote_rate: float = Field(default=0, ge=0)
@@ -141,6 +148,11 @@ class Settings(BaseSettings):
             if url.startswith(plain):
                 return driver + url.removeprefix(plain)
         return url
+
+    @property
+    def scratch(self) -> Path:
+        """The folder of what is not yet whole; each process has its own below it."""
+        return self.home / "scratch"
 
     @property
     def store(self) -> str:

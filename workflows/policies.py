@@ -14,6 +14,9 @@ OPEN_TIMEOUT = timedelta(hours=6)
 CLOSE_TIMEOUT = timedelta(hours=6)
 """Writing the manifest of millions; it heartbeats too."""
 
+ROUND_TIMEOUT = timedelta(minutes=5)
+"""One round of webhooks, which begins no attempt after a minute and heartbeats."""
+
 HEARTBEAT_TIMEOUT = timedelta(seconds=8)
 """A lost worker's items run again within 15 s: docs/decisions/0010-heartbeat-timeout.md."""
 

@@ -21,6 +21,13 @@ from docmill.contracts.batches import (
     RedriveRequest,
     StateChange,
 )
+from docmill.contracts.deliveries import (
+    DeliveryInput,
+    DeliveryResult,
+    RoundReport,
+    RoundRequest,
+    WakeUp,
+)
 from docmill.contracts.items import (
     ItemRef,
     ItemResult,
@@ -37,6 +44,9 @@ from docmill.contracts.names import (
     CLOSE_BATCH,
     DEFAULT_CONTINUE_AS_NEW_THRESHOLD,
     DEFAULT_PAGE_SIZE,
+    DELIVER_DUE,
+    DELIVERIES_QUEUE,
+    DELIVERY_WORKFLOW,
     DIRECTORY_ATTRIBUTE,
     EPOCH_MEMO,
     FAILED_ATTRIBUTE,
@@ -61,6 +71,7 @@ from docmill.contracts.names import (
     SET_CONCURRENCY_UPDATE,
     STATUS_ATTRIBUTE,
     TOTAL_ATTRIBUTE,
+    WAKE_DELIVERY,
 )
 from docmill.contracts.words import (
     BatchStatus,
@@ -80,6 +91,9 @@ __all__ = [
     "CLOSE_BATCH",
     "DEFAULT_CONTINUE_AS_NEW_THRESHOLD",
     "DEFAULT_PAGE_SIZE",
+    "DELIVERIES_QUEUE",
+    "DELIVERY_WORKFLOW",
+    "DELIVER_DUE",
     "DIRECTORY_ATTRIBUTE",
     "EPOCH_MEMO",
     "FAILED_ATTRIBUTE",
@@ -104,6 +118,7 @@ __all__ = [
     "SET_CONCURRENCY_UPDATE",
     "STATUS_ATTRIBUTE",
     "TOTAL_ATTRIBUTE",
+    "WAKE_DELIVERY",
     "AdmitRequest",
     "BatchInput",
     "BatchProgress",
@@ -114,6 +129,8 @@ __all__ = [
     "CancelRequest",
     "CloseRequest",
     "ConcurrencyChange",
+    "DeliveryInput",
+    "DeliveryResult",
     "FailedItem",
     "ItemRef",
     "ItemResult",
@@ -129,7 +146,10 @@ __all__ = [
     "PageRequest",
     "Payload",
     "RedriveRequest",
+    "RoundReport",
+    "RoundRequest",
     "SkipReason",
     "StateChange",
     "Tally",
+    "WakeUp",
 ]

@@ -9,6 +9,9 @@ LOCAL_ENGINES_QUEUE = "docmill-local-engines"
 REMOTE_ENGINES_QUEUE = "docmill-remote-engines"
 """Items that wait for an engine over HTTP (from part 3 on)."""
 
+DELIVERIES_QUEUE = "docmill-deliveries"
+"""Webhooks: a slow receiver never keeps a batch waiting."""
+
 # Workflow, queries, signals, updates
 
 BATCH_WORKFLOW = "Batch"
@@ -22,6 +25,11 @@ SET_CONCURRENCY_UPDATE = "set_concurrency"
 EPOCH_MEMO = "epoch"
 """Which attempt of its batch a workflow runs; an older workflow says nothing of the newer row."""
 
+# Docmill's own workflows: nobody else starts or signals them
+
+DELIVERY_WORKFLOW = "WebhookDelivery"
+WAKE_DELIVERY = "wake"
+
 # Activities
 
 OPEN_BATCH = "open_batch"
@@ -31,6 +39,7 @@ PROCESS_ITEM = "process_item"
 RECORD_LOST_ITEM = "record_lost_item"
 RECORD_STATE = "record_state"
 CLOSE_BATCH = "close_batch"
+DELIVER_DUE = "deliver_due"
 
 # Search attributes (the dev server's default allows three Int; the rest are Keyword)
 

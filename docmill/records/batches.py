@@ -10,6 +10,7 @@ from docmill.contracts import BatchStatus, ItemStatus, Tally
 from docmill.errors import NotFoundError
 from docmill.records.counts import counts_of
 from docmill.records.keyset import DEFAULT_LIMIT, CreatedRange, Slice, created_between, page_of
+from docmill.records.outbox import listeners_of, tell_of_batch
 from docmill.records.portable import chunked, insert_into, try_insert
 from docmill.records.tables import Batch, BatchItem, BatchListing, Directory, DirectoryFile, now
 from docmill.records.visible import is_live
@@ -43,7 +44,9 @@ class Batches:
         Raises:
             NotFoundError: its project or its directory does not exist.
         """
+        batch.webhooks = await listeners_of(self._session, batch)
         if await try_insert(self._session, batch):
+            await tell_of_batch(self._session, batch)
             return batch, True
         same = Batch.id == batch.id
         if batch.identity is not None:
@@ -72,6 +75,13 @@ class Batches:
         found = await self._session.scalar(query.execution_options(populate_existing=True))
         if found is None:
             raise NotFoundError(f"No batch {batch_id}.", "List batches to see their ids.")
+        return found
+
+    async def several(self, batch_ids: Collection[str]) -> Sequence[Batch]:
+        """Return the batches of these ids that exist, in no order."""
+        found: list[Batch] = []
+        for some in chunked(list(batch_ids)):
+            found += await self._session.scalars(select(Batch).where(Batch.id.in_(some)))
         return found
 
     async def latest_of_identity(self, project_id: str, identity: str) -> Batch | None:
@@ -123,7 +133,7 @@ class Batches:
         epoch_is: int | None = None,
         **fields: Any,
     ) -> bool:
-        """Change the status if it is one of ``from_`` now, and ``fields`` with it.
+        """Change the status if it is one of ``from_`` now, and ``fields`` with it; tell webhooks.
 
         With ``epoch_is`` only in that attempt of the batch.
 
@@ -137,7 +147,11 @@ class Batches:
         )
         if epoch_is is not None:
             moved = moved.where(Batch.epoch == epoch_is)
-        return await self._session.scalar(moved.returning(Batch.id)) is not None
+        row = (await self._session.execute(moved.returning(Batch.id, Batch.webhooks))).one_or_none()
+        if row is not None and row.webhooks:
+            counts = await self.counts([batch_id])
+            await tell_of_batch(self._session, await self.get(None, batch_id), counts[batch_id])
+        return row is not None
 
     async def add_listing(self, batch_id: str, item_ids: Sequence[str]) -> int:
         """Freeze named items as the batch's listing, in this order, each once; set its total.

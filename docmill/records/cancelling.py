@@ -13,8 +13,10 @@ from docmill.records.items import UNFINISHED
 from docmill.records.jobs import ENDED
 from docmill.records.ledger_reads import LedgerReads
 from docmill.records.ledger_rows import add_items
+from docmill.records.outbox import Audience, JobNews, tell_of_jobs
 from docmill.records.portable import chunked
 from docmill.records.tables import Batch, BatchItem, Job, now
+from docmill.webhook_events import JobState
 
 
 async def cancel_rest(
@@ -35,7 +37,7 @@ async def _cancel_open(
     session: AsyncSession, batch: Batch, limit: int, outcome: dict[str, Any]
 ) -> Sequence[int]:
     query = (
-        select(BatchItem.position, BatchItem.job_id)
+        select(BatchItem.position, BatchItem.job_id, BatchItem.item_id)
         .where(BatchItem.batch_id == batch.id, BatchItem.status.in_(UNFINISHED))
         .order_by(BatchItem.position)
         .limit(limit)
@@ -49,6 +51,7 @@ async def _cancel_open(
         await session.execute(items.values(outcome))
         jobs = update(Job).where(Job.id.in_([row.job_id for row in some]), Job.status.not_in(ENDED))
         await session.execute(jobs.values(status="CANCELLED", ended_at=now()))
+    await _tell(session, batch, [JobNews(row.job_id, row.item_id) for row in rows])
     return [row.position for row in rows]
 
 
@@ -68,6 +71,15 @@ async def _cancel_unlisted(
         rows = await reads.without_outcome(batch, limit)
     missing = [row for row in rows if row.status is None]
     return await add_items(session, batch, missing, **outcome)
+
+
+async def _tell(session: AsyncSession, batch: Batch, jobs: Sequence[JobNews]) -> None:
+    """Put cancelled jobs into the outbox, if anybody listens.
+
+    Items that no page has reached never had a job, so there is none to tell of.
+    """
+    audience = Audience.of(batch, batch.id, batch.epoch)
+    await tell_of_jobs(session, audience, JobState.CANCELLED, jobs)
 
 
 def _cancelled(message: str) -> dict[str, Any]:

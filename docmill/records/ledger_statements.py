@@ -9,6 +9,7 @@ from sqlalchemy import bindparam, delete, or_, select, update
 from docmill.contracts import ItemStatus, SkipReason
 from docmill.errors import bounded
 from docmill.records.items import UNFINISHED, ClaimedItem, Settlement
+from docmill.records.outbox import Audience
 from docmill.records.portable import Insert, insert_for, table_of
 from docmill.records.tables import (
     Batch,
@@ -45,6 +46,9 @@ LOAD_ITEM = (
         Batch.parameters_hash,
         Batch.engine,
         Batch.epoch.label("current_epoch"),
+        Batch.api,
+        Batch.namespace,
+        Batch.webhooks,
         DirectoryFile.display_name,
         DirectoryFile.source_path,
         DirectoryFile.signature,
@@ -129,6 +133,7 @@ def claimed_item(row: Any, *, epoch: int, attempt: int, losses: int) -> ClaimedI
         sequence=row.sequence,
         source_url=row.source_url,
         http_proxy=row.http_proxy,
+        audience=Audience.of(row, row.batch_id, epoch),
     )
 
 

@@ -15,6 +15,7 @@ BASE = (
     "docmill.logs",
     "docmill.parameters",
     "docmill.settings",
+    "docmill.webhook_events",
 )
 """The stable side: words that every room speaks."""
 
@@ -26,6 +27,9 @@ STORAGE = ("docmill.records", "docmill.objects", "docmill.sources")
 
 TEMPORAL = ("docmill.attributes", "docmill.client", "docmill.preflight")
 """What speaks to a Temporal server on behalf of the rooms."""
+
+DELIVERY = ("docmill.webhooks",)
+"""What tells others: messages, signatures, attempts, rounds."""
 
 SERVICES = (
     "docmill.batches",
@@ -43,7 +47,16 @@ SERVICES = (
 ENGINES = ("docmill.engines", "docmill.remote")
 """What turns a file into a result: in child processes, and over the network."""
 
-_SERVICE = (*BASE, *OUTWARD, *STORAGE, *TEMPORAL, *SERVICES, *ENGINES, "docmill.outputs")
+_SERVICE = (
+    *BASE,
+    *OUTWARD,
+    *STORAGE,
+    *TEMPORAL,
+    *DELIVERY,
+    *SERVICES,
+    *ENGINES,
+    "docmill.outputs",
+)
 
 MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "docmill": (),
@@ -53,6 +66,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "docmill.logs": (),
     "docmill.parameters": ("docmill.contracts", "docmill.errors", "docmill.ids"),
     "docmill.settings": ("docmill.errors",),
+    "docmill.webhook_events": ("docmill.contracts",),
     "docmill.fencing": ("docmill.errors",),
     "docmill.fetching": ("docmill.errors", "docmill.fencing"),
     "docmill.records": (*BASE, "docmill.sources.entries"),
@@ -66,10 +80,17 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "docmill.sources.entries": BASE,
     "docmill.engines": (*BASE, "docmill.isolation"),
     "docmill.isolation": (*BASE, "docmill.engines"),
-    "docmill.remote": (*BASE, "docmill.engines", "docmill.records.steps"),
+    "docmill.remote": (
+        *BASE,
+        *OUTWARD,
+        "docmill.choosing",
+        "docmill.engines",
+        "docmill.records.steps",
+    ),
     "docmill.testing": (*BASE, "docmill.engines", "docmill.isolation"),
     "docmill.embedded": (*BASE, *TEMPORAL),
     "docmill.outputs": (*BASE, *STORAGE, "docmill.engines.base"),
+    "docmill.webhooks": (*BASE, *OUTWARD, *TEMPORAL, "docmill.records"),
     **dict.fromkeys(TEMPORAL, (*BASE, *TEMPORAL)),
     **dict.fromkeys(SERVICES, _SERVICE),
     "docmill.item_engines": (*_SERVICE, "docmill.isolation"),

@@ -181,7 +181,8 @@ async def test_a_late_close_of_an_earlier_attempt_changes_nothing(
         batch = await small_mill.run(write_mixed(tmp_path / "in", tmp_path / "runs"))
     begun = await small_mill.service.redrive(batch, EVERYTHING)
     late = CloseRequest(batch_id=batch.id, epoch=1, ending=BatchStatus.CANCELLED)
-    await close_batch(small_mill.database, small_mill.store, late)
+    scratch = small_mill.settings.scratch
+    await close_batch(small_mill.database, small_mill.store, scratch, late)
     assert (await small_mill.row(batch)).status == begun.status == "PENDING"
 
 

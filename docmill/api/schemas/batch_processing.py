@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from docmill.api.schemas.webhooks import InlineWebhook
+from docmill.api.schemas.webhooks import InlineWebhook, WebhookUrl
 from docmill.api.wire import RequestModel, WireModel
 from docmill.contracts import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
 
@@ -34,6 +34,7 @@ class V1ParseOptions(BaseModel):
 
     model_config = ConfigDict(extra="allow")
 
+    webhook_url: WebhookUrl | Literal[""] | None = None
     webhook_configurations: Annotated[list[InlineWebhook], Field(max_length=16)] | None = None
 
 
@@ -47,6 +48,7 @@ class V1JobConfig(RequestModel):
     model_config = ConfigDict(extra="allow")
 
     job_name: Literal["parse_raw_file_job"] | None = None
+    webhook_url: WebhookUrl | Literal[""] | None = None
     parameters: V1ParseOptions | None = None
     rules: Annotated[list[ClassifyRule], Field(min_length=1)] | None = None
     mode: Literal["FAST", "MULTIMODAL"] = "FAST"

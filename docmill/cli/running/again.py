@@ -8,7 +8,8 @@ from docmill.cli.exits import Exit
 from docmill.cli.interruption import until_interrupted
 from docmill.cli.office import open_office, open_runtime
 from docmill.cli.running.attending import attend
-from docmill.cli.running.request import OUT_ROOT, read_config
+from docmill.cli.running.job_parameters import read_parameters
+from docmill.cli.running.request import OUT_ROOT
 from docmill.cli.running.summary import ending_of, print_ending
 from docmill.cli.snapshot import look_at
 from docmill.cli.voice import Voice
@@ -25,7 +26,7 @@ def parameters_of(config: Path | None, tier: str | None) -> dict[str, Any]:
     Raises:
         UsageError: the file cannot be read.
     """
-    return (read_config(config) if config else {}) | ({"tier": tier} if tier else {})
+    return (read_parameters(config) if config else {}) | ({"tier": tier} if tier else {})
 
 
 async def run_again(
@@ -66,10 +67,12 @@ async def _run_again(
             voice.say(f"Batch {batch.id}: attempt {batch.epoch}.", style="bold")
             await runtime.service.start(batch)
             listed = ScanSummary(batch.total, 0, 0)
-            snapshot = await attend(office, runtime, batch, folder, voice, listed=listed)
+            snapshot, findings = await attend(office, runtime, batch, folder, voice, listed=listed)
         page = runtime.page_of(batch_id)
         seconds = monotonic() - began
-        ending = await ending_of(office.database, snapshot, folder, page, seconds)
+        ending = await ending_of(
+            office.database, snapshot, folder, page=page, seconds=seconds, findings=findings
+        )
     voice.answer(ending.as_json())
     print_ending(voice, ending)
     return ending.code

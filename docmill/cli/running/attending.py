@@ -8,6 +8,7 @@ from docmill.cli.progress import view_for
 from docmill.cli.running.exporting import exporting
 from docmill.cli.snapshot import Snapshot
 from docmill.cli.voice import Voice
+from docmill.outputs.findings import Findings
 from docmill.records.scans import ScanSummary
 from docmill.records.tables import Batch
 
@@ -20,8 +21,11 @@ async def attend(
     voice: Voice,
     *,
     listed: ScanSummary,
-) -> Snapshot:
-    """Show the batch until it has ended, with its results in ``out``; return the last look.
+) -> tuple[Snapshot, Findings]:
+    """Show the batch until it has ended, with its results in ``out``.
+
+    Returns:
+        The last look at it, and what its results say.
 
     Args:
         office: where the batch is.
@@ -39,4 +43,4 @@ async def attend(
                 office.database, runtime.service, batch, view, voice=voice, on_look=export.check
             )
         await export.finish(listed.vanished, listed.vanished_count)
-    return snapshot
+    return snapshot, export.findings

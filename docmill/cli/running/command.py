@@ -15,6 +15,7 @@ from docmill.cli.running.summary import ending_of, print_ending
 from docmill.cli.snapshot import Snapshot
 from docmill.cli.voice import Voice
 from docmill.contracts import BatchStatus
+from docmill.outputs.findings import Findings
 from docmill.records.scans import ScanSummary
 from docmill.records.tables import Batch
 
@@ -38,6 +39,7 @@ class Run:
 
     Attributes:
         batch: the batch that it is at now; None before there is one.
+        findings: what the results of the batch that ended last say.
         remote: whether the server is one that the user named.
         by_upload: whether the files go to the store, because workers cannot read the folder.
     """
@@ -46,6 +48,7 @@ class Run:
     voice: Voice
     profile: str | None
     batch: Batch | None = None
+    findings: Findings | None = None
     remote: bool = False
     by_upload: bool = False
 
@@ -58,8 +61,14 @@ class Run:
                 self.by_upload = runtime.remote and await needs_upload(office, runtime, self.voice)
                 snapshot = await self._process(office, runtime)
             page = runtime.page_of(snapshot.batch.id)
-            seconds = monotonic() - began
-            ending = await ending_of(office.database, snapshot, self.plan.out, page, seconds)
+            ending = await ending_of(
+                office.database,
+                snapshot,
+                self.plan.out,
+                page=page,
+                seconds=monotonic() - began,
+                findings=self.findings,
+            )
         self.voice.answer(ending.as_json())
         print_ending(self.voice, ending)
         return ending.code
@@ -99,7 +108,10 @@ class Run:
         """Stay with a batch to its end, exporting what gets finished."""
         self.batch = batch
         vanished = scanned.summary if scanned else ScanSummary(batch.total, 0, 0)
-        return await attend(office, runtime, batch, self.plan.out, self.voice, listed=vanished)
+        snapshot, self.findings = await attend(
+            office, runtime, batch, self.plan.out, self.voice, listed=vanished
+        )
+        return snapshot
 
     async def _scan(self, office: Office) -> Scanned:
         scanned = await scan(office, self.plan, by_upload=self.by_upload)

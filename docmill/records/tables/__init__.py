@@ -21,8 +21,11 @@ from docmill.records.tables.sources import (
     Project,
     ScanMark,
 )
+from docmill.records.tables.webhooks import ORDINARY, URGENT, WebhookAttempt, WebhookEvent
 
 __all__ = [
+    "ORDINARY",
+    "URGENT",
     "Batch",
     "BatchCount",
     "BatchItem",
@@ -42,7 +45,9 @@ __all__ = [
     "Result",
     "ScanMark",
     "Table",
+    "WebhookAttempt",
     "WebhookConfiguration",
+    "WebhookEvent",
     "WebhookTarget",
     "now",
 ]

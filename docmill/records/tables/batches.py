@@ -71,6 +71,8 @@ class Batch(Table):
     """Grows with each batch of one identity: the unique key lets one of two racers win."""
     out: Mapped[str | None]
     """The folder that its run command writes results to."""
+    webhooks: Mapped[list[Any] | None]
+    """Who listens to which events, frozen at creation; None: nobody, and no item pays for it."""
     manifest_key: Mapped[str | None]
     manifest_sha256: Mapped[str | None]
     created_at: Mapped[datetime] = mapped_column(default=now)
