@@ -8,6 +8,7 @@ from temporalio import activity, workflow
 from temporalio.client import Client
 from temporalio.converter import DataConverter
 
+from activities.admitting import Admitting
 from activities.delivering import Delivering
 from activities.listing import Listing
 from activities.processing import Processing
@@ -29,6 +30,7 @@ def test_wire_names_are_those_of_the_contract() -> None:
         Listing.next_page,
         Processing.process_item,
         Recording.open_batch,
+        Admitting.admit_batch,
         Recording.record_state,
         Recording.record_lost_item,
         Recording.close_batch,
@@ -39,6 +41,7 @@ def test_wire_names_are_those_of_the_contract() -> None:
         "next_page",
         "process_item",
         "open_batch",
+        "admit_batch",
         "record_state",
         "record_lost_item",
         "close_batch",
