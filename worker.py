@@ -17,6 +17,7 @@ from activities.delivering import Delivering
 from activities.listing import Listing
 from activities.processing import Processing
 from activities.recording import Recording
+from activities.retaining import Retaining
 from docmill.attributes import has_search_attributes
 from docmill.choosing import configured
 from docmill.contracts import (
@@ -41,12 +42,14 @@ from docmill.records.database import Database
 from docmill.records.projects import Projects
 from docmill.remote.base import RemoteEngine
 from docmill.remote.opening import open_engines
+from docmill.scheduling import ensure_retention
 from docmill.settings import Settings, load_settings
 from docmill.webhooks.announcing import Announcer
 from docmill.webhooks.courier import Courier
 from docmill.webhooks.rounds import Rounds
 from workflows.batch import BatchWorkflow
 from workflows.delivery import DeliveryWorkflow
+from workflows.retention import RetentionWorkflow
 
 GRACE = timedelta(seconds=5)
 """A worker told to stop lets its items end for so long, and hands back the rest."""
@@ -172,7 +175,8 @@ def _batch_worker(client: Client, listing: Listing, recording: Recording) -> Wor
 async def running_deliveries(
     client: Client, database: Database, settings: Settings
 ) -> AsyncIterator[None]:
-    """Webhooks, and the loop that sees what is to be delivered."""
+    """Webhooks, the loop that sees what is to be delivered, and retention."""
+    store = open_store(settings.store)
     rounds = Rounds(
         database,
         Courier(Fence.allowing(settings.fence_allow)),
@@ -181,14 +185,15 @@ async def running_deliveries(
     worker = Worker(
         client,
         task_queue=DELIVERIES_QUEUE,
-        workflows=[DeliveryWorkflow],
-        activities=[Delivering(rounds).deliver_due],
+        workflows=[DeliveryWorkflow, RetentionWorkflow],
+        activities=[Delivering(rounds).deliver_due, Retaining(database, store, settings).retain],
         max_concurrent_activities=COURIERS,
         sticky_queue_schedule_to_start_timeout=STICKY_TIMEOUT,
         max_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
         default_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
         graceful_shutdown_timeout=GRACE,
     )
+    await ensure_retention(client)
     async with worker:
         announcing = asyncio.create_task(Announcer(database, client).keep_on())
         try:

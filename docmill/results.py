@@ -23,7 +23,12 @@ def item_cache_key(item: ClaimedItem, sha256: str, suite_version: str) -> str:
 
 def result_prefix(item: ClaimedItem) -> str:
     """Return where this attempt writes: its own place, so that a late one overwrites nothing."""
-    return f"results/{item.project_id}/{item.job_id}/{item.epoch}-{item.attempt}"
+    return f"{job_folder(item.project_id, item.job_id)}/{item.epoch}-{item.attempt}"
+
+
+def job_folder(project_id: str, job_id: str) -> str:
+    """Return the place of all attempts at one job."""
+    return f"results/{project_id}/{job_id}"
 
 
 async def store_result(

@@ -10,6 +10,7 @@ from docmill.contracts import JobType
 from docmill.engines.classify.base import ClassifyResult
 from docmill.parameters.classify import ClassifyParameters
 from docmill.records.batches import Batches
+from docmill.records.results import PurgedError
 from docmill.records.tables import Batch, Job
 
 USER = "local"
@@ -42,8 +43,15 @@ class ClassifyReader:
         )
 
     async def view(self, job: Job, *, usage: bool = False) -> ClassifyJobView:
-        """Return one job on the wire."""
-        return (await self.views([job], usage=usage))[0]
+        """Return one job on the wire.
+
+        Raises:
+            PurgedError: its result was purged.
+        """
+        view = (await self.views([job], usage=usage))[0]
+        if view.result is None:
+            await self._jobs.stored(job)
+        return view
 
     async def _view(self, job: Job, batch: Batch, *, usage: bool) -> ClassifyJobView:
         asked = batch.config if job.file_id is not None else {}
@@ -68,7 +76,10 @@ class ClassifyReader:
         )
 
     async def _result(self, job: Job) -> ClassifyAnswer | None:
-        data = await self._jobs.stored(job)
+        try:
+            data = await self._jobs.stored(job)
+        except PurgedError:  # a list must not fail for one old job
+            return None
         if data is None:
             return None
         return ClassifyAnswer.model_validate(ClassifyResult.model_validate_json(data).result)

@@ -63,11 +63,14 @@ from docmill.contracts.names import (
     RECORD_STATE,
     REMOTE_ENGINES_QUEUE,
     RESUME_SIGNAL,
+    RETAIN,
+    RETENTION_WORKFLOW,
     SET_CONCURRENCY_UPDATE,
     STATUS_ATTRIBUTE,
     TOTAL_ATTRIBUTE,
     WAKE_DELIVERY,
 )
+from docmill.contracts.retention import RetentionReport, RetentionRequest
 from docmill.contracts.words import (
     BatchStatus,
     ItemStatus,
@@ -107,6 +110,8 @@ __all__ = [
     "RECORD_STATE",
     "REMOTE_ENGINES_QUEUE",
     "RESUME_SIGNAL",
+    "RETAIN",
+    "RETENTION_WORKFLOW",
     "SET_CONCURRENCY_UPDATE",
     "STATUS_ATTRIBUTE",
     "TOTAL_ATTRIBUTE",
@@ -136,6 +141,8 @@ __all__ = [
     "Page",
     "PageRequest",
     "Payload",
+    "RetentionReport",
+    "RetentionRequest",
     "RoundReport",
     "RoundRequest",
     "SkipReason",

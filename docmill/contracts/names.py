@@ -10,7 +10,7 @@ REMOTE_ENGINES_QUEUE = "docmill-remote-engines"
 """Items that wait for an engine over HTTP (from part 3 on)."""
 
 DELIVERIES_QUEUE = "docmill-deliveries"
-"""Webhooks: a slow receiver never keeps a batch waiting."""
+"""Webhooks and retention: a slow receiver never keeps a batch waiting."""
 
 # Workflow, queries, signals, updates
 
@@ -26,6 +26,7 @@ SET_CONCURRENCY_UPDATE = "set_concurrency"
 
 DELIVERY_WORKFLOW = "WebhookDelivery"
 WAKE_DELIVERY = "wake"
+RETENTION_WORKFLOW = "Retention"
 
 # Activities
 
@@ -36,6 +37,7 @@ RECORD_LOST_ITEM = "record_lost_item"
 RECORD_STATE = "record_state"
 CLOSE_BATCH = "close_batch"
 DELIVER_DUE = "deliver_due"
+RETAIN = "retain"
 
 # Search attributes (the dev server's default allows three Int; the rest are Keyword)
 

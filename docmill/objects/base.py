@@ -51,6 +51,10 @@ class ObjectStore(Protocol):
         """Return an object's size in bytes, or None when there is none."""
         ...
 
+    async def keys(self, folder: str) -> list[str]:
+        """Return the keys below ``folder``, sorted: for folders of few objects, such as a job's."""
+        ...
+
     async def delete(self, key: str) -> None:
         """Remove an object; removing what is not there is no error."""
         ...

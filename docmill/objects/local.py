@@ -56,6 +56,10 @@ class LocalStore:
         """Return an object's size in bytes, or None."""
         return await asyncio.to_thread(self._size, key)
 
+    async def keys(self, folder: str) -> list[str]:
+        """Return the keys below ``folder``; temporary files and links are none."""
+        return await asyncio.to_thread(self._keys, self.local_path(folder))
+
     async def delete(self, key: str) -> None:
         """Remove an object if it is there."""
         await asyncio.to_thread(self._delete, self.local_path(key))
@@ -107,6 +111,11 @@ class LocalStore:
         except NotFoundError:
             return None
         return found.st_size if stat.S_ISREG(found.st_mode) else None
+
+    def _keys(self, folder: Path) -> list[str]:
+        with self._explained():
+            found = [path for path in folder.rglob("*") if stat.S_ISREG(path.lstat().st_mode)]
+        return sorted(str(path.relative_to(self._root)) for path in found)
 
     def _delete(self, path: Path) -> None:
         with self._explained():

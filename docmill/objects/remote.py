@@ -90,6 +90,12 @@ class RemoteStore:
             return None
         return meta["size"]
 
+    async def keys(self, folder: str) -> list[str]:
+        """Return the keys below ``folder``."""
+        with self._explained():
+            pages = obstore.list(self._store, check_key(folder))
+            return sorted([meta["path"] async for page in pages for meta in page])
+
     async def delete(self, key: str) -> None:
         """Remove an object if it is there."""
         try:

@@ -59,6 +59,8 @@ class Batch(Table):
     """Grows with each batch of one identity: the unique key lets one of two racers win."""
     webhooks: Mapped[list[Any] | None]
     """Who listens to which events, frozen at creation; None: nobody, and no item pays for it."""
+    tidied_epoch: Mapped[int] = mapped_column(default=0, server_default="0")
+    """The last run after which objects that no result names were looked for."""
     manifest_key: Mapped[str | None]
     manifest_sha256: Mapped[str | None]
     created_at: Mapped[datetime] = mapped_column(default=now)
@@ -177,11 +179,13 @@ class Job(Table):
 class Result(Table):
     """A stored result: what an engine made of these bytes with these parameters.
 
-    The unique key is what deduplication asks for; the objects lie under ``object_prefix``.
+    The unique key is what deduplication asks for; the objects lie under ``object_prefix``. A
+    purged result stays as a row, so that what refers to it can say so; made anew, it is the same
+    row again.
     """
 
     __tablename__ = "results"
-    __table_args__ = (UniqueConstraint("project_id", "cache_key"),)
+    __table_args__ = (UniqueConstraint("project_id", "cache_key"), Index(None, "object_prefix"))
 
     id: Mapped[str] = mapped_column(primary_key=True)
     project_id: Mapped[str] = mapped_column(ForeignKey("projects.id"))
@@ -202,6 +206,10 @@ class Result(Table):
     usage: Mapped[dict[str, Any] | None]
     """What a remote engine counted: requests, tokens."""
     created_at: Mapped[datetime] = mapped_column(default=now)
+    used_at: Mapped[datetime | None]
+    """When it last spared an item the engine; None: not since it was made."""
+    purged_at: Mapped[datetime | None]
+    """When retention gave it up; its objects go afterwards, and then ``object_prefix`` is empty."""
 
 
 class ItemStep(Table):
