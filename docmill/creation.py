@@ -7,10 +7,12 @@ from docmill.choosing import engine_of
 from docmill.contracts import BatchSpec
 from docmill.errors import UsageError
 from docmill.ids import Prefix, new_id
-from docmill.parameters import effective_parameters, parameters_hash
+from docmill.parameters import effective_parameters, job_parameters, parameters_hash
 from docmill.records.batches import Batches
+from docmill.records.configurations import Configurations
 from docmill.records.database import Database
 from docmill.records.directories import Directories
+from docmill.records.presets import preset
 from docmill.records.tables import Batch, Directory
 from docmill.scanning import scan_folder
 from docmill.settings import Settings
@@ -29,14 +31,14 @@ async def create_batch(
         settings: defaults, and folders that a listing leaves out.
         spec: source, job and pace.
         fields: further columns of `Batch`: ``id``, ``api``, ``name``, ``identity``,
-            ``identity_number``, ``configuration_id``, ``config``.
+            ``identity_number``, ``configuration_id``, ``config``, ``out``.
 
     Raises:
         UsageError: the source is missing or ambiguous, a parameter is wrong, or no engine is
             configured for the job.
         NotFoundError: the directory or an item does not exist in this project.
     """
-    parameters = effective_parameters(spec.job.type, spec.job.parameters)
+    parameters = await _parameters(database, spec)
     batch = Batch(
         id=fields.pop("id", None) or new_id(Prefix.BATCH),
         project_id=spec.project_id,
@@ -47,6 +49,8 @@ async def create_batch(
         page_size=spec.page_size,
         continue_as_new_threshold=spec.continue_as_new_threshold,
         concurrency=spec.concurrency or settings.concurrency,
+        max_failures=spec.max_failures,
+        max_failure_rate=spec.max_failure_rate,
         **fields,
     )
     directory = await _directory(database, settings, spec)
@@ -61,6 +65,30 @@ async def create_batch(
         if is_new and directory is None:
             await Batches(session).add_listing(created.id, spec.item_ids)
         return created, is_new
+
+
+async def _parameters(database: Database, spec: BatchSpec) -> dict[str, Any]:
+    """Return the effective parameters, with those of a parse configuration that they name.
+
+    Raises:
+        UsageError: a parameter is wrong, or the configuration is of another product.
+        NotFoundError: the project has no such configuration.
+    """
+    parameters = effective_parameters(spec.job.type, spec.job.parameters)
+    identifier = parameters.get("parse_config_id")
+    if identifier is None or "parse_parameters" in parameters:
+        return parameters
+    found = preset(identifier)
+    if found is None:
+        async with database.read() as session:
+            found = await Configurations(session).get(spec.project_id, identifier)
+    if found.product_type != "parse_v2":
+        raise UsageError(
+            f"{identifier} configures {found.product_type}, not parse_v2.",
+            "Name a configuration of parse_v2 as parse_config_id.",
+        )
+    read_by = {"parse_parameters": job_parameters(found.parameters)}
+    return effective_parameters(spec.job.type, parameters | read_by)
 
 
 async def _directory(database: Database, settings: Settings, spec: BatchSpec) -> Directory | None:

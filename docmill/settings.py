@@ -55,6 +55,8 @@ class Settings(BaseSettings):
         max_file_mb: larger files are skipped (``size_limit_exceeded``), in MiB.
         max_pages: pages of one file; more fail as ``too_many_pages``.
         concurrency: items of one batch in flight at the same time, over all workers.
+        max_running_batches: batches of one project that run at the same time; the next ones wait
+            in line as THROTTLED. 0 sets no limit.
         max_upload_mb: the largest file that the HTTP API takes, in MiB.
         source_roots: folders below which the HTTP API may list local files, separated by ``:``;
             none means that directories over local folders are made by the command line only.
@@ -73,9 +75,12 @@ class Settings(BaseSettings):
         llm_base_url: an OpenAI-compatible endpoint, up to and with its ``/v1``.
         llm_model: the model's name at that endpoint.
         llm_api_key: its key; empty sends none.
+        llm_context_chars: characters of a document in one question to the model; longer documents
+            are asked about in parts. Four characters are about one token.
         llamacloud_base_url: where LlamaCloud, or what speaks its API, is.
         llamacloud_api_key: its key; empty means that LlamaCloud is not used.
         llamacloud_project_id: the project there; empty takes the key's own.
+        llamacloud_keep_files: whether uploaded files stay there when their item has ended.
         remote_slots: items that one worker has waiting for remote engines at the same time.
         remote_concurrency: requests in flight to one remote host, at most.
         remote_rate: requests a second to one remote host, at most; 0 sets no limit.
@@ -103,6 +108,7 @@ class Settings(BaseSettings):
     max_file_mb: int = Field(default=300, ge=1)
     max_pages: int = Field(default=5000, ge=1)
     concurrency: int = Field(default=50, ge=1, le=256)
+    max_running_batches: int = Field(default=100, ge=0)
     max_upload_mb: int = Field(default=4096, ge=1)
     source_roots: Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_split(os.pathsep))] = ()
     fence_allow: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split(","))] = ()
@@ -117,11 +123,13 @@ class Settings(BaseSettings):
     llm_base_url: str = Field(default="", pattern=_URL_OR_NOTHING)
     llm_model: str = ""
     llm_api_key: SecretStr = SecretStr("")
+    llm_context_chars: int = Field(default=48_000, ge=500, le=10_000_000)
     llamacloud_base_url: str = Field(
         default="https://api.cloud.llamaindex.ai", pattern=_URL_OR_NOTHING
     )
     llamacloud_api_key: SecretStr = SecretStr("")
     llamacloud_project_id: str = ""
+    llamacloud_keep_files: bool = False
     remote_slots: int = Field(default=32, ge=1, le=1_000)
     remote_concurrency: int = Field(default=8, ge=1, le=1_000)
     remote_rate: float = Field(default=0, ge=0)
@@ -144,6 +152,11 @@ class Settings(BaseSettings):
             if url.startswith(plain):
                 return driver + url.removeprefix(plain)
         return url
+
+    @property
+    def scratch(self) -> Path:
+        """The folder of what is not yet whole; each process has its own below it."""
+        return self.home / "scratch"
 
     @property
     def store(self) -> str:

@@ -2,12 +2,16 @@
 
 pytest_plugins = [
     "tests.fixtures.api",
+    "tests.fixtures.cloud",
     "tests.fixtures.corpus",
     "tests.fixtures.databases",
     "tests.fixtures.engines",
+    "tests.fixtures.llama",
+    "tests.fixtures.llm",
     "tests.fixtures.no_skips",
     "tests.fixtures.packages",
     "tests.fixtures.receivers",
+    "tests.fixtures.remote",
     "tests.fixtures.running",
     "tests.fixtures.sdks",
     "tests.fixtures.stores",

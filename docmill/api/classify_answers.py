@@ -3,14 +3,12 @@
 import asyncio
 from collections.abc import Sequence
 
-from docmill.api.parse_answers import JobReader
+from docmill.api.job_reading import JobReader
 from docmill.api.schemas.classify import ClassifyAnswer, ClassifyJobView, ClassifyUsage
 from docmill.api.services import Services
-from docmill.contracts import JobType
+from docmill.api.single_jobs import JOB_API
 from docmill.engines.classify.base import ClassifyResult
 from docmill.parameters.classify import ClassifyParameters
-from docmill.records.batches import Batches
-from docmill.records.results import PurgedError
 from docmill.records.tables import Batch, Job
 
 USER = "local"
@@ -21,25 +19,13 @@ class ClassifyReader:
     """Reads classify jobs, those of batches and those of their own."""
 
     def __init__(self, services: Services) -> None:
-        self._services = services
         self._jobs = JobReader(services)
-
-    async def find(self, project_id: str, job_id: str) -> Job:
-        """Return one job as it truly is.
-
-        Raises:
-            NotFoundError: the project has no such classify job.
-        """
-        return await self._jobs.find(project_id, JobType.CLASSIFY, job_id)
 
     async def views(self, jobs: Sequence[Job], *, usage: bool = False) -> list[ClassifyJobView]:
         """Return jobs on the wire, in their order."""
-        batches: dict[str, Batch] = {}
-        async with self._services.database.read() as session:
-            for batch_id in {job.batch_id or "" for job in jobs}:
-                batches[batch_id] = await Batches(session).get(None, batch_id)
+        batches = await self._jobs.batches_of(jobs)
         return await asyncio.gather(
-            *(self._view(job, batches[job.batch_id or ""], usage=usage) for job in jobs)
+            *(self._view(job, batches[job.batch_id], usage=usage) for job in jobs)
         )
 
     async def view(self, job: Job, *, usage: bool = False) -> ClassifyJobView:
@@ -48,15 +34,14 @@ class ClassifyReader:
         Raises:
             PurgedError: its result was purged.
         """
-        view = (await self.views([job], usage=usage))[0]
-        if view.result is None:
-            await self._jobs.stored(job)
-        return view
+        await self._jobs.check_kept(job)
+        return (await self.views([job], usage=usage))[0]
 
     async def _view(self, job: Job, batch: Batch, *, usage: bool) -> ClassifyJobView:
-        asked = batch.config if job.file_id is not None else {}
+        asked = batch.config if batch.api == JOB_API else {}
         kind = asked.get("document_input_type", "file_id")
         document = asked.get("file_input") or job.item_id or ""
+        billed = await self._jobs.credits(job) if usage else 0.0
         return ClassifyJobView(
             id=job.id,
             configuration=ClassifyParameters.model_validate(batch.parameters),
@@ -70,16 +55,13 @@ class ClassifyReader:
             parse_job_id=document if kind == "parse_job_id" else None,
             result=await self._result(job),
             transaction_id=asked.get("transaction_id"),
-            usage=ClassifyUsage(credits=0.0, parse_credits=0.0) if usage else None,
+            usage=ClassifyUsage(credits=billed, parse_credits=0.0) if usage else None,
             created_at=job.created_at,
             updated_at=job.updated_at,
         )
 
     async def _result(self, job: Job) -> ClassifyAnswer | None:
-        try:
-            data = await self._jobs.stored(job)
-        except PurgedError:  # a list must not fail for one old job
-            return None
+        data = await self._jobs.stored_if_kept(job)
         if data is None:
             return None
         return ClassifyAnswer.model_validate(ClassifyResult.model_validate_json(data).result)

@@ -1,16 +1,48 @@
 """The parameters that a saved configuration or a preset stands for."""
 
-from typing import Any
+from typing import Any, Protocol
+
+from pydantic import BaseModel
 
 from docmill.api.errors import FieldError
-from docmill.api.presets import preset
 from docmill.api.scope import Scope
 from docmill.api.services import Services
+from docmill.contracts import JobType
+from docmill.parameters import effective_parameters, job_parameters
 from docmill.records.configurations import Configurations
+from docmill.records.presets import preset
 from docmill.records.tables import Configuration
 
-WEBHOOK_PARAMETERS = frozenset({"webhook_configuration_ids", "webhook_configurations"})
-"""Part of a saved configuration, but of no job's parameters."""
+
+class Configured(Protocol):
+    """A request that gives its parameters, or names a configuration that has them."""
+
+    @property
+    def configuration(self) -> BaseModel | None:
+        """The parameters."""
+
+    @property
+    def configuration_id(self) -> str | None:
+        """Of a saved configuration."""
+
+
+async def parameters_of(
+    services: Services, scope: Scope, job_type: JobType, body: Configured
+) -> dict[str, Any]:
+    """Return the effective parameters that a request gives, or names by a configuration.
+
+    Raises:
+        NotFoundError: there is no such configuration.
+        UsageError: it configures another product.
+    """
+    if body.configuration is not None:
+        given = body.configuration.model_dump(mode="json", exclude_none=True)
+    else:
+        product = f"{job_type}_v2"
+        given = await configured_parameters(
+            services, scope, body.configuration_id or "", product, "body"
+        )
+    return effective_parameters(job_type, given)
 
 
 async def find_configuration(
@@ -51,4 +83,4 @@ async def configured_parameters(
             *loc,
             "configuration_id",
         )
-    return {k: v for k, v in found.parameters.items() if k not in WEBHOOK_PARAMETERS}
+    return job_parameters(found.parameters)

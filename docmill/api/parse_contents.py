@@ -4,7 +4,13 @@ from collections.abc import Callable
 
 from docmill.api import parse_views
 from docmill.engines.base import ParseResult
-from docmill.engines.beside import CONCATENATED_FILE, PDF_FILE, STRIPPED_FILE, WORDS_FILE
+from docmill.engines.beside import (
+    CONCATENATED_FILE,
+    PDF_FILE,
+    STRIPPED_FILE,
+    WORDS_FILE,
+    WORKBOOK_FILE,
+)
 
 CONTENTS = {
     "text": "text_content_metadata",
@@ -36,6 +42,10 @@ STORED: dict[str, tuple[str, str]] = {
     "concatenated_stripped_markdown": (CONCATENATED_FILE, "text/plain; charset=utf-8"),
     "outputPDF": (PDF_FILE, "application/pdf"),
     "raw_words": (WORDS_FILE, "application/jsonl"),
+    "xlsx": (
+        WORKBOOK_FILE,
+        "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    ),
 }
 """The file, and its content type, of each form that was written with the result."""
 

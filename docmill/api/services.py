@@ -16,6 +16,7 @@ from docmill.objects.staging import Staging
 from docmill.records.claims import Claims
 from docmill.records.database import Database
 from docmill.records.projects import Projects
+from docmill.remote.politeness import Hosts
 from docmill.settings import Settings
 
 
@@ -29,6 +30,7 @@ class Services:
         temporal: the way to the workflows; the server may be away.
         desk: creates, reads and steers batches.
         fence: where URLs of requests may lead.
+        hosts: how hard models at other hosts are asked by this process.
     """
 
     settings: Settings
@@ -39,6 +41,7 @@ class Services:
     temporal: TemporalLink
     desk: BatchDesk
     fence: Fence
+    hosts: Hosts
 
 
 @asynccontextmanager
@@ -52,13 +55,13 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
     fence = Fence.allowing(settings.fence_allow)
     settings.home.mkdir(parents=True, exist_ok=True)
     database = Database(settings.database)
-    scratch = Staging.below(settings.home / "scratch")
+    scratch = Staging.below(settings.scratch)
+    store = open_store(settings.store)
     try:
         await database.migrate()
         async with database.write() as session:
             await Projects(session).ensure_default()
             await Claims(session).forget_old()
-        store = open_store(settings.store)
         temporal = TemporalLink(settings.temporal_namespaces)
         yield Services(
             settings=settings,
@@ -69,9 +72,11 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             temporal=temporal,
             desk=BatchDesk(database, store, settings, temporal),
             fence=fence,
+            hosts=Hosts(settings.remote_concurrency, settings.remote_rate),
         )
     finally:
         scratch.close()
+        store.close()
         await database.close()
 
 

@@ -4,25 +4,35 @@ So a single job is claimed, run, retried, deduplicated, cancelled and mended exa
 batch's item.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from docmill.api.scope import Scope
 from docmill.api.services import Services
-from docmill.contracts import BatchSpec, JobSpec, JobType, PageRequest
-from docmill.errors import ConflictError
+from docmill.closing import close_batch
+from docmill.contracts import (
+    BatchSpec,
+    BatchStatus,
+    CloseRequest,
+    JobSpec,
+    JobType,
+    PageRequest,
+)
+from docmill.errors import ConflictError, UnavailableError
 from docmill.ids import Prefix, derived_id
 from docmill.records.directories import JOBS_TYPE, Directories
 from docmill.records.directory_files import DirectoryFiles
 from docmill.records.items import job_id_of
 from docmill.records.jobs import ENDED, Jobs
 from docmill.records.paging import Paging
-from docmill.records.tables import Batch, File, Job
+from docmill.records.tables import Batch, DirectoryFile, File, Job
 
 JOB_API = "job"
 """Marks a batch that is one job's."""
 FIRST = 1
 """Position of the only item."""
+REMOVED = "removed by force"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +50,10 @@ class UrlSource:
     http_proxy: str | None = None
 
 
+Source = File | DirectoryFile | UrlSource
+"""An uploaded file, an entry that is read where it lies, or a URL."""
+
+
 class SingleJobs:
     """Creates and cancels jobs of one project."""
 
@@ -50,7 +64,7 @@ class SingleJobs:
     async def create(
         self,
         batch_id: str,
-        source: File | UrlSource,
+        source: Source,
         parameters: dict[str, Any],
         *,
         job_type: JobType = JobType.PARSE,
@@ -71,6 +85,7 @@ class SingleJobs:
             UsageError: a parameter is wrong.
         """
         batch = await self.services.desk.find(self.scope.project_id, batch_id)
+        name = source.display_name if isinstance(source, DirectoryFile) else source.name
         if batch is None:
             spec = BatchSpec(
                 project_id=self.scope.project_id,
@@ -79,11 +94,11 @@ class SingleJobs:
                 page_size=1,
             )
             batch = await self.services.desk.create(
-                spec, id=batch_id, api=JOB_API, name=source.name, config=asked or {}
+                spec, id=batch_id, api=JOB_API, name=name, config=asked or {}
             )
         if isinstance(source, File):
             fields["file_id"] = source.id
-        job = await self._record(batch, source.name, fields)
+        job = await self._record(batch, name, fields)
         await self.services.desk.start(batch)
         return job
 
@@ -96,17 +111,40 @@ class SingleJobs:
         """
         if job.status in ENDED:
             raise ConflictError(f"The job {job.id} has ended: {job.status}.")
+        await self.services.desk.cancel(await self._own_batch(job))
+        async with self.services.database.read() as session:
+            return await Jobs(session).get(self.scope.project_id, job.id)
+
+    async def end(self, job: Job) -> None:
+        """Cancel a job at once, whether or not its workflow is there to hear of it.
+
+        What still runs of it changes nothing any more: its item has its outcome.
+
+        Raises:
+            ConflictError: it belongs to a batch of several.
+        """
+        batch = await self._own_batch(job)
+        with suppress(UnavailableError, ConflictError):
+            await self.services.desk.cancel(batch, REMOVED)
+        request = CloseRequest(
+            batch_id=batch.id, epoch=batch.epoch, ending=BatchStatus.CANCELLED, reason=REMOVED
+        )
+        scratch = self.services.settings.scratch
+        await close_batch(self.services.database, self.services.store, scratch, request)
+
+    async def _own_batch(self, job: Job) -> Batch:
+        """Return the batch that is this job's alone."""
         batch = await self.services.desk.find(self.scope.project_id, job.batch_id or "")
         if batch is None or batch.api != JOB_API:
             raise ConflictError(
                 f"The job {job.id} belongs to the batch {job.batch_id}.", "Cancel the batch."
             )
-        await self.services.desk.cancel(batch)
-        async with self.services.database.read() as session:
-            return await Jobs(session).get(self.scope.project_id, job.id)
+        return batch
 
-    async def _list(self, batch_id: str, source: File | UrlSource) -> str:
-        """Return the entry of ``source`` in the project's hidden directory."""
+    async def _list(self, batch_id: str, source: Source) -> str:
+        """Return the entry of ``source``: its own, or one in the project's hidden directory."""
+        if isinstance(source, DirectoryFile):
+            return source.id
         project_id = self.scope.project_id
         directory_id = derived_id(Prefix.DIRECTORY, JOBS_TYPE, project_id)
         async with self.services.database.write() as session:

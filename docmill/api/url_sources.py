@@ -6,8 +6,13 @@ from docmill.fetching import name_of
 from docmill.settings import Settings
 
 
-def checked_name(fence: Fence, url: str) -> str:
+def checked_name(fence: Fence, url: str, field: str = "source_url") -> str:
     """Return a name for the document at ``url``; what its host leads to, the worker checks.
+
+    Args:
+        fence: where URLs may lead.
+        url: as the request has it.
+        field: of the request's body, for the error.
 
     Raises:
         FieldError: the URL is refused.
@@ -15,7 +20,7 @@ def checked_name(fence: Fence, url: str) -> str:
     try:
         return name_of(fence.check_url(url))
     except FencedError as error:
-        raise FieldError(error.message, "body", "source_url", hint=error.hint) from None
+        raise FieldError(error.message, "body", field, hint=error.hint) from None
 
 
 def check_proxy(settings: Settings, proxy: str | None) -> None:

@@ -5,6 +5,7 @@ fields always have defaults, so that an old history and an old client still deco
 """
 
 from docmill.contracts.batches import (
+    AdmitRequest,
     BatchInput,
     BatchProgress,
     BatchResult,
@@ -17,6 +18,7 @@ from docmill.contracts.batches import (
     JobSpec,
     OpenedBatch,
     OpenRequest,
+    RedriveRequest,
     StateChange,
 )
 from docmill.contracts.deliveries import (
@@ -35,6 +37,7 @@ from docmill.contracts.items import (
     PageRequest,
 )
 from docmill.contracts.names import (
+    ADMIT_BATCH,
     BATCH_QUEUE,
     BATCH_WORKFLOW,
     CANCEL_SIGNAL,
@@ -45,7 +48,9 @@ from docmill.contracts.names import (
     DELIVERIES_QUEUE,
     DELIVERY_WORKFLOW,
     DIRECTORY_ATTRIBUTE,
+    EPOCH_MEMO,
     FAILED_ATTRIBUTE,
+    FAILURE_SAMPLE,
     FAILURES_QUERY,
     JOB_TYPE_ATTRIBUTE,
     LOCAL_ENGINES_QUEUE,
@@ -82,6 +87,7 @@ from docmill.contracts.words import (
 )
 
 __all__ = [
+    "ADMIT_BATCH",
     "BATCH_QUEUE",
     "BATCH_WORKFLOW",
     "CANCEL_SIGNAL",
@@ -92,8 +98,10 @@ __all__ = [
     "DELIVERY_WORKFLOW",
     "DELIVER_DUE",
     "DIRECTORY_ATTRIBUTE",
+    "EPOCH_MEMO",
     "FAILED_ATTRIBUTE",
     "FAILURES_QUERY",
+    "FAILURE_SAMPLE",
     "JOB_TYPE_ATTRIBUTE",
     "LOCAL_ENGINES_QUEUE",
     "MAX_CONCURRENCY",
@@ -116,6 +124,7 @@ __all__ = [
     "STATUS_ATTRIBUTE",
     "TOTAL_ATTRIBUTE",
     "WAKE_DELIVERY",
+    "AdmitRequest",
     "BatchInput",
     "BatchProgress",
     "BatchResult",
@@ -141,6 +150,7 @@ __all__ = [
     "Page",
     "PageRequest",
     "Payload",
+    "RedriveRequest",
     "RetentionReport",
     "RetentionRequest",
     "RoundReport",

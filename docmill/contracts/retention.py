@@ -17,11 +17,9 @@ class RetentionReport(Payload):
     Attributes:
         results: stored results that nothing had used for long enough.
         directories: ephemeral directories whose time was over.
-        leftovers: objects that no result named.
         webhook_events: entries of the delivery log.
     """
 
     results: int = 0
     directories: int = 0
-    leftovers: int = 0
     webhook_events: int = 0

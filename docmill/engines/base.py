@@ -69,7 +69,8 @@ class ParsedImage(BaseModel):
 
     Attributes:
         filename: an image that is shown several times has one file and several entries.
-        category: ``screenshot`` of a whole page, or ``embedded`` in the document.
+        category: ``screenshot`` of a whole page, ``embedded`` in the document, or cut out of a page
+            by what its ``layout`` was found to be.
         page_number: None where the format does not say.
         width: in pixels.
         size_bytes: of the file.
@@ -79,7 +80,7 @@ class ParsedImage(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     filename: str
-    category: Literal["screenshot", "embedded"]
+    category: Literal["screenshot", "embedded", "layout"]
     content_type: str
     page_number: int | None = None
     width: int | None = None
@@ -138,6 +139,7 @@ class ParseResult(BaseModel):
             file covers them all.
         images: what was saved of the document's images; each file is one of ``files``.
         joining: what stands between and around the pages of the whole.
+        usage: what a remote engine counted; empty for local ones.
     """
 
     schema_version: int = 1
@@ -157,6 +159,7 @@ class ParseResult(BaseModel):
     files: dict[str, str] = Field(default_factory=dict)
     images: list[ParsedImage] = Field(default_factory=list)
     joining: Joining = Joining()
+    usage: dict[str, int] = Field(default_factory=dict)
 
 
 class Engine(Protocol):

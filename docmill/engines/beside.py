@@ -20,6 +20,8 @@ CONCATENATED_FILE = "concatenated.txt"
 PDF_FILE = "output.pdf"
 WORDS_FILE = "words.jsonl"
 """Every word with its page and its box in points, one on a line; an engine writes it."""
+WORKBOOK_FILE = "tables.xlsx"
+"""The tables as a workbook; no local engine writes it."""
 STRIPPED_BREAK = "\n\n---\n\n"
 """Between the pages of the one text; LlamaCloud's."""
 

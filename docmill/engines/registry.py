@@ -8,6 +8,8 @@ from docmill.engines import ocr_languages
 from docmill.engines.base import Engine
 from docmill.engines.classify.base import CLASSIFY, Classifier
 from docmill.engines.classify.basic import BasicClassifier
+from docmill.engines.extract.base import EXTRACT, Extractor
+from docmill.engines.extract.basic import BasicExtractor
 from docmill.engines.liteparse_engine import LiteParseEngine
 from docmill.engines.plain_engine import PlainTextEngine
 from docmill.engines.xberg_engine import XbergEngine
@@ -23,11 +25,12 @@ _SUITE = 2
 class Registry:
     """Engines by product and media type; the first that was added for a pair keeps it.
 
-    Classifiers read no files: they get the text that the engines of ``parse`` found.
+    Classifiers and extractors read no files: they get what the engines of ``parse`` found.
     """
 
     _engines: dict[tuple[str, str], Engine] = field(default_factory=dict)
     _classifier: Classifier | None = None
+    _extractor: Extractor | None = None
 
     def add(self, product: str, engine: Engine) -> None:
         """Let ``engine`` run ``product`` for every media type that it reads."""
@@ -60,6 +63,20 @@ class Registry:
         if self._classifier is None:
             raise ItemFailure(FailureClass.UNSUPPORTED_TYPE, "No engine can classify files.")
         return self._classifier
+
+    def set_extractor(self, extractor: Extractor) -> None:
+        """Let ``extractor`` answer for the product ``extract``."""
+        self._extractor = extractor
+
+    def extractor(self) -> Extractor:
+        """Return what extracts.
+
+        Raises:
+            ItemFailure: UNSUPPORTED_TYPE.
+        """
+        if self._extractor is None:
+            raise ItemFailure(FailureClass.UNSUPPORTED_TYPE, "No engine can extract from files.")
+        return self._extractor
 
     @property
     def extensions(self) -> dict[str, str]:
@@ -110,10 +127,14 @@ def suite_version(product: str, parse: str) -> str:
         product: every one reads by the engines of ``parse``.
         parse: identity of the worker's parse engines; see `parse_suite_version`.
     """
+    second: Classifier | Extractor
     if product == CLASSIFY:
-        classifier = builtin().classifier()
-        return f"{parse}+{classifier.name}-{classifier.version}"
-    return parse
+        second = builtin().classifier()
+    elif product == EXTRACT:
+        second = builtin().extractor()
+    else:
+        return parse
+    return f"{parse}+{second.name}-{second.version}"
 
 
 def registry_of(parse: Iterable[Engine]) -> Registry:
@@ -122,4 +143,5 @@ def registry_of(parse: Iterable[Engine]) -> Registry:
     for engine in parse:
         registry.add(PARSE, engine)
     registry.set_classifier(BasicClassifier())
+    registry.set_extractor(BasicExtractor())
     return registry

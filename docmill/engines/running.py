@@ -2,25 +2,22 @@
 
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
 
-from docmill.engines.base import EngineReport, EngineTask, ParseResult
-from docmill.engines.beside import hashes_of, write_beside
-from docmill.engines.classify.base import CLASSIFY, ClassifyResult
+from docmill.engines.base import EngineReport, EngineTask
+from docmill.engines.beside import write_beside
+from docmill.engines.classify.base import CLASSIFY
 from docmill.engines.classify.running import classified
+from docmill.engines.extract.base import EXTRACT
+from docmill.engines.extract.running import extracted
 from docmill.engines.parsing import Watcher, parsed
 from docmill.engines.registry import PARSE, Registry
 from docmill.engines.shaping import shape
+from docmill.engines.writing import write_parsed, write_result
 from docmill.errors import FailureClass, ItemFailure
-
-RESULT_FILE = "result.json"
-MARKDOWN_FILE = "document.md"
-PAGE_BREAK = "\n\n---\n\n"
-"""Between the pages of `MARKDOWN_FILE`; LlamaParse's default."""
 
 
 def run_task(task: EngineTask, registry: Registry, watcher: Watcher) -> EngineReport:
-    """Run ``task`` and leave `RESULT_FILE`, and what else its product has, in its output folder.
+    """Run ``task`` and leave ``result.json``, and what else its product has, in its output folder.
 
     The files count only once this returns: what a killed run left behind is to be thrown away.
 
@@ -44,37 +41,19 @@ def _parse(task: EngineTask, registry: Registry, watcher: Watcher) -> EngineRepo
     result, document = parsed(task, task.parameters, registry, watcher)
     timings = result.timings | {"total": round(time.perf_counter() - began, 3)}
     told = result.model_copy(update={"timings": timings})
-    complete = write_beside(shape(told, task.parameters), document, task.parameters)
-    folder = Path(task.output_dir)
-    pages = ((page.page_number, page.markdown) for page in complete.pages)
-    markdown = complete.joining.join(pages, PAGE_BREAK)
-    (folder / MARKDOWN_FILE).write_text(markdown, encoding="utf-8", newline="")
-    names = {MARKDOWN_FILE, *complete.files, *(image.filename for image in complete.images)}
-    return _write(complete.model_copy(update={"files": hashes_of(folder, names)}), task)
+    return write_parsed(write_beside(shape(told, task.parameters), document, task.parameters), task)
 
 
 def _classify(task: EngineTask, registry: Registry, watcher: Watcher) -> EngineReport:
-    return _write(classified(task, registry, watcher), task)
+    return write_result(classified(task, registry, watcher), task)
 
 
-def _write(result: ParseResult | ClassifyResult, task: EngineTask) -> EngineReport:
-    """Write `RESULT_FILE`; the files that it names are there already."""
-    path = Path(task.output_dir) / RESULT_FILE
-    path.write_text(result.model_dump_json(), encoding="utf-8")
-    return EngineReport(
-        engine=result.engine,
-        engine_version=result.engine_version,
-        media_type=result.media_type,
-        pages_total=result.pages_total,
-        pages_ok=result.pages_ok,
-        pages_failed=result.pages_failed,
-        partial=result.partial,
-        warnings=result.warnings,
-        files=[RESULT_FILE, *result.files],
-    )
+def _extract(task: EngineTask, registry: Registry, watcher: Watcher) -> EngineReport:
+    return write_result(extracted(task, registry, watcher), task)
 
 
 _PRODUCTS: Mapping[str, Callable[[EngineTask, Registry, Watcher], EngineReport]] = {
     PARSE: _parse,
     CLASSIFY: _classify,
+    EXTRACT: _extract,
 }

@@ -51,12 +51,16 @@ class ObjectStore(Protocol):
         """Return an object's size in bytes, or None when there is none."""
         ...
 
-    async def keys(self, folder: str) -> list[str]:
-        """Return the keys below ``folder``, sorted: for folders of few objects, such as a job's."""
-        ...
-
     async def delete(self, key: str) -> None:
         """Remove an object; removing what is not there is no error."""
+        ...
+
+    async def delete_below(self, prefix: str) -> None:
+        """Remove every object whose key begins with ``prefix`` and a slash; none is no error."""
+        ...
+
+    def close(self) -> None:
+        """Leave nothing temporary behind; the store is not used afterwards."""
         ...
 
     def local_path(self, key: str) -> Path | None:

@@ -6,7 +6,7 @@ import os
 import shutil
 import stat
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from docmill.errors import NotFoundError, UnavailableError
@@ -56,10 +56,6 @@ class LocalStore:
         """Return an object's size in bytes, or None."""
         return await asyncio.to_thread(self._size, key)
 
-    async def keys(self, folder: str) -> list[str]:
-        """Return the keys below ``folder``; temporary files and links are none."""
-        return await asyncio.to_thread(self._keys, self.local_path(folder))
-
     async def delete(self, key: str) -> None:
         """Remove an object if it is there."""
         await asyncio.to_thread(self._delete, self.local_path(key))
@@ -67,6 +63,14 @@ class LocalStore:
     def local_path(self, key: str) -> Path:
         """Return where the object lies, whether or not it exists."""
         return self._root / check_key(key)
+
+    async def delete_below(self, prefix: str) -> None:
+        """Remove a folder of objects, if it is there."""
+        await asyncio.to_thread(self._delete_tree, self.local_path(prefix))
+
+    def close(self) -> None:
+        """Remove the folder for half-written files."""
+        self._staging.close()
 
     async def ping(self) -> None:
         """Write a byte and remove it."""
@@ -112,14 +116,13 @@ class LocalStore:
             return None
         return found.st_size if stat.S_ISREG(found.st_mode) else None
 
-    def _keys(self, folder: Path) -> list[str]:
-        with self._explained():
-            found = [path for path in folder.rglob("*") if stat.S_ISREG(path.lstat().st_mode)]
-        return sorted(str(path.relative_to(self._root)) for path in found)
-
     def _delete(self, path: Path) -> None:
         with self._explained():
             path.unlink(missing_ok=True)
+
+    def _delete_tree(self, path: Path) -> None:
+        with self._explained(), suppress(FileNotFoundError):
+            shutil.rmtree(path)
 
     def _probe(self) -> None:
         with self._staged() as staged:

@@ -90,12 +90,6 @@ class RemoteStore:
             return None
         return meta["size"]
 
-    async def keys(self, folder: str) -> list[str]:
-        """Return the keys below ``folder``."""
-        with self._explained():
-            pages = obstore.list(self._store, check_key(folder))
-            return sorted([meta["path"] async for page in pages for meta in page])
-
     async def delete(self, key: str) -> None:
         """Remove an object if it is there."""
         try:
@@ -103,6 +97,15 @@ class RemoteStore:
                 await obstore.delete_async(self._store, check_key(key))
         except NotFoundError:
             return
+
+    async def delete_below(self, prefix: str) -> None:
+        """Remove every object below a prefix."""
+        with self._explained():
+            async for found in obstore.list(self._store, check_key(prefix)):
+                await obstore.delete_async(self._store, [meta["path"] for meta in found])
+
+    def close(self) -> None:
+        """Nothing here is held open."""
 
     def local_path(self, key: str) -> None:
         """Nothing here lies on this machine."""

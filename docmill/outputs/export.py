@@ -11,6 +11,7 @@ from docmill.errors import NotFoundError
 from docmill.objects import ObjectStore
 from docmill.objects.durable import move_into_place
 from docmill.objects.staging import Staging
+from docmill.outputs.findings import Findings
 from docmill.outputs.manifest import RESULT, ManifestRow, ManifestSummary, write_manifest
 from docmill.outputs.naming import REPORT, output_names
 from docmill.outputs.report import write_report
@@ -39,6 +40,9 @@ class Exporter:
     resumed export costs little and an emptied folder is filled again.
 
     Use it as a context manager: leaving removes its temporary folder.
+
+    Attributes:
+        findings: what the results say, once `finish` has returned.
     """
 
     def __init__(self, database: Database, store: ObjectStore, batch: Batch, out: Path) -> None:
@@ -49,6 +53,7 @@ class Exporter:
         self._staging = Staging(out)
         self._frontier = 0
         self._ahead: frozenset[int] = frozenset()
+        self.findings = Findings(batch.job_type)
         self._lost: list[str] = []
         self._lost_count = 0
 
@@ -65,6 +70,8 @@ class Exporter:
                 again goes on where it stopped.
         """
         count = 0
+        if await self._is_waiting():
+            return count
         while True:
             rows = await self._walk(self._frontier)
             ready = [row for row in rows if row.status not in _UNFINISHED]
@@ -77,6 +84,12 @@ class Exporter:
             self._ahead = frozenset(r.position for r in ready if r.position > self._frontier)
             if len(finished) < WINDOW:
                 return count
+
+    async def _is_waiting(self) -> bool:
+        """Whether a further attempt has not begun: then its items still have old outcomes."""
+        async with self._database.read() as session:
+            batch = await Batches(session).get(None, self._batch.id)
+        return batch.epoch > 1 and batch.started_at is None
 
     async def finish(
         self, *, title: str = "", vanished: Sequence[str] = (), vanished_count: int = 0
@@ -107,8 +120,10 @@ class Exporter:
                 ended_at=batch.ended_at,
                 vanished=vanished,
                 vanished_count=max(vanished_count, len(vanished)),
-            )
+            ),
+            findings=self.findings,
         )
+        self.findings.counts.clear()
         with writing_to(self._out):
             self._out.mkdir(parents=True, exist_ok=True)
         summary = await write_manifest(self._rows(data), self._out)
@@ -132,11 +147,17 @@ class Exporter:
                     if row.position > self._frontier and row.position not in self._ahead
                 ]
             )
+            await asyncio.to_thread(self._count, rows)
             for item in rows:
                 row = ManifestRow.of(item, output_names(item.path).json)
                 data.add(row)
                 yield row
             after = rows[-1].position
+
+    def _count(self, rows: Sequence[ItemRow]) -> None:
+        for row in rows:
+            if row.object_prefix is not None:
+                self.findings.add(self._out / output_names(row.path).json)
 
     async def _walk(self, after: int) -> list[ItemRow]:
         async with self._database.read() as session:

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import PurePosixPath
 
 from docmill.contracts import BatchStatus, Outcome, SkipReason
+from docmill.outputs.findings import Findings
 from docmill.outputs.manifest import ManifestRow
 
 SLOWEST = 20
@@ -74,6 +75,8 @@ class ReportData:
     """Everything that the page shows. Feed it with `add`, row by row."""
 
     facts: BatchFacts
+    findings: Findings | None = None
+    """What the results of a classification or an extraction say."""
     total: int = 0
     size: int = 0
     counts: Counter[str] = field(default_factory=Counter)

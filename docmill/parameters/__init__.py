@@ -14,17 +14,28 @@ from pydantic import BaseModel, ValidationError
 from docmill.contracts import JobType
 from docmill.errors import UsageError
 from docmill.parameters.classify import ClassifyParameters
+from docmill.parameters.extract import ExtractParameters
 from docmill.parameters.parse import ParseParameters
 
 MODELS: Mapping[JobType, type[BaseModel]] = {
     JobType.PARSE: ParseParameters,
     JobType.CLASSIFY: ClassifyParameters,
+    JobType.EXTRACT: ExtractParameters,
 }
 """The products that can be run, with the model of their parameters."""
 
 NOT_IN_RESULT = frozenset({"disable_cache", "client_name", "engine"})
 """Parameters that are not part of a result's cache key: they do not change it, or, as the engine
 does, are in the key in another form."""
+
+
+NOT_OF_JOBS = frozenset({"product_type", "webhook_configuration_ids", "webhook_configurations"})
+"""Part of a saved configuration, but of no job's parameters."""
+
+
+def job_parameters(configured: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters of jobs in a saved configuration."""
+    return {key: value for key, value in configured.items() if key not in NOT_OF_JOBS}
 
 
 def effective_parameters(job_type: JobType, parameters: dict[str, Any]) -> dict[str, Any]:

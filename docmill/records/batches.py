@@ -77,6 +77,13 @@ class Batches:
             raise NotFoundError(f"No batch {batch_id}.", "List batches to see their ids.")
         return found
 
+    async def several(self, batch_ids: Collection[str]) -> Sequence[Batch]:
+        """Return the batches of these ids that exist, in no order."""
+        found: list[Batch] = []
+        for some in chunked(list(batch_ids)):
+            found += await self._session.scalars(select(Batch).where(Batch.id.in_(some)))
+        return found
+
     async def latest_of_identity(self, project_id: str, identity: str) -> Batch | None:
         """Return the newest batch of one identity, or None."""
         query = (
@@ -118,9 +125,17 @@ class Batches:
             raise NotFoundError(f"No batch {batch_id}.", "List batches to see their ids.")
 
     async def move(
-        self, batch_id: str, to: BatchStatus, *, from_: Collection[str], **fields: Any
+        self,
+        batch_id: str,
+        to: BatchStatus,
+        *,
+        from_: Collection[str],
+        epoch_is: int | None = None,
+        **fields: Any,
     ) -> bool:
         """Change the status if it is one of ``from_`` now, and ``fields`` with it; tell webhooks.
+
+        With ``epoch_is`` only in that attempt of the batch.
 
         Returns:
             Whether it was.
@@ -130,6 +145,8 @@ class Batches:
             .where(Batch.id == batch_id, Batch.status.in_([str(status) for status in from_]))
             .values(status=to.value, updated_at=now(), **fields)
         )
+        if epoch_is is not None:
+            moved = moved.where(Batch.epoch == epoch_is)
         row = (await self._session.execute(moved.returning(Batch.id, Batch.webhooks))).one_or_none()
         if row is not None and row.webhooks:
             counts = await self.counts([batch_id])

@@ -4,14 +4,14 @@ from collections.abc import Collection, Sequence
 from functools import cache
 from typing import Any, Unpack
 
-from sqlalchemy import Select, delete, select, update
+from sqlalchemy import Select, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from docmill.contracts import Outcome
 from docmill.errors import ConflictError, NotFoundError
 from docmill.records.keyset import DEFAULT_LIMIT, CreatedRange, Slice, created_between, page_of
 from docmill.records.portable import Insert, dialect_of, insert_for, try_insert
-from docmill.records.tables import Job, now
+from docmill.records.tables import Batch, Job, now
 
 ENDED = ("COMPLETED", "FAILED", "CANCELLED")
 
@@ -36,6 +36,10 @@ class JobFilters(CreatedRange, total=False):
     job_ids: Sequence[str] | None
     file_id: str | None
     configuration_id: str | None
+    input_kind: str | None
+    """How the request named the document; a batch's items are files."""
+    file_input: str | None
+    """What the request called the document; a batch's item has its own id."""
 
 
 def job_status_of(outcome: Outcome, result_id: str | None) -> str:
@@ -145,4 +149,19 @@ def _filtered(query: Select[Job], filters: JobFilters) -> Select[Job]:
     status = filters.get("status")
     if status is not None:
         query = query.where(Job.status.in_([status] if isinstance(status, str) else status))
-    return created_between(query, Job.created_at, filters)
+    return created_between(_of_input(query, filters), Job.created_at, filters)
+
+
+def _of_input(query: Select[Job], filters: JobFilters) -> Select[Job]:
+    """Narrow to what the request of a job of its own said, which its batch of one keeps."""
+    kind, named = filters.get("input_kind"), filters.get("file_input")
+    if kind is None and named is None:
+        return query
+    query = query.join(Batch, Batch.id == Job.batch_id)
+    if kind is not None:
+        asked = Batch.config["document_input_type"].as_string()
+        query = query.where(func.coalesce(asked, "file_id") == kind)
+    if named is not None:
+        asked = Batch.config["file_input"].as_string()
+        query = query.where(func.coalesce(asked, Job.item_id) == named)
+    return query

@@ -29,11 +29,13 @@ from docmill.records.ledger_statements import (
     CLAIM,
     LEARN_SHA256,
     LOAD_ITEM,
+    RELEASE,
     claimed_item,
     error_message,
     held_by,
     keep_result,
     outcome_values,
+    released,
     running_job,
     taken,
 )
@@ -106,6 +108,7 @@ class Ledger(LedgerReads):
             return False
         if settlement.result is not None:
             await self._keep(item, settlement.result)
+            await self._session.execute(RELEASE, released(item, settlement.result.cache_key))
         await self._end_job(item.job_id, settlement, result_id)
         if settlement.sha256 is not None and item.sha256 is None:
             await self._learn(item, settlement.sha256)
@@ -154,13 +157,13 @@ class Ledger(LedgerReads):
         held = claimed_item(row, epoch=row.epoch, attempt=row.attempts, losses=row.worker_losses)
         return await self.settle(held, settlement)
 
-    async def cancel_rest(self, batch: Batch, limit: int) -> int:
+    async def cancel_rest(self, batch: Batch, limit: int, why: str | None = None) -> int:
         """Cancel up to ``limit`` listed items that have no outcome; call again until it gives 0.
 
         Items that no page has reached get their ledger row here, so that the ledger equals the
-        listing in the end.
+        listing in the end. ``why`` is their message; None says that the batch was cancelled.
         """
-        return await cancel_rest(self._session, batch, limit)
+        return await cancel_rest(self._session, batch, limit, why)
 
     async def _load(self, batch_id: str, position: int) -> Any:
         """Read one item with all that a worker needs, and hold its row."""

@@ -4,7 +4,7 @@ from dataclasses import fields
 from functools import cache
 from typing import Any
 
-from sqlalchemy import bindparam, or_, select, update
+from sqlalchemy import bindparam, delete, or_, select, update
 
 from docmill.contracts import ItemStatus, SkipReason
 from docmill.errors import bounded
@@ -16,6 +16,7 @@ from docmill.records.tables import (
     BatchItem,
     Directory,
     DirectoryFile,
+    EngineLease,
     File,
     Job,
     Result,
@@ -72,6 +73,7 @@ LOAD_ITEM = (
 )
 _items, _jobs, _listed = map(table_of, (BatchItem, Job, DirectoryFile))
 _results = table_of(Result)
+_leases = table_of(EngineLease)
 
 CLAIM = update(_items).where(
     _items.c.batch_id == bindparam("at_batch"), _items.c.position == bindparam("at_position")
@@ -85,6 +87,11 @@ CHANGE_IF_HELD = CLAIM.where(
 """Changes an item if a claim is its latest, and nobody has given it an outcome."""
 
 CHANGE_JOB = update(_jobs).where(_jobs.c.id == bindparam("at_job"))
+
+RELEASE = delete(_leases).where(
+    _leases.c.project_id == bindparam("of_project"), _leases.c.cache_key == bindparam("of_key")
+)
+"""The result is there: nobody needs to wait for it any more."""
 
 LEARN_SHA256 = update(_listed).where(
     _listed.c.directory_id == bindparam("at_directory"),
@@ -162,6 +169,11 @@ def held_by(item: ClaimedItem) -> dict[str, Any]:
         "at_epoch": item.epoch,
         "at_attempt": item.attempt,
     }
+
+
+def released(item: ClaimedItem, cache_key: str) -> dict[str, Any]:
+    """Return which lease `RELEASE` ends."""
+    return {"of_project": item.project_id, "of_key": cache_key}
 
 
 def outcome_values(settlement: Settlement) -> dict[str, Any]:

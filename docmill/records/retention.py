@@ -1,4 +1,4 @@
-"""What is old enough to go, and is used by nothing: results, directories, leftovers.
+"""What is old enough to go, and is used by nothing: results and directories.
 
 A batch that has not ended keeps all that it may use: whatever was made or used since it began,
 and everything that was made of the directories that it lists.
@@ -23,7 +23,6 @@ from docmill.records.tables import (
 )
 
 _OPEN = tuple(status.value for status in BatchStatus if not status.terminal)
-_ENDED = tuple(status.value for status in BatchStatus if status.terminal)
 _LAST_USED = func.coalesce(Result.used_at, Result.created_at)
 
 
@@ -33,15 +32,6 @@ class Purged:
 
     id: str
     object_prefix: str
-
-
-@dataclass(frozen=True, slots=True)
-class Attempted:
-    """An item of an ended batch that may have left objects that no result names."""
-
-    position: int
-    project_id: str
-    job_id: str
 
 
 class Retention:
@@ -156,49 +146,7 @@ class Retention:
         found = await self._session.scalars(hidden.values(deleted_at=now(), source_key=None))
         return found.all()
 
-    # -- leftovers --------------------------------------------------------------------------
-
-    async def untidied(self, before: datetime, limit: int) -> Sequence[Batch]:
-        """Return batches that ended before ``before`` and were not tidied since they last ran."""
-        query = select(Batch).where(
-            Batch.status.in_(_ENDED), Batch.ended_at < before, Batch.tidied_epoch < Batch.epoch
-        )
-        return (await self._session.scalars(query.order_by(Batch.ended_at).limit(limit))).all()
-
-    async def mark_tidied(self, batch: Batch) -> None:
-        """Remember that nothing is left of the runs that ``batch`` has had."""
-        tidied = update(Batch).where(Batch.id == batch.id)
-        await self._session.execute(tidied.values(tidied_epoch=batch.epoch))
-
-    async def attempted(self, batch: Batch, after: int, limit: int) -> Sequence[Attempted]:
-        """Return items behind ``after`` that may have left something.
-
-        An item of one attempt whose result is its own has left nothing, and that is nearly all.
-        """
-        own = Result.object_prefix.contains(BatchItem.job_id)
-        query = (
-            select(BatchItem.position, Batch.project_id, BatchItem.job_id)
-            .join(Batch, Batch.id == BatchItem.batch_id)
-            .outerjoin(Result, Result.id == BatchItem.result_id)
-            .where(
-                BatchItem.batch_id == batch.id,
-                BatchItem.position > after,
-                BatchItem.attempts > 0,
-                or_(BatchItem.attempts > 1, Result.id.is_(None), ~own),
-            )
-        )
-        rows = await self._session.execute(query.order_by(BatchItem.position).limit(limit))
-        return [Attempted(*row) for row in rows]
-
-    async def named(self, prefixes: Sequence[str]) -> set[str]:
-        """Return those of ``prefixes`` that a result names."""
-        found: set[str] = set()
-        for some in chunked(prefixes):
-            query = select(Result.object_prefix).where(Result.object_prefix.in_(some))
-            found |= set(await self._session.scalars(query))
-        return found
-
 
 def job_id_in(object_prefix: str) -> str:
     """Return the job whose attempt made a result; see `docmill.results.result_prefix`."""
-    return object_prefix.rpartition("/")[0].rpartition("/")[2]
+    return object_prefix.split("/")[2]

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 
 from docmill.errors import FailureClass, ItemFailure, UnavailableError
-from docmill.remote.politeness import Politeness
+from docmill.remote.politeness import MAX_HOLD_SECONDS, Politeness
 from docmill.settings import MIB
 
 MAX_ANSWER = 64 * MIB
@@ -111,12 +111,16 @@ _AS_SENT = frozenset({"content-encoding", "content-length", "transfer-encoding"}
 
 
 def retry_after(response: httpx.Response) -> float | None:
-    """Return the seconds that ``Retry-After`` asks for, in either of its forms (RFC 9110)."""
+    """Return the seconds that ``Retry-After`` asks for, in either of its forms (RFC 9110).
+
+    After `MAX_HOLD_SECONDS` it is asked again in any case.
+    """
     asked = response.headers.get("Retry-After", "").strip()
     try:
         if asked.isdigit():
-            return float(asked)
-        seconds = (parsedate_to_datetime(asked) - datetime.now(UTC)).total_seconds()
+            seconds = float(asked)
+        else:
+            seconds = (parsedate_to_datetime(asked) - datetime.now(UTC)).total_seconds()
     except (ValueError, TypeError):
         return None
-    return max(0.0, seconds)
+    return min(max(0.0, seconds), MAX_HOLD_SECONDS)

@@ -3,12 +3,17 @@
 from collections.abc import Callable, Mapping
 
 from docmill.remote.base import RemoteEngine
+from docmill.remote.llamacloud.engine import LlamaCloudEngine, open_llamacloud
+from docmill.remote.llm.engine import LlmEngine
 from docmill.remote.politeness import Hosts
 from docmill.settings import Settings
 
 Opener = Callable[[Settings, Hosts], RemoteEngine]
 
-_OPENERS: Mapping[str, Opener] = {}
+_OPENERS: Mapping[str, Opener] = {
+    LlmEngine.name: LlmEngine,
+    LlamaCloudEngine.name: open_llamacloud,
+}
 """How each engine that `docmill.choosing` knows is made."""
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
@@ -23,6 +23,7 @@ class Politeness:
         concurrency: int,
         rate: float = 0,
         clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         """Start at the full limit.
 
@@ -30,11 +31,13 @@ class Politeness:
             concurrency: requests in flight at most.
             rate: requests a second at most; 0 sets no limit.
             clock: seconds that only grow.
+            sleep: waits on that clock.
         """
         self._most = concurrency
         self._allowed = float(concurrency)
         self._interval = 1 / rate if rate else 0.0
         self._clock = clock
+        self._sleep = sleep
         self._in_flight = 0
         self._next_at = 0.0
         self._held_until = 0.0
@@ -79,18 +82,14 @@ class Politeness:
         self._allowed = min(float(self._most), self._allowed + 1 / self._allowed)
 
     async def _until_due(self) -> None:
-        """Wait for this request's place in the rate, and for the end of any hold."""
-        now = self._clock()
-        due = max(now, self._next_at)
-        self._next_at = due + self._interval
-        await asyncio.sleep(due - now)
-        await self._end_of_hold()
-
-    async def _end_of_hold(self) -> None:
-        hold = self._held_until - self._clock()
-        if hold > 0:
-            await asyncio.sleep(hold)
-            await self._end_of_hold()  # it may have grown meanwhile
+        """Wait for the end of any silence, and then for this request's place in the rate."""
+        while True:
+            now = self._clock()
+            due = max(now, self._next_at, self._held_until)
+            self._next_at = due + self._interval
+            await self._sleep(due - now)
+            if self._held_until <= due:
+                return
 
 
 class Hosts:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from docmill.cli.running.job_parameters import JobFlags
 from docmill.cli.running.request import RunRequest, plan_of
 from docmill.contracts import JobType
 from docmill.errors import UsageError
@@ -68,9 +69,9 @@ def test_another_job_or_other_rules_are_another_run(tmp_path: Path, folder: Path
     out = tmp_path / "out"
     requests = (
         RunRequest(folder=folder, out=out),
-        RunRequest(folder=folder, out=out, job=JobType.CLASSIFY, rules=one),
-        RunRequest(folder=folder, out=out, job=JobType.CLASSIFY, rules=two),
-        RunRequest(folder=folder, out=out, job=JobType.CLASSIFY, config=two),
+        RunRequest(folder=folder, out=out, flags=JobFlags(JobType.CLASSIFY, rules=one)),
+        RunRequest(folder=folder, out=out, flags=JobFlags(JobType.CLASSIFY, rules=two)),
+        RunRequest(folder=folder, out=out, flags=JobFlags(JobType.CLASSIFY, config=two)),
     )
 
     identities = [plan_of(request, settings).identity for request in requests]
@@ -99,7 +100,8 @@ def test_what_does_not_fit_is_said_before_anything_starts(
     if text is not None:
         path.write_text(text)
     rules = path if text is not None else None
-    request = replace(RunRequest(folder=folder, job=JobType.CLASSIFY, rules=rules), **typed)
+    flags = replace(JobFlags(JobType.CLASSIFY, rules=rules), **typed)
+    request = RunRequest(folder=folder, flags=flags)
 
     with pytest.raises(UsageError, match=says):
         plan_of(request, Settings(home=tmp_path / "home"))

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from docmill.cli.progress import duration
+from docmill.cli.running.job_parameters import JobFlags
 from docmill.cli.running.request import RunRequest, plan_of
 from docmill.errors import UsageError
 from docmill.settings import Settings
@@ -28,7 +29,7 @@ def test_pace_and_spelling_do_not_make_another_run(
         RunRequest(folder=Path("papers"), out=Path("out")),
         RunRequest(folder=Path("link"), out=out),
         RunRequest(folder=folder, out=out, concurrency=3, page_size=7),
-        RunRequest(folder=folder, out=out, tier="cost_effective"),
+        RunRequest(folder=folder, out=out, flags=JobFlags(tier="cost_effective")),
     )
 
     assert {plan_of(request, settings).identity for request in same} == {plain}
@@ -41,7 +42,7 @@ def test_folder_output_parameters_and_filters_make_another_run(
     others = (
         replace(base, folder=folder / "letters"),
         replace(base, out=folder.parent / "elsewhere"),
-        replace(base, tier="fast"),
+        replace(base, flags=JobFlags(tier="fast")),
         replace(base, include=("*.md",)),
         replace(base, recursive=False),
     )

@@ -25,7 +25,7 @@ OUTWARD = ("docmill.fencing", "docmill.fetching")
 STORAGE = ("docmill.records", "docmill.objects", "docmill.sources")
 """What holds data: the ledger, the bytes, where bytes come from."""
 
-TEMPORAL = ("docmill.attributes", "docmill.client", "docmill.scheduling")
+TEMPORAL = ("docmill.attributes", "docmill.client", "docmill.preflight", "docmill.scheduling")
 """What speaks to a Temporal server on behalf of the rooms."""
 
 DELIVERY = ("docmill.webhooks",)
@@ -38,6 +38,7 @@ SERVICES = (
     "docmill.creation",
     "docmill.item_engines",
     "docmill.item_limits",
+    "docmill.redriving",
     "docmill.results",
     "docmill.retention",
     "docmill.scanning",
@@ -80,7 +81,13 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "docmill.sources.entries": BASE,
     "docmill.engines": (*BASE, "docmill.isolation"),
     "docmill.isolation": (*BASE, "docmill.engines"),
-    "docmill.remote": (*BASE, "docmill.engines", "docmill.records.steps"),
+    "docmill.remote": (
+        *BASE,
+        *OUTWARD,
+        "docmill.choosing",
+        "docmill.engines",
+        "docmill.records.steps",
+    ),
     "docmill.testing": (*BASE, "docmill.engines", "docmill.isolation"),
     "docmill.embedded": (*BASE, *TEMPORAL),
     "docmill.outputs": (*BASE, *STORAGE, "docmill.engines.base"),

@@ -41,13 +41,6 @@ async def test_a_second_put_replaces_the_first(store: ObjectStore, tmp_path: Pat
     assert await store.get_bytes(KEY) == b"second"
 
 
-async def test_the_keys_of_a_folder_are_its_own(store: ObjectStore) -> None:
-    for key in ("a/b/1", "a/b/c/2", "a/bc/3", "a/b.txt"):
-        await store.put_bytes(key, b"x")
-    assert await store.keys("a/b") == ["a/b/1", "a/b/c/2"]
-    assert await store.keys("nothing/here") == []
-
-
 async def test_what_is_not_there_is_not_found(store: ObjectStore) -> None:
     assert await store.size(KEY) is None
     with pytest.raises(NotFoundError, match=KEY):

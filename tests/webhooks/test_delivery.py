@@ -10,6 +10,7 @@ from docmill.records.deliveries import Deliveries
 from docmill.webhooks.announcing import delivery_workflow_id
 from tests.fixtures.mill import Mill, until, write_texts
 from tests.fixtures.receivers import Receiver
+from tests.fixtures.worker_process import worker_process
 from tests.webhooks.conftest import (
     SECRET,
     aim,
@@ -22,7 +23,6 @@ from tests.webhooks.conftest import (
     pending_batch,
     until_states,
 )
-from tests.workflows.test_restarts import worker_process
 
 
 async def test_a_batch_tells_its_endpoint_of_every_state_once(

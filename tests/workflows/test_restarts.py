@@ -1,41 +1,13 @@
 """A batch survives kill -9 of its worker, and is not slowed by an outage longer than it was."""
 
-import asyncio
-import os
 import signal
-import sys
 from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 
-from docmill.embedded.supervisor import ROOT
 from docmill.records.tables import Batch
 from tests.fixtures.mill import Mill, until, write_command, write_texts
-
-
-@asynccontextmanager
-async def worker_process(mill: Mill) -> AsyncIterator[asyncio.subprocess.Process]:
-    """Run worker.py as its users do, in a process of its own."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        str(ROOT / "worker.py"),
-        cwd=ROOT,
-        env=os.environ
-        | {
-            "DOCMILL_HOME": str(mill.settings.home),
-            "DOCMILL_DATABASE_URL": mill.settings.database,
-            "DOCMILL_ENGINE_SLOTS": "2",
-            "TEMPORAL_ADDRESS": mill.temporal.service_client.config.target_host,
-        },
-    )
-    try:
-        yield process
-    finally:
-        if process.returncode is None:
-            process.terminate()
-        await process.wait()
+from tests.fixtures.worker_process import worker_process
 
 
 async def _done(mill: Mill, batch: Batch, count: int) -> bool:

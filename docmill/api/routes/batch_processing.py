@@ -69,6 +69,8 @@ async def create_batch_job(
         job=_job(body.job_config),
         page_size=body.page_size,
         continue_as_new_threshold=body.continue_as_new_threshold or body.page_size,
+        max_failures=body.max_failures,
+        max_failure_rate=body.max_failure_rate,
     )
     # The bound on inline items is Temporal's; here they become rows before anything starts.
     spec = spec.model_copy(update={"item_ids": tuple(body.item_ids or ())})

@@ -10,13 +10,12 @@ from docmill.api.configured import configured_parameters
 from docmill.api.errors import FieldError
 from docmill.api.idempotency import CurrentCreates
 from docmill.api.paging import inward, page
-from docmill.api.presets import preset_id
 from docmill.api.schemas.batches import (
-    BatchConfig,
     BatchCreate,
-    BatchJob,
     BatchStatusName,
     BatchView,
+    ShownConfig,
+    ShownJob,
 )
 from docmill.api.scope import CurrentScope, Scope
 from docmill.api.services import CurrentServices, Services
@@ -26,6 +25,7 @@ from docmill.contracts import BatchSpec, BatchStatus, JobSpec, JobType
 from docmill.ids import Prefix
 from docmill.records.batches import Batches
 from docmill.records.directories import Directories
+from docmill.records.presets import preset_id
 from docmill.records.tables import Batch
 
 router = APIRouter(prefix="/api/v2/batches", tags=["batches"])
@@ -48,14 +48,15 @@ def view(batch: Batch) -> BatchView:
     )
 
 
-def _config(batch: Batch) -> BatchConfig:
-    """Return the request's configuration; a batch made elsewhere shows its tier's preset."""
+def _config(batch: Batch) -> ShownConfig:
+    """Return the request's configuration; a parse made elsewhere shows its tier's preset."""
     if "job" in batch.config:
-        return BatchConfig.model_validate(batch.config)
-    tier = batch.parameters.get("tier", "cost_effective")
+        return ShownConfig.model_validate(batch.config)
+    identifier = batch.configuration_id or ""
+    if batch.job_type == JobType.PARSE:
+        identifier = identifier or preset_id(str(batch.parameters["tier"]))
     product: Any = f"{batch.job_type}_v2"
-    identifier = batch.configuration_id or preset_id(str(tier))
-    return BatchConfig(job=BatchJob(type=product, configuration_id=identifier))
+    return ShownConfig(job=ShownJob(type=product, configuration_id=identifier))
 
 
 @router.post("", status_code=201)
@@ -81,6 +82,8 @@ async def create_batch(
         project_id=scope.project_id,
         source_directory_id=body.source_directory_id,
         job=JobSpec(type=JOB_TYPES[job.type], parameters=parameters),
+        max_failures=body.max_failures,
+        max_failure_rate=body.max_failure_rate,
     )
     batch = await services.desk.create(
         spec,

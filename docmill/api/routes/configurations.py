@@ -4,9 +4,8 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 
-from docmill.api.configured import WEBHOOK_PARAMETERS, find_configuration
+from docmill.api.configured import find_configuration
 from docmill.api.paging import inward, page
-from docmill.api.presets import preset
 from docmill.api.schemas.configurations import (
     ConfigurationCreate,
     ConfigurationUpdate,
@@ -19,12 +18,13 @@ from docmill.api.services import CurrentServices
 from docmill.api.wire import CursorPage, PageSize, Text, page_limit
 from docmill.contracts import JobType
 from docmill.errors import ConflictError
-from docmill.parameters import effective_parameters
+from docmill.parameters import effective_parameters, job_parameters
 from docmill.records.configurations import Configurations
+from docmill.records.presets import preset
 
 router = APIRouter(prefix="/api/v1/beta/configurations", tags=["configurations"])
 
-_CHECKED = {"parse_v2": JobType.PARSE, "classify_v2": JobType.CLASSIFY}
+_CHECKED = {f"{job_type}_v2": job_type for job_type in JobType}
 """Products whose parameters Docmill knows; those of others are stored as they come."""
 
 
@@ -37,8 +37,7 @@ def _checked(parameters: Parameters) -> dict[str, Any]:
     given = parameters.model_dump()
     product = _CHECKED.get(parameters.product_type)
     if product is not None:
-        plain = {key: value for key, value in given.items() if key not in WEBHOOK_PARAMETERS}
-        effective_parameters(product, plain)
+        effective_parameters(product, job_parameters(given))
     return given
 
 

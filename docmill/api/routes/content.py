@@ -8,8 +8,9 @@ from fastapi import APIRouter, Query, Response
 from fastapi.responses import StreamingResponse
 
 from docmill.api.errors import Responses
+from docmill.api.job_reading import JobReader
 from docmill.api.links import CONTENT_PREFIX
-from docmill.api.parse_answers import JobReader
+from docmill.api.parse_answers import ParseReader
 from docmill.api.parse_contents import media_type_of, render, stored_file, stored_image
 from docmill.api.services import CurrentServices
 from docmill.engines.base import ParseResult
@@ -90,7 +91,7 @@ async def download_result(
 async def _result_of(services: CurrentServices, job_id: str) -> tuple[Job, ParseResult]:
     async with services.database.read() as session:
         job = await Jobs(session).get(None, job_id)
-    result = await JobReader(services).result(job)
+    result = await ParseReader(services).result(job)
     if result is None:
         raise NotFoundError(f"The job {job_id} has no result.")
     return job, result

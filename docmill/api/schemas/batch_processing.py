@@ -56,13 +56,18 @@ class V1JobConfig(RequestModel):
 
 
 class V1BatchCreate(RequestModel):
-    """A v1 batch: over a directory, or over named directory files."""
+    """A v1 batch: over a directory, or over named directory files.
+
+    The two thresholds are additions of Docmill: more failed files end the batch as FAILED.
+    """
 
     job_config: V1JobConfig
     directory_id: str | None = None
     item_ids: Annotated[list[str], Field(min_length=1)] | None = None
     page_size: Annotated[int, Field(ge=1, le=MAX_PAGE_SIZE)] = DEFAULT_PAGE_SIZE
     continue_as_new_threshold: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = None
+    max_failures: Annotated[int, Field(ge=0, le=2**31 - 1)] | None = None
+    max_failure_rate: Annotated[float, Field(ge=0, lt=1)] | None = None
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:

@@ -9,6 +9,8 @@ from docmill.api.schemas.webhooks import InlineWebhook
 from docmill.api.wire import RequestModel, WireModel
 
 BatchJobType = Literal["parse_v2", "extract_v2"]
+ShownJobType = Literal["parse_v2", "extract_v2", "classify_v2"]
+"""Batches of the command line and of Temporal clients may classify; a create here cannot ask."""
 BatchStatusName = Literal["PENDING", "THROTTLED", "RUNNING", "COMPLETED", "FAILED", "CANCELLED"]
 
 
@@ -26,18 +28,36 @@ class BatchConfig(RequestModel):
 
 
 class BatchCreate(RequestModel):
-    """A batch over a directory's files."""
+    """A batch over a directory's files.
+
+    The two thresholds are additions of Docmill: more failed files end the batch as FAILED.
+    """
 
     source_directory_id: str
     config: BatchConfig
     webhook_configuration_ids: Annotated[list[str], Field(max_length=4)] | None = None
     webhook_configurations: Annotated[list[InlineWebhook], Field(max_length=16)] | None = None
+    max_failures: Annotated[int, Field(ge=0, le=2**31 - 1)] | None = None
+    max_failure_rate: Annotated[float, Field(ge=0, lt=1)] | None = None
+
+
+class ShownJob(WireModel):
+    """The job of each file; ``configuration_id`` is empty where parameters were given directly."""
+
+    type: ShownJobType
+    configuration_id: str
+
+
+class ShownConfig(WireModel):
+    """What a batch runs."""
+
+    job: ShownJob
 
 
 class JobReference(WireModel):
     """A job that a batch made."""
 
-    type: BatchJobType
+    type: ShownJobType
     id: str
 
 
@@ -58,7 +78,7 @@ class BatchView(WireModel):
     id: str
     project_id: str
     source_directory_id: str
-    config: BatchConfig
+    config: ShownConfig
     status: BatchStatusName
     results: list[BatchItemResult] | None = None
     created_at: datetime | None = None

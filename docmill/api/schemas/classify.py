@@ -1,21 +1,18 @@
 """Classify jobs on the wire."""
 
 from datetime import datetime
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from docmill.api.schemas.parse import JobStatusName
+from docmill.api.schemas.jobs import DocumentInput, InputId, JobStatusName
 from docmill.api.schemas.webhooks import InlineWebhook
 from docmill.api.wire import RequestModel, WireModel
 from docmill.parameters.classify import ClassifyParameters
 
-DocumentInput = Literal["file_id", "parse_job_id", "url"]
-InputId = Annotated[str, Field(min_length=1, max_length=200)]
-
 
 class ClassifyCreate(RequestModel):
-    """A classify job over an uploaded file, or over the file of a parse job."""
+    """A classify job over a file, over that of a parse job, or over a URL."""
 
     file_input: InputId | None = None
     file_id: InputId | None = None
@@ -36,7 +33,7 @@ class ClassifyCreate(RequestModel):
 
     @property
     def document(self) -> str:
-        """The id of what is to be classified."""
+        """What is to be classified."""
         return self.file_input or self.file_id or self.parse_job_id or ""
 
 

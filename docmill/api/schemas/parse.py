@@ -3,9 +3,8 @@
 from datetime import datetime
 from typing import Any, Literal
 
+from docmill.api.schemas.jobs import JobStatusName
 from docmill.api.wire import WireModel
-
-JobStatusName = Literal["PENDING", "RUNNING", "COMPLETED", "FAILED", "CANCELLED"]
 
 Expand = Literal[
     "markdown",
@@ -182,13 +181,6 @@ class ParseAnswer(WireModel):
     result_content_metadata: dict[str, ContentMetadata] | None = None
     images_content_metadata: Images | None = None
     raw_parameters: dict[str, Any] | None = None
-
-
-class JobDeleted(WireModel):
-    """What was removed."""
-
-    id: str
-    project_id: str
 
 
 class ParseVersions(WireModel):

@@ -15,6 +15,15 @@ class Job(StrEnum):
 
     PARSE = "parse"
     CLASSIFY = "classify"
+    EXTRACT = "extract"
+
+
+class Target(StrEnum):
+    """What one result of an extraction describes."""
+
+    PER_DOC = "per_doc"
+    PER_PAGE = "per_page"
+    PER_TABLE_ROW = "per_table_row"
 
 
 def run(
@@ -43,6 +52,36 @@ def run(
             help="For --job classify: YAML or JSON, a list of {type, description}.",
         ),
     ] = None,
+    schema: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="For --job extract: JSON or YAML, a JSON Schema of what is to be found.",
+        ),
+    ] = None,
+    cite: Annotated[
+        bool, typer.Option("--cite", help="For --job extract: say where each value stands.")
+    ] = False,
+    confidence: Annotated[
+        bool,
+        typer.Option("--confidence", help="For --job extract: say how sure each value is."),
+    ] = False,
+    target: Annotated[
+        Target | None,
+        typer.Option(
+            help="For --job extract: one result for each document, page or row of its tables.  "
+            "[default: per_doc]",
+            show_default=False,
+        ),
+    ] = None,
+    engine: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="local (parse), basic (classify, extract), llm (classify, extract) or "
+            "llamacloud.  [default: what is configured]",
+        ),
+    ] = None,
     tier: Annotated[
         str | None,
         typer.Option(
@@ -54,7 +93,8 @@ def run(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Parameters of the job as YAML or JSON: those of parse_v2 or classify_v2.",
+            help="Parameters of the job as YAML or JSON: those of parse_v2, classify_v2 or "
+            "extract_v2.",
         ),
     ] = None,
     page_size: Annotated[
@@ -67,17 +107,36 @@ def run(
     concurrency: Annotated[
         int | None, typer.Option(metavar="N", min=1, max=256, help="Files in flight at most.")
     ] = None,
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="Process files again whose result is stored already."),
+    ] = False,
+    max_failures: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=0, help="Stop as FAILED once more than N files failed."),
+    ] = None,
+    max_failure_rate: Annotated[
+        float | None,
+        typer.Option(
+            metavar="P",
+            min=0,
+            max=0.999,
+            help="Stop as FAILED once more than this part (0.1: a tenth) of at least 20 files "
+            "failed.",
+        ),
+    ] = None,
     as_json: JsonOption = False,
     profile: ProfileOption = None,
     home: HomeOption = None,
 ) -> None:
-    """Parse or classify every file of a folder.
+    """Parse, classify or extract from every file of a folder.
 
     Writes one result per file, as JSON and (parsed) as Markdown, a manifest and a report.
 
     The same command, run again, resumes an unfinished batch where it stopped. After the batch has
     ended, it takes new, changed and failed files and skips what is unchanged.
     """
+    from docmill.cli.running.job_parameters import JobFlags
     from docmill.cli.running.request import RunRequest, plan_of
     from docmill.contracts import JobType
 
@@ -87,13 +146,23 @@ def run(
         recursive=recursive,
         include=tuple(include or ()),
         exclude=tuple(exclude or ()),
-        tier=tier,
-        config=config,
         page_size=page_size,
         continue_as_new_threshold=continue_as_new_threshold,
         concurrency=concurrency,
-        job=JobType(job),
-        rules=rules,
+        flags=JobFlags(
+            job=JobType(job),
+            tier=tier,
+            engine=engine,
+            rules=rules,
+            schema=schema,
+            cite=cite,
+            confidence=confidence,
+            target=target and target.value,
+            force=force,
+            config=config,
+        ),
+        max_failures=max_failures,
+        max_failure_rate=max_failure_rate,
     )
     plan = plan_of(request, settings_of(home))
     from docmill.cli.running.command import run_plan  # after the checks, which need little

@@ -1,22 +1,27 @@
 """The command results."""
 
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from rich.table import Table
+from rich.text import Text
 
 from docmill.cli.exits import Exit
 from docmill.cli.office import open_office
 from docmill.cli.voice import Voice
 from docmill.contracts import ItemStatus
-from docmill.errors import UsageError
+from docmill.errors import NotFoundError, UsageError
 from docmill.ids import DEFAULT_PROJECT_ID
+from docmill.objects import ObjectStore
+from docmill.outputs.findings import TITLES, brief, said
 from docmill.records.batches import Batches
 from docmill.records.database import Database
 from docmill.records.items import ItemRow
 from docmill.records.ledger import Ledger
 from docmill.records.tables import Batch
+from docmill.results import RESULT_FILE
 
 CHUNK = 1000
 
@@ -31,9 +36,14 @@ async def show_results(
         async with office.database.read() as session:
             batch = await Batches(session).get(DEFAULT_PROJECT_ID, batch_id)
         rows = await _rows(office.database, batch, wanted, limit)
-    voice.answer({"batch_id": batch.id, "total": batch.total, "items": list(map(_as_json, rows))})
+        found = await _findings(office.store, batch, rows)
+    items = [_as_json(row) | found.get(row.position, {}) for row in rows]
+    voice.answer(
+        {"batch_id": batch.id, "job_type": batch.job_type, "total": batch.total, "items": items}
+    )
     if not as_json:
-        _print(voice, batch, rows, complete=len(rows) < limit or not limit)
+        complete = len(rows) < limit or not limit
+        _print(voice, batch, rows, found, complete=complete)
     return Exit.OK
 
 
@@ -62,18 +72,42 @@ async def _rows(
     return rows
 
 
+async def _findings(
+    store: ObjectStore, batch: Batch, rows: list[ItemRow]
+) -> dict[int, dict[str, Any]]:
+    """Return what each result says, by position; a parse says nothing short enough."""
+    found = {}
+    for row in rows if batch.job_type in TITLES else ():
+        if row.object_prefix is None:
+            continue
+        with suppress(NotFoundError):  # a lost result is for `verify` to report
+            data = await store.get_bytes(f"{row.object_prefix}/{RESULT_FILE}")
+            if (result := said(batch.job_type, data)) is not None:
+                found[row.position] = {"result": result}
+    return found
+
+
 def _as_json(row: ItemRow) -> dict[str, Any]:
     internal = ("position", "object_prefix", "result_id", "name")
     return {key: value for key, value in asdict(row).items() if key not in internal}
 
 
-def _print(voice: Voice, batch: Batch, rows: list[ItemRow], *, complete: bool) -> None:
+def _print(
+    voice: Voice,
+    batch: Batch,
+    rows: list[ItemRow],
+    found: dict[int, dict[str, Any]],
+    *,
+    complete: bool,
+) -> None:
     table = Table(box=None, pad_edge=False)
     for name in ("FILE", "OUTCOME", "PAGES", "DETAIL"):
         table.add_column(name, overflow="fold")
     for row in rows:
         pages = "" if row.pages_total is None else str(row.pages_total)
-        table.add_row(row.path, row.status, pages, _detail(row))
+        says = found.get(row.position)
+        detail = brief(batch.job_type, says["result"]) if says else _detail(row)
+        table.add_row(Text(row.path), row.status, pages, Text(detail))
     voice.table(table)
     if not complete:
         voice.say(f"The first {len(rows):,} of {batch.total:,}; --limit 0 shows all.")

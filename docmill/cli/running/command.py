@@ -5,11 +5,9 @@ from pathlib import Path
 from time import monotonic
 
 from docmill.cli.exits import Exit
-from docmill.cli.following import follow
 from docmill.cli.interruption import until_interrupted
 from docmill.cli.office import Office, Runtime, open_office, open_runtime
-from docmill.cli.progress import view_for
-from docmill.cli.running.exporting import exporting
+from docmill.cli.running.attending import attend
 from docmill.cli.running.placing import needs_upload
 from docmill.cli.running.request import Plan
 from docmill.cli.running.starting import Scanned, create, one_at_a_time, scan, unfinished_of
@@ -17,6 +15,7 @@ from docmill.cli.running.summary import ending_of, print_ending
 from docmill.cli.snapshot import Snapshot
 from docmill.cli.voice import Voice
 from docmill.contracts import BatchStatus
+from docmill.outputs.findings import Findings
 from docmill.records.scans import ScanSummary
 from docmill.records.tables import Batch
 
@@ -40,6 +39,7 @@ class Run:
 
     Attributes:
         batch: the batch that it is at now; None before there is one.
+        findings: what the results of the batch that ended last say.
         remote: whether the server is one that the user named.
         by_upload: whether the files go to the store, because workers cannot read the folder.
     """
@@ -48,6 +48,7 @@ class Run:
     voice: Voice
     profile: str | None
     batch: Batch | None = None
+    findings: Findings | None = None
     remote: bool = False
     by_upload: bool = False
 
@@ -60,8 +61,14 @@ class Run:
                 self.by_upload = runtime.remote and await needs_upload(office, runtime, self.voice)
                 snapshot = await self._process(office, runtime)
             page = runtime.page_of(snapshot.batch.id)
-            seconds = monotonic() - began
-            ending = await ending_of(office.database, snapshot, self.plan.out, page, seconds)
+            ending = await ending_of(
+                office.database,
+                snapshot,
+                self.plan.out,
+                page=page,
+                seconds=monotonic() - began,
+                findings=self.findings,
+            )
         self.voice.answer(ending.as_json())
         print_ending(self.voice, ending)
         return ending.code
@@ -100,20 +107,10 @@ class Run:
     ) -> Snapshot:
         """Stay with a batch to its end, exporting what gets finished."""
         self.batch = batch
-        page = runtime.page_of(batch.id)
-        self.voice.say(f"Temporal: {page or f'workflow {batch.id} on {runtime.address}'}")
-        async with exporting(office, batch, self.plan.out, self.voice) as export:
-            with view_for(self.voice) as view:
-                snapshot = await follow(
-                    office.database,
-                    runtime.service,
-                    batch,
-                    view,
-                    voice=self.voice,
-                    on_look=export.check,
-                )
-            vanished = scanned.summary if scanned else ScanSummary(batch.total, 0, 0)
-            await export.finish(vanished.vanished, vanished.vanished_count)
+        vanished = scanned.summary if scanned else ScanSummary(batch.total, 0, 0)
+        snapshot, self.findings = await attend(
+            office, runtime, batch, self.plan.out, self.voice, listed=vanished
+        )
         return snapshot
 
     async def _scan(self, office: Office) -> Scanned:

@@ -9,6 +9,7 @@ from docmill.cli.office import Office
 from docmill.cli.voice import Voice
 from docmill.errors import NotFoundError, UnavailableError
 from docmill.outputs.export import Exporter
+from docmill.outputs.findings import Findings
 from docmill.records.tables import Batch
 
 EXPORT_SECONDS = 1.0
@@ -22,6 +23,11 @@ class Exporting:
         self._exporter = exporter
         self._voice = voice
         self._task = asyncio.create_task(self._work())
+
+    @property
+    def findings(self) -> Findings:
+        """What the results say, once `finish` has returned."""
+        return self._exporter.findings
 
     def check(self) -> None:
         """Raise what made the exporter give up, so that nobody waits for its results in vain.

@@ -2,10 +2,12 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from docmill.choosing import engine_of
+from docmill.cli.running.job_parameters import JobFlags, parameters_of
 from docmill.contracts import (
     DEFAULT_CONTINUE_AS_NEW_THRESHOLD,
     DEFAULT_PAGE_SIZE,
@@ -31,13 +33,17 @@ class RunRequest:
     recursive: bool = True
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
-    tier: str | None = None
-    config: Path | None = None
     page_size: int | None = None
     continue_as_new_threshold: int | None = None
     concurrency: int | None = None
-    job: JobType = JobType.PARSE
-    rules: Path | None = None
+    max_failures: int | None = None
+    max_failure_rate: float | None = None
+    flags: JobFlags = field(default_factory=JobFlags)
+
+    @property
+    def job(self) -> JobType:
+        """The product."""
+        return self.flags.job
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +75,8 @@ class Plan:
             continue_as_new_threshold=request.continue_as_new_threshold
             or DEFAULT_CONTINUE_AS_NEW_THRESHOLD,
             concurrency=request.concurrency,
+            max_failures=request.max_failures,
+            max_failure_rate=request.max_failure_rate,
         )
 
 
@@ -76,7 +84,8 @@ def plan_of(request: RunRequest, settings: Settings) -> Plan:
     """Check a request.
 
     Raises:
-        UsageError: the folder, the output folder or a parameter cannot be used.
+        UsageError: the folder, the output folder or a parameter cannot be used, or no engine is
+            configured for the job.
     """
     out = request.out or OUT_ROOT / (request.folder.expanduser().resolve().name or "root")
     out = out.expanduser().resolve()
@@ -89,63 +98,9 @@ def plan_of(request: RunRequest, settings: Settings) -> Plan:
         exclude=request.exclude,
         leave_out=(settings.home, out),
     )
-    parameters = effective_parameters(request.job, _parameters(request))
+    parameters = effective_parameters(request.job, parameters_of(request.flags))
+    engine_of(request.job, parameters, settings)
     return Plan(source, out, parameters, _identity(source, out, parameters, request.job), request)
-
-
-def _parameters(request: RunRequest) -> dict[str, Any]:
-    parameters = _read_config(request.config) if request.config else {}
-    if request.job is JobType.CLASSIFY:
-        return parameters | _rules(request, parameters)
-    if request.rules:
-        raise UsageError("--rules is for --job classify.", "Say --job classify, or leave it out.")
-    return parameters | ({"tier": request.tier} if request.tier else {})
-
-
-def _rules(request: RunRequest, parameters: dict[str, Any]) -> dict[str, Any]:
-    """Return the parameters that the file of rules holds: a list of rules, or ``rules`` in it."""
-    if request.tier:
-        raise UsageError("--tier is for --job parse.", "Leave --tier out.")
-    if request.rules is None:
-        if "rules" in parameters:
-            return {}
-        raise UsageError(
-            "A classification needs rules.",
-            "Name a YAML or JSON file with --rules: a list of {type, description}.",
-        )
-    loaded = _load(request.rules)
-    if isinstance(loaded, list):
-        return {"rules": loaded}
-    if not isinstance(loaded, dict) or "rules" not in loaded:
-        raise UsageError(
-            f"The file {request.rules} holds no rules.",
-            "Write a list of {type, description}, or one under the name rules.",
-        )
-    return loaded
-
-
-def _read_config(path: Path) -> dict[str, Any]:
-    loaded = _load(path)
-    if not isinstance(loaded, dict) or not all(isinstance(key, str) for key in loaded):
-        raise UsageError(
-            f"The file {path} holds no parameters.", "Write one `name: value` a line: tier: fast"
-        )
-    return loaded
-
-
-def _load(path: Path) -> Any:
-    import yaml
-
-    try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UsageError(
-            f"The file {path} cannot be read: {error.strerror}.", "Name a YAML or JSON file."
-        ) from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UsageError(
-            f"The file {path} is neither YAML nor JSON: {error}", "Mend the line that it names."
-        ) from None
 
 
 def _identity(source: FolderSource, out: Path, parameters: dict[str, Any], job: JobType) -> str:

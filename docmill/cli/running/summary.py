@@ -1,6 +1,6 @@
 """The last words of a run."""
 
-import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,14 @@ from docmill.cli.progress import duration
 from docmill.cli.snapshot import Snapshot
 from docmill.cli.voice import Voice
 from docmill.contracts import JobType, SkipReason
-from docmill.outputs.types import count_types
+from docmill.outputs.findings import Findings
 from docmill.records.database import Database
 from docmill.records.items import FailureGroup
 
 MANIFEST, REPORT = "manifest.jsonl", "report.html"
+SHOWN = 30
+"""Types or fields that are printed; ``--json`` has more."""
+_IN_JSON: Mapping[str, str] = {JobType.CLASSIFY: "types", JobType.EXTRACT: "fields"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +33,7 @@ class Ending:
         page: the batch's page in Temporal's Web UI.
         seconds: how long this command took.
         skipped: files skipped, by reason.
-        types: of a classification, how many files have each type, the most frequent first.
+        findings: what the results say: types of a classification, fields of an extraction.
     """
 
     snapshot: Snapshot
@@ -40,14 +43,13 @@ class Ending:
     code: Exit
     skipped: dict[str, int]
     failures: list[FailureGroup]
-    types: dict[str, int] | None = None
+    findings: Findings | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return what ``--json`` prints."""
-        types = {} if self.types is None else {"types": self.types}
         return (
             self.snapshot.as_json()
-            | types
+            | self._found()
             | {
                 "exit_code": int(self.code),
                 "skipped_by_reason": self.skipped,
@@ -59,9 +61,19 @@ class Ending:
             }
         )
 
+    def _found(self) -> dict[str, Any]:
+        name = _IN_JSON.get(self.snapshot.batch.job_type)
+        return {} if name is None or self.findings is None else {name: dict(self.findings.ranked)}
+
 
 async def ending_of(
-    database: Database, snapshot: Snapshot, out: Path, page: str | None, seconds: float
+    database: Database,
+    snapshot: Snapshot,
+    out: Path,
+    *,
+    page: str | None,
+    seconds: float,
+    findings: Findings | None,
 ) -> Ending:
     """Collect what there is to say about an ended batch."""
     return Ending(
@@ -72,14 +84,8 @@ async def ending_of(
         await exit_of(database, snapshot),
         await skips(database, snapshot),
         await failure_groups(database, snapshot.batch),
-        await _types_of(snapshot, out),
+        findings,
     )
-
-
-async def _types_of(snapshot: Snapshot, out: Path) -> dict[str, int] | None:
-    if snapshot.batch.job_type != JobType.CLASSIFY:
-        return None
-    return await asyncio.to_thread(count_types, out)
 
 
 def print_ending(voice: Voice, ending: Ending) -> None:
@@ -92,9 +98,9 @@ def print_ending(voice: Voice, ending: Ending) -> None:
     if snapshot.batch.reason:
         voice.say(f"Reason: {snapshot.batch.reason}")
     voice.table(_table(_rows(ending)))
-    if ending.types:
-        voice.say("Types:", style="bold")
-        voice.table(_table(list(ending.types.items())))
+    if ending.findings and ending.findings.counts:
+        voice.say(f"{ending.findings.title}:", style="bold")
+        voice.table(_table(ending.findings.ranked[:SHOWN]))
     print_groups(voice, ending.failures)
     voice.say()
     voice.say(f"Results:   {ending.out}")

@@ -47,6 +47,7 @@ class ClassifyResult(BaseModel):
         pages_total: pages that were read; always ok + failed.
         document_pages: pages that the document has.
         warnings: what a reader should know.
+        usage: what a remote classifier counted: ``requests``, ``input_tokens``, ``output_tokens``.
         timings: seconds by step.
         files: sha256 of each file beside ``result.json``: none, but every product has the field.
     """
@@ -59,6 +60,7 @@ class ClassifyResult(BaseModel):
     text_engine_version: str
     media_type: str
     result: Verdict
+    usage: dict[str, int] = Field(default_factory=dict)
     pages_total: int
     pages_ok: int
     pages_failed: int

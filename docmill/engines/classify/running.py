@@ -3,8 +3,8 @@
 import time
 from typing import Any
 
-from docmill.engines.base import EngineTask
-from docmill.engines.classify.base import ClassifyResult, Rule
+from docmill.engines.base import EngineTask, ParseResult
+from docmill.engines.classify.base import ClassifyResult, Rule, Verdict
 from docmill.engines.parsing import Watcher, parsed
 from docmill.engines.registry import Registry
 from docmill.parameters.classify import DEFAULT_MAX_PAGES
@@ -28,9 +28,26 @@ def classified(task: EngineTask, registry: Registry, watcher: Watcher) -> Classi
     read = time.perf_counter()
     verdict = classifier.classify(text, rules)
     ended = time.perf_counter()
+    result = result_of(document, verdict, (classifier.name, classifier.version))
+    timings = {
+        "read": round(read - began, 3),
+        "classify": round(ended - read, 3),
+        "total": round(ended - began, 3),
+    }
+    return result.model_copy(update={"timings": timings})
+
+
+def result_of(document: ParseResult, verdict: Verdict, engine: tuple[str, str]) -> ClassifyResult:
+    """Return what a document is as its result.
+
+    Args:
+        document: what was read.
+        verdict: what it is.
+        engine: name and version of what classified.
+    """
     return ClassifyResult(
-        engine=classifier.name,
-        engine_version=classifier.version,
+        engine=engine[0],
+        engine_version=engine[1],
         text_engine=document.engine,
         text_engine_version=document.engine_version,
         media_type=document.media_type,
@@ -41,11 +58,6 @@ def classified(task: EngineTask, registry: Registry, watcher: Watcher) -> Classi
         partial=document.partial,
         document_pages=document.document_pages,
         warnings=document.warnings,
-        timings={
-            "read": round(read - began, 3),
-            "classify": round(ended - read, 3),
-            "total": round(ended - began, 3),
-        },
     )
 
 

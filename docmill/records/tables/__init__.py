@@ -1,6 +1,7 @@
 """All tables. The comment of a column says what the name does not."""
 
 from docmill.records.tables.api import RequestClaim, WebhookConfiguration, WebhookTarget
+from docmill.records.tables.attempts import EngineLease, PastAttempt, PastOutcome
 from docmill.records.tables.base import Table, now
 from docmill.records.tables.batches import (
     Batch,
@@ -33,9 +34,12 @@ __all__ = [
     "ConfigurationVersion",
     "Directory",
     "DirectoryFile",
+    "EngineLease",
     "File",
     "ItemStep",
     "Job",
+    "PastAttempt",
+    "PastOutcome",
     "Project",
     "RequestClaim",
     "Result",

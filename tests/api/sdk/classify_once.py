@@ -40,7 +40,7 @@ refused = {}
 for name, call in {
     "ended": lambda: client.post(f"/api/v2/classify/{job.id}/cancel", cast_to=object),
     "url": lambda: client.classify.create(
-        file_input="https://example.com/a.pdf", configuration={"rules": rules}
+        file_input="http://169.254.169.254/a.pdf", configuration={"rules": rules}
     ),
     "rules": lambda: client.classify.create(file_input=file.id, configuration={"rules": []}),
     "file": lambda: client.classify.create(file_input="dfl-no", configuration={"rules": rules}),

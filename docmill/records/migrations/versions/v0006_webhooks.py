@@ -5,7 +5,7 @@ from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
 revision = "0006"
-down_revision = "0004"
+down_revision = "0005"
 branch_labels = None
 depends_on = None
 
@@ -16,12 +16,8 @@ PENDING = sa.text("state = 'pending'")
 
 def upgrade() -> None:
     """Add the outbox and its log, and what retention notes down."""
-    op.add_column(
-        "batches", sa.Column("tidied_epoch", sa.Integer, nullable=False, server_default="0")
-    )
     for name in ("used_at", "purged_at"):
         op.add_column("results", sa.Column(name, TIME, nullable=True))
-    op.create_index(None, "results", ["object_prefix"])
     op.add_column("batches", sa.Column("webhooks", JSON, nullable=True))
     op.add_column("webhook_targets", sa.Column("events", JSON, nullable=True))
     place = ["id", "project_id", "namespace", "endpoint_id", "owner_id"]

@@ -1,7 +1,6 @@
-"""What else goes: directories, objects that no result names, the log of deliveries."""
+"""What else goes: directories and the log of deliveries; and who says when."""
 
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import update
@@ -9,10 +8,10 @@ from sqlalchemy import update
 from docmill.contracts import RetentionReport
 from docmill.records.database import Database
 from docmill.records.directories import Directories
-from docmill.records.tables import Batch, BatchItem, WebhookEvent
+from docmill.records.tables import Batch, WebhookEvent
 from docmill.retention import retain
 from docmill.scheduling import SCHEDULE_ID
-from tests.fixtures.mill import Mill, until, write_texts
+from tests.fixtures.mill import Mill, until
 from tests.records.making import PROJECT, batch_over
 from tests.webhooks.conftest import aim, outbox, pending_batch
 
@@ -47,37 +46,6 @@ async def test_an_ephemeral_directory_expires_but_not_under_an_open_batch(
 async def _names(database: Database) -> set[str]:
     async with database.read() as session:
         return {row.name for row in (await Directories(session).list(PROJECT)).items}
-
-
-async def test_objects_of_an_attempt_that_was_not_recorded_are_removed_once_it_is_over(
-    small_mill: Mill, tmp_path: Path
-) -> None:
-    async with small_mill.worker():
-        batch = await small_mill.run(write_texts(tmp_path / "in", 2))
-    first, second = await small_mill.items(batch)
-    assert first.object_prefix is not None
-    folder = first.object_prefix.rpartition("/")[0]
-    store = small_mill.store
-    for attempt in ("1-2", "2-1"):
-        await store.put_bytes(f"{folder}/{attempt}/document.md", b"half an attempt")
-    async with small_mill.database.write() as session:
-        await session.execute(_attempted_twice(first.position, batch.id))
-    assert (await _retain(small_mill)).leftovers == 0  # it has just ended: one may still write
-    later = datetime.now(UTC) + timedelta(hours=2)
-    assert (await _retain(small_mill, later)).leftovers == 1
-    kept = await store.keys(folder)
-    assert f"{first.object_prefix}/result.json" in kept
-    assert f"{folder}/2-1/document.md" in kept, "a run that began meanwhile keeps its own"
-    assert await store.size(f"{second.object_prefix}/result.json")
-    assert (await _retain(small_mill, later)).leftovers == 0
-
-
-def _attempted_twice(position: int, batch_id: str) -> Any:
-    return (
-        update(BatchItem)
-        .where(BatchItem.batch_id == batch_id, BatchItem.position == position)
-        .values(attempts=2)
-    )
 
 
 async def test_the_log_of_deliveries_goes_back_for_as_long_as_it_is_set(

@@ -1,0 +1,196 @@
+"""An extractor without a model: it finds what stands beside its label, and never guesses."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from docmill.engines.base import ParsedPage
+from docmill.engines.extract.base import Findings, Found, entry, mirror
+from docmill.engines.extract.citations import Quotes
+from docmill.engines.extract.labels import Words, column_labels, labels_of, words
+from docmill.engines.extract.places import BEHIND, BESIDE, Place, places_of, tables_of
+from docmill.engines.extract.schema import ROWS, Node, Shape, rows_of
+from docmill.engines.extract.values import value_of
+from docmill.engines.pipe_tables import Row
+from docmill.errors import bounded
+from docmill.parameters.extract import Target
+from docmill.parameters.extract_schema import place, validator_of
+
+Path = tuple[str | int, ...]
+
+MAX_FIELDS = 2_000
+"""Fields of a schema that are looked for; a schema that refers to itself has no end."""
+MAX_DEPTH = 12
+_COLUMNS = 2
+"""Columns by which a table is known, unless its rows have fewer fields."""
+_MISFITS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class _Field:
+    """A single value that is wanted, or a list of objects."""
+
+    path: tuple[str, ...]
+    node: Node
+    labels: list[Words]
+
+
+class BasicExtractor:
+    """Matches labels and the heads of tables with the names of fields."""
+
+    name = "basic"
+    version = "1"
+
+    def extract(
+        self, pages: Sequence[ParsedPage], schema: Mapping[str, Any], target: Target
+    ) -> Findings:
+        """Return what stands beside its label; fields that do not are null, or not there."""
+        quotes = Quotes(pages)
+        if target == "per_page":
+            found = [_Reading(schema, [page], quotes).found() for page in pages]
+            return Findings(
+                [one.data for one in found],
+                [one.metadata for one in found],
+                [page.page_number for page in pages],
+                warnings=[
+                    f"Page {page.page_number}: {warning}"
+                    for page, one in zip(pages, found, strict=True)
+                    for warning in one.warnings
+                ],
+            )
+        if target == "per_table_row":
+            rows = _Reading(rows_of(schema), pages, quotes).found()
+            known = rows.metadata.get(ROWS, [])
+            return Findings(rows.data.get(ROWS, []), known, warnings=list(rows.warnings))
+        whole = _Reading(schema, pages, quotes).found()
+        return Findings(whole.data, whole.metadata, warnings=list(whole.warnings))
+
+
+class _Reading:
+    """One object by a schema, read from some pages."""
+
+    def __init__(self, schema: Node, pages: Sequence[ParsedPage], quotes: Quotes) -> None:
+        self._shape = Shape(schema)
+        self._pages = pages
+        self._quotes = quotes
+        self._entries: dict[Path, dict[str, Any]] = {}
+        self._warnings: list[str] = []
+        self._places: dict[Words, list[tuple[int, Place]]] = defaultdict(list)
+        for page in pages:
+            for one in places_of(page):
+                self._places[one.label].append((page.page_number, one))
+
+    def found(self) -> Found:
+        """Return what was found, and by which warnings it differs from the schema."""
+        data: dict[str, Any] = {}
+        for number, field in enumerate(_fields(self._shape, self._shape.root)):
+            if number == MAX_FIELDS:
+                self._warnings.append(f"Only the first {MAX_FIELDS} fields were looked for.")
+                break
+            self._fill(data, field)
+        errors = validator_of(self._shape.root).iter_errors(data)
+        self._warnings += [
+            f"The result does not fit the schema at {place(error)}: {bounded(error.message)}."
+            for error in islice(errors, _MISFITS)
+        ]
+        return Found(data, mirror(data, self._entries), tuple(self._warnings))
+
+    def _fill(self, data: dict[str, Any], field: _Field) -> None:
+        types = self._shape.types(field.node)
+        value = (self._rows(field) or None) if "array" in types else self._single(field, types)
+        if value is None and not self._shape.fits(field.node, None):
+            return
+        holder = data
+        for key in field.path[:-1]:
+            holder = holder.setdefault(key, {})
+        holder[field.path[-1]] = value
+
+    def _single(self, field: _Field, types: set[str]) -> Any:
+        """Return the only value that stands with the field's most telling label."""
+        for label in field.labels:
+            candidates = [
+                (value, page, one)
+                for page, one in self._places.get(label, ())
+                if _tied(one, label, types)
+                and (value := value_of(one.value, types, field.node)) is not None
+                and self._shape.fits(field.node, value)
+            ]
+            best = max((one.confidence for _, _, one in candidates), default=0.0)
+            candidates = [one for one in candidates if one[2].confidence == best]
+            if len({value for value, _, _ in candidates}) > 1:
+                name = ".".join(field.path)
+                self._warnings.append(f"{name} is left out: its label stands with several values.")
+                return None
+            if candidates:
+                value, page, one = candidates[0]
+                self._entries[field.path] = self._entry(one.value, page, one.confidence)
+                return value
+        return None
+
+    def _rows(self, field: _Field) -> list[Any]:
+        """Return an object for each row of the tables whose columns are called like its fields."""
+        items = self._shape.items(field.node)
+        columns = {
+            label: (key, its)
+            for key, its in reversed(self._shape.properties(items).items())
+            for label in column_labels(key, its)
+        }
+        fewest = min(_COLUMNS, len(self._shape.properties(items)))
+        rows: list[Any] = []
+        for page in self._pages:
+            for head, *body in tables_of(page):
+                called = enumerate(map(words, head))
+                known = {n: columns[label] for n, label in called if label in columns}
+                if fewest and len({key for key, _ in known.values()}) >= fewest:
+                    rows += self._table(field.path, len(rows), known, body, page.page_number)
+        return rows
+
+    def _table(
+        self,
+        path: tuple[str, ...],
+        first: int,
+        known: Mapping[int, tuple[str, Any]],
+        body: Sequence[Row],
+        page: int,
+    ) -> list[Any]:
+        rows: list[Any] = []
+        for cells in body:
+            found: dict[str, Any] = {}
+            for column, (key, node) in known.items():
+                cell = cells[column] if column < len(cells) else ""
+                value = value_of(cell, self._shape.types(node), node)
+                if value is not None and self._shape.fits(node, value) and key not in found:
+                    found[key] = value
+                    where: Path = (*path, first + len(rows), key)
+                    self._entries[where] = self._entry(cell, page, BESIDE)
+            if found:
+                rows.append(found)
+        return rows
+
+    def _entry(self, text: str, page: int, confidence: float) -> dict[str, Any]:
+        citation = self._quotes.cite(text, page, [page]) or {"page": page, "matching_text": text}
+        return entry(confidence, [citation])
+
+
+def _fields(shape: Shape, node: Any, around: tuple[tuple[str, Any], ...] = ()) -> Iterator[_Field]:
+    """Yield every single value and every list of objects that ``node`` describes."""
+    if len(around) > MAX_DEPTH:
+        return
+    for key, its in shape.properties(node).items():
+        fields = (*around, (key, its))
+        types = shape.types(its)
+        path = tuple(name for name, _ in fields)
+        if shape.properties(its):
+            yield from _fields(shape, its, fields)
+        elif "array" not in types:
+            if "object" not in types:
+                yield _Field(path, its if isinstance(its, dict) else {}, labels_of(fields))
+        elif shape.properties(shape.items(its)):
+            yield _Field(path, its, [])
+
+
+def _tied(one: Place, label: Words, types: set[str]) -> bool:
+    """Whether a value behind its label is one: behind a single word it may be the sentence's."""
+    return one.confidence != BEHIND or len(label) > 1 or bool(types & {"integer", "number"})

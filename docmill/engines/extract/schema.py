@@ -1,0 +1,152 @@
+"""A JSON Schema seen as the fields that it describes, and the forms of it that answers take."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from referencing import Registry, Resource
+from referencing.jsonschema import DRAFT202012
+
+from docmill.parameters.extract_schema import validator_of
+
+Node = Mapping[str, Any]
+
+ROWS = "rows"
+"""The only field of what `rows_of` returns."""
+
+_LISTS = ("allOf", "anyOf", "oneOf", "prefixItems")
+_MAPS = ("properties", "patternProperties", "$defs", "definitions", "dependentSchemas")
+_SINGLE = (
+    "items",
+    "additionalProperties",
+    "contains",
+    "then",
+    "else",
+    "unevaluatedItems",
+    "unevaluatedProperties",
+)
+_INCOMPLETE = ("required", "dependentRequired", "minItems", "minProperties", "minContains")
+"""What a part of a document cannot be held to."""
+
+
+class Shape:
+    """The fields of one schema, through its references and alternatives."""
+
+    def __init__(self, schema: Node) -> None:
+        """Take a schema that `docmill.parameters.extract_schema.checked_schema` has taken."""
+        self.root = schema
+        own = {key: value for key, value in schema.items() if key != "$id"}
+        resource = Resource.from_contents(own, default_specification=DRAFT202012)
+        self._resolver = Registry().resolver_with_root(resource)
+        self._validator = validator_of(schema)
+
+    def applying(self, node: Any) -> Iterator[Node]:
+        """Yield ``node``, what it refers to, and its alternatives: what a value may have to fit."""
+        if not isinstance(node, Mapping):
+            return
+        yield node
+        if (reference := node.get("$ref")) is not None:
+            yield from self.applying(self._resolver.lookup(reference).contents)
+        for key in ("allOf", "anyOf", "oneOf"):
+            for part in node.get(key, ()):
+                yield from self.applying(part)
+
+    def properties(self, node: Any) -> dict[str, Any]:
+        """Return the fields of an object by ``node``, with their schemas."""
+        found: dict[str, Any] = {}
+        for part in self.applying(node):
+            for key, its in part.get("properties", {}).items():
+                found.setdefault(key, its)
+        return found
+
+    def required(self, node: Any) -> set[str]:
+        """Return the fields that an object by ``node`` has to have."""
+        return {name for part in self.applying(node) for name in part.get("required", ())}
+
+    def items(self, node: Any) -> Any:
+        """Return the schema of the entries of a list by ``node``; None when there is none."""
+        return next((part["items"] for part in self.applying(node) if "items" in part), None)
+
+    def types(self, node: Any) -> set[str]:
+        """Return the types that are named for a value by ``node``, without ``null``."""
+        found: set[str] = set()
+        for part in self.applying(node):
+            named = part.get("type", ())
+            found |= {named} if isinstance(named, str) else set(named)
+        return found - {"null"}
+
+    def fits(self, node: Any, value: Any) -> bool:
+        """Whether ``value`` fits the schema's part ``node``."""
+        return bool(self._validator.evolve(schema=node).is_valid(value))
+
+    def without_nulls(self, value: Any) -> Any:
+        """Return ``value`` without nulls where the schema has no room for them.
+
+        Engines say null for what a document does not say. An object of nothing but such nulls
+        goes as well, unless it is required.
+        """
+        return self._cleaned(value, self.root)
+
+    def _cleaned(self, value: Any, node: Any) -> Any:
+        if isinstance(value, list):
+            items = self.items(node)
+            kept = [self._cleaned(one, items) for one in value]
+            return [one for one in kept if one is not None or self._takes_null(items)]
+        if not isinstance(value, dict):
+            return value
+        fields, required = self.properties(node), self.required(node)
+        found = {}
+        for key, given in value.items():
+            its = fields.get(key)
+            one = self._cleaned(given, its)
+            emptied = one == {} != given and key not in required
+            if not emptied and (one is not None or self._takes_null(its)):
+                found[key] = one
+        return found
+
+    def _takes_null(self, node: Any) -> bool:
+        return node is None or self.fits(node, None)
+
+
+def relaxed(schema: Node) -> dict[str, Any]:
+    """Return ``schema`` as a part of a document can fit it: nothing has to be there."""
+
+    def change(node: dict[str, Any]) -> dict[str, Any]:
+        kept = {key: value for key, value in node.items() if key not in _INCOMPLETE}
+        if "oneOf" in kept:
+            # With less to tell them apart, several alternatives may fit.
+            kept.setdefault("anyOf", kept["oneOf"])
+            del kept["oneOf"]
+        return kept
+
+    found = _changed(schema, change)
+    return dict(found)
+
+
+def rows_of(schema: Node) -> dict[str, Any]:
+    """Return the schema of an object whose `ROWS` are a list of objects by ``schema``."""
+    place = f"#/properties/{ROWS}/items"
+
+    def change(node: dict[str, Any]) -> dict[str, Any]:
+        reference = node.get("$ref", "")
+        inside = reference == "#" or reference.startswith("#/")
+        return {**node, "$ref": place + reference[1:]} if inside else node
+
+    rows = {key: value for key, value in _changed(schema, change).items() if key != "$id"}
+    return {"type": "object", "properties": {ROWS: {"type": "array", "items": rows}}}
+
+
+def _changed(node: Any, change: Callable[[dict[str, Any]], dict[str, Any]]) -> Any:
+    """Return ``node`` with every schema in it changed, the inner ones first."""
+    if not isinstance(node, Mapping):
+        return node
+    found = dict(node)
+    for key in _LISTS:
+        if key in found:
+            found[key] = [_changed(one, change) for one in found[key]]
+    for key in _MAPS:
+        if key in found:
+            found[key] = {name: _changed(one, change) for name, one in found[key].items()}
+    for key in _SINGLE:
+        if key in found:
+            found[key] = _changed(found[key], change)
+    return change(found)

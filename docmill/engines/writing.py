@@ -1,0 +1,47 @@
+"""The files of a result: what every engine of a product leaves in its output folder."""
+
+from pathlib import Path
+
+from docmill.engines.base import EngineReport, EngineTask, ParseResult
+from docmill.engines.beside import hashes_of
+from docmill.engines.classify.base import ClassifyResult
+from docmill.engines.extract.base import ExtractResult
+
+RESULT_FILE = "result.json"
+MARKDOWN_FILE = "document.md"
+PAGE_BREAK = "\n\n---\n\n"
+"""Between the pages of `MARKDOWN_FILE`; LlamaParse's default."""
+
+
+def write_parsed(result: ParseResult, task: EngineTask) -> EngineReport:
+    """Write `MARKDOWN_FILE` and `RESULT_FILE`; other files that the result names are there.
+
+    Raises:
+        ItemFailure: ENGINE_ERROR when one of them is not.
+    """
+    folder = Path(task.output_dir)
+    pages = ((page.page_number, page.markdown) for page in result.pages)
+    markdown = result.joining.join(pages, PAGE_BREAK)
+    (folder / MARKDOWN_FILE).write_text(markdown, encoding="utf-8", newline="")
+    names = {MARKDOWN_FILE, *result.files, *(image.filename for image in result.images)}
+    return write_result(result.model_copy(update={"files": hashes_of(folder, names)}), task)
+
+
+def write_result(
+    result: ParseResult | ClassifyResult | ExtractResult, task: EngineTask
+) -> EngineReport:
+    """Write `RESULT_FILE` of ``task``; the files that it names are there already."""
+    path = Path(task.output_dir) / RESULT_FILE
+    path.write_text(result.model_dump_json(), encoding="utf-8")
+    return EngineReport(
+        engine=result.engine,
+        engine_version=result.engine_version,
+        media_type=result.media_type,
+        pages_total=result.pages_total,
+        pages_ok=result.pages_ok,
+        pages_failed=result.pages_failed,
+        partial=result.partial,
+        warnings=result.warnings,
+        files=[RESULT_FILE, *result.files],
+        usage=result.usage,
+    )

@@ -1,0 +1,130 @@
+"""JSON Schemas of what is to be extracted: which ones are taken, and how data is checked by them.
+
+Schemas come from users and run in shared processes: one that would read other documents, never
+end, or take seconds for a short text is refused, or bounded, before anything is paid for.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import regex
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import SchemaError, ValidationError, best_match
+from jsonschema.protocols import Validator
+from jsonschema.validators import extend
+
+from docmill.errors import UsageError, bounded
+from docmill.parameters.extract_references import check_references
+
+MAX_CHARACTERS = 200_000
+"""Of a schema as JSON; a model that is to fill more fields than that holds forgets some."""
+MAX_NESTING = 64
+"""Levels of a schema as JSON: two or three for each level of what is extracted."""
+PATTERN_SECONDS = 0.5
+"""How long one ``pattern`` may look at one text; a hostile one would look for years."""
+_FIELDS = ("properties", "patternProperties", "additionalProperties", "allOf", "anyOf", "oneOf")
+
+
+def checked_schema(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a schema as Docmill uses it: the root says that it is an object, and its fields.
+
+    A root that is only a ``$ref`` into its own ``$defs``, as pydantic writes it for recursive
+    models, is replaced by what it refers to.
+
+    Raises:
+        UsageError: it is no JSON Schema of Draft 2020-12, not about an object, too large, or it
+            refers to what is not in it; the message names the place.
+    """
+    _check_size(schema)
+    try:
+        Draft202012Validator.check_schema(schema)
+        check_references(schema)
+    except SchemaError as error:
+        raise _refused(f"at {place(error)}: {bounded(error.message)}") from None
+    except ValueError as error:
+        raise _refused(bounded(str(error))) from None
+    return _rooted(schema)
+
+
+def validator_of(schema: Mapping[str, Any]) -> Validator:
+    """Return what checks data by a schema that `checked_schema` has taken."""
+    return _Bounded(schema)
+
+
+def first_error(schema: Mapping[str, Any], data: Any) -> str | None:
+    """Return in one sentence where ``data`` does not fit ``schema``; None when it does."""
+    error = best_match(validator_of(schema).iter_errors(data))
+    return None if error is None else f"at {place(error)}: {bounded(error.message)}"
+
+
+def place(error: ValidationError | SchemaError) -> str:
+    """Return where an error is, as people write it: ``items[2].amount``."""
+    return error.json_path.removeprefix("$").removeprefix(".") or "the root"
+
+
+def _check_size(schema: Mapping[str, Any]) -> None:
+    level: list[Any] = [schema]
+    for _ in range(MAX_NESTING):
+        level = [child for node in level for child in _children(node)]
+        if not level:
+            break
+    else:
+        raise _refused(f"it nests deeper than {MAX_NESTING} levels")
+    try:
+        size = len(json.dumps(schema, allow_nan=False))
+    except (TypeError, ValueError):
+        raise _refused("it is not JSON") from None
+    if size > MAX_CHARACTERS:
+        raise _refused(f"it has {size:,} characters, and {MAX_CHARACTERS:,} are allowed")
+
+
+def _children(node: Any) -> Iterator[Any]:
+    if isinstance(node, Mapping):
+        yield from node.values()
+    elif isinstance(node, list | tuple):
+        yield from node
+
+
+def _rooted(schema: Mapping[str, Any]) -> dict[str, Any]:
+    root = dict(schema)
+    reference = root.get("$ref", "")
+    if reference.startswith("#/$defs/"):
+        name = reference.removeprefix("#/$defs/").replace("~1", "/").replace("~0", "~")
+        target = root.get("$defs", {}).get(name)
+        if isinstance(target, Mapping):
+            del root["$ref"]
+            root = {**target, **root}
+    if "type" not in root and "properties" in root:
+        root["type"] = "object"
+    if root.get("type") != "object":
+        raise _refused('its root must be {"type": "object", "properties": …}')
+    if not any(root.get(key) for key in _FIELDS):
+        raise _refused("it names no field: give it properties")
+    return root
+
+
+def _refused(reason: str) -> UsageError:
+    return UsageError(
+        f"The schema cannot be used: {reason}.",
+        "Give a JSON Schema (Draft 2020-12) of an object; see docs/extract.md.",
+    )
+
+
+def _pattern(
+    validator: Validator, pattern: str, instance: object, schema: Mapping[str, Any]
+) -> Iterator[ValidationError]:
+    if not isinstance(instance, str) or not validator.is_type(schema, "object"):
+        return
+    try:
+        if regex.search(pattern, instance, timeout=PATTERN_SECONDS) is None:
+            yield ValidationError(f"{instance!r} does not match {pattern!r}")
+    except TimeoutError:
+        yield ValidationError(f"the pattern {pattern!r} takes too long")
+    except regex.error:
+        yield ValidationError(f"the pattern {pattern!r} cannot be read")
+
+
+_Bounded: Callable[[Mapping[str, Any]], Validator] = extend(  # type: ignore[no-untyped-call]
+    Draft202012Validator, {"pattern": _pattern}
+)

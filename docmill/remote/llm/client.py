@@ -1,0 +1,162 @@
+"""Chat completions of one model at one OpenAI-compatible endpoint."""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from enum import IntEnum
+from http import HTTPStatus
+from typing import Any
+
+import httpx
+
+from docmill.errors import FailureClass, ItemFailure
+from docmill.remote.http import RemoteHttp
+from docmill.remote.llm.answers import Answer, answer_of, said
+from docmill.remote.politeness import Hosts
+from docmill.settings import MIB, Settings
+
+Message = Mapping[str, str]
+
+MAX_ANSWER = 8 * MIB
+"""Bytes of one answer: a hundred times what models write."""
+
+CONNECT_SECONDS = 10.0
+
+_DENIED = frozenset(
+    {
+        HTTPStatus.UNAUTHORIZED,
+        HTTPStatus.PAYMENT_REQUIRED,
+        HTTPStatus.FORBIDDEN,
+        HTTPStatus.NOT_FOUND,
+        HTTPStatus.METHOD_NOT_ALLOWED,
+    }
+)
+_ABOUT_FORM = re.compile(
+    r"response.?format|json.?schema|json.?object|json.?mode|structured.?output|schema|grammar", re.I
+)
+_ABOUT_TEMPERATURE = re.compile(r"temperature", re.I)
+_ABOUT_LENGTH = re.compile(
+    r"context.?(?:length|size|window)|maximum.{0,20}tokens|too (?:long|large|many tokens)", re.I
+)
+
+
+class Form(IntEnum):
+    """How an endpoint is told which JSON is wanted; the prompt says it in any case."""
+
+    PROMPT = 0
+    JSON_OBJECT = 1
+    JSON_SCHEMA = 2
+
+
+class Chat:
+    """Asks one model.
+
+    Endpoints differ in what they know of ``response_format`` and of ``temperature``. What one has
+    refused is not sent again as long as this object lives.
+    """
+
+    def __init__(self, http: RemoteHttp, model: str, key: str = "") -> None:
+        """Take the connection, with its key in the headers.
+
+        Args:
+            http: the endpoint, up to and with its ``/v1``.
+            model: its name there.
+            key: what must not be repeated when the endpoint repeats it.
+        """
+        self._http = http
+        self._model = model
+        self._key = key
+        self._forms: dict[str, Form] = {}
+        self._temperature = True
+
+    async def close(self) -> None:
+        """Close connections."""
+        await self._http.close()
+
+    async def complete(
+        self, messages: Sequence[Message], schema: Mapping[str, Any] | None
+    ) -> Answer:
+        """Return what the model says next.
+
+        Args:
+            messages: the conversation so far.
+            schema: the closed form of the JSON that is wanted; None when it has none.
+
+        Raises:
+            ItemFailure: ENGINE_DENIED, ENGINE_REFUSED or ANSWER_INVALID.
+            UnavailableError: the endpoint is away or busy.
+        """
+        name = digest(schema)
+        while True:
+            form = self._forms.get(name, Form.JSON_SCHEMA if schema else Form.JSON_OBJECT)
+            body = self._body(messages, schema, form)
+            response = await self._http.send(
+                "POST", "chat/completions", json=body, max_bytes=MAX_ANSWER
+            )
+            if response.is_success:
+                return answer_of(response, self._http.host)
+            reason = self._said(response)
+            if not self._gives_in(response.status_code, reason, name, form):
+                raise self._failure(response.status_code, reason)
+
+    def _body(
+        self, messages: Sequence[Message], schema: Mapping[str, Any] | None, form: Form
+    ) -> dict[str, Any]:
+        body: dict[str, Any] = {"model": self._model, "messages": list(messages)}
+        if self._temperature:
+            body["temperature"] = 0
+        if form is Form.JSON_SCHEMA:
+            wanted = {"name": "answer", "strict": True, "schema": schema}
+            body["response_format"] = {"type": "json_schema", "json_schema": wanted}
+        elif form is Form.JSON_OBJECT:
+            body["response_format"] = {"type": "json_object"}
+        return body
+
+    def _gives_in(self, status: int, reason: str, name: str, form: Form) -> bool:
+        """Leave out what the endpoint refuses; whether there was such a thing."""
+        if status not in (HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY):
+            return False
+        if self._temperature and _ABOUT_TEMPERATURE.search(reason):
+            self._temperature = False
+            return True
+        if form > Form.PROMPT and _ABOUT_FORM.search(reason):
+            # Another answer may have come meanwhile: a form is only ever lowered.
+            self._forms[name] = min(Form(form - 1), self._forms.get(name, form))
+            return True
+        return False
+
+    def _said(self, response: httpx.Response) -> str:
+        reason = said(response)
+        return reason.replace(self._key, "***") if self._key else reason
+
+    def _failure(self, status: int, reason: str) -> ItemFailure:
+        told = f"{self._http.host} answers {status} for the model {self._model}: {reason}"
+        if status in _DENIED or status < HTTPStatus.BAD_REQUEST:
+            return ItemFailure(FailureClass.ENGINE_DENIED, told)
+        if _ABOUT_LENGTH.search(reason) or status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+            told = f"The text is too long for the model; lower DOCMILL_LLM_CONTEXT_CHARS. {told}"
+        return ItemFailure(FailureClass.ENGINE_REFUSED, told)
+
+
+def open_chat(settings: Settings, hosts: Hosts, seconds: float) -> Chat:
+    """Return the chat with the configured model; it connects to nothing yet.
+
+    Args:
+        settings: endpoint, model and key.
+        hosts: the limits of this process.
+        seconds: how long one answer may take.
+    """
+    url, key = settings.llm_base_url, settings.llm_api_key.get_secret_value()
+    http = RemoteHttp(
+        url,
+        hosts.of(url),
+        headers={"Authorization": f"Bearer {key}"} if key else {},
+        timeout=httpx.Timeout(seconds, connect=min(CONNECT_SECONDS, seconds)),
+    )
+    return Chat(http, settings.llm_model, key)
+
+
+def digest(value: Any) -> str:
+    """Return a short name for a JSON value."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:32]

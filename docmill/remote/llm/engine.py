@@ -1,0 +1,77 @@
+"""The engine `llm`: reads a document locally, and asks a model about its text."""
+
+import asyncio
+import time
+
+from docmill.engines.base import EngineReport
+from docmill.engines.classify import running as classifying
+from docmill.engines.classify.base import CLASSIFY, ClassifyResult
+from docmill.engines.extract import running as extracting
+from docmill.engines.extract.base import EXTRACT, ExtractResult
+from docmill.engines.writing import write_result
+from docmill.errors import FailureClass, ItemFailure
+from docmill.remote.base import RemoteJob
+from docmill.remote.llm import classification, extraction, prompts
+from docmill.remote.llm.asking import Asking
+from docmill.remote.llm.client import digest, open_chat
+from docmill.remote.politeness import Hosts
+from docmill.settings import Settings
+
+ANSWER_SECONDS = 600.0
+"""A slow model on a busy machine may think so long before its first byte."""
+_LONGEST_DIGEST = 8
+
+
+class LlmEngine:
+    """Extracts and classifies by any OpenAI-compatible endpoint."""
+
+    name = "llm"
+    reads_locally = True
+
+    def __init__(self, settings: Settings, hosts: Hosts) -> None:
+        """Take the endpoint and the model from ``settings``; connect to nothing yet."""
+        wait = min(ANSWER_SECONDS, settings.remote_timeout_seconds)
+        self._chat = open_chat(settings, hosts, wait)
+        self._budget = settings.llm_context_chars
+        # The same model name means something else at another endpoint.
+        place = digest([settings.llm_base_url, self._budget])[:_LONGEST_DIGEST]
+        self.version = f"{prompts.VERSION}+{settings.llm_model}+{place}"
+
+    async def run(self, job: RemoteJob) -> EngineReport:
+        """Extract or classify; see `docmill.remote.base.RemoteEngine.run`."""
+        asking = Asking(self._chat, job.steps)
+        try:
+            result = await self._result(job, asking)
+        except ItemFailure as failure:
+            if failure.engine is None:
+                failure.engine, failure.engine_version = self.name, self.version
+            raise
+        return await asyncio.to_thread(write_result, result, job.task)
+
+    async def abandon(self, job: RemoteJob) -> None:
+        """Do nothing: a request ends with its connection."""
+
+    async def close(self) -> None:
+        """Close connections."""
+        await self._chat.close()
+
+    async def _result(self, job: RemoteJob, asking: Asking) -> ExtractResult | ClassifyResult:
+        product, parameters = job.task.product, job.task.parameters
+        if product not in (EXTRACT, CLASSIFY):
+            raise ItemFailure(FailureClass.UNSUPPORTED_TYPE, f"A model cannot {product} files.")
+        began = time.perf_counter()
+        reading = extracting.reading if product == EXTRACT else classifying.reading
+        document = await job.read(reading(parameters))
+        read = time.perf_counter()
+        engine = (self.name, self.version)
+        result: ExtractResult | ClassifyResult
+        if product == EXTRACT:
+            findings = await extraction.find(document, parameters, asking, self._budget)
+            result = extracting.result_of(document, parameters, findings, engine)
+        else:
+            verdict = await classification.sort(document, parameters, asking, self._budget)
+            result = classifying.result_of(document, verdict, engine)
+        ended = time.perf_counter()
+        timings = {"read": read - began, "ask": ended - read, "total": ended - began}
+        rounded = {step: round(seconds, 3) for step, seconds in timings.items()}
+        return result.model_copy(update={"timings": rounded, "usage": dict(asking.usage)})

@@ -1,0 +1,133 @@
+"""The fields of a schema from a document, by asking a model about its pages."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from docmill.engines.base import ParsedPage, ParseResult
+from docmill.engines.extract.base import Findings, Found
+from docmill.engines.extract.chunking import Chunk, chunks_of
+from docmill.engines.extract.citations import Quotes
+from docmill.engines.extract.merging import merged
+from docmill.engines.extract.schema import ROWS, Node, Shape, relaxed, rows_of
+from docmill.engines.extract.strict import closed, strict_form
+from docmill.errors import FailureClass, ItemFailure
+from docmill.parameters.extract_schema import first_error
+from docmill.remote.llm import prompts
+from docmill.remote.llm.asking import Asking, Checked, misfits
+from docmill.remote.llm.evidence import FORM, Wanted, known_of
+
+_DATA, _EVIDENCE = "data", "evidence"
+
+
+async def find(
+    document: ParseResult, parameters: Mapping[str, Any], asking: Asking, budget: int
+) -> Findings:
+    """Return what a model finds in a document.
+
+    Args:
+        document: its text.
+        parameters: of the extraction.
+        asking: the model.
+        budget: characters of text in one question.
+
+    Raises:
+        ItemFailure: ANSWER_INVALID, and what `Asking.ask` raises.
+    """
+    pages = [page for page in document.pages if page.success]
+    schema = parameters["data_schema"]
+    if parameters["extraction_target"] == "per_page":
+        return await _by_page(_Reading(schema, parameters, pages, asking, budget), pages)
+    if parameters["extraction_target"] == "per_table_row":
+        rows = await _Reading(rows_of(schema), parameters, pages, asking, budget).object_of(pages)
+        known = None if rows.metadata is None else rows.metadata.get(ROWS, [])
+        return Findings(rows.data.get(ROWS, []), known, warnings=list(rows.warnings))
+    whole = await _Reading(schema, parameters, pages, asking, budget).object_of(pages)
+    return Findings(whole.data, whole.metadata, warnings=list(whole.warnings))
+
+
+async def _by_page(reading: "_Reading", pages: Sequence[ParsedPage]) -> Findings:
+    """Ask about each page; one whose answer never fits has failed, the others stay."""
+    found: dict[int, Found] = {}
+    failures: dict[int, ItemFailure] = {}
+    for page in pages:
+        try:
+            found[page.page_number] = await reading.object_of([page])
+        except ItemFailure as failure:
+            if failure.failure_class is not FailureClass.ANSWER_INVALID:
+                raise
+            failures[page.page_number] = failure
+    if failures and not found:
+        raise next(iter(failures.values()))
+    warnings = [
+        f"Page {number}: {warning}" for number, one in found.items() for warning in one.warnings
+    ]
+    left_out = [
+        f"Page {number} is left out: {failure.message}" for number, failure in failures.items()
+    ]
+    known = [one.metadata for one in found.values()]
+    return Findings(
+        [one.data for one in found.values()],
+        known if reading.wanted else None,
+        list(found),
+        len(failures),
+        [*warnings, *left_out],
+    )
+
+
+class _Reading:
+    """Questions by one schema about one document."""
+
+    def __init__(
+        self,
+        schema: Node,
+        parameters: Mapping[str, Any],
+        pages: Sequence[ParsedPage],
+        asking: Asking,
+        budget: int,
+    ) -> None:
+        self.wanted = Wanted(parameters["cite_sources"], parameters["confidence_scores"])
+        self._schema = schema
+        self._shape = Shape(schema)
+        self._wishes = parameters.get("system_prompt")
+        self._quotes = Quotes(pages)
+        self._asking = asking
+        self._budget = budget
+        data = strict_form(schema)
+        fields = {_DATA: data, **({_EVIDENCE: FORM} if self.wanted else {})}
+        self._form = None if data is None else closed(fields)
+
+    async def object_of(self, pages: Sequence[ParsedPage]) -> Found:
+        """Return one object by the schema from some pages."""
+        chunks = chunks_of(pages, self._budget)
+        schema = self._schema if len(chunks) == 1 else relaxed(self._schema)
+        found = merged([await self._part(chunk, schema, len(chunks) > 1) for chunk in chunks])
+        if (error := first_error(self._schema, found.data)) is not None:
+            what = "What the parts of the document say" if chunks else "The text, which is empty,"
+            raise ItemFailure(
+                FailureClass.ANSWER_INVALID, f"{what} does not fit the schema {error}."
+            )
+        return found
+
+    async def _part(self, chunk: Chunk, schema: Node, partly: bool) -> Found:
+        messages = prompts.extraction(
+            chunk.parts,
+            self._schema,
+            evidence=bool(self.wanted),
+            partly=partly,
+            wishes=self._wishes,
+        )
+        return await self._asking.ask(
+            messages, self._form, lambda answer: self._checked(answer, chunk, schema)
+        )
+
+    def _checked(self, answer: Any, chunk: Chunk, schema: Node) -> Checked[Found]:
+        wrapped = isinstance(answer, dict) and isinstance(answer.get(_DATA), dict)
+        data = self._shape.without_nulls(answer[_DATA] if wrapped else answer)
+        errors = misfits(schema, data)
+        if errors:
+            return None, errors
+        known = None
+        if self.wanted:
+            evidence = answer.get(_EVIDENCE) if wrapped else None
+            known = known_of(data, evidence, self._quotes, chunk.pages, self.wanted)
+        return Found(data, known), []
