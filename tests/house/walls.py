@@ -34,6 +34,7 @@ SERVICES = (
     "docmill.creation",
     "docmill.item_engines",
     "docmill.item_limits",
+    "docmill.leftovers",
     "docmill.results",
     "docmill.scanning",
 )
