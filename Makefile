@@ -6,6 +6,7 @@ VENV       := .venv
 PY         := $(VENV)/bin/python
 UV         := $(VENV)/.uv/bin/uv
 DEMO_OUT   := docmill-out/documents
+PROCESSES  ?= 2
 SOURCES    := workflows activities docmill worker.py starter.py server.py tests bench examples docs/images
 
 # The first of these that is new enough makes the environment; `make PYTHON=/path` overrides.
@@ -54,7 +55,7 @@ types: $(VENV)/.dev     ## strict type check
 	@$(VENV)/bin/mypy
 
 pytest: $(VENV)/.dev
-	@$(PY) -m pytest
+	@$(PY) -m pytest --numprocesses $(PROCESSES) --dist loadfile
 
 bench: $(VENV)/.dev     ## measure Docmill beside the limits of this machine
 	@$(PY) -m bench

@@ -8,22 +8,35 @@ import sys
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
+from pathlib import Path
 
 import structlog
 from temporalio.client import Client
 from temporalio.worker import Worker
 
+from activities.admitting import Admitting
+from activities.delivering import Delivering
 from activities.listing import Listing
+from activities.opened import Opener
 from activities.processing import Processing
 from activities.recording import Recording
 from docmill.attributes import has_search_attributes
+from docmill.batches import BatchService
 from docmill.choosing import configured
-from docmill.contracts import BATCH_QUEUE, LOCAL_ENGINES_QUEUE, REMOTE_ENGINES_QUEUE
+from docmill.client import BatchClient
+from docmill.contracts import (
+    BATCH_QUEUE,
+    DELIVERIES_QUEUE,
+    LOCAL_ENGINES_QUEUE,
+    REMOTE_ENGINES_QUEUE,
+)
 from docmill.embedded.child import ORPHAN_FLAG, parent_gone
 from docmill.embedded.connect import connect_named
 from docmill.embedded.home import Home
 from docmill.embedded.members import Membership
 from docmill.errors import DocmillError
+from docmill.fencing import Fence
+from docmill.isolation.families import kill_marked
 from docmill.isolation.pool import BUILTIN_ENGINES, EnginePool
 from docmill.isolation.survey import MEND_ENGINE, EngineSuite, chosen_suite
 from docmill.item_engines import ItemEngines
@@ -31,12 +44,17 @@ from docmill.leftovers import Leftovers
 from docmill.logs import configure_logs
 from docmill.objects import open_store
 from docmill.objects.staging import Staging
+from docmill.preflight import check_histories
 from docmill.records.database import Database
 from docmill.records.projects import Projects
 from docmill.remote.base import RemoteEngine
 from docmill.remote.opening import open_engines
 from docmill.settings import Settings, load_settings
+from docmill.webhooks.announcing import Announcer
+from docmill.webhooks.courier import Courier
+from docmill.webhooks.rounds import Rounds
 from workflows.batch import BatchWorkflow
+from workflows.delivery import DeliveryWorkflow
 
 GRACE = timedelta(seconds=5)
 """A worker told to stop lets its items end for so long, and hands back the rest."""
@@ -49,6 +67,9 @@ HEARTBEAT_THROTTLE = timedelta(seconds=1)
 
 BOOKKEEPERS = 20
 """Listing and recording activities at the same time: short transactions, of many batches."""
+
+COURIERS = 200
+"""Webhook endpoints that are delivered to at the same time: they mostly wait for receivers."""
 
 log = structlog.get_logger(__name__)
 
@@ -74,13 +95,10 @@ async def running_worker(
         async with database.write() as session:
             await Projects(session).ensure_default()
         store = open_store(settings.store)
-        scratch = Staging.below(settings.home / "scratch")
+        stack.callback(store.close)
+        scratch = Staging.below(settings.scratch)
         stack.callback(scratch.close)
-        suite = await _suite(settings, engines)
-        recycle_after = settings.engine_recycle_after
-        pool = await stack.enter_async_context(
-            EnginePool(settings.engine_slots, recycle_after=recycle_after, engines=suite.engines)
-        )
+        suite, pool = await _local_engines(stack, settings, engines)
         remote = open_engines(settings, configured(settings))
         for engine in remote.values():
             stack.push_async_callback(engine.close)
@@ -92,17 +110,43 @@ async def running_worker(
             worker = _engine_worker(client, processing, queue, slots)
             await stack.enter_async_context(worker)
         attributes = await has_search_attributes(client)
-        recording = Recording(database, store, settings, attributes=attributes)
+        opener = Opener(database, settings, attributes=attributes)
+        recording = Recording(database, store, settings, opener)
+        service = BatchService(database, store, settings, BatchClient(client))
+        admitting = Admitting(database, service, opener, settings)
         listing = Listing(database, items.version_of)
-        await stack.enter_async_context(_batch_worker(client, listing, recording))
+        await stack.enter_async_context(_batch_worker(client, listing, recording, admitting))
+        await stack.enter_async_context(running_deliveries(client, database, settings))
         yield
 
 
-async def _suite(settings: Settings, engines: str) -> EngineSuite:
+async def _local_engines(
+    stack: AsyncExitStack, settings: Settings, engines: str
+) -> tuple[EngineSuite, EnginePool]:
+    """Open the pool of the engines that this worker has; ``stack`` closes it."""
+    folders = Staging.below(settings.scratch / "engines", _end_family)
+    stack.callback(folders.close)
+    suite = await _suite(settings, engines, folders)
+    pool = EnginePool(
+        settings.engine_slots,
+        recycle_after=settings.engine_recycle_after,
+        engines=suite.engines,
+        new_folder=folders.make,
+    )
+    return suite, await stack.enter_async_context(pool)
+
+
+def _end_family(folder: Path) -> None:
+    """End what outlived a worker that was killed together with its guard."""
+    kill_marked(str(folder))
+
+
+async def _suite(settings: Settings, engines: str, folders: Staging) -> EngineSuite:
     """Say which engines this worker has; one from outside that is broken stops nothing."""
     if engines != BUILTIN_ENGINES:
         return EngineSuite(engines=engines)
-    suite = await chosen_suite(settings.engines_allow, settings.engines_prefer)
+    with folders.folder() as folder:
+        suite = await chosen_suite(settings.engines_allow, settings.engines_prefer, folder)
     for engine in suite.sound:
         log.info("engine.loaded", engine=engine.name, version=engine.version)
     for name, trouble in suite.broken.items():
@@ -135,7 +179,9 @@ def _engine_worker(client: Client, processing: Processing, queue: str, slots: in
     )
 
 
-def _batch_worker(client: Client, listing: Listing, recording: Recording) -> Worker:
+def _batch_worker(
+    client: Client, listing: Listing, recording: Recording, admitting: Admitting
+) -> Worker:
     """Workflows and their bookkeeping, which never wait behind an engine."""
     return Worker(
         client,
@@ -144,6 +190,7 @@ def _batch_worker(client: Client, listing: Listing, recording: Recording) -> Wor
         activities=[
             listing.next_page,
             recording.open_batch,
+            admitting.admit_batch,
             recording.record_state,
             recording.record_lost_item,
             recording.close_batch,
@@ -154,6 +201,36 @@ def _batch_worker(client: Client, listing: Listing, recording: Recording) -> Wor
         default_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
         graceful_shutdown_timeout=GRACE,
     )
+
+
+@asynccontextmanager
+async def running_deliveries(
+    client: Client, database: Database, settings: Settings
+) -> AsyncIterator[None]:
+    """Webhooks, and the loop that sees what is to be delivered."""
+    rounds = Rounds(
+        database,
+        Courier(Fence.allowing(settings.fence_allow)),
+        keep_trying=timedelta(days=settings.webhook_give_up_days),
+    )
+    worker = Worker(
+        client,
+        task_queue=DELIVERIES_QUEUE,
+        workflows=[DeliveryWorkflow],
+        activities=[Delivering(rounds).deliver_due],
+        max_concurrent_activities=COURIERS,
+        sticky_queue_schedule_to_start_timeout=STICKY_TIMEOUT,
+        max_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
+        default_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
+        graceful_shutdown_timeout=GRACE,
+    )
+    async with worker:
+        announcing = asyncio.create_task(Announcer(database, client).keep_on())
+        try:
+            yield
+        finally:
+            announcing.cancel()
+            await asyncio.wait([announcing])
 
 
 async def _main(*, tied: bool) -> None:
@@ -170,6 +247,8 @@ async def _main(*, tied: bool) -> None:
             orphaned.add_done_callback(lambda _: stop.set())
             stack.callback(orphaned.cancel)
         client = await connect_named()
+        replayed = await check_histories(client, BatchWorkflow)
+        log.info("worker.preflight", replayed=replayed)
         await stack.enter_async_context(running_worker(client, settings))
         log.info("worker.ready", slots=settings.engine_slots, namespace=client.namespace)
         await stop.wait()

@@ -26,17 +26,26 @@ from docmill.errors import (
 )
 from docmill.fetching import OversizeError
 from docmill.item_engines import ItemEngines
+from docmill.item_limits import item_timeout_seconds
 from docmill.objects import ObjectStore
 from docmill.objects.staging import Staging
 from docmill.records.database import Database
+from docmill.records.leases import Leases
 from docmill.records.ledger import ClaimedItem, Ledger, Settlement, StaleItem
 from docmill.records.results import Results
-from docmill.results import item_cache_key, result_prefix, store_result
+from docmill.results import attempts_prefix, item_cache_key, result_prefix, store_result
 from docmill.settings import MIB, Settings
 from docmill.sources.reading import open_document
 from docmill.sources.web import WebSources
 
+SAME_BYTES_PAUSE = timedelta(seconds=1)
+"""Between two looks for the result that another item makes; it waits without a slot."""
+
 log = structlog.get_logger(__name__)
+
+
+class BeingMadeError(Exception):
+    """Another item with the same bytes and parameters is being processed now."""
 
 
 class Processing:
@@ -80,6 +89,9 @@ class Processing:
                 return ItemResult(outcome=await self._skip(item, SkipReason.SIZE_LIMIT_EXCEEDED))
             except StaleItem:
                 raise _stale() from None
+            except BeingMadeError:
+                await self._hand_back(item)
+                raise _being_made() from None
             except asyncio.CancelledError:
                 await self._stop(item)
                 raise
@@ -92,6 +104,11 @@ class Processing:
                 await self._fail(item, ItemFailure(FailureClass.INTERNAL, message))
 
     async def _work(self, item: ClaimedItem) -> Outcome:
+        if item.attempt > 1:
+            # An earlier attempt may have died between storing a result and recording it. It can
+            # record no more: this claim holds the item.
+            earlier = attempts_prefix(item.project_id, item.job_id, item.epoch)
+            await self._store.delete_below(earlier)
         if item.worker_losses >= WORKER_LOSSES:
             raise ItemFailure(FailureClass.WORKER_LOST)
         if item.size > self._settings.max_file_mb * MIB:
@@ -101,17 +118,35 @@ class Processing:
             async with open_document(item, self._store, folder) as document:
                 version = self._engines.version_of(item.job_type, item.engine)
                 key = item_cache_key(item, document.sha256, version)
-                async with self._database.read() as session:
-                    known = await Results(session).find(item.project_id, key)
-                if known is not None:
+                if (known := await self._known_result(item, key)) is not None:
                     return await self._skip(
-                        item, SkipReason.ALREADY_PROCESSED, document.sha256, known.id
+                        item, SkipReason.ALREADY_PROCESSED, document.sha256, known
                     )
                 output = folder / "output"
                 output.mkdir()
                 report = await self._engines.run(item, document.path, output)
                 await document.verify_unchanged()
                 return await self._complete(item, document.sha256, key, report, output)
+
+    async def _known_result(self, item: ClaimedItem, key: str) -> str | None:
+        """Return the id of the stored result; None makes this item the one that makes it.
+
+        Raises:
+            BeingMadeError: another item is making it: wait for that.
+        """
+        if item.parameters.get("disable_cache"):
+            return None  # its key is its own
+        longest = item_timeout_seconds(item.engine, item.parameters, self._settings)
+        async with self._database.write() as session:
+            results = Results(session)
+            known = await results.find(item.project_id, key)
+            if known is None and await Leases(session).take(item, key, at_most=longest):
+                # it may have been made, and its lease given back, since the look above
+                known = await results.find(item.project_id, key)
+                return known.id if known else None
+        if known is not None:
+            return known.id
+        raise BeingMadeError
 
     # -- the ends of an item ----------------------------------------------------------------
 
@@ -131,7 +166,12 @@ class Processing:
             engine=report.engine,
             engine_version=report.engine_version,
         )
-        return await self._settle(item, settlement)
+        async with self._database.write() as session:
+            held = await Ledger(session).settle(item, settlement)
+        if not held:
+            await self._store.delete_below(prefix)
+            raise _stale()
+        return settlement.outcome
 
     async def _skip(
         self,
@@ -186,7 +226,9 @@ class Processing:
             await self._engines.abandon(item)
             cancelled = Settlement(outcome=Outcome.CANCELLED, failure_class=FailureClass.CANCELLED)
             async with self._database.write() as session:
-                await Ledger(session).settle(item, cancelled)
+                held = await Ledger(session).settle(item, cancelled)
+            if held:
+                await self._store.delete_below(result_prefix(item))
         else:
             await self._hand_back(item)
 
@@ -220,6 +262,16 @@ def _benign(
 def _stale() -> ApplicationError:
     """Another attempt took the item over; the next one finds its outcome, or waits for it."""
     return ApplicationError("A newer attempt holds this item.", type="StaleAttempt")
+
+
+def _being_made() -> ApplicationError:
+    """Look again soon: the item waits without a slot, and no budget pays for it."""
+    return ApplicationError(
+        "A file with the same bytes is being processed; its result will do for both.",
+        type="SameBytes",
+        next_retry_delay=SAME_BYTES_PAUSE,
+        category=ApplicationErrorCategory.BENIGN,
+    )
 
 
 def _waiting(error: Exception) -> ApplicationError:

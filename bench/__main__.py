@@ -7,7 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench import latency, orchestration, pdfs
+from bench import fairness, latency, orchestration, pdfs
 from bench.figures import HEAD, machine
 from bench.mill import docmill
 from docmill.logs import configure_logs
@@ -16,7 +16,7 @@ EXAMPLES = Path(__file__).parents[1] / "examples" / "documents"
 SLOTS = 2
 
 
-async def measure(items: int, papers: int, rounds: int, source: Path) -> None:
+async def measure(items: int, papers: int, crowd: int, rounds: int, source: Path) -> None:
     """Run every measurement in one home on one server; print what is found as it is found."""
     sys.stdout.write(HEAD)
     with tempfile.TemporaryDirectory(prefix="docmill-bench-") as name:
@@ -25,6 +25,7 @@ async def measure(items: int, papers: int, rounds: int, source: Path) -> None:
             for measuring in (
                 orchestration.measure(mill, folder / "notes", items, rounds),
                 latency.measure(mill, folder, rounds),
+                fairness.measure(mill, folder / "crowds", crowd, rounds),
                 pdfs.measure(mill, source, folder / "pdfs", papers, rounds),
             ):
                 for figure in await measuring:
@@ -41,6 +42,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="only check that it works")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--items", type=int, default=2000)
+    parser.add_argument("--crowd", type=int, default=250, help="items that a small batch meets")
     parser.add_argument("--papers", type=int, default=250, help="PDFs of one round")
     parser.add_argument(
         "--source",
@@ -50,8 +52,9 @@ def main() -> None:
     )
     args = parser.parse_args()
     configure_logs("ERROR", "console")
-    items, papers, rounds = (20, 4, 1) if args.quick else (args.items, args.papers, args.rounds)
-    asyncio.run(measure(items, papers, rounds, args.source))
+    sizes = (args.items, args.papers, args.crowd, args.rounds)
+    items, papers, crowd, rounds = (20, 4, 8, 1) if args.quick else sizes
+    asyncio.run(measure(items, papers, crowd, rounds, args.source))
     # A process that used a Temporal client can abort in the interpreter's own shutdown.
     os._exit(0)
 

@@ -1,18 +1,21 @@
 """BatchService: what the command line and the HTTP API do with batches."""
 
+import asyncio
+from contextlib import suppress
 from typing import Any
 
 from temporalio.client import WorkflowExecutionStatus
 
 from docmill.client import BatchClient
 from docmill.closing import close_batch
-from docmill.contracts import BatchSpec, BatchStatus, CloseRequest
+from docmill.contracts import BatchSpec, BatchStatus, CloseRequest, RedriveRequest
 from docmill.creation import create_batch
 from docmill.errors import ConflictError, NotFoundError
 from docmill.objects import ObjectStore
 from docmill.records.batches import Batches
 from docmill.records.database import Database
 from docmill.records.tables import Batch
+from docmill.redriving import redrive_batch
 from docmill.settings import Settings
 
 ENDED_FROM_OUTSIDE = {
@@ -22,6 +25,11 @@ ENDED_FROM_OUTSIDE = {
     WorkflowExecutionStatus.TIMED_OUT: (BatchStatus.FAILED, "its workflow timed out"),
 }
 """How a workflow can end without having ended its batch row, and what is true then."""
+
+
+LET_END_SECONDS = 3.0
+"""How long the start of a further attempt waits for the workflow of the one before; when that
+takes longer, `mend` starts it later."""
 
 
 class BatchService:
@@ -51,7 +59,18 @@ class BatchService:
         Raises:
             UnavailableError: Temporal is away; the row stays PENDING, and `mend` starts it later.
         """
-        await self._client.start(batch.id)
+        if batch.epoch > 1:
+            await self._let_end(batch)
+        await self._start(batch)
+
+    async def redrive(self, batch: Batch, request: RedriveRequest) -> Batch:
+        """Begin another attempt of an ended batch; nothing runs before `start`.
+
+        See `docmill.redriving.redrive_batch` for what it raises.
+        """
+        return await redrive_batch(
+            self._database, self._settings, batch.project_id, batch.id, request
+        )
 
     async def get(self, project_id: str, batch_id: str) -> Batch:
         """Return a batch of this project.
@@ -70,19 +89,22 @@ class BatchService:
         """
         if BatchStatus(batch.status).terminal:
             return batch
-        status = await self._client.status(batch.id)
+        latest = await self._client.latest(batch.id)
         batch = await self.get(batch.project_id, batch.id)
         if BatchStatus(batch.status).terminal:
             return batch  # it ended while Temporal was asked
-        if status in (WorkflowExecutionStatus.RUNNING, WorkflowExecutionStatus.CONTINUED_AS_NEW):
-            if batch.cancel_requested:  # the request was recorded, but may not have arrived
-                await self._client.cancel(batch.id, batch.reason or "")
+        if latest is not None and latest.running:
+            if batch.cancel_requested and latest.epoch == batch.epoch:
+                # the request was recorded, but may not have arrived
+                await self._client.cancel(batch.id, batch.reason or "", drain=batch.drain)
             return batch
-        if status in ENDED_FROM_OUTSIDE:
-            ending, reason = ENDED_FROM_OUTSIDE[status]
+        of_this_attempt = latest is not None and latest.epoch >= batch.epoch
+        if latest is not None and of_this_attempt and latest.status in ENDED_FROM_OUTSIDE:
+            ending, reason = ENDED_FROM_OUTSIDE[latest.status]
             await close_batch(
                 self._database,
                 self._store,
+                self._settings.scratch,
                 CloseRequest(
                     batch_id=batch.id,
                     epoch=batch.epoch,
@@ -91,13 +113,14 @@ class BatchService:
                 ),
             )
         else:
-            await self._client.start(batch.id, again=True)
+            await self._start(batch, again=True)
         return await self.get(batch.project_id, batch.id)
 
-    async def cancel(self, batch: Batch, reason: str = "") -> Batch:
+    async def cancel(self, batch: Batch, reason: str = "", *, drain: bool = False) -> Batch:
         """Ask a batch to stop; it is CANCELLED once nothing of it runs any more.
 
-        Asking again while it stops is fine.
+        Asking again while it stops is fine. With ``drain`` the items in flight may end; asking
+        again without it stops them after all.
 
         Raises:
             ConflictError: it has ended already.
@@ -105,9 +128,12 @@ class BatchService:
         batch = await self._unfinished(batch)
         async with self._database.write() as session:
             await Batches(session).set_state(
-                batch.id, cancel_requested=True, reason=reason or "cancelled on request"
+                batch.id,
+                cancel_requested=True,
+                reason=reason or "cancelled on request",
+                drain=drain and (batch.drain or not batch.cancel_requested),
             )
-        await self._client.cancel(batch.id, reason)
+        await self._client.cancel(batch.id, reason, drain=drain)
         return await self.get(batch.project_id, batch.id)
 
     async def pause(self, batch: Batch) -> None:
@@ -134,6 +160,23 @@ class BatchService:
             UsageError: the number is out of bounds.
         """
         return await self._client.set_concurrency((await self._unfinished(batch)).id, concurrency)
+
+    async def _start(self, batch: Batch, *, again: bool = False) -> None:
+        await self._client.start(
+            batch.id,
+            again=again or batch.epoch > 1,
+            epoch=batch.epoch,
+            project_id=batch.project_id,
+        )
+
+    async def _let_end(self, batch: Batch) -> None:
+        """Wait for the workflow of the attempt before: it ends a moment after its row."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LET_END_SECONDS):
+                while (latest := await self._client.latest(batch.id)) is not None:
+                    if not latest.running or latest.epoch == batch.epoch:
+                        return
+                    await asyncio.sleep(0.05)
 
     async def _unfinished(self, batch: Batch) -> Batch:
         try:

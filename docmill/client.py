@@ -3,17 +3,19 @@
 Any other language does the same with the wire names and payloads of `docmill.contracts`.
 """
 
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeVar
 
 from temporalio.client import (
     Client,
+    KeepAliveConfig,
     WorkflowExecutionStatus,
     WorkflowHandle,
     WorkflowUpdateFailedError,
     WorkflowUpdateRPCTimeoutOrCancelledError,
 )
-from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.common import Priority, WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -26,16 +28,41 @@ from docmill.contracts import (
     CancelRequest,
     ConcurrencyChange,
     FailedItem,
+    RedriveRequest,
 )
-from docmill.errors import DocmillError, NotFoundError, UnavailableError, UsageError
+from docmill.errors import ConflictError, DocmillError, NotFoundError, UnavailableError, UsageError
 
 Answer = TypeVar("Answer")
 
 RPC_TIMEOUT = timedelta(seconds=10)
 """One call to Temporal; a server that needs longer counts as away."""
 
+KEEP_ALIVE = KeepAliveConfig(interval_millis=15_000, timeout_millis=5_000)
+"""A link that fell silent is noticed after 20 s; servers refuse pings more often than each 10."""
+
 QUERY_TIMEOUT = timedelta(seconds=25)
 """For ten seconds after a worker left, the server still asks it alone; then another one answers."""
+
+
+@dataclass(frozen=True, slots=True)
+class LatestRun:
+    """The latest workflow of a batch.
+
+    Attributes:
+        status: its state.
+        epoch: the attempt of the batch that it runs, or ran.
+    """
+
+    status: WorkflowExecutionStatus | None
+    epoch: int
+
+    @property
+    def running(self) -> bool:
+        """Whether it has not ended, this run or the one it continued as."""
+        return self.status in (
+            WorkflowExecutionStatus.RUNNING,
+            WorkflowExecutionStatus.CONTINUED_AS_NEW,
+        )
 
 
 class BatchClient:
@@ -53,7 +80,13 @@ class BatchClient:
         self.temporal = temporal
 
     async def start(
-        self, batch_id: str, spec: BatchSpec | None = None, *, again: bool = False
+        self,
+        batch_id: str,
+        spec: BatchSpec | None = None,
+        *,
+        again: bool = False,
+        epoch: int = 1,
+        project_id: str | None = None,
     ) -> None:
         """Start the workflow of a batch; starting it twice finds the first.
 
@@ -62,6 +95,9 @@ class BatchClient:
             spec: what to do, when the batch has no row yet.
             again: also when an earlier workflow of this batch has ended (it was lost, or the
                 batch is run again); what has an outcome is not done twice.
+            epoch: which attempt of the batch it runs.
+            project_id: projects take turns, however much one of them has to do; None takes
+                turns from the moment the batch is opened.
         """
         reuse = WorkflowIDReusePolicy
         try:
@@ -70,6 +106,8 @@ class BatchClient:
                 BatchInput(batch_id=batch_id, spec=spec),
                 id=batch_id,
                 task_queue=contracts.BATCH_QUEUE,
+                memo={contracts.EPOCH_MEMO: epoch},
+                priority=Priority(fairness_key=project_id),
                 id_reuse_policy=reuse.ALLOW_DUPLICATE if again else reuse.REJECT_DUPLICATE,
                 id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
                 static_summary="Docmill batch",
@@ -80,15 +118,52 @@ class BatchClient:
         except RPCError as error:
             raise _translated(error, batch_id) from None
 
+    async def redrive(self, batch_id: str, request: RedriveRequest | None = None) -> None:
+        """Run an ended batch again: the items that it did not complete, in the same ledger.
+
+        The workflow begins the attempt; with nothing left to run it FAILS, and the batch stays
+        as it was.
+
+        Args:
+            batch_id: the batch.
+            request: which items, and with which parameters; None takes all with the same ones.
+
+        Raises:
+            ConflictError: its workflow is running.
+        """
+        try:
+            await self.temporal.start_workflow(
+                contracts.BATCH_WORKFLOW,
+                BatchInput(batch_id=batch_id, redrive=request or RedriveRequest()),
+                id=batch_id,
+                task_queue=contracts.BATCH_QUEUE,
+                id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+                id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
+                static_summary="Docmill batch, again",
+                rpc_timeout=RPC_TIMEOUT,
+            )
+        except WorkflowAlreadyStartedError:
+            raise ConflictError(
+                f"The batch {batch_id} has not ended.", "Wait until it has, or cancel it first."
+            ) from None
+        except RPCError as error:
+            raise _translated(error, batch_id) from None
+
     async def status(self, batch_id: str) -> WorkflowExecutionStatus | None:
         """Return the state of the batch's latest workflow, or None when Temporal has none."""
+        latest = await self.latest(batch_id)
+        return None if latest is None else latest.status
+
+    async def latest(self, batch_id: str) -> "LatestRun | None":
+        """Return the batch's latest workflow, or None when Temporal has none (any more)."""
         try:
             description = await self._handle(batch_id).describe(rpc_timeout=RPC_TIMEOUT)
         except RPCError as error:
             if error.status is RPCStatusCode.NOT_FOUND:
                 return None
             raise _translated(error, batch_id) from None
-        return description.status
+        epoch = await description.memo_value(contracts.EPOCH_MEMO, 1)
+        return LatestRun(description.status, int(epoch))
 
     async def progress(self, batch_id: str) -> BatchProgress:
         """Return the counts of this moment; a worker must be running."""
@@ -98,9 +173,13 @@ class BatchClient:
         """Return the last failed items, at most 20, oldest first."""
         return await self._query(batch_id, contracts.FAILURES_QUERY, list[FailedItem])
 
-    async def cancel(self, batch_id: str, reason: str = "") -> None:
-        """Stop the batch: no new item starts, those in flight end, finished results stay."""
-        await self._signal(batch_id, contracts.CANCEL_SIGNAL, CancelRequest(reason=reason))
+    async def cancel(self, batch_id: str, reason: str = "", *, drain: bool = False) -> None:
+        """Stop the batch: no new item starts, those in flight are stopped, finished results stay.
+
+        With ``drain`` those in flight may end by themselves.
+        """
+        request = CancelRequest(reason=reason, drain=drain)
+        await self._signal(batch_id, contracts.CANCEL_SIGNAL, request)
 
     async def pause(self, batch_id: str) -> None:
         """Start no more items until resumed."""

@@ -1,18 +1,21 @@
 """How a batch ends: outcomes against the listing, the manifest, the row. Safe to repeat."""
 
-import tempfile
 from collections.abc import AsyncIterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
-from docmill.contracts import BatchResult, BatchStatus, CloseRequest, Tally
+from docmill.contracts import BatchResult, BatchStatus, CloseRequest, Outcome, Tally
 from docmill.errors import NotFoundError
 from docmill.objects import ObjectStore
+from docmill.objects.staging import Staging
 from docmill.outputs.manifest import ManifestRow, write_manifest
 from docmill.records.batches import Batches
 from docmill.records.database import Database
+from docmill.records.leases import Leases
 from docmill.records.ledger import Ledger
 from docmill.records.tables import Batch
+from docmill.results import attempts_prefix
 
 CHUNK = 5_000
 """Rows of one transaction or one read: short enough that other writers never wait long."""
@@ -23,34 +26,33 @@ NAMED = 20
 OPEN_STATES = (BatchStatus.PENDING, BatchStatus.THROTTLED, BatchStatus.RUNNING)
 
 
-async def close_batch(database: Database, store: ObjectStore, request: CloseRequest) -> BatchResult:
+async def close_batch(
+    database: Database, store: ObjectStore, scratch: Path, request: CloseRequest
+) -> BatchResult:
     """End a batch, or name the files that have no outcome yet.
 
-    A batch that has ended already keeps its end: the first one wins.
+    A batch that has ended already keeps its end: the first one wins. A request of an earlier
+    attempt changes nothing. The manifest is made in a folder below ``scratch``.
     """
-    async with database.read() as session:
-        try:
+    try:
+        async with database.read() as session:
             batch = await Batches(session).get(None, request.batch_id)
-        except NotFoundError:  # it could not even be opened
-            return BatchResult(
-                batch_id=request.batch_id,
-                status=request.ending,
-                total=0,
-                tally=Tally(),
-                reason=request.reason,
-            )
-    if BatchStatus(batch.status).terminal:
+    except NotFoundError:  # it could not even be opened
+        return _unopened(request)
+    if BatchStatus(batch.status).terminal or request.epoch not in (0, batch.epoch):
         return await _result(database, batch)
-    if request.ending is BatchStatus.CANCELLED:
-        await _cancel_rest(database, batch)
+    if request.ending is not BatchStatus.COMPLETED:
+        await _cancel_rest(database, batch, request)
     if request.ending is not BatchStatus.FAILED and (missing := await _missing(database, batch)):
         return (await _result(database, batch)).model_copy(update={"unaccounted": missing})
-    key, sha256 = await _write_manifest(database, store, batch)
+    key, sha256 = await _write_manifest(database, store, scratch, batch)
     async with database.write() as session:
+        await Leases(session).forget(batch.id)
         await Batches(session).move(
             batch.id,
             request.ending,
             from_=OPEN_STATES,
+            epoch_is=batch.epoch,
             reason=request.reason,
             ended_at=datetime.now(UTC),
             manifest_key=key,
@@ -60,10 +62,24 @@ async def close_batch(database: Database, store: ObjectStore, request: CloseRequ
     return await _result(database, batch)
 
 
-async def _cancel_rest(database: Database, batch: Batch) -> None:
+def _unopened(request: CloseRequest) -> BatchResult:
+    return BatchResult(
+        batch_id=request.batch_id,
+        status=request.ending,
+        total=0,
+        tally=Tally(),
+        reason=request.reason,
+    )
+
+
+async def _cancel_rest(database: Database, batch: Batch, request: CloseRequest) -> None:
+    """Give an outcome to every item that will not run any more."""
+    why = None
+    if request.ending is BatchStatus.FAILED:
+        why = f"The batch ended before this file was done: {request.reason or 'it failed'}."
     while True:
         async with database.write() as session:
-            if not await Ledger(session).cancel_rest(batch, CHUNK):
+            if not await Ledger(session).cancel_rest(batch, CHUNK, why):
                 return
 
 
@@ -85,23 +101,29 @@ async def _result(database: Database, batch: Batch) -> BatchResult:
     )
 
 
-async def _write_manifest(database: Database, store: ObjectStore, batch: Batch) -> tuple[str, str]:
+async def _write_manifest(
+    database: Database, store: ObjectStore, scratch: Path, batch: Batch
+) -> tuple[str, str]:
     """Write both forms of the manifest to the store; return the JSONL's key and hash."""
     prefix = f"batches/{batch.id}/{batch.epoch}"
-    with tempfile.TemporaryDirectory(prefix="docmill-manifest-") as name:
-        folder = Path(name)
-        summary = await write_manifest(_rows(database, batch), folder)
+    with closing(Staging.below(scratch)) as staging, staging.folder() as folder:
+        summary = await write_manifest(_rows(database, store, batch), folder)
         for file in ("manifest.jsonl", "manifest.parquet"):
             await store.put_file(f"{prefix}/{file}", folder / file)
     return f"{prefix}/manifest.jsonl", summary.sha256
 
 
-async def _rows(database: Database, batch: Batch) -> AsyncIterator[ManifestRow]:
+async def _rows(database: Database, store: ObjectStore, batch: Batch) -> AsyncIterator[ManifestRow]:
     after = 0
     while True:
         async with database.read() as session:
             items = await Ledger(session).walk(batch, after, CHUNK)
         for item in items:
+            if item.status == Outcome.CANCELLED and item.attempts and item.job_id:
+                # Its worker may have died between storing a result and recording it.
+                await store.delete_below(
+                    attempts_prefix(batch.project_id, item.job_id, batch.epoch)
+                )
             yield ManifestRow.of(item)
         if len(items) < CHUNK:
             return

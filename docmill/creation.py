@@ -31,7 +31,7 @@ async def create_batch(
         settings: defaults, and folders that a listing leaves out.
         spec: source, job and pace.
         fields: further columns of `Batch`: ``id``, ``api``, ``name``, ``identity``,
-            ``identity_number``, ``configuration_id``, ``config``.
+            ``identity_number``, ``configuration_id``, ``config``, ``out``.
 
     Raises:
         UsageError: the source is missing or ambiguous, a parameter is wrong, or no engine is
@@ -49,6 +49,8 @@ async def create_batch(
         page_size=spec.page_size,
         continue_as_new_threshold=spec.continue_as_new_threshold,
         concurrency=spec.concurrency or settings.concurrency,
+        max_failures=spec.max_failures,
+        max_failure_rate=spec.max_failure_rate,
         **fields,
     )
     directory = await _directory(database, settings, spec)

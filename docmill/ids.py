@@ -28,6 +28,7 @@ class Prefix(StrEnum):
     EXTRACT_JOB = "ext"
     CLASSIFY_JOB = "clj"
     WEBHOOK_CONFIGURATION = "whc"
+    WEBHOOK_ENDPOINT = "whe"
     PROJECT = "prj"
     RESULT = "res"
 
@@ -39,7 +40,12 @@ def new_id(prefix: Prefix) -> str:
 
 def derived_id(prefix: Prefix, *parts: str | int) -> str:
     """Return the one id that belongs to ``parts``: the same parts always give the same id."""
-    return f"{prefix}-{uuid5(_NAMESPACE, '/'.join(map(str, (prefix, *parts))))}"
+    return f"{prefix}-{derived_uuid(prefix, *parts)}"
+
+
+def derived_uuid(*parts: str | int) -> str:
+    """Return the one UUID that belongs to ``parts``."""
+    return str(uuid5(_NAMESPACE, "/".join(map(str, parts))))
 
 
 def prefix_of(identifier: str) -> Prefix | None:

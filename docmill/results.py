@@ -21,9 +21,14 @@ def item_cache_key(item: ClaimedItem, sha256: str, suite_version: str) -> str:
     return key
 
 
+def attempts_prefix(project_id: str, job_id: str, epoch: int) -> str:
+    """Return where all attempts of one run of an item write."""
+    return f"results/{project_id}/{job_id}/{epoch}"
+
+
 def result_prefix(item: ClaimedItem) -> str:
     """Return where this attempt writes: its own place, so that a late one overwrites nothing."""
-    return f"results/{item.project_id}/{item.job_id}/{item.epoch}-{item.attempt}"
+    return f"{attempts_prefix(item.project_id, item.job_id, item.epoch)}/{item.attempt}"
 
 
 async def store_result(

@@ -55,6 +55,8 @@ class Settings(BaseSettings):
         max_file_mb: larger files are skipped (``size_limit_exceeded``), in MiB.
         max_pages: pages of one file; more fail as ``too_many_pages``.
         concurrency: items of one batch in flight at the same time, over all workers.
+        max_running_batches: batches of one project that run at the same time; the next ones wait
+            in line as THROTTLED. 0 sets no limit.
         max_upload_mb: the largest file that the HTTP API takes, in MiB.
         source_roots: folders below which the HTTP API may list local files, separated by ``:``;
             none means that directories over local folders are made by the command line only.
@@ -62,6 +64,7 @@ class Settings(BaseSettings):
             the public Internet, separated by commas.
         fetch_timeout_seconds: wall clock for fetching one URL, redirects included.
         fetch_proxies: URLs of the HTTP proxies that a request may name, separated by commas.
+        webhook_give_up_days: for how long an event is tried again before it waits to be asked for.
         parse_engine: what parses: ``local`` or ``llamacloud``.
         classify_engine: what classifies: ``basic``, ``llm`` or ``llamacloud``; empty takes ``llm``
             when an endpoint is configured, else ``basic``.
@@ -103,11 +106,13 @@ class Settings(BaseSettings):
     max_file_mb: int = Field(default=300, ge=1)
     max_pages: int = Field(default=5000, ge=1)
     concurrency: int = Field(default=50, ge=1, le=256)
+    max_running_batches: int = Field(default=100, ge=0)
     max_upload_mb: int = Field(default=4096, ge=1)
     source_roots: Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_split(os.pathsep))] = ()
     fence_allow: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split(","))] = ()
     fetch_timeout_seconds: float = Field(default=120, gt=0, le=3_600)
     fetch_proxies: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split(","))] = ()
+    webhook_give_up_days: int = Field(default=7, ge=1, le=365)
     parse_engine: Literal["local", "llamacloud"] = "local"
     classify_engine: Literal["", "basic", "llm", "llamacloud"] = ""
     extract_engine: Literal["", "basic", "llm", "llamacloud"] = ""
@@ -143,6 +148,11 @@ class Settings(BaseSettings):
             if url.startswith(plain):
                 return driver + url.removeprefix(plain)
         return url
+
+    @property
+    def scratch(self) -> Path:
+        """The folder of what is not yet whole; each process has its own below it."""
+        return self.home / "scratch"
 
     @property
     def store(self) -> str:

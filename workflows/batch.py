@@ -5,16 +5,19 @@ from datetime import timedelta
 from typing import NoReturn
 
 from temporalio import workflow
+from temporalio.common import Priority
 from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
     # plain data and references to activities: loading them again for every run would triple the
     # sandbox's cost, and the libraries behind the activities are no workflow code
+    from activities.admitting import Admitting
     from activities.listing import Listing
     from activities.processing import Processing
     from activities.recording import Recording
     from docmill.contracts import (
         BATCH_WORKFLOW,
+        AdmitRequest,
         BatchInput,
         BatchResult,
         BatchStatus,
@@ -29,12 +32,15 @@ with workflow.unsafe.imports_passed_through():
         PageRequest,
     )
     from docmill.errors import FailureClass
-    from workflows import causes, display, history, policies
+    from workflows import causes, display, history, policies, thresholds
     from workflows.steering import SteeredBatch
-    from workflows.window import Window
+    from workflows.window import Window, drop
 
 MAX_SWEEPS = 3
 """Searches for items without an outcome before the batch fails, naming them."""
+
+FAILURE_THRESHOLD = "FailureThreshold"
+"""Type of the error with which a batch ends whose files failed too often."""
 
 KEPT_FAILURES = 20
 """Last failures that a run keeps for the ``failures`` query; the ledger has them all."""
@@ -56,6 +62,8 @@ class BatchWorkflow(SteeredBatch):
         try:
             await self._open()
             await self._process_listing()
+            if self._state.stop_reason is not None and not self._cancelling:
+                await self._fail(ApplicationError(self._state.stop_reason, type=FAILURE_THRESHOLD))
             return await self._close()
         except (asyncio.CancelledError, ActivityError) as error:
             if not is_cancelled_exception(error):
@@ -72,7 +80,11 @@ class BatchWorkflow(SteeredBatch):
         if self._state.opened is None:
             opened = await workflow.execute_activity_method(
                 Recording.open_batch,
-                OpenRequest(batch_id=self._batch.batch_id, spec=self._batch.spec),
+                OpenRequest(
+                    batch_id=self._batch.batch_id,
+                    spec=self._batch.spec,
+                    redrive=self._batch.redrive,
+                ),
                 start_to_close_timeout=policies.OPEN_TIMEOUT,
                 heartbeat_timeout=policies.HEARTBEAT_TIMEOUT,
                 retry_policy=policies.INFRASTRUCTURE,
@@ -80,6 +92,7 @@ class BatchWorkflow(SteeredBatch):
             )
             self._update(
                 opened=opened,
+                tally=opened.settled,
                 concurrency=self._state.concurrency or opened.concurrency,
                 paused=opened.paused if self._state.paused is None else self._state.paused,
                 cancel_reason=self._state.cancel_reason or opened.cancel_reason,
@@ -87,6 +100,30 @@ class BatchWorkflow(SteeredBatch):
             workflow.upsert_memo(display.memo(opened))
             if self._state.differs_from(opened):  # signals came before there was a row to change
                 await self._record_state()
+        self._publish()
+        if not self._opened.admitted:
+            await self._wait_in_line()
+
+    async def _wait_in_line(self) -> None:
+        """Wait until the project may run one batch more; a cancel ends the waiting."""
+        admission = asyncio.ensure_future(
+            workflow.execute_activity_method(
+                Admitting.admit_batch,
+                AdmitRequest(batch_id=self._batch.batch_id),
+                start_to_close_timeout=policies.CLOSE_TIMEOUT,
+                heartbeat_timeout=policies.HEARTBEAT_TIMEOUT,
+                retry_policy=policies.ADMISSION,
+                priority=self._priority,
+                summary="wait for a place",
+            )
+        )
+        await workflow.wait_condition(lambda: admission.done() or self._cancelling)
+        if self._cancelling:
+            drop(admission)
+            return
+        admitted = await admission
+        changes = {"admitted": True, "started_at": admitted.started_at}
+        self._update(opened=self._opened.model_copy(update=changes))
         self._publish()
 
     async def _process_listing(self) -> None:
@@ -96,7 +133,7 @@ class BatchWorkflow(SteeredBatch):
             upcoming = self._prefetch(page)
             await self._process_page(page)
             if self._must_leave:
-                upcoming.cancel()
+                drop(upcoming)
                 return await self._leave()
             page = await upcoming
         return await self._settle()
@@ -104,7 +141,7 @@ class BatchWorkflow(SteeredBatch):
     async def _leave(self) -> None:
         """Finish what is in flight; then go on in a fresh run, unless the batch is ending."""
         await self._settle()
-        if not self._cancelling:
+        if not self._stopping:
             await workflow.wait_condition(workflow.all_handlers_finished)
             carried = self._state.model_copy(update={"runs": self._state.runs + 1})
             workflow.continue_as_new(BatchInput(batch_id=self._batch.batch_id, carried=carried))
@@ -112,9 +149,9 @@ class BatchWorkflow(SteeredBatch):
     async def _settle(self) -> None:
         """Wait for the items in flight; a cancel ends them instead."""
         await workflow.wait_condition(
-            lambda: len(self._window) == 0 or self._cancelling or self._window.error is not None
+            lambda: len(self._window) == 0 or self._killing or self._window.error is not None
         )
-        if self._cancelling:
+        if self._killing:
             await self._window.cancel(policies.CANCEL_GRACE)
         if self._window.error is not None:
             raise self._window.error
@@ -152,10 +189,16 @@ class BatchWorkflow(SteeredBatch):
     async def _record_end(self, ending: BatchStatus, reason: str | None) -> BatchResult:
         return await workflow.execute_activity_method(
             Recording.close_batch,
-            CloseRequest(batch_id=self._batch.batch_id, ending=ending, reason=reason),
+            CloseRequest(
+                batch_id=self._batch.batch_id,
+                epoch=self._state.opened.epoch if self._state.opened else 0,
+                ending=ending,
+                reason=reason,
+            ),
             start_to_close_timeout=policies.CLOSE_TIMEOUT,
             heartbeat_timeout=policies.HEARTBEAT_TIMEOUT,
             retry_policy=policies.INFRASTRUCTURE,
+            priority=self._priority if self._state.opened else Priority.default,
             summary=f"close as {ending.value}",
         )
 
@@ -172,11 +215,12 @@ class BatchWorkflow(SteeredBatch):
                 after=after,
                 limit=max(1, min(self._opened.page_size, left)),
                 count_after=self._state.counted,
-                unfinished_only=self._state.sweep > 0,
+                unfinished_only=self._opened.unfinished_only or self._state.sweep > 0,
             ),
             start_to_close_timeout=policies.RECORD_TIMEOUT,
             heartbeat_timeout=policies.HEARTBEAT_TIMEOUT,
             retry_policy=policies.INFRASTRUCTURE,
+            priority=self._priority,
             summary=f"files behind {after:,}",
         )
         return page if page.cursor > after else None
@@ -185,7 +229,10 @@ class BatchWorkflow(SteeredBatch):
         async def upcoming() -> Page | None:
             return await self._fetch(page.cursor) if page.more else None
 
-        return asyncio.create_task(upcoming())
+        task = asyncio.create_task(upcoming())
+        # a run that leaves cancels it, and nobody asks then how it ended
+        task.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
+        return task
 
     async def _process_page(self, page: Page) -> None:
         self._take(page)
@@ -204,6 +251,7 @@ class BatchWorkflow(SteeredBatch):
         if self._state.sweep == 0 and page.cursor > self._state.counted:
             tally = self._state.tally.merged(page.settled)
             self._update(tally=tally, counted=page.cursor)
+            self._judge()
 
     @property
     def _in_flight(self) -> int:
@@ -216,9 +264,9 @@ class BatchWorkflow(SteeredBatch):
 
     @property
     def _must_leave(self) -> bool:
-        """Whether this run starts no more items: cancelled, broken, or full."""
+        """Whether this run starts no more items: ending, broken, or full."""
         return (
-            self._cancelling
+            self._stopping
             or self._window.error is not None
             or self._admitted >= self._opened.continue_as_new_threshold
             or history.is_full(len(self._window))
@@ -237,6 +285,7 @@ class BatchWorkflow(SteeredBatch):
                 start_to_close_timeout=timedelta(seconds=opened.item_timeout_seconds),
                 heartbeat_timeout=policies.HEARTBEAT_TIMEOUT,
                 retry_policy=policies.INFRASTRUCTURE,
+                priority=self._priority,
                 cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
                 summary=item.name,
             )
@@ -259,6 +308,7 @@ class BatchWorkflow(SteeredBatch):
                 start_to_close_timeout=policies.RECORD_TIMEOUT,
                 heartbeat_timeout=policies.HEARTBEAT_TIMEOUT,
                 retry_policy=policies.INFRASTRUCTURE,
+                priority=self._priority,
                 summary=item.name,
             )
         failed = FailedItem(
@@ -269,4 +319,10 @@ class BatchWorkflow(SteeredBatch):
 
     def _count(self, outcome: Outcome) -> None:
         self._update(tally=self._state.tally.plus(outcome))
+        self._judge()
         self._show()
+
+    def _judge(self) -> None:
+        """Stop the batch once a failure threshold is passed; a sweep only mends what is left."""
+        if self._state.stop_reason is None and self._state.sweep == 0:
+            self._update(stop_reason=thresholds.passed(self._opened, self._state.tally))

@@ -24,6 +24,7 @@ def memo(opened: OpenedBatch) -> dict[str, object]:
         "directory": opened.directory_id or "",
         "job_type": opened.job_type.value,
         "total": opened.total,
+        contracts.EPOCH_MEMO: opened.epoch,
     }
 
 
@@ -59,8 +60,8 @@ def details(state: BatchState, in_flight: int, word: str) -> str:
     if word != "running":
         parts.append(word)
     lines = [", ".join(parts)]
-    if state.cancel_reason:
-        lines.append(f"Reason: {_literal(state.cancel_reason)}")
+    if reason := state.cancel_reason or state.stop_reason:
+        lines.append(f"Reason: {_literal(reason)}")
     failed = [f"- {_literal(it.name)}: {it.failure_class}" for it in reversed(state.failures)]
     return "\n\n".join(filter(None, (*lines, "\n".join(failed))))
 

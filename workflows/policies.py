@@ -14,8 +14,20 @@ OPEN_TIMEOUT = timedelta(hours=6)
 CLOSE_TIMEOUT = timedelta(hours=6)
 """Writing the manifest of millions; it heartbeats too."""
 
+ROUND_TIMEOUT = timedelta(minutes=5)
+"""One round of webhooks, which begins no attempt after a minute and heartbeats."""
+
 HEARTBEAT_TIMEOUT = timedelta(seconds=8)
 """A lost worker's items run again within 15 s: docs/decisions/0010-heartbeat-timeout.md."""
+
+ADMISSION = RetryPolicy(
+    initial_interval=timedelta(seconds=1),
+    backoff_coefficient=1.5,
+    maximum_interval=timedelta(seconds=10),
+    maximum_attempts=0,
+)
+"""Waiting in line for a place among a project's running batches: retries of one activity write no
+history. The activity itself says when to ask again; this is for answers that never came."""
 
 CANCEL_GRACE = timedelta(seconds=3)
 """In-flight items get this long to end cleanly after a cancel; the batch is over within 5 s."""

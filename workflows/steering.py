@@ -4,6 +4,7 @@ import asyncio
 from abc import ABC, abstractmethod
 
 from temporalio import workflow
+from temporalio.common import Priority
 
 with workflow.unsafe.imports_passed_through():
     # plain data and references to activities: loading them again for every run would triple the
@@ -58,7 +59,7 @@ class SteeredBatch(ABC):
             in_flight=self._in_flight,
             concurrency=state.concurrency or 0,
             runs=state.runs,
-            rate=state.tally.accounted / seconds if seconds > 0 else 0.0,
+            rate=self._ran / seconds if seconds > 0 else 0.0,
             started_at=opened.started_at if opened else None,
             cancel_reason=state.cancel_reason,
         )
@@ -74,7 +75,11 @@ class SteeredBatch(ABC):
     async def cancel(self, request: CancelRequest) -> None:
         """Start no more items, end those in flight, close as CANCELLED. The first reason stays."""
         if not self._cancelling:
-            self._update(cancel_reason=bounded(request.reason) or "cancelled on request")
+            reason = bounded(request.reason) or "cancelled on request"
+            self._update(cancel_reason=reason, drain=request.drain)
+            await self._record_state()
+        elif self._state.drain and not request.drain:
+            self._update(drain=False)
             await self._record_state()
 
     @workflow.signal(name=contracts.PAUSE_SIGNAL)
@@ -115,10 +120,12 @@ class SteeredBatch(ABC):
                     paused=self._state.paused,
                     concurrency=self._state.concurrency,
                     cancel_reason=self._state.cancel_reason,
+                    drain=self._state.drain if self._cancelling else None,
                 ),
                 start_to_close_timeout=policies.RECORD_TIMEOUT,
                 heartbeat_timeout=policies.HEARTBEAT_TIMEOUT,
                 retry_policy=policies.INFRASTRUCTURE,
+                priority=self._priority,
                 summary=self._word,
             )
 
@@ -135,20 +142,44 @@ class SteeredBatch(ABC):
         return self._state.opened
 
     @property
+    def _priority(self) -> Priority:
+        """The tasks of one project take turns with those of the others, however many they are."""
+        return Priority(fairness_key=self._opened.project_id)
+
+    @property
+    def _ran(self) -> int:
+        """Items that got their outcome in this attempt."""
+        settled = self._state.opened.settled.accounted if self._state.opened else 0
+        return self._state.tally.accounted - settled
+
+    @property
     def _cancelling(self) -> bool:
         return self._state.cancel_reason is not None
+
+    @property
+    def _stopping(self) -> bool:
+        """Whether this batch starts no more items because it ends."""
+        return self._cancelling or self._state.stop_reason is not None
+
+    @property
+    def _killing(self) -> bool:
+        """Whether items in flight must end now."""
+        return self._cancelling and not self._state.drain
 
     @property
     def _word(self) -> str:
         if self._ended is not None:
             return self._ended.value.lower()
-        if self._state.opened is None:
-            return "opening"
-        if self._cancelling:
-            return "cancelling"
-        if self._closing:
-            return "closing"
-        return "paused" if self._state.paused else "running"
+        opened = self._state.opened
+        words = {
+            "opening": opened is None,
+            "cancelling": self._cancelling,
+            "stopping": self._state.stop_reason is not None,
+            "closing": self._closing,
+            "throttled": opened is not None and not opened.admitted,
+            "paused": bool(self._state.paused),
+        }
+        return next((word for word, fits in words.items() if fits), "running")
 
     def _update(self, **changes: object) -> None:
         self._state = self._state.model_copy(update=changes)

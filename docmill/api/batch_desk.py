@@ -9,13 +9,14 @@ import structlog
 
 from docmill.api.temporal import TemporalLink
 from docmill.batches import BatchService
-from docmill.contracts import BatchSpec, BatchStatus
+from docmill.contracts import BatchSpec, BatchStatus, RedriveRequest
 from docmill.creation import create_batch
 from docmill.errors import DocmillError, NotFoundError, UnavailableError
 from docmill.objects import ObjectStore
 from docmill.records.batches import Batches
 from docmill.records.database import Database
 from docmill.records.tables import Batch
+from docmill.redriving import redrive_batch
 from docmill.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -110,14 +111,28 @@ class BatchDesk:
         except (DocmillError, TimeoutError):
             return batch
 
-    async def cancel(self, batch: Batch, reason: str = "") -> Batch:
-        """Ask a batch to stop.
+    async def redrive(self, batch: Batch, request: RedriveRequest) -> Batch:
+        """Begin another attempt of an ended batch and start it, now or when Temporal is back.
+
+        Raises:
+            ConflictError: it has not ended, or nothing of it is left to run.
+            UsageError: the group or a parameter is wrong.
+        """
+        batch = await redrive_batch(
+            self._database, self._settings, batch.project_id, batch.id, request
+        )
+        await self.start(batch)
+        return await self.find(batch.project_id, batch.id) or batch
+
+    async def cancel(self, batch: Batch, reason: str = "", *, drain: bool = False) -> Batch:
+        """Ask a batch to stop; with ``drain`` its files in flight may end.
 
         Raises:
             ConflictError: it has ended.
             UnavailableError: Temporal is away.
         """
-        return await (await self.service(batch.namespace)).cancel(batch, reason)
+        service = await self.service(batch.namespace)
+        return await service.cancel(batch, reason, drain=drain)
 
     async def keep_true(self) -> None:
         """Compare all open batches with Temporal, again and again, until cancelled.

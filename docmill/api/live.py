@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from docmill.api.schemas.live import Counts, LiveBatch
 from docmill.api.services import Services
 from docmill.api.v1_views import progress
-from docmill.contracts import ItemStatus, Tally
+from docmill.contracts import ItemStatus
 from docmill.records.batches import Batches
 from docmill.records.ledger_reads import LedgerReads
 from docmill.records.tables import Batch
@@ -26,14 +26,14 @@ async def live_view(services: Services, batch: Batch) -> LiveBatch:
     fields |= {
         "counts": counts,
         "progress_percentage": progress(batch, tally),
-        "rate": _rate(batch, tally),
+        "rate": _rate(batch, tally.accounted - batch.settled_before),
         "in_flight": in_flight,
     }
     return LiveBatch.model_validate(fields)
 
 
-def _rate(batch: Batch, tally: Tally) -> float:
+def _rate(batch: Batch, ran: int) -> float:
     if batch.started_at is None:
         return 0.0
     seconds = ((batch.ended_at or datetime.now(UTC)) - batch.started_at).total_seconds()
-    return round(tally.accounted / seconds, 3) if seconds > 0 else 0.0
+    return round(max(0, ran) / seconds, 3) if seconds > 0 else 0.0

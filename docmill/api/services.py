@@ -55,13 +55,13 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
     fence = Fence.allowing(settings.fence_allow)
     settings.home.mkdir(parents=True, exist_ok=True)
     database = Database(settings.database)
-    scratch = Staging.below(settings.home / "scratch")
+    scratch = Staging.below(settings.scratch)
+    store = open_store(settings.store)
     try:
         await database.migrate()
         async with database.write() as session:
             await Projects(session).ensure_default()
             await Claims(session).forget_old()
-        store = open_store(settings.store)
         temporal = TemporalLink(settings.temporal_namespaces)
         yield Services(
             settings=settings,
@@ -76,6 +76,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         )
     finally:
         scratch.close()
+        store.close()
         await database.close()
 
 

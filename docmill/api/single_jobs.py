@@ -129,7 +129,8 @@ class SingleJobs:
         request = CloseRequest(
             batch_id=batch.id, epoch=batch.epoch, ending=BatchStatus.CANCELLED, reason=REMOVED
         )
-        await close_batch(self.services.database, self.services.store, request)
+        scratch = self.services.settings.scratch
+        await close_batch(self.services.database, self.services.store, scratch, request)
 
     async def _own_batch(self, job: Job) -> Batch:
         """Return the batch that is this job's alone."""

@@ -12,7 +12,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.envconfig import ClientConfig
 from temporalio.service import RPCError
 
-from docmill.client import BatchClient
+from docmill.client import KEEP_ALIVE, BatchClient
 from docmill.contracts import BATCH_QUEUE
 from docmill.errors import UnavailableError, UsageError
 
@@ -68,6 +68,7 @@ class TemporalLink:
                 temporal = await Client.connect(
                     **config,
                     connect_timeout=CONNECT_TIMEOUT,
+                    keep_alive_config=KEEP_ALIVE,
                     data_converter=pydantic_data_converter,
                 )
             except RuntimeError as error:

@@ -65,12 +65,14 @@ async def open_office(home: Path | None) -> AsyncIterator[Office]:
     settings = settings_of(home)
     place = Home(settings.home).create()
     database = Database(settings.database)
+    store = open_store(settings.store)
     try:
         await database.migrate()
         async with database.write() as session:
             await Projects(session).ensure_default()
-        yield Office(settings, place, database, open_store(settings.store))
+        yield Office(settings, place, database, store)
     finally:
+        store.close()
         await database.close()
 
 

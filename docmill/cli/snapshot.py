@@ -55,6 +55,7 @@ class Snapshot:
             "batch_id": batch.id,
             "status": batch.status,
             "paused": batch.paused,
+            "attempt": batch.epoch,
             "reason": batch.reason,
             "total": batch.total,
             **self.tally.model_dump(),

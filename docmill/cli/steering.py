@@ -20,13 +20,15 @@ LOOK_SECONDS = 0.1
 
 
 async def cancel_batch(
-    batch_id: str, reason: str, *, profile: str | None, home: Path | None
+    batch_id: str, reason: str, *, drain: bool, profile: str | None, home: Path | None
 ) -> int:
-    """Cancel a batch, and wait until it is over."""
+    """Cancel a batch, and wait until it is over; with ``drain`` as long as its files need."""
     voice = Voice(as_json=False)
     async with _steered(batch_id, profile, home, voice) as (office, service, batch):
-        await service.cancel(batch, reason)
-        snapshot = await _ended(office, batch)
+        await service.cancel(batch, reason, drain=drain)
+        if drain:
+            voice.say("No more files start; waiting for those in flight.")
+        snapshot = await _ended(office, batch, None if drain else CANCEL_SECONDS)
     voice.say(f"{batch_id}: {snapshot.state}, {snapshot.counts()}")
     voice.say("Finished results stay.")
     return Exit.OK
@@ -72,9 +74,9 @@ async def _steered(
             yield office, runtime.service, batch
 
 
-async def _ended(office: Office, batch: Batch) -> Snapshot:
+async def _ended(office: Office, batch: Batch, seconds: float | None) -> Snapshot:
     try:
-        async with asyncio.timeout(CANCEL_SECONDS):
+        async with asyncio.timeout(seconds):
             while True:
                 snapshot = await look_at(office.database, batch.project_id, batch.id)
                 if snapshot.ended:

@@ -5,6 +5,7 @@ fields always have defaults, so that an old history and an old client still deco
 """
 
 from docmill.contracts.batches import (
+    AdmitRequest,
     BatchInput,
     BatchProgress,
     BatchResult,
@@ -17,7 +18,15 @@ from docmill.contracts.batches import (
     JobSpec,
     OpenedBatch,
     OpenRequest,
+    RedriveRequest,
     StateChange,
+)
+from docmill.contracts.deliveries import (
+    DeliveryInput,
+    DeliveryResult,
+    RoundReport,
+    RoundRequest,
+    WakeUp,
 )
 from docmill.contracts.items import (
     ItemRef,
@@ -28,14 +37,20 @@ from docmill.contracts.items import (
     PageRequest,
 )
 from docmill.contracts.names import (
+    ADMIT_BATCH,
     BATCH_QUEUE,
     BATCH_WORKFLOW,
     CANCEL_SIGNAL,
     CLOSE_BATCH,
     DEFAULT_CONTINUE_AS_NEW_THRESHOLD,
     DEFAULT_PAGE_SIZE,
+    DELIVER_DUE,
+    DELIVERIES_QUEUE,
+    DELIVERY_WORKFLOW,
     DIRECTORY_ATTRIBUTE,
+    EPOCH_MEMO,
     FAILED_ATTRIBUTE,
+    FAILURE_SAMPLE,
     FAILURES_QUERY,
     JOB_TYPE_ATTRIBUTE,
     LOCAL_ENGINES_QUEUE,
@@ -56,6 +71,7 @@ from docmill.contracts.names import (
     SET_CONCURRENCY_UPDATE,
     STATUS_ATTRIBUTE,
     TOTAL_ATTRIBUTE,
+    WAKE_DELIVERY,
 )
 from docmill.contracts.words import (
     BatchStatus,
@@ -68,15 +84,21 @@ from docmill.contracts.words import (
 )
 
 __all__ = [
+    "ADMIT_BATCH",
     "BATCH_QUEUE",
     "BATCH_WORKFLOW",
     "CANCEL_SIGNAL",
     "CLOSE_BATCH",
     "DEFAULT_CONTINUE_AS_NEW_THRESHOLD",
     "DEFAULT_PAGE_SIZE",
+    "DELIVERIES_QUEUE",
+    "DELIVERY_WORKFLOW",
+    "DELIVER_DUE",
     "DIRECTORY_ATTRIBUTE",
+    "EPOCH_MEMO",
     "FAILED_ATTRIBUTE",
     "FAILURES_QUERY",
+    "FAILURE_SAMPLE",
     "JOB_TYPE_ATTRIBUTE",
     "LOCAL_ENGINES_QUEUE",
     "MAX_CONCURRENCY",
@@ -96,6 +118,8 @@ __all__ = [
     "SET_CONCURRENCY_UPDATE",
     "STATUS_ATTRIBUTE",
     "TOTAL_ATTRIBUTE",
+    "WAKE_DELIVERY",
+    "AdmitRequest",
     "BatchInput",
     "BatchProgress",
     "BatchResult",
@@ -105,6 +129,8 @@ __all__ = [
     "CancelRequest",
     "CloseRequest",
     "ConcurrencyChange",
+    "DeliveryInput",
+    "DeliveryResult",
     "FailedItem",
     "ItemRef",
     "ItemResult",
@@ -119,7 +145,11 @@ __all__ = [
     "Page",
     "PageRequest",
     "Payload",
+    "RedriveRequest",
+    "RoundReport",
+    "RoundRequest",
     "SkipReason",
     "StateChange",
     "Tally",
+    "WakeUp",
 ]

@@ -44,6 +44,9 @@ class BatchSpec(Payload):
         page_size: files that one `next_page` returns, 1..1000.
         continue_as_new_threshold: files of one workflow run at most.
         concurrency: items in flight; None takes the worker's setting.
+        max_failures: stop the batch as FAILED once more items than this have failed.
+        max_failure_rate: likewise, once a larger part than this (0..1) of the items that ran has
+            failed; looked at from `FAILURE_SAMPLE` items on.
     """
 
     project_id: str = DEFAULT_PROJECT_ID
@@ -57,6 +60,23 @@ class BatchSpec(Payload):
     page_size: int = Field(default=DEFAULT_PAGE_SIZE, ge=1, le=MAX_PAGE_SIZE)
     continue_as_new_threshold: int = Field(default=DEFAULT_CONTINUE_AS_NEW_THRESHOLD, ge=1)
     concurrency: int | None = Field(default=None, ge=1, le=MAX_CONCURRENCY)
+    max_failures: int | None = Field(default=None, ge=0)
+    max_failure_rate: float | None = Field(default=None, ge=0, lt=1)
+
+
+class RedriveRequest(Payload):
+    """Another attempt of a batch that has ended: the items that it did not complete.
+
+    Attributes:
+        only: items of one failure class alone, ``cancelled``, or ``size_limit_exceeded``; None
+            takes all that failed, were cancelled or were too large.
+        parameters: laid over the batch's own; items that completed keep the results they have.
+        configuration_id: the stored configuration that ``parameters`` come from, for the record.
+    """
+
+    only: str | None = None
+    parameters: dict[str, Any] = Field(default_factory=dict)
+    configuration_id: str | None = None
 
 
 class BatchInput(Payload):
@@ -65,12 +85,14 @@ class BatchInput(Payload):
     Attributes:
         batch_id: ``bat-…`` or ``bjb-…``; any fresh id when ``spec`` is given.
         spec: what to do, when no batch row exists yet (plain Temporal clients).
+        redrive: run an ended batch again (plain Temporal clients).
         carried: set by the workflow itself when it continues as new.
     """
 
     batch_id: str
     spec: BatchSpec | None = None
     carried: "BatchState | None" = None
+    redrive: RedriveRequest | None = None
 
 
 class OpenRequest(Payload):
@@ -78,6 +100,13 @@ class OpenRequest(Payload):
 
     batch_id: str
     spec: BatchSpec | None = None
+    redrive: RedriveRequest | None = None
+
+
+class AdmitRequest(Payload):
+    """Argument of ``admit_batch``, which fails until the batch may run."""
+
+    batch_id: str
 
 
 class OpenedBatch(Payload):
@@ -90,7 +119,12 @@ class OpenedBatch(Payload):
         engine_queue: the task queue that runs this batch's items.
         item_timeout_seconds: start-to-close of one item: the engine's limit and a margin.
         cancel_reason: not None when the batch was cancelled before it began.
-        started_at: when the batch was first opened.
+        started_at: when this attempt of the batch was opened.
+        admitted: False while the project runs as many batches as it may.
+        unfinished_only: an attempt after a redrive: pages hold only items without an outcome.
+        settled: outcomes that earlier attempts left.
+        max_failures: more failed items of this attempt end the batch as FAILED.
+        max_failure_rate: likewise for their part of the items that ran.
     """
 
     project_id: str
@@ -107,6 +141,11 @@ class OpenedBatch(Payload):
     search_attributes: bool = False
     paused: bool = False
     cancel_reason: str | None = None
+    admitted: bool = True
+    unfinished_only: bool = False
+    settled: Tally = Tally()
+    max_failures: int | None = None
+    max_failure_rate: float | None = None
 
 
 class FailedItem(Payload):
@@ -128,6 +167,8 @@ class BatchState(Payload):
         failures: the last 20.
         concurrency: None until opened, unless an update came first.
         paused: likewise: a pause or resume that came first wins over the row.
+        drain: whether a cancel lets the items in flight end.
+        stop_reason: not None once a failure threshold was passed.
         runs: workflow runs so far, this one included.
     """
 
@@ -140,6 +181,8 @@ class BatchState(Payload):
     concurrency: int | None = None
     paused: bool | None = None
     cancel_reason: str | None = None
+    drain: bool = False
+    stop_reason: str | None = None
     runs: int = 1
 
     def differs_from(self, opened: OpenedBatch) -> bool:
@@ -156,6 +199,7 @@ class StateChange(Payload):
     paused: bool | None = None
     concurrency: int | None = None
     cancel_reason: str | None = None
+    drain: bool | None = None
 
 
 class CloseRequest(Payload):
@@ -197,10 +241,10 @@ class BatchProgress(Payload):
     """Answer of the ``progress`` query.
 
     Attributes:
-        state: ``opening``, ``running``, ``paused``, ``cancelling``, ``closing``, and at the end
-            ``completed``, ``failed`` or ``cancelled``.
+        state: ``opening``, ``throttled``, ``running``, ``paused``, ``cancelling``, ``stopping``,
+            ``closing``, and at the end ``completed``, ``failed`` or ``cancelled``.
         processed: completed items only.
-        rate: items with an outcome per second since the batch started.
+        rate: items that got their outcome per second since this attempt started.
         runs: workflow runs so far.
     """
 
@@ -220,9 +264,15 @@ class BatchProgress(Payload):
 
 
 class CancelRequest(Payload):
-    """Argument of the ``cancel`` signal."""
+    """Argument of the ``cancel`` signal.
+
+    Attributes:
+        drain: let the items in flight end; without it they are stopped. A later cancel without
+            it stops them after all.
+    """
 
     reason: str = ""
+    drain: bool = False
 
 
 class ConcurrencyChange(Payload):

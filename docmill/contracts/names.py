@@ -9,6 +9,9 @@ LOCAL_ENGINES_QUEUE = "docmill-local-engines"
 REMOTE_ENGINES_QUEUE = "docmill-remote-engines"
 """Items that wait for an engine over HTTP (from part 3 on)."""
 
+DELIVERIES_QUEUE = "docmill-deliveries"
+"""Webhooks: a slow receiver never keeps a batch waiting."""
+
 # Workflow, queries, signals, updates
 
 BATCH_WORKFLOW = "Batch"
@@ -19,14 +22,24 @@ PAUSE_SIGNAL = "pause"
 RESUME_SIGNAL = "resume"
 SET_CONCURRENCY_UPDATE = "set_concurrency"
 
+EPOCH_MEMO = "epoch"
+"""Which attempt of its batch a workflow runs; an older workflow says nothing of the newer row."""
+
+# Docmill's own workflows: nobody else starts or signals them
+
+DELIVERY_WORKFLOW = "WebhookDelivery"
+WAKE_DELIVERY = "wake"
+
 # Activities
 
 OPEN_BATCH = "open_batch"
+ADMIT_BATCH = "admit_batch"
 NEXT_PAGE = "next_page"
 PROCESS_ITEM = "process_item"
 RECORD_LOST_ITEM = "record_lost_item"
 RECORD_STATE = "record_state"
 CLOSE_BATCH = "close_batch"
+DELIVER_DUE = "deliver_due"
 
 # Search attributes (the dev server's default allows three Int; the rest are Keyword)
 
@@ -46,5 +59,8 @@ MAX_PAGE_SIZE = 1_000
 """v1's bound (api-contract 3.1)."""
 DEFAULT_CONTINUE_AS_NEW_THRESHOLD = 1_000
 """Files of one run at most; the history's own bound usually ends a run earlier."""
+FAILURE_SAMPLE = 20
+"""Items that must have run before a rate of failures is judged: one bad file among the first three
+says nothing about the rest."""
 MAX_CONCURRENCY = 256
 """In-flight items of one batch: bounded so that one run's history stays under 2,000 events."""

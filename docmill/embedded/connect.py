@@ -9,6 +9,7 @@ from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.envconfig import ClientConfig
 
+from docmill.client import KEEP_ALIVE
 from docmill.errors import UnavailableError, UsageError
 
 
@@ -43,7 +44,9 @@ async def connect_named(profile: str | None = None) -> Client:
             f"The profile {chosen} names no address.", "Add an address to it in Temporal's file."
         )
     try:
-        return await Client.connect(**config, data_converter=pydantic_data_converter)
+        return await Client.connect(
+            **config, data_converter=pydantic_data_converter, keep_alive_config=KEEP_ALIVE
+        )
     except RuntimeError as error:
         raise UnavailableError(
             f"No Temporal server answers at {config['target_host']}: {error}",
@@ -58,7 +61,9 @@ async def connect_to(address: str) -> Client:
         UnavailableError: nobody answers at ``address``.
     """
     try:
-        return await Client.connect(address, data_converter=pydantic_data_converter)
+        return await Client.connect(
+            address, data_converter=pydantic_data_converter, keep_alive_config=KEEP_ALIVE
+        )
     except RuntimeError as error:
         raise UnavailableError(
             f"The embedded Temporal server does not answer at {address}: {error}",

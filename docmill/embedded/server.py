@@ -72,8 +72,9 @@ class EmbeddedServer:
                 return known
             await self.process.stop(STOP_SECONDS)
         for _ in range(START_ATTEMPTS):
+            # At its former port whenever that is free, also when it died while it was starting:
+            # workers and clients go on trying there, and would not learn of another one.
             chosen = choose_ports(known)
-            known = None
             await self._launch(chosen)
             if await self._ready(chosen):
                 return chosen

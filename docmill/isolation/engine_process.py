@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
 
 import structlog
 
@@ -30,8 +31,8 @@ class EngineProcess(ChildProcess):
         served: tasks that it was given.
     """
 
-    def __init__(self, engines: str, guard: Guard) -> None:
-        super().__init__(engines, guard)
+    def __init__(self, engines: str, guard: Guard, folder: Path) -> None:
+        super().__init__(engines, guard, folder)
         self.served = 0
         self._engine: tuple[str | None, str | None] = _NO_ENGINE
 

@@ -23,6 +23,11 @@ def kill_family(group: int, mark: str) -> None:
         mark: a text that only this family's environment holds, such as its private folder.
     """
     _kill(group, everyone=True)
+    kill_marked(mark)
+
+
+def kill_marked(mark: str) -> None:
+    """Kill every process whose environment holds ``mark``; does nothing where not on Linux."""
     if sys.platform != "linux":
         return
     for _ in range(_SWEEPS):

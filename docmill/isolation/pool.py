@@ -1,7 +1,9 @@
 """A pool of engine processes: as many as there are slots, each for one file at a time."""
 
 import asyncio
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -30,7 +32,12 @@ class EnginePool:
     """
 
     def __init__(
-        self, slots: int, *, recycle_after: int = RECYCLE_AFTER, engines: str = BUILTIN_ENGINES
+        self,
+        slots: int,
+        *,
+        recycle_after: int = RECYCLE_AFTER,
+        engines: str = BUILTIN_ENGINES,
+        new_folder: Callable[[], Path] | None = None,
     ) -> None:
         """Make a pool; it starts nothing yet.
 
@@ -39,10 +46,13 @@ class EnginePool:
             recycle_after: files that one process serves.
             engines: ``module:function ARGUMENT …``, which returns the `Registry` inside the
                 children; arguments are words, for a child's environment holds no settings.
+            new_folder: makes the private folder of a child; by default in the system's place
+                for temporary files.
         """
         self.slots = slots
         self._recycle_after = recycle_after
         self._engines = engines
+        self._new_folder = new_folder or _temporary_folder
         self._guard = Guard()
         self._free = asyncio.Semaphore(slots)
         self._idle: list[EngineProcess] = []
@@ -123,7 +133,7 @@ class EnginePool:
             process = self._idle.pop()
             if process.usable:
                 return process
-        process = EngineProcess(self._engines, self._guard)
+        process = EngineProcess(self._engines, self._guard, self._new_folder())
         self._processes.add(process)
         process.ended.add_done_callback(lambda _: self._processes.discard(process))
         await process.start()
@@ -140,3 +150,7 @@ class EnginePool:
             raise UnavailableError(
                 "The engine pool is closed.", "The worker is stopping; another one takes over."
             )
+
+
+def _temporary_folder() -> Path:
+    return Path(tempfile.mkdtemp(prefix="docmill-engine-"))

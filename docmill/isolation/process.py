@@ -6,9 +6,9 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from docmill.isolation import frames
@@ -34,13 +34,13 @@ class ChildProcess:
         inherited_peak: bytes of memory that the kernel counts as its own from before its start.
     """
 
-    def __init__(self, engines: str, guard: Guard) -> None:
-        """Start the process, in the event loop's thread.
+    def __init__(self, engines: str, guard: Guard, folder: Path) -> None:
+        """Start the process, in the event loop's thread; ``folder`` is removed with it.
 
         The kernel's promise to kill a child with its parent holds for the thread that started
         it: the loop's thread lives as long as the worker.
         """
-        self._folder = tempfile.mkdtemp(prefix="docmill-engine-")
+        self._folder = str(folder)
         self._popen = _spawn(self._folder, engines)
         self.pid = self._popen.pid
         self._guard = guard

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from docmill.engines import installed
 from docmill.engines.registry import parse_suite_version, suite_version
@@ -60,12 +61,15 @@ class EngineSuite:
         return suite_version(product, self.version)
 
 
-async def chosen_suite(allow: tuple[str, ...], prefer: tuple[str, ...]) -> EngineSuite:
+async def chosen_suite(
+    allow: tuple[str, ...], prefer: tuple[str, ...], scratch: Path | None = None
+) -> EngineSuite:
     """Load every engine that is allowed, each in a process of its own, and say what came of it.
 
     Args:
         allow: names of entry points; `EVERY` stands for all that are installed.
         prefer: those that win over built-in engines, in this order; preferring allows.
+        scratch: where their processes' private folders are made; None is the system's place.
     """
     names = dict.fromkeys((*prefer, *(name for name in allow if name != EVERY)))
     if EVERY in allow:
@@ -73,7 +77,7 @@ async def chosen_suite(allow: tuple[str, ...], prefer: tuple[str, ...]) -> Engin
     sound: dict[str, SoundEngine] = {}
     broken: dict[str, str] = {}
     for name in sorted(names):
-        answer = await asyncio.to_thread(_ask, name)
+        answer = await asyncio.to_thread(_ask, name, scratch)
         if isinstance(answer, SoundEngine):
             sound[name] = answer
         else:
@@ -90,9 +94,9 @@ async def chosen_suite(allow: tuple[str, ...], prefer: tuple[str, ...]) -> Engin
     )
 
 
-def _ask(name: str) -> SoundEngine | str:
+def _ask(name: str, scratch: Path | None) -> SoundEngine | str:
     """Return what the engine's own process says of it, or why it said nothing."""
-    with tempfile.TemporaryDirectory(prefix="docmill-engine-") as folder:
+    with tempfile.TemporaryDirectory(prefix="docmill-engine-", dir=scratch) as folder:
         try:
             done = subprocess.run(  # noqa: S603 - our own program, and no shell
                 [sys.executable, "-P", "-m", __name__, str(os.getpid()), name],

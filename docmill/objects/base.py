@@ -55,6 +55,14 @@ class ObjectStore(Protocol):
         """Remove an object; removing what is not there is no error."""
         ...
 
+    async def delete_below(self, prefix: str) -> None:
+        """Remove every object whose key begins with ``prefix`` and a slash; none is no error."""
+        ...
+
+    def close(self) -> None:
+        """Leave nothing temporary behind; the store is not used afterwards."""
+        ...
+
     def local_path(self, key: str) -> Path | None:
         """Return where an object lies on this machine, or None for a store elsewhere.
 

@@ -6,7 +6,7 @@ import os
 import shutil
 import stat
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from docmill.errors import NotFoundError, UnavailableError
@@ -64,6 +64,14 @@ class LocalStore:
         """Return where the object lies, whether or not it exists."""
         return self._root / check_key(key)
 
+    async def delete_below(self, prefix: str) -> None:
+        """Remove a folder of objects, if it is there."""
+        await asyncio.to_thread(self._delete_tree, self.local_path(prefix))
+
+    def close(self) -> None:
+        """Remove the folder for half-written files."""
+        self._staging.close()
+
     async def ping(self) -> None:
         """Write a byte and remove it."""
         await asyncio.to_thread(self._probe)
@@ -111,6 +119,10 @@ class LocalStore:
     def _delete(self, path: Path) -> None:
         with self._explained():
             path.unlink(missing_ok=True)
+
+    def _delete_tree(self, path: Path) -> None:
+        with self._explained(), suppress(FileNotFoundError):
+            shutil.rmtree(path)
 
     def _probe(self) -> None:
         with self._staged() as staged:

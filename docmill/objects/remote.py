@@ -98,6 +98,15 @@ class RemoteStore:
         except NotFoundError:
             return
 
+    async def delete_below(self, prefix: str) -> None:
+        """Remove every object below a prefix."""
+        with self._explained():
+            async for found in obstore.list(self._store, check_key(prefix)):
+                await obstore.delete_async(self._store, [meta["path"] for meta in found])
+
+    def close(self) -> None:
+        """Nothing here is held open."""
+
     def local_path(self, key: str) -> None:
         """Nothing here lies on this machine."""
         check_key(key)

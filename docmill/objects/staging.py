@@ -5,7 +5,7 @@ import os
 import secrets
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
@@ -27,9 +27,13 @@ class Staging:
         self._lock = -1
 
     @classmethod
-    def below(cls, parent: Path) -> Self:
-        """Return a folder in ``parent``, which is made when it is missing."""
-        parent.mkdir(parents=True, exist_ok=True)
+    def below(cls, parent: Path, ending: "Ending | None" = None) -> Self:
+        """Return a folder in ``parent``, which is made when it is missing.
+
+        What dead processes left there is removed, after ``ending`` was called with it.
+        """
+        parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        sweep(parent, ending)
         return cls(parent)
 
     def fresh(self) -> Path:
@@ -40,11 +44,16 @@ class Staging:
             assert self._folder is not None
             return self._folder / secrets.token_hex(8)
 
+    def make(self) -> Path:
+        """Make a fresh empty folder; whoever asked for it removes it."""
+        path = self.fresh()
+        path.mkdir(mode=0o700)
+        return path
+
     @contextmanager
     def folder(self) -> Iterator[Path]:
         """Give a fresh empty folder for one piece of work, and remove it afterwards."""
-        path = self.fresh()
-        path.mkdir()
+        path = self.make()
         try:
             yield path
         finally:
@@ -71,11 +80,17 @@ class Staging:
                 self._folder, self._lock = folder, lock
 
 
-def sweep(parent: Path) -> None:
+Ending = Callable[[Path], None]
+"""Ends what a dead process's folder still belongs to, before the folder is removed."""
+
+
+def sweep(parent: Path, ending: Ending | None = None) -> None:
     """Remove the staging folders of dead processes in ``parent``."""
     for folder in parent.glob(f"{PREFIX}*"):
         lock = _lock(folder)
         if lock is not None:
+            if ending is not None:
+                ending(folder)
             shutil.rmtree(folder, ignore_errors=True)
             os.close(lock)
 

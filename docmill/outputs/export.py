@@ -70,6 +70,8 @@ class Exporter:
                 again goes on where it stopped.
         """
         count = 0
+        if await self._is_waiting():
+            return count
         while True:
             rows = await self._walk(self._frontier)
             ready = [row for row in rows if row.status not in _UNFINISHED]
@@ -82,6 +84,12 @@ class Exporter:
             self._ahead = frozenset(r.position for r in ready if r.position > self._frontier)
             if len(finished) < WINDOW:
                 return count
+
+    async def _is_waiting(self) -> bool:
+        """Whether a further attempt has not begun: then its items still have old outcomes."""
+        async with self._database.read() as session:
+            batch = await Batches(session).get(None, self._batch.id)
+        return batch.epoch > 1 and batch.started_at is None
 
     async def finish(
         self, *, title: str = "", vanished: Sequence[str] = (), vanished_count: int = 0

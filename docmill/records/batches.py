@@ -10,6 +10,7 @@ from docmill.contracts import BatchStatus, ItemStatus, Tally
 from docmill.errors import NotFoundError
 from docmill.records.counts import counts_of
 from docmill.records.keyset import DEFAULT_LIMIT, CreatedRange, Slice, created_between, page_of
+from docmill.records.outbox import listeners_of, tell_of_batch
 from docmill.records.portable import chunked, insert_into, try_insert
 from docmill.records.tables import Batch, BatchItem, BatchListing, Directory, DirectoryFile, now
 from docmill.records.visible import is_live
@@ -43,7 +44,9 @@ class Batches:
         Raises:
             NotFoundError: its project or its directory does not exist.
         """
+        batch.webhooks = await listeners_of(self._session, batch)
         if await try_insert(self._session, batch):
+            await tell_of_batch(self._session, batch)
             return batch, True
         same = Batch.id == batch.id
         if batch.identity is not None:
@@ -122,9 +125,17 @@ class Batches:
             raise NotFoundError(f"No batch {batch_id}.", "List batches to see their ids.")
 
     async def move(
-        self, batch_id: str, to: BatchStatus, *, from_: Collection[str], **fields: Any
+        self,
+        batch_id: str,
+        to: BatchStatus,
+        *,
+        from_: Collection[str],
+        epoch_is: int | None = None,
+        **fields: Any,
     ) -> bool:
-        """Change the status if it is one of ``from_`` now, and ``fields`` with it.
+        """Change the status if it is one of ``from_`` now, and ``fields`` with it; tell webhooks.
+
+        With ``epoch_is`` only in that attempt of the batch.
 
         Returns:
             Whether it was.
@@ -134,7 +145,13 @@ class Batches:
             .where(Batch.id == batch_id, Batch.status.in_([str(status) for status in from_]))
             .values(status=to.value, updated_at=now(), **fields)
         )
-        return await self._session.scalar(moved.returning(Batch.id)) is not None
+        if epoch_is is not None:
+            moved = moved.where(Batch.epoch == epoch_is)
+        row = (await self._session.execute(moved.returning(Batch.id, Batch.webhooks))).one_or_none()
+        if row is not None and row.webhooks:
+            counts = await self.counts([batch_id])
+            await tell_of_batch(self._session, await self.get(None, batch_id), counts[batch_id])
+        return row is not None
 
     async def add_listing(self, batch_id: str, item_ids: Sequence[str]) -> int:
         """Freeze named items as the batch's listing, in this order, each once; set its total.

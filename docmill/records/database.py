@@ -5,6 +5,7 @@ process wait for it in turn instead of polling the file's lock, and only other p
 at that lock.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -13,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import event, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError, InvalidatePoolError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
@@ -26,6 +27,8 @@ BUSY_SECONDS = 30
 _CONNECT_SECONDS = 10
 _STATEMENT_SECONDS = 300
 """Longer than any statement of ours, shorter than for ever: a half-dead link must be noticed."""
+_PING_SECONDS = 3
+"""For an idle connection to answer before it is used; a loaded server needs a tenth of it."""
 _SQLITE_READERS = 4
 _POSTGRES_CONNECTIONS = 10
 _PRAGMAS = (
@@ -162,11 +165,27 @@ def _sqlite_engine(path: Path, *, begin: str, size: int) -> AsyncEngine:
 
 
 def _postgres_engine(url: str) -> AsyncEngine:
-    return create_async_engine(
+    engine = create_async_engine(
         url,
         pool_size=_POSTGRES_CONNECTIONS,
         max_overflow=_POSTGRES_CONNECTIONS,
         pool_timeout=BUSY_SECONDS,
-        pool_pre_ping=True,
         connect_args={"timeout": _CONNECT_SECONDS, "command_timeout": _STATEMENT_SECONDS},
     )
+    event.listen(engine.sync_engine, "checkout", _ping)
+    return engine
+
+
+def _ping(connection: Any, _record: object, _proxy: object) -> None:
+    """Look whether a connection from the pool still answers; if not, none of them may.
+
+    SQLAlchemy's own ping would wait as long as for a statement when a link fell silent.
+    """
+
+    async def answer(driver: Any) -> None:
+        await asyncio.wait_for(driver.fetchrow(";"), _PING_SECONDS)
+
+    try:
+        connection.run_async(answer)
+    except Exception as error:
+        raise InvalidatePoolError from error

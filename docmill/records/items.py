@@ -7,6 +7,7 @@ from typing import Any
 from docmill.contracts import ItemStatus, JobType, Outcome
 from docmill.errors import ConflictError
 from docmill.ids import Prefix, derived_id
+from docmill.records.outbox import Audience
 
 JOB_PREFIXES = {
     JobType.PARSE: Prefix.PARSE_JOB,
@@ -45,6 +46,7 @@ class ClaimedItem:
         object_key: of the uploaded bytes; None for entries read in place.
         source_url: where the bytes are to be fetched; None when that is done, or never was to do.
         http_proxy: the proxy that leads there.
+        audience: webhooks that listen to its batch.
     """
 
     batch_id: str
@@ -72,6 +74,7 @@ class ClaimedItem:
     sequence: int
     source_url: str | None = None
     http_proxy: str | None = None
+    audience: Audience | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,20 +29,21 @@ from docmill.records.ledger_statements import (
     CLAIM,
     LEARN_SHA256,
     LOAD_ITEM,
+    RELEASE,
     claimed_item,
     error_message,
     held_by,
     keep_result,
     outcome_values,
+    released,
     running_job,
     taken,
 )
+from docmill.records.outbox import JobNews, state_of, tell_of_jobs
 from docmill.records.portable import dialect_of
 from docmill.records.results import result_id_of
-from docmill.records.tables import (
-    Batch,
-    now,
-)
+from docmill.records.tables import Batch, Result, now
+from docmill.webhook_events import JobState
 
 __all__ = [
     "ClaimedItem",
@@ -86,6 +87,8 @@ class Ledger(LedgerReads):
         item = claimed_item(row, epoch=task.epoch, attempt=row.attempts + 1, losses=losses)
         await self._session.execute(CLAIM, taken(item, worker))
         await upsert_jobs(self._session, [running_job(row)])
+        news = JobNews(item.job_id, item.item_id)
+        await tell_of_jobs(self._session, item.audience, JobState.RUNNING, [news])
         return item
 
     async def settle(self, item: ClaimedItem, settlement: Settlement) -> bool:
@@ -102,11 +105,13 @@ class Ledger(LedgerReads):
             return False
         if settlement.result is not None:
             await self._keep(item, settlement.result)
+            await self._session.execute(RELEASE, released(item, settlement.result.cache_key))
         await self._end_job(item.job_id, settlement, result_id)
         if settlement.sha256 is not None and item.sha256 is None:
             await self._learn(item, settlement.sha256)
         counted = Tally().plus(settlement.outcome)
         await add_counts(self._session, item.batch_id, item.position, counted)
+        await self._tell(item, settlement, result_id)
         return True
 
     async def hand_back(self, item: ClaimedItem, *, engine_failure: bool = False) -> bool:
@@ -149,13 +154,13 @@ class Ledger(LedgerReads):
         held = claimed_item(row, epoch=row.epoch, attempt=row.attempts, losses=row.worker_losses)
         return await self.settle(held, settlement)
 
-    async def cancel_rest(self, batch: Batch, limit: int) -> int:
+    async def cancel_rest(self, batch: Batch, limit: int, why: str | None = None) -> int:
         """Cancel up to ``limit`` listed items that have no outcome; call again until it gives 0.
 
         Items that no page has reached get their ledger row here, so that the ledger equals the
-        listing in the end.
+        listing in the end. ``why`` is their message; None says that the batch was cancelled.
         """
-        return await cancel_rest(self._session, batch, limit)
+        return await cancel_rest(self._session, batch, limit, why)
 
     async def _load(self, batch_id: str, position: int) -> Any:
         """Read one item with all that a worker needs, and hold its row."""
@@ -189,6 +194,17 @@ class Ledger(LedgerReads):
             "ended_at": when,
         }
         await self._session.execute(CHANGE_JOB, ended)
+
+    async def _tell(self, item: ClaimedItem, settlement: Settlement, result_id: str | None) -> None:
+        """Put the outcome into the outbox, if anybody listens."""
+        if item.audience is not None:
+            shared = settlement.existing_result_id
+            known = await self._session.get(Result, shared) if shared else None
+            partial = settlement.partial or (known is not None and known.partial)
+            state = state_of(settlement.outcome, result_id, partial=partial)
+            why = settlement.failure_class or settlement.skip_reason
+            news = JobNews(item.job_id, item.item_id, why if state.status == "FAILED" else None)
+            await tell_of_jobs(self._session, item.audience, state, [news])
 
     async def _learn(self, item: ClaimedItem, sha256: str) -> None:
         """Remember the hash of the listed bytes, so that the next batch can tell them unread."""

@@ -4,17 +4,19 @@ from dataclasses import fields
 from functools import cache
 from typing import Any
 
-from sqlalchemy import bindparam, or_, select, update
+from sqlalchemy import bindparam, delete, or_, select, update
 
 from docmill.contracts import ItemStatus, SkipReason
 from docmill.errors import bounded
 from docmill.records.items import UNFINISHED, ClaimedItem, Settlement
+from docmill.records.outbox import Audience
 from docmill.records.portable import Insert, insert_for, table_of
 from docmill.records.tables import (
     Batch,
     BatchItem,
     Directory,
     DirectoryFile,
+    EngineLease,
     File,
     Job,
     Result,
@@ -44,6 +46,9 @@ LOAD_ITEM = (
         Batch.parameters_hash,
         Batch.engine,
         Batch.epoch.label("current_epoch"),
+        Batch.api,
+        Batch.namespace,
+        Batch.webhooks,
         DirectoryFile.display_name,
         DirectoryFile.source_path,
         DirectoryFile.signature,
@@ -67,6 +72,7 @@ LOAD_ITEM = (
     .with_for_update(of=BatchItem)
 )
 _items, _jobs, _listed = map(table_of, (BatchItem, Job, DirectoryFile))
+_leases = table_of(EngineLease)
 
 CLAIM = update(_items).where(
     _items.c.batch_id == bindparam("at_batch"), _items.c.position == bindparam("at_position")
@@ -80,6 +86,11 @@ CHANGE_IF_HELD = CLAIM.where(
 """Changes an item if a claim is its latest, and nobody has given it an outcome."""
 
 CHANGE_JOB = update(_jobs).where(_jobs.c.id == bindparam("at_job"))
+
+RELEASE = delete(_leases).where(
+    _leases.c.project_id == bindparam("of_project"), _leases.c.cache_key == bindparam("of_key")
+)
+"""The result is there: nobody needs to wait for it any more."""
 
 LEARN_SHA256 = update(_listed).where(
     _listed.c.directory_id == bindparam("at_directory"),
@@ -122,6 +133,7 @@ def claimed_item(row: Any, *, epoch: int, attempt: int, losses: int) -> ClaimedI
         sequence=row.sequence,
         source_url=row.source_url,
         http_proxy=row.http_proxy,
+        audience=Audience.of(row, row.batch_id, epoch),
     )
 
 
@@ -147,6 +159,11 @@ def held_by(item: ClaimedItem) -> dict[str, Any]:
         "at_epoch": item.epoch,
         "at_attempt": item.attempt,
     }
+
+
+def released(item: ClaimedItem, cache_key: str) -> dict[str, Any]:
+    """Return which lease `RELEASE` ends."""
+    return {"of_project": item.project_id, "of_key": cache_key}
 
 
 def outcome_values(settlement: Settlement) -> dict[str, Any]:

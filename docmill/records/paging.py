@@ -1,6 +1,6 @@
 """Pages of the frozen listing; their ledger rows are written on the way."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from sqlalchemy import select, update
@@ -12,8 +12,10 @@ from docmill.records.items import UNFINISHED, StaleItem, job_id_of
 from docmill.records.jobs import job_status_of, upsert_jobs
 from docmill.records.ledger_rows import add_items
 from docmill.records.listing import Listed, listed_with_status
+from docmill.records.outbox import Audience, JobNews, tell_of_jobs
 from docmill.records.portable import chunked
 from docmill.records.tables import Batch, BatchItem, Result, now
+from docmill.webhook_events import JobState
 
 MAX_NAME = 80
 """Characters of a name in a page: it is repeated in workflow history."""
@@ -54,7 +56,8 @@ class Paging:
         more, rows = len(rows) > request.limit, rows[: request.limit]
         if not rows:
             return Page(cursor=request.after, more=False)
-        await add_items(self._session, batch, [row for row in rows if row.status is None])
+        new = await add_items(self._session, batch, [row for row in rows if row.status is None])
+        await self._tell(batch, rows, frozenset(new))
         settled = {row.position: Outcome(row.status) for row in rows if row.status not in _OPEN}
         for position in await self._settle_known(batch, rows, cache_key_of):
             settled[position] = Outcome.SKIPPED
@@ -129,6 +132,23 @@ class Paging:
         await upsert_jobs(self._session, [_done_job(batch, row, result) for row, result in hits])
         last = hits[-1][0].position
         await add_counts(self._session, batch.id, last, Tally(skipped=len(hits)))
+        for state, partial in ((JobState.SUCCESS, False), (JobState.PARTIAL_SUCCESS, True)):
+            some = [row for row, result in hits if result.partial is partial]
+            await tell_of_jobs(self._session, _audience(batch), state, _news(batch, some))
+
+    async def _tell(self, batch: Batch, rows: Sequence[Listed], positions: Collection[int]) -> None:
+        """Put the pending jobs at ``positions`` into the outbox, if anybody listens."""
+        if audience := _audience(batch):
+            new = [row for row in rows if row.position in positions]
+            await tell_of_jobs(self._session, audience, JobState.PENDING, _news(batch, new))
+
+
+def _news(batch: Batch, rows: Sequence[Listed]) -> list[JobNews]:
+    return [JobNews(job_id_of(batch.job_type, batch.id, row.position), row.item_id) for row in rows]
+
+
+def _audience(batch: Batch) -> Audience | None:
+    return Audience.of(batch, batch.id, batch.epoch)
 
 
 def _skipped(batch: Batch, row: Listed, result: Result) -> dict[str, Any]:

@@ -65,7 +65,7 @@ class Webhooks:
         return row
 
     async def delete(self, project_id: str, webhook_id: str) -> None:
-        """Remove one endpoint; batches that already report to it keep its id only.
+        """Remove one endpoint; what it has not got yet of running batches is dropped.
 
         Raises:
             NotFoundError: the project has none with this id.
@@ -86,6 +86,7 @@ class Webhooks:
                     project_id=target.project_id,
                     configuration_id=target.configuration_id,
                     endpoint=target.endpoint,
+                    events=target.events,
                 )
                 .on_conflict_do_nothing()
             )

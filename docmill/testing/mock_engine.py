@@ -9,6 +9,7 @@ file, both JSON: ``{"do": "sleep", "seconds": 2}``. A file without one is parsed
 =================  =============================================================================
 ``parse``          succeeds, with ``pages`` pages (default 1)
 ``sleep``          sleeps for ``seconds``, then succeeds
+``wait``           waits until the path ``file`` is there, then succeeds
 ``fail``           raises an `ItemFailure` of ``failure_class``
 ``flake``          as ``fail`` for the first ``times`` runs, counted in the file ``counter``
 ``raise``          raises a `RuntimeError` with ``message``
@@ -120,6 +121,11 @@ def _sleep(command: Command) -> None:
     time.sleep(float(command.get("seconds", _FOREVER)))
 
 
+def _wait(command: Command) -> None:
+    while not Path(command["file"]).exists():
+        time.sleep(0.02)
+
+
 def _fail(command: Command) -> NoReturn:
     failure_class = FailureClass(command.get("failure_class", FailureClass.CRASHED))
     raise ItemFailure(failure_class, str(command.get("message", "")))
@@ -209,6 +215,7 @@ def _garble(_: Command) -> None:
 
 _ACTIONS: dict[str, Callable[[Command], Any]] = {
     "sleep": _sleep,
+    "wait": _wait,
     "fail": _fail,
     "flake": _flake,
     "raise": _raise,

@@ -43,6 +43,10 @@ async def test_a_deleted_endpoint_is_gone(api: httpx.AsyncClient) -> None:
         {"webhook_url": "https://example.com", "webhook_headers": {"X\r\nY": "1"}},
         {"webhook_url": "https://example.com", "webhook_headers": {"X": "1\r\nY: 2"}},
         {"webhook_url": "https://example.com/\u0000"},
+        {"webhook_url": "http://169.254.169.254/latest/meta-data"},
+        {"webhook_url": "http://user:secret@example.com/"},
+        {"webhook_url": "https://example.com", "webhook_headers": {"Host": "inside"}},
+        {"webhook_url": "https://example.com", "webhook_headers": {"webhook-id": "1"}},
     ],
 )
 async def test_a_wrong_field_is_named(api: httpx.AsyncClient, fields: dict[str, object]) -> None:

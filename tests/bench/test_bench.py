@@ -16,5 +16,14 @@ def test_the_quick_form_measures_everything() -> None:
     )
 
     assert done.returncode == 0, done.stderr
-    for figure in ("whole product", "limit", "again", "first item", "cancel", "history", "lit"):
+    for figure in (
+        "whole product",
+        "limit",
+        "again",
+        "first item",
+        "cancel",
+        "history",
+        "beside",
+        "lit",
+    ):
         assert figure in done.stdout

@@ -88,14 +88,18 @@ def test_kill_9_of_anything_loses_nothing(cold_cli: Cli) -> None:
 
     run, resumed = _started(cold_cli, folder)
     assert resumed == batch_id
+    assert cold_cli("pause", batch_id).returncode == 0
     _kill_everything(cold_cli, run)
     done = _completed(cold_cli.home)
     assert len(done) < FILES
 
-    again = cold_cli("run", folder)
+    again = cold_cli.start("run", folder)
+    wait_for(again, "^paused: ")
+    assert _completed(cold_cli.home) == done, "a pause holds when everything was killed"
+    assert cold_cli("resume", batch_id).returncode == 0
+    words = finish(again)
 
-    assert again.returncode == 0, again.stdout + again.stderr
-    assert f"Resuming the unfinished batch {batch_id}" in again.stdout
+    assert again.returncode == 0, words
     after = _completed(cold_cli.home)
     assert len(after) == FILES
     assert {path: after[path] for path in done} == done

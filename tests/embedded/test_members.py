@@ -81,6 +81,25 @@ async def test_a_killed_server_comes_back_at_its_address_with_its_histories(home
     assert described.id == "kept"
 
 
+async def test_a_server_that_dies_while_it_starts_keeps_its_address(home: Home) -> None:
+    member = Membership(home)
+    async with member as addresses:
+        first = await _killed(member, None)
+        reviving = asyncio.create_task(member.revive())
+        await _killed(member, first)
+
+        assert await reviving == addresses
+
+
+async def _killed(member: Membership, before: int | None) -> int:
+    """Kill the server once it is another process than ``before``; return its pid."""
+    while (pid := member.server.process.pid()) in (None, before):
+        await asyncio.sleep(0.01)
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    return pid
+
+
 async def test_a_start_that_is_interrupted_leaves_no_server(home: Home) -> None:
     member = Membership(home)
     joining = asyncio.create_task(member.join())

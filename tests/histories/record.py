@@ -15,7 +15,7 @@ from temporalio.client import Client, WorkflowFailureError, WorkflowHistory
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 
-from docmill.contracts import BatchSpec
+from docmill.contracts import BatchSpec, RedriveRequest
 from docmill.records.database import Database
 from docmill.records.projects import Projects
 from docmill.records.tables import Batch
@@ -34,6 +34,10 @@ async def scenarios(mill: Mill, folder: Path) -> AsyncIterator[tuple[str, str]]:
     yield "continued", (await mill.run(write_texts(folder / "many", 12), **_PACE)).id
     yield "cancelled", (await _steered(mill, write_texts(folder / "stop", 6))).id
     yield "failed", await _failed(mill, folder / "nowhere")
+    yield "redriven", (await _redriven(mill, small)).id
+    yield "threshold", await _too_many_failed(mill, small)
+    yield "drained", (await _drained(mill, write_texts(folder / "drain", 20))).id
+    yield "throttled", (await _throttled(mill, folder)).id
 
 
 _PACE = {"page_size": 3, "continue_as_new_threshold": 5}
@@ -58,6 +62,42 @@ async def _failed(mill: Mill, folder: Path) -> str:
     raise AssertionError("a batch over no folder must fail")
 
 
+async def _redriven(mill: Mill, folder: Path) -> Batch:
+    (folder / "another.pdf").write_bytes(b"%PDF-1.7\nno document either")
+    batch = await mill.run(folder)
+    await mill.service.start(await mill.service.redrive(batch, RedriveRequest()))
+    await mill.client.result(batch.id)
+    return batch
+
+
+async def _too_many_failed(mill: Mill, folder: Path) -> str:
+    batch = await mill.start(folder, max_failures=0)
+    try:
+        await mill.client.result(batch.id)
+    except WorkflowFailureError:
+        return batch.id
+    raise AssertionError("a batch over its threshold must fail")
+
+
+async def _drained(mill: Mill, folder: Path) -> Batch:
+    batch = await mill.start(folder, concurrency=2)
+    await mill.until_progress(batch, lambda now: now.in_flight > 0)
+    await mill.service.cancel(batch, "recorded", drain=True)
+    await mill.client.result(batch.id)
+    return batch
+
+
+async def _throttled(mill: Mill, folder: Path) -> Batch:
+    first = await mill.start(write_texts(folder / "first", 2))
+    await mill.service.pause(first)
+    await mill.until_progress(first, lambda now: now.state == "paused")
+    second = await mill.start(write_texts(folder / "second", 2))
+    await mill.until_progress(second, lambda now: now.state == "throttled")
+    await mill.service.cancel(first)
+    await mill.client.result(second.id)
+    return second
+
+
 async def record(version: str) -> None:
     """Run every scenario on a server of its own and store each run's history."""
     target = STORED / version
@@ -73,7 +113,9 @@ async def record(version: str) -> None:
             await database.migrate()
             async with database.write() as session:
                 await Projects(session).ensure_default()
-            mill = Mill(environment.client, database, settings_for(folder, url))
+            mill = Mill(
+                environment.client, database, settings_for(folder, url, max_running_batches=1)
+            )
             async with mill.worker():
                 async for scenario, workflow_id in scenarios(mill, folder):
                     for number, run in enumerate(await _runs(environment.client, workflow_id)):

@@ -15,6 +15,7 @@ BASE = (
     "docmill.logs",
     "docmill.parameters",
     "docmill.settings",
+    "docmill.webhook_events",
 )
 """The stable side: words that every room speaks."""
 
@@ -24,8 +25,11 @@ OUTWARD = ("docmill.fencing", "docmill.fetching")
 STORAGE = ("docmill.records", "docmill.objects", "docmill.sources")
 """What holds data: the ledger, the bytes, where bytes come from."""
 
-TEMPORAL = ("docmill.attributes", "docmill.client")
+TEMPORAL = ("docmill.attributes", "docmill.client", "docmill.preflight")
 """What speaks to a Temporal server on behalf of the rooms."""
+
+DELIVERY = ("docmill.webhooks",)
+"""What tells others: messages, signatures, attempts, rounds."""
 
 SERVICES = (
     "docmill.batches",
@@ -35,6 +39,7 @@ SERVICES = (
     "docmill.item_engines",
     "docmill.item_limits",
     "docmill.leftovers",
+    "docmill.redriving",
     "docmill.results",
     "docmill.scanning",
 )
@@ -43,7 +48,16 @@ SERVICES = (
 ENGINES = ("docmill.engines", "docmill.remote")
 """What turns a file into a result: in child processes, and over the network."""
 
-_SERVICE = (*BASE, *OUTWARD, *STORAGE, *TEMPORAL, *SERVICES, *ENGINES, "docmill.outputs")
+_SERVICE = (
+    *BASE,
+    *OUTWARD,
+    *STORAGE,
+    *TEMPORAL,
+    *DELIVERY,
+    *SERVICES,
+    *ENGINES,
+    "docmill.outputs",
+)
 
 MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "docmill": (),
@@ -53,6 +67,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "docmill.logs": (),
     "docmill.parameters": ("docmill.contracts", "docmill.errors", "docmill.ids"),
     "docmill.settings": ("docmill.errors",),
+    "docmill.webhook_events": ("docmill.contracts",),
     "docmill.fencing": ("docmill.errors",),
     "docmill.fetching": ("docmill.errors", "docmill.fencing"),
     "docmill.records": (*BASE, "docmill.sources.entries"),
@@ -76,6 +91,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "docmill.testing": (*BASE, "docmill.engines", "docmill.isolation"),
     "docmill.embedded": (*BASE, *TEMPORAL),
     "docmill.outputs": (*BASE, *STORAGE, "docmill.engines.base"),
+    "docmill.webhooks": (*BASE, *OUTWARD, *TEMPORAL, "docmill.records"),
     **dict.fromkeys(TEMPORAL, (*BASE, *TEMPORAL)),
     **dict.fromkeys(SERVICES, _SERVICE),
     "docmill.item_engines": (*_SERVICE, "docmill.isolation"),

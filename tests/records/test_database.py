@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,9 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from docmill.errors import UnavailableError, UsageError
 from docmill.records.database import Database
 from docmill.records.tables import Project
+from tests.fixtures.faults import FaultProxy
+from tests.fixtures.mill import until
+from tests.fixtures.postgres import postgres_folder
 
 
 def _project(name: str) -> Project:
@@ -183,6 +187,31 @@ async def test_a_server_that_restarts_is_away_once_at_most(
     await database.ping()
     await killer.close()
     await database.close()
+
+
+async def test_connections_that_fell_silent_are_not_used_again() -> None:
+    with postgres_folder() as folder:
+        server = await asyncio.create_subprocess_exec(*folder.command, user=folder.user)
+        async with FaultProxy(folder.port) as proxy:
+            database = Database(folder.url_at(proxy.port))
+            await until(partial(_answers, database))
+            async with database.read(), database.read():
+                pass
+            proxy.freeze()
+            async with asyncio.timeout(60):  # a statement would wait for five minutes
+                await database.ping()
+                await database.ping()
+            await database.close()
+        server.terminate()
+        await server.wait()
+
+
+async def _answers(database: Database) -> bool:
+    try:
+        await database.ping()
+    except UnavailableError:
+        return False
+    return True
 
 
 async def test_a_text_with_nul_is_refused_or_kept_but_never_a_crash(database: Database) -> None:

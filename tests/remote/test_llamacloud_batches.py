@@ -18,7 +18,7 @@ from tests.fixtures.api import ROOT
 from tests.fixtures.cloud import CANARY, Fate, Proxy, Refuse
 from tests.fixtures.corpus import find_corpus
 from tests.fixtures.mill import Mill, until, write_texts
-from tests.fixtures.workers import worker_process
+from tests.fixtures.worker_process import worker_process
 from tests.remote.test_llamacloud import FILES, PARSE, PRODUCTS, by_basic
 
 EXAMPLES = ROOT / "examples/documents"

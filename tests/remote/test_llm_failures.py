@@ -1,23 +1,20 @@
 """Everything that an endpoint can do wrong, and what becomes of the item."""
 
 import json
-from collections.abc import AsyncIterator
 from pathlib import Path
 from threading import Event
 from typing import Any
 
 import pytest
-from pydantic import SecretStr
 
 from docmill.contracts import JobType
 from docmill.errors import FailureClass, ItemFailure, Retry, UnavailableError
 from docmill.remote.llm.engine import LlmEngine
 from docmill.remote.politeness import Hosts
 from docmill.settings import Settings
-from tests.fixtures.llm import FakeLlm, Reply, completion, proper, refused, said
+from tests.fixtures.llm import CANARY, FakeLlm, Reply, completion, proper, refused, said
 from tests.fixtures.remote import Jobs, written
 
-CANARY = "sk-canary-7f3a9b"
 SCHEMA = {
     "type": "object",
     "properties": {
@@ -36,21 +33,10 @@ RULES = [
 ]
 
 
-@pytest.fixture
-async def engine(llm: FakeLlm, tmp_path: Path) -> AsyncIterator[LlmEngine]:
-    """An engine that speaks to the fake endpoint, which would answer rightly."""
+@pytest.fixture(autouse=True)
+def _right(llm: FakeLlm) -> None:
+    """What the script does not say is answered rightly."""
     llm.answers = lambda body: proper(RIGHT, body)
-    settings = Settings(
-        home=tmp_path,
-        llm_base_url=llm.url,
-        llm_model="m",
-        llm_api_key=SecretStr(CANARY),
-        remote_timeout_seconds=2,
-        llm_context_chars=500,
-    )
-    engine = LlmEngine(settings, Hosts(4))
-    yield engine
-    await engine.close()
 
 
 async def _extract(engine: LlmEngine, jobs: Jobs, *pages: str, **parameters: Any) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from docmill.records.tables import Batch
 from tests.fixtures.mill import Mill, until, write_command, write_texts
-from tests.fixtures.workers import worker_process
+from tests.fixtures.worker_process import worker_process
 
 
 async def _done(mill: Mill, batch: Batch, count: int) -> bool:

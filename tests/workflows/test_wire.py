@@ -8,6 +8,7 @@ from temporalio import activity, workflow
 from temporalio.client import Client
 from temporalio.converter import DataConverter
 
+from activities.delivering import Delivering
 from activities.listing import Listing
 from activities.processing import Processing
 from activities.recording import Recording
@@ -15,6 +16,7 @@ from docmill import contracts
 from docmill.contracts import BatchInput, BatchSpec
 from tests.fixtures.mill import Mill, write_texts
 from workflows.batch import BatchWorkflow
+from workflows.delivery import DeliveryWorkflow
 
 
 def test_wire_names_are_those_of_the_contract() -> None:
@@ -30,6 +32,7 @@ def test_wire_names_are_those_of_the_contract() -> None:
         Recording.record_state,
         Recording.record_lost_item,
         Recording.close_batch,
+        Delivering.deliver_due,
     ]
     names = {activity._Definition.must_from_callable(method).name for method in methods}
     assert names == {
@@ -39,7 +42,14 @@ def test_wire_names_are_those_of_the_contract() -> None:
         "record_state",
         "record_lost_item",
         "close_batch",
+        "deliver_due",
     }
+
+
+def test_the_workflow_of_an_endpoint_has_the_contracts_names() -> None:
+    definition = workflow._Definition.must_from_class(DeliveryWorkflow)
+    assert definition.name == contracts.DELIVERY_WORKFLOW == "WebhookDelivery"
+    assert set(definition.signals) == {contracts.WAKE_DELIVERY} == {"wake"}
 
 
 async def test_a_plain_temporal_client_runs_a_batch_with_json_alone(

@@ -19,6 +19,7 @@ from docmill.api.routes import (
     parse_create,
     projects,
     sources,
+    webhook_events,
     webhooks,
 )
 
@@ -42,6 +43,7 @@ def all_routers() -> list[APIRouter]:
             extract_schemas,
             extract,
             webhooks,
+            webhook_events,
             sources,
             batch_control,
             content,

@@ -6,22 +6,28 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Response
 from fastapi.responses import StreamingResponse
 
+from docmill.api.configured import configured_parameters
 from docmill.api.live import live_view
 from docmill.api.routes.content import BYTES, attachment
 from docmill.api.schemas.live import (
+    Cancel,
     ConcurrencyChange,
     FailureGroupView,
     LedgerItemView,
     LiveBatch,
     ManifestFormat,
+    PastAttemptView,
+    PastOutcomeView,
+    Redrive,
 )
 from docmill.api.scope import CurrentScope
 from docmill.api.services import CurrentServices
 from docmill.api.tokens import position_token, read_position
 from docmill.api.wire import CursorPage, PageSize, Text, page_limit
-from docmill.contracts import ItemStatus
+from docmill.contracts import ItemStatus, RedriveRequest
 from docmill.errors import ConflictError
 from docmill.records.ledger_reads import LedgerReads
+from docmill.records.redriving import History
 
 router = APIRouter(prefix="/api/docmill/v1/batches/{batch_id}", tags=["Docmill: batches"])
 
@@ -96,6 +102,60 @@ async def set_concurrency(
     service = await services.desk.service(batch.namespace)
     await service.set_concurrency(batch, body.concurrency)
     return await live_view(services, await services.desk.current(scope.project_id, batch_id, ALL))
+
+
+@router.post("/cancel")
+async def cancel_batch(
+    services: CurrentServices, scope: CurrentScope, batch_id: str, body: Cancel | None = None
+) -> LiveBatch:
+    """Ask a batch to stop; its files in flight are stopped, or with ``drain`` end by themselves."""
+    asked = body or Cancel()
+    batch = await services.desk.current(scope.project_id, batch_id, ALL)
+    batch = await services.desk.cancel(batch, asked.reason or "", drain=asked.drain)
+    return await live_view(services, batch)
+
+
+@router.post("/redrive")
+async def redrive_batch(
+    services: CurrentServices, scope: CurrentScope, batch_id: str, body: Redrive | None = None
+) -> LiveBatch:
+    """Run again what an ended batch did not complete; finished files keep their results."""
+    asked = body or Redrive()
+    batch = await services.desk.current(scope.project_id, batch_id, ALL)
+    parameters: dict[str, Any] = {}
+    if asked.configuration_id is not None:
+        product = f"{batch.job_type}_v2"
+        parameters = await configured_parameters(
+            services, scope, asked.configuration_id, product, "body"
+        )
+    request = RedriveRequest(
+        only=asked.only,
+        parameters=parameters | (asked.parameters or {}),
+        configuration_id=asked.configuration_id,
+    )
+    return await live_view(services, await services.desk.redrive(batch, request))
+
+
+@router.get("/attempts")
+async def list_past_attempts(
+    services: CurrentServices, scope: CurrentScope, batch_id: str
+) -> list[PastAttemptView]:
+    """How the attempts before the present one ended, the first one first."""
+    batch = await services.desk.current(scope.project_id, batch_id, ALL)
+    async with services.database.read() as session:
+        found = await History(session).attempts(batch.id)
+    return [PastAttemptView.model_validate(one) for one in found]
+
+
+@router.get("/items/{item_id}/attempts")
+async def list_past_outcomes(
+    services: CurrentServices, scope: CurrentScope, batch_id: str, item_id: Text
+) -> list[PastOutcomeView]:
+    """What became of one file in earlier attempts; empty when only the present one ran it."""
+    batch = await services.desk.current(scope.project_id, batch_id, ALL)
+    async with services.database.read() as session:
+        found = await History(session).outcomes(batch.id, item_id)
+    return [PastOutcomeView.model_validate(one) for one in found]
 
 
 async def _steer(

@@ -27,6 +27,7 @@ from docmill.api.v1_parameters import (
     without_secrets,
 )
 from docmill.api.v1_views import STATUSES, batch_view, item_view, processed_view, progress
+from docmill.api.v1_webhooks import v1_webhooks
 from docmill.api.webhook_targets import aim_webhooks
 from docmill.api.wire import MAX_PAGE, OffsetPage, Text
 from docmill.contracts import BatchSpec, JobSpec, JobType, Tally
@@ -68,12 +69,12 @@ async def create_batch_job(
         job=_job(body.job_config),
         page_size=body.page_size,
         continue_as_new_threshold=body.continue_as_new_threshold or body.page_size,
+        max_failures=body.max_failures,
+        max_failure_rate=body.max_failure_rate,
     )
     # The bound on inline items is Temporal's; here they become rows before anything starts.
     spec = spec.model_copy(update={"item_ids": tuple(body.item_ids or ())})
-    options = body.job_config.parameters
-    hooks = options.webhook_configurations if options else None
-    await aim_webhooks(services, scope, batch_id, None, hooks)
+    await aim_webhooks(services, scope, batch_id, None, v1_webhooks(body.job_config))
     batch = await services.desk.create(
         spec,
         temporal_namespace,

@@ -76,13 +76,14 @@ async def create_batch(
     parameters = await configured_parameters(
         services, scope, job.configuration_id, job.type, "body", "config", "job"
     )
-    await aim_webhooks(
-        services, scope, batch_id, body.webhook_configuration_ids, body.webhook_configurations
-    )
+    hooks = (body.webhook_configuration_ids, body.webhook_configurations)
+    await aim_webhooks(services, scope, batch_id, *hooks, configuration_id=job.configuration_id)
     spec = BatchSpec(
         project_id=scope.project_id,
         source_directory_id=body.source_directory_id,
         job=JobSpec(type=JOB_TYPES[job.type], parameters=parameters),
+        max_failures=body.max_failures,
+        max_failure_rate=body.max_failure_rate,
     )
     batch = await services.desk.create(
         spec,

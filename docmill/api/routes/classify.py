@@ -56,7 +56,7 @@ async def create_classify_job(
     document = await named_document(services, scope, body.document)
     parameters = await parameters_of(services, scope, JobType.CLASSIFY, body)
     hooks = (body.webhook_configuration_ids, body.webhook_configurations)
-    await aim_webhooks(services, scope, batch_id, *hooks)
+    await aim_webhooks(services, scope, batch_id, *hooks, configuration_id=body.configuration_id)
     job = await SingleJobs(services, scope).create(
         batch_id,
         document.source,

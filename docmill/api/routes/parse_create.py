@@ -128,6 +128,7 @@ async def _start(
         batch_id,
         options.webhook_configuration_ids,
         options.webhook_configurations,
+        configuration_id=options.configuration_id,
     )
     job = await jobs.create(
         batch_id,

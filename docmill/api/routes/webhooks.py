@@ -10,6 +10,7 @@ from docmill.api.paging import inward, page
 from docmill.api.schemas.webhooks import WebhookCreate, WebhookUpdate, WebhookView
 from docmill.api.scope import CurrentScope
 from docmill.api.services import CurrentServices
+from docmill.api.webhook_targets import check_endpoint
 from docmill.api.wire import CursorPage, PageSize, Text, page_limit
 from docmill.ids import Prefix
 from docmill.records.tables.api import WebhookConfiguration
@@ -40,6 +41,7 @@ async def create_webhook(
     services: CurrentServices, scope: CurrentScope, creates: CurrentCreates, body: WebhookCreate
 ) -> WebhookView:
     """Store an endpoint that batches and jobs can report to."""
+    check_endpoint(services.fence, body.webhook_url, body.webhook_headers, "body")
     fields = body.model_dump()
     webhook_id = await creates.id_for(Prefix.WEBHOOK_CONFIGURATION, fields)
     fields["signing_secret"] = fields.pop("webhook_signing_secret")
@@ -96,6 +98,7 @@ async def update_webhook(
     services: CurrentServices, scope: CurrentScope, config_id: str, body: WebhookUpdate
 ) -> WebhookView:
     """Change the fields that are present; a secret that is sent replaces the old one."""
+    check_endpoint(services.fence, body.webhook_url, body.webhook_headers, "body")
     fields = body.model_dump(exclude_unset=True)
     if "webhook_url" in fields and fields["webhook_url"] is None:
         raise FieldError("The URL cannot be removed.", "body", "webhook_url")

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from docmill.api.schemas.webhooks import InlineWebhook
+from docmill.api.schemas.webhooks import InlineWebhook, WebhookUrl
 from docmill.api.wire import RequestModel, WireModel
 from docmill.contracts import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
 
@@ -34,6 +34,7 @@ class V1ParseOptions(BaseModel):
 
     model_config = ConfigDict(extra="allow")
 
+    webhook_url: WebhookUrl | Literal[""] | None = None
     webhook_configurations: Annotated[list[InlineWebhook], Field(max_length=16)] | None = None
 
 
@@ -47,6 +48,7 @@ class V1JobConfig(RequestModel):
     model_config = ConfigDict(extra="allow")
 
     job_name: Literal["parse_raw_file_job"] | None = None
+    webhook_url: WebhookUrl | Literal[""] | None = None
     parameters: V1ParseOptions | None = None
     rules: Annotated[list[ClassifyRule], Field(min_length=1)] | None = None
     mode: Literal["FAST", "MULTIMODAL"] = "FAST"
@@ -54,13 +56,18 @@ class V1JobConfig(RequestModel):
 
 
 class V1BatchCreate(RequestModel):
-    """A v1 batch: over a directory, or over named directory files."""
+    """A v1 batch: over a directory, or over named directory files.
+
+    The two thresholds are additions of Docmill: more failed files end the batch as FAILED.
+    """
 
     job_config: V1JobConfig
     directory_id: str | None = None
     item_ids: Annotated[list[str], Field(min_length=1)] | None = None
     page_size: Annotated[int, Field(ge=1, le=MAX_PAGE_SIZE)] = DEFAULT_PAGE_SIZE
     continue_as_new_threshold: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = None
+    max_failures: Annotated[int, Field(ge=0, le=2**31 - 1)] | None = None
+    max_failure_rate: Annotated[float, Field(ge=0, lt=1)] | None = None
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:

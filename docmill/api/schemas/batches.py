@@ -28,12 +28,17 @@ class BatchConfig(RequestModel):
 
 
 class BatchCreate(RequestModel):
-    """A batch over a directory's files."""
+    """A batch over a directory's files.
+
+    The two thresholds are additions of Docmill: more failed files end the batch as FAILED.
+    """
 
     source_directory_id: str
     config: BatchConfig
     webhook_configuration_ids: Annotated[list[str], Field(max_length=4)] | None = None
     webhook_configurations: Annotated[list[InlineWebhook], Field(max_length=16)] | None = None
+    max_failures: Annotated[int, Field(ge=0, le=2**31 - 1)] | None = None
+    max_failure_rate: Annotated[float, Field(ge=0, lt=1)] | None = None
 
 
 class ShownJob(WireModel):

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from docmill.api.wire import RequestModel, WireModel
 
@@ -23,6 +23,21 @@ class ConfigurationView(WireModel):
     parameters: dict[str, Any]
     created_at: datetime | None = None
     updated_at: datetime | None = None
+
+    @field_validator("parameters")
+    @classmethod
+    def _no_secrets(cls, parameters: dict[str, Any]) -> dict[str, Any]:
+        """Leave out what a webhook's deliveries are signed with."""
+        hooks = parameters.get("webhook_configurations")
+        if not isinstance(hooks, list):
+            return parameters
+        shown = [
+            {key: value for key, value in hook.items() if key != "webhook_signing_secret"}
+            if isinstance(hook, dict)
+            else hook
+            for hook in hooks
+        ]
+        return parameters | {"webhook_configurations": shown}
 
 
 class Parameters(RequestModel, extra="allow"):

@@ -1,7 +1,7 @@
 """Docmill's additions on the wire."""
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -27,7 +27,8 @@ class Counts(WireModel):
 class LiveBatch(WireModel):
     """A batch of any contract, as it is now.
 
-    ``rate`` counts files with an outcome per second since the batch started.
+    ``rate`` counts files that got their outcome per second since this attempt started. ``epoch``
+    counts the attempts: each redrive begins one.
     """
 
     id: str
@@ -38,7 +39,12 @@ class LiveBatch(WireModel):
     status: str
     paused: bool
     cancel_requested: bool
+    drain: bool
     reason: str | None
+    epoch: int
+    redrive_only: str | None
+    max_failures: int | None
+    max_failure_rate: float | None
     directory_id: str | None
     concurrency: int
     total: int
@@ -101,6 +107,57 @@ class LedgerItemView(WireModel):
     attempts: int
     started_at: datetime | None
     finished_at: datetime | None
+
+
+class PastAttemptView(WireModel):
+    """How an earlier attempt of a batch ended; ``tally`` counts all its files at that time."""
+
+    epoch: int
+    status: str
+    reason: str | None
+    only: str | None
+    configuration_id: str | None
+    parameters: dict[str, Any]
+    engine: str
+    tally: dict[str, int]
+    manifest_sha256: str | None
+    started_at: datetime | None
+    ended_at: datetime | None
+
+
+class PastOutcomeView(WireModel):
+    """What became of one file in an earlier attempt."""
+
+    epoch: int
+    status: str
+    failure_class: str | None
+    failure_message: str | None
+    failure_phase: str | None
+    skip_reason: str | None
+    engine: str | None
+    engine_version: str | None
+    attempts: int
+    started_at: datetime | None
+    finished_at: datetime | None
+
+
+class Redrive(RequestModel):
+    """What another attempt of an ended batch runs; nothing named runs all that did not complete.
+
+    ``configuration_id`` names a configuration of the batch's product, and ``parameters`` are laid
+    over it; both hold for the files that run.
+    """
+
+    only: str | None = None
+    configuration_id: str | None = None
+    parameters: dict[str, Any] | None = None
+
+
+class Cancel(RequestModel):
+    """How a batch is cancelled: with ``drain`` the files in flight may end."""
+
+    reason: Annotated[str, Field(max_length=2_000)] | None = None
+    drain: bool = False
 
 
 class ConcurrencyChange(RequestModel):

@@ -33,7 +33,7 @@ def watch(
 def list_(
     state: Annotated[
         str | None,
-        typer.Option("--status", help="Only PENDING, RUNNING, COMPLETED, FAILED or CANCELLED."),
+        typer.Option("--status", help="Only PENDING, THROTTLED, RUNNING, COMPLETED, FAILED …"),
     ] = None,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="Batches at most.")] = 20,
     as_json: JsonOption = False,

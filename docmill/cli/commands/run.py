@@ -107,6 +107,24 @@ def run(
     concurrency: Annotated[
         int | None, typer.Option(metavar="N", min=1, max=256, help="Files in flight at most.")
     ] = None,
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="Process files again whose result is stored already."),
+    ] = False,
+    max_failures: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=0, help="Stop as FAILED once more than N files failed."),
+    ] = None,
+    max_failure_rate: Annotated[
+        float | None,
+        typer.Option(
+            metavar="P",
+            min=0,
+            max=0.999,
+            help="Stop as FAILED once more than this part (0.1: a tenth) of at least 20 files "
+            "failed.",
+        ),
+    ] = None,
     as_json: JsonOption = False,
     profile: ProfileOption = None,
     home: HomeOption = None,
@@ -140,8 +158,11 @@ def run(
             cite=cite,
             confidence=confidence,
             target=target and target.value,
+            force=force,
             config=config,
         ),
+        max_failures=max_failures,
+        max_failure_rate=max_failure_rate,
     )
     plan = plan_of(request, settings_of(home))
     from docmill.cli.running.command import run_plan  # after the checks, which need little

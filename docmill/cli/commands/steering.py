@@ -1,23 +1,28 @@
-"""Commands that steer a running batch: cancel, pause, resume, concurrency."""
+"""Commands that steer a batch: cancel, pause, resume, concurrency, redrive."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from docmill.cli.options import BatchId, HomeOption, ProfileOption
+from docmill.cli.options import BatchId, HomeOption, JsonOption, ProfileOption
 from docmill.cli.performing import perform
 
 
 def cancel(
     batch_id: BatchId,
+    *,
     reason: Annotated[str, typer.Option(help="Why; it is kept with the batch.")] = "",
+    drain: Annotated[
+        bool, typer.Option("--drain", help="Let the files in flight end; nothing is stopped.")
+    ] = False,
     profile: ProfileOption = None,
     home: HomeOption = None,
 ) -> None:
     """Stop a batch; finished results stay."""
     from docmill.cli.steering import cancel_batch
 
-    perform(cancel_batch(batch_id, reason, profile=profile, home=home))
+    perform(cancel_batch(batch_id, reason, drain=drain, profile=profile, home=home))
 
 
 def pause(batch_id: BatchId, profile: ProfileOption = None, home: HomeOption = None) -> None:
@@ -49,7 +54,44 @@ def concurrency(
     perform(change_concurrency(batch_id, number, profile=profile, home=home))
 
 
+def redrive(
+    batch_id: BatchId,
+    *,
+    only: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CLASS",
+            help="Only the files of one failure class, as failures shows them; also cancelled and "
+            "size_limit_exceeded.",
+        ),
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="YAML or JSON: parameters that change for these files."),
+    ] = None,
+    tier: Annotated[str | None, typer.Option(help="Another tier for these files.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Where results go.  [default: where run put them]"),
+    ] = None,
+    as_json: JsonOption = False,
+    profile: ProfileOption = None,
+    home: HomeOption = None,
+) -> None:
+    """Run again what an ended batch did not complete.
+
+    Takes the files that failed, were cancelled or were too large, and leaves all others as they
+    are. The batch stays the same one; its earlier attempts are kept. The exit code says how it
+    ended, as for run.
+    """
+    from docmill.cli.running.again import parameters_of, run_again
+    from docmill.contracts import RedriveRequest
+
+    request = RedriveRequest(only=only, parameters=parameters_of(config, tier))
+    perform(run_again(batch_id, request, out, as_json=as_json, profile=profile, home=home))
+
+
 def register(app: typer.Typer) -> None:
     """Add the commands to ``app``."""
-    for command in (cancel, pause, resume, concurrency):
+    for command in (cancel, pause, resume, concurrency, redrive):
         app.command()(command)

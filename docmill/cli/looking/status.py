@@ -28,6 +28,9 @@ def _print(voice: Voice, office: Office, snapshot: Snapshot) -> None:
     if batch.reason:
         voice.say(f"Reason:  {batch.reason}")
     voice.say(f"Files:   {snapshot.counts()}")
+    if batch.epoch > 1:
+        about = f", about {batch.redrive_only} alone" if batch.redrive_only else ""
+        voice.say(f"Attempt: {batch.epoch}{about}")
     for label, moment in (
         ("Created", batch.created_at),
         ("Started", batch.started_at),

@@ -5,11 +5,9 @@ from pathlib import Path
 from time import monotonic
 
 from docmill.cli.exits import Exit
-from docmill.cli.following import follow
 from docmill.cli.interruption import until_interrupted
 from docmill.cli.office import Office, Runtime, open_office, open_runtime
-from docmill.cli.progress import view_for
-from docmill.cli.running.exporting import exporting
+from docmill.cli.running.attending import attend
 from docmill.cli.running.placing import needs_upload
 from docmill.cli.running.request import Plan
 from docmill.cli.running.starting import Scanned, create, one_at_a_time, scan, unfinished_of
@@ -109,21 +107,10 @@ class Run:
     ) -> Snapshot:
         """Stay with a batch to its end, exporting what gets finished."""
         self.batch = batch
-        page = runtime.page_of(batch.id)
-        self.voice.say(f"Temporal: {page or f'workflow {batch.id} on {runtime.address}'}")
-        async with exporting(office, batch, self.plan.out, self.voice) as export:
-            with view_for(self.voice) as view:
-                snapshot = await follow(
-                    office.database,
-                    runtime.service,
-                    batch,
-                    view,
-                    voice=self.voice,
-                    on_look=export.check,
-                )
-            vanished = scanned.summary if scanned else ScanSummary(batch.total, 0, 0)
-            await export.finish(vanished.vanished, vanished.vanished_count)
-            self.findings = export.findings
+        vanished = scanned.summary if scanned else ScanSummary(batch.total, 0, 0)
+        snapshot, self.findings = await attend(
+            office, runtime, batch, self.plan.out, self.voice, listed=vanished
+        )
         return snapshot
 
     async def _scan(self, office: Office) -> Scanned:

@@ -17,6 +17,7 @@ class JobFlags:
         rules: file with the rules of a classification.
         schema: file with the schema of an extraction.
         target: of an extraction: ``per_doc``, ``per_page`` or ``per_table_row``.
+        force: whether stored results are not to be used.
         config: file with any parameters of the job.
     """
 
@@ -28,6 +29,7 @@ class JobFlags:
     cite: bool = False
     confidence: bool = False
     target: str | None = None
+    force: bool = False
     config: Path | None = None
 
 
@@ -39,7 +41,7 @@ def parameters_of(flags: JobFlags) -> dict[str, Any]:
             is missing.
     """
     _check_flags(flags)
-    parameters = _mapping(flags.config, "tier: fast") if flags.config else {}
+    parameters = read_parameters(flags.config) if flags.config else {}
     if flags.job is JobType.CLASSIFY:
         parameters |= _rules(flags.rules, parameters)
     if flags.job is JobType.EXTRACT:
@@ -50,8 +52,18 @@ def parameters_of(flags: JobFlags) -> dict[str, Any]:
         "cite_sources": flags.cite or None,
         "confidence_scores": flags.confidence or None,
         "extraction_target": flags.target,
+        "disable_cache": flags.force or None,
     }
     return parameters | {name: value for name, value in named.items() if value is not None}
+
+
+def read_parameters(path: Path) -> dict[str, Any]:
+    """Return the parameters that a YAML or JSON file holds.
+
+    Raises:
+        UsageError: it cannot be read, or holds none.
+    """
+    return _mapping(path, "tier: fast")
 
 
 def _check_flags(flags: JobFlags) -> None:

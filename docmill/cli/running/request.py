@@ -36,6 +36,8 @@ class RunRequest:
     page_size: int | None = None
     continue_as_new_threshold: int | None = None
     concurrency: int | None = None
+    max_failures: int | None = None
+    max_failure_rate: float | None = None
     flags: JobFlags = field(default_factory=JobFlags)
 
     @property
@@ -73,6 +75,8 @@ class Plan:
             continue_as_new_threshold=request.continue_as_new_threshold
             or DEFAULT_CONTINUE_AS_NEW_THRESHOLD,
             concurrency=request.concurrency,
+            max_failures=request.max_failures,
+            max_failure_rate=request.max_failure_rate,
         )
 
 

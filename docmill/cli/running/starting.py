@@ -74,6 +74,7 @@ async def create(office: Office, service: BatchService, plan: Plan, scanned: Sca
         plan.spec(scanned.directory.id),
         api="cli",
         name=plan.source.folder.name,
+        out=str(plan.out),
         identity=plan.identity,
         identity_number=latest.identity_number + 1 if latest else 0,
     )

@@ -24,7 +24,7 @@ _SCALES = {None: 1, "K": 10**3, "M": 10**6, "B": 10**9}
 _DAY_FIRST = 12
 """A first number above this cannot be a month."""
 _NUMERIC_DATE = re.compile(r"^(\d{1,2})([./-])(\d{1,2})\2(\d{4})$")
-_ISO_DATE = re.compile(r"^(\d{4})-(\d{2})-(\d{2})\b")
+_ISO_DATE = re.compile(r"^(\d{4})-(\d{2})-(\d{2})(?!\d)")
 _WRITTEN_DATES = ("%B %d, %Y", "%b %d, %Y", "%d %B %Y", "%d %b %Y", "%B %d %Y", "%d. %B %Y")
 _TRUE = frozenset({"yes", "true", "x", "✓", "☑", "☒"})
 _FALSE = frozenset({"no", "false", "☐"})

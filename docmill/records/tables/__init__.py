@@ -1,6 +1,7 @@
 """All tables. The comment of a column says what the name does not."""
 
 from docmill.records.tables.api import RequestClaim, WebhookConfiguration, WebhookTarget
+from docmill.records.tables.attempts import EngineLease, PastAttempt, PastOutcome
 from docmill.records.tables.base import Table, now
 from docmill.records.tables.batches import (
     Batch,
@@ -20,8 +21,11 @@ from docmill.records.tables.sources import (
     Project,
     ScanMark,
 )
+from docmill.records.tables.webhooks import ORDINARY, URGENT, WebhookAttempt, WebhookEvent
 
 __all__ = [
+    "ORDINARY",
+    "URGENT",
     "Batch",
     "BatchCount",
     "BatchItem",
@@ -30,15 +34,20 @@ __all__ = [
     "ConfigurationVersion",
     "Directory",
     "DirectoryFile",
+    "EngineLease",
     "File",
     "ItemStep",
     "Job",
+    "PastAttempt",
+    "PastOutcome",
     "Project",
     "RequestClaim",
     "Result",
     "ScanMark",
     "Table",
+    "WebhookAttempt",
     "WebhookConfiguration",
+    "WebhookEvent",
     "WebhookTarget",
     "now",
 ]

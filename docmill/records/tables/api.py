@@ -55,3 +55,5 @@ class WebhookTarget(Table):
     configuration_id: Mapped[str | None]
     """A stored endpoint; or else ``endpoint`` holds it as the request gave it."""
     endpoint: Mapped[dict[str, Any] | None]
+    events: Mapped[list[Any] | None]
+    """Which events it gets; None: those that its endpoint asks for, as far as they can happen."""

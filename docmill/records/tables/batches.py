@@ -50,13 +50,29 @@ class Batch(Table):
     status: Mapped[str] = mapped_column(default="PENDING")
     paused: Mapped[bool] = mapped_column(default=False)
     cancel_requested: Mapped[bool] = mapped_column(default=False)
+    drain: Mapped[bool] = mapped_column(default=False)
+    """Whether a cancel lets the items in flight end."""
     reason: Mapped[str | None]
     """Why it failed or was cancelled."""
+    max_failures: Mapped[int | None]
+    max_failure_rate: Mapped[float | None]
+    redrive_only: Mapped[str | None]
+    """The failure class that this attempt is about; None: all that was unfinished."""
+    redriven_by: Mapped[str | None]
+    """The workflow run that asked for this attempt, so that it is not begun twice."""
+    settled_before: Mapped[int] = mapped_column(BigInt, default=0)
+    """Items that had their outcome when this attempt began."""
+    queued_at: Mapped[datetime | None] = mapped_column(default=now)
+    """Its place in the line for admission: its creation, or its last redrive."""
     namespace: Mapped[str] = mapped_column(default="default")
     identity: Mapped[str | None]
     """Hash of what makes two `run` commands the same; None for API batches."""
     identity_number: Mapped[int] = mapped_column(default=0)
     """Grows with each batch of one identity: the unique key lets one of two racers win."""
+    out: Mapped[str | None]
+    """The folder that its run command writes results to."""
+    webhooks: Mapped[list[Any] | None]
+    """Who listens to which events, frozen at creation; None: nobody, and no item pays for it."""
     manifest_key: Mapped[str | None]
     manifest_sha256: Mapped[str | None]
     created_at: Mapped[datetime] = mapped_column(default=now)

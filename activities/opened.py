@@ -1,0 +1,49 @@
+"""What the workflow must know about its batch, read from the batch's row."""
+
+from docmill.choosing import engine_queue
+from docmill.contracts import BatchStatus, JobType, OpenedBatch, Tally
+from docmill.item_limits import item_timeout_seconds
+from docmill.records.batches import Batches
+from docmill.records.database import Database
+from docmill.records.ledger import Ledger
+from docmill.settings import Settings
+
+
+class Opener:
+    """Describes batches to their workflows."""
+
+    def __init__(self, database: Database, settings: Settings, *, attributes: bool) -> None:
+        self._database = database
+        self._settings = settings
+        self._attributes = attributes
+
+    async def describe(self, batch_id: str) -> OpenedBatch:
+        """Return the batch as it is now; one that begins a further attempt with what is settled."""
+        async with self._database.read() as session:
+            batch = await Batches(session).get(None, batch_id)
+            again = batch.epoch > 1
+            settled = await Ledger(session).tally(batch) if again else Tally()
+        cancelled = batch.cancel_requested or batch.status == BatchStatus.CANCELLED
+        return OpenedBatch(
+            project_id=batch.project_id,
+            directory_id=batch.directory_id,
+            job_type=JobType(batch.job_type),
+            total=batch.total,
+            page_size=batch.page_size,
+            continue_as_new_threshold=batch.continue_as_new_threshold,
+            concurrency=batch.concurrency,
+            epoch=batch.epoch,
+            item_timeout_seconds=item_timeout_seconds(
+                batch.engine, batch.parameters, self._settings
+            ),
+            engine_queue=engine_queue(batch.engine),
+            started_at=batch.started_at or batch.created_at,
+            search_attributes=self._attributes,
+            paused=batch.paused,
+            cancel_reason=(batch.reason or "cancelled on request") if cancelled else None,
+            admitted=batch.status != BatchStatus.THROTTLED,
+            unfinished_only=again,
+            settled=settled,
+            max_failures=batch.max_failures,
+            max_failure_rate=batch.max_failure_rate,
+        )

@@ -1,0 +1,1 @@
+"""How much the engine `basic` extracts from real documents."""

@@ -1,0 +1,46 @@
+"""Staying with a batch to its end, exporting what gets finished."""
+
+from pathlib import Path
+
+from docmill.cli.following import follow
+from docmill.cli.office import Office, Runtime
+from docmill.cli.progress import view_for
+from docmill.cli.running.exporting import exporting
+from docmill.cli.snapshot import Snapshot
+from docmill.cli.voice import Voice
+from docmill.outputs.findings import Findings
+from docmill.records.scans import ScanSummary
+from docmill.records.tables import Batch
+
+
+async def attend(
+    office: Office,
+    runtime: Runtime,
+    batch: Batch,
+    out: Path,
+    voice: Voice,
+    *,
+    listed: ScanSummary,
+) -> tuple[Snapshot, Findings]:
+    """Show the batch until it has ended, with its results in ``out``.
+
+    Returns:
+        The last look at it, and what its results say.
+
+    Args:
+        office: where the batch is.
+        runtime: what runs it.
+        batch: it.
+        out: the folder of the results.
+        voice: shows and tells.
+        listed: what the listing found, for files that have vanished.
+    """
+    page = runtime.page_of(batch.id)
+    voice.say(f"Temporal: {page or f'workflow {batch.id} on {runtime.address}'}")
+    async with exporting(office, batch, out, voice) as export:
+        with view_for(voice) as view:
+            snapshot = await follow(
+                office.database, runtime.service, batch, view, voice=voice, on_look=export.check
+            )
+        await export.finish(listed.vanished, listed.vanished_count)
+    return snapshot, export.findings

@@ -1,0 +1,82 @@
+"""How many batches of a project run at the same time, and whose turn it is."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from docmill.contracts import BatchStatus
+from docmill.records.batches import Batches
+from docmill.records.tables import Batch, Project, now
+
+SINGLE_JOB = "job"
+"""Batches of one file that the API makes of single jobs: they neither wait nor fill a place."""
+
+
+class Admission:
+    """The line of a project: first in, first out."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def admit(self, batch: Batch, limit: int) -> bool:
+        """Make a waiting batch RUNNING when there is room for it, else THROTTLED.
+
+        Args:
+            batch: one that has not ended.
+            limit: batches of its project that run at the same time; 0 for any number.
+
+        Returns:
+            Whether it may run. Of batches that ask at the same time no more than fit are told so.
+        """
+        batches = Batches(self._session)
+        waiting = (BatchStatus.PENDING, BatchStatus.THROTTLED)
+        # One at a time: two that count the running ones together would both take the last place.
+        # The weaker lock does not stop others from writing rows that refer to the project.
+        await self._session.execute(
+            select(Project.id).where(Project.id == batch.project_id).with_for_update(key_share=True)
+        )
+        if await self.place(batch, limit) <= 0:
+            await batches.move(batch.id, BatchStatus.RUNNING, from_=waiting, started_at=now())
+        else:
+            await batches.move(batch.id, BatchStatus.THROTTLED, from_=waiting)
+        return (await batches.get(None, batch.id)).status != BatchStatus.THROTTLED
+
+    async def place(self, batch: Batch, limit: int) -> int:
+        """Return how many batches must end before this one may run; 0 or less when it may."""
+        if limit == 0 or batch.api == SINGLE_JOB:
+            return 0
+        running = await self._count(_of(batch, BatchStatus.RUNNING))
+        ahead = await self._count(and_(_of(batch, BatchStatus.THROTTLED), _before(batch)))
+        return running + ahead + 1 - limit
+
+    async def holders(self, batch: Batch) -> Sequence[Batch]:
+        """Return the batches that this one waits for, running or before it in the line."""
+        query = select(Batch).where(
+            or_(
+                _of(batch, BatchStatus.RUNNING),
+                and_(_of(batch, BatchStatus.THROTTLED), _before(batch)),
+            )
+        )
+        return (await self._session.scalars(query.order_by(Batch.queued_at, Batch.id))).all()
+
+    async def _count(self, condition: ColumnElement[bool]) -> int:
+        query = select(func.count()).select_from(Batch).where(condition)
+        return (await self._session.scalar(query)) or 0
+
+
+def _of(batch: Batch, status: BatchStatus) -> ColumnElement[bool]:
+    return and_(
+        Batch.project_id == batch.project_id,
+        Batch.status == status.value,
+        Batch.api != SINGLE_JOB,
+        Batch.id != batch.id,
+    )
+
+
+def _before(batch: Batch) -> ColumnElement[bool]:
+    """Who came earlier; ids decide between those that came together."""
+    return or_(
+        Batch.queued_at < batch.queued_at,
+        and_(Batch.queued_at == batch.queued_at, Batch.id < batch.id),
+    )

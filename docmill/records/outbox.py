@@ -1,0 +1,195 @@
+"""The outbox of webhooks: what is to be told to whom, written with the change that it tells of.
+
+Who listens to a batch is frozen in its row, so that a change costs one INSERT when somebody does,
+and nothing at all when nobody does.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from docmill.contracts import BatchStatus, Outcome, Tally
+from docmill.ids import Prefix, derived_id, derived_uuid
+from docmill.records.portable import insert_into
+from docmill.records.tables import (
+    ORDINARY,
+    Batch,
+    WebhookConfiguration,
+    WebhookEvent,
+    WebhookTarget,
+    now,
+)
+from docmill.webhook_events import BATCH_EVENTS, JobState, heard, job_event
+
+_ENDS = {
+    Outcome.COMPLETED: JobState.SUCCESS,
+    Outcome.FAILED: JobState.ERROR,
+    Outcome.CANCELLED: JobState.CANCELLED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """Those who listen to one run of a batch.
+
+    Attributes:
+        alone: the batch is a single job's, and not to be named.
+        listeners: ``number`` of the target, ``endpoint`` and ``events`` of each.
+    """
+
+    batch_id: str
+    epoch: int
+    project_id: str
+    namespace: str
+    job_type: str
+    alone: bool
+    listeners: Sequence[dict[str, Any]]
+
+    @classmethod
+    def of(cls, row: Any, batch_id: str, epoch: int) -> Self | None:
+        """Return the audience of a row with a batch's columns, or None: there is none."""
+        if not row.webhooks:
+            return None
+        return cls(
+            batch_id=batch_id,
+            epoch=epoch,
+            project_id=row.project_id,
+            namespace=row.namespace,
+            job_type=row.job_type,
+            alone=row.api == "job",
+            listeners=row.webhooks,
+        )
+
+    def wants(self, event: str | None) -> bool:
+        """Whether anybody listens to ``event``."""
+        return any(event in listener["events"] for listener in self.listeners)
+
+
+@dataclass(frozen=True, slots=True)
+class JobNews:
+    """What there is to say of one item's job, beside its state."""
+
+    job_id: str
+    item_id: str
+    failure_class: str | None = None
+
+
+def state_of(outcome: Outcome, result_id: str | None, *, partial: bool = False) -> JobState:
+    """Return what an item's job has become; a skipped item that shares a result has succeeded."""
+    if outcome is Outcome.SKIPPED:
+        outcome = Outcome.COMPLETED if result_id is not None else Outcome.FAILED
+    state = _ENDS[outcome]
+    return JobState.PARTIAL_SUCCESS if partial and state is JobState.SUCCESS else state
+
+
+async def listeners_of(session: AsyncSession, batch: Batch) -> list[Any] | None:
+    """Return who will listen to a batch that is about to be made; None when nobody will."""
+    query = (
+        select(WebhookTarget, WebhookConfiguration.webhook_events)
+        .outerjoin(WebhookConfiguration, WebhookConfiguration.id == WebhookTarget.configuration_id)
+        .where(WebhookTarget.owner_id == batch.id)
+        .order_by(WebhookTarget.number)
+    )
+    found = []
+    for target, stored in await session.execute(query):
+        given = target.endpoint or {}
+        wanted = stored if target.configuration_id else given.get("webhook_events")
+        own_jobs = target.events is not None
+        events = heard(batch.api, batch.job_type, wanted, own_jobs=own_jobs)
+        if own_jobs:
+            events = tuple(event for event in events if event in target.events)
+        if events:
+            endpoint = target.configuration_id or endpoint_id_of(
+                batch.project_id, given["webhook_url"]
+            )
+            found.append({"number": target.number, "endpoint": endpoint, "events": list(events)})
+    return found or None
+
+
+def endpoint_id_of(project_id: str, url: str) -> str:
+    """Return the id of an inline endpoint: what goes to one URL is one endpoint's."""
+    return derived_id(Prefix.WEBHOOK_ENDPOINT, project_id, url)
+
+
+async def tell_of_batch(session: AsyncSession, batch: Batch, tally: Tally = Tally()) -> None:  # noqa: B008 - immutable
+    """Tell that ``batch`` has the status that its row says; telling it again changes nothing."""
+    audience = Audience.of(batch, batch.id, batch.epoch)
+    event = BATCH_EVENTS.get(BatchStatus(batch.status))
+    if audience is None or not audience.wants(event):
+        return
+    data = {
+        "id": batch.id,
+        "job_id": batch.id,
+        "project_id": batch.project_id,
+        "source_directory_id": batch.directory_id,
+        "status": batch.status,
+        "created_at": _iso(batch.created_at),
+        "updated_at": _iso(batch.updated_at),
+        "counts": {"total": batch.total, **tally.model_dump()},
+    }
+    if "job" in batch.config:
+        data["config"] = {"job": batch.config["job"]}
+    await _add(session, audience, str(event), {batch.id: data})
+
+
+async def tell_of_jobs(
+    session: AsyncSession, audience: Audience | None, state: JobState, jobs: Sequence[JobNews]
+) -> None:
+    """Tell that ``jobs`` have come to ``state``; telling it again changes nothing."""
+    if audience is None or not jobs:
+        return
+    event = job_event(audience.job_type, state)
+    if event is None or not audience.wants(event):
+        return
+    await _add(session, audience, event, {job.job_id: _data(audience, state, job) for job in jobs})
+
+
+def _data(audience: Audience, state: JobState, job: JobNews) -> dict[str, Any]:
+    data: dict[str, Any] = {
+        "id": job.job_id,
+        "job_id": job.job_id,
+        "project_id": audience.project_id,
+        "status": state.status,
+    }
+    if not audience.alone:
+        data |= {"batch_id": audience.batch_id, "source_directory_file_id": job.item_id}
+    if job.failure_class is not None:
+        data["failure_class"] = job.failure_class
+    return data
+
+
+async def _add(
+    session: AsyncSession, audience: Audience, event: str, data_of: dict[str, dict[str, Any]]
+) -> None:
+    """Write one row for each subject and each listener that wants the event."""
+    place = {
+        "project_id": audience.project_id,
+        "namespace": audience.namespace,
+        "owner_id": audience.batch_id,
+        "event_type": event,
+        "state": "pending",
+        "created_at": now(),
+        **{"announced": False, "turn": ORDINARY, "attempts": 0, "tries": 0},
+    }
+    rows = [
+        place
+        | {
+            "id": derived_uuid(audience.batch_id, number, audience.epoch, event, subject),
+            "number": number,
+            "endpoint_id": listener["endpoint"],
+            "subject_id": subject,
+            "data": data,
+        }
+        for listener in audience.listeners
+        if event in listener["events"]
+        for number in (listener["number"],)
+        for subject, data in data_of.items()
+    ]
+    await session.execute(insert_into(session, WebhookEvent).on_conflict_do_nothing(), rows)
+
+
+def _iso(moment: Any) -> str | None:
+    return None if moment is None else moment.isoformat()

@@ -1,0 +1,1 @@
+"""Webhooks on their way out: messages, signatures, attempts, rounds, and who is woken for them."""

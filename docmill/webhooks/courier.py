@@ -1,0 +1,99 @@
+"""One attempt to deliver one message: fenced, without redirects, and soon over."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from http import HTTPStatus
+
+import httpx
+
+from docmill.errors import bounded
+from docmill.fencing import Fence, FencedError
+from docmill.records.deliveries import Attempt
+from docmill.records.tables import now
+from docmill.webhooks.messages import Message
+
+ATTEMPT_SECONDS = 30.0
+"""For everything up to the answer's status, as LlamaCloud has it."""
+
+_DRAIN_SECONDS = 1.0
+_DRAIN_BYTES = 65_536
+"""An answer's body says nothing to us; a short one is read so that its connection can go on."""
+
+
+class Courier:
+    """Opens lines to receivers.
+
+    Args:
+        fence: where deliveries may go.
+        seconds: what one attempt may take.
+    """
+
+    def __init__(self, fence: Fence, *, seconds: float = ATTEMPT_SECONDS) -> None:
+        self._fence = fence
+        self._seconds = seconds
+        self._tls = httpx.create_ssl_context()
+
+    @asynccontextmanager
+    async def line(self) -> AsyncIterator["Line"]:
+        """Give connections for one endpoint's round, so that a slow one holds no other's."""
+        async with self._fence.transport(verify=self._tls) as transport:
+            yield Line(transport, self._seconds)
+
+
+class Line:
+    """Sends messages. A transport, not a client: a client keeps cookies and logs URLs."""
+
+    def __init__(self, transport: httpx.AsyncBaseTransport, seconds: float) -> None:
+        self._transport = transport
+        self._seconds = seconds
+
+    async def send(self, message: Message) -> Attempt:
+        """Try once; whatever goes wrong is in the answer, and what it says holds no secret."""
+        at, started = now(), time.monotonic()
+        status, error = None, None
+        try:
+            async with asyncio.timeout(self._seconds):
+                response = await self._transport.handle_async_request(self._request(message))
+            status = response.status_code
+            error = _complaint(status)
+            await _finish(response)
+        except TimeoutError:
+            error = f"no answer within {self._seconds:g} s"
+        except FencedError as refused:
+            error = bounded(f"{refused.message} {refused.hint}")
+        except (httpx.HTTPError, httpx.InvalidURL, OSError) as failed:
+            error = f"no answer: {type(failed).__name__}"
+        duration = round((time.monotonic() - started) * 1000)
+        return Attempt(at=at, duration_ms=duration, status_code=status, error=error)
+
+    def _request(self, message: Message) -> httpx.Request:
+        return httpx.Request(
+            "POST",
+            message.url,
+            headers=message.headers,
+            content=message.body,
+            extensions={"timeout": httpx.Timeout(self._seconds).as_dict()},
+        )
+
+
+async def _finish(response: httpx.Response) -> None:
+    """Read a short body, and let go of the connection; nothing here makes an attempt fail."""
+    with suppress(TimeoutError, httpx.HTTPError):
+        async with asyncio.timeout(_DRAIN_SECONDS):
+            size = 0
+            async for chunk in response.aiter_raw():
+                size += len(chunk)
+                if size > _DRAIN_BYTES:
+                    break
+    with suppress(httpx.HTTPError, OSError):
+        await response.aclose()
+
+
+def _complaint(status: int) -> str | None:
+    if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
+        return None
+    if status < HTTPStatus.BAD_REQUEST:
+        return f"answered {status}; redirects are not followed"
+    return f"answered {status}"

@@ -1,0 +1,157 @@
+"""One round at one endpoint: what is due is tried, in order of age, until nothing is or it fails.
+
+Events about one batch or job go one after the other, several of these at the same time.
+"""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from itertools import groupby
+
+import structlog
+
+from docmill.contracts import RoundReport, RoundRequest
+from docmill.records.database import Database
+from docmill.records.deliveries import DELIVERED, GIVEN_UP, PENDING, Deliveries
+from docmill.records.tables import WebhookEvent
+from docmill.webhooks.courier import Courier, Line
+from docmill.webhooks.messages import message_of
+from docmill.webhooks.schedule import is_over, pause_after, rest_after
+
+ROUND_SECONDS = 60.0
+"""A round begins nothing after this, so that its activity is never long."""
+CHUNK = 64
+"""Events read at once."""
+PARALLEL = 4
+"""Batches and jobs of which an endpoint is told at the same time."""
+PATIENCE = 3
+"""Attempts that fail in a row before the rest of the round is left for later."""
+
+log = structlog.get_logger(__name__)
+
+
+class Rounds:
+    """Delivers what is due.
+
+    Args:
+        database: the outbox.
+        courier: makes the attempts.
+        keep_trying: how long an event is tried again before it is given up.
+    """
+
+    def __init__(self, database: Database, courier: Courier, *, keep_trying: timedelta) -> None:
+        self._database = database
+        self._courier = courier
+        self._keep_trying = keep_trying
+
+    async def deliver(self, request: RoundRequest, namespace: str) -> RoundReport:
+        """Try what is due at ``request.endpoint_id``, and say when to come again.
+
+        Raises:
+            UnavailableError: the database is away; what arrived before is recorded.
+        """
+        async with self._courier.line() as line:
+            one = _Round(self._database, line, self._keep_trying, request, namespace)
+            return await one.run()
+
+
+class _Round:
+    """The state of one round."""
+
+    def __init__(
+        self,
+        database: Database,
+        line: Line,
+        keep_trying: timedelta,
+        request: RoundRequest,
+        namespace: str,
+    ) -> None:
+        self._database = database
+        self._line = line
+        self._keep_trying = keep_trying
+        self._request = request
+        self._place = (namespace, request.endpoint_id)
+        self._started = time.monotonic()
+        self._free = asyncio.Semaphore(PARALLEL)
+        self._delivered = self._failed = self._in_a_row = 0
+
+    async def run(self) -> RoundReport:
+        while not self._over and (due := await self._due()):
+            await self._deliver_all(due)
+        async with self._database.read() as session:
+            next_at = await Deliveries(session).next_at(*self._place, self._now)
+        return RoundReport(
+            delivered=self._delivered,
+            failed=self._failed,
+            rest_seconds=self._rest.total_seconds() if self._resting else None,
+            next_at=next_at,
+        )
+
+    @property
+    def _now(self) -> datetime:
+        """The workflow's time when the round began, and how long it has lasted since."""
+        return self._request.at + timedelta(seconds=time.monotonic() - self._started)
+
+    @property
+    def _resting(self) -> bool:
+        return self._in_a_row >= PATIENCE
+
+    @property
+    def _rest(self) -> timedelta:
+        """How long the endpoint is left alone: the longer, the more rounds have ended so."""
+        return rest_after(1 if self._delivered else self._request.failing + 1)
+
+    @property
+    def _over(self) -> bool:
+        return self._resting or time.monotonic() - self._started > ROUND_SECONDS
+
+    async def _due(self) -> Sequence[WebhookEvent]:
+        async with self._database.read() as session:
+            return await Deliveries(session).due(*self._place, self._now, CHUNK)
+
+    async def _deliver_all(self, due: Sequence[WebhookEvent]) -> None:
+        """Deliver a chunk: the events about one subject in their order."""
+        subjects = sorted(due, key=lambda event: event.subject_id)
+        runs = [list(some) for _, some in groupby(subjects, key=lambda event: event.subject_id)]
+        runs.sort(key=lambda some: due.index(some[0]))
+        async with asyncio.TaskGroup() as group:
+            for some in runs:
+                group.create_task(self._deliver_some(some))
+
+    async def _deliver_some(self, events: Sequence[WebhookEvent]) -> None:
+        async with self._free:
+            for event in events:
+                if not self._over:
+                    await self._deliver(event)
+
+    async def _deliver(self, event: WebhookEvent) -> None:
+        async with self._database.read() as session:
+            destination = await Deliveries(session).destination(event)
+        if destination is None:
+            async with self._database.write() as session:
+                await Deliveries(session).drop(event.id)
+            return
+        attempt = await self._line.send(message_of(event, destination, int(time.time())))
+        state, next_at = DELIVERED, None
+        if attempt.error is not None:
+            state, next_at = self._after_failure(event)
+            log.info("webhook.failed", event_id=event.id, reason=attempt.error, state=state)
+        async with self._database.write() as session:
+            deliveries = Deliveries(session)
+            await deliveries.record(event.id, attempt, next_at=next_at, state=state)
+            if state == DELIVERED and self._request.failing and not self._delivered:
+                await deliveries.hasten(*self._place)
+        self._count(attempt.error is None)
+
+    def _after_failure(self, event: WebhookEvent) -> tuple[str, datetime | None]:
+        """Return an event's state and when it is tried again."""
+        tries = event.tries + 1
+        if is_over(tries, self._keep_trying):
+            return GIVEN_UP, None
+        return PENDING, self._now + pause_after(tries)
+
+    def _count(self, arrived: bool) -> None:
+        self._delivered += arrived
+        self._failed += not arrived
+        self._in_a_row = 0 if arrived else self._in_a_row + 1

@@ -1,0 +1,234 @@
+"""Activities of a batch that a test lets go one by one, over a ledger in memory.
+
+The workflow under test is the real one, on a real server; what it calls is scripted, so that a
+signal can be made to arrive at any point between two of its steps.
+"""
+
+import asyncio
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from activities.heartbeats import heartbeating
+from docmill import contracts
+from docmill.contracts import (
+    BatchResult,
+    BatchStatus,
+    CloseRequest,
+    ItemRef,
+    ItemResult,
+    ItemTask,
+    JobType,
+    LostItem,
+    OpenedBatch,
+    OpenRequest,
+    Outcome,
+    Page,
+    PageRequest,
+    StateChange,
+    Tally,
+)
+from docmill.errors import FailureClass
+
+
+class Fate(StrEnum):
+    """What happens to one attempt at an item."""
+
+    COMPLETED = "completed"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+    RETRIED = "retried"
+    """The attempt fails for now; there will be another."""
+    UNHEARD = "unheard"
+    """The outcome is recorded, and the answer lost: the next attempt finds it."""
+    LOST = "lost"
+    """Temporal gives the item up without an outcome in the ledger."""
+
+
+@dataclass
+class World:
+    """One batch as its activities see it.
+
+    Attributes:
+        total: items of the listing, at the positions 1..total.
+        outcomes: of each item that has one; written once.
+        waiting: attempts that are under way, by position.
+        books: calls that keep books and are under way, oldest first: open, page, record, close.
+        runs: how often each item's work was done to its end.
+        record: what `record_state` has written.
+        closed: what the batch ended as.
+    """
+
+    total: int
+    page_size: int
+    threshold: int
+    concurrency: int
+    outcomes: dict[int, Outcome] = field(default_factory=dict)
+    waiting: dict[int, "asyncio.Future[Fate]"] = field(default_factory=dict)
+    books: list["asyncio.Future[bool]"] = field(default_factory=list)
+    runs: Counter[int] = field(default_factory=Counter)
+    free: bool = False
+    record: StateChange | None = None
+    closed: BatchStatus | None = None
+
+    @property
+    def tally(self) -> Tally:
+        """The outcomes, counted."""
+        return Tally(**Counter(outcome.value for outcome in self.outcomes.values()))
+
+    def settle(self, position: int, outcome: Outcome) -> None:
+        """Write an outcome; a second one is what must never happen."""
+        assert position not in self.outcomes, f"item {position} has an outcome already"
+        self.outcomes[position] = outcome
+        self.runs[position] += outcome is not Outcome.CANCELLED
+
+    def let_go(self) -> None:
+        """From now on every attempt completes, and no call waits."""
+        self.free = True
+        for call in self.books:
+            if not call.done():
+                call.set_result(True)
+        for attempt in self.waiting.values():
+            if not attempt.done():
+                attempt.set_result(Fate.COMPLETED)
+
+    async def keep_books(self) -> None:
+        """Wait until the schedule lets this call go, or makes it fail for now."""
+        if self.free:
+            return
+        call: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self.books.append(call)
+        try:
+            async with heartbeating():
+                if not await call:
+                    raise _again()
+        finally:
+            self.books.remove(call)
+
+
+def _again() -> ApplicationError:
+    return ApplicationError("not now", type="Waiting", next_retry_delay=timedelta(milliseconds=1))
+
+
+class Script:
+    """The activities, for many worlds at the same time; each is found by its batch's id."""
+
+    def __init__(self) -> None:
+        self.worlds: dict[str, World] = {}
+
+    @activity.defn(name=contracts.OPEN_BATCH)
+    async def open_batch(self, request: OpenRequest) -> OpenedBatch:
+        world = self.worlds[request.batch_id]
+        await world.keep_books()
+        return OpenedBatch(
+            project_id="proj",
+            directory_id=None,
+            job_type=JobType.PARSE,
+            total=world.total,
+            page_size=world.page_size,
+            continue_as_new_threshold=world.threshold,
+            concurrency=world.concurrency,
+            epoch=1,
+            item_timeout_seconds=3_600,
+            started_at=datetime.now(UTC),
+            engine_queue=activity.info().task_queue,
+        )
+
+    @activity.defn(name=contracts.NEXT_PAGE)
+    async def next_page(self, request: PageRequest) -> Page:
+        world = self.worlds[request.batch_id]
+        await world.keep_books()
+        listed = [
+            position
+            for position in range(request.after + 1, world.total + 1)
+            if not request.unfinished_only or position not in world.outcomes
+        ]
+        taken = listed[: request.limit]
+        settled = Tally()
+        for position in taken:
+            if position in world.outcomes and position > request.count_after:
+                settled = settled.plus(world.outcomes[position])
+        return Page(
+            items=tuple(
+                ItemRef(position=position, name=f"{position}.txt")
+                for position in taken
+                if position not in world.outcomes
+            ),
+            cursor=taken[-1] if taken else request.after,
+            more=len(listed) > len(taken),
+            settled=settled,
+        )
+
+    @activity.defn(name=contracts.PROCESS_ITEM)
+    async def process_item(self, task: ItemTask) -> ItemResult:
+        world = self.worlds[task.batch_id]
+        if outcome := world.outcomes.get(task.position):
+            return ItemResult(outcome=outcome)
+        attempt: asyncio.Future[Fate] = asyncio.get_running_loop().create_future()
+        if world.free:
+            attempt.set_result(Fate.COMPLETED)
+        world.waiting[task.position] = attempt
+        try:
+            async with heartbeating():
+                fate = await attempt
+        except asyncio.CancelledError:
+            details = activity.cancellation_details()
+            if details is not None and details.cancel_requested:
+                world.settle(task.position, Outcome.CANCELLED)
+            raise
+        finally:
+            del world.waiting[task.position]
+        return ItemResult(outcome=self._meet(world, task.position, fate))
+
+    def _meet(self, world: World, position: int, fate: Fate) -> Outcome:
+        match fate:
+            case Fate.RETRIED:
+                raise _again()
+            case Fate.LOST:
+                raise ApplicationError("no worker came back", type="Lost", non_retryable=True)
+            case Fate.UNHEARD:
+                world.settle(position, Outcome.COMPLETED)
+                raise _again()
+            case Fate.FAILED:
+                world.settle(position, Outcome.FAILED)
+                kind = FailureClass.CORRUPT
+                raise ApplicationError("damaged", type=kind, non_retryable=True)
+        outcome = Outcome(fate.value)
+        world.settle(position, outcome)
+        return outcome
+
+    @activity.defn(name=contracts.RECORD_LOST_ITEM)
+    async def record_lost_item(self, lost: LostItem) -> None:
+        world = self.worlds[lost.batch_id]
+        await world.keep_books()
+        if lost.position not in world.outcomes:
+            world.settle(lost.position, Outcome.FAILED)
+
+    @activity.defn(name=contracts.RECORD_STATE)
+    async def record_state(self, change: StateChange) -> None:
+        world = self.worlds[change.batch_id]
+        await world.keep_books()
+        world.record = change
+
+    @activity.defn(name=contracts.CLOSE_BATCH)
+    async def close_batch(self, request: CloseRequest) -> BatchResult:
+        world = self.worlds[request.batch_id]
+        await world.keep_books()
+        if world.closed is None and request.ending is BatchStatus.CANCELLED:
+            for position in range(1, world.total + 1):
+                if position not in world.outcomes:
+                    world.settle(position, Outcome.CANCELLED)
+        missing = [n for n in range(1, world.total + 1) if n not in world.outcomes]
+        if not missing:
+            world.closed = world.closed or request.ending
+        return BatchResult(
+            batch_id=request.batch_id,
+            status=world.closed or request.ending,
+            total=world.total,
+            tally=world.tally,
+            unaccounted=tuple(f"{number}.txt" for number in missing),
+        )

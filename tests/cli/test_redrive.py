@@ -1,0 +1,38 @@
+"""Batches that ended early are finished by redrive, into the folder of their run."""
+
+from tests.cli.conftest import finish, many
+from tests.cli.starting import Cli, wait_for
+
+FILES = 120
+
+
+def test_what_a_drained_cancel_left_is_finished_into_the_same_folder(cli: Cli) -> None:
+    run = cli.start("run", many(cli.cwd / "papers", FILES), "--concurrency", "2")
+    batch_id = wait_for(run, r"Batch (bat-[-0-9a-f]+)").group(1)
+    cancelled = cli("cancel", batch_id, "--drain", "--reason", "wait for the evening")
+    assert cancelled.returncode == 0, cancelled.stderr
+    words = finish(run)
+    assert run.returncode == 4, words
+    before = cli.json("status", batch_id)
+    assert 0 < before["cancelled"] < FILES
+    assert before["completed"] + before["cancelled"] == FILES
+
+    again = cli.json("redrive", batch_id)
+
+    assert (again["exit_code"], again["batch_id"], again["attempt"]) == (0, batch_id, 2)
+    assert again["completed"] == FILES
+    out = cli.cwd / "docmill-out" / "papers"
+    assert again["out"] == str(out)
+    assert len(list(out.glob("*.txt.md"))) == FILES
+    assert cli("verify", out).returncode == 0
+    nothing = cli("redrive", batch_id)
+    assert nothing.returncode == 2
+    assert "left to run" in nothing.stderr
+
+
+def test_more_failures_than_allowed_give_exit_3_and_the_reason(cli: Cli) -> None:
+    folder = many(cli.cwd / "papers", 3)
+    (folder / "broken.pdf").write_bytes(b"%PDF-1.7\n" + folder.name.encode() * 3)
+    done = cli("run", folder, "--max-failures", "0")
+    assert done.returncode == 3, done.stdout
+    assert "Reason: more than 0 files failed" in done.stdout

@@ -1,0 +1,43 @@
+"""A worker whose code cannot continue the running batches says so, and takes no work."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from temporalio import workflow
+from temporalio.testing import WorkflowEnvironment
+
+from docmill.contracts import BATCH_WORKFLOW, BatchInput
+from docmill.errors import ConflictError
+from docmill.preflight import check_histories
+from tests.fixtures.mill import Mill, write_texts
+from workflows.batch import BatchWorkflow
+
+
+@workflow.defn(name=BATCH_WORKFLOW, sandboxed=False)
+class OtherCode:
+    """What a release would be that forgot the batches of the one before."""
+
+    @workflow.run
+    async def run(self, batch: BatchInput) -> None:
+        """Begin with something that no history begins with."""
+        await workflow.sleep(timedelta(days=1))
+
+
+async def test_code_that_cannot_continue_a_running_batch_is_refused(
+    small_mill: Mill, tmp_path: Path
+) -> None:
+    batch = await small_mill.start(write_texts(tmp_path / "in", 4))
+    await small_mill.service.pause(batch)
+    async with small_mill.worker():
+        await small_mill.until_progress(batch, lambda now: now.state == "paused")
+    assert await check_histories(small_mill.temporal, BatchWorkflow) == 1
+    with pytest.raises(ConflictError, match=batch.id) as refused:
+        await check_histories(small_mill.temporal, OtherCode)
+    assert "cancel it" in refused.value.hint
+
+
+async def test_a_server_that_cannot_list_stops_no_worker(
+    time_skipping_server: WorkflowEnvironment,
+) -> None:
+    assert await check_histories(time_skipping_server.client, BatchWorkflow) == 0

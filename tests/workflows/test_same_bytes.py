@@ -1,0 +1,116 @@
+"""Files with the same bytes and parameters are processed once, also at the same time."""
+
+import asyncio
+from collections import Counter
+from pathlib import Path
+
+from docmill.embedded.connect import connect_to
+from docmill.records.tables import Batch
+from tests.fixtures.mill import Mill, until, write_command
+
+
+def write_copies(folder: Path, count: int, **command: str) -> Path:
+    """Files with one content, whatever their names."""
+    write_command(folder, "original.txt", **command)
+    for number in range(count - 1):
+        (folder / f"copy-{number}.txt").write_bytes((folder / "original.txt").read_bytes())
+    return folder
+
+
+def engine_runs(path: Path) -> int:
+    """How often the engine ran."""
+    return len(path.read_text().split()) if path.exists() else 0
+
+
+async def test_files_with_the_same_bytes_in_one_batch_run_the_engine_once(
+    mill: Mill, tmp_path: Path
+) -> None:
+    runs, gate = tmp_path / "runs", tmp_path / "gate"
+    folder = write_copies(tmp_path / "in", 5, do="wait", file=str(gate), record=str(runs))
+    address = mill.temporal.service_client.config.target_host
+    second = Mill(await connect_to(address), mill.database, mill.settings)
+    async with mill.faulty_worker(), second.faulty_worker():
+        batch = await mill.start(folder)
+        await until(lambda: _waiting(mill, batch, 4))
+        gate.touch()
+        result = await mill.client.result(batch.id)
+    assert (result.tally.completed, result.tally.skipped) == (1, 4)
+    assert engine_runs(runs) == 1
+    items = await mill.items(batch)
+    assert len({item.result_id for item in items}) == 1
+    assert {item.skip_reason for item in items} == {None, "already_processed"}
+
+
+async def _waiting(mill: Mill, batch: Batch, count: int) -> bool:
+    """Whether so many files have been handed back to wait for another one."""
+    items = await mill.items(batch)
+    return sum(item.status == "pending" and item.attempts > 0 for item in items) >= count
+
+
+async def test_two_batches_of_a_project_run_the_engine_once_for_the_same_bytes(
+    small_mill: Mill, tmp_path: Path
+) -> None:
+    runs, gate = tmp_path / "runs", tmp_path / "gate"
+    command = {"do": "wait", "file": str(gate), "record": str(runs)}
+    folders = [write_copies(tmp_path / name, 1, **command) for name in ("one", "two")]
+    async with small_mill.faulty_worker():
+        batches = [await small_mill.start(folder) for folder in folders]
+        await until(lambda: _any_waits(small_mill, batches))
+        gate.touch()
+        results = [await small_mill.client.result(batch.id) for batch in batches]
+    assert Counter(it.tally.completed for it in results) == {1: 1, 0: 1}
+    assert engine_runs(runs) == 1
+
+
+async def _any_waits(mill: Mill, batches: list[Batch]) -> bool:
+    return any([await _waiting(mill, batch, 1) for batch in batches])
+
+
+async def test_when_the_first_one_fails_the_next_one_tries(
+    small_mill: Mill, tmp_path: Path
+) -> None:
+    runs, counter = tmp_path / "runs", tmp_path / "counter"
+    folder = write_copies(
+        tmp_path / "in",
+        3,
+        do="flake",
+        failure_class="corrupt",
+        counter=str(counter),
+        record=str(runs),
+    )
+    async with small_mill.faulty_worker():
+        batch = await small_mill.run(folder)
+    outcomes = Counter((await small_mill.outcomes(batch)).values())
+    assert outcomes == {"failed": 1, "completed": 1, "skipped": 1}
+    assert engine_runs(runs) == 2
+
+
+async def test_who_waits_for_a_batch_that_was_terminated_goes_on(
+    small_mill: Mill, tmp_path: Path
+) -> None:
+    runs, gate = tmp_path / "runs", tmp_path / "gate"
+    command = {"do": "wait", "file": str(gate), "record": str(runs)}
+    first = await small_mill.start(write_copies(tmp_path / "one", 1, **command))
+    async with small_mill.faulty_worker():
+        await until(lambda: _ran(runs, 1))
+        second = await small_mill.start(write_copies(tmp_path / "two", 1, **command))
+        await until(lambda: _waiting(small_mill, second, 1))
+        await small_mill.temporal.get_workflow_handle(first.id).terminate("gone")
+        await small_mill.service.mend(await small_mill.row(first))
+        await until(lambda: _ran(runs, 2))
+        gate.touch()
+        assert (await small_mill.client.result(second.id)).tally.completed == 1
+    assert (await small_mill.row(first)).status == "CANCELLED"
+
+
+async def _ran(runs: Path, count: int) -> bool:
+    return await asyncio.to_thread(engine_runs, runs) >= count
+
+
+async def test_without_the_cache_every_file_runs(small_mill: Mill, tmp_path: Path) -> None:
+    runs = tmp_path / "runs"
+    folder = write_copies(tmp_path / "in", 3, do="parse", record=str(runs))
+    async with small_mill.faulty_worker():
+        batch = await small_mill.run(folder, job={"parameters": {"disable_cache": True}})
+    assert set((await small_mill.outcomes(batch)).values()) == {"completed"}
+    assert engine_runs(runs) == 3
