@@ -107,20 +107,28 @@ class HomeProcess:
             await asyncio.sleep(POLL_SECONDS)
 
     async def stop(self, grace: float) -> None:
-        """End the process: SIGTERM, and SIGKILL after ``grace`` seconds."""
+        """End the process: SIGTERM, and SIGKILL after ``grace`` seconds.
+
+        Another command may start one in its place at once: that one is left alone.
+        """
+        pid = await self._known_pid()
+        if pid is None:
+            return
         for number, seconds in ((signal.SIGTERM, grace), (signal.SIGKILL, 10.0)):
-            pid = await self._known_pid()
-            if pid is None:
-                return
             with suppress(ProcessLookupError):
                 os.kill(pid, number)
-            if await self.gone(seconds):
+            if await self.gone(seconds, pid):
                 return
 
-    async def gone(self, seconds: float) -> bool:
-        """Wait up to ``seconds`` for the process to end; return whether it did."""
+    async def gone(self, seconds: float, pid: int | None = None) -> bool:
+        """Wait up to ``seconds`` for the process to end; return whether it did.
+
+        Args:
+            seconds: how long.
+            pid: of the process that is meant; None means any of this kind.
+        """
         deadline = asyncio.get_running_loop().time() + seconds
-        while self.alive():
+        while self.alive() if pid is None else self.pid() == pid:
             if asyncio.get_running_loop().time() > deadline:
                 return False
             await asyncio.sleep(POLL_SECONDS)

@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from docmill.embedded import processes
 from docmill.embedded.home import Home
 from docmill.embedded.processes import HomeProcess
 from docmill.embedded.supervisor import Supervisor, worker_environment
@@ -91,6 +92,26 @@ async def test_when_the_worker_s_command_ends_another_command_starts_one(home: H
         async with supervisor(home) as third:
             await second.__aexit__(None, None, None)
             assert await _another_than(third.process, first) != first
+
+
+async def test_a_command_that_leaves_spares_the_worker_that_came_in_its_place(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processes, "POLL_SECONDS", 0.5)  # time to take the place between two looks
+    old, new = HomeProcess(home, "worker"), HomeProcess(home, "worker")
+    await old.spawn(["sleep", "600"], {})
+    first = old.pid()
+    leaving = asyncio.create_task(old.stop(grace=2))
+    while new.alive():
+        await asyncio.sleep(0.01)
+    await new.spawn(["sleep", "600"], {})
+    second = new.pid()
+
+    await leaving
+
+    assert second not in (None, first)
+    assert new.pid() == second
+    await new.stop(grace=2)
 
 
 async def test_a_worker_ends_when_its_command_is_killed(home: Home) -> None:
