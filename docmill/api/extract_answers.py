@@ -41,6 +41,7 @@ class ExtractReader:
 
     async def view(self, job: Job, wanted: Collection[str] = ()) -> ExtractJobView:
         """Return one job on the wire, with what ``expand`` asks for."""
+        await self._jobs.check_kept(job)
         return (await self.views([job], wanted))[0]
 
     async def _view(self, job: Job, batch: Batch, wanted: Collection[str]) -> ExtractJobView:
@@ -72,7 +73,7 @@ class ExtractReader:
         return view
 
     async def _result(self, job: Job) -> ExtractResult | None:
-        data = await self._jobs.stored(job)
+        data = await self._jobs.stored_if_kept(job)
         if data is None:
             return None
         # Large results take long to check, and other requests must not wait for that.

@@ -9,9 +9,11 @@ from pathlib import Path
 import httpx
 import pytest
 from pydantic import SecretStr
+from sqlalchemy import func, select
 
 from docmill.contracts import JobSpec, JobType
-from docmill.records.tables import Batch
+from docmill.records.steps import left_over
+from docmill.records.tables import Batch, ItemStep
 from tests.engines import documents
 from tests.fixtures.api import ROOT
 from tests.fixtures.cloud import CANARY, Fate, Proxy, Refuse
@@ -48,6 +50,14 @@ async def remote_jobs(proxy: Proxy, batch: Batch, mill: Mill) -> list[str]:
     runs = {f"{item.job_id}-{batch.epoch}" for item in await mill.items(batch)}
     marks = [(job["user_metadata"] or {}).get("docmill_run") for job in found]
     return [job["status"] for job, mark in zip(found, marks, strict=True) if mark in runs]
+
+
+async def saved_steps(mill: Mill, batch: Batch) -> int:
+    """How many steps are still kept for items of ``batch``: none, once they have outcomes."""
+    runs = [f"{item.job_id}-{batch.epoch}" for item in await mill.items(batch)]
+    count = select(func.count()).select_from(ItemStep).where(ItemStep.run_id.in_(runs))
+    async with mill.database.read() as session:
+        return await session.scalar(count) or 0
 
 
 def mixed(folder: Path) -> Path:
@@ -146,6 +156,39 @@ async def test_a_worker_killed_while_it_polls_leaves_one_remote_job_and_the_batc
     assert result.tally.completed == 2
     assert await remote_jobs(proxy, batch, mill) == ["COMPLETED", "COMPLETED"]
     assert (proxy.count("POST", FILES), proxy.count("POST", PARSE)) == (2, 2)
+    assert await saved_steps(mill, batch) == 0
+
+
+async def test_a_cancel_that_cannot_be_delivered_is_delivered_as_soon_as_it_can(
+    mill: Mill, proxy: Proxy, tmp_path: Path
+) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "hanging.pdf").write_bytes(documents.hanging_pdf())
+    looks = f"{PARSE}/.+"
+
+    def away_after_a_look(method: str, path: str) -> Fate | Refuse:
+        return Refuse(503) if proxy.count("GET", looks) > 1 else Fate.PASS
+
+    async def away() -> bool:
+        return proxy.count("GET", looks) > 2
+
+    async def cancelled() -> bool:
+        return await remote_jobs(proxy, batch, mill) == ["CANCELLED"]
+
+    async def forgotten() -> bool:
+        return await left_over(mill.database, ["llamacloud"]) == []
+
+    proxy.decide = away_after_a_look
+    async with mill.worker():
+        batch = await mill.start(tmp_path / "in", job=BY_CLOUD)
+        await until(away)
+        await mill.client.cancel(batch.id, "changed my mind")
+        await mill.client.result(batch.id)
+        assert await mill.outcomes(batch) == {"hanging.pdf": "cancelled"}
+        assert not await forgotten()
+        proxy.decide = lambda _method, _path: Fate.PASS
+        await until(cancelled)
+        await until(forgotten)
 
 
 async def test_cancelling_the_batch_cancels_the_remote_job(
@@ -168,3 +211,4 @@ async def test_cancelling_the_batch_cancels_the_remote_job(
         await until(cancelled)
     assert await mill.outcomes(batch) == {"hanging.pdf": "cancelled"}
     assert proxy.count("DELETE", f"{FILES}/.+") == 1
+    assert await saved_steps(mill, batch) == 0
