@@ -2,12 +2,15 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from docmill.cli.options import HomeOption, JsonOption, ProfileOption
 from docmill.cli.performing import perform, settings_of
+
+if TYPE_CHECKING:
+    from docmill.cli.running.request import RunRequest
 
 
 class Job(StrEnum):
@@ -137,7 +140,7 @@ def run(
     ended, it takes new, changed and failed files and skips what is unchanged.
     """
     from docmill.cli.running.job_parameters import JobFlags
-    from docmill.cli.running.request import RunRequest, plan_of
+    from docmill.cli.running.request import RunRequest
     from docmill.contracts import JobType
 
     request = RunRequest(
@@ -164,6 +167,14 @@ def run(
         max_failures=max_failures,
         max_failure_rate=max_failure_rate,
     )
+    _perform(request, as_json=as_json, profile=profile, home=home)
+
+
+def _perform(
+    request: "RunRequest", *, as_json: bool, profile: str | None, home: Path | None
+) -> None:
+    from docmill.cli.running.request import plan_of
+
     plan = plan_of(request, settings_of(home))
     from docmill.cli.running.command import run_plan  # after the checks, which need little
 
