@@ -41,6 +41,7 @@ from docmill.isolation.families import kill_marked
 from docmill.isolation.pool import BUILTIN_ENGINES, EnginePool
 from docmill.isolation.survey import MEND_ENGINE, EngineSuite, chosen_suite
 from docmill.item_engines import ItemEngines
+from docmill.leftovers import Leftovers
 from docmill.logs import configure_logs
 from docmill.objects import ObjectStore, open_store
 from docmill.objects.staging import Staging
@@ -105,6 +106,8 @@ async def running_worker(
         for engine in remote.values():
             stack.push_async_callback(engine.close)
         items = ItemEngines(database, pool, suite, remote, settings)
+        if remote:
+            await stack.enter_async_context(Leftovers(database, remote).sweeping())
         processing = Processing(database, store, items, scratch, settings)
         for queue, slots in _engine_queues(settings, remote):
             worker = _engine_worker(client, processing, queue, slots)

@@ -219,8 +219,8 @@ class Processing:
         """Record an outcome; whether this attempt still held the item."""
         async with self._database.write() as session:
             held = await Ledger(session).settle(item, settlement)
-        if held:
-            await self._engines.forget(item)
+        if held and settlement.outcome is not Outcome.CANCELLED:
+            await self._engines.forget(item)  # of a cancelled one, `abandon` says when
         return held
 
     async def _stop(self, item: ClaimedItem) -> None:

@@ -1,6 +1,8 @@
 """The engines of one worker: an item's file goes to a child process or over the network."""
 
+import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,9 @@ from docmill.records.steps import Steps
 from docmill.remote.base import RemoteEngine, RemoteJob
 from docmill.results import RESULT_FILE
 from docmill.settings import Settings
+
+ABANDON_SECONDS = 2.0
+"""A cancelled batch is to be over within five."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +72,17 @@ class ItemEngines:
         return await self._remote(item).run(self._job(item, task))
 
     async def abandon(self, item: ClaimedItem) -> None:
-        """End what still runs for ``item`` elsewhere: its batch was cancelled."""
-        if item.engine in self.remote:
-            job = self._job(item, self._task(item, Path(), Path()))
-            await self.remote[item.engine].abandon(job)
+        """End what still runs for ``item`` elsewhere, as its batch was cancelled.
+
+        What cannot be ended quickly stays in its saved steps, for `docmill.leftovers`.
+        """
+        if item.engine not in self.remote:
+            return
+        steps, engine = self._steps(item), self.remote[item.engine]
+        with suppress(TimeoutError, UnavailableError):
+            async with asyncio.timeout(ABANDON_SECONDS):
+                if await engine.abandon(item.job_type, run_of(item), steps):
+                    await steps.forget()
 
     async def forget(self, item: ClaimedItem) -> None:
         """Drop what was saved for retries: the item has its outcome."""

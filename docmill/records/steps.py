@@ -1,12 +1,15 @@
 """What a remote engine has done of an item so far: ids and answers that are paid for."""
 
+from collections.abc import Collection
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import Select, delete, select
 
 from docmill.records.database import Database
-from docmill.records.portable import insert_into
-from docmill.records.tables import ItemStep
+from docmill.records.items import UNFINISHED
+from docmill.records.portable import CHUNK, insert_into
+from docmill.records.tables import Batch, BatchItem, ItemStep
 
 
 class Steps:
@@ -39,3 +42,55 @@ class Steps:
         """Drop all steps of this run: the item has its outcome."""
         async with self._database.write() as session:
             await session.execute(delete(ItemStep).where(ItemStep.run_id == self._run_id))
+
+
+@dataclass(frozen=True, slots=True)
+class Leftover:
+    """A run with saved steps that is over: its item has an outcome, or a later run.
+
+    Attributes:
+        run_id: job and epoch.
+        engine: that saved them.
+        job_type: the product.
+    """
+
+    run_id: str
+    engine: str
+    job_type: str
+
+
+async def left_over(database: Database, engines: Collection[str]) -> list[Leftover]:
+    """Return runs of ``engines`` that are over, but whose steps are still saved."""
+    found: list[Leftover] = []
+    after = ""
+    async with database.read() as session:
+        while runs := list(await session.scalars(_runs(after))):
+            query = _items_of({_job_of(run) for run in runs}, engines)
+            items = {item.job_id: item for item in await session.execute(query)}
+            for run in runs:
+                item = items.get(_job_of(run))
+                if item is not None and _over(run, item.job_id, item.epoch, item.status):
+                    found.append(Leftover(run, item.engine, item.job_type))
+            after = runs[-1]
+    return found
+
+
+def _runs(after: str) -> Select[str]:
+    runs = select(ItemStep.run_id).where(ItemStep.run_id > after).distinct()
+    return runs.order_by(ItemStep.run_id).limit(CHUNK)
+
+
+def _items_of(jobs: Collection[str], engines: Collection[str]) -> Select[str, str, int, str, str]:
+    return (
+        select(BatchItem.job_id, BatchItem.status, BatchItem.epoch, Batch.engine, Batch.job_type)
+        .join(Batch, Batch.id == BatchItem.batch_id)
+        .where(BatchItem.job_id.in_(jobs), Batch.engine.in_(engines))
+    )
+
+
+def _job_of(run_id: str) -> str:
+    return run_id.rpartition("-")[0]
+
+
+def _over(run_id: str, job_id: str, epoch: int, status: str) -> bool:
+    return status not in UNFINISHED or run_id != f"{job_id}-{epoch}"

@@ -51,8 +51,12 @@ class RemoteEngine(Protocol):
         """
         ...
 
-    async def abandon(self, job: RemoteJob) -> None:
-        """End what still runs at the other side: the batch was cancelled. Never raises."""
+    async def abandon(self, product: str, run_id: str, steps: Steps) -> bool:
+        """End what still runs at the other side, for an item that has its outcome. Never raises.
+
+        Returns:
+            Whether nothing is left there, as far as can be known; else this is asked again later.
+        """
         ...
 
     async def close(self) -> None:

@@ -38,6 +38,7 @@ SERVICES = (
     "docmill.creation",
     "docmill.item_engines",
     "docmill.item_limits",
+    "docmill.leftovers",
     "docmill.redriving",
     "docmill.results",
     "docmill.retention",

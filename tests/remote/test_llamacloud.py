@@ -277,7 +277,7 @@ async def test_an_abandoned_job_is_cancelled_there_also_when_its_create_was_lost
     job = trials.job("parse", documents.hanging_pdf(), "hanging.pdf")
     with pytest.raises(UnavailableError):
         await trials.engine().run(job)
-    await trials.engine().abandon(job)
+    assert await trials.engine().abandon("parse", job.run_id, job.steps)
     assert trials.proxy.count("POST", f"{PARSE}/.+/cancel") == 1
 
     async def cancelled() -> bool:

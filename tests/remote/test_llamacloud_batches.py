@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from sqlalchemy import func, select
 
 from docmill.contracts import JobSpec, JobType
+from docmill.records.steps import left_over
 from docmill.records.tables import Batch, ItemStep
 from tests.engines import documents
 from tests.fixtures.api import ROOT
@@ -156,6 +157,38 @@ async def test_a_worker_killed_while_it_polls_leaves_one_remote_job_and_the_batc
     assert await remote_jobs(proxy, batch, mill) == ["COMPLETED", "COMPLETED"]
     assert (proxy.count("POST", FILES), proxy.count("POST", PARSE)) == (2, 2)
     assert await saved_steps(mill, batch) == 0
+
+
+async def test_a_cancel_that_cannot_be_delivered_is_delivered_as_soon_as_it_can(
+    mill: Mill, proxy: Proxy, tmp_path: Path
+) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "hanging.pdf").write_bytes(documents.hanging_pdf())
+    looks = f"{PARSE}/.+"
+
+    def away_after_a_look(method: str, path: str) -> Fate | Refuse:
+        return Refuse(503) if proxy.count("GET", looks) > 1 else Fate.PASS
+
+    async def away() -> bool:
+        return proxy.count("GET", looks) > 2
+
+    async def cancelled() -> bool:
+        return await remote_jobs(proxy, batch, mill) == ["CANCELLED"]
+
+    async def forgotten() -> bool:
+        return await left_over(mill.database, ["llamacloud"]) == []
+
+    proxy.decide = away_after_a_look
+    async with mill.worker():
+        batch = await mill.start(tmp_path / "in", job=BY_CLOUD)
+        await until(away)
+        await mill.client.cancel(batch.id, "changed my mind")
+        await mill.client.result(batch.id)
+        assert await mill.outcomes(batch) == {"hanging.pdf": "cancelled"}
+        assert not await forgotten()
+        proxy.decide = lambda _method, _path: Fate.PASS
+        await until(cancelled)
+        await until(forgotten)
 
 
 async def test_cancelling_the_batch_cancels_the_remote_job(

@@ -7,7 +7,8 @@ from collections import Counter
 from functools import partial
 from pathlib import Path
 
-from docmill.contracts import BatchSpec
+from docmill.closing import close_batch
+from docmill.contracts import BatchSpec, BatchStatus, CloseRequest
 from docmill.objects.staging import PREFIX
 from docmill.records.tables import Batch
 from docmill.results import result_prefix
@@ -55,6 +56,21 @@ async def test_what_a_lost_attempt_stored_without_recording_it_is_gone(
     (item,) = await small_mill.items(batch)
     assert (item.status, item.attempts) == ("completed", 2)
     assert await small_mill.store.size(f"{item.object_prefix}/result.json")
+    assert await small_mill.store.size(unnamed) is None
+
+
+async def test_what_a_lost_attempt_stored_is_gone_when_its_batch_was_cancelled(
+    small_mill: Mill, tmp_path: Path
+) -> None:
+    folder = write_texts(tmp_path / "in", 1)
+    batch, _ = await small_mill.service.create(BatchSpec(folder=str(folder)))
+    await page(small_mill.database, batch)
+    unnamed = f"{result_prefix(await claim(small_mill.database, batch, 1))}/result.json"
+    await small_mill.store.put_bytes(unnamed, b"{}")
+    cancelled = CloseRequest(batch_id=batch.id, epoch=batch.epoch, ending=BatchStatus.CANCELLED)
+    scratch = small_mill.settings.scratch
+    result = await close_batch(small_mill.database, small_mill.store, scratch, cancelled)
+    assert result.tally.cancelled == 1
     assert await small_mill.store.size(unnamed) is None
 
 

@@ -1,18 +1,18 @@
-"""One run of one item at the other side: upload, job, waiting, tidying up."""
+"""One run of one item at the other side: upload, job, waiting, answer."""
 
 import asyncio
 from pathlib import Path
 from typing import Any
 
 import httpx
-import structlog
 
 from docmill.errors import FailureClass, ItemFailure
 from docmill.remote.base import RemoteJob
 from docmill.remote.llamacloud.answers import State, read
-from docmill.remote.llamacloud.cloud import RUN, Cloud
+from docmill.remote.llamacloud.cloud import Cloud
 from docmill.remote.llamacloud.product import Product
-from docmill.remote.llamacloud.traces import FILE, JOB, Traces, once
+from docmill.remote.llamacloud.remains import Remains
+from docmill.remote.llamacloud.traces import FILE, JOB, once
 
 FIRST_LOOK_SECONDS = 0.5
 """After this a new job is looked at for the first time: small documents are done by then."""
@@ -21,8 +21,6 @@ SLOWER = 1.4
 LAST_LOOK_SECONDS = 10.0
 """Between two looks at a job that takes long."""
 _ENDED = frozenset({"FAILED", "CANCELLED"})
-
-log = structlog.get_logger(__name__)
 
 
 class Run:
@@ -35,16 +33,17 @@ class Run:
         self._task = job.task
         self._run_id = job.run_id
         self._steps = job.steps
+        self._remains = Remains(cloud, product, job.run_id)
 
     async def job_id(self) -> str:
         """Return the id of the remote job; upload and create what is not there yet."""
         known = await self._steps.get(JOB)
         if known is not None:
             return str(known)
-        file = await once(self._steps, FILE, self._find_file, self._upload)
+        file = await once(self._steps, FILE, self._remains.find_file, self._upload)
 
         async def find() -> str | None:
-            return await self._find_job(file)
+            return await self._remains.find_job(file)
 
         async def create() -> str:
             body = self._product.body(self._task.parameters, str(file["id"]), self._run_id)
@@ -81,51 +80,8 @@ class Run:
                 raise
             return await self._cloud.get(path, job_id, less)
 
-    async def cancel(self, traces: Traces) -> bool:
-        """Cancel the job, and say whether that is settled.
-
-        Returns:
-            False when a create was begun whose job is not to be found, or not yet.
-        """
-        job_id = traces.job
-        if job_id is None and traces.job_begun and traces.file is not None:
-            job_id = await self._find_job(traces.file)
-        if job_id is not None:
-            await self._cloud.cancel(self._product.path, job_id)
-        return job_id is not None or not traces.job_begun
-
-    async def tidy(self, traces: Traces) -> None:
-        """Delete what was uploaded; a refusal to do so is logged and changes nothing.
-
-        Raises:
-            UnavailableError: the other side is away.
-        """
-        if not traces.file_begun:
-            return
-        try:
-            # An upload that was slow to arrive may have made a second one; none is left behind.
-            uploads, _ = await self._cloud.uploads(self._run_id)
-            known = [] if traces.file is None else [str(traces.file["id"])]
-            for file_id in dict.fromkeys([*known, *uploads]):
-                await self._cloud.delete_file(file_id)
-        except ItemFailure as failure:
-            log.warning("remote.file_kept", run_id=self._run_id, reason=failure.message)
-
     async def _upload(self) -> dict[str, Any]:
         file_id, at = await self._cloud.upload(
             Path(self._task.document), self._task.name, self._run_id, self._task.product
         )
         return {"id": file_id, "at": at}
-
-    async def _find_file(self) -> dict[str, Any] | None:
-        uploads, at = await self._cloud.uploads(self._run_id)
-        return {"id": uploads[0], "at": at} if uploads else None
-
-    async def _find_job(self, file: dict[str, Any]) -> str | None:
-        """Return the job that was made of the file, which belongs to this run alone."""
-        file_id = str(file["id"])
-        filters = self._product.filters(file_id)
-        async for job in self._cloud.jobs(self._product.path, file["at"], **filters):
-            if job.file_input == file_id or (job.user_metadata or {}).get(RUN) == self._run_id:
-                return job.id
-        return None

@@ -10,6 +10,7 @@ from docmill.engines.extract import running as extracting
 from docmill.engines.extract.base import EXTRACT, ExtractResult
 from docmill.engines.writing import write_result
 from docmill.errors import FailureClass, ItemFailure
+from docmill.records.steps import Steps
 from docmill.remote.base import RemoteJob
 from docmill.remote.llm import classification, extraction, prompts
 from docmill.remote.llm.asking import Asking
@@ -48,8 +49,9 @@ class LlmEngine:
             raise
         return await asyncio.to_thread(write_result, result, job.task)
 
-    async def abandon(self, job: RemoteJob) -> None:
+    async def abandon(self, product: str, run_id: str, steps: Steps) -> bool:
         """Do nothing: a request ends with its connection."""
+        return True
 
     async def close(self) -> None:
         """Close connections."""
