@@ -40,7 +40,7 @@ test-all: test          ## the same with every seed, mutant and schedule: takes 
 # A failing seed prints the command that tries it again. FROM is the first seed.
 chaos: export DOCMILL_CHAOS := $(or $(N),10)
 chaos: export DOCMILL_CHAOS_FROM := $(or $(FROM),1)
-chaos: $(VENV)/.dev     ## damage documents with N seeds: make chaos N=100
+chaos: $(VENV)/.dev     ## kill and damage with N seeds: make chaos N=100
 	@$(PY) -m pytest tests/chaos -q
 
 lint: $(VENV)/.dev      ## style and format

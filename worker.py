@@ -20,6 +20,7 @@ from activities.listing import Listing
 from activities.opened import Opener
 from activities.processing import Processing
 from activities.recording import Recording
+from activities.retaining import Retaining
 from docmill.attributes import has_search_attributes
 from docmill.batches import BatchService
 from docmill.choosing import configured
@@ -42,19 +43,21 @@ from docmill.isolation.survey import MEND_ENGINE, EngineSuite, chosen_suite
 from docmill.item_engines import ItemEngines
 from docmill.leftovers import Leftovers
 from docmill.logs import configure_logs
-from docmill.objects import open_store
+from docmill.objects import ObjectStore, open_store
 from docmill.objects.staging import Staging
 from docmill.preflight import check_histories
 from docmill.records.database import Database
 from docmill.records.projects import Projects
 from docmill.remote.base import RemoteEngine
 from docmill.remote.opening import open_engines
+from docmill.scheduling import ensure_retention
 from docmill.settings import Settings, load_settings
 from docmill.webhooks.announcing import Announcer
 from docmill.webhooks.courier import Courier
 from docmill.webhooks.rounds import Rounds
 from workflows.batch import BatchWorkflow
 from workflows.delivery import DeliveryWorkflow
+from workflows.retention import RetentionWorkflow
 
 GRACE = timedelta(seconds=5)
 """A worker told to stop lets its items end for so long, and hands back the rest."""
@@ -116,7 +119,7 @@ async def running_worker(
         admitting = Admitting(database, service, opener, settings)
         listing = Listing(database, items.version_of)
         await stack.enter_async_context(_batch_worker(client, listing, recording, admitting))
-        await stack.enter_async_context(running_deliveries(client, database, settings))
+        await stack.enter_async_context(running_deliveries(client, database, store, settings))
         yield
 
 
@@ -205,9 +208,9 @@ def _batch_worker(
 
 @asynccontextmanager
 async def running_deliveries(
-    client: Client, database: Database, settings: Settings
+    client: Client, database: Database, store: ObjectStore, settings: Settings
 ) -> AsyncIterator[None]:
-    """Webhooks, and the loop that sees what is to be delivered."""
+    """Webhooks, the loop that sees what is to be delivered, and retention."""
     rounds = Rounds(
         database,
         Courier(Fence.allowing(settings.fence_allow)),
@@ -216,14 +219,15 @@ async def running_deliveries(
     worker = Worker(
         client,
         task_queue=DELIVERIES_QUEUE,
-        workflows=[DeliveryWorkflow],
-        activities=[Delivering(rounds).deliver_due],
+        workflows=[DeliveryWorkflow, RetentionWorkflow],
+        activities=[Delivering(rounds).deliver_due, Retaining(database, store, settings).retain],
         max_concurrent_activities=COURIERS,
         sticky_queue_schedule_to_start_timeout=STICKY_TIMEOUT,
         max_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
         default_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
         graceful_shutdown_timeout=GRACE,
     )
+    await ensure_retention(client)
     async with worker:
         announcing = asyncio.create_task(Announcer(database, client).keep_on())
         try:

@@ -166,9 +166,7 @@ class Processing:
             engine=report.engine,
             engine_version=report.engine_version,
         )
-        async with self._database.write() as session:
-            held = await Ledger(session).settle(item, settlement)
-        if not held:
+        if not await self._settled(item, settlement):
             await self._store.delete_below(prefix)
             raise _stale()
         return settlement.outcome
@@ -213,11 +211,17 @@ class Processing:
         raise _benign(f"{failure.message} {failure.hint}".strip(), kind, final=True)
 
     async def _settle(self, item: ClaimedItem, settlement: Settlement) -> Outcome:
-        async with self._database.write() as session:
-            if not await Ledger(session).settle(item, settlement):
-                raise _stale()
-        await self._engines.forget(item)
+        if not await self._settled(item, settlement):
+            raise _stale()
         return settlement.outcome
+
+    async def _settled(self, item: ClaimedItem, settlement: Settlement) -> bool:
+        """Record an outcome; whether this attempt still held the item."""
+        async with self._database.write() as session:
+            held = await Ledger(session).settle(item, settlement)
+        if held and settlement.outcome is not Outcome.CANCELLED:
+            await self._engines.forget(item)  # of a cancelled one, `abandon` says when
+        return held
 
     async def _stop(self, item: ClaimedItem) -> None:
         """Only a cancel of the batch is an outcome; a worker that stops hands its items back."""
@@ -225,9 +229,7 @@ class Processing:
         if details is not None and details.cancel_requested:
             await self._engines.abandon(item)
             cancelled = Settlement(outcome=Outcome.CANCELLED, failure_class=FailureClass.CANCELLED)
-            async with self._database.write() as session:
-                held = await Ledger(session).settle(item, cancelled)
-            if held:
+            if await self._settled(item, cancelled):
                 await self._store.delete_below(result_prefix(item))
         else:
             await self._hand_back(item)

@@ -64,6 +64,8 @@ class Settings(BaseSettings):
             the public Internet, separated by commas.
         fetch_timeout_seconds: wall clock for fetching one URL, redirects included.
         fetch_proxies: URLs of the HTTP proxies that a request may name, separated by commas.
+        result_ttl_days: results that nothing has used for so long are purged; 0 keeps them.
+        webhook_log_days: how long the log of webhook deliveries goes back.
         webhook_give_up_days: for how long an event is tried again before it waits to be asked for.
         parse_engine: what parses: ``local`` or ``llamacloud``.
         classify_engine: what classifies: ``basic``, ``llm`` or ``llamacloud``; empty takes ``llm``
@@ -112,6 +114,8 @@ class Settings(BaseSettings):
     fence_allow: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split(","))] = ()
     fetch_timeout_seconds: float = Field(default=120, gt=0, le=3_600)
     fetch_proxies: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split(","))] = ()
+    result_ttl_days: int = Field(default=0, ge=0, le=36_500)
+    webhook_log_days: int = Field(default=30, ge=1, le=36_500)
     webhook_give_up_days: int = Field(default=7, ge=1, le=365)
     parse_engine: Literal["local", "llamacloud"] = "local"
     classify_engine: Literal["", "basic", "llm", "llamacloud"] = ""

@@ -34,7 +34,7 @@ with workflow.unsafe.imports_passed_through():
     from docmill.errors import FailureClass
     from workflows import causes, display, history, policies, thresholds
     from workflows.steering import SteeredBatch
-    from workflows.window import Window, drop
+    from workflows.window import Window
 
 MAX_SWEEPS = 3
 """Searches for items without an outcome before the batch fails, naming them."""
@@ -123,7 +123,8 @@ class BatchWorkflow(SteeredBatch):
         )
         await workflow.wait_condition(lambda: admission.done() or self._cancelling)
         if self._cancelling:
-            drop(admission)
+            admission.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
+            admission.cancel()
             return
         admitted = await admission
         changes = {"admitted": True, "started_at": admitted.started_at}
@@ -137,7 +138,7 @@ class BatchWorkflow(SteeredBatch):
             upcoming = self._prefetch(page)
             await self._process_page(page)
             if self._must_leave:
-                drop(upcoming)
+                upcoming.cancel()
                 return await self._leave()
             page = await upcoming
         return await self._settle()

@@ -3,19 +3,12 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from typing import Any
 
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     # plain data; loading it again for every run would triple the sandbox's cost
     from docmill.contracts import ItemRef
-
-
-def drop(task: asyncio.Future[Any]) -> None:
-    """Cancel what nobody waits for any more; how it ends concerns nobody, nor the log."""
-    task.cancel()
-    task.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
 
 
 class Window:

@@ -29,7 +29,12 @@ class ClassifyReader:
         )
 
     async def view(self, job: Job, *, usage: bool = False) -> ClassifyJobView:
-        """Return one job on the wire."""
+        """Return one job on the wire.
+
+        Raises:
+            PurgedError: its result was purged.
+        """
+        await self._jobs.check_kept(job)
         return (await self.views([job], usage=usage))[0]
 
     async def _view(self, job: Job, batch: Batch, *, usage: bool) -> ClassifyJobView:
@@ -56,7 +61,7 @@ class ClassifyReader:
         )
 
     async def _result(self, job: Job) -> ClassifyAnswer | None:
-        data = await self._jobs.stored(job)
+        data = await self._jobs.stored_if_kept(job)
         if data is None:
             return None
         return ClassifyAnswer.model_validate(ClassifyResult.model_validate_json(data).result)

@@ -41,6 +41,7 @@ class ExtractReader:
 
     async def view(self, job: Job, wanted: Collection[str] = ()) -> ExtractJobView:
         """Return one job on the wire, with what ``expand`` asks for."""
+        await self._jobs.check_kept(job)
         return (await self.views([job], wanted))[0]
 
     async def _view(self, job: Job, batch: Batch, wanted: Collection[str]) -> ExtractJobView:
@@ -72,7 +73,7 @@ class ExtractReader:
         return view
 
     async def _result(self, job: Job) -> ExtractResult | None:
-        data = await self._jobs.stored(job)
+        data = await self._jobs.stored_if_kept(job)
         if data is None:
             return None
         # Large results take long to check, and other requests must not wait for that.
@@ -93,7 +94,10 @@ def _metadata(
 
 def _job_metadata(result: ExtractResult) -> ExtractJobMetadata:
     return ExtractJobMetadata(
-        usage=PagesUsage(num_pages_extracted=result.pages_ok),
+        usage=PagesUsage(
+            num_pages_extracted=result.pages_ok,
+            num_pages_billed=result.usage.get("pages_billed", 0),
+        ),
         engine=result.engine,
         engine_version=result.engine_version,
         pages=result.result_pages or None,

@@ -7,8 +7,8 @@ from docmill.contracts import BatchStatus, JobType
 from docmill.errors import NotFoundError
 from docmill.records.batches import Batches
 from docmill.records.jobs import ENDED, Jobs
-from docmill.records.results import Results
-from docmill.records.tables import Batch, Job
+from docmill.records.results import PurgedError, Results
+from docmill.records.tables import Batch, Job, Result
 from docmill.results import RESULT_FILE
 
 
@@ -39,10 +39,31 @@ class JobReader:
             }
 
     async def stored(self, job: Job) -> bytes | None:
-        """Return the result of a job as it is stored; None while there is none."""
+        """Return the result of a job as it is stored; None while there is none.
+
+        Raises:
+            PurgedError: it was purged.
+        """
         if job.status != "COMPLETED" or job.result_id is None:
             return None
         return await self.services.store.get_bytes(await self.key_of(job, RESULT_FILE))
+
+    async def stored_if_kept(self, job: Job) -> bytes | None:
+        """Return the same, and None for what was purged: a list must not fail for one old job."""
+        try:
+            return await self.stored(job)
+        except PurgedError:
+            return None
+
+    async def check_kept(self, job: Job) -> None:
+        """Let one job's answer fail when its result was purged.
+
+        Raises:
+            PurgedError: it was.
+        """
+        if job.result_id is not None:
+            async with self.services.database.read() as session:
+                await Results(session).get(job.result_id)
 
     async def key_of(self, job: Job, filename: str) -> str:
         """Return the object of a file of the job's result."""
@@ -55,8 +76,9 @@ class JobReader:
         if job.result_id is None:
             return 0.0
         async with self.services.database.read() as session:
-            row = await Results(session).get(job.result_id)
-        return float((row.usage or {}).get("millicredits", 0)) / 1000
+            row = await session.get(Result, job.result_id)
+        usage = (row.usage if row else None) or {}
+        return float(usage.get("millicredits", 0)) / 1000
 
     async def _true(self, job: Job) -> Job:
         """Return a job as it truly is, also when its batch ended without telling it."""

@@ -68,11 +68,14 @@ from docmill.contracts.names import (
     RECORD_STATE,
     REMOTE_ENGINES_QUEUE,
     RESUME_SIGNAL,
+    RETAIN,
+    RETENTION_WORKFLOW,
     SET_CONCURRENCY_UPDATE,
     STATUS_ATTRIBUTE,
     TOTAL_ATTRIBUTE,
     WAKE_DELIVERY,
 )
+from docmill.contracts.retention import RetentionReport, RetentionRequest
 from docmill.contracts.words import (
     BatchStatus,
     ItemStatus,
@@ -115,6 +118,8 @@ __all__ = [
     "RECORD_STATE",
     "REMOTE_ENGINES_QUEUE",
     "RESUME_SIGNAL",
+    "RETAIN",
+    "RETENTION_WORKFLOW",
     "SET_CONCURRENCY_UPDATE",
     "STATUS_ATTRIBUTE",
     "TOTAL_ATTRIBUTE",
@@ -146,6 +151,8 @@ __all__ = [
     "PageRequest",
     "Payload",
     "RedriveRequest",
+    "RetentionReport",
+    "RetentionRequest",
     "RoundReport",
     "RoundRequest",
     "SkipReason",

@@ -10,7 +10,7 @@ REMOTE_ENGINES_QUEUE = "docmill-remote-engines"
 """Items that wait for an engine over HTTP (from part 3 on)."""
 
 DELIVERIES_QUEUE = "docmill-deliveries"
-"""Webhooks: a slow receiver never keeps a batch waiting."""
+"""Webhooks and retention: a slow receiver never keeps a batch waiting."""
 
 # Workflow, queries, signals, updates
 
@@ -29,6 +29,7 @@ EPOCH_MEMO = "epoch"
 
 DELIVERY_WORKFLOW = "WebhookDelivery"
 WAKE_DELIVERY = "wake"
+RETENTION_WORKFLOW = "Retention"
 
 # Activities
 
@@ -40,6 +41,7 @@ RECORD_LOST_ITEM = "record_lost_item"
 RECORD_STATE = "record_state"
 CLOSE_BATCH = "close_batch"
 DELIVER_DUE = "deliver_due"
+RETAIN = "retain"
 
 # Search attributes (the dev server's default allows three Int; the rest are Keyword)
 

@@ -68,13 +68,16 @@ def said(job_type: str, data: bytes) -> Any:
 
 
 def brief(job_type: str, found: Any) -> str:
-    """Return what `said` gave as one line for people."""
+    """Return what `said` gave as one line for people; of several entries how many, and one."""
     if job_type == JobType.CLASSIFY:
         line = f"{found['type'] or NO_TYPE} ({found['confidence']:.0%})"
     elif isinstance(found, list):
-        line = f"{len(found)} entries" + (f", first {brief(job_type, found[0])}" if found else "")
+        first: Any = next((entry for entry in found if not _empty(entry)), {})
+        line = f"{len(found)}: {brief(job_type, first)}"
     else:
-        line = ", ".join(f"{name}: {_shown(value)}" for name, value in found.items())
+        filled = {name: value for name, value in found.items() if not _empty(value)}
+        told = ", ".join(f"{name}: {_shown(value)}" for name, value in filled.items())
+        line = told or "nothing found"
     return line if len(line) <= MAX_BRIEF else line[: MAX_BRIEF - 1] + "…"
 
 

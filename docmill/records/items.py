@@ -130,6 +130,7 @@ class ItemRow:
         job_id: None while no job has been made for it.
         attempts: how often a worker claimed it.
         object_prefix: where the result's objects lie; with the two below only when there is one.
+        purged: there was a result, and it was kept for as long as results are.
     """
 
     position: int
@@ -157,6 +158,7 @@ class ItemRow:
     object_prefix: str | None
     result_sha256: str | None
     media_type: str | None
+    purged: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,7 @@ from docmill.records.ledger_statements import (
 )
 from docmill.records.outbox import JobNews, state_of, tell_of_jobs
 from docmill.records.portable import dialect_of
-from docmill.records.results import result_id_of
+from docmill.records.results import Results, result_id_of
 from docmill.records.tables import Batch, Result, now
 from docmill.webhook_events import JobState
 
@@ -101,6 +101,9 @@ class Ledger(LedgerReads):
         if settlement.result is not None:
             result_id = result_id_of(item.project_id, settlement.result.cache_key)
         outcome = outcome_values(settlement) | {"result_id": result_id}
+        shared = settlement.existing_result_id
+        if shared is not None and not await Results(self._session).use([shared]):
+            return False  # purged since it was found: the next attempt makes it anew
         if not await self._change(item, outcome):
             return False
         if settlement.result is not None:
@@ -179,6 +182,8 @@ class Ledger(LedgerReads):
             "project_id": item.project_id,
             "job_type": item.job_type,
             "created_at": now(),
+            "used_at": None,
+            "purged_at": None,
         }
         await self._session.execute(keep_result(dialect_of(self._session)), values)
 

@@ -146,9 +146,10 @@ _WHAT_HAPPENED = (
     BatchItem.started_at,
     BatchItem.finished_at,
     BatchItem.result_id,
-    Result.object_prefix,
+    case((Result.purged_at.is_(None), Result.object_prefix)),
     Result.result_sha256,
     Result.media_type,
+    Result.purged_at.is_not(None),
 )
 """The columns of `ItemRow` behind ``status``."""
 

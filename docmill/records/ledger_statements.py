@@ -72,6 +72,7 @@ LOAD_ITEM = (
     .with_for_update(of=BatchItem)
 )
 _items, _jobs, _listed = map(table_of, (BatchItem, Job, DirectoryFile))
+_results = table_of(Result)
 _leases = table_of(EngineLease)
 
 CLAIM = update(_items).where(
@@ -101,8 +102,17 @@ LEARN_SHA256 = update(_listed).where(
 
 @cache
 def keep_result(dialect: str) -> Insert:
-    """Store a result, unless one with its cache key, and so with its id, is there."""
-    return insert_for(dialect, Result).on_conflict_do_nothing()
+    """Store a result, unless one with its cache key, and so with its id, is there.
+
+    One that was purged is there only by name: what was made anew takes its place.
+    """
+    insert = insert_for(dialect, Result)
+    anew = {
+        column.name: insert.excluded[column.name] for column in _results.c if column.name != "id"
+    }
+    return insert.on_conflict_do_update(
+        index_elements=["id"], set_=anew, where=_results.c.purged_at.is_not(None)
+    )
 
 
 def claimed_item(row: Any, *, epoch: int, attempt: int, losses: int) -> ClaimedItem:

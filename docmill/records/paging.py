@@ -14,6 +14,7 @@ from docmill.records.ledger_rows import add_items
 from docmill.records.listing import Listed, listed_with_status
 from docmill.records.outbox import Audience, JobNews, tell_of_jobs
 from docmill.records.portable import chunked
+from docmill.records.results import Results
 from docmill.records.tables import Batch, BatchItem, Result, now
 from docmill.webhook_events import JobState
 
@@ -104,7 +105,9 @@ class Paging:
         found: dict[str, Result] = {}
         for some in chunked(keys):
             query = select(Result).where(
-                Result.project_id == project_id, Result.cache_key.in_(some)
+                Result.project_id == project_id,
+                Result.cache_key.in_(some),
+                Result.purged_at.is_(None),
             )
             found |= {result.cache_key: result for result in await self._session.scalars(query)}
         return found
@@ -124,7 +127,8 @@ class Paging:
                 .with_for_update()
             )
             held.update(await self._session.scalars(query))
-        return [hit for hit in hits if hit[0].position in held]
+        there = await Results(self._session).use({hit[1].id for hit in hits})
+        return [hit for hit in hits if hit[0].position in held and hit[1].id in there]
 
     async def _skip(self, batch: Batch, hits: Sequence[Hit]) -> None:
         changes = [_skipped(batch, row, result) for row, result in hits]

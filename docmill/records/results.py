@@ -1,19 +1,26 @@
 """Stored results: what an engine made of these bytes with these parameters."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from docmill.errors import NotFoundError
 from docmill.ids import Prefix, derived_id
-from docmill.records.tables import Batch, BatchItem, Result
+from docmill.records.portable import chunked
+from docmill.records.tables import Batch, BatchItem, Result, now
 
 MAX_HISTORY = 1_000
 """Results of one item that are shown, newest first."""
+USE_NOTED_AFTER = timedelta(hours=1)
+"""A use that comes sooner after the last one is not noted: results are kept for days."""
+
+
+class PurgedError(NotFoundError):
+    """There was such a result, and it was kept for as long as results are."""
 
 
 def result_id_of(project_id: str, cache_key: str) -> str:
@@ -44,20 +51,46 @@ class Results:
         self._session = session
 
     async def find(self, project_id: str, cache_key: str) -> Result | None:
-        """Return the result with this cache key, or None."""
-        query = select(Result).where(Result.project_id == project_id, Result.cache_key == cache_key)
+        """Return the result with this cache key, or None; a purged one is none."""
+        query = select(Result).where(
+            Result.project_id == project_id,
+            Result.cache_key == cache_key,
+            Result.purged_at.is_(None),
+        )
         return (await self._session.scalars(query)).one_or_none()
 
     async def get(self, result_id: str) -> Result:
         """Return one result.
 
         Raises:
+            PurgedError: it was purged.
             NotFoundError: there is none.
         """
         found = await self._session.get(Result, result_id)
         if found is None:
             raise NotFoundError(f"No result {result_id}.", "Run the file again.")
+        if found.purged_at is not None:
+            raise PurgedError(
+                f"The result was purged on {found.purged_at:%Y-%m-%d}: it was kept long enough.",
+                "Run the file again; DOCMILL_RESULT_TTL_DAYS says how long results are kept.",
+            )
         return found
+
+    async def use(self, result_ids: Collection[str]) -> set[str]:
+        """Hold stored results that items are about to share; return those that are still there.
+
+        What is held here is not purged before this transaction ends, nor soon afterwards.
+        """
+        held: set[str] = set()
+        when = now()
+        for some in chunked(sorted(result_ids)):
+            there = select(Result.id).where(Result.id.in_(some), Result.purged_at.is_(None))
+            found = (await self._session.scalars(there.order_by(Result.id).with_for_update())).all()
+            stale = func.coalesce(Result.used_at, Result.created_at) < when - USE_NOTED_AFTER
+            noted = update(Result).where(Result.id.in_(found), stale).values(used_at=when)
+            await self._session.execute(noted)
+            held |= set(found)
+        return held
 
     async def of_item(
         self, project_id: str, item_id: str, *, job_type: str | None = None
@@ -78,7 +111,11 @@ class Results:
             )
             .join(Batch, Batch.id == BatchItem.batch_id)
             .join(Result, Result.id == BatchItem.result_id)
-            .where(BatchItem.item_id == item_id, Batch.project_id == project_id)
+            .where(
+                BatchItem.item_id == item_id,
+                Batch.project_id == project_id,
+                Result.purged_at.is_(None),
+            )
             .order_by(BatchItem.finished_at.desc(), BatchItem.job_id)
             .limit(MAX_HISTORY)
         )

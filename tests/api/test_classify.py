@@ -1,19 +1,11 @@
-"""Classify jobs over HTTP, and the same answers by every way in."""
+"""Classify jobs over HTTP."""
 
 import json
-import os
-import shutil
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import httpx
 import pytest
-from temporalio.client import Client
 
-from docmill.embedded.ports import Addresses
 from tests.api.steps import all_items, make_directory, ok, upload
 from tests.fixtures.api import ROOT
 from tests.fixtures.running import RunningDocmill
@@ -29,16 +21,6 @@ RULES = [
 ]
 CONFIGURATION = {"rules": RULES}
 DOCUMENTS = ROOT / "examples/documents"
-
-
-@pytest.fixture(scope="session")
-def mixed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A flat folder with several kinds of documents, one of them broken."""
-    folder = tmp_path_factory.mktemp("mixed")
-    for path in DOCUMENTS.iterdir():
-        if path.is_file() and path.suffix != ".png":
-            shutil.copy(path, folder / path.name)
-    return folder
 
 
 async def _file(api: httpx.AsyncClient, name: str) -> str:
@@ -137,10 +119,8 @@ async def test_a_v1_batch_with_rules_is_a_classification(api: httpx.AsyncClient)
     assert item["status"] == "pending"
 
 
-def test_single_jobs_by_the_official_client(
-    running: RunningDocmill, latest_sdk: Sdk, mixed: Path
-) -> None:
-    document = mixed / "invoice-2026-014.pdf"
+def test_single_jobs_by_the_official_client(running: RunningDocmill, latest_sdk: Sdk) -> None:
+    document = DOCUMENTS / "invoice-2026-014.pdf"
 
     answer = latest_sdk.run("classify_once.py", running.url, str(document), json.dumps(RULES))
 
@@ -154,68 +134,3 @@ def test_single_jobs_by_the_official_client(
     assert answer["async"] == "invoice"
     refused = {"ended": 409, "url": 422, "rules": 422, "file": 404, "deleted": 404}
     assert answer["refused"] == refused
-
-
-Verdicts = dict[str, dict[str, Any] | None]
-
-
-def _by_command(folder: Path, home: Path) -> Verdicts:
-    out, rules = home / "out", home / "rules.json"
-    rules.write_text(json.dumps(RULES))
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("DOCMILL_", "TEMP"))}
-    command = ["run", str(folder), "--out", str(out), "--job", "classify", "--rules", str(rules)]
-    ended = subprocess.run(
-        [sys.executable, "starter.py", *command],
-        cwd=ROOT,
-        env={**kept, "DOCMILL_HOME": str(home / "home")},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert ended.returncode == 1, ended.stderr  # the broken one failed
-    rows = [json.loads(line) for line in (out / "manifest.jsonl").read_text().splitlines()]
-    return {
-        row["path"]: json.loads((out / f"{row['path']}.json").read_text())["result"]
-        if row["outcome"] == "completed"
-        else None
-        for row in rows
-    }
-
-
-async def _by_temporal(running: RunningDocmill, folder: Path) -> Verdicts:
-    address = Addresses(**json.loads((running.home / "server.json").read_text())).grpc
-    client = await Client.connect(address)
-    batch_id = f"bat-{uuid4()}"
-    parameters = {"rules": RULES, "disable_cache": True}  # so that nothing comes from the others
-    spec = {"folder": str(folder), "job": {"type": "classify", "parameters": parameters}}
-    result = await client.execute_workflow(
-        "Batch",
-        {"batch_id": batch_id, "spec": spec},
-        id=batch_id,
-        task_queue="docmill",
-        result_type=dict,
-    )
-    assert result["tally"]["skipped"] == 0
-    found: Verdicts = {}
-    async with httpx.AsyncClient(base_url=running.url, timeout=60) as api:
-        for item in await all_items(api, f"/api/docmill/v1/batches/{batch_id}/items"):
-            found[item["path"]] = (await ok(await api.get(f"{BASE}/{item['job_id']}")))["result"]
-    return found
-
-
-async def test_api_command_and_temporal_client_give_the_same_answers(
-    running: RunningDocmill, v1_sdk: Sdk, mixed: Path, tmp_path: Path
-) -> None:
-    by_command = _by_command(mixed, tmp_path)
-    answer = v1_sdk.run("v1_classify.py", running.url, str(mixed), json.dumps(RULES))
-    by_temporal = await _by_temporal(running, mixed)
-
-    by_api = {name: one["result"] for name, one in answer["files"].items()}
-    assert by_command == by_api == by_temporal
-    types = {name: verdict["type"] for name, verdict in by_command.items() if verdict}
-    assert types["invoice-2026-014.pdf"] == "invoice"
-    assert types["service-contract.docx"] == "contract"
-    assert by_command["broken-upload.pdf"] is None
-    job = answer["job"]
-    assert (job["job_type"], job["status"], job["failed_items"]) == ("classify", "completed", 1)
-    assert answer["history"][0]["job_type"] == "classify"

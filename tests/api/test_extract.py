@@ -1,11 +1,16 @@
 """Extract jobs over HTTP: what is asked, what is refused, what is shown."""
 
+import json
 from typing import Any
 
 import httpx
 import pytest
 
 from tests.api.steps import all_items, make_directory, ok, upload
+from tests.fixtures.api import ROOT
+from tests.fixtures.running import RunningDocmill
+from tests.fixtures.sdks import Sdk
+from tests.fixtures.web import Page, WebServer
 
 BASE = "/api/v2/extract"
 PARSE = "/api/v2/parse"
@@ -44,6 +49,17 @@ async def test_a_job_waits_for_temporal_and_shows_what_it_was_asked(api: httpx.A
     assert (shown["usage"]["credits"], shown["extract_metadata"]) == (0.0, None)
     await ok(await api.get(f"{PARSE}/{job['id']}"), 404)
     await ok(await api.get(f"{BASE}/{job['id']}", params={"expand": "everything"}), 422)
+
+
+async def test_a_parse_configuration_is_kept_as_it_was(api: httpx.AsyncClient) -> None:
+    configuration = {**BASIC, "parse_config_id": "cfg-PARSE_FAST"}
+    body = {"file_input": await _file(api, "read.txt"), "configuration": configuration}
+
+    job = await ok(await api.post(BASE, json=body))
+
+    shown = await ok(await api.get(f"{BASE}/{job['id']}", params={"expand": "configuration"}))
+    assert shown["configuration"]["parse_config_id"] == "cfg-PARSE_FAST"
+    assert shown["configuration"]["parse_parameters"]["tier"] == "fast"
 
 
 async def test_without_an_engine_a_job_is_refused_with_what_to_set(api: httpx.AsyncClient) -> None:
@@ -201,3 +217,64 @@ async def test_a_batch_takes_a_configuration_of_extract(api: httpx.AsyncClient) 
     assert (await api.post(BATCHES, json=mixed)).status_code == 422
     listed = await all_items(api, BATCHES, source_directory_id=directory["id"])
     assert [row["id"] for row in listed] == [batch["id"]]
+
+
+def test_single_jobs_by_the_official_client(running: RunningDocmill, latest_sdk: Sdk) -> None:
+    document = ROOT / "examples/documents/invoice-2026-014.pdf"
+    schema = json.loads((ROOT / "examples/invoice.schema.json").read_text())
+    asked = {"data_schema": schema, "engine": "basic"}
+
+    answer = latest_sdk.run("extract_once.py", running.url, str(document), json.dumps(asked))
+
+    ran, job, by_parse, by_page = (answer[name] for name in ("ran", "job", "by_parse", "by_page"))
+    found = ran["extract_result"]
+    assert (ran["status"], found["total"], found["date"]) == ("COMPLETED", 12377.0, "2026-03-03")
+    assert answer["async"] == job["extract_result"] == by_parse["extract_result"] == found
+    assert by_page["extract_result"] == [found]
+    assert ran["metadata"]["usage"] == {"num_pages_extracted": 1, "num_pages_billed": 0}
+    assert ran["extract_metadata"] is None
+    known = job["extract_metadata"]["field_metadata"]["document_metadata"]
+    assert known["total"]["citation"][0]["page"] == 1
+    assert known["items"][2]["amount"]["citation"][0]["matching_text"] == "2373.00"
+    assert job["configuration"]["cite_sources"]
+    assert (job["configuration_id"], job["file_input"]) == (answer["configuration"], answer["file"])
+    assert job["usage"]["credits"] == 0
+    assert by_parse["extract_metadata"]["parse_job_id"] == answer["parse"]
+    assert by_parse["extract_metadata"]["parse_tier"] == "fast"
+    sure = by_parse["extract_metadata"]["field_metadata"]["document_metadata"]
+    assert 0 < sure["total"]["confidence"] <= 1
+    assert answer["listed"] == {
+        "all": [3, 2, 1, 0],
+        "configuration": [1],
+        "parsed": [2],
+        "file": [3, 1, 0],
+        "running": [],
+    }
+    assert answer["generated"]["parameters"]["data_schema"] == schema
+    refused = {"ended": 409, "schema": 422, "engine": 422, "file": 404, "prompt": 422}
+    assert answer["refused"] == {**refused, "deleted": 404}
+
+
+async def test_a_url_is_fetched_and_its_query_is_not_shown(
+    live: httpx.AsyncClient, web: WebServer
+) -> None:
+    url = web.serve("/bill.txt", Page(TEXT))
+    rules = [{"type": "bill", "description": "An invoice with a total to pay"}]
+
+    extract = await ok(
+        await live.post(BASE, json={"file_input": f"{url}?key=s3cret", "configuration": BASIC})
+    )
+    classify = await ok(
+        await live.post(
+            "/api/v2/classify",
+            json={"file_input": f"{url}?key=s3cret", "configuration": {"rules": rules}},
+        )
+    )
+
+    for path, job in ((BASE, extract), ("/api/v2/classify", classify)):
+        while (shown := await ok(await live.get(f"{path}/{job['id']}")))["status"] != "COMPLETED":
+            assert shown["status"] in ("PENDING", "RUNNING"), shown
+        assert shown["file_input"] == url
+        assert "s3cret" not in json.dumps(shown)
+    assert classify["document_input_type"] == "url"
+    assert (await ok(await live.get(f"{BASE}/{extract['id']}")))["extract_result"]["total"] == 380.0

@@ -102,6 +102,28 @@ def test_the_v2_pages_run_as_printed(pages: Pages) -> None:
     assert pages.show(LIST + some)["items"] == [made]
 
 
+async def test_a_batch_may_extract(pages: Pages, api: httpx.AsyncClient) -> None:
+    parameters = {
+        "product_type": "extract_v2",
+        "data_schema": {"properties": {"total": {"type": "number"}}},
+        "engine": "basic",
+    }
+    configuration = await ok(
+        await api.post(
+            "/api/v1/beta/configurations", json={"name": "fields", "parameters": parameters}
+        ),
+        201,
+    )
+    printed = CREATE.replace("parse_v2", "extract_v2")
+
+    made = pages.show(printed.replace(f"cfg-{UUIDS}", configuration["id"]))
+    mixed = pages.end(printed)
+
+    assert made["config"]["job"]["type"] == "extract_v2"
+    assert mixed.returncode == 2
+    assert "not extract_v2" in mixed.stderr
+
+
 def test_the_v1_pages_run_as_printed(pages: Pages) -> None:
     incomplete = pages.end(BETA_CREATE)
     assert incomplete.returncode == 2

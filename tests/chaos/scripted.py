@@ -16,6 +16,7 @@ from temporalio.exceptions import ApplicationError
 from activities.heartbeats import heartbeating
 from docmill import contracts
 from docmill.contracts import (
+    AdmitRequest,
     BatchResult,
     BatchStatus,
     CloseRequest,
@@ -59,6 +60,8 @@ class World:
         waiting: attempts that are under way, by position.
         books: calls that keep books and are under way, oldest first: open, page, record, close.
         runs: how often each item's work was done to its end.
+        max_failures: more of them end the batch.
+        throttled: whether it waits in line before it runs.
         record: what `record_state` has written.
         closed: what the batch ended as.
     """
@@ -67,6 +70,8 @@ class World:
     page_size: int
     threshold: int
     concurrency: int
+    max_failures: int | None = None
+    throttled: bool = False
     outcomes: dict[int, Outcome] = field(default_factory=dict)
     waiting: dict[int, "asyncio.Future[Fate]"] = field(default_factory=dict)
     books: list["asyncio.Future[bool]"] = field(default_factory=list)
@@ -114,6 +119,27 @@ def _again() -> ApplicationError:
     return ApplicationError("not now", type="Waiting", next_retry_delay=timedelta(milliseconds=1))
 
 
+def _opened(world: World) -> OpenedBatch:
+    """A batch; one with outcomes already is another attempt, for what has none."""
+    return OpenedBatch(
+        project_id="proj",
+        directory_id=None,
+        job_type=JobType.PARSE,
+        total=world.total,
+        page_size=world.page_size,
+        continue_as_new_threshold=world.threshold,
+        concurrency=world.concurrency,
+        epoch=2 if world.outcomes else 1,
+        item_timeout_seconds=3_600,
+        started_at=datetime.now(UTC),
+        engine_queue=activity.info().task_queue,
+        admitted=not world.throttled,
+        unfinished_only=bool(world.outcomes),
+        settled=world.tally,
+        max_failures=world.max_failures,
+    )
+
+
 class Script:
     """The activities, for many worlds at the same time; each is found by its batch's id."""
 
@@ -124,19 +150,14 @@ class Script:
     async def open_batch(self, request: OpenRequest) -> OpenedBatch:
         world = self.worlds[request.batch_id]
         await world.keep_books()
-        return OpenedBatch(
-            project_id="proj",
-            directory_id=None,
-            job_type=JobType.PARSE,
-            total=world.total,
-            page_size=world.page_size,
-            continue_as_new_threshold=world.threshold,
-            concurrency=world.concurrency,
-            epoch=1,
-            item_timeout_seconds=3_600,
-            started_at=datetime.now(UTC),
-            engine_queue=activity.info().task_queue,
-        )
+        return _opened(world)
+
+    @activity.defn(name=contracts.ADMIT_BATCH)
+    async def admit_batch(self, request: AdmitRequest) -> OpenedBatch:
+        world = self.worlds[request.batch_id]
+        await world.keep_books()
+        world.throttled = False
+        return _opened(world)
 
     @activity.defn(name=contracts.NEXT_PAGE)
     async def next_page(self, request: PageRequest) -> Page:
@@ -218,7 +239,7 @@ class Script:
     async def close_batch(self, request: CloseRequest) -> BatchResult:
         world = self.worlds[request.batch_id]
         await world.keep_books()
-        if world.closed is None and request.ending is BatchStatus.CANCELLED:
+        if world.closed is None and request.ending is not BatchStatus.COMPLETED:
             for position in range(1, world.total + 1):
                 if position not in world.outcomes:
                     world.settle(position, Outcome.CANCELLED)

@@ -1,8 +1,8 @@
 """Which seeds a run tries, and how a failed one is tried again.
 
 ``make chaos N=100 FROM=7`` sets ``DOCMILL_CHAOS=100`` and ``DOCMILL_CHAOS_FROM=7``: a hundred
-times twenty mutants, from seed 7 on. Without it each test tries its bounded number, and with
-``DOCMILL_TEST_ALL=1`` more.
+runs of the reaper, and a hundred times twenty mutants, from seed 7 on. Without it each test
+tries its bounded number, and with ``DOCMILL_TEST_ALL=1`` more.
 """
 
 import os

@@ -23,7 +23,7 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from temporalio.client import WorkflowHandle, WorkflowUpdateStage
+from temporalio.client import WorkflowFailureError, WorkflowHandle, WorkflowUpdateStage
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
@@ -92,6 +92,7 @@ class Stage:
             workflows=[BatchWorkflow],
             activities=[
                 script.open_batch,
+                script.admit_batch,
                 script.next_page,
                 script.process_item,
                 script.record_state,
@@ -114,10 +115,24 @@ class Schedule(RuleBasedStateMachine):
         page_size=st.integers(1, 4),
         threshold=st.integers(1, 5),
         concurrency=st.integers(1, 4),
+        limits=st.tuples(st.none() | st.integers(0, 3), st.booleans()),
+        done=st.just(frozenset()) | st.frozensets(st.integers(1, 9), max_size=4),
     )
-    def begin(self, total: int, page_size: int, threshold: int, concurrency: int) -> None:
+    def begin(
+        self,
+        *,
+        total: int,
+        page_size: int,
+        threshold: int,
+        concurrency: int,
+        limits: tuple[int | None, bool],
+        done: frozenset[int],
+    ) -> None:
         self.id = f"bat-{uuid4().hex}"
-        self.world = World(total, page_size, threshold, concurrency)
+        self.world = World(total, page_size, threshold, concurrency, *limits)
+        # what an earlier attempt completed: this one must leave it alone
+        self.world.outcomes = {n: Outcome.COMPLETED for n in done if n <= total}
+        self.drained: set[int] = set()
         self.stage.script.worlds[self.id] = self.world
         self.paused, self.cancelled, self.concurrency = False, False, concurrency
         self.bound = concurrency
@@ -151,10 +166,13 @@ class Schedule(RuleBasedStateMachine):
         self.bound = max(self.bound, concurrency)  # until the next look, either may have held
 
     @precondition(lambda self: not self.cancelled)
-    @rule(chance=st.integers(0, 4))
-    def cancel(self, chance: int) -> None:
-        if chance == 0 and self._signal(contracts.CANCEL_SIGNAL, CancelRequest(reason="enough")):
+    @rule(chance=st.integers(0, 4), drain=st.booleans())
+    def cancel(self, chance: int, drain: bool) -> None:
+        under_way = set(self.world.waiting)
+        request = CancelRequest(reason="enough", drain=drain)
+        if chance == 0 and self._signal(contracts.CANCEL_SIGNAL, request):
             self.cancelled = True
+            self.drained = under_way if drain else set()
 
     @rule(stumbles=st.sampled_from([False, False, False, True]))
     def the_database_answers(self, stumbles: bool) -> None:
@@ -191,15 +209,17 @@ class Schedule(RuleBasedStateMachine):
         self.stage.call(self._let_go())
         if self.paused:
             self._signal(contracts.RESUME_SIGNAL)
-        result = self.stage.call(self.handle.result())
         world = self.world
+        self.stage.call(self._ended())
         assert set(world.outcomes) == set(range(1, world.total + 1)), "an outcome for every file"
-        assert result.tally == world.tally
-        assert result.status is world.closed
         assert all(count == 1 for count in world.runs.values() if count), "nothing is done twice"
         if not self.cancelled:
-            assert result.status is BatchStatus.COMPLETED
-            assert Outcome.CANCELLED not in world.outcomes.values()
+            most = world.total if world.max_failures is None else world.max_failures
+            stopped = world.tally.failed > most
+            assert world.closed is (BatchStatus.FAILED if stopped else BatchStatus.COMPLETED)
+            assert stopped or Outcome.CANCELLED not in world.outcomes.values()
+        ends = {world.outcomes[position] for position in self.drained}
+        assert Outcome.CANCELLED not in ends, "what was in flight ends by itself"
         assert not world.waiting
 
     # -- steps -------------------------------------------------------------------------------
@@ -221,6 +241,16 @@ class Schedule(RuleBasedStateMachine):
                 wait_for_stage=WorkflowUpdateStage.ACCEPTED,
             )
             self.concurrency = change.concurrency
+
+    async def _ended(self) -> None:
+        """Wait for the end; the result says what the ledger says."""
+        try:
+            result = await self.handle.result()
+        except WorkflowFailureError:
+            assert self.world.closed is BatchStatus.FAILED
+        else:
+            assert result.tally == self.world.tally
+            assert result.status is self.world.closed
 
     async def _quiet(self) -> BatchProgress:
         """Wait until what was scheduled has begun, or is held up, and return the state then."""

@@ -66,6 +66,19 @@ def test_a_part_of_a_document_need_not_have_everything_but_what_it_has_must_fit(
     assert first_error(schema, {}) is not None, "the schema itself is as it was"
 
 
+def test_what_stands_in_one_row_must_be_whole_in_every_part_too() -> None:
+    row = {"$ref": "#/$defs/row"}
+    schema = _object(
+        ("best", "rows"), best=row, rows={"type": "array", "items": row, "minItems": 1}
+    ) | {"$defs": {"row": _object(("name", "next"), name=TEXT, next={"$ref": "#/$defs/row"})}}
+
+    loose = relaxed(checked_schema(schema))
+
+    assert first_error(loose, {"best": {"next": {}}, "rows": []}) is None
+    assert "rows[0]" in str(first_error(loose, {"rows": [{"name": "a"}]}))
+    assert first_error(loose, {"best": {"next": {"name": 1}}}) is not None
+
+
 def test_rows_keep_the_references_of_their_schema() -> None:
     schema = _object(
         ("name",),

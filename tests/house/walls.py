@@ -25,7 +25,7 @@ OUTWARD = ("docmill.fencing", "docmill.fetching")
 STORAGE = ("docmill.records", "docmill.objects", "docmill.sources")
 """What holds data: the ledger, the bytes, where bytes come from."""
 
-TEMPORAL = ("docmill.attributes", "docmill.client", "docmill.preflight")
+TEMPORAL = ("docmill.attributes", "docmill.client", "docmill.preflight", "docmill.scheduling")
 """What speaks to a Temporal server on behalf of the rooms."""
 
 DELIVERY = ("docmill.webhooks",)
@@ -41,6 +41,7 @@ SERVICES = (
     "docmill.leftovers",
     "docmill.redriving",
     "docmill.results",
+    "docmill.retention",
     "docmill.scanning",
 )
 """What a user asks for, put together from the rooms below; API, CLI and activities call it."""

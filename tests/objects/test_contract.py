@@ -63,6 +63,16 @@ async def test_deleting_twice_is_no_error(store: ObjectStore) -> None:
     assert await store.size(KEY) is None
 
 
+async def test_what_lies_below_a_prefix_is_deleted_and_nothing_else(store: ObjectStore) -> None:
+    kept, gone = ("a/1x", "a/10/x", "b"), ("a/1/x", "a/1/y/z")
+    for key in (*kept, *gone):
+        await store.put_bytes(key, b"x")
+    await store.delete_below("a/1")
+    await store.delete_below("a/1")
+    assert [await store.size(key) for key in gone] == [None, None]
+    assert [await store.size(key) for key in kept] == [1, 1, 1]
+
+
 async def test_a_store_that_works_answers_a_ping(store: ObjectStore) -> None:
     await store.ping()
 

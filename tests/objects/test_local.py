@@ -83,6 +83,13 @@ def test_a_sweep_spares_the_staging_folder_of_a_living_process(tmp_path: Path) -
     assert not list(tmp_path.glob(f"{PREFIX}*"))
 
 
+def test_a_store_that_was_closed_leaves_nothing_temporary(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path)
+    asyncio.run(store.put_bytes("a", b"x"))
+    store.close()
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
 def test_staging_survives_a_user_who_empties_the_folder(tmp_path: Path) -> None:
     staging = Staging(tmp_path)
     staging.fresh().parent.rmdir()

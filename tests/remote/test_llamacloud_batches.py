@@ -9,10 +9,11 @@ from pathlib import Path
 import httpx
 import pytest
 from pydantic import SecretStr
+from sqlalchemy import func, select
 
 from docmill.contracts import JobSpec, JobType
 from docmill.records.steps import left_over
-from docmill.records.tables import Batch
+from docmill.records.tables import Batch, ItemStep
 from tests.engines import documents
 from tests.fixtures.api import ROOT
 from tests.fixtures.cloud import CANARY, Fate, Proxy, Refuse
@@ -49,6 +50,14 @@ async def remote_jobs(proxy: Proxy, batch: Batch, mill: Mill) -> list[str]:
     runs = {f"{item.job_id}-{batch.epoch}" for item in await mill.items(batch)}
     marks = [(job["user_metadata"] or {}).get("docmill_run") for job in found]
     return [job["status"] for job, mark in zip(found, marks, strict=True) if mark in runs]
+
+
+async def saved_steps(mill: Mill, batch: Batch) -> int:
+    """How many steps are still kept for items of ``batch``: none, once they have outcomes."""
+    runs = [f"{item.job_id}-{batch.epoch}" for item in await mill.items(batch)]
+    count = select(func.count()).select_from(ItemStep).where(ItemStep.run_id.in_(runs))
+    async with mill.database.read() as session:
+        return await session.scalar(count) or 0
 
 
 def mixed(folder: Path) -> Path:
@@ -147,6 +156,7 @@ async def test_a_worker_killed_while_it_polls_leaves_one_remote_job_and_the_batc
     assert result.tally.completed == 2
     assert await remote_jobs(proxy, batch, mill) == ["COMPLETED", "COMPLETED"]
     assert (proxy.count("POST", FILES), proxy.count("POST", PARSE)) == (2, 2)
+    assert await saved_steps(mill, batch) == 0
 
 
 async def test_a_cancel_that_cannot_be_delivered_is_delivered_as_soon_as_it_can(
@@ -200,3 +210,4 @@ async def test_cancelling_the_batch_cancels_the_remote_job(
         await until(cancelled)
     assert await mill.outcomes(batch) == {"hanging.pdf": "cancelled"}
     assert proxy.count("DELETE", f"{FILES}/.+") == 1
+    assert await saved_steps(mill, batch) == 0

@@ -86,6 +86,17 @@ async def test_trouble_at_the_endpoint_makes_the_item_wait(
     assert (await _extract(engine, jobs))["result"] == RIGHT
 
 
+@pytest.mark.parametrize("code", [429, 502])
+async def test_trouble_behind_a_gateway_that_says_200_makes_the_item_wait(
+    engine: LlmEngine, jobs: Jobs, llm: FakeLlm, code: int
+) -> None:
+    llm.script = [completion(error={"code": code, "message": "upstream"})]
+
+    await _waits(engine, jobs)
+
+    assert (await _extract(engine, jobs))["result"] == RIGHT
+
+
 async def test_a_connection_that_is_reset_in_the_middle_of_an_answer_makes_the_item_wait(
     engine: LlmEngine, jobs: Jobs, llm: FakeLlm
 ) -> None:
@@ -152,6 +163,7 @@ async def test_json_is_found_in_fences_sentences_thoughts_and_without_its_wrappi
         '{"data": {"number": "\\ud800", "total": 1}}',
         '{"data": [1]}',
         "[" * 100_000,
+        '{"data": ' + '{"a": ' * 200 + "1" + "}" * 201,
         {"data": WRONG},
         {"data": {"total": 80.5}},
     ],

@@ -58,7 +58,7 @@ async def arrived(database: Database) -> bool:
 
 def deliveries(mill: Mill) -> AbstractAsyncContextManager[None]:
     """The part of a worker that delivers, without engines."""
-    return running_deliveries(mill.temporal, mill.database, mill.settings)
+    return running_deliveries(mill.temporal, mill.database, mill.store, mill.settings)
 
 
 async def pending_batch(database: Database, batch_id: str, **fields: Any) -> Batch:

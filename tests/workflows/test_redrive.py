@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 from temporalio.client import WorkflowFailureError
+from temporalio.testing import WorkflowEnvironment
 
-from docmill.contracts import RedriveRequest
+from docmill.closing import close_batch
+from docmill.contracts import BatchStatus, CloseRequest, RedriveRequest
 from docmill.errors import ConflictError, UsageError
 from docmill.records.batches import Batches
 from docmill.records.redriving import History
@@ -171,12 +173,23 @@ async def test_a_redrive_whose_start_was_lost_is_started_when_it_is_looked_at(
     assert (result.status, result.tally.accounted) == ("COMPLETED", 5)
 
 
+async def test_a_batch_that_temporal_has_forgotten_can_be_redriven(
+    small_mill: Mill, time_skipping_server: WorkflowEnvironment, tmp_path: Path
+) -> None:
+    """Another server knows as little of it as one whose retention is over."""
+    elsewhere = Mill(time_skipping_server.client, small_mill.database, small_mill.settings)
+    async with elsewhere.faulty_worker():
+        batch = await elsewhere.run(write_mixed(tmp_path / "in", tmp_path / "runs"))
+    assert await small_mill.client.latest(batch.id) is None
+    async with small_mill.faulty_worker():
+        again = await redrive(small_mill, batch)
+    assert (again.status, again.epoch) == ("COMPLETED", 2)
+    assert set((await small_mill.outcomes(batch)).values()) == {"completed"}
+
+
 async def test_a_late_close_of_an_earlier_attempt_changes_nothing(
     small_mill: Mill, tmp_path: Path
 ) -> None:
-    from docmill.closing import close_batch
-    from docmill.contracts import BatchStatus, CloseRequest
-
     async with small_mill.faulty_worker():
         batch = await small_mill.run(write_mixed(tmp_path / "in", tmp_path / "runs"))
     begun = await small_mill.service.redrive(batch, EVERYTHING)

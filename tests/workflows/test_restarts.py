@@ -1,13 +1,20 @@
 """A batch survives kill -9 of its worker, and is not slowed by an outage longer than it was."""
 
+import asyncio
 import signal
+import sys
 from collections import Counter
 from functools import partial
 from pathlib import Path
 
+from docmill.closing import close_batch
+from docmill.contracts import BatchSpec, BatchStatus, CloseRequest
+from docmill.objects.staging import PREFIX
 from docmill.records.tables import Batch
+from docmill.results import result_prefix
 from tests.fixtures.mill import Mill, until, write_command, write_texts
 from tests.fixtures.worker_process import worker_process
+from tests.records.making import claim, page
 
 
 async def _done(mill: Mill, batch: Batch, count: int) -> bool:
@@ -32,6 +39,53 @@ async def test_a_worker_killed_mid_batch_loses_and_doubles_nothing(
     assert all(item.attempts <= 3 for item in items)
     for item in items:
         assert await mill.store.size(f"{item.object_prefix}/result.json")
+
+
+async def test_what_a_lost_attempt_stored_without_recording_it_is_gone(
+    small_mill: Mill, tmp_path: Path
+) -> None:
+    folder = write_texts(tmp_path / "in", 1)
+    batch, _ = await small_mill.service.create(BatchSpec(folder=str(folder)))
+    await page(small_mill.database, batch)
+    lost = await claim(small_mill.database, batch, 1)
+    unnamed = f"{result_prefix(lost)}/result.json"
+    await small_mill.store.put_bytes(unnamed, b"{}")
+    async with small_mill.faulty_worker():
+        await small_mill.service.start(batch)
+        await small_mill.client.result(batch.id)
+    (item,) = await small_mill.items(batch)
+    assert (item.status, item.attempts) == ("completed", 2)
+    assert await small_mill.store.size(f"{item.object_prefix}/result.json")
+    assert await small_mill.store.size(unnamed) is None
+
+
+async def test_what_a_lost_attempt_stored_is_gone_when_its_batch_was_cancelled(
+    small_mill: Mill, tmp_path: Path
+) -> None:
+    folder = write_texts(tmp_path / "in", 1)
+    batch, _ = await small_mill.service.create(BatchSpec(folder=str(folder)))
+    await page(small_mill.database, batch)
+    unnamed = f"{result_prefix(await claim(small_mill.database, batch, 1))}/result.json"
+    await small_mill.store.put_bytes(unnamed, b"{}")
+    cancelled = CloseRequest(batch_id=batch.id, epoch=batch.epoch, ending=BatchStatus.CANCELLED)
+    scratch = small_mill.settings.scratch
+    result = await close_batch(small_mill.database, small_mill.store, scratch, cancelled)
+    assert result.tally.cancelled == 1
+    assert await small_mill.store.size(unnamed) is None
+
+
+async def test_what_outlived_a_worker_and_its_guard_ends_with_the_next_worker(
+    small_mill: Mill,
+) -> None:
+    abandoned = small_mill.settings.scratch / "engines" / f"{PREFIX}dead"
+    engine = abandoned / "engine"
+    engine.mkdir(parents=True)
+    escaped = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", "import time; time.sleep(600)", env={"TMPDIR": str(engine)}
+    )
+    async with small_mill.faulty_worker():
+        assert await escaped.wait() == -signal.SIGKILL
+        assert not abandoned.exists()
 
 
 async def test_finished_items_are_never_redone(small_mill: Mill, tmp_path: Path) -> None:

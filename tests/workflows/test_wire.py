@@ -8,15 +8,18 @@ from temporalio import activity, workflow
 from temporalio.client import Client
 from temporalio.converter import DataConverter
 
+from activities.admitting import Admitting
 from activities.delivering import Delivering
 from activities.listing import Listing
 from activities.processing import Processing
 from activities.recording import Recording
+from activities.retaining import Retaining
 from docmill import contracts
 from docmill.contracts import BatchInput, BatchSpec
 from tests.fixtures.mill import Mill, write_texts
 from workflows.batch import BatchWorkflow
 from workflows.delivery import DeliveryWorkflow
+from workflows.retention import RetentionWorkflow
 
 
 def test_wire_names_are_those_of_the_contract() -> None:
@@ -29,24 +32,30 @@ def test_wire_names_are_those_of_the_contract() -> None:
         Listing.next_page,
         Processing.process_item,
         Recording.open_batch,
+        Admitting.admit_batch,
         Recording.record_state,
         Recording.record_lost_item,
         Recording.close_batch,
         Delivering.deliver_due,
+        Retaining.retain,
     ]
     names = {activity._Definition.must_from_callable(method).name for method in methods}
     assert names == {
         "next_page",
         "process_item",
         "open_batch",
+        "admit_batch",
         "record_state",
         "record_lost_item",
         "close_batch",
         "deliver_due",
+        "retain",
     }
 
 
-def test_the_workflow_of_an_endpoint_has_the_contracts_names() -> None:
+def test_docmills_own_workflows_have_the_contracts_names() -> None:
+    retention = workflow._Definition.must_from_class(RetentionWorkflow)
+    assert retention.name == contracts.RETENTION_WORKFLOW == "Retention"
     definition = workflow._Definition.must_from_class(DeliveryWorkflow)
     assert definition.name == contracts.DELIVERY_WORKFLOW == "WebhookDelivery"
     assert set(definition.signals) == {contracts.WAKE_DELIVERY} == {"wake"}

@@ -49,7 +49,7 @@ class ExtractMetadata(WireModel):
 
 
 class PagesUsage(WireModel):
-    """Pages of a job; a home of one's own bills none."""
+    """Pages of a job; none is billed unless LlamaCloud is the engine."""
 
     num_pages_extracted: int
     num_pages_billed: int = 0
@@ -72,7 +72,7 @@ class ExtractJobMetadata(WireModel):
 
 
 class ExtractUsage(WireModel):
-    """What a job cost: nothing here; the counts are additions, those of an engine with a model."""
+    """What LlamaCloud billed as the engine; the counts of other models are additions."""
 
     credits: float = 0.0
     extract_credits: float = 0.0

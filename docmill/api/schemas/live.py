@@ -84,7 +84,10 @@ class FailureGroupView(WireModel):
 
 
 class LedgerItemView(WireModel):
-    """One file of a batch with all that the ledger knows of it."""
+    """One file of a batch with all that the ledger knows of it.
+
+    ``purged``: it had a result, which was kept for as long as results are.
+    """
 
     item_id: str
     position: int
@@ -107,6 +110,7 @@ class LedgerItemView(WireModel):
     attempts: int
     started_at: datetime | None
     finished_at: datetime | None
+    purged: bool
 
 
 class PastAttemptView(WireModel):

@@ -6,9 +6,12 @@ from docmill.cli.exits import Exit
 from docmill.cli.office import Office, open_office
 from docmill.cli.snapshot import Snapshot, look_at
 from docmill.cli.voice import Voice
+from docmill.contracts import BatchStatus
 from docmill.embedded.connect import names_server
 from docmill.embedded.processes import HomeProcess
 from docmill.ids import DEFAULT_PROJECT_ID
+from docmill.records.admission import Admission
+from docmill.records.tables import Batch
 
 
 async def show_status(batch_id: str, *, as_json: bool, home: Path | None) -> int:
@@ -19,7 +22,19 @@ async def show_status(batch_id: str, *, as_json: bool, home: Path | None) -> int
         voice.answer(snapshot.as_json())
         if not as_json:
             _print(voice, office, snapshot)
+            await _print_line(voice, office, snapshot.batch)
     return Exit.OK
+
+
+async def _print_line(voice: Voice, office: Office, batch: Batch) -> None:
+    """Say what a batch waits for that is not its turn yet."""
+    if batch.status != BatchStatus.THROTTLED:
+        return
+    limit = office.settings.max_running_batches
+    async with office.database.read() as session:
+        place = await Admission(session).place(batch, limit)
+    batches = "one batch" if place == 1 else f"{place:,} batches"
+    voice.say(f"Waits:   {limit:,} batches run at a time; {batches} must end before it starts.")
 
 
 def _print(voice: Voice, office: Office, snapshot: Snapshot) -> None:

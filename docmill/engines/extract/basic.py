@@ -48,47 +48,62 @@ class BasicExtractor:
     ) -> Findings:
         """Return what stands beside its label; fields that do not are null, or not there."""
         quotes = Quotes(pages)
+        wanted = _Wanted(rows_of(schema) if target == "per_table_row" else schema)
         if target == "per_page":
-            found = [_Reading(schema, [page], quotes).found() for page in pages]
-            return Findings(
-                [one.data for one in found],
-                [one.metadata for one in found],
-                [page.page_number for page in pages],
-                warnings=[
-                    f"Page {page.page_number}: {warning}"
-                    for page, one in zip(pages, found, strict=True)
-                    for warning in one.warnings
-                ],
-            )
+            return _by_page([(page, _Reading(wanted, [page], quotes).found()) for page in pages])
+        found = _Reading(wanted, pages, quotes).found()
         if target == "per_table_row":
-            rows = _Reading(rows_of(schema), pages, quotes).found()
-            known = rows.metadata.get(ROWS, [])
-            return Findings(rows.data.get(ROWS, []), known, warnings=list(rows.warnings))
-        whole = _Reading(schema, pages, quotes).found()
-        return Findings(whole.data, whole.metadata, warnings=list(whole.warnings))
+            known = found.metadata.get(ROWS, [])
+            return Findings(found.data.get(ROWS, []), known, warnings=list(found.warnings))
+        return Findings(found.data, found.metadata, warnings=list(found.warnings))
+
+
+def _by_page(found: Sequence[tuple[ParsedPage, Found]]) -> Findings:
+    return Findings(
+        [one.data for _, one in found],
+        [one.metadata for _, one in found],
+        [page.page_number for page, _ in found],
+        warnings=[
+            f"Page {page.page_number}: {warning}" for page, one in found for warning in one.warnings
+        ],
+    )
+
+
+class _Wanted:
+    """A schema, and what is looked for of it."""
+
+    def __init__(self, schema: Node) -> None:
+        self.shape = Shape(schema)
+        fields = list(islice(_fields(self.shape, schema), MAX_FIELDS + 1))
+        self.fields = fields[:MAX_FIELDS]
+        self.warnings = (
+            [f"Only the first {MAX_FIELDS} fields were looked for."]
+            if len(fields) > MAX_FIELDS
+            else []
+        )
+        self.labels = {label for field in self.fields for label in field.labels}
 
 
 class _Reading:
     """One object by a schema, read from some pages."""
 
-    def __init__(self, schema: Node, pages: Sequence[ParsedPage], quotes: Quotes) -> None:
-        self._shape = Shape(schema)
-        self._pages = pages
+    def __init__(self, wanted: _Wanted, pages: Sequence[ParsedPage], quotes: Quotes) -> None:
+        self._wanted = wanted
+        self._shape = wanted.shape
         self._quotes = quotes
         self._entries: dict[Path, dict[str, Any]] = {}
-        self._warnings: list[str] = []
+        self._warnings = list(wanted.warnings)
+        self._tables = [(page.page_number, table) for page in pages for table in tables_of(page)]
         self._places: dict[Words, list[tuple[int, Place]]] = defaultdict(list)
         for page in pages:
             for one in places_of(page):
-                self._places[one.label].append((page.page_number, one))
+                if one.label in wanted.labels:
+                    self._places[one.label].append((page.page_number, one))
 
     def found(self) -> Found:
         """Return what was found, and by which warnings it differs from the schema."""
         data: dict[str, Any] = {}
-        for number, field in enumerate(_fields(self._shape, self._shape.root)):
-            if number == MAX_FIELDS:
-                self._warnings.append(f"Only the first {MAX_FIELDS} fields were looked for.")
-                break
+        for field in self._wanted.fields:
             self._fill(data, field)
         errors = validator_of(self._shape.root).iter_errors(data)
         self._warnings += [
@@ -139,12 +154,11 @@ class _Reading:
         }
         fewest = min(_COLUMNS, len(self._shape.properties(items)))
         rows: list[Any] = []
-        for page in self._pages:
-            for head, *body in tables_of(page):
-                called = enumerate(map(words, head))
-                known = {n: columns[label] for n, label in called if label in columns}
-                if fewest and len({key for key, _ in known.values()}) >= fewest:
-                    rows += self._table(field.path, len(rows), known, body, page.page_number)
+        for page, (head, *body) in self._tables:
+            called = enumerate(map(words, head))
+            known = {n: columns[label] for n, label in called if label in columns}
+            if fewest and len({key for key, _ in known.values()}) >= fewest:
+                rows += self._table(field.path, len(rows), known, body, page)
         return rows
 
     def _table(

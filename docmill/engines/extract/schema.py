@@ -1,5 +1,6 @@
 """A JSON Schema seen as the fields that it describes, and the forms of it that answers take."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -13,17 +14,20 @@ Node = Mapping[str, Any]
 ROWS = "rows"
 """The only field of what `rows_of` returns."""
 
-_LISTS = ("allOf", "anyOf", "oneOf", "prefixItems")
-_MAPS = ("properties", "patternProperties", "$defs", "definitions", "dependentSchemas")
-_SINGLE = (
-    "items",
+_LISTS = frozenset({"allOf", "anyOf", "oneOf", "prefixItems"})
+_DEFINITIONS = frozenset({"$defs", "definitions"})
+_MAPS = _DEFINITIONS | {"properties", "patternProperties", "dependentSchemas"}
+_OF_LISTS = frozenset({"items", "prefixItems", "contains", "unevaluatedItems"})
+_OUTSIDE_LISTS = (_LISTS | _MAPS) - _OF_LISTS | {
     "additionalProperties",
-    "contains",
     "then",
     "else",
-    "unevaluatedItems",
     "unevaluatedProperties",
-)
+}
+_EVERYWHERE = _OUTSIDE_LISTS | _OF_LISTS
+_DEFINED = re.compile(r"^#/(?:\$defs|definitions)/[^/]+$")
+_IN_PART = "-in-part"
+"""Added to the name of a definition, where it is one that a part of a document can fit."""
 _INCOMPLETE = ("required", "dependentRequired", "minItems", "minProperties", "minContains")
 """What a part of a document cannot be held to."""
 
@@ -108,7 +112,10 @@ class Shape:
 
 
 def relaxed(schema: Node) -> dict[str, Any]:
-    """Return ``schema`` as a part of a document can fit it: nothing has to be there."""
+    """Return ``schema`` as a part of a document can fit it: nothing has to be there.
+
+    The entries of lists are as they were: what stands in one row stands in one part.
+    """
 
     def change(node: dict[str, Any]) -> dict[str, Any]:
         kept = {key: value for key, value in node.items() if key not in _INCOMPLETE}
@@ -116,10 +123,15 @@ def relaxed(schema: Node) -> dict[str, Any]:
             # With less to tell them apart, several alternatives may fit.
             kept.setdefault("anyOf", kept["oneOf"])
             del kept["oneOf"]
+        if _DEFINED.match(kept.get("$ref", "")):
+            kept["$ref"] += _IN_PART
         return kept
 
-    found = _changed(schema, change)
-    return dict(found)
+    lists = {key: schema[key] for key in _DEFINITIONS if key in schema}
+    found = dict(_changed(schema, change, _OUTSIDE_LISTS))
+    for key, whole in lists.items():
+        found[key] = whole | {name + _IN_PART: part for name, part in found[key].items()}
+    return found
 
 
 def rows_of(schema: Node) -> dict[str, Any]:
@@ -135,18 +147,21 @@ def rows_of(schema: Node) -> dict[str, Any]:
     return {"type": "object", "properties": {ROWS: {"type": "array", "items": rows}}}
 
 
-def _changed(node: Any, change: Callable[[dict[str, Any]], dict[str, Any]]) -> Any:
-    """Return ``node`` with every schema in it changed, the inner ones first."""
+def _changed(
+    node: Any,
+    change: Callable[[dict[str, Any]], dict[str, Any]],
+    keys: frozenset[str] = _EVERYWHERE,
+) -> Any:
+    """Return ``node`` with every schema below ``keys`` of it changed, the inner ones first."""
     if not isinstance(node, Mapping):
         return node
     found = dict(node)
-    for key in _LISTS:
-        if key in found:
-            found[key] = [_changed(one, change) for one in found[key]]
-    for key in _MAPS:
-        if key in found:
-            found[key] = {name: _changed(one, change) for name, one in found[key].items()}
-    for key in _SINGLE:
-        if key in found:
-            found[key] = _changed(found[key], change)
+    for key in keys & found.keys():
+        inner = found[key]
+        if key in _LISTS:
+            found[key] = [_changed(one, change, keys) for one in inner]
+        elif key in _MAPS:
+            found[key] = {name: _changed(one, change, keys) for name, one in inner.items()}
+        else:
+            found[key] = _changed(inner, change, keys)
     return change(found)

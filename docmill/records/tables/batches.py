@@ -191,7 +191,9 @@ class Job(Table):
 class Result(Table):
     """A stored result: what an engine made of these bytes with these parameters.
 
-    The unique key is what deduplication asks for; the objects lie under ``object_prefix``.
+    The unique key is what deduplication asks for; the objects lie under ``object_prefix``. A
+    purged result stays as a row, so that what refers to it can say so; made anew, it is the same
+    row again.
     """
 
     __tablename__ = "results"
@@ -216,6 +218,10 @@ class Result(Table):
     usage: Mapped[dict[str, Any] | None]
     """What a remote engine counted: requests, tokens."""
     created_at: Mapped[datetime] = mapped_column(default=now)
+    used_at: Mapped[datetime | None]
+    """When it last spared an item the engine; None: not since it was made."""
+    purged_at: Mapped[datetime | None]
+    """When retention gave it up; its objects go afterwards, and then ``object_prefix`` is empty."""
 
 
 class ItemStep(Table):

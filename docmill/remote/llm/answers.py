@@ -5,16 +5,20 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any, NoReturn
 
 import httpx
 
-from docmill.errors import FailureClass, ItemFailure, Retry
+from docmill.errors import FailureClass, ItemFailure, Retry, UnavailableError
 
 _COUNTED = {"prompt_tokens": "input_tokens", "completion_tokens": "output_tokens"}
 """The endpoint's names of what is counted, and ours."""
+_PASSING = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)
 _SHOWN = 300
 """Characters of the endpoint's own words that an error repeats."""
+MAX_DEPTH = 100
+"""Levels of an answer: more than any schema that is taken has, and less than breaks a reader."""
 _THOUGHTS = re.compile(r"\A\s*<think>.*?</think>", re.DOTALL)
 """What some models write before their answer."""
 _FENCED = re.compile(r"```(?:json)?\s*\n(.*?)```", re.DOTALL | re.IGNORECASE)
@@ -39,9 +43,11 @@ def answer_of(response: httpx.Response, host: str) -> Answer:
     Raises:
         ItemFailure: ENGINE_REFUSED: the model or a filter would not answer; ANSWER_INVALID: the
             answer was cut off, or this is no answer of such an endpoint.
+        UnavailableError: it says that what stands behind it is busy or away.
     """
     try:
         body = json.loads(response.content)
+        _look_for_trouble(body, host)
         choice = body["choices"][0]
         message = choice["message"]
         finish = choice.get("finish_reason")
@@ -83,7 +89,8 @@ def json_of(content: str) -> Any:
     """Return the JSON that a model wrote, also in a code fence or between sentences.
 
     Raises:
-        ValueError: there is none, or it has a number or text that cannot be stored.
+        ValueError: there is none, or it has a number or text that cannot be stored, or it nests
+            too deeply.
     """
     content = _THOUGHTS.sub("", content)
     begin, end = content.find("{"), content.rfind("}")
@@ -94,6 +101,8 @@ def json_of(content: str) -> Any:
             json.dumps(found, ensure_ascii=False).encode()
         except (ValueError, RecursionError):
             continue
+        if _depth(found) > MAX_DEPTH:
+            raise ValueError(f"it nests deeper than {MAX_DEPTH} levels")
         return found
     raise ValueError("it is no JSON")
 
@@ -101,6 +110,19 @@ def json_of(content: str) -> Any:
 def cleaned(text: str) -> str:
     """Return ``text`` without what no database or file takes."""
     return text.replace("\0", "").encode("utf-8", "replace").decode()
+
+
+def _depth(value: Any) -> int:
+    """Return how many objects and lists are in each other, `MAX_DEPTH` + 1 at most."""
+    level = [value]
+    for depth in range(MAX_DEPTH + 1):
+        inner = [one for one in level if isinstance(one, dict | list)]
+        if not inner:
+            return depth
+        level = [
+            child for one in inner for child in (one.values() if isinstance(one, dict) else one)
+        ]
+    return MAX_DEPTH + 1
 
 
 def _text(content: Any) -> str:
@@ -124,6 +146,14 @@ def _finite(number: str) -> float:
     if not math.isfinite(found):
         raise ValueError("it has a number that is not finite")
     return found
+
+
+def _look_for_trouble(body: Any, host: str) -> None:
+    """Some gateways say 200 first, and in the body what the endpoint behind them said."""
+    error = body.get("error") if isinstance(body, Mapping) else None
+    code = error.get("code") if isinstance(error, Mapping) else None
+    if isinstance(code, int) and (code in _PASSING or code >= HTTPStatus.INTERNAL_SERVER_ERROR):
+        raise UnavailableError(f"The remote engine at {host} answers {code} for one behind it.")
 
 
 def _not_an_answer(response: httpx.Response, host: str) -> NoReturn:

@@ -1,5 +1,6 @@
 """Questions about one item: each is paid for once, and gets one chance to be mended."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
@@ -49,10 +50,10 @@ class Asking:
                 `Chat.complete` raises.
         """
         content = await self._said(messages, schema)
-        found, errors = _checked(content, check)
+        found, errors = await _meaning(content, check)
         if found is None:
             mended = await self._said([*messages, *prompts.repair(content, errors)], schema)
-            found, errors = _checked(mended, check)
+            found, errors = await _meaning(mended, check)
         if found is None:
             raise ItemFailure(
                 FailureClass.ANSWER_INVALID,
@@ -72,6 +73,11 @@ class Asking:
             answer = Answer(saved["content"], saved["usage"])
         self.usage.update(answer.usage)
         return answer.content
+
+
+async def _meaning(content: str, check: Callable[[Any], Checked[T]]) -> Checked[T]:
+    """Check an answer in a thread: a schema's patterns and a long answer take their time."""
+    return await asyncio.to_thread(lambda: _checked(content, check))
 
 
 def _checked(content: str, check: Callable[[Any], Checked[T]]) -> Checked[T]:

@@ -1,5 +1,6 @@
 """The fields of a schema from a document, by asking a model about its pages."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -35,14 +36,17 @@ async def find(
     """
     pages = [page for page in document.pages if page.success]
     schema = parameters["data_schema"]
-    if parameters["extraction_target"] == "per_page":
-        return await _by_page(_Reading(schema, parameters, pages, asking, budget), pages)
-    if parameters["extraction_target"] == "per_table_row":
-        rows = await _Reading(rows_of(schema), parameters, pages, asking, budget).object_of(pages)
-        known = None if rows.metadata is None else rows.metadata.get(ROWS, [])
-        return Findings(rows.data.get(ROWS, []), known, warnings=list(rows.warnings))
-    whole = await _Reading(schema, parameters, pages, asking, budget).object_of(pages)
-    return Findings(whole.data, whole.metadata, warnings=list(whole.warnings))
+    target = parameters["extraction_target"]
+    reading = _Reading(
+        rows_of(schema) if target == "per_table_row" else schema, parameters, pages, asking, budget
+    )
+    if target == "per_page":
+        return await _by_page(reading, pages)
+    found = await reading.object_of(pages)
+    if target == "per_table_row":
+        known = None if found.metadata is None else found.metadata.get(ROWS, [])
+        return Findings(found.data.get(ROWS, []), known, warnings=list(found.warnings))
+    return Findings(found.data, found.metadata, warnings=list(found.warnings))
 
 
 async def _by_page(reading: "_Reading", pages: Sequence[ParsedPage]) -> Findings:
@@ -101,7 +105,8 @@ class _Reading:
         chunks = chunks_of(pages, self._budget)
         schema = self._schema if len(chunks) == 1 else relaxed(self._schema)
         found = merged([await self._part(chunk, schema, len(chunks) > 1) for chunk in chunks])
-        if (error := first_error(self._schema, found.data)) is not None:
+        error = await asyncio.to_thread(first_error, self._schema, found.data)
+        if error is not None:
             what = "What the parts of the document say" if chunks else "The text, which is empty,"
             raise ItemFailure(
                 FailureClass.ANSWER_INVALID, f"{what} does not fit the schema {error}."

@@ -13,24 +13,29 @@ _SET_CHILD_SUBREAPER = 36
 
 
 @contextmanager
-def adopting_orphans() -> Iterator[set[int]]:
+def adopting_orphans() -> Iterator[frozenset[int]]:
     """Keep every descendant of the block in sight; yield those that were there before."""
     libc = ctypes.CDLL(None, use_errno=True)
     assert libc.prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0
     try:
-        yield set(descendants(os.getpid()))
+        yield frozenset(descendants(os.getpid()))
     finally:
         libc.prctl(_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
 
 
-def descendants(pid: int) -> list[int]:
-    """Return the living children of ``pid``, their children, and so on."""
+def descendants(pid: int, without: frozenset[int] = frozenset()) -> list[int]:
+    """Return the living children of ``pid``, their children, and so on.
+
+    Args:
+        pid: whose.
+        without: processes to pass over, with everything below them.
+    """
     children: dict[int, list[int]] = {}
     for child, parent in _parents():
         children.setdefault(parent, []).append(child)
     found, todo = [], [pid]
     while todo:
-        below = children.get(todo.pop(), [])
+        below = [child for child in children.get(todo.pop(), []) if child not in without]
         found += below
         todo += below
     return [one for one in found if alive(one)]

@@ -29,7 +29,7 @@ class Files:
             command: dict[str, Any] = {"do": "parse", "record": str(files.runs / name)}
             if number % 10 == 3:
                 command |= {"do": "sleep", "seconds": 0.3}
-            elif number % 37 == 5:
+            elif number % 75 == 5:
                 command |= {"do": "fork", "escape": True, "seconds": 0.2}
             (files.folder / name).write_text(f"{json.dumps(command)}\n{name}\n")
         return files

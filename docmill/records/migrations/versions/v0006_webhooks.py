@@ -1,4 +1,4 @@
-"""The outbox of webhooks, the log of its deliveries, and who listens to a batch."""
+"""The outbox of webhooks, the log of its deliveries, who listens to a batch; what was purged."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -15,7 +15,9 @@ PENDING = sa.text("state = 'pending'")
 
 
 def upgrade() -> None:
-    """Add the outbox and its log."""
+    """Add the outbox and its log, and what retention notes down."""
+    for name in ("used_at", "purged_at"):
+        op.add_column("results", sa.Column(name, TIME, nullable=True))
     op.add_column("batches", sa.Column("webhooks", JSON, nullable=True))
     op.add_column("webhook_targets", sa.Column("events", JSON, nullable=True))
     place = ["id", "project_id", "namespace", "endpoint_id", "owner_id"]

@@ -1,0 +1,152 @@
+"""What is old enough to go, and is used by nothing: results and directories.
+
+A batch that has not ended keeps all that it may use: whatever was made or used since it began,
+and everything that was made of the directories that it lists.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import exists, func, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from docmill.contracts import BatchStatus
+from docmill.records.portable import chunked
+from docmill.records.tables import (
+    Batch,
+    BatchItem,
+    BatchListing,
+    Directory,
+    Result,
+    now,
+)
+
+_OPEN = tuple(status.value for status in BatchStatus if not status.terminal)
+_LAST_USED = func.coalesce(Result.used_at, Result.created_at)
+
+
+@dataclass(frozen=True, slots=True)
+class Purged:
+    """A result whose objects are to go."""
+
+    id: str
+    object_prefix: str
+
+
+class Retention:
+    """Queries that find what may go, and mark it."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    # -- results ----------------------------------------------------------------------------
+
+    async def purge_results(
+        self, project_id: str, before: datetime, after: str, limit: int
+    ) -> tuple[Sequence[Purged], str | None]:
+        """Mark results that were last used before ``before``.
+
+        Args:
+            project_id: whose.
+            before: results that open batches have used stay in any case.
+            after: id behind which to begin, in the order of ids.
+            limit: how many are looked at.
+
+        Returns:
+            Those that were marked, and the id to go on behind; None when all were looked at.
+        """
+        oldest = await self._session.scalar(
+            select(func.min(Batch.created_at)).where(
+                Batch.project_id == project_id, Batch.status.in_(_OPEN)
+            )
+        )
+        unused = (
+            Result.project_id == project_id,
+            Result.purged_at.is_(None),
+            (before if oldest is None else min(before, oldest)) > _LAST_USED,
+        )
+        query = select(Result.id, Result.object_prefix).where(*unused, Result.id > after)
+        found = (await self._session.execute(query.order_by(Result.id).limit(limit))).all()
+        kept = await self._listed_by_open_batches([row.object_prefix for row in found])
+        ids = [row.id for row in found if row.object_prefix not in kept]
+        marked = (
+            update(Result)
+            .where(Result.id.in_(ids), *unused)
+            .values(purged_at=now())
+            .returning(Result.id, Result.object_prefix)
+        )
+        purged = [Purged(*row) for row in await self._session.execute(marked)] if ids else []
+        return purged, found[-1].id if len(found) == limit else None
+
+    async def _listed_by_open_batches(self, prefixes: Collection[str]) -> set[str]:
+        """Return those results whose file lies in a directory that an open batch lists."""
+        by_job = {job_id_in(prefix): prefix for prefix in prefixes}
+        listed = exists().where(
+            Batch.status.in_(_OPEN),
+            or_(
+                Batch.directory_id == BatchItem.directory_id,
+                exists().where(
+                    BatchListing.batch_id == Batch.id,
+                    BatchListing.directory_id == BatchItem.directory_id,
+                    BatchListing.sequence == BatchItem.sequence,
+                ),
+            ),
+        )
+        kept: set[str] = set()
+        for some in chunked(list(by_job)):
+            query = select(BatchItem.job_id).where(BatchItem.job_id.in_(some), listed)
+            kept |= {by_job[job_id] for job_id in await self._session.scalars(query)}
+        return kept
+
+    async def marked_results(self, limit: int) -> Sequence[Purged]:
+        """Return purged results whose objects may still be there."""
+        query = select(Result.id, Result.object_prefix).where(
+            Result.purged_at.is_not(None), Result.object_prefix != ""
+        )
+        return [Purged(*row) for row in await self._session.execute(query.limit(limit))]
+
+    async def forget_objects(self, result: Purged) -> None:
+        """Remember that a purged result's objects are gone; one that was made anew keeps its."""
+        gone = update(Result).where(
+            Result.id == result.id,
+            Result.object_prefix == result.object_prefix,
+            Result.purged_at.is_not(None),
+        )
+        await self._session.execute(gone.values(object_prefix=""))
+
+    # -- directories ------------------------------------------------------------------------
+
+    async def expire_directories(self, at: datetime, limit: int) -> Sequence[str]:
+        """Hide ephemeral directories whose time is over; return their ids.
+
+        One that an open batch lists stays until the batch has ended.
+        """
+        in_use = exists().where(
+            Batch.status.in_(_OPEN),
+            or_(
+                Batch.directory_id == Directory.id,
+                exists().where(
+                    BatchListing.batch_id == Batch.id,
+                    BatchListing.directory_id == Directory.id,
+                ),
+            ),
+        )
+        over = (
+            select(Directory.id)
+            .where(
+                Directory.type == "ephemeral",
+                Directory.deleted_at.is_(None),
+                Directory.expires_at < at,
+                ~in_use,
+            )
+            .limit(limit)
+        )
+        hidden = update(Directory).where(Directory.id.in_(over)).returning(Directory.id)
+        found = await self._session.scalars(hidden.values(deleted_at=now(), source_key=None))
+        return found.all()
+
+
+def job_id_in(object_prefix: str) -> str:
+    """Return the job whose attempt made a result; see `docmill.results.result_prefix`."""
+    return object_prefix.split("/")[2]

@@ -1,0 +1,94 @@
+"""Retention: what was kept long enough goes.
+
+Everything here may be stopped anywhere and is safe to repeat: what goes is marked first, and then
+its objects are removed.
+"""
+
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
+
+from docmill.contracts import RetentionReport
+from docmill.objects import ObjectStore
+from docmill.records.database import Database
+from docmill.records.deliveries import Deliveries
+from docmill.records.projects import Projects
+from docmill.records.retention import Retention
+from docmill.settings import Settings
+
+CHUNK = 500
+"""Rows of one transaction."""
+
+
+async def retain(
+    database: Database, store: ObjectStore, settings: Settings, at: datetime
+) -> RetentionReport:
+    """Remove what may go at ``at``, and say how much it was.
+
+    Raises:
+        UnavailableError: the database or the store is away; the next run goes on.
+    """
+    results = 0
+    if settings.result_ttl_days:
+        results = await _mark_results(database, at - timedelta(days=settings.result_ttl_days))
+    await _remove_marked(database, store)
+    directories = await _expire_directories(database, at)
+    events = await _forget_events(database, at - timedelta(days=settings.webhook_log_days))
+    return RetentionReport(results=results, directories=directories, webhook_events=events)
+
+
+async def _mark_results(database: Database, before: datetime) -> int:
+    count = 0
+    async for project_id in _projects(database):
+        after: str | None = ""
+        while after is not None:
+            async with database.write() as session:
+                marked, after = await Retention(session).purge_results(
+                    project_id, before, after, CHUNK
+                )
+            count += len(marked)
+    return count
+
+
+async def _projects(database: Database) -> AsyncIterator[str]:
+    cursor: str | None = None
+    while True:
+        async with database.read() as session:
+            found = await Projects(session).list(cursor=cursor)
+        for project in found.items:
+            yield project.id
+        cursor = found.next
+        if cursor is None:
+            return
+
+
+async def _remove_marked(database: Database, store: ObjectStore) -> None:
+    while True:
+        async with database.read() as session:
+            marked = await Retention(session).marked_results(CHUNK)
+        for result in marked:
+            await store.delete_below(result.object_prefix)
+        async with database.write() as session:
+            for result in marked:
+                await Retention(session).forget_objects(result)
+        if len(marked) < CHUNK:
+            return
+
+
+async def _expire_directories(database: Database, at: datetime) -> int:
+    count = 0
+    while True:
+        async with database.write() as session:
+            gone = await Retention(session).expire_directories(at, CHUNK)
+        count += len(gone)
+        if len(gone) < CHUNK:
+            return count
+
+
+async def _forget_events(database: Database, before: datetime) -> int:
+    count = 0
+    while True:
+        async with database.write() as session:
+            gone = await Deliveries(session).forget(before, CHUNK)
+        count += gone
+        if gone < CHUNK:
+            return count

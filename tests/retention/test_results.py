@@ -1,0 +1,146 @@
+"""Stored results: purged when nothing needs them, made anew when somebody does."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import update
+
+from docmill.contracts import Outcome, RetentionReport
+from docmill.records.database import Database
+from docmill.records.ledger import Settlement
+from docmill.records.results import PurgedError, Results, result_id_of
+from docmill.records.tables import Batch, Result
+from docmill.retention import retain
+from tests.fixtures.mill import Mill, write_texts
+from tests.records.making import (
+    PROJECT,
+    batch_over,
+    claim,
+    complete,
+    completed,
+    key_of,
+    new_result,
+    page,
+    scanned,
+    settle,
+)
+
+LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
+
+
+async def _age(database: Database) -> None:
+    """Let every result be as if it was made, and last used, long ago."""
+    async with database.write() as session:
+        await session.execute(update(Result).values(created_at=LONG_AGO, used_at=None))
+
+
+async def _retain(mill: Mill, **settings: Any) -> RetentionReport:
+    changed = mill.settings.model_copy(update={"result_ttl_days": 7, **settings})
+    return await retain(mill.database, mill.store, changed, datetime.now(UTC))
+
+
+async def test_a_purged_result_is_gone_and_the_ledger_says_so(
+    small_mill: Mill, tmp_path: Path
+) -> None:
+    folder = write_texts(tmp_path / "in", 3)
+    results = small_mill.settings.home / "objects/results"
+    async with small_mill.worker():
+        batch = await small_mill.run(folder)
+        await _age(small_mill.database)
+        assert (await _retain(small_mill)).results == 3
+        assert not any(path.is_file() for path in results.rglob("*"))
+        items = await small_mill.items(batch)
+        assert {item.status for item in items} == {"completed"}
+        assert all(item.purged and item.object_prefix is None for item in items)
+
+        again = await small_mill.run(folder)
+    assert set((await small_mill.outcomes(again)).values()) == {"completed"}
+    for item in [*await small_mill.items(batch), *await small_mill.items(again)]:
+        assert not item.purged
+        assert await small_mill.store.size(f"{item.object_prefix}/result.json")
+
+
+async def test_what_is_kept_for_ever_or_was_used_lately_stays(
+    small_mill: Mill, tmp_path: Path
+) -> None:
+    folder = write_texts(tmp_path / "in", 2)
+    async with small_mill.worker():
+        await small_mill.run(folder)
+        await _age(small_mill.database)
+        assert (await _retain(small_mill, result_ttl_days=0)).results == 0
+        again = await small_mill.run(folder)
+    assert set((await small_mill.outcomes(again)).values()) == {"skipped"}
+    assert (await _retain(small_mill)).results == 0
+
+
+async def test_what_an_open_batch_lists_stays_until_it_has_ended(
+    small_mill: Mill, tmp_path: Path
+) -> None:
+    folder = write_texts(tmp_path / "in", 2)
+    async with small_mill.worker():
+        await small_mill.run(folder)
+        await _age(small_mill.database)
+        waiting = await small_mill.start(folder)
+        await small_mill.service.pause(waiting)
+        if (await small_mill.row(waiting)).status == "RUNNING":
+            assert (await _retain(small_mill)).results == 0
+        await small_mill.service.resume(waiting)
+        await small_mill.client.result(waiting.id)
+    await _age(small_mill.database)
+    assert (await _retain(small_mill)).results == 2
+
+
+async def test_an_open_batchs_directory_keeps_what_was_made_of_it(
+    database: Database, mill: Mill
+) -> None:
+    directory = await scanned(database, 2)
+    batch = await batch_over(database, directory)
+    await page(database, batch)
+    item = await claim(database, batch, 1)
+    own = replace(new_result("s1"), object_prefix=f"results/{PROJECT}/{item.job_id}/1/1")
+    assert await settle(database, item, replace(completed("s1"), result=own))
+    await _age(database)
+    await _move_creation(database, batch)
+    assert (await _retain(mill)).results == 0
+    async with database.write() as session:
+        await session.execute(update(Batch).values(status="COMPLETED"))
+    assert (await _retain(mill)).results == 1
+    async with database.read() as session:
+        with pytest.raises(PurgedError, match="purged on"):
+            await Results(session).get(result_id_of(PROJECT, key_of("s1")))
+
+
+async def _move_creation(database: Database, batch: Batch) -> None:
+    """Let the batch be older than its results, so that only its listing protects them."""
+    earlier = LONG_AGO + timedelta(days=1)
+    async with database.write() as session:
+        await session.execute(update(Batch).where(Batch.id == batch.id).values(created_at=earlier))
+
+
+async def test_a_result_that_is_purged_just_before_it_is_shared_is_made_anew(
+    database: Database, mill: Mill
+) -> None:
+    first = await batch_over(database, await scanned(database, 1))
+    await page(database, first)
+    await complete(database, first, 1, "s1")
+    await _age(database)
+    second = await batch_over(database, await scanned(database, 1, folder="/other"))
+    await page(database, second)
+    item = await claim(database, second, 1)
+    async with database.write() as session:
+        await session.execute(update(Result).values(purged_at=datetime.now(UTC)))
+    shared = Settlement(
+        outcome=Outcome.SKIPPED,
+        sha256="s1",
+        existing_result_id=result_id_of(PROJECT, key_of("s1")),
+        skip_reason="already_processed",
+    )
+    assert not await settle(database, item, shared)
+    assert await complete(database, second, 1, "s1")
+    async with database.read() as session:
+        found = await Results(session).find(PROJECT, key_of("s1"))
+    assert found is not None
+    assert found.purged_at is None

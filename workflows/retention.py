@@ -1,0 +1,26 @@
+"""RetentionWorkflow: what a Temporal Schedule runs every hour."""
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    # plain data and references to activities, as in workflows/batch.py
+    from activities.retaining import Retaining
+    from docmill.contracts import RETENTION_WORKFLOW, RetentionReport, RetentionRequest
+    from workflows import policies
+
+
+@workflow.defn(name=RETENTION_WORKFLOW)
+class RetentionWorkflow:
+    """One run of retention; the schedule never lets two overlap."""
+
+    @workflow.run
+    async def run(self) -> RetentionReport:
+        """Remove what may go."""
+        return await workflow.execute_activity_method(
+            Retaining.retain,
+            RetentionRequest(at=workflow.now()),
+            start_to_close_timeout=policies.CLOSE_TIMEOUT,
+            heartbeat_timeout=policies.HEARTBEAT_TIMEOUT,
+            retry_policy=policies.INFRASTRUCTURE,
+            summary="remove what was kept long enough",
+        )
