@@ -46,6 +46,10 @@ KEPT_FAILURES = 20
 """Last failures that a run keeps for the ``failures`` query; the ledger has them all."""
 
 
+CUT_SHORT = "attempts-cut-short-are-cancelled"
+"""Histories without this mark have such items recorded as lost."""
+
+
 @workflow.defn(name=BATCH_WORKFLOW)
 class BatchWorkflow(SteeredBatch):
     """Runs one batch; its workflow id is the batch id, so that a second start finds the first."""
@@ -292,8 +296,16 @@ class BatchWorkflow(SteeredBatch):
             )
             self._count(result.outcome)
         except ActivityError as error:
-            if not is_cancelled_exception(error):  # cancelled items are counted at the close
+            # Cancelled items are counted at the close.
+            if not is_cancelled_exception(error) and not self._cut_short(error):
                 await self._count_failure(item, task, error)
+
+    def _cut_short(self, error: ActivityError) -> bool:
+        """Whether an attempt after which another one would have come met the batch's cancel.
+
+        Temporal then ends the activity with that attempt's error, although nothing has failed.
+        """
+        return self._killing and causes.passing(error) and workflow.patched(CUT_SHORT)
 
     async def _count_failure(self, item: ItemRef, task: ItemTask, error: ActivityError) -> None:
         """Count a failed item; record it too when Temporal, not the activity, gave it up."""

@@ -26,3 +26,8 @@ def recorded_class(error: ActivityError) -> FailureClass | None:
     if isinstance(cause, ApplicationError) and cause.type in set(FailureClass):
         return FailureClass(cause.type)
     return None
+
+
+def passing(error: ActivityError) -> bool:
+    """Whether the activity itself wanted to be tried again."""
+    return isinstance(error.cause, ApplicationError) and not error.cause.non_retryable

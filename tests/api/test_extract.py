@@ -51,6 +51,17 @@ async def test_a_job_waits_for_temporal_and_shows_what_it_was_asked(api: httpx.A
     await ok(await api.get(f"{BASE}/{job['id']}", params={"expand": "everything"}), 422)
 
 
+async def test_a_parse_configuration_is_kept_as_it_was(api: httpx.AsyncClient) -> None:
+    configuration = {**BASIC, "parse_config_id": "cfg-PARSE_FAST"}
+    body = {"file_input": await _file(api, "read.txt"), "configuration": configuration}
+
+    job = await ok(await api.post(BASE, json=body))
+
+    shown = await ok(await api.get(f"{BASE}/{job['id']}", params={"expand": "configuration"}))
+    assert shown["configuration"]["parse_config_id"] == "cfg-PARSE_FAST"
+    assert shown["configuration"]["parse_parameters"]["tier"] == "fast"
+
+
 async def test_without_an_engine_a_job_is_refused_with_what_to_set(api: httpx.AsyncClient) -> None:
     body = {"file_input": await _file(api, "none.txt"), "configuration": {"data_schema": SCHEMA}}
 

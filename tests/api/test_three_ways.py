@@ -96,6 +96,20 @@ async def _by_temporal(running: RunningDocmill, job: str, folder: Path) -> Resul
         return {item["path"]: await _job(api, job, item["job_id"]) for item in items}
 
 
+async def _one_of_a_folder(running: RunningDocmill) -> Any:
+    """A job of its own over a file that a batch has listed where it lies."""
+    async with httpx.AsyncClient(base_url=running.url, timeout=60) as api:
+        batch = (await ok(await api.get("/api/v2/batches", params={"page_size": 1})))["items"][0]
+        items = await all_items(api, f"/api/docmill/v1/batches/{batch['id']}/items")
+        named = next(one["item_id"] for one in items if one["path"] == "invoice-2026-014.pdf")
+        body = {"file_input": named, "configuration": PARAMETERS["extract"]}
+        job = await ok(await api.post("/api/v2/extract", json=body))
+        while job["status"] in ("PENDING", "RUNNING"):
+            job = await ok(await api.get(f"/api/v2/extract/{job['id']}"))
+        assert job["file_input"] == named
+        return job["extract_result"]
+
+
 async def _job(api: httpx.AsyncClient, job: str, job_id: str) -> Any:
     expand = {"expand": "markdown"} if job == "parse" else {}
     found = await ok(await api.get(f"/api/v2/{job}/{job_id}", params=expand))
@@ -136,5 +150,6 @@ async def test_api_command_and_temporal_client_give_the_same_results(
         assert invoice["type"] == "invoice"
         assert by_command["service-contract.docx"]["type"] == "contract"
     if job == "extract":
+        assert await _one_of_a_folder(running) == invoice
         assert (invoice["total"], invoice["date"]) == (12377.0, "2026-03-03")
         assert [item["quantity"] for item in invoice["items"]] == [4, 2, 6, 6]

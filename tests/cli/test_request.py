@@ -7,7 +7,7 @@ import pytest
 
 from docmill.cli.progress import duration
 from docmill.cli.running.job_parameters import JobFlags
-from docmill.cli.running.request import RunRequest, plan_of
+from docmill.cli.running.request import Pace, RunRequest, plan_of
 from docmill.errors import UsageError
 from docmill.settings import Settings
 
@@ -28,7 +28,7 @@ def test_pace_and_spelling_do_not_make_another_run(
     same = (
         RunRequest(folder=Path("papers"), out=Path("out")),
         RunRequest(folder=Path("link"), out=out),
-        RunRequest(folder=folder, out=out, concurrency=3, page_size=7),
+        RunRequest(folder=folder, out=out, pace=Pace(page_size=7, concurrency=3)),
         RunRequest(folder=folder, out=out, flags=JobFlags(tier="cost_effective")),
     )
 

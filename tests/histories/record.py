@@ -9,6 +9,7 @@ import socket
 import sys
 import tempfile
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 
 from temporalio.client import Client, WorkflowFailureError, WorkflowHistory
@@ -16,10 +17,14 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 
 from docmill.contracts import BatchSpec, RedriveRequest
+from docmill.ids import DEFAULT_PROJECT_ID
 from docmill.records.database import Database
+from docmill.records.deliveries import Deliveries
 from docmill.records.projects import Projects
-from docmill.records.tables import Batch
-from tests.fixtures.mill import Mill, settings_for, write_texts
+from docmill.records.tables import Batch, WebhookConfiguration
+from docmill.records.webhooks import Webhooks
+from docmill.webhooks.announcing import delivery_workflow_id
+from tests.fixtures.mill import Mill, settings_for, until, write_texts
 
 ROOT = Path(__file__).resolve().parents[2]
 STORED = Path(__file__).parent / "stored"
@@ -38,6 +43,7 @@ async def scenarios(mill: Mill, folder: Path) -> AsyncIterator[tuple[str, str]]:
     yield "threshold", await _too_many_failed(mill, small)
     yield "drained", (await _drained(mill, write_texts(folder / "drain", 20))).id
     yield "throttled", (await _throttled(mill, folder)).id
+    yield "delivery", await _delivered(mill)
 
 
 _PACE = {"page_size": 3, "continue_as_new_threshold": 5}
@@ -51,6 +57,29 @@ async def _steered(mill: Mill, folder: Path) -> Batch:
     await mill.service.cancel(batch, "recorded")
     await mill.client.result(batch.id)
     return batch
+
+
+async def _delivered(mill: Mill) -> str:
+    """Let an endpoint fail, wake its workflow, and end it by deleting the endpoint."""
+    endpoint = WebhookConfiguration(
+        id="whc-recorded", project_id=DEFAULT_PROJECT_ID, webhook_url="http://127.0.0.1:9/"
+    )
+    async with mill.database.write() as session:
+        await Webhooks(session).create(endpoint)
+    for attempts in (2, 1):
+        async with mill.database.write() as session:
+            event = await Deliveries(session).add_test(endpoint, mill.temporal.namespace)
+        await until(partial(_was_tried, mill, event.id, attempts))
+    async with mill.database.write() as session:
+        await Webhooks(session).delete(DEFAULT_PROJECT_ID, endpoint.id)
+    workflow_id = delivery_workflow_id(endpoint.id)
+    await mill.temporal.get_workflow_handle(workflow_id).result()
+    return workflow_id
+
+
+async def _was_tried(mill: Mill, event_id: str, attempts: int) -> bool:
+    async with mill.database.read() as session:
+        return len(await Deliveries(session).attempts(event_id)) >= attempts
 
 
 async def _failed(mill: Mill, folder: Path) -> str:

@@ -8,17 +8,25 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Replayer
 
 from workflows.batch import BatchWorkflow
+from workflows.delivery import DeliveryWorkflow
 
+WORKFLOWS = [BatchWorkflow, DeliveryWorkflow]
 STORED = sorted((Path(__file__).parent / "stored").rglob("*.json"))
 
 
 @pytest.mark.parametrize("path", STORED, ids=lambda path: f"{path.parent.name}/{path.stem}")
 async def test_a_stored_history_replays(path: Path) -> None:
     """When this fails: put the change behind `workflow.patched`, do not record anew."""
-    replayer = Replayer(workflows=[BatchWorkflow], data_converter=pydantic_data_converter)
+    replayer = Replayer(workflows=WORKFLOWS, data_converter=pydantic_data_converter)
     history = WorkflowHistory.from_json(f"bat-{path.stem}", path.read_text())
     await replayer.replay_workflow(history)
 
 
 def test_histories_are_stored() -> None:
-    assert {path.stem for path in STORED} >= {"completed", "continued", "cancelled", "failed"}
+    assert {path.stem for path in STORED} >= {
+        "completed",
+        "continued",
+        "cancelled",
+        "failed",
+        "delivery",
+    }

@@ -1,5 +1,6 @@
 """The report: true, small, and harmless whatever the files are called."""
 
+import json
 import re
 from datetime import timedelta
 from html.parser import HTMLParser
@@ -10,6 +11,7 @@ import pytest
 
 from docmill.contracts import BatchStatus
 from docmill.errors import GUIDES, FailureClass
+from docmill.outputs.findings import NO_TYPE, Findings, brief
 from docmill.outputs.report import headline, render_report, subline, write_report
 from docmill.outputs.report_data import BatchFacts, ReportData
 from docmill.outputs.wording import duration, percent, rate, size
@@ -224,3 +226,38 @@ def test_numbers_read_naturally() -> None:
         "3.2 files/s",
         "3.0 files/min",
     ]
+
+
+def test_the_types_of_a_classification_are_counted(tmp_path: Path) -> None:
+    findings = Findings("classify")
+    for number, kind in enumerate(["<b>bill", "<b>bill", None, "letter"]):
+        path = tmp_path / f"{number}.json"
+        path.write_text(json.dumps({"result": {"type": kind, "confidence": 0.9}}))
+        findings.add(path)
+    findings.add(tmp_path / "lost.json")
+    data = report(row(), row())
+    data.findings = findings
+
+    page = Page(render_report(data))
+
+    assert findings.ranked == [("<b>bill", 2), (NO_TYPE, 1), ("letter", 1)]
+    assert "Types NameFiles <b>bill2 (no rule fits)1" in page.text
+    assert "b" not in page.tags
+
+
+def test_fields_count_where_they_have_a_value(tmp_path: Path) -> None:
+    findings = Findings("extract")
+    for number, result in enumerate(
+        [
+            {"total": 0, "note": None, "items": [{"a": None}], "paid": False},
+            [{"total": 1}, {"total": 2, "note": ""}, {"items": [{"a": 1}]}],
+        ]
+    ):
+        path = tmp_path / f"{number}.json"
+        path.write_text(json.dumps({"result": result}))
+        findings.add(path)
+
+    assert dict(findings.counts) == {"total": 2, "paid": 1, "items": 1}
+    assert brief("extract", {"total": 0, "note": None}) == "total: 0"
+    assert brief("extract", [{}, {"total": 1}]) == "2: total: 1"
+    assert brief("extract", {}) == "nothing found"

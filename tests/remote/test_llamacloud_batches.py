@@ -164,16 +164,13 @@ async def test_a_cancel_that_cannot_be_delivered_is_delivered_as_soon_as_it_can(
 ) -> None:
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "hanging.pdf").write_bytes(documents.hanging_pdf())
-    looks = f"{PARSE}/.+"
+    looks, cancels = f"{PARSE}/.+", f"{PARSE}/.+/cancel"
 
     def away_after_a_look(method: str, path: str) -> Fate | Refuse:
         return Refuse(503) if proxy.count("GET", looks) > 1 else Fate.PASS
 
     async def away() -> bool:
         return proxy.count("GET", looks) > 2
-
-    async def cancelled() -> bool:
-        return await remote_jobs(proxy, batch, mill) == ["CANCELLED"]
 
     async def forgotten() -> bool:
         return await left_over(mill.database, ["llamacloud"]) == []
@@ -186,9 +183,11 @@ async def test_a_cancel_that_cannot_be_delivered_is_delivered_as_soon_as_it_can(
         await mill.client.result(batch.id)
         assert await mill.outcomes(batch) == {"hanging.pdf": "cancelled"}
         assert not await forgotten()
+        lost = proxy.count("POST", cancels)
         proxy.decide = lambda _method, _path: Fate.PASS
-        await until(cancelled)
         await until(forgotten)
+    assert proxy.count("POST", cancels) > lost
+    assert proxy.count("DELETE", f"{FILES}/.+") > 0
 
 
 async def test_cancelling_the_batch_cancels_the_remote_job(

@@ -44,7 +44,7 @@ async def create_extract_job(
     document = await named_document(services, scope, body.file_input)
     batch_id = await creates.id_for(Prefix.BATCH, body.model_dump())
     hooks = (body.webhook_configuration_ids, body.webhook_configurations)
-    await aim_webhooks(services, scope, batch_id, *hooks)
+    await aim_webhooks(services, scope, batch_id, *hooks, configuration_id=body.configuration_id)
     job = await SingleJobs(services, scope).create(
         batch_id,
         document.source,

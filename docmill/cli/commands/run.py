@@ -137,7 +137,7 @@ def run(
     ended, it takes new, changed and failed files and skips what is unchanged.
     """
     from docmill.cli.running.job_parameters import JobFlags
-    from docmill.cli.running.request import RunRequest, plan_of
+    from docmill.cli.running.request import Pace, RunRequest, plan_of
     from docmill.contracts import JobType
 
     request = RunRequest(
@@ -146,9 +146,9 @@ def run(
         recursive=recursive,
         include=tuple(include or ()),
         exclude=tuple(exclude or ()),
-        page_size=page_size,
-        continue_as_new_threshold=continue_as_new_threshold,
-        concurrency=concurrency,
+        pace=Pace(
+            page_size, continue_as_new_threshold, concurrency, max_failures, max_failure_rate
+        ),
         flags=JobFlags(
             job=JobType(job),
             tier=tier,
@@ -161,8 +161,6 @@ def run(
             force=force,
             config=config,
         ),
-        max_failures=max_failures,
-        max_failure_rate=max_failure_rate,
     )
     plan = plan_of(request, settings_of(home))
     from docmill.cli.running.command import run_plan  # after the checks, which need little

@@ -25,6 +25,17 @@ OUT_ROOT = Path("docmill-out")
 
 
 @dataclass(frozen=True, slots=True)
+class Pace:
+    """How a batch is worked through, and when it is given up; None takes the default."""
+
+    page_size: int | None = None
+    continue_as_new_threshold: int | None = None
+    concurrency: int | None = None
+    max_failures: int | None = None
+    max_failure_rate: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class RunRequest:
     """The command line of one run, as typed."""
 
@@ -33,11 +44,7 @@ class RunRequest:
     recursive: bool = True
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
-    page_size: int | None = None
-    continue_as_new_threshold: int | None = None
-    concurrency: int | None = None
-    max_failures: int | None = None
-    max_failure_rate: float | None = None
+    pace: Pace = Pace()
     flags: JobFlags = field(default_factory=JobFlags)
 
     @property
@@ -66,17 +73,17 @@ class Plan:
 
     def spec(self, directory_id: str) -> BatchSpec:
         """Return the batch over the scanned directory."""
-        request = self.request
+        request, pace = self.request, self.request.pace
         return BatchSpec(
             project_id=DEFAULT_PROJECT_ID,
             source_directory_id=directory_id,
             job=JobSpec(type=request.job, parameters=self.parameters),
-            page_size=request.page_size or DEFAULT_PAGE_SIZE,
-            continue_as_new_threshold=request.continue_as_new_threshold
+            page_size=pace.page_size or DEFAULT_PAGE_SIZE,
+            continue_as_new_threshold=pace.continue_as_new_threshold
             or DEFAULT_CONTINUE_AS_NEW_THRESHOLD,
-            concurrency=request.concurrency,
-            max_failures=request.max_failures,
-            max_failure_rate=request.max_failure_rate,
+            concurrency=pace.concurrency,
+            max_failures=pace.max_failures,
+            max_failure_rate=pace.max_failure_rate,
         )
 
 
