@@ -8,6 +8,7 @@ import pytest
 
 from docmill.records.deliveries import Deliveries
 from docmill.webhooks.announcing import delivery_workflow_id
+from tests.fixtures.faults import FaultProxy
 from tests.fixtures.mill import Mill, until, write_texts
 from tests.fixtures.receivers import Receiver
 from tests.fixtures.worker_process import worker_process
@@ -56,8 +57,10 @@ async def test_no_secret_and_no_url_enters_temporal(hook_mill: Mill, receiver: R
     assert receiver.calls[0].headers["Authorization"] == headers["Authorization"]
     (event,) = await outbox(hook_mill.database)
     handle = hook_mill.temporal.get_workflow_handle(delivery_workflow_id(event.endpoint_id))
-    history = (await handle.fetch_history()).to_json()
-    for hidden in (SECRET, "bad news", "path-with-a-token", str(receiver.port)):
+    events = [event.SerializeToString() async for event in handle.fetch_history_events()]
+    history = b"".join(events).decode(errors="replace")
+    assert event.endpoint_id in history, "its payloads can be read here"
+    for hidden in (SECRET, "bad news", "path-with-a-token", f":{receiver.port}"):
         assert hidden not in history
 
 
@@ -78,6 +81,27 @@ async def test_a_dead_receiver_gets_everything_when_it_is_back(
         await until(lambda: arrived(hook_mill.database))
     ids = [call.event["event_id"] for call in receiver.calls]
     assert sorted(ids) == sorted(event.id for event in await outbox(hook_mill.database))
+
+
+async def test_an_event_whose_answer_the_network_loses_comes_again_under_its_id(
+    hook_mill: Mill, receiver: Receiver
+) -> None:
+    receiver.holds["/hook"] = Event()
+
+    async def is_called() -> bool:
+        return len(receiver.calls) == 1
+
+    async with FaultProxy(receiver.port) as network:
+        await aim(hook_mill.database, "bat-1", f"http://127.0.0.1:{network.port}/hook")
+        await pending_batch(hook_mill.database, "bat-1")
+        async with deliveries(hook_mill):
+            await until(is_called)
+            network.reset()
+            receiver.holds["/hook"].set()
+            await until(lambda: arrived(hook_mill.database))
+    (event,) = await outbox(hook_mill.database)
+    assert event.attempts == 2
+    assert {call.event["event_id"] for call in receiver.calls} == {event.id}
 
 
 async def test_a_slow_endpoint_holds_no_other(hook_mill: Mill, receiver: Receiver) -> None:
