@@ -13,10 +13,17 @@ from docmill.records.database import Database
 from docmill.records.deliveries import Deliveries
 from docmill.records.projects import Projects
 from docmill.records.retention import Retention
+from docmill.records.unlisted import Unlisted
 from docmill.settings import Settings
 
 CHUNK = 500
 """Rows of one transaction."""
+
+FILES_AT_ONCE = 10
+"""Files whose bytes go in one transaction: uploads of the project wait for its end."""
+
+KEPT_AFTER_DELETE = timedelta(days=1)
+"""How long bytes stay that nothing lists: links to them that were handed out have ended then."""
 
 
 async def retain(
@@ -32,8 +39,11 @@ async def retain(
         results = await _mark_results(database, at - timedelta(days=settings.result_ttl_days))
     await _remove_marked(database, store)
     directories = await _expire_directories(database, at)
+    files = await _remove_unlisted(database, store, at - KEPT_AFTER_DELETE)
     events = await _forget_events(database, at - timedelta(days=settings.webhook_log_days))
-    return RetentionReport(results=results, directories=directories, webhook_events=events)
+    return RetentionReport(
+        results=results, directories=directories, files=files, webhook_events=events
+    )
 
 
 async def _mark_results(database: Database, before: datetime) -> int:
@@ -82,6 +92,23 @@ async def _expire_directories(database: Database, at: datetime) -> int:
         count += len(gone)
         if len(gone) < CHUNK:
             return count
+
+
+async def _remove_unlisted(database: Database, store: ObjectStore, before: datetime) -> int:
+    count = 0
+    async for project_id in _projects(database):
+        while True:
+            async with database.write() as session:
+                unlisted = Unlisted(session)
+                await unlisted.hold(project_id)
+                files = await unlisted.some(project_id, before, FILES_AT_ONCE)
+                for file in files:
+                    if key := await unlisted.give_up(file):
+                        await store.delete(key)
+            count += len(files)
+            if len(files) < FILES_AT_ONCE:
+                break
+    return count
 
 
 async def _forget_events(database: Database, before: datetime) -> int:

@@ -1,11 +1,16 @@
 """Received bytes on their way into the store."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 from docmill.api.services import Services
 from docmill.api.uploads import Upload
+from docmill.objects.documents import keep_document
 from docmill.records.tables import File
 
 
-async def store_upload(
+@asynccontextmanager
+async def stored_upload(
     services: Services,
     project_id: str,
     upload: Upload,
@@ -13,16 +18,11 @@ async def store_upload(
     *,
     external_file_id: str | None = None,
     purpose: str | None = None,
-) -> File:
-    """Put the bytes into the store and return a row, not yet saved, that names them.
-
-    The same bytes have the same key in a project, so that storing them again costs nothing, and
-    bytes whose row was never written are found by the next attempt.
-    """
-    key = f"files/{project_id}/{upload.sha256[:2]}/{upload.sha256}"
-    if await services.store.size(key) != upload.size:
-        await services.store.put_file(key, upload.path)
-    return File(
+) -> AsyncIterator[File]:
+    """Put the bytes into the store and yield a row that names them, for the caller to save."""
+    what = (project_id, upload.sha256, upload.size, upload.path)
+    key = await keep_document(services.store, *what)
+    yield File(
         id=file_id,
         project_id=project_id,
         name=upload.name,
@@ -33,3 +33,4 @@ async def store_upload(
         external_file_id=external_file_id,
         purpose=purpose,
     )
+    await keep_document(services.store, *what)

@@ -17,9 +17,11 @@ class RetentionReport(Payload):
     Attributes:
         results: stored results that nothing had used for long enough.
         directories: ephemeral directories whose time was over.
+        files: uploaded files that nothing listed any more.
         webhook_events: entries of the delivery log.
     """
 
     results: int = 0
     directories: int = 0
+    files: int = 0
     webhook_events: int = 0

@@ -33,10 +33,17 @@ class Files:
         self._session = session
 
     async def create(self, file: File) -> tuple[File, bool]:
-        """Insert ``file``; when its id exists, return that file, untouched, and False."""
+        """Insert ``file``; when its id exists, return that file, untouched, and False.
+
+        One whose bytes were purged names them again.
+        """
         if await try_insert(self._session, file):
             return file, True
-        return await self.get(file.project_id, file.id, include_deleted=True), False
+        known = await self.get(file.project_id, file.id, include_deleted=True)
+        if not known.object_key:
+            known.object_key, known.deleted_at = file.object_key, None
+            await self._session.flush()
+        return known, False
 
     async def get(
         self, project_id: str | None, file_id: str, *, include_deleted: bool = False

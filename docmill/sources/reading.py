@@ -79,6 +79,8 @@ def _open_in_place(item: ListedItem) -> OpenedDocument:
 async def _open_upload(item: ListedItem, store: ObjectStore, copy: Path) -> OpenedDocument:
     """Open an upload, provided that the store still has the bytes that were uploaded."""
     assert item.object_key is not None
+    if not item.object_key:
+        raise vanished("The uploaded bytes were removed by retention.")
     path = store.local_path(item.object_key)
     if path is None:
         path = copy

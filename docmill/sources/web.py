@@ -10,6 +10,7 @@ from docmill.fencing import Fence
 from docmill.fetching import Fetched, fetch
 from docmill.ids import Prefix, derived_id
 from docmill.objects import ObjectStore
+from docmill.objects.documents import keep_document
 from docmill.records.database import Database
 from docmill.records.fetched import record_fetched
 from docmill.records.items import ClaimedItem
@@ -46,6 +47,7 @@ class WebSources:
         file = await self._stored(item, fetched, path)
         async with self._database.write() as session:
             await record_fetched(session, item, file)
+        await self._keep(item, fetched, path)
         return replace(item, object_key=file.object_key, size=file.size, sha256=file.sha256)
 
     async def _fetch(self, url: str, proxy: str | None, path: Path) -> Fetched:
@@ -67,11 +69,12 @@ class WebSources:
     def _transport(self, proxy: str | None) -> httpx.AsyncBaseTransport:
         return self._fence.transport() if proxy is None else self._fence.proxied(proxy)
 
+    async def _keep(self, item: ClaimedItem, fetched: Fetched, path: Path) -> str:
+        return await keep_document(self._store, item.project_id, fetched.sha256, fetched.size, path)
+
     async def _stored(self, item: ClaimedItem, fetched: Fetched, path: Path) -> File:
         """Put the bytes where the same bytes of an upload would be, and describe them."""
-        key = f"files/{item.project_id}/{fetched.sha256[:2]}/{fetched.sha256}"
-        if await self._store.size(key) != fetched.size:
-            await self._store.put_file(key, path)
+        key = await self._keep(item, fetched, path)
         return File(
             id=derived_id(Prefix.FILE, "fetched", item.item_id),
             project_id=item.project_id,

@@ -19,7 +19,7 @@ from docmill.api.schemas.directories import (
 )
 from docmill.api.scope import CurrentScope
 from docmill.api.services import CurrentServices, Services
-from docmill.api.storing import store_upload
+from docmill.api.storing import stored_upload
 from docmill.api.uploads import UPLOAD_BYTES, Upload, receive_upload
 from docmill.api.wire import (
     CursorPage,
@@ -107,18 +107,17 @@ async def _list_upload(
     file_id = await creates.id_for(
         Prefix.FILE, {"directory": directory_id, "unique_id": unique_id, "sha": upload.sha256}
     )
-    file = await store_upload(
-        services,
-        scope.project_id,
-        upload,
-        file_id,
-        external_file_id=fields.get("external_file_id"),
-    )
-    async with services.database.write() as session:
+    external = fields.get("external_file_id")
+    async with (
+        stored_upload(
+            services, scope.project_id, upload, file_id, external_file_id=external
+        ) as file,
+        services.database.write() as session,
+    ):
         entries = DirectoryFiles(session)
         known = await entries.list(scope.project_id, directory_id, unique_id=unique_id, limit=1)
         if not (known.items and known.items[0].sha256 == upload.sha256):
-            file, _ = await Files(session).create(file)
+            file, _ = await Files(session).create(file)  # noqa: PLW2901 - the saved one, if any
         return await entries.attach(
             scope.project_id,
             directory_id,

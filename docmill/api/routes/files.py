@@ -13,7 +13,7 @@ from docmill.api.paging import inward, page
 from docmill.api.schemas.files import FileQuery, FileView, Purpose
 from docmill.api.scope import CurrentScope
 from docmill.api.services import CurrentServices, Services
-from docmill.api.storing import store_upload
+from docmill.api.storing import stored_upload
 from docmill.api.uploads import UPLOAD_BYTES, receive_upload
 from docmill.api.wire import CursorPage, PageSize, PresignedUrl, Text, page_limit
 from docmill.ids import Prefix
@@ -62,15 +62,17 @@ async def upload_file(
         external = upload.fields.get("external_file_id")
         asked = [upload.name, upload.sha256, purpose, external]
         file_id = await creates.id_for(Prefix.FILE, {"upload": asked})
-        file = await store_upload(
-            services,
-            scope.project_id,
-            upload,
-            file_id,
-            external_file_id=external,
-            purpose=purpose,
-        )
-        async with services.database.write() as session:
+        async with (
+            stored_upload(
+                services,
+                scope.project_id,
+                upload,
+                file_id,
+                external_file_id=external,
+                purpose=purpose,
+            ) as file,
+            services.database.write() as session,
+        ):
             saved, _ = await Files(session).create(file)
     return view(saved)
 

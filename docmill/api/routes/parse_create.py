@@ -18,7 +18,7 @@ from docmill.api.schemas.parse_create import ParseCreate, ParseOptions
 from docmill.api.scope import CurrentScope, Scope
 from docmill.api.services import CurrentServices, Services
 from docmill.api.single_jobs import SingleJobs, UrlSource
-from docmill.api.storing import store_upload
+from docmill.api.storing import stored_upload
 from docmill.api.uploads import UPLOAD_BYTES, receive_upload
 from docmill.api.url_sources import check_proxy, checked_name
 from docmill.api.webhook_targets import aim_webhooks
@@ -57,9 +57,11 @@ async def upload_and_parse(
         parameters = await _parameters(services, scope, options)
         asked = {"name": upload.name, "sha256": upload.sha256, "options": options.model_dump()}
         file_id = await creates.id_for(Prefix.FILE, {"file": asked})
-        file = await store_upload(services, scope.project_id, upload, file_id, purpose="parse")
-        async with services.database.write() as session:
-            file, _ = await Files(session).create(file)
+        async with (
+            stored_upload(services, scope.project_id, upload, file_id, purpose="parse") as new,
+            services.database.write() as session,
+        ):
+            file, _ = await Files(session).create(new)
         batch_id = await creates.id_for(Prefix.BATCH, asked)
     jobs = SingleJobs(services, scope)
     return await _start(jobs, batch_id, file, options, parameters)

@@ -10,6 +10,7 @@ from pathlib import Path
 from docmill.cli.office import Office
 from docmill.ids import Prefix, derived_id
 from docmill.objects.base import CHUNK
+from docmill.objects.documents import keep_document
 from docmill.records.directories import Directories, source_key_of
 from docmill.records.directory_files import DirectoryFiles
 from docmill.records.files import Files
@@ -79,7 +80,13 @@ class _Upload:
             except FileNotFoundError:  # it went away while the folder was being listed
                 self._seen.discard(entry.unique_id)
                 return
-            file = await self._store(entry, copy, sha256, size)
+            what = (self._office.store, self._project_id, sha256, size, copy)
+            await self._list(entry, self._file(entry, sha256, size, await keep_document(*what)))
+            await keep_document(*what)
+        self._new += known is None
+        self._changed += known is not None
+
+    async def _list(self, entry: ScannedEntry, file: File) -> None:
         async with self._office.database.write() as session:
             file, _ = await Files(session).create(file)
             await DirectoryFiles(session).attach(
@@ -90,8 +97,6 @@ class _Upload:
                 display_name=entry.display_name,
                 metadata={SIGNATURE: entry.signature},
             )
-        self._new += known is None
-        self._changed += known is not None
 
     async def _known(self, entry: ScannedEntry) -> DirectoryFile | None:
         async with self._office.database.read() as session:
@@ -100,10 +105,7 @@ class _Upload:
             )
         return next(iter(found.items), None)
 
-    async def _store(self, entry: ScannedEntry, copy: Path, sha256: str, size: int) -> File:
-        key = f"files/{self._project_id}/{sha256[:2]}/{sha256}"
-        if await self._office.store.size(key) != size:
-            await self._office.store.put_file(key, copy)
+    def _file(self, entry: ScannedEntry, sha256: str, size: int, key: str) -> File:
         return File(
             id=derived_id(Prefix.FILE, self._project_id, "uploaded", sha256),
             project_id=self._project_id,
