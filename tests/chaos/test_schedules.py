@@ -48,6 +48,8 @@ Answer = TypeVar("Answer")
 SECONDS = 60
 """For one step, on a loaded machine."""
 EXAMPLES_A_SEED = 5
+MOST_CHANGES = 9
+"""Temporal refuses the eleventh update while ten wait, and the schedule may hold them all."""
 LOOKS = 20
 """At what is under way, before a retry that is yet to come is taken for what holds it up."""
 
@@ -136,6 +138,7 @@ class Schedule(RuleBasedStateMachine):
         self.stage.script.worlds[self.id] = self.world
         self.paused, self.cancelled, self.concurrency = False, False, concurrency
         self.bound = concurrency
+        self.changes = 0
         self.in_flight = 0
         self.handle: WorkflowHandle[Any, BatchResult] = self.stage.call(
             self.stage.environment.client.start_workflow(
@@ -159,11 +162,13 @@ class Schedule(RuleBasedStateMachine):
         if self._signal(contracts.RESUME_SIGNAL):
             self.paused = False
 
+    @precondition(lambda self: self.changes < MOST_CHANGES)
     @rule(concurrency=st.integers(1, 5))
     def change_concurrency(self, concurrency: int) -> None:
         change = ConcurrencyChange(concurrency=concurrency)
         self.stage.call(self._update(change))
         self.bound = max(self.bound, concurrency)  # until the next look, either may have held
+        self.changes += 1
 
     @precondition(lambda self: not self.cancelled)
     @rule(chance=st.integers(0, 4), drain=st.booleans())

@@ -12,7 +12,7 @@ from docmill.contracts import BatchSpec
 from docmill.errors import ConflictError, UsageError
 from docmill.records.batches import Batches
 from docmill.records.tables import Batch
-from tests.fixtures.mill import Mill, until, write_texts
+from tests.fixtures.mill import Mill, until, write_command, write_texts
 
 
 async def test_a_paused_batch_starts_nothing_until_it_is_resumed(
@@ -196,3 +196,29 @@ async def test_operators_can_filter_batches_and_read_their_state(
         "DocmillFailed": 1,
         "DocmillTotal": 4,
     }
+
+
+@pytest.mark.parametrize("way", ["signal", "Temporal"])
+async def test_a_cancel_finds_items_that_wait_for_another_try(
+    small_mill: Mill, tmp_path: Path, way: str
+) -> None:
+    folder = tmp_path / "in"
+    for name in ("one.txt", "two.txt"):
+        write_command(folder, name, do="fail", failure_class="storage_error")
+
+    async def tried_twice() -> bool:
+        return all(item.attempts >= 2 for item in await small_mill.items(batch))
+
+    async with small_mill.faulty_worker():
+        batch = await small_mill.start(folder)
+        await until(tried_twice)
+        if way == "signal":
+            await small_mill.service.cancel(batch, "enough")
+            await small_mill.client.result(batch.id)
+        else:
+            handle = small_mill.temporal.get_workflow_handle(batch.id)
+            await handle.cancel()
+            with pytest.raises(WorkflowFailureError):
+                await handle.result()
+    assert (await small_mill.row(batch)).status == "CANCELLED"
+    assert set((await small_mill.outcomes(batch)).values()) == {"cancelled"}
