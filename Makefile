@@ -55,7 +55,7 @@ types: $(VENV)/.dev     ## strict type check
 	@$(VENV)/bin/mypy
 
 pytest: $(VENV)/.dev
-	@$(PY) -m pytest --numprocesses $(PROCESSES) --dist loadfile
+	@$(PY) -m pytest --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder
 
 bench: $(VENV)/.dev     ## measure Docmill beside the limits of this machine
 	@$(PY) -m bench
