@@ -61,6 +61,8 @@ class Leftovers:
                 await self.sweep()
             except UnavailableError as error:
                 log.warning("leftovers.waiting", reason=error.message)
+            except Exception:  # one odd row must not end the sweep of all others
+                log.exception("leftovers.unexpected")
             await asyncio.sleep(EVERY_SECONDS)
 
     async def sweep(self) -> None:
