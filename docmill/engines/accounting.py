@@ -16,6 +16,7 @@ Markdown, text, CSV    1
 
 from collections import Counter
 
+from docmill.contracts.warnings import ResultWarning, WarningCode, warning
 from docmill.engines.base import Limits, ParsedPage, ParseResult
 from docmill.engines.selection import PageSelection, as_target_pages
 from docmill.errors import FailureClass, ItemFailure
@@ -120,7 +121,8 @@ def _too_many_failed(pages: list[ParsedPage], failed: list[int]) -> str:
     )
 
 
-def _failed_warning(failed: list[int], total: int) -> list[str]:
+def _failed_warning(failed: list[int], total: int) -> list[ResultWarning]:
     if not failed:
         return []
-    return [f"{len(failed)} of {total} pages failed: {as_target_pages(failed)}."]
+    message = f"{len(failed)} of {total} pages failed: {as_target_pages(failed)}."
+    return [warning(WarningCode.PAGES_FAILED, message)]

@@ -6,6 +6,7 @@ from typing import Any, Literal, Protocol, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from docmill.contracts.warnings import ResultWarning, Warnings
 from docmill.engines.joining import Joining
 
 
@@ -133,7 +134,8 @@ class ParseResult(BaseModel):
         pages_total: pages that were asked for; always ok + failed.
         document_pages: pages that the document has.
         metadata: title, author, dates and the like, as the document states them.
-        warnings: what a reader should know: OCR off, a parameter that was not honoured.
+        warnings: what is not in the result, or may be wrong in it; an engine may give plain
+            sentences, which become ``engine_note``.
         timings: seconds by step.
         files: sha256 of each file beside ``result.json``, by name, so that the hash of that one
             file covers them all.
@@ -154,7 +156,7 @@ class ParseResult(BaseModel):
     document_pages: int | None = None
     pages: list[ParsedPage]
     metadata: dict[str, Any] = Field(default_factory=dict)
-    warnings: list[str] = Field(default_factory=list)
+    warnings: Warnings = Field(default_factory=list)
     timings: dict[str, float] = Field(default_factory=dict)
     files: dict[str, str] = Field(default_factory=dict)
     images: list[ParsedImage] = Field(default_factory=list)
@@ -240,6 +242,6 @@ class EngineReport:
     pages_ok: int
     pages_failed: int
     partial: bool
-    warnings: list[str] = field(default_factory=list)
+    warnings: list[ResultWarning] = field(default_factory=list)
     files: list[str] = field(default_factory=list)
     usage: dict[str, int] = field(default_factory=dict)

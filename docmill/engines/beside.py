@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from docmill.contracts.warnings import WarningCode, warning
 from docmill.engines import parameters
 from docmill.engines.base import Document, ParseResult
 from docmill.engines.markdown_text import plain_text
@@ -51,7 +52,8 @@ def write_beside(result: ParseResult, document: Document, given: dict[str, Any])
         shutil.copyfile(document.path, folder / PDF_FILE)
         files[PDF_FILE] = ""
     elif parameters.OUTPUT_PDF in asked:
-        warnings.append(f"Only a PDF is saved as PDF; {parameters.OUTPUT_PDF} changed nothing.")
+        message = f"Only a PDF is saved as PDF; {parameters.OUTPUT_PDF} changed nothing."
+        warnings.append(warning(WarningCode.PARAMETER_NOT_HONOURED, message))
     numbers = {number for number, _ in pages}
     images = [i for i in result.images if i.page_number is None or i.page_number in numbers]
     return result.model_copy(update={"files": files, "warnings": warnings, "images": images})

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
+from docmill.contracts.warnings import ResultWarning, WarningCode, warning
 from docmill.engines import ole, zips
 from docmill.engines.charsets import encoding_of, looks_like_text
 from docmill.engines.media import EXTENSIONS, OFFICE, PAGED, PLAIN, Media, promised
@@ -46,11 +47,11 @@ class Detection:
 
     Attributes:
         media_type: the content's type.
-        warnings: a sentence when the name promised something else.
+        warnings: one when the name promised something else.
     """
 
     media_type: str
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[ResultWarning, ...] = ()
 
 
 def detect(path: Path, name: str, further: Mapping[str, str] | None = None) -> Detection:
@@ -145,10 +146,11 @@ def _unsupported(what: str) -> Media:
     raise ItemFailure(FailureClass.UNSUPPORTED_TYPE, f"No engine reads {what}.")
 
 
-def _surprise(hint: Media | None, found: Media) -> tuple[str, ...]:
+def _surprise(hint: Media | None, found: Media) -> tuple[ResultWarning, ...]:
     if hint is None or hint is found or (hint in PLAIN and found in PLAIN):
         return ()
-    return (f"The name says {_short(hint)}, the content is {_short(found)}: read as that.",)
+    message = f"The name says {_short(hint)}, the content is {_short(found)}: read as that."
+    return (warning(WarningCode.TYPE_UNLIKE_NAME, message),)
 
 
 def _short(media: Media | None) -> str:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from docmill.contracts.warnings import ResultWarning, WarningCode, warning
 from docmill.engines.base import ParsedImage
 
 MAX_IMAGES = 1000
@@ -58,14 +59,15 @@ class Album:
         return True
 
     @property
-    def warnings(self) -> list[str]:
+    def warnings(self) -> list[ResultWarning]:
         """What a reader should know."""
         if not self.left_out:
             return []
-        return [
+        message = (
             f"{self.left_out} images were not saved: a result has room for {MAX_IMAGES} files, "
             "and for as many bytes as the operator allows."
-        ]
+        )
+        return [warning(WarningCode.IMAGES_NOT_SAVED, message)]
 
 
 def content_type_of(extension: str) -> str:

@@ -10,6 +10,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from docmill.contracts.warnings import ResultWarning, WarningCode, warning
 from docmill.engines import ocr_languages, parameters, tiff
 from docmill.engines.accounting import check_page_limit
 from docmill.engines.base import Document, Limits, ParsedImage, ParsedPage, ParseResult
@@ -165,7 +166,8 @@ class _Parse:
         if failed and parameters.FAIL_ON_IMAGE in self._asked:
             raise ItemFailure(FailureClass.CORRUPT, f"{failed} images cannot be extracted.")
         if failed:
-            self._warnings.append(f"{failed} images cannot be extracted.")
+            message = f"{failed} images cannot be extracted."
+            self._warnings.append(warning(WarningCode.IMAGES_NOT_SAVED, message))
         self._warnings += album.warnings
         return album.images
 
@@ -224,16 +226,21 @@ class _Parse:
     def _warn_of_empty(self, numbers: list[int]) -> None:
         if self._languages.missing and self._request.ocr:
             missing = ", ".join(self._languages.missing)
-            self._warnings.append(f"There is no OCR data for the language {missing} here.")
+            message = f"There is no OCR data for the language {missing} here."
+            self._warnings.append(warning(WarningCode.OCR_UNAVAILABLE, message))
         if not numbers:
             return
         off = not self._request.ocr or self._languages.codes is None
         why = "OCR was off" if off else "OCR found none either"
-        self._warnings.append(f"No text on page {as_target_pages(numbers)}: {why}.")
+        self._warnings += [
+            warning(WarningCode.PAGE_WITHOUT_TEXT, f"No text on page {number}: {why}.", number)
+            for number in numbers
+        ]
 
-    def _frame_warnings(self) -> Iterator[str]:
+    def _frame_warnings(self) -> Iterator[ResultWarning]:
         if self._media is Media.TIFF and (frames := tiff.count_frames(self._path)) > 1:
-            yield f"The TIFF has {frames} frames; only the first was read."
+            message = f"The TIFF has {frames} frames; only the first was read."
+            yield warning(WarningCode.FRAMES_NOT_READ, message)
 
 
 def _is_textless(page: "liteparse.ParsedPage") -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from docmill.contracts.warnings import ResultWarning, WarningCode, warning
 from docmill.engines.accounting import DEFAULT_ALLOWED_FAILURE_RATIO
 from docmill.engines.base import Engine, Limits
 from docmill.engines.media import IMAGES, OFFICE, PAGED, PRESENTATIONS, SPREADSHEETS, Media
@@ -144,29 +145,36 @@ class ParseRequest:
         )
 
     @property
-    def warnings(self) -> tuple[str, ...]:
+    def warnings(self) -> tuple[ResultWarning, ...]:
         """What differs from the tier that was asked for."""
         if self.tier in _LOCAL_TIERS:
             return ()
-        return (
+        message = (
             f"The tier {self.tier} needs a remote engine; "
-            f"this was parsed locally as {_DEFAULT_TIER}.",
+            f"this was parsed locally as {_DEFAULT_TIER}."
         )
+        return (warning(WarningCode.PARAMETER_NOT_HONOURED, message),)
 
 
-def not_honoured(parameters: dict[str, Any], engine: Engine, media_type: str) -> Iterator[str]:
+def not_honoured(
+    parameters: dict[str, Any], engine: Engine, media_type: str
+) -> Iterator[ResultWarning]:
     """Yield a warning for each parameter that was given and changes nothing."""
     honoured = HONOURED_FOR_EVERY_ENGINE | NOT_ABOUT_THE_RESULT | engine.honours
     for path in asked(parameters):
         if not _covers(honoured, path) and _concerns(path, media_type):
-            yield f"The parameter {path} is not honoured by the engine {engine.name}."
+            message = f"The parameter {path} is not honoured by the engine {engine.name}."
+            yield warning(WarningCode.PARAMETER_NOT_HONOURED, message)
 
 
-def time_cut(parameters: dict[str, Any], limits: Limits) -> Iterator[str]:
+def time_cut(parameters: dict[str, Any], limits: Limits) -> Iterator[ResultWarning]:
     """Yield a warning when the operator gives a file less time than was asked for."""
     wanted = dict(leaves(parameters)).get(BASE_SECONDS, 0)
     if wanted > limits.seconds:
-        yield f"{BASE_SECONDS} is {wanted}; here a file gets {limits.seconds:g} seconds at most."
+        message = (
+            f"{BASE_SECONDS} is {wanted}; here a file gets {limits.seconds:g} seconds at most."
+        )
+        yield warning(WarningCode.PARAMETER_NOT_HONOURED, message)
 
 
 def asked(parameters: dict[str, Any]) -> Iterator[str]:

@@ -4,6 +4,7 @@ import csv
 import io
 from typing import Any
 
+from docmill.contracts.warnings import WarningCode, warning
 from docmill.engines.base import Document, Limits, ParsedPage, ParseResult
 from docmill.engines.charsets import decode
 from docmill.engines.clock import Clock
@@ -41,7 +42,9 @@ class PlainTextEngine:
             document_pages=1,
             pages=[page],
             metadata={"charset": charset},
-            warnings=[] if plain.strip() else ["The file has no text."],
+            warnings=[]
+            if plain.strip()
+            else [warning(WarningCode.NO_TEXT, "The file has no text.")],
             timings=clock.seconds,
         )
 

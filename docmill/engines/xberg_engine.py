@@ -7,6 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from docmill.contracts.warnings import ResultWarning, WarningCode, notes, warning
 from docmill.engines import parameters
 from docmill.engines.base import Document, Limits, ParsedImage, ParsedPage, ParseResult
 from docmill.engines.charsets import decode_markup
@@ -161,10 +162,10 @@ def _metadata(extracted: "xberg.ExtractedDocument", data: bytes, media_type: str
     return {name: value for name, value in found.items() if value}
 
 
-def _warnings(extracted: "xberg.ExtractedDocument", pages: list[ParsedPage]) -> list[str]:
-    warnings = [warning.message for warning in extracted.processing_warnings]
+def _warnings(extracted: "xberg.ExtractedDocument", pages: list[ParsedPage]) -> list[ResultWarning]:
+    warnings = notes(one.message for one in extracted.processing_warnings)
     if not any(page.text.strip() for page in pages):
-        warnings.append("The document has no text.")
+        warnings.append(warning(WarningCode.NO_TEXT, "The document has no text."))
     return warnings
 
 

@@ -69,7 +69,9 @@ def run(task: EngineTask, registry: Registry, watcher: Watcher) -> dict[str, Any
                 "phase": failure.phase,
             }
         }
-    return {"report": {name: getattr(report, name) for name in report.__slots__}}
+    fields = {name: getattr(report, name) for name in report.__slots__}
+    warnings = [warning.model_dump(mode="json") for warning in report.warnings]
+    return {"report": fields | {"warnings": warnings}}
 
 
 def failure_of(error: BaseException, task: EngineTask) -> ItemFailure:

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from docmill.contracts.warnings import ResultWarning
 from docmill.engines.base import Engine, EngineReport, EngineTask, Limits
 from docmill.errors import FailureClass, ItemFailure
 
@@ -114,7 +115,7 @@ def answer_of(message: dict[str, Any]) -> EngineReport | ItemFailure:
     try:
         if "failure" in message:
             return _failure(**message["failure"])
-        return _report(EngineReport(**message["report"]))
+        return _report(**message["report"])
     except (TypeError, ValueError, KeyError) as error:
         raise FrameError(f"an answer cannot be read: {error}") from None
 
@@ -123,7 +124,8 @@ def _failure(*, failure_class: str, message: str, phase: str) -> ItemFailure:
     return ItemFailure(FailureClass(failure_class), str(message), str(phase))
 
 
-def _report(report: EngineReport) -> EngineReport:
+def _report(*, warnings: list[Any], **fields: Any) -> EngineReport:
+    report = EngineReport(**fields, warnings=[ResultWarning.model_validate(w) for w in warnings])
     counts = (report.pages_total, report.pages_ok, report.pages_failed)
     words = (report.engine, report.engine_version, report.media_type, *report.files)
     if not all(isinstance(n, int) for n in counts) or not all(isinstance(w, str) for w in words):

@@ -107,7 +107,7 @@ class EngineContract:
 
         run = trial.parse(sample, self.samples[sample][0], options)
 
-        assert [w for w in run.report.warnings if "output_options.watermark_handling" in w]
+        assert [w for w in run.report.warnings if "output_options.watermark_handling" in w.message]
 
     def test_a_damaged_file_is_corrupt(self, trial: EngineTrial) -> None:
         """It fails as what it is, and the message holds no path."""

@@ -8,6 +8,7 @@ from docmill.engines.accounting import account
 from docmill.engines.base import Limits, ParsedPage, ParseResult
 from docmill.engines.selection import PageSelection, as_target_pages
 from docmill.errors import FailureClass, ItemFailure, UsageError
+from tests.fixtures.engines import messages
 
 ALL = PageSelection()
 
@@ -52,7 +53,7 @@ def test_exactly_the_allowed_ratio_completes_in_part() -> None:
     counted = account(twenty, ALL, 0.05, Limits())
 
     assert counted.partial
-    assert counted.warnings == ["1 of 20 pages failed: 7."]
+    assert messages(counted.warnings) == ["1 of 20 pages failed: 7."]
 
 
 def test_one_page_more_than_the_ratio_fails() -> None:

@@ -8,6 +8,7 @@ from docmill.engines.detect import detect
 from docmill.engines.media import Media
 from docmill.errors import FailureClass, ItemFailure
 from tests.engines import documents
+from tests.fixtures.engines import messages
 
 ODT = documents.odt("Tide", "gauge")
 
@@ -113,5 +114,5 @@ def test_a_name_that_promises_something_else_is_a_warning(
 
     warnings = detect(path, name).warnings
 
-    expected = ("The name says DOCX, the content is PDF: read as that.",)
-    assert warnings == (expected if warned else ())
+    expected = ["The name says DOCX, the content is PDF: read as that."]
+    assert messages(warnings) == (expected if warned else [])

@@ -14,7 +14,7 @@ from docmill.errors import FailureClass, ItemFailure
 from docmill.parameters import effective_parameters
 from tests.engines import documents
 from tests.fixtures.api import ROOT
-from tests.fixtures.engines import Bench
+from tests.fixtures.engines import Bench, messages
 
 SCHEMA = {
     "type": "object",
@@ -84,7 +84,7 @@ async def test_what_is_required_and_not_found_is_named_and_never_made_up(engines
     found = await _extract(engines, "a.txt", "Nothing to see here.\n")
 
     assert found.result == {"note": None}
-    assert found.warnings == [
+    assert messages(found.warnings) == [
         f"The result does not fit the schema at the root: '{name}' is a required property."
         for name in ("invoiceNumber", "total")
     ]
@@ -94,7 +94,9 @@ async def test_a_label_with_several_values_is_left_out(engines: Bench) -> None:
     found = await _extract(engines, "a.txt", "Invoice no: 1\nInvoice no: 2\nTotal: 5\n")
 
     assert found.result == {"total": 5, "note": None}
-    assert "invoiceNumber is left out: its label stands with several values." in found.warnings
+    assert "invoiceNumber is left out: its label stands with several values." in messages(
+        found.warnings
+    )
 
 
 async def test_pages_and_rows_are_targets_too(engines: Bench) -> None:
@@ -120,7 +122,7 @@ async def test_what_it_cannot_honour_is_said(engines: Bench) -> None:
         engines, "a.md", MARKDOWN, system_prompt="Be nice", tier="agentic", spreadsheet_mode=True
     )
 
-    assert found.warnings == [
+    assert messages(found.warnings) == [
         "The parameter spreadsheet_mode is only honoured by the engine llamacloud.",
         "The parameter tier is only honoured by the engine llamacloud.",
         "system_prompt has no effect: there is no model.",

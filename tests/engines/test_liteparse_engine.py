@@ -9,7 +9,7 @@ from docmill.engines.liteparse_engine import LiteParseEngine
 from docmill.errors import FailureClass, ItemFailure
 from docmill.testing.engine_contract import EngineContract
 from tests.engines import documents
-from tests.fixtures.engines import Bench
+from tests.fixtures.engines import Bench, messages
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "documents"
 SCAN = EXAMPLES / "delivery-note-scan.png"
@@ -68,7 +68,7 @@ async def test_an_empty_page_says_that_ocr_was_off(
     run = await engines.parse(SCAN, **parameters)
 
     assert run.result.pages[0].text == run.markdown == ""
-    assert "No text on page 1: OCR was off." in run.report.warnings
+    assert "No text on page 1: OCR was off." in messages(run.report.warnings)
 
 
 async def test_a_language_without_data_is_named(engines: Bench) -> None:
@@ -77,14 +77,14 @@ async def test_a_language_without_data_is_named(engines: Bench) -> None:
     run = await engines.parse(SCAN, processing_options=languages)
 
     assert "Tidewater" in run.markdown
-    assert "There is no OCR data for the language de here." in run.report.warnings
+    assert "There is no OCR data for the language de here." in messages(run.report.warnings)
 
 
 async def test_a_remote_tier_is_parsed_locally_with_a_warning(engines: Bench) -> None:
     run = await engines.parse_bytes("a.pdf", documents.pdf("Tide"), tier="agentic")
 
     assert "Tide" in run.markdown
-    assert "agentic" in run.report.warnings[0]
+    assert "agentic" in run.report.warnings[0].message
 
 
 async def test_lost_pages_within_the_ratio_complete_in_part(engines: Bench) -> None:
@@ -96,7 +96,7 @@ async def test_lost_pages_within_the_ratio_complete_in_part(engines: Bench) -> N
     report = run.report
     assert (report.pages_total, report.pages_ok, report.pages_failed) == (4, 3, 1)
     assert report.partial
-    assert "1 of 4 pages failed: 4." in report.warnings
+    assert "1 of 4 pages failed: 4." in messages(report.warnings)
     assert run.result.pages[3].error
 
 
@@ -119,11 +119,11 @@ async def test_pages_that_do_not_exist_fail(engines: Bench) -> None:
 async def test_further_frames_of_a_tiff_are_named(engines: Bench) -> None:
     run = await engines.parse_bytes("frames.tiff", documents.tiff(3))
 
-    assert "The TIFF has 3 frames; only the first was read." in run.report.warnings
+    assert "The TIFF has 3 frames; only the first was read." in messages(run.report.warnings)
 
 
 async def test_a_crop_box_leaves_text_out(engines: Bench) -> None:
     run = await engines.parse_bytes("a.pdf", documents.pdf("Tide"), crop_box={"top": 0.5})
 
     assert "Tide" not in run.markdown
-    assert not [w for w in run.report.warnings if "crop_box" in w]
+    assert not [w for w in run.report.warnings if "crop_box" in w.message]

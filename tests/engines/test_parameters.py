@@ -31,7 +31,7 @@ def test_fast_and_disable_ocr_read_text_layers_only(parameters: dict[str, Any]) 
 def test_a_tier_of_a_remote_engine_is_a_warning(tier: str) -> None:
     (warning,) = ParseRequest.read({"tier": tier}).warnings
 
-    assert tier in warning
+    assert tier in warning.message
 
 
 @pytest.mark.parametrize(
@@ -56,5 +56,5 @@ def test_only_what_concerns_the_file_and_was_asked_for_is_named(
 def test_the_same_parameter_is_named_where_it_does_concern_the_file() -> None:
     (warning,) = not_honoured(SHEETS, XbergEngine(), Media.XLSX)
 
-    assert "input_options.spreadsheet.include_hidden_sheets" in warning
+    assert "input_options.spreadsheet.include_hidden_sheets" in warning.message
     assert not list(not_honoured(LANGUAGES, XbergEngine(), Media.XLSX))

@@ -12,7 +12,7 @@ from docmill.engines.images import Album
 from docmill.errors import FailureClass, ItemFailure
 from docmill.testing.engine_trial import Run
 from tests.engines import documents
-from tests.fixtures.engines import Bench
+from tests.fixtures.engines import Bench, messages
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "documents"
 INVOICE = EXAMPLES / "invoice-2026-014.pdf"
@@ -95,7 +95,7 @@ async def test_images_of_an_office_file_are_saved(engines: Bench) -> None:
     (image,) = run.result.images
     assert (image.filename, image.category, image.page_number) == ("image_0.png", "embedded", 1)
     assert (run.folder / "image_0.png").read_bytes() == picture
-    assert run.report.warnings == [
+    assert messages(run.report.warnings) == [
         "The parameter output_options.images_to_save.screenshot is not honoured "
         "by the engine xberg."
     ]
@@ -115,7 +115,7 @@ def test_an_album_is_bounded(tmp_path: Path) -> None:
         album.save(image, b"xx")
 
     assert [image.filename for image in album.images] == ["0.png", "1.png"]
-    assert "1 images were not saved" in album.warnings[0]
+    assert "1 images were not saved" in album.warnings[0].message
 
 
 async def test_running_lines_stand_beside_the_page(engines: Bench) -> None:
@@ -234,7 +234,7 @@ async def test_the_pdf_itself_is_saved(engines: Bench) -> None:
     text = await engines.parse_bytes("a.txt", "Tide", **output(save_output_pdf=True))
 
     assert (run.folder / "output.pdf").read_bytes() == HANDBOOK
-    assert "save_output_pdf" in text.report.warnings[0]
+    assert "save_output_pdf" in text.report.warnings[0].message
 
 
 async def test_text_in_images_is_not_read_when_it_is_to_be_ignored(engines: Bench) -> None:
@@ -242,7 +242,7 @@ async def test_text_in_images_is_not_read_when_it_is_to_be_ignored(engines: Benc
     run = await engines.parse(EXAMPLES / "delivery-note-scan.png", processing_options=ignore)
 
     assert run.markdown == ""
-    assert run.report.warnings == ["No text on page 1: OCR was off."]
+    assert messages(run.report.warnings) == ["No text on page 1: OCR was off."]
 
 
 async def test_recognised_text_has_a_confidence(engines: Bench) -> None:
@@ -269,6 +269,6 @@ async def test_less_time_than_was_asked_for_is_said(engines: Bench) -> None:
     control = {"timeouts": {"base_in_seconds": 90}}
     run = await engines.parse_bytes("a.txt", "Tide", processing_control=control)
 
-    assert run.report.warnings == [
+    assert messages(run.report.warnings) == [
         "processing_control.timeouts.base_in_seconds is 90; here a file gets 60 seconds at most."
     ]

@@ -6,7 +6,7 @@ import pytest
 
 from docmill.engines.plain_engine import PlainTextEngine
 from docmill.testing.engine_contract import EngineContract
-from tests.fixtures.engines import Bench
+from tests.fixtures.engines import Bench, messages
 
 
 class TestContract(EngineContract):
@@ -53,4 +53,4 @@ async def test_old_character_sets_are_read(engines: Bench, charset: str, text: s
 async def test_a_text_of_nothing_but_space_says_so(engines: Bench) -> None:
     run = await engines.parse_bytes("a.txt", " \n\n ")
 
-    assert run.report.warnings == ["The file has no text."]
+    assert messages(run.report.warnings) == ["The file has no text."]

@@ -9,6 +9,7 @@ from docmill.api.schemas.configurations import ConfigurationName
 from docmill.api.schemas.jobs import InputId, JobStatusName
 from docmill.api.schemas.webhooks import InlineWebhook
 from docmill.api.wire import RequestModel, WireModel
+from docmill.contracts.warnings import ResultWarning
 from docmill.parameters.extract import MAX_PROMPT, DataSchema, ExtractParameters
 
 ExtractExpand = Literal["configuration", "extract_metadata", "usage"]
@@ -68,7 +69,7 @@ class ExtractJobMetadata(WireModel):
     engine_version: str
     pages: list[int] | None = None
     partial: bool = False
-    warnings: list[str]
+    warnings: list[ResultWarning]
 
 
 class ExtractUsage(WireModel):

@@ -6,6 +6,8 @@ from typing import Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from docmill.contracts.warnings import Warnings
+
 CLASSIFY = "classify"
 
 
@@ -66,7 +68,7 @@ class ClassifyResult(BaseModel):
     pages_failed: int
     partial: bool = False
     document_pages: int | None = None
-    warnings: list[str] = Field(default_factory=list)
+    warnings: Warnings = Field(default_factory=list)
     timings: dict[str, float] = Field(default_factory=dict)
     files: dict[str, str] = Field(default_factory=dict)
 

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from pydantic import BaseModel, Field
 
+from docmill.contracts.warnings import Warnings
 from docmill.engines.base import ParsedPage
 from docmill.parameters.extract import Target
 
@@ -55,7 +56,7 @@ class ExtractResult(BaseModel):
     pages_failed: int
     partial: bool = False
     document_pages: int | None = None
-    warnings: list[str] = Field(default_factory=list)
+    warnings: Warnings = Field(default_factory=list)
     timings: dict[str, float] = Field(default_factory=dict)
     files: dict[str, str] = Field(default_factory=dict)
 

@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+from docmill.contracts.warnings import ResultWarning, WarningCode, notes, warning
 from docmill.engines.base import EngineTask, ParseResult
 from docmill.engines.extract.base import METADATA_OF, ExtractResult, Findings
 from docmill.engines.parsing import Watcher, parsed
@@ -28,10 +29,11 @@ def extracted(task: EngineTask, registry: Registry, watcher: Watcher) -> Extract
     findings = extractor.extract(pages, parameters["data_schema"], parameters["extraction_target"])
     ended = time.perf_counter()
     result = result_of(document, parameters, findings, (extractor.name, extractor.version))
-    prompt = ["system_prompt has no effect: there is no model."] * ("system_prompt" in parameters)
+    message = "system_prompt has no effect: there is no model."
+    prompt = [warning(WarningCode.PARAMETER_NOT_HONOURED, message)]
     return result.model_copy(
         update={
-            "warnings": [*result.warnings, *prompt],
+            "warnings": result.warnings + prompt * ("system_prompt" in parameters),
             "timings": {
                 "read": round(read - began, 3),
                 "extract": round(ended - read, 3),
@@ -70,7 +72,7 @@ def result_of(
         pages_failed=failed,
         partial=document.partial or findings.failed_pages > 0,
         document_pages=document.document_pages,
-        warnings=[*document.warnings, *_not_honoured(parameters), *findings.warnings],
+        warnings=[*document.warnings, *_not_honoured(parameters), *notes(findings.warnings)],
     )
 
 
@@ -85,7 +87,7 @@ def reading(parameters: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _not_honoured(parameters: dict[str, Any]) -> Iterator[str]:
+def _not_honoured(parameters: dict[str, Any]) -> Iterator[ResultWarning]:
     """Yield a warning for each parameter that only LlamaCloud knows."""
     given = {
         "advanced_citations": parameters.get("advanced_citations"),
@@ -96,4 +98,5 @@ def _not_honoured(parameters: dict[str, Any]) -> Iterator[str]:
     }
     for name, asked in given.items():
         if asked:
-            yield f"The parameter {name} is only honoured by the engine llamacloud."
+            message = f"The parameter {name} is only honoured by the engine llamacloud."
+            yield warning(WarningCode.PARAMETER_NOT_HONOURED, message)

@@ -142,7 +142,7 @@ class ExtractNotes(BaseModel):
     usage: PagesUsed | None = None
     pages: list[int] | None = None
     partial: bool = False
-    warnings: list[str] = Field(default_factory=list)
+    warnings: list[Any] = Field(default_factory=list)
 
 
 class ExtractMetadata(BaseModel):

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_args
 
+from docmill.contracts.warnings import ResultWarning, WarningCode, warning
 from docmill.engines.base import ParsedImage
 from docmill.engines.beside import (
     CONCATENATED_FILE,
@@ -40,7 +41,7 @@ class Beside:
 
     files: list[str] = field(default_factory=list)
     images: list[ParsedImage] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
+    warnings: list[ResultWarning] = field(default_factory=list)
 
 
 async def load_beside(answer: Answer) -> Beside:
@@ -85,7 +86,8 @@ async def _content(answer: Answer, expand: str, file: str, beside: Beside) -> No
     one = next(iter(found.values()), None)
     url = one.presigned_url if one is not None and one.exists is not False else None
     if trouble := await _load(answer, url, file):
-        beside.warnings.append(f"LlamaCloud gave no {file}: {trouble}.".replace("..", "."))
+        message = f"LlamaCloud gave no {file}: {trouble}.".replace("..", ".")
+        beside.warnings.append(warning(WarningCode.ENGINE_NOTE, message))
     else:
         beside.files.append(file)
 
@@ -96,14 +98,16 @@ async def _images(answer: Answer, images: list[Image], beside: Beside) -> None:
         name = image.filename
         if name not in loaded:
             if len(loaded) == MAX_IMAGES:
-                beside.warnings.append(f"More than {MAX_IMAGES} images; the rest is left out.")
+                message = f"More than {MAX_IMAGES} images; the rest is left out."
+                beside.warnings.append(warning(WarningCode.IMAGES_NOT_SAVED, message))
                 return
             plain = name == Path(name).name and not name.startswith(".") and name not in _OURS
             trouble = "its name cannot be used"
             if plain:
                 trouble = await _load(answer, image.presigned_url, name) or ""
             if trouble:
-                beside.warnings.append(f"The image {name!r} is missing: {trouble}")
+                message = f"The image {name!r} is missing: {trouble}"
+                beside.warnings.append(warning(WarningCode.IMAGES_NOT_SAVED, message))
                 continue
             loaded.add(name)
         beside.images.append(_described(image, answer.folder / name))

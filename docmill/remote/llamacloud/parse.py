@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from docmill.contracts.warnings import WarningCode, stated_warnings, warning
 from docmill.engines.base import Document, EngineReport, ParsedPage, ParseResult
 from docmill.engines.beside import write_beside
 from docmill.engines.shaping import JOINING, shape
@@ -53,9 +54,12 @@ def _result(answer: Answer, parsed: Parse, beside: Beside) -> ParseResult:
     failed = [page.page_number for page in pages if not page.success]
     notes = parsed.job_metadata or {}
     told = notes.get("warnings")
-    warnings = [str(one) for one in told[:_MAX_WARNINGS]] if isinstance(told, list) else []
+    warnings = stated_warnings(told[:_MAX_WARNINGS] if isinstance(told, list) else [])
     warnings += [
-        f"{key} changed nothing: LlamaCloud has no such parameter."
+        warning(
+            WarningCode.PARAMETER_NOT_HONOURED,
+            f"{key} changed nothing: LlamaCloud has no such parameter.",
+        )
         for key in sorted(_ADDITIONS & answer.task.parameters.keys())
     ]
     in_document = notes.get("document_pages")

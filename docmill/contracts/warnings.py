@@ -1,0 +1,148 @@
+"""Warnings of a result: what a completed document does not have, or may not have right.
+
+The codes are a closed set, written to results, ledgers and manifests. Each has a kind, and the
+kind decides what it means for the user: a *loss* is content of the source that is not in the
+result, a *doubt* is content that may be wrong, a *note* is something that was done or not done.
+"""
+
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, field_validator
+
+from docmill.errors import bounded
+
+
+class WarningKind(StrEnum):
+    """What a warning means for whoever reads the result."""
+
+    LOSS = "loss"
+    """Content of the source is not in the result."""
+    DOUBT = "doubt"
+    """Content of the result may be wrong."""
+    NOTE = "note"
+    """Nothing is missing or wrong; it is good to know."""
+
+
+class WarningCode(StrEnum):
+    """What a warning is about. A closed set; the strings are stable."""
+
+    NO_TEXT = "no_text"
+    PAGE_WITHOUT_TEXT = "page_without_text"
+    CONTENT_NOT_READ = "content_not_read"
+    TEXT_UNREADABLE = "text_unreadable"
+    FRAMES_NOT_READ = "frames_not_read"
+    IMAGES_NOT_SAVED = "images_not_saved"
+    LIMIT_REACHED = "limit_reached"
+    BYTES_REPLACED = "bytes_replaced"
+    TIME_CUT = "time_cut"
+    PAGES_FAILED = "pages_failed"
+    OCR_DOUBTFUL = "ocr_doubtful"
+    CHARSET_GUESSED = "charset_guessed"
+    TYPE_UNLIKE_NAME = "type_unlike_name"
+    FORMULA_WITHOUT_VALUE = "formula_without_value"
+    STRUCTURE_FLATTENED = "structure_flattened"
+    TEXT_PUT_BACK = "text_put_back"
+    OCR_ADDED = "ocr_added"
+    OCR_UNAVAILABLE = "ocr_unavailable"
+    PAGE_TURNED = "page_turned"
+    HIDDEN_CONTENT = "hidden_content"
+    PARAMETER_NOT_HONOURED = "parameter_not_honoured"
+    ENGINE_NOTE = "engine_note"
+
+
+LOSSES = frozenset(
+    {
+        WarningCode.NO_TEXT,
+        WarningCode.PAGE_WITHOUT_TEXT,
+        WarningCode.CONTENT_NOT_READ,
+        WarningCode.TEXT_UNREADABLE,
+        WarningCode.FRAMES_NOT_READ,
+        WarningCode.IMAGES_NOT_SAVED,
+        WarningCode.LIMIT_REACHED,
+        WarningCode.BYTES_REPLACED,
+        WarningCode.TIME_CUT,
+        WarningCode.PAGES_FAILED,
+    }
+)
+DOUBTS = frozenset(
+    {
+        WarningCode.OCR_DOUBTFUL,
+        WarningCode.CHARSET_GUESSED,
+        WarningCode.TYPE_UNLIKE_NAME,
+        WarningCode.FORMULA_WITHOUT_VALUE,
+        WarningCode.STRUCTURE_FLATTENED,
+    }
+)
+
+
+def kind_of(code: WarningCode) -> WarningKind:
+    """Return the kind of a code."""
+    if code in LOSSES:
+        return WarningKind.LOSS
+    return WarningKind.DOUBT if code in DOUBTS else WarningKind.NOTE
+
+
+class ResultWarning(BaseModel):
+    """One warning of a result.
+
+    Attributes:
+        code: what it is about.
+        message: one sentence for people, at most `docmill.errors.MAX_MESSAGE` characters.
+        page: the page's number, from 1; None when it is about the whole document.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    code: WarningCode
+    message: str
+    page: int | None = None
+
+    @field_validator("message")
+    @classmethod
+    def _bound(cls, message: str) -> str:
+        return bounded(message)
+
+    @property
+    def kind(self) -> WarningKind:
+        """What it means for whoever reads the result."""
+        return kind_of(self.code)
+
+
+def warning(code: WarningCode, message: str, page: int | None = None) -> ResultWarning:
+    """Return a warning; see `ResultWarning` for the arguments."""
+    return ResultWarning(code=code, message=message, page=page)
+
+
+def notes(messages: Iterable[str]) -> list[ResultWarning]:
+    """Return sentences of an engine that have no code of their own."""
+    return [warning(WarningCode.ENGINE_NOTE, message) for message in messages]
+
+
+def _with_codes(given: Any) -> Any:
+    """Results of earlier versions and engines of other packages state sentences only."""
+    if not isinstance(given, list | tuple):
+        return given
+    return [
+        {"code": WarningCode.ENGINE_NOTE, "message": one} if isinstance(one, str) else one
+        for one in given
+    ]
+
+
+def stated_warnings(given: Iterable[Any]) -> list[ResultWarning]:
+    """Return the warnings that another service states, with or without codes.
+
+    What is neither a sentence nor a warning is left out: it is not ours, and proves nothing.
+    """
+    found = []
+    for one in _with_codes(list(given)):
+        try:
+            found.append(ResultWarning.model_validate(one))
+        except ValidationError:
+            continue
+    return found
+
+
+Warnings = Annotated[list[ResultWarning], BeforeValidator(_with_codes)]
+"""The field type of a result's warnings: a plain sentence is read as an ``engine_note``."""
