@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from docmill.api.job_reading import JobReader
 from docmill.api.schemas.classify import ClassifyAnswer, ClassifyJobView, ClassifyUsage
 from docmill.api.services import Services
-from docmill.api.single_jobs import JOB_API
 from docmill.engines.classify.base import ClassifyResult
 from docmill.parameters.classify import ClassifyParameters
+from docmill.records.batches import SINGLE_JOB
 from docmill.records.tables import Batch, Job
 
 USER = "local"
@@ -38,7 +38,7 @@ class ClassifyReader:
         return (await self.views([job], usage=usage))[0]
 
     async def _view(self, job: Job, batch: Batch, *, usage: bool) -> ClassifyJobView:
-        asked = batch.config if batch.api == JOB_API else {}
+        asked = batch.config if batch.api == SINGLE_JOB else {}
         kind = asked.get("document_input_type", "file_id")
         document = asked.get("file_input") or job.item_id or ""
         billed = await self._jobs.credits(job) if usage else 0.0

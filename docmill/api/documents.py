@@ -55,17 +55,17 @@ async def named_document(services: Services, scope: Scope, named: str) -> NamedD
         job = await Jobs(session).get(scope.project_id, named)
         if job.job_type != JobType.PARSE:
             raise NotFoundError(f"No parse job {named}.", "Name a file or a parse job.")
-        source = await _source(session, scope, job.file_id or job.item_id or "")
+        source = await _source(session, scope, job.file_id or job.item_id or "", internal=True)
         parameters = await _parameters(session, job)
     return NamedDocument(source, "parse_job_id", named, job.status, parameters)
 
 
-async def _source(session: Any, scope: Scope, identifier: str) -> Source:
+async def _source(session: Any, scope: Scope, identifier: str, *, internal: bool = False) -> Source:
     """Return an uploaded file, or the entry of a file that is read where it lies."""
     try:
         return await resolve_file(session, scope.project_id, identifier)
     except NotFoundError:
-        return await DirectoryFiles(session).find(scope.project_id, identifier)
+        return await DirectoryFiles(session).find(scope.project_id, identifier, internal=internal)
 
 
 async def _parameters(session: Any, job: Job) -> dict[str, Any]:

@@ -14,9 +14,9 @@ from docmill.api.schemas.extract import (
     PagesUsage,
 )
 from docmill.api.services import Services
-from docmill.api.single_jobs import JOB_API
 from docmill.engines.extract.base import ExtractResult
 from docmill.parameters.extract import ExtractParameters
+from docmill.records.batches import SINGLE_JOB
 from docmill.records.tables import Batch, Job
 
 AT_ONCE = 8
@@ -45,7 +45,7 @@ class ExtractReader:
         return (await self.views([job], wanted))[0]
 
     async def _view(self, job: Job, batch: Batch, wanted: Collection[str]) -> ExtractJobView:
-        asked = batch.config if batch.api == JOB_API else {}
+        asked = batch.config if batch.api == SINGLE_JOB else {}
         parameters = ExtractParameters.model_validate(batch.parameters)
         view = ExtractJobView(
             id=job.id,

@@ -20,16 +20,14 @@ from docmill.contracts import (
     PageRequest,
 )
 from docmill.errors import ConflictError, UnavailableError
-from docmill.ids import Prefix, derived_id
-from docmill.records.directories import JOBS_TYPE, Directories
+from docmill.records.batches import SINGLE_JOB
+from docmill.records.directories import Directories
 from docmill.records.directory_files import DirectoryFiles
 from docmill.records.items import job_id_of
 from docmill.records.jobs import ENDED, Jobs
 from docmill.records.paging import Paging
 from docmill.records.tables import Batch, DirectoryFile, File, Job
 
-JOB_API = "job"
-"""Marks a batch that is one job's."""
 FIRST = 1
 """Position of the only item."""
 REMOVED = "removed by force"
@@ -94,7 +92,7 @@ class SingleJobs:
                 page_size=1,
             )
             batch = await self.services.desk.create(
-                spec, id=batch_id, api=JOB_API, name=name, config=asked or {}
+                spec, id=batch_id, api=SINGLE_JOB, name=name, config=asked or {}
             )
         if isinstance(source, File):
             fields["file_id"] = source.id
@@ -135,25 +133,24 @@ class SingleJobs:
     async def _own_batch(self, job: Job) -> Batch:
         """Return the batch that is this job's alone."""
         batch = await self.services.desk.find(self.scope.project_id, job.batch_id or "")
-        if batch is None or batch.api != JOB_API:
+        if batch is None or batch.api != SINGLE_JOB:
             raise ConflictError(
                 f"The job {job.id} belongs to the batch {job.batch_id}.", "Cancel the batch."
             )
         return batch
 
     async def _list(self, batch_id: str, source: Source) -> str:
-        """Return the entry of ``source``: its own, or one in the project's hidden directory."""
+        """Return the entry of ``source``: its own, or one in the project's internal directory."""
         if isinstance(source, DirectoryFile):
             return source.id
         project_id = self.scope.project_id
-        directory_id = derived_id(Prefix.DIRECTORY, JOBS_TYPE, project_id)
         async with self.services.database.write() as session:
-            await Directories(session).create(
-                project_id, "Files of single jobs", id=directory_id, type=JOBS_TYPE
-            )
+            directory_id = (await Directories(session).for_single_jobs(project_id)).id
             files = DirectoryFiles(session)
             if isinstance(source, File):
-                entry = await files.attach(project_id, directory_id, source, unique_id=source.id)
+                entry = await files.attach(
+                    project_id, directory_id, source, unique_id=source.id, internal=True
+                )
             else:
                 # What a URL leads to may change, so each job has an entry of its own.
                 entry = await files.name_url(

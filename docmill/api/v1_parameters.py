@@ -7,11 +7,16 @@ lists them.
 import re
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 from docmill.api.errors import FieldError
 
 _WHERE = ("body", "job_config", "parameters")
-_SECRET = re.compile(r"(api_key|openai_key|secret|password|token)$", re.IGNORECASE)
+_SECRET = re.compile(
+    r"(api_?key|openai_key|secret|password|passwd|token|authorization|credentials?|cookie)$",
+    re.IGNORECASE,
+)
+_URL = re.compile(r"\s*[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _HIDDEN = "***"
 
 _PARSE_MODES = {
@@ -171,14 +176,33 @@ def classify_v2_parameters(config: Mapping[str, Any]) -> dict[str, Any]:
     return {"rules": config["rules"], "parsing_configuration": reading}
 
 
-def without_secrets(value: Any) -> Any:
-    """Return ``value`` with every key and password hidden, at any depth."""
+def without_secrets(value: Any, key: str = "") -> Any:
+    """Return ``value``, which stands under ``key``, with every secret in it hidden.
+
+    Secrets are keys and passwords, the values of headers, and of a URL its user and its query; of
+    a webhook's URL its path, too: many services give each receiver a path that nobody can guess.
+    """
+    if value and _SECRET.search(key):
+        return _HIDDEN
     if isinstance(value, Mapping):
-        return {
-            key: _HIDDEN if inner and _SECRET.search(str(key)) else without_secrets(inner)
-            for key, inner in value.items()
-        }
-    return [without_secrets(inner) for inner in value] if isinstance(value, list) else value
+        if key.lower().endswith("headers"):
+            return dict.fromkeys(value, _HIDDEN)
+        return {name: without_secrets(inner, str(name)) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [without_secrets(inner, key) for inner in value]
+    if isinstance(value, str) and _URL.match(value):
+        return _without_url_secrets(value, with_path="webhook" not in key.lower())
+    return value
+
+
+def _without_url_secrets(url: str, *, with_path: bool) -> str:
+    try:
+        parts = urlsplit(url.strip())
+        host = parts.netloc.rpartition("@")[2]
+    except ValueError:
+        return _HIDDEN
+    shown = urlunsplit((parts.scheme, host, parts.path if with_path else "", "", ""))
+    return shown if shown == url.strip() else f"{shown}/{_HIDDEN}"
 
 
 def _tier(given: Mapping[str, Any]) -> str:

@@ -6,6 +6,7 @@ from docmill.api.schemas.batch_processing import (
     V1ProcessingResult,
     V1Status,
 )
+from docmill.api.v1_parameters import without_secrets
 from docmill.contracts import BatchStatus, ItemStatus, Tally
 from docmill.records.items import ItemRow
 from docmill.records.results import Processed
@@ -77,7 +78,7 @@ def processed_view(one: Processed, store: str) -> V1ProcessingResult:
         result_id=one.result_id,
         item_id=one.item_id,
         job_type=one.job_type,
-        job_config=one.config,
+        job_config=without_secrets(one.config),  # earlier versions kept some of them
         parameters_hash=one.parameters_hash,
         output_s3_path=f"{store.rstrip('/')}/{one.object_prefix}",
         processed_at=one.processed_at,

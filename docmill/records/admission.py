@@ -6,15 +6,12 @@ from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from docmill.contracts import BatchStatus
-from docmill.records.batches import Batches
+from docmill.records.batches import SINGLE_JOB, Batches
 from docmill.records.tables import Batch, Project, now
-
-SINGLE_JOB = "job"
-"""Batches of one file that the API makes of single jobs: they neither wait nor fill a place."""
 
 
 class Admission:
-    """The line of a project: first in, first out."""
+    """The line of a project: first in, first out; single jobs neither wait nor fill a place."""
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from typing import Any, Unpack
 
-from sqlalchemy import Select, and_, func, select, update
+from sqlalchemy import Select, and_, func, select, true, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from docmill.contracts import BatchStatus, ItemStatus, Tally
@@ -13,8 +13,10 @@ from docmill.records.keyset import DEFAULT_LIMIT, CreatedRange, Slice, created_b
 from docmill.records.outbox import listeners_of, tell_of_batch
 from docmill.records.portable import chunked, insert_into, try_insert
 from docmill.records.tables import Batch, BatchItem, BatchListing, Directory, DirectoryFile, now
-from docmill.records.visible import is_live
+from docmill.records.visible import is_live, is_public
 
+SINGLE_JOB = "job"
+"""The ``api`` of a batch of one file that the API makes of a single job."""
 MAX_IN_FLIGHT_NAMES = 300
 """More than one batch may have in flight."""
 _UNKNOWN_SHOWN = 5
@@ -168,7 +170,7 @@ class Batches:
         wanted = list(dict.fromkeys(item_ids))
         places: dict[str, tuple[str, int]] = {}
         for some in chunked(wanted):
-            places |= await self._places(batch.project_id, some)
+            places |= await self._places(batch, some)
         unknown = [item_id for item_id in wanted if item_id not in places]
         if unknown:
             raise _unknown_items(unknown)
@@ -187,15 +189,16 @@ class Batches:
         await self.set_state(batch_id, total=len(rows))
         return len(rows)
 
-    async def _places(self, project_id: str, item_ids: Sequence[str]) -> dict[str, tuple[str, int]]:
+    async def _places(self, batch: Batch, item_ids: Sequence[str]) -> dict[str, tuple[str, int]]:
         query = (
             select(DirectoryFile.id, DirectoryFile.directory_id, DirectoryFile.sequence)
             .join(Directory, Directory.id == DirectoryFile.directory_id)
             .where(
                 DirectoryFile.id.in_(item_ids),
-                DirectoryFile.project_id == project_id,
+                DirectoryFile.project_id == batch.project_id,
                 Directory.deleted_at.is_(None),
                 is_live(),
+                true() if batch.api == SINGLE_JOB else is_public(),
             )
         )
         return {

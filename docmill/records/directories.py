@@ -9,13 +9,11 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from docmill.errors import NotFoundError
-from docmill.ids import Prefix, new_id
+from docmill.ids import Prefix, derived_id, new_id
 from docmill.records.keyset import DEFAULT_LIMIT, Slice, page_of
 from docmill.records.portable import try_insert
 from docmill.records.tables import Directory, now
-
-JOBS_TYPE = "jobs"
-"""The type of the directory that holds the files of jobs of their own; no list shows it."""
+from docmill.records.visible import JOBS_TYPE, is_public
 
 
 class DirectoryFilters(TypedDict, total=False):
@@ -52,6 +50,24 @@ class Directories:
             return directory
         return await self.get(project_id, fields["id"])
 
+    async def for_single_jobs(self, project_id: str) -> Directory:
+        """Return the project's internal directory of the files of single jobs; make it first.
+
+        Requests could delete it in earlier versions: such a one is taken back into use.
+        """
+        identifier = derived_id(Prefix.DIRECTORY, JOBS_TYPE, project_id)
+        found = await self._session.get(Directory, identifier)
+        if found is None:
+            name = "Files of single jobs"
+            new = Directory(id=identifier, project_id=project_id, name=name, type=JOBS_TYPE)
+            if await try_insert(self._session, new):
+                return new
+            found = await self._session.get_one(Directory, identifier)
+        if found.deleted_at is not None:
+            found.deleted_at = None
+            await self._session.flush()
+        return found
+
     async def find_or_create_source(
         self, project_id: str, name: str, source: dict[str, Any]
     ) -> Directory:
@@ -80,10 +96,10 @@ class Directories:
         """Return one directory as it is now.
 
         Raises:
-            NotFoundError: there is none in this project, or it was deleted.
+            NotFoundError: there is none in this project, it was deleted, or it is internal.
         """
         query = select(Directory).where(
-            Directory.id == directory_id, Directory.project_id == project_id
+            Directory.id == directory_id, Directory.project_id == project_id, is_public()
         )
         if not include_deleted:
             query = query.where(Directory.deleted_at.is_(None))
@@ -137,9 +153,7 @@ class Directories:
         Raises:
             UsageError: the cursor is not one of ours.
         """
-        query = select(Directory).where(
-            Directory.project_id == project_id, Directory.type != JOBS_TYPE
-        )
+        query = select(Directory).where(Directory.project_id == project_id, is_public())
         name, types = filters.get("name"), filters.get("types")
         if name is not None:
             query = query.where(Directory.name == name)

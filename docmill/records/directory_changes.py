@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import not_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from docmill.errors import ConflictError, NotFoundError
 from docmill.records.tables import Directory, DirectoryFile, now
+from docmill.records.visible import is_public
 
 _CARRIED = (
     "id",
@@ -41,9 +42,15 @@ class DirectoryChanges:
 
     @classmethod
     async def lock(
-        cls, session: AsyncSession, project_id: str, directory_id: str
+        cls, session: AsyncSession, project_id: str, directory_id: str, *, internal: bool = False
     ) -> "DirectoryChanges":
         """Lock a directory whose entries may be changed by hand.
+
+        Args:
+            session: where the lock is held.
+            project_id: its owner.
+            directory_id: which one.
+            internal: it is one that only Docmill itself changes.
 
         Raises:
             NotFoundError: there is none in this project.
@@ -55,6 +62,7 @@ class DirectoryChanges:
                 Directory.id == directory_id,
                 Directory.project_id == project_id,
                 Directory.deleted_at.is_(None),
+                not_(is_public()) if internal else is_public(),
             )
             .with_for_update()
             .execution_options(populate_existing=True)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, TypedDict, Unpack
 
-from sqlalchemy import Select, or_, select
+from sqlalchemy import Select, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from docmill.errors import ConflictError, NotFoundError
@@ -12,7 +12,7 @@ from docmill.ids import Prefix, new_id
 from docmill.records.directory_changes import DirectoryChanges, carried
 from docmill.records.keyset import DEFAULT_LIMIT, Slice, page_of
 from docmill.records.tables import Directory, DirectoryFile, File
-from docmill.records.visible import is_live
+from docmill.records.visible import is_live, is_public
 
 
 class DirectoryFileFilters(TypedDict, total=False):
@@ -43,6 +43,7 @@ class DirectoryFiles:
         display_name: str | None = None,
         metadata: dict[str, Any] | None = None,
         item_id: str | None = None,
+        internal: bool = False,
     ) -> DirectoryFile:
         """List uploaded bytes in a directory under ``unique_id``, and return the entry.
 
@@ -57,12 +58,15 @@ class DirectoryFiles:
             display_name: defaults to the file's name.
             metadata: None keeps what an existing entry has.
             item_id: id of the entry if it is new.
+            internal: the directory is one that only Docmill itself changes.
 
         Raises:
             NotFoundError: there is no such directory in this project.
             ConflictError: the directory's entries come from its source.
         """
-        changes = await DirectoryChanges.lock(self._session, project_id, directory_id)
+        changes = await DirectoryChanges.lock(
+            self._session, project_id, directory_id, internal=internal
+        )
         unique_id = unique_id or file.external_file_id or file.name
         old = await changes.live_by_name(unique_id)
         if old is None:
@@ -93,13 +97,16 @@ class DirectoryFiles:
         url: str,
         http_proxy: str | None = None,
     ) -> DirectoryFile:
-        """List a document that a worker will fetch; one of this unique id is returned as it is.
+        """List a document that a worker will fetch in an internal directory.
+
+        One of this unique id is returned as it is.
 
         Raises:
-            NotFoundError: there is no such directory in this project.
-            ConflictError: the directory's entries come from its source.
+            NotFoundError: the project has no such internal directory.
         """
-        changes = await DirectoryChanges.lock(self._session, project_id, directory_id)
+        changes = await DirectoryChanges.lock(
+            self._session, project_id, directory_id, internal=True
+        )
         return await changes.live_by_name(unique_id) or await changes.add(
             id=new_id(Prefix.FILE),
             project_id=project_id,
@@ -123,8 +130,10 @@ class DirectoryFiles:
             raise _missing(item_id)
         return found
 
-    async def find(self, project_id: str, item_id: str) -> DirectoryFile:
+    async def find(self, project_id: str, item_id: str, *, internal: bool = False) -> DirectoryFile:
         """Return the latest version of an entry, wherever it is and whether or not it is listed.
+
+        Those of internal directories are found only with ``internal``.
 
         Raises:
             NotFoundError: the project never had such an entry.
@@ -136,6 +145,7 @@ class DirectoryFiles:
                 DirectoryFile.id == item_id,
                 DirectoryFile.project_id == project_id,
                 DirectoryFile.sequence <= Directory.watermark,
+                true() if internal else is_public(),
             )
             .order_by(is_live().desc(), DirectoryFile.updated_at.desc())
             .limit(1)
@@ -239,7 +249,11 @@ def _of(project_id: str, directory_id: str) -> Select[DirectoryFile]:
     return (
         select(DirectoryFile)
         .join(Directory, Directory.id == DirectoryFile.directory_id)
-        .where(DirectoryFile.directory_id == directory_id, DirectoryFile.project_id == project_id)
+        .where(
+            DirectoryFile.directory_id == directory_id,
+            DirectoryFile.project_id == project_id,
+            is_public(),
+        )
         .execution_options(populate_existing=True)
     )
 

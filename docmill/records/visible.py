@@ -1,8 +1,20 @@
-"""Which versions of a directory's entries count, as SQL."""
+"""Which directories and which versions of their entries count, as SQL."""
 
 from sqlalchemy import ColumnElement, and_, or_
 
 from docmill.records.tables import Directory, DirectoryFile
+
+JOBS_TYPE = "jobs"
+"""The type of a project's internal directory: it lists the files of single jobs."""
+
+
+def is_public() -> ColumnElement[bool]:
+    """Return whether a directory is its project's own; the query must select or join it.
+
+    Internal directories exist for Docmill alone: no request can name or list them, or what they
+    list.
+    """
+    return Directory.type != JOBS_TYPE
 
 
 def is_live() -> ColumnElement[bool]:

@@ -85,3 +85,36 @@ def test_secrets_are_hidden_at_any_depth() -> None:
     assert hidden == {
         "parameters": {"azure_openai_key": "***", "webhook": [{"signing_secret": "***"}], "x": 1}
     }
+
+
+def test_secrets_of_webhooks_are_hidden_wherever_they_are_named() -> None:
+    endpoint = {
+        "webhook_url": "https://user:s3cret@hooks.example/s3cret/path?token=s3cret",
+        "webhook_headers": {"Authorization": "Bearer s3cret", "X-Team": "s3cret"},
+        "webhook_events": ["parse.success"],
+        "webhook_signing_secret": "s3cret",
+    }
+    config = {
+        "webhook_url": "https://hooks.example/?token=s3cret",
+        "parameters": {
+            "webhook_url": "https://hooks.example#s3cret",
+            "webhook_configurations": [endpoint, {"webhook_url": "https://[s3cret"}],
+            "http_proxy": "http://user:s3cret@proxy.example:3128",
+            "input_url": "https://files.example/a.pdf?sig=s3cret",
+        },
+    }
+    hidden = without_secrets(config)
+    assert "s3cret" not in str(hidden)
+    assert hidden["webhook_url"] == "https://hooks.example/***"
+    shown = hidden["parameters"]["webhook_configurations"][0]
+    assert shown["webhook_headers"] == {"Authorization": "***", "X-Team": "***"}
+    assert shown["webhook_events"] == ["parse.success"]
+    assert hidden["parameters"]["input_url"] == "https://files.example/a.pdf/***"
+
+
+@pytest.mark.parametrize("value", ["a b", "https://example.com/a.pdf", 7, None, "", ["x"]])
+def test_what_is_no_secret_is_kept(value: object) -> None:
+    assert without_secrets({"custom": value, "priority": "low"}) == {
+        "custom": value,
+        "priority": "low",
+    }
