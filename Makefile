@@ -18,7 +18,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help demo setup test test-all chaos lint format types pytest bench images clean
+.PHONY: help demo setup test wheel test-all chaos lint format types pytest bench images clean
 
 help:                   ## show these targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1	/p' Makefile | expand -t 20
@@ -32,7 +32,14 @@ demo: $(VENV)/.run      ## set everything up, parse examples/documents, show the
 
 setup: $(VENV)/.run     ## only set up what running needs
 
-test: lint types pytest  ## set everything up, run the whole test suite
+test: needs lint types pytest  ## set everything up, run the whole test suite
+
+.PHONY: needs
+needs: $(VENV)/.dev
+	@$(PY) tests/needs.py
+
+wheel: $(VENV)/.dev     ## build the wheel of the command `docmill` into dist/
+	@$(PY) -m hatchling build -t wheel
 
 test-all: export DOCMILL_TEST_ALL := 1
 test-all: test          ## the same with every seed, mutant and schedule: takes long

@@ -59,7 +59,7 @@ async def redrive_batch(
             raise ConflictError(
                 f"Nothing of the batch {batch.id} is left to run"
                 + (f" that failed as {request.only}." if request.only else "."),
-                "See starter.py failures, or start a new batch.",
+                "See its failures, or start a new batch.",
             )
         changes = _parameters(batch, request, settings)
         if not await redriving.begin(batch, request.only, redriven_by=asked_by, **changes):

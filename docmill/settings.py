@@ -17,6 +17,12 @@ from docmill.errors import UsageError
 
 MIB = 1024 * 1024
 
+_PACKED = Path(__file__).resolve().parent / "_application"
+IS_INSTALLED = _PACKED.is_dir()
+"""Whether this is the wheel's application; else it runs from a checkout, which is its root."""
+APPLICATION = _PACKED if IS_INSTALLED else Path(__file__).resolve().parents[1]
+"""Folder of worker.py, server.py, ``workflows`` and ``activities``."""
+
 _URL_OR_NOTHING = r"^(https?://[^\s/]+.*)?$"
 _REFERENCE = "secret:"
 

@@ -107,4 +107,6 @@ class TemporalLink:
         except RPCError as error:
             raise UnavailableError("Temporal cannot be reached.") from error
         if not found.pollers:
-            raise UnavailableError("No worker polls for batches.", "Start worker.py.")
+            raise UnavailableError(
+                "No worker polls for batches.", "Start a worker: worker.py, or `docmill worker`."
+            )

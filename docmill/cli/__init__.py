@@ -1,1 +1,1 @@
-"""The commands of starter.py."""
+"""The command line: ``docmill``, or ``starter.py`` in a checkout."""

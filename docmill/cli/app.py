@@ -15,6 +15,7 @@ from docmill.cli.commands import (
     steering,
 )
 from docmill.cli.exits import Exit, code_of, leave
+from docmill.cli.options import program
 from docmill.errors import DocmillError
 
 HELP = """Run one job for every file of a folder, durably.
@@ -24,7 +25,6 @@ usage, 3 the batch failed or a service is away, 4 cancelled from elsewhere, 130 
 """
 
 app = typer.Typer(
-    name="starter.py",
     help=HELP,
     add_completion=False,
     no_args_is_help=True,
@@ -43,7 +43,7 @@ def main() -> NoReturn:
 
 def _run() -> int:
     try:
-        code = app(standalone_mode=False)
+        code = app(prog_name=program(), standalone_mode=False)
     except typer.Exit as error:
         return error.exit_code
     except BaseException as error:  # noqa: BLE001 - the last resort: a sentence, never a traceback

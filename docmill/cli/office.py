@@ -12,7 +12,7 @@ from docmill.embedded.home import Home
 from docmill.objects import ObjectStore, open_store
 from docmill.records.database import Database
 from docmill.records.projects import Projects
-from docmill.settings import Settings
+from docmill.settings import APPLICATION, Settings
 
 if TYPE_CHECKING:
     from temporalio.client import Client
@@ -117,7 +117,7 @@ async def _embedded(office: Office, tell: Callable[[str], None]) -> AsyncIterato
 
     from docmill.embedded.child import ORPHAN_FLAG
     from docmill.embedded.members import Membership
-    from docmill.embedded.supervisor import ROOT, Supervisor, worker_environment
+    from docmill.embedded.supervisor import Supervisor, worker_environment
 
     office.home.check_space()
     member = Membership(office.home)
@@ -126,7 +126,7 @@ async def _embedded(office: Office, tell: Callable[[str], None]) -> AsyncIterato
         worker = Supervisor(
             office.home,
             "worker",
-            [sys.executable, str(ROOT / "worker.py"), ORPHAN_FLAG],
+            [sys.executable, str(APPLICATION / "worker.py"), ORPHAN_FLAG],
             worker_environment(office.home, addresses.grpc),
             on_death=lambda deaths: tell(
                 f"The worker died ({deaths} in a row) and is started again; "

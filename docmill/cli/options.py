@@ -1,9 +1,19 @@
-"""Options and arguments that several commands share."""
+"""What several commands share: options, arguments, and the name that the user calls."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+_INSTALLED_COMMAND = "docmill"
+
+
+def program() -> str:
+    """Return the command that was called, for help texts and hints: one that can be repeated."""
+    name = Path(sys.argv[0]).name
+    return name if name.endswith(".py") else _INSTALLED_COMMAND
+
 
 BatchId = Annotated[str, typer.Argument(metavar="ID", help="The batch, as run or list print it.")]
 HomeOption = Annotated[

@@ -8,6 +8,7 @@ from pathlib import Path
 from docmill.batches import BatchService
 from docmill.cli.exits import Exit
 from docmill.cli.office import Office, open_office, open_runtime
+from docmill.cli.options import program
 from docmill.cli.snapshot import Snapshot, look_at
 from docmill.cli.voice import Voice
 from docmill.errors import UnavailableError
@@ -40,7 +41,7 @@ async def pause_batch(batch_id: str, *, profile: str | None, home: Path | None) 
     async with _steered(batch_id, profile, home, voice) as (_, service, batch):
         await service.pause(batch)
     voice.say(f"{batch_id} is paused: files in flight end, no others start.")
-    voice.say(f"Go on: starter.py resume {batch_id}")
+    voice.say(f"Go on: {program()} resume {batch_id}")
     return Exit.OK
 
 
@@ -85,5 +86,5 @@ async def _ended(office: Office, batch: Batch, seconds: float | None) -> Snapsho
     except TimeoutError:
         raise UnavailableError(
             f"The batch {batch.id} has been told to stop, but has not ended yet.",
-            "It ends as soon as a worker runs: see starter.py status, or start `up`.",
+            f"It ends as soon as a worker runs: see {program()} status, or start `up`.",
         ) from None

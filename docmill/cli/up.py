@@ -10,12 +10,14 @@ import httpx
 from docmill.cli.exits import Exit
 from docmill.cli.interruption import until_interrupted
 from docmill.cli.office import Office, Runtime, open_office, open_runtime
+from docmill.cli.options import program
 from docmill.cli.voice import Voice
 from docmill.embedded.child import ORPHAN_FLAG
 from docmill.embedded.connect import names_server
 from docmill.embedded.ports import LOOPBACK, is_free
-from docmill.embedded.supervisor import ROOT, Supervisor, worker_environment
+from docmill.embedded.supervisor import Supervisor, worker_environment
 from docmill.errors import UsageError
+from docmill.settings import APPLICATION
 
 LOOK_SECONDS = 0.1
 
@@ -26,7 +28,7 @@ async def stay_up(port: int, *, home: Path | None) -> int:
     if names_server(None):
         raise UsageError(
             "up starts an embedded server, but TEMPORAL_ADDRESS names another one.",
-            "Unset it; or start worker.py and server.py beside your own server.",
+            f"Unset it; or run `{program()} worker` and `{program()} server` beside your server.",
         )
     code = await until_interrupted(_serve(voice, port, home), voice.say_stopping)
     if code is None:
@@ -68,7 +70,7 @@ def _api(office: Office, runtime: Runtime, port: int, voice: Voice) -> Superviso
     return Supervisor(
         office.home,
         "api",
-        [sys.executable, str(ROOT / "server.py"), "--port", str(port), ORPHAN_FLAG],
+        [sys.executable, str(APPLICATION / "server.py"), "--port", str(port), ORPHAN_FLAG],
         worker_environment(office.home, runtime.address),
         on_death=lambda deaths: voice.say(
             f"The HTTP API died ({deaths} in a row) and is started again; "

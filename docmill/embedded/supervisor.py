@@ -4,16 +4,13 @@ import asyncio
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from pathlib import Path
 from types import TracebackType
 
 from docmill.embedded.home import Home
 from docmill.embedded.locks import exclusive
 from docmill.embedded.processes import HomeProcess
 from docmill.errors import UnavailableError
-
-ROOT = Path(__file__).resolve().parents[2]
-"""The application's root: where worker.py and server.py are, and where they must run."""
+from docmill.settings import APPLICATION, IS_INSTALLED
 
 LOOK_SECONDS = 0.2
 STABLE_SECONDS = 30.0
@@ -99,11 +96,16 @@ def worker_environment(home: Home, address: str) -> dict[str, str]:
     """Return the environment of a worker of ``home``'s embedded server at ``address``.
 
     Settings that the user made for other Temporal servers (keys, TLS, namespaces) are left out.
+    An installed worker needs no ``PYTHONPATH``: a script's own folder comes first, unless
+    ``PYTHONSAFEPATH`` forbids that.
     """
-    kept = {key: value for key, value in os.environ.items() if not key.startswith("TEMPORAL_")}
-    return kept | {
-        "DOCMILL_HOME": str(home.root),
-        "TEMPORAL_ADDRESS": address,
-        "PYTHONPATH": str(ROOT),
-        "PYTHONUNBUFFERED": "1",
+    kept = {
+        key: value
+        for key, value in os.environ.items()
+        if not key.startswith("TEMPORAL_") and key not in ("PYTHONPATH", "PYTHONSAFEPATH")
     }
+    return (
+        kept
+        | {"DOCMILL_HOME": str(home.root), "TEMPORAL_ADDRESS": address, "PYTHONUNBUFFERED": "1"}
+        | ({} if IS_INSTALLED else {"PYTHONPATH": str(APPLICATION)})
+    )

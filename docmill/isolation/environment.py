@@ -1,9 +1,6 @@
 """The environment of child processes: nothing of the worker's, so no secret can leak."""
 
-from pathlib import Path
-
-_ROOT = Path(__file__).parents[2]
-"""Where this package is imported from."""
+from docmill.settings import APPLICATION, IS_INSTALLED
 
 _ONE_THREAD = ("OMP_NUM_THREADS", "OMP_THREAD_LIMIT", "RAYON_NUM_THREADS", "TOKIO_WORKER_THREADS")
 """A child is one slot. Thread pools as wide as the machine would also eat its address space."""
@@ -18,10 +15,11 @@ def child_environment(folder: str | None = None) -> dict[str, str]:
     """
     environment = {
         "LANG": "C.UTF-8",
-        "PYTHONPATH": str(_ROOT),
         "MALLOC_ARENA_MAX": "2",
         **dict.fromkeys(_ONE_THREAD, "1"),
     }
+    if not IS_INSTALLED:
+        environment["PYTHONPATH"] = str(APPLICATION)
     if folder:
         environment |= dict.fromkeys(("HOME", "TMPDIR", "PATH"), folder)
     return environment

@@ -1,4 +1,4 @@
-"""Runs starter.py as a user does: as a process of its own."""
+"""Runs the command as a user does: as a process of its own."""
 
 import json
 import os
@@ -14,21 +14,23 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True)
 class Cli:
-    """starter.py on one home.
+    """The command on one home.
 
     Attributes:
         home: the home folder.
         cwd: where the command is typed.
         extra: more environment variables.
+        program: what is called: starter.py of this checkout, or an installed command.
     """
 
     home: Path
     cwd: Path
     extra: dict[str, str] = field(default_factory=dict)
+    program: tuple[str, ...] = (sys.executable, str(ROOT / "starter.py"))
 
     def command(self, *arguments: str | Path) -> list[str]:
         """The whole command line."""
-        return [sys.executable, str(ROOT / "starter.py"), *map(str, arguments)]
+        return [*self.program, *map(str, arguments)]
 
     @property
     def environment(self) -> dict[str, str]:

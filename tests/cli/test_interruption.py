@@ -21,7 +21,7 @@ FILES = 80
 SLOWLY = ("--concurrency", "1", "--page-size", "10")
 
 
-def _completed(home: Path) -> dict[str, str]:
+def completed(home: Path) -> dict[str, str]:
     """When each finished file was finished, from the records themselves."""
     with closing(sqlite3.connect(home / "records.db", timeout=30)) as records:
         rows = records.execute(
@@ -38,12 +38,12 @@ def _wait_until(condition: object, what: str) -> None:
         time.sleep(0.05)
 
 
-def _started(cli: Cli, folder: Path) -> tuple[subprocess.Popen[str], str]:
+def started(cli: Cli, folder: Path) -> tuple[subprocess.Popen[str], str]:
     """Start a run, wait until it has done some files, return it with its batch id."""
-    before = len(_completed(cli.home)) if (cli.home / "records.db").exists() else 0
+    before = len(completed(cli.home)) if (cli.home / "records.db").exists() else 0
     run = cli.start("run", folder, *SLOWLY)
     batch_id = wait_for(run, r"atch (bat-[-0-9a-f]+)").group(1)
-    _wait_until(lambda: len(_completed(cli.home)) > before + 3, "a few files done")
+    _wait_until(lambda: len(completed(cli.home)) > before + 3, "a few files done")
     return run, batch_id
 
 
@@ -53,7 +53,7 @@ def _alive(cli: Cli, name: str) -> bool:
 
 def test_ctrl_c_keeps_the_batch_and_the_same_command_resumes_it(cold_cli: Cli) -> None:
     folder = many(cold_cli.cwd / "papers", FILES)
-    run, batch_id = _started(cold_cli, folder)
+    run, batch_id = started(cold_cli, folder)
     run.send_signal(signal.SIGINT)
     words = finish(run)
 
@@ -62,7 +62,7 @@ def test_ctrl_c_keeps_the_batch_and_the_same_command_resumes_it(cold_cli: Cli) -
     assert f"starter.py cancel {batch_id}" in words
     assert not _alive(cold_cli, "worker")
     assert not _alive(cold_cli, "temporal")
-    done = _completed(cold_cli.home)
+    done = completed(cold_cli.home)
     assert 0 < len(done) < FILES
     assert "Nobody works on it now" in cold_cli("status", batch_id).stdout
 
@@ -72,7 +72,7 @@ def test_ctrl_c_keeps_the_batch_and_the_same_command_resumes_it(cold_cli: Cli) -
     assert again.returncode == 0, again.stdout + again.stderr
     assert f"Resuming the unfinished batch {batch_id}" in again.stdout
     assert "a follow-up takes them" in again.stdout
-    after = _completed(cold_cli.home)
+    after = completed(cold_cli.home)
     assert len(after) == FILES + 1
     assert {path: after[path] for path in done} == done
     assert cold_cli("verify", "docmill-out/papers").returncode == 0
@@ -80,33 +80,33 @@ def test_ctrl_c_keeps_the_batch_and_the_same_command_resumes_it(cold_cli: Cli) -
 
 def test_kill_9_of_anything_loses_nothing(cold_cli: Cli) -> None:
     folder = many(cold_cli.cwd / "papers", FILES)
-    run, batch_id = _started(cold_cli, folder)
+    run, batch_id = started(cold_cli, folder)
     run.kill()
     finish(run)
     _wait_until(lambda: not _alive(cold_cli, "worker"), "the worker ends after its command")
     _wait_until(lambda: not _alive(cold_cli, "temporal"), "the last member stops the server")
 
-    run, resumed = _started(cold_cli, folder)
+    run, resumed = started(cold_cli, folder)
     assert resumed == batch_id
     assert cold_cli("pause", batch_id).returncode == 0
-    _kill_everything(cold_cli, run)
-    done = _completed(cold_cli.home)
+    kill_everything(cold_cli, run)
+    done = completed(cold_cli.home)
     assert len(done) < FILES
 
     again = cold_cli.start("run", folder)
     wait_for(again, "^paused: ")
-    assert _completed(cold_cli.home) == done, "a pause holds when everything was killed"
+    assert completed(cold_cli.home) == done, "a pause holds when everything was killed"
     assert cold_cli("resume", batch_id).returncode == 0
     words = finish(again)
 
     assert again.returncode == 0, words
-    after = _completed(cold_cli.home)
+    after = completed(cold_cli.home)
     assert len(after) == FILES
     assert {path: after[path] for path in done} == done
     assert cold_cli("verify", "docmill-out/papers").returncode == 0
 
 
-def _kill_everything(cli: Cli, run: subprocess.Popen[str]) -> None:
+def kill_everything(cli: Cli, run: subprocess.Popen[str]) -> None:
     pids = [HomeProcess(Home(cli.home), name).pid() for name in ("worker", "temporal")]
     for pid in (run.pid, *pids):
         assert pid is not None
@@ -117,7 +117,7 @@ def _kill_everything(cli: Cli, run: subprocess.Popen[str]) -> None:
 
 
 def test_a_killed_server_comes_back_while_the_run_goes_on(cold_cli: Cli) -> None:
-    run, _ = _started(cold_cli, many(cold_cli.cwd / "papers", FILES))
+    run, _ = started(cold_cli, many(cold_cli.cwd / "papers", FILES))
     server = HomeProcess(Home(cold_cli.home), "temporal").pid()
     assert server is not None
     os.kill(server, signal.SIGKILL)
@@ -126,4 +126,4 @@ def test_a_killed_server_comes_back_while_the_run_goes_on(cold_cli: Cli) -> None
 
     assert run.returncode == 0, words
     assert "The Temporal server died and is started again" in words
-    assert len(_completed(cold_cli.home)) == FILES
+    assert len(completed(cold_cli.home)) == FILES

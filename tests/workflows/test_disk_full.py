@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from docmill.embedded.supervisor import ROOT
+from docmill.settings import APPLICATION
 from tests.fixtures.mill import Mill, until, write_texts
 
 SMALL_DISK = 'mount -t tmpfs -o size=256k tmpfs "$1" && exec "$2" worker.py'
@@ -30,7 +30,7 @@ async def worker_with_a_small_disk(mill: Mill, disk: Path) -> AsyncIterator[Path
         pytest.skip("no user namespaces here: a small disk cannot be made")
     process = await asyncio.create_subprocess_exec(
         *("unshare", "-rm", "sh", "-c", SMALL_DISK, "sh", str(disk), sys.executable),
-        cwd=ROOT,
+        cwd=APPLICATION,
         env=os.environ
         | {
             "DOCMILL_HOME": str(mill.settings.home),

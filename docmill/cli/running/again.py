@@ -7,6 +7,7 @@ from typing import Any
 from docmill.cli.exits import Exit
 from docmill.cli.interruption import until_interrupted
 from docmill.cli.office import open_office, open_runtime
+from docmill.cli.options import program
 from docmill.cli.running.attending import attend
 from docmill.cli.running.job_parameters import read_parameters
 from docmill.cli.running.request import OUT_ROOT
@@ -44,7 +45,7 @@ async def run_again(
     code = await until_interrupted(work, voice.say_stopping)
     if code is None:
         voice.say(f"Interrupted. The batch {batch_id} is kept.", style="bold")
-        voice.say(f"Go on with it:  starter.py watch {batch_id}")
+        voice.say(f"Go on with it:  {program()} watch {batch_id}")
         return Exit.INTERRUPTED
     return code
 

@@ -7,6 +7,7 @@ from time import monotonic
 from docmill.cli.exits import Exit
 from docmill.cli.interruption import until_interrupted
 from docmill.cli.office import Office, Runtime, open_office, open_runtime
+from docmill.cli.options import program
 from docmill.cli.running.attending import attend
 from docmill.cli.running.placing import needs_upload
 from docmill.cli.running.request import Plan
@@ -131,4 +132,4 @@ class Run:
         goes_on = "goes on without this command" if self.remote else "is kept"
         self.voice.say(f"Interrupted. The batch {batch_id} {goes_on}.", style="bold")
         self.voice.say("Resume it:  run the same command again")
-        self.voice.say(f"Cancel it:  starter.py cancel {batch_id}")
+        self.voice.say(f"Cancel it:  {program()} cancel {batch_id}")

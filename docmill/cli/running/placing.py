@@ -4,6 +4,7 @@ import socket
 from collections.abc import Sequence
 
 from docmill.cli.office import Office, Runtime
+from docmill.cli.options import program
 from docmill.cli.voice import Voice
 from docmill.contracts import BATCH_QUEUE
 from docmill.embedded.connect import pollers
@@ -19,7 +20,8 @@ async def needs_upload(office: Office, runtime: Runtime, voice: Voice) -> bool:
     identities = await pollers(runtime.client, BATCH_QUEUE)
     if not identities:
         voice.say(
-            f"No worker polls {runtime.address}: the batch waits until one does (worker.py).",
+            f"No worker polls {runtime.address}: the batch waits until one does "
+            f"({program()} worker).",
             style="yellow",
         )
     # A store that was left at its default lies in the home, which only this machine has.
