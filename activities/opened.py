@@ -1,11 +1,12 @@
 """What the workflow must know about its batch, read from the batch's row."""
 
 from docmill.choosing import engine_queue
-from docmill.contracts import BatchStatus, JobType, OpenedBatch, Tally
+from docmill.contracts import BatchStatus, JobType, OpenedBatch, SteeringState, Tally
 from docmill.item_limits import item_timeout_seconds
 from docmill.records.batches import Batches
 from docmill.records.database import Database
 from docmill.records.ledger import Ledger
+from docmill.records.tables import Batch
 from docmill.settings import Settings
 
 
@@ -23,7 +24,7 @@ class Opener:
             batch = await Batches(session).get(None, batch_id)
             again = batch.epoch > 1
             settled = await Ledger(session).tally(batch) if again else Tally()
-        cancelled = batch.cancel_requested or batch.status == BatchStatus.CANCELLED
+        steering = steering_of(batch)
         return OpenedBatch(
             project_id=batch.project_id,
             directory_id=batch.directory_id,
@@ -39,11 +40,22 @@ class Opener:
             engine_queue=engine_queue(batch.engine),
             started_at=batch.started_at or batch.created_at,
             search_attributes=self._attributes,
-            paused=batch.paused,
-            cancel_reason=(batch.reason or "cancelled on request") if cancelled else None,
+            paused=steering.paused,
+            cancel_reason=steering.cancel_reason,
             admitted=batch.status != BatchStatus.THROTTLED,
             unfinished_only=again,
             settled=settled,
             max_failures=batch.max_failures,
             max_failure_rate=batch.max_failure_rate,
         )
+
+
+def steering_of(batch: Batch) -> SteeringState:
+    """Return what the row of a batch says that its workflow must follow."""
+    cancelled = batch.cancel_requested or batch.status == BatchStatus.CANCELLED
+    return SteeringState(
+        paused=batch.paused,
+        concurrency=batch.concurrency,
+        cancel_reason=(batch.reason or "cancelled on request") if cancelled else None,
+        drain=batch.drain,
+    )

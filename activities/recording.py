@@ -4,7 +4,7 @@ from temporalio import activity
 
 from activities.failing import translated
 from activities.heartbeats import heartbeating
-from activities.opened import Opener
+from activities.opened import Opener, steering_of
 from docmill.closing import close_batch
 from docmill.contracts import (
     CLOSE_BATCH,
@@ -18,6 +18,7 @@ from docmill.contracts import (
     OpenedBatch,
     OpenRequest,
     StateChange,
+    SteeringState,
 )
 from docmill.creation import create_batch
 from docmill.objects import ObjectStore
@@ -81,16 +82,24 @@ class Recording:
 
     @activity.defn(name=RECORD_STATE)
     @translated
-    async def record_state(self, change: StateChange) -> None:
-        """Write a pause, a resume, a new concurrency or a cancel to the batch row."""
+    async def record_state(self, change: StateChange) -> SteeringState | None:
+        """Write a pause, a resume, a new concurrency or a cancel to the batch row; return the row.
+
+        A row of another attempt, or of a batch that has ended, stays as it is, and says nothing.
+        """
         fields = change.model_dump(include={"paused", "concurrency"}, exclude_none=True)
         if change.cancel_reason is not None:
             fields |= {"cancel_requested": True, "reason": change.cancel_reason}
             fields["drain"] = bool(change.drain)
         async with heartbeating(), self._database.write() as session:
             batches = Batches(session)
-            if (await batches.get(None, change.batch_id)).epoch == change.epoch:
+            batch = await batches.get(None, change.batch_id)
+            if batch.epoch != change.epoch or BatchStatus(batch.status).terminal:
+                return None
+            if fields:
                 await batches.set_state(change.batch_id, **fields)
+                batch = await batches.get(None, change.batch_id)
+            return steering_of(batch)
 
     @activity.defn(name=RECORD_LOST_ITEM)
     @translated

@@ -1,8 +1,9 @@
-"""BatchWorkflow: one job per file of a frozen listing, page by page, however long it takes."""
+"""BatchWorkflow: one activity per file of a frozen listing, page by page, however long it takes."""
 
 import asyncio
 from datetime import timedelta
-from typing import NoReturn
+from enum import StrEnum
+from typing import Any, NoReturn
 
 from temporalio import workflow
 from temporalio.common import Priority
@@ -15,73 +16,124 @@ with workflow.unsafe.imports_passed_through():
     from activities.listing import Listing
     from activities.processing import Processing
     from activities.recording import Recording
+    from docmill import contracts
     from docmill.contracts import (
-        BATCH_WORKFLOW,
+        MAX_CONCURRENCY,
         AdmitRequest,
         BatchInput,
+        BatchProgress,
         BatchResult,
+        BatchState,
         BatchStatus,
+        CancelRequest,
         CloseRequest,
+        ConcurrencyChange,
         FailedItem,
         ItemRef,
         ItemTask,
         LostItem,
+        OpenedBatch,
         OpenRequest,
         Outcome,
         Page,
         PageRequest,
+        StateChange,
+        SteeringState,
     )
-    from docmill.errors import FailureClass
+    from docmill.errors import FailureClass, bounded
     from workflows import causes, display, history, policies, thresholds
-    from workflows.steering import SteeredBatch
-    from workflows.window import Window
 
 MAX_SWEEPS = 3
 """Searches for items without an outcome before the batch fails, naming them."""
 
-FAILURE_THRESHOLD = "FailureThreshold"
-"""Type of the error with which a batch ends whose files failed too often."""
-
 KEPT_FAILURES = 20
 """Last failures that a run keeps for the ``failures`` query; the ledger has them all."""
 
+FAILURE_THRESHOLD, LOST_FILES = "FailureThreshold", "Lost"
+"""Types of the errors of a batch: too many files failed; some files have no outcome."""
+
+# Patch markers: histories without them keep the behaviour that they were recorded with.
 
 CUT_SHORT = "attempts-cut-short-are-cancelled"
-"""Histories without this mark have such items recorded as lost."""
+"""Without it, items whose attempt met the batch's cancel are recorded as lost."""
+
+STEERED_ALWAYS = "steering-is-recorded-in-every-phase"
+"""Without it, a change of state while the close runs is not recorded, and items start while a
+change is being recorded."""
 
 
-@workflow.defn(name=BATCH_WORKFLOW)
-class BatchWorkflow(SteeredBatch):
-    """Runs one batch; its workflow id is the batch id, so that a second start finds the first."""
+class Phase(StrEnum):
+    """Where a run of the workflow is; the last three are the ends of a batch."""
+
+    OPENING = "opening"
+    THROTTLED = "throttled"
+    RUNNING = "running"
+    LEAVING = "leaving"
+    """Full: what is in flight ends, then the next run goes on."""
+    CLOSING = "closing"
+    SWEEPING = "sweeping"
+    """The close found items without an outcome, and runs them once more."""
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+@workflow.defn(name=contracts.BATCH_WORKFLOW)
+class BatchWorkflow:
+    """Runs one batch; its workflow id is the batch id, so that a second start finds the first.
+
+    Queries read. Signals and the update change the state and record the change in the batch row,
+    so that it is visible everywhere. The work looks at the state before it starts an item.
+    """
 
     @workflow.init
     def __init__(self, batch: BatchInput) -> None:
-        super().__init__(batch)
-        self._window = Window(self._process)
-        self._admitted = 0
+        self._batch = batch
+        self._state = batch.carried or BatchState()
+        self._phase = Phase.OPENING if self._state.opened is None else Phase.RUNNING
+        self._window: set[asyncio.Task[None]] = set()  # one per activity, or per item set aside
+        self._set_aside = 0  # items of the window that a worker left, and that wait to start again
+        self._return_to: int | None = None  # first item that this run leaves to the next one
+        self._broken: BaseException | None = None  # an error in the window that is no item's
+        self._admitted = 0  # items that this run started
+        self._recorder = asyncio.Lock()
+        self._recording = False
+        self._changes = 0  # signals and updates that this run has heard
 
     @workflow.run
     async def run(self, batch: BatchInput) -> BatchResult:
-        """Open, process page after page, continue as new when this run is full, close."""
+        """Process the listing, then sweep what has no outcome, until every file is accounted for.
+
+        A run whose history is full continues as new where it stopped.
+        """
         try:
             await self._open()
-            await self._process_listing()
-            if self._state.stop_reason is not None and not self._cancelling:
-                await self._fail(ApplicationError(self._state.stop_reason, type=FAILURE_THRESHOLD))
-            return await self._close()
+            await self._wait_for_admission()
+            while True:
+                finished = await self._process_listing()
+                if not finished and not self._state.stopping:
+                    workflow.continue_as_new(await self._next_run())
+                if self._state.stop_reason is not None and not self._state.cancelling:
+                    await self._fail(self._state.stop_reason, FAILURE_THRESHOLD)
+                result = await self._close()
+                if not result.unaccounted:
+                    return await self._end(result)
+                await self._begin_sweep(result)
         except (asyncio.CancelledError, ActivityError) as error:
             if not is_cancelled_exception(error):
-                await self._fail(error)
-            self._update(cancel_reason=self._state.cancel_reason or "cancelled through Temporal")
-            result = await self._close()
+                await self._fail(*causes.describe(error), cause=error)
+            self._state.cancel_reason = self._state.cancel_reason or "cancelled through Temporal"
+            result = await self._end(await self._close())
             if result.status is BatchStatus.CANCELLED:
                 raise
             return result
 
-    # -- the phases, in their order ---------------------------------------------------------
+    # -- open -------------------------------------------------------------------------------
 
     async def _open(self) -> None:
-        if self._state.opened is None:
+        """Open the batch in its first run; what signals said before wins over its row."""
+        state = self._state
+        if state.opened is None:
             opened = await workflow.execute_activity_method(
                 Recording.open_batch,
                 OpenRequest(
@@ -89,125 +141,59 @@ class BatchWorkflow(SteeredBatch):
                     spec=self._batch.spec,
                     redrive=self._batch.redrive,
                 ),
-                start_to_close_timeout=policies.OPEN_TIMEOUT,
-                heartbeat_timeout=policies.HEARTBEAT_TIMEOUT,
-                retry_policy=policies.INFRASTRUCTURE,
-                summary="open the batch",
+                **self._options(policies.OPEN, "open the batch"),
             )
-            self._update(
-                opened=opened,
-                tally=opened.settled,
-                concurrency=self._state.concurrency or opened.concurrency,
-                paused=opened.paused if self._state.paused is None else self._state.paused,
-                cancel_reason=self._state.cancel_reason or opened.cancel_reason,
-            )
+            state.begin(opened)
+            self._phase = Phase.RUNNING if opened.admitted else Phase.THROTTLED
             workflow.upsert_memo(display.memo(opened))
-            if self._state.differs_from(opened):  # signals came before there was a row to change
+            workflow.logger.info(
+                "batch.opened", extra={"total": opened.total, "epoch": opened.epoch}
+            )
+            if state.differs_from(opened):
                 await self._record_state()
         self._publish()
-        if not self._opened.admitted:
-            await self._wait_in_line()
 
-    async def _wait_in_line(self) -> None:
+    async def _wait_for_admission(self) -> None:
         """Wait until the project may run one batch more; a cancel ends the waiting."""
+        if self._opened.admitted:
+            return
         admission = asyncio.ensure_future(
             workflow.execute_activity_method(
                 Admitting.admit_batch,
                 AdmitRequest(batch_id=self._batch.batch_id),
-                start_to_close_timeout=policies.CLOSE_TIMEOUT,
-                heartbeat_timeout=policies.HEARTBEAT_TIMEOUT,
-                retry_policy=policies.ADMISSION,
-                priority=self._priority,
-                summary="wait for a place",
+                **self._options(policies.ADMIT, "wait for a place"),
             )
         )
-        await workflow.wait_condition(lambda: admission.done() or self._cancelling)
-        if self._cancelling:
-            admission.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
+        await workflow.wait_condition(lambda: admission.done() or self._state.cancelling)
+        if self._state.cancelling:
+            admission.add_done_callback(_ignore_result)
             admission.cancel()
             return
-        admitted = await admission
-        changes = {"admitted": True, "started_at": admitted.started_at}
-        self._update(opened=self._opened.model_copy(update=changes))
+        self._state.opened = await admission
+        self._phase = Phase.RUNNING
         self._publish()
+        workflow.logger.info("batch.admitted")
 
-    async def _process_listing(self) -> None:
-        """Process the listing behind the cursor; the next page is fetched meanwhile."""
+    # -- the listing ------------------------------------------------------------------------
+
+    async def _process_listing(self) -> bool:
+        """Process the listing behind the cursor; the next page is fetched meanwhile.
+
+        Returns:
+            Whether the end was reached; without it this run starts no more items.
+        """
         page: Page | None = await self._fetch(self._state.cursor)
         while page is not None:
             upcoming = self._prefetch(page)
             await self._process_page(page)
             if self._must_leave:
                 upcoming.cancel()
-                return await self._leave()
+                self._phase = Phase.LEAVING
+                await self._settle()
+                return False
             page = await upcoming
-        return await self._settle()
-
-    async def _leave(self) -> None:
-        """Finish what is in flight; then go on in a fresh run, unless the batch is ending."""
         await self._settle()
-        if not self._stopping:
-            await workflow.wait_condition(workflow.all_handlers_finished)
-            carried = self._state.model_copy(update={"runs": self._state.runs + 1})
-            workflow.continue_as_new(BatchInput(batch_id=self._batch.batch_id, carried=carried))
-
-    async def _settle(self) -> None:
-        """Wait for the items in flight; a cancel ends them instead."""
-        await workflow.wait_condition(
-            lambda: len(self._window) == 0 or self._killing or self._window.error is not None
-        )
-        if self._killing:
-            await self._window.cancel(policies.CANCEL_GRACE)
-        if self._window.error is not None:
-            raise self._window.error
-
-    async def _close(self) -> BatchResult:
-        """Compare outcomes with the listing; run what has none once more; record the end."""
-        self._closing = True
-        result = await self._record_end(self._ending, self._state.cancel_reason)
-        while result.unaccounted and self._state.sweep < MAX_SWEEPS:
-            self._update(sweep=self._state.sweep + 1, cursor=0)
-            await self._process_listing()
-            result = await self._record_end(self._ending, self._state.cancel_reason)
-        if result.unaccounted:
-            names = ", ".join(result.unaccounted)
-            await self._fail(ApplicationError(f"files without an outcome: {names}", type="Lost"))
-        await workflow.wait_condition(workflow.all_handlers_finished)
-        self._update(tally=result.tally)
-        self._end(result.status)
-        return result
-
-    async def _fail(self, error: BaseException) -> NoReturn:
-        """Record that the batch itself failed, and why."""
-        message, kind = causes.describe(error)
-        self._closing = True
-        await self._window.cancel(policies.CANCEL_GRACE)
-        await self._record_end(BatchStatus.FAILED, message)
-        await workflow.wait_condition(workflow.all_handlers_finished)
-        self._end(BatchStatus.FAILED)
-        raise ApplicationError(message, type=kind, non_retryable=True) from error
-
-    @property
-    def _ending(self) -> BatchStatus:
-        return BatchStatus.CANCELLED if self._cancelling else BatchStatus.COMPLETED
-
-    async def _record_end(self, ending: BatchStatus, reason: str | None) -> BatchResult:
-        return await workflow.execute_activity_method(
-            Recording.close_batch,
-            CloseRequest(
-                batch_id=self._batch.batch_id,
-                epoch=self._state.opened.epoch if self._state.opened else 0,
-                ending=ending,
-                reason=reason,
-            ),
-            start_to_close_timeout=policies.CLOSE_TIMEOUT,
-            heartbeat_timeout=policies.HEARTBEAT_TIMEOUT,
-            retry_policy=policies.INFRASTRUCTURE,
-            priority=self._priority if self._state.opened else Priority.default,
-            summary=f"close as {ending.value}",
-        )
-
-    # -- one page ---------------------------------------------------------------------------
+        return self._return_to is None
 
     async def _fetch(self, after: int) -> Page | None:
         """Return the next page behind ``after``, or None at the end of the listing."""
@@ -222,90 +208,120 @@ class BatchWorkflow(SteeredBatch):
                 count_after=self._state.counted,
                 unfinished_only=self._opened.unfinished_only or self._state.sweep > 0,
             ),
-            start_to_close_timeout=policies.RECORD_TIMEOUT,
-            heartbeat_timeout=policies.HEARTBEAT_TIMEOUT,
-            retry_policy=policies.INFRASTRUCTURE,
-            priority=self._priority,
-            summary=f"files behind {after:,}",
+            **self._options(policies.RECORD, f"files behind {after:,}"),
         )
         return page if page.cursor > after else None
 
     def _prefetch(self, page: Page) -> asyncio.Task[Page | None]:
+        """Fetch the page behind ``page``, if there is one, while its items are processed."""
+
         async def upcoming() -> Page | None:
             return await self._fetch(page.cursor) if page.more else None
 
         task = asyncio.create_task(upcoming())
-        # a run that leaves cancels it, and nobody asks then how it ended
-        task.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
+        task.add_done_callback(_ignore_result)  # of a run that leaves nobody asks how it ended
         return task
 
     async def _process_page(self, page: Page) -> None:
+        """Start the items of a page as there is room; those that were set aside go first."""
         self._take(page)
         for item in page.items:
-            await workflow.wait_condition(lambda: self._must_leave or self._has_room)
+            await workflow.wait_condition(
+                lambda: self._must_leave or (self._has_room and not self._set_aside)
+            )
             if self._must_leave:
                 return
-            self._window.add(item)
-            self._admitted += 1
-            self._update(cursor=item.position)
-        self._update(cursor=page.cursor)
+            self._start(item)
+            self._state.cursor = item.position
+        self._state.cursor = page.cursor
         self._publish()
 
     def _take(self, page: Page) -> None:
         """Count what the listing settled by itself: unchanged, or finished before a restart."""
         if self._state.sweep == 0 and page.cursor > self._state.counted:
-            tally = self._state.tally.merged(page.settled)
-            self._update(tally=tally, counted=page.cursor)
+            self._state.tally = self._state.tally.merged(page.settled)
+            self._state.counted = page.cursor
             self._judge()
 
-    @property
-    def _in_flight(self) -> int:
-        return len(self._window)
-
-    @property
-    def _has_room(self) -> bool:
-        limit = self._state.concurrency or self._opened.concurrency
-        return not self._state.paused and len(self._window) < limit
-
-    @property
-    def _must_leave(self) -> bool:
-        """Whether this run starts no more items: ending, broken, or full."""
-        return (
-            self._stopping
-            or self._window.error is not None
-            or self._admitted >= self._opened.continue_as_new_threshold
-            or history.is_full(len(self._window))
+    async def _settle(self) -> None:
+        """Wait for the items in flight; a cancel ends them instead. Raise what broke the window."""
+        await workflow.wait_condition(
+            lambda: not self._window or self._state.killing or self._broken is not None
         )
+        if self._state.killing:
+            await self._cancel_window()
+        if self._broken is not None:
+            raise self._broken
+
+    async def _next_run(self) -> BatchInput:
+        """Return the input of the run that goes on where this one stops."""
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        state = self._state
+        if self._return_to is not None:
+            state.cursor = min(state.cursor, self._return_to - 1)
+        state.runs += 1
+        workflow.logger.info("batch.continued", extra={"runs": state.runs, "cursor": state.cursor})
+        return BatchInput(batch_id=self._batch.batch_id, carried=state)
 
     # -- one item ---------------------------------------------------------------------------
 
+    def _start(self, item: ItemRef) -> None:
+        """Give ``item`` a place in the window, which it frees however it ends."""
+        task = asyncio.ensure_future(self._process(item))
+        self._window.add(task)
+        task.add_done_callback(self._free)
+        self._admitted += 1
+
+    def _free(self, task: asyncio.Task[None]) -> None:
+        self._window.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._broken = self._broken or error
+
     async def _process(self, item: ItemRef) -> None:
-        opened = self._opened
-        task = ItemTask(batch_id=self._batch.batch_id, epoch=opened.epoch, position=item.position)
-        try:
-            result = await workflow.execute_activity_method(
-                Processing.process_item,
-                task,
-                task_queue=opened.engine_queue,
-                start_to_close_timeout=timedelta(seconds=opened.item_timeout_seconds),
-                heartbeat_timeout=policies.HEARTBEAT_TIMEOUT,
-                retry_policy=policies.INFRASTRUCTURE,
-                priority=self._priority,
-                cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
-                summary=item.name,
+        """Bring one item to its outcome; one that a worker left starts again when it may."""
+        while True:
+            task = ItemTask(
+                batch_id=self._batch.batch_id,
+                epoch=self._opened.epoch,
+                position=item.position,
+                planned_concurrency=self._concurrency,
             )
-            self._count(result.outcome)
-        except ActivityError as error:
-            # Cancelled items are counted at the close.
-            if not is_cancelled_exception(error) and not self._cut_short(error):
-                await self._count_failure(item, task, error)
+            try:
+                result = await workflow.execute_activity_method(
+                    Processing.process_item, task, **self._item_options(item.name)
+                )
+            except ActivityError as error:
+                # Cancelled items are counted at the close.
+                if not is_cancelled_exception(error) and not self._cut_short(error):
+                    await self._count_failure(item, task, error)
+                return
+            if not result.left:
+                self._count(result.outcome)
+                return
+            if not await self._may_start_again(task):
+                return
+
+    async def _may_start_again(self, task: ItemTask) -> bool:
+        """Wait until an item that a worker left may start; False leaves it to the next run."""
+        self._set_aside += 1
+        try:
+            if not self._explains(task):
+                await self._follow_row(task)
+            while not (self._must_leave or self._has_room):
+                await workflow.wait_condition(lambda: self._must_leave or self._has_room)
+        finally:
+            self._set_aside -= 1
+        if self._must_leave:
+            self._return_to = min(self._return_to or task.position, task.position)
+            return False
+        return True
 
     def _cut_short(self, error: ActivityError) -> bool:
         """Whether an attempt after which another one would have come met the batch's cancel.
 
         Temporal then ends the activity with that attempt's error, although nothing has failed.
         """
-        return self._killing and causes.passing(error) and workflow.patched(CUT_SHORT)
+        return self._state.killing and causes.passing(error) and workflow.patched(CUT_SHORT)
 
     async def _count_failure(self, item: ItemRef, task: ItemTask, error: ActivityError) -> None:
         """Count a failed item; record it too when Temporal, not the activity, gave it up."""
@@ -316,26 +332,267 @@ class BatchWorkflow(SteeredBatch):
             await workflow.execute_activity_method(
                 Recording.record_lost_item,
                 LostItem(
-                    **task.model_dump(), failure_class=failure_class, message=f"{kind}: {message}"
+                    batch_id=task.batch_id,
+                    epoch=task.epoch,
+                    position=task.position,
+                    failure_class=failure_class,
+                    message=f"{kind}: {message}",
                 ),
-                start_to_close_timeout=policies.RECORD_TIMEOUT,
-                heartbeat_timeout=policies.HEARTBEAT_TIMEOUT,
-                retry_policy=policies.INFRASTRUCTURE,
-                priority=self._priority,
-                summary=item.name,
+                **self._options(policies.RECORD, item.name),
             )
-        failed = FailedItem(
-            position=item.position, name=item.name, failure_class=failure_class.value
-        )
-        self._update(failures=(*self._state.failures, failed)[-KEPT_FAILURES:])
+        failed = FailedItem(position=item.position, name=item.name, failure_class=failure_class)
+        self._state.failures = (*self._state.failures, failed)[-KEPT_FAILURES:]
         self._count(Outcome.FAILED)
 
     def _count(self, outcome: Outcome) -> None:
-        self._update(tally=self._state.tally.plus(outcome))
+        self._state.tally = self._state.tally.plus(outcome)
         self._judge()
         self._show()
 
     def _judge(self) -> None:
-        """Stop the batch once a failure threshold is passed; a sweep only mends what is left."""
+        """Stop the batch once a failure threshold is passed; a sweep only repairs what is left."""
         if self._state.stop_reason is None and self._state.sweep == 0:
-            self._update(stop_reason=thresholds.passed(self._opened, self._state.tally))
+            self._state.stop_reason = thresholds.passed(self._opened, self._state.tally)
+
+    async def _cancel_window(self) -> None:
+        """Cancel the items in flight and wait for them, but not longer than the grace."""
+        window = list(self._window)
+        for task in window:
+            task.cancel()
+        if window:
+            await workflow.wait(window, timeout=policies.CANCEL_GRACE.total_seconds())
+
+    # -- the end ----------------------------------------------------------------------------
+
+    async def _close(self) -> BatchResult:
+        """Compare the outcomes with the listing; without a gap, end the batch row."""
+        self._phase = Phase.CLOSING
+        ending = BatchStatus.CANCELLED if self._state.cancelling else BatchStatus.COMPLETED
+        return await self._record_end(ending, self._state.cancel_reason)
+
+    async def _begin_sweep(self, result: BatchResult) -> None:
+        """Go through the listing once more, for items without an outcome; not for ever."""
+        if self._state.sweep >= MAX_SWEEPS:
+            names = ", ".join(result.unaccounted)
+            await self._fail(f"files without an outcome: {names}", LOST_FILES)
+        self._phase = Phase.SWEEPING
+        self._state.sweep += 1
+        self._state.cursor = 0
+        workflow.logger.info("batch.sweep_began", extra={"sweep": self._state.sweep})
+
+    async def _end(self, result: BatchResult) -> BatchResult:
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        self._state.tally = result.tally
+        self._finish(result.status)
+        return result
+
+    async def _fail(self, message: str, kind: str, cause: BaseException | None = None) -> NoReturn:
+        """Record that the batch itself failed, and why."""
+        self._phase = Phase.CLOSING
+        await self._cancel_window()
+        await self._record_end(BatchStatus.FAILED, message)
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        self._finish(BatchStatus.FAILED)
+        raise ApplicationError(message, type=kind, non_retryable=True) from cause
+
+    async def _record_end(self, ending: BatchStatus, reason: str | None) -> BatchResult:
+        opened = self._state.opened
+        return await workflow.execute_activity_method(
+            Recording.close_batch,
+            CloseRequest(
+                batch_id=self._batch.batch_id,
+                epoch=opened.epoch if opened else 0,
+                ending=ending,
+                reason=reason,
+            ),
+            **self._options(policies.CLOSE, f"close as {ending.value}"),
+        )
+
+    def _finish(self, status: BatchStatus) -> None:
+        self._phase = Phase[status.name]
+        self._publish()
+        workflow.logger.info(
+            "batch.ended", extra={"status": status.value, **self._state.tally.model_dump()}
+        )
+
+    # -- queries ----------------------------------------------------------------------------
+
+    @workflow.query(name=contracts.PROGRESS_QUERY)
+    def progress(self) -> BatchProgress:
+        """Counts of this moment."""
+        return display.progress(
+            self._batch.batch_id, self._state, self._in_flight, self._shown, workflow.now()
+        )
+
+    @workflow.query(name=contracts.FAILURES_QUERY)
+    def failures(self) -> tuple[FailedItem, ...]:
+        """The last failed items, at most 20, oldest first."""
+        return self._state.failures
+
+    # -- signals and the update -------------------------------------------------------------
+
+    @workflow.signal(name=contracts.CANCEL_SIGNAL)
+    async def cancel(self, request: CancelRequest) -> None:
+        """Start no more items, end those in flight, close as CANCELLED. The first reason stays."""
+        if not self._state.cancelling:
+            self._state.cancel_reason = bounded(request.reason) or "cancelled on request"
+            self._state.drain = request.drain
+        elif self._state.drain and not request.drain:
+            self._state.drain = False
+        else:
+            return
+        await self._record_state()
+
+    @workflow.signal(name=contracts.PAUSE_SIGNAL)
+    async def pause(self) -> None:
+        """Start no more items until resumed; those that an engine has in hand end."""
+        self._state.paused = True
+        await self._record_state()
+
+    @workflow.signal(name=contracts.RESUME_SIGNAL)
+    async def resume(self) -> None:
+        """Go on after a pause."""
+        self._state.paused = False
+        await self._record_state()
+
+    @workflow.update(name=contracts.SET_CONCURRENCY_UPDATE)
+    async def set_concurrency(self, change: ConcurrencyChange) -> int:
+        """Change how many items may be in flight; with fewer, none starts until it fits."""
+        self._state.concurrency = change.concurrency
+        await self._record_state()
+        return change.concurrency
+
+    @set_concurrency.validator
+    def _check_concurrency(self, change: ConcurrencyChange) -> None:
+        if not 1 <= change.concurrency <= MAX_CONCURRENCY:
+            raise ValueError(f"concurrency must be 1 to {MAX_CONCURRENCY}")
+
+    async def _record_state(self) -> None:
+        """Write the present state to the batch row; one at a time, so that the last one wins.
+
+        No item starts meanwhile: a worker would leave an item whose batch is paused by its row.
+        """
+        self._changes += 1
+        async with self._recorder:
+            if self._state.opened is None:  # `_open` records it
+                return
+            always = workflow.patched(STEERED_ALWAYS)
+            if self._phase in (Phase.CLOSING, Phase.SWEEPING) and not always:
+                return
+            self._publish()
+            workflow.logger.info(
+                "batch.steered", extra={"state": self._shown, "concurrency": self._concurrency}
+            )
+            self._recording = always
+            try:
+                await self._exchange_state(self._state.change(self._batch.batch_id), self._shown)
+            finally:
+                self._recording = False
+
+    async def _follow_row(self, task: ItemTask) -> None:
+        """Adopt what the batch row says: its writer's signal may be late, or lost."""
+        async with self._recorder:
+            if self._explains(task):
+                return
+            changes = self._changes
+            row = await self._exchange_state(
+                StateChange(batch_id=self._batch.batch_id, epoch=self._opened.epoch),
+                "read the state of the batch",
+            )
+            if row is not None and changes == self._changes:  # else a signal is newer
+                self._state.follow(row)
+                self._publish()
+                workflow.logger.info("batch.followed_its_row", extra={"state": self._shown})
+        if not self._explains(task):
+            await workflow.sleep(policies.LEFT_PAUSE)
+
+    async def _exchange_state(self, change: StateChange, summary: str) -> SteeringState | None:
+        """Write what ``change`` sets, and return what the row says then."""
+        return await workflow.execute_activity_method(
+            Recording.record_state, change, **self._options(policies.RECORD, summary)
+        )
+
+    def _explains(self, task: ItemTask) -> bool:
+        """Whether the state of the batch tells why a worker left the item of ``task``."""
+        lowered = (task.planned_concurrency or 0) > self._concurrency
+        return bool(self._state.paused) or self._state.stopping or lowered
+
+    def _options(self, config: workflow.ActivityConfig, summary: str) -> workflow.ActivityConfig:
+        """Projects take turns, however many tasks one of them has."""
+        opened = self._state.opened
+        priority = Priority(fairness_key=opened.project_id) if opened else Priority.default
+        return {**config, "priority": priority, "summary": summary}
+
+    def _item_options(self, summary: str) -> workflow.ActivityConfig:
+        return {
+            **self._options(policies.ITEM, summary),
+            "task_queue": self._opened.engine_queue,
+            "start_to_close_timeout": timedelta(seconds=self._opened.item_timeout_seconds),
+        }
+
+    # -- what is true now -------------------------------------------------------------------
+
+    @property
+    def _opened(self) -> OpenedBatch:
+        assert self._state.opened is not None, "the batch is opened before anything else"
+        return self._state.opened
+
+    @property
+    def _concurrency(self) -> int:
+        return self._state.concurrency or self._opened.concurrency
+
+    @property
+    def _in_flight(self) -> int:
+        """Items whose activity is scheduled or runs."""
+        return len(self._window) - self._set_aside
+
+    @property
+    def _has_room(self) -> bool:
+        held = self._state.paused or self._recording
+        return not held and self._in_flight < self._concurrency
+
+    @property
+    def _must_leave(self) -> bool:
+        """Whether this run starts no more items: ending, broken, or full."""
+        return (
+            self._state.stopping
+            or self._phase is Phase.LEAVING
+            or self._broken is not None
+            or self._admitted >= self._opened.continue_as_new_threshold
+            or history.is_full(len(self._window))
+        )
+
+    # -- what people see --------------------------------------------------------------------
+
+    @property
+    def _shown(self) -> str:
+        """The state in the words of `BatchProgress`."""
+        match self._phase:
+            case Phase.OPENING | Phase.COMPLETED | Phase.FAILED | Phase.CANCELLED:
+                return self._phase.value
+            case _ if self._state.cancelling:
+                return "cancelling"
+            case _ if self._state.stop_reason is not None:
+                return "stopping"
+            case Phase.THROTTLED | Phase.CLOSING:
+                return self._phase.value
+            case _:
+                return "paused" if self._state.paused else "running"
+
+    def _show(self) -> None:
+        workflow.set_current_details(display.details(self._state, self._in_flight, self._shown))
+
+    def _publish(self) -> None:
+        """Bring details and search attributes up to date."""
+        self._show()
+        opened = self._state.opened
+        if opened is not None and opened.search_attributes:
+            workflow.upsert_search_attributes(
+                display.search_attributes(opened, self._state, self._shown.upper())
+            )
+
+
+def _ignore_result(task: "asyncio.Future[Any]") -> None:
+    """Retrieve how a task ended that nobody awaits any more."""
+    if not task.cancelled():
+        task.exception()

@@ -57,10 +57,7 @@ class DeliveryWorkflow:
         return await workflow.execute_activity_method(
             Delivering.deliver_due,
             RoundRequest(endpoint_id=self._endpoint_id, at=workflow.now(), failing=self._failing),
-            start_to_close_timeout=policies.ROUND_TIMEOUT,
-            heartbeat_timeout=policies.HEARTBEAT_TIMEOUT,
-            retry_policy=policies.INFRASTRUCTURE,
-            summary="deliver what is due",
+            **policies.DELIVER,
         )
 
     def _count(self, report: RoundReport) -> None:

@@ -1,12 +1,13 @@
-"""What an operator sees in the Temporal UI: details in words, memo, search attributes."""
+"""What people see of a batch: its progress, and details, memo, search attributes in Temporal."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from temporalio.common import SearchAttributeKey, SearchAttributeUpdate
 
 from docmill import contracts
-from docmill.contracts import BatchState, OpenedBatch
+from docmill.contracts import BatchProgress, BatchState, OpenedBatch
 
 _PROJECT = SearchAttributeKey.for_keyword(contracts.PROJECT_ATTRIBUTE)
 _DIRECTORY = SearchAttributeKey.for_keyword(contracts.DIRECTORY_ATTRIBUTE)
@@ -15,6 +16,35 @@ _STATUS = SearchAttributeKey.for_keyword(contracts.STATUS_ATTRIBUTE)
 _PROCESSED = SearchAttributeKey.for_int(contracts.PROCESSED_ATTRIBUTE)
 _FAILED = SearchAttributeKey.for_int(contracts.FAILED_ATTRIBUTE)
 _TOTAL = SearchAttributeKey.for_int(contracts.TOTAL_ATTRIBUTE)
+
+
+def progress(
+    batch_id: str, state: BatchState, in_flight: int, word: str, now: datetime
+) -> BatchProgress:
+    """The answer of the ``progress`` query."""
+    opened, tally = state.opened, state.tally
+    return BatchProgress(
+        batch_id=batch_id,
+        state=word,
+        total=opened.total if opened else 0,
+        processed=tally.completed,
+        failed=tally.failed,
+        skipped=tally.skipped,
+        cancelled=tally.cancelled,
+        in_flight=in_flight,
+        concurrency=state.concurrency or 0,
+        runs=state.runs,
+        rate=_rate(opened, state, now) if opened else 0.0,
+        started_at=opened.started_at if opened else None,
+        cancel_reason=state.cancel_reason,
+    )
+
+
+def _rate(opened: OpenedBatch, state: BatchState, now: datetime) -> float:
+    """Items per second that got their outcome in this attempt."""
+    seconds = (now - opened.started_at).total_seconds()
+    ran = state.tally.accounted - opened.settled.accounted
+    return ran / seconds if seconds > 0 else 0.0
 
 
 def memo(opened: OpenedBatch) -> dict[str, object]:

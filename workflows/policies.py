@@ -1,8 +1,9 @@
-"""Every timeout and retry policy, named, with its reason."""
+"""Every timeout and retry policy, named, with its reason; the options of every activity."""
 
 from datetime import timedelta
 
 from temporalio.common import RetryPolicy
+from temporalio.workflow import ActivityCancellationType, ActivityConfig
 
 RECORD_TIMEOUT = timedelta(seconds=60)
 """One short transaction; a minute is a database in trouble, and another try is right. It
@@ -40,3 +41,33 @@ INFRASTRUCTURE = RetryPolicy(
 )
 """Database, store or network away: the batch waits and goes on. Budgets for what a file itself
 causes are counted in the ledger, not here, because a lost worker must not eat them."""
+
+LEFT_PAUSE = timedelta(seconds=1)
+"""Before an item is planned again that a worker left for a reason that is gone by now: whatever
+makes workers leave items must not write history as fast as they can."""
+
+# -- activity options: the workflow adds its project's priority and a summary ------------------
+
+
+def _bookkeeping(timeout: timedelta, retry_policy: RetryPolicy = INFRASTRUCTURE) -> ActivityConfig:
+    return ActivityConfig(
+        start_to_close_timeout=timeout,
+        heartbeat_timeout=HEARTBEAT_TIMEOUT,
+        retry_policy=retry_policy,
+    )
+
+
+OPEN = _bookkeeping(OPEN_TIMEOUT)
+ADMIT = _bookkeeping(CLOSE_TIMEOUT, ADMISSION)
+RECORD = _bookkeeping(RECORD_TIMEOUT)
+CLOSE = _bookkeeping(CLOSE_TIMEOUT)
+DELIVER: ActivityConfig = {**_bookkeeping(ROUND_TIMEOUT), "summary": "deliver what is due"}
+RETAIN: ActivityConfig = {**CLOSE, "summary": "remove what was kept long enough"}
+
+ITEM = ActivityConfig(
+    heartbeat_timeout=HEARTBEAT_TIMEOUT,
+    retry_policy=INFRASTRUCTURE,
+    cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+)
+"""One item; its queue and its time limit are those of the batch's engine. A cancel waits for the
+activity, which records the outcome."""

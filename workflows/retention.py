@@ -19,8 +19,5 @@ class RetentionWorkflow:
         return await workflow.execute_activity_method(
             Retaining.retain,
             RetentionRequest(at=workflow.now()),
-            start_to_close_timeout=policies.CLOSE_TIMEOUT,
-            heartbeat_timeout=policies.HEARTBEAT_TIMEOUT,
-            retry_policy=policies.INFRASTRUCTURE,
-            summary="remove what was kept long enough",
+            **policies.RETAIN,
         )

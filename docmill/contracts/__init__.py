@@ -20,6 +20,7 @@ from docmill.contracts.batches import (
     OpenRequest,
     RedriveRequest,
     StateChange,
+    SteeringState,
 )
 from docmill.contracts.deliveries import (
     DeliveryInput,
@@ -157,6 +158,7 @@ __all__ = [
     "RoundRequest",
     "SkipReason",
     "StateChange",
+    "SteeringState",
     "Tally",
     "WakeUp",
 ]

@@ -156,8 +156,31 @@ class FailedItem(Payload):
     failure_class: str
 
 
-class BatchState(Payload):
-    """What one run hands to the next; a few kilobytes whatever the batch's size.
+class StateChange(Payload):
+    """Argument of ``record_state``: what changed on a running batch; None leaves a field.
+
+    Without any change it only asks what the row says.
+    """
+
+    batch_id: str
+    epoch: int
+    paused: bool | None = None
+    concurrency: int | None = None
+    cancel_reason: str | None = None
+    drain: bool | None = None
+
+
+class SteeringState(Payload):
+    """Answer of ``record_state``: what the batch row says of a running batch."""
+
+    paused: bool
+    concurrency: int
+    cancel_reason: str | None = None
+    drain: bool = False
+
+
+class BatchState(Payload, frozen=False):
+    """What the workflow knows, and one run hands to the next; a few kilobytes for any batch.
 
     Attributes:
         opened: None until the first run has opened the batch.
@@ -185,21 +208,51 @@ class BatchState(Payload):
     stop_reason: str | None = None
     runs: int = 1
 
+    @property
+    def cancelling(self) -> bool:
+        """Whether the batch was asked to stop."""
+        return self.cancel_reason is not None
+
+    @property
+    def killing(self) -> bool:
+        """Whether items in flight must end now."""
+        return self.cancelling and not self.drain
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the batch starts no more items because it ends."""
+        return self.cancelling or self.stop_reason is not None
+
+    def begin(self, opened: OpenedBatch) -> None:
+        """Take over what was opened; what signals said before wins over the row."""
+        self.opened = opened
+        self.tally = opened.settled
+        self.concurrency = self.concurrency or opened.concurrency
+        self.paused = opened.paused if self.paused is None else self.paused
+        self.cancel_reason = self.cancel_reason or opened.cancel_reason
+
+    def follow(self, row: SteeringState) -> None:
+        """Take over how the batch is steered by its row."""
+        self.paused = row.paused
+        self.concurrency = row.concurrency
+        self.cancel_reason = row.cancel_reason
+        self.drain = row.drain
+
+    def change(self, batch_id: str) -> StateChange:
+        """Return what makes the row of an opened batch agree with this state."""
+        return StateChange(
+            batch_id=batch_id,
+            epoch=self.opened.epoch if self.opened else 0,
+            paused=self.paused,
+            concurrency=self.concurrency,
+            cancel_reason=self.cancel_reason,
+            drain=self.drain if self.cancelling else None,
+        )
+
     def differs_from(self, opened: OpenedBatch) -> bool:
         """Whether the batch was steered since its row was read."""
         here = (self.paused, self.concurrency, self.cancel_reason)
         return here != (opened.paused, opened.concurrency, opened.cancel_reason)
-
-
-class StateChange(Payload):
-    """Argument of ``record_state``: what changed on a running batch; None leaves a field."""
-
-    batch_id: str
-    epoch: int
-    paused: bool | None = None
-    concurrency: int | None = None
-    cancel_reason: str | None = None
-    drain: bool | None = None
 
 
 class CloseRequest(Payload):

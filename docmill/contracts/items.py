@@ -47,17 +47,31 @@ class Page(Payload):
 
 
 class ItemTask(Payload):
-    """Argument of ``process_item``: ids only; everything else is in the ledger."""
+    """Argument of ``process_item``: ids only; everything else is in the ledger.
+
+    Attributes:
+        planned_concurrency: how many items might be in flight when this one was planned. None:
+            the workflow is of a version that does not understand `ItemResult.left`.
+    """
 
     batch_id: str
     epoch: int
     position: int
+    planned_concurrency: int | None = None
 
 
 class ItemResult(Payload):
-    """Answer of ``process_item``. Failures arrive as `ApplicationError` instead."""
+    """Answer of ``process_item``. Failures arrive as `ApplicationError` instead.
+
+    Attributes:
+        outcome: of the item. Of one that was left it is CANCELLED: should a workflow of an older
+            version read it after all, its close finds the item without an outcome and runs it.
+        left: whether the item was not begun, and has no outcome: its batch is paused, ends, or
+            has more items in flight than it may.
+    """
 
     outcome: Outcome
+    left: bool = False
 
 
 class LostItem(Payload):

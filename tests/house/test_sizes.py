@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tests.house.code import ROOT, files
 
-MAX_FILE_LINES = 400
+MAX_FILE_LINES = 600
 MAX_FUNCTION_LINES = 30
 """Lines of a function's body without its docstring."""
 

@@ -1,0 +1,221 @@
+"""How long one run's history should get: ``.venv/bin/python -m bench.history_bound``.
+
+The real workflow on the embedded server, with activities that do nothing, so that the bound is what
+makes the difference. Every case runs in a process of its own, and the rounds alternate. A short
+bound drains the slots often; a long one is slower to replay, and larger in the worker's memory.
+"""
+
+import asyncio
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+from uuid import uuid4
+
+from temporalio import activity
+from temporalio.client import Client, WorkflowHistory
+from temporalio.worker import Replayer, Worker
+
+from docmill import contracts
+from docmill.contracts import (
+    BatchInput,
+    BatchResult,
+    BatchStatus,
+    CloseRequest,
+    ItemRef,
+    ItemResult,
+    ItemTask,
+    JobType,
+    OpenedBatch,
+    OpenRequest,
+    Outcome,
+    Page,
+    PageRequest,
+    Tally,
+)
+from docmill.embedded.connect import connect_to
+from docmill.embedded.home import Home
+from docmill.embedded.server import EmbeddedServer
+from docmill.records.tables import now
+from workflows import history
+from workflows.batch import BatchWorkflow
+
+QUEUE = "bench-history"
+BOUNDS = (2_000, 4_000, 8_000)
+CASES = ((2, 50), (8, 256))
+"""Activity slots, and the concurrency of the batch."""
+ITEMS = 8_000
+ROUNDS = 3
+REPLAYS = 3
+PAGE = 1_000
+
+
+@dataclass
+class Nothing:
+    """Activities of a batch that do nothing."""
+
+    total: int
+    concurrency: int
+
+    @activity.defn(name=contracts.OPEN_BATCH)
+    async def open_batch(self, request: OpenRequest) -> OpenedBatch:
+        """Open a batch of ``total`` items."""
+        return OpenedBatch(
+            project_id="bench",
+            directory_id=None,
+            job_type=JobType.PARSE,
+            total=self.total,
+            page_size=PAGE,
+            continue_as_new_threshold=self.total,
+            concurrency=self.concurrency,
+            epoch=1,
+            item_timeout_seconds=60,
+            started_at=now(),
+            engine_queue=QUEUE,
+        )
+
+    @activity.defn(name=contracts.NEXT_PAGE)
+    async def next_page(self, request: PageRequest) -> Page:
+        """Return positions, with names as long as those of ordinary files."""
+        last = min(request.after + request.limit, self.total)
+        items = tuple(
+            ItemRef(position=number, name=f"reports/2026/quarterly-report-{number:06}.pdf")
+            for number in range(request.after + 1, last + 1)
+        )
+        return Page(items=items, cursor=last, more=last < self.total)
+
+    @activity.defn(name=contracts.PROCESS_ITEM)
+    async def process_item(self, task: ItemTask) -> ItemResult:
+        """Complete at once."""
+        return ItemResult(outcome=Outcome.COMPLETED)
+
+    @activity.defn(name=contracts.CLOSE_BATCH)
+    async def close_batch(self, request: CloseRequest) -> BatchResult:
+        """Account for every item."""
+        return BatchResult(
+            batch_id=request.batch_id,
+            status=BatchStatus.COMPLETED,
+            total=self.total,
+            tally=Tally(completed=self.total),
+        )
+
+
+async def _measure(address: str, bound: int, slots: int, concurrency: int) -> dict[str, float]:
+    """Run one batch in this process."""
+    history.MAX_EVENTS, history.MAX_BYTES = bound, 100_000_000
+    client = await connect_to(address)
+    nothing = Nothing(ITEMS, concurrency)
+    batch_id = f"bat-{uuid4()}"
+    async with Worker(
+        client,
+        task_queue=QUEUE,
+        workflows=[BatchWorkflow],
+        activities=[
+            nothing.open_batch,
+            nothing.next_page,
+            nothing.process_item,
+            nothing.close_batch,
+        ],
+        max_concurrent_activities=slots,
+    ):
+        began = time.perf_counter()
+        await client.execute_workflow(
+            contracts.BATCH_WORKFLOW, BatchInput(batch_id=batch_id), id=batch_id, task_queue=QUEUE
+        )
+        seconds = time.perf_counter() - began
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    runs = await _runs(client, batch_id)
+    longest = max(runs, key=lambda run: len(run.events))
+    return {
+        "items/s": ITEMS / seconds,
+        "runs": len(runs),
+        "events of the longest run": len(longest.events),
+        "its MB": sum(event.ByteSize() for event in longest.events) / 1e6,
+        "its replay, ms": 1_000 * await _replay(client, longest),
+        "worker's peak memory, MB": memory,
+        "drained, % of the time": 100 * sum(map(_drained, runs)) / seconds,
+    }
+
+
+async def _runs(client: Client, batch_id: str) -> list[WorkflowHistory]:
+    handle = client.get_workflow_handle(batch_id)
+    run: str | None = (await handle.describe()).raw_description.workflow_execution_info.first_run_id
+    found = []
+    while run:
+        history_of_run = await client.get_workflow_handle(batch_id, run_id=run).fetch_history()
+        found.append(history_of_run)
+        last = history_of_run.events[-1]
+        run = last.workflow_execution_continued_as_new_event_attributes.new_execution_run_id
+    return found
+
+
+async def _replay(client: Client, run: WorkflowHistory) -> float:
+    took = []
+    for _ in range(REPLAYS):
+        replayer = Replayer(workflows=[BatchWorkflow], data_converter=client.data_converter)
+        began = time.perf_counter()
+        await replayer.replay_workflow(run)
+        took.append(time.perf_counter() - began)
+    return median(took)
+
+
+def _drained(run: WorkflowHistory) -> float:
+    """Seconds from the last item that a run scheduled to its end: its slots run empty in them."""
+    scheduled = [
+        event.event_time.ToDatetime()
+        for event in run.events
+        if event.HasField("activity_task_scheduled_event_attributes")
+        and event.activity_task_scheduled_event_attributes.activity_type.name
+        == contracts.PROCESS_ITEM
+    ]
+    ended = run.events[-1].event_time.ToDatetime()
+    return (ended - max(scheduled)).total_seconds() if scheduled else 0.0
+
+
+def _cases() -> Iterator[tuple[int, int, int]]:
+    for slots, concurrency in CASES:
+        for bound in BOUNDS:
+            yield bound, slots, concurrency
+
+
+def _in_a_process_of_its_own(address: str, *case: int) -> dict[str, float]:
+    command = [sys.executable, "-m", "bench.history_bound", address, *map(str, case)]
+    answer = subprocess.run(command, check=True, capture_output=True, text=True)
+    found: dict[str, float] = json.loads(answer.stdout.splitlines()[-1])
+    return found
+
+
+async def _compare() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        home = Home(Path(folder) / "home")
+        home.create()
+        server = EmbeddedServer(home)
+        found: dict[tuple[int, int, int], list[dict[str, float]]] = {}
+        try:
+            address = (await server.ensure()).grpc
+            for _ in range(ROUNDS):
+                for case in _cases():
+                    answer = await asyncio.to_thread(_in_a_process_of_its_own, address, *case)
+                    found.setdefault(case, []).append(answer)
+        finally:
+            await server.stop()
+    for (bound, slots, concurrency), answers in found.items():
+        print(f"{bound:,} events, {slots} slots, concurrency {concurrency}")
+        for name in answers[0]:
+            values: list[Any] = [answer[name] for answer in answers]
+            print(f"    {name:28} {median(values):10.1f}   {[round(v, 1) for v in values]}")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        address, *case = sys.argv[1:]
+        print(json.dumps(asyncio.run(_measure(address, *map(int, case)))))
+    else:
+        asyncio.run(_compare())
