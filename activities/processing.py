@@ -1,6 +1,7 @@
 """One item: claim, read, look whether it was done before, run the engine, store, record."""
 
 import asyncio
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import NoReturn
@@ -28,12 +29,13 @@ from docmill.fetching import OversizeError
 from docmill.item_engines import ItemEngines
 from docmill.item_limits import item_timeout_seconds
 from docmill.objects import ObjectStore
+from docmill.objects.results import delete_result, result_prefix
 from docmill.objects.staging import Staging
 from docmill.records.database import Database
 from docmill.records.leases import Leases
 from docmill.records.ledger import ClaimedItem, Ledger, Settlement, StaleItem
 from docmill.records.results import Results
-from docmill.results import attempts_prefix, item_cache_key, result_prefix, store_result
+from docmill.results import item_cache_key, prefix_of, store_result
 from docmill.settings import MIB, Settings
 from docmill.sources.reading import open_document
 from docmill.sources.web import WebSources
@@ -46,6 +48,19 @@ log = structlog.get_logger(__name__)
 
 class BeingMadeError(Exception):
     """Another item with the same bytes and parameters is being processed now."""
+
+
+@dataclass(slots=True)
+class Attempt:
+    """One claim of this worker, for as long as it holds.
+
+    Attributes:
+        cleaned: attempts up to this one left nothing in the store; this one counts itself until
+            it begins to store.
+    """
+
+    item: ClaimedItem
+    cleaned: int
 
 
 class Processing:
@@ -81,38 +96,36 @@ class Processing:
                 item = await Ledger(session).claim(task, self._worker)
             if isinstance(item, Outcome):
                 return ItemResult(outcome=item)
+            attempt = Attempt(item, item.cleaned_attempts)
             try:
-                return ItemResult(outcome=await self._work(item))
+                return ItemResult(outcome=await self._work(attempt))
             except ItemFailure as failure:
-                await self._fail(item, failure)
+                await self._fail(attempt, failure)
             except OversizeError:
-                return ItemResult(outcome=await self._skip(item, SkipReason.SIZE_LIMIT_EXCEEDED))
+                return ItemResult(outcome=await self._skip(attempt, SkipReason.SIZE_LIMIT_EXCEEDED))
             except StaleItem:
                 raise _stale() from None
             except BeingMadeError:
-                await self._hand_back(item)
+                await self._hand_back(attempt)
                 raise _being_made() from None
             except asyncio.CancelledError:
-                await self._stop(item)
+                await self._stop(attempt)
                 raise
             except (UnavailableError, OSError) as error:
-                await self._hand_back(item)
+                await self._hand_back(attempt)
                 raise _waiting(error) from None
             except Exception as error:
                 log.exception("item.unexpected", **_names(item))
                 message = bounded(f"{type(error).__name__}: {error}")
-                await self._fail(item, ItemFailure(FailureClass.INTERNAL, message))
+                await self._fail(attempt, ItemFailure(FailureClass.INTERNAL, message))
 
-    async def _work(self, item: ClaimedItem) -> Outcome:
-        if item.attempt > 1:
-            # An earlier attempt may have died between storing a result and recording it. It can
-            # record no more: this claim holds the item.
-            earlier = attempts_prefix(item.project_id, item.job_id, item.epoch)
-            await self._store.delete_below(earlier)
+    async def _work(self, attempt: Attempt) -> Outcome:
+        await self._clean_up(attempt)
+        item = attempt.item
         if item.worker_losses >= WORKER_LOSSES:
             raise ItemFailure(FailureClass.WORKER_LOST)
         if item.size > self._settings.max_file_mb * MIB:
-            return await self._skip(item, SkipReason.SIZE_LIMIT_EXCEEDED)
+            return await self._skip(attempt, SkipReason.SIZE_LIMIT_EXCEEDED)
         with self._scratch.folder() as folder:
             item = await self._web.bring(item, folder)
             async with open_document(item, self._store, folder) as document:
@@ -120,13 +133,24 @@ class Processing:
                 key = item_cache_key(item, document.sha256, version)
                 if (known := await self._known_result(item, key)) is not None:
                     return await self._skip(
-                        item, SkipReason.ALREADY_PROCESSED, document.sha256, known
+                        attempt, SkipReason.ALREADY_PROCESSED, document.sha256, known
                     )
                 output = folder / "output"
                 output.mkdir()
                 report = await self._engines.run(item, document.path, output)
                 await document.verify_unchanged()
-                return await self._complete(item, document.sha256, key, report, output)
+                return await self._complete(attempt, document.sha256, key, report, output)
+
+    async def _clean_up(self, attempt: Attempt) -> None:
+        """Remove what earlier attempts stored without recording it.
+
+        They can record no more: this claim holds the item.
+        """
+        item = attempt.item
+        for number in range(attempt.cleaned + 1, item.attempt):
+            place = (item.project_id, item.batch_id, item.position, item.epoch, number)
+            await delete_result(self._store, result_prefix(*place))
+        attempt.cleaned = item.attempt
 
     async def _known_result(self, item: ClaimedItem, key: str) -> str | None:
         """Return the id of the stored result; None makes this item the one that makes it.
@@ -151,9 +175,11 @@ class Processing:
     # -- the ends of an item ----------------------------------------------------------------
 
     async def _complete(
-        self, item: ClaimedItem, sha256: str, key: str, report: EngineReport, output: Path
+        self, attempt: Attempt, sha256: str, key: str, report: EngineReport, output: Path
     ) -> Outcome:
-        prefix = result_prefix(item)
+        item = attempt.item
+        prefix = prefix_of(item)
+        attempt.cleaned = item.attempt - 1  # until the ledger names what is stored now
         result = await store_result(self._store, prefix, key, report, output)
         settlement = Settlement(
             outcome=Outcome.COMPLETED,
@@ -165,15 +191,16 @@ class Processing:
             pages_failed=report.pages_failed,
             engine=report.engine,
             engine_version=report.engine_version,
+            cleaned_attempts=item.attempt,
         )
         if not await self._settled(item, settlement):
-            await self._store.delete_below(prefix)
+            await delete_result(self._store, prefix)
             raise _stale()
         return settlement.outcome
 
     async def _skip(
         self,
-        item: ClaimedItem,
+        attempt: Attempt,
         reason: SkipReason,
         sha256: str | None = None,
         result_id: str | None = None,
@@ -183,18 +210,20 @@ class Processing:
             sha256=sha256,
             existing_result_id=result_id,
             skip_reason=reason,
+            cleaned_attempts=attempt.cleaned,
         )
-        return await self._settle(item, settlement)
+        return await self._settle(attempt.item, settlement)
 
-    async def _fail(self, item: ClaimedItem, failure: ItemFailure) -> NoReturn:
+    async def _fail(self, attempt: Attempt, failure: ItemFailure) -> NoReturn:
         """Try again while the budget of the failure's kind lasts; then it is final."""
+        item = attempt.item
         kind = failure.failure_class
         if failure.retry is Retry.INFRASTRUCTURE:
-            await self._hand_back(item)
+            await self._hand_back(attempt)
             raise _waiting(failure)
         if failure.retry is Retry.ENGINE and item.engine_failures + 1 < ENGINE_ATTEMPTS:
             async with self._database.write() as session:
-                await Ledger(session).hand_back(item, engine_failure=True)
+                await Ledger(session).hand_back(item, cleaned=attempt.cleaned, engine_failure=True)
             raise _benign(failure.message, kind, pause=failure.pause)
         await self._settle(
             item,
@@ -205,6 +234,7 @@ class Processing:
                 failure_phase=failure.phase,
                 engine=failure.engine,
                 engine_version=failure.engine_version,
+                cleaned_attempts=attempt.cleaned,
             ),
         )
         log.info("item.failed", failure_class=kind, reason=failure.message, **_names(item))
@@ -223,24 +253,28 @@ class Processing:
             await self._engines.forget(item)  # of a cancelled one, `abandon` says when
         return held
 
-    async def _stop(self, item: ClaimedItem) -> None:
+    async def _stop(self, attempt: Attempt) -> None:
         """Only a cancel of the batch is an outcome; a worker that stops hands its items back."""
+        item = attempt.item
         details = activity.cancellation_details()
         if details is not None and details.cancel_requested:
             await self._engines.abandon(item)
-            cancelled = Settlement(outcome=Outcome.CANCELLED, failure_class=FailureClass.CANCELLED)
-            if await self._settled(item, cancelled):
-                await self._store.delete_below(result_prefix(item))
+            cancelled = Settlement(
+                outcome=Outcome.CANCELLED,
+                failure_class=FailureClass.CANCELLED,
+                cleaned_attempts=attempt.cleaned,  # what was being stored goes with the batch's end
+            )
+            await self._settled(item, cancelled)
         else:
-            await self._hand_back(item)
+            await self._hand_back(attempt)
 
-    async def _hand_back(self, item: ClaimedItem) -> None:
+    async def _hand_back(self, attempt: Attempt) -> None:
         """Give the item back; when even that fails, the next claim by this worker mends it."""
         try:
             async with self._database.write() as session:
-                await Ledger(session).hand_back(item)
+                await Ledger(session).hand_back(attempt.item, cleaned=attempt.cleaned)
         except UnavailableError:
-            log.warning("item.not_handed_back", **_names(item))
+            log.warning("item.not_handed_back", **_names(attempt.item))
 
 
 def _names(item: ClaimedItem) -> dict[str, object]:

@@ -5,9 +5,10 @@ from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
-from docmill.contracts import BatchResult, BatchStatus, CloseRequest, Outcome, Tally
+from docmill.contracts import BatchResult, BatchStatus, CloseRequest, Tally
 from docmill.errors import NotFoundError
 from docmill.objects import ObjectStore
+from docmill.objects.results import delete_result, result_prefix
 from docmill.objects.staging import Staging
 from docmill.outputs.manifest import ManifestRow, write_manifest
 from docmill.records.batches import Batches
@@ -15,7 +16,6 @@ from docmill.records.database import Database
 from docmill.records.leases import Leases
 from docmill.records.ledger import Ledger
 from docmill.records.tables import Batch
-from docmill.results import attempts_prefix
 
 CHUNK = 5_000
 """Rows of one transaction or one read: short enough that other writers never wait long."""
@@ -45,6 +45,7 @@ async def close_batch(
         await _cancel_rest(database, batch, request)
     if request.ending is not BatchStatus.FAILED and (missing := await _missing(database, batch)):
         return (await _result(database, batch)).model_copy(update={"unaccounted": missing})
+    await _remove_unnamed(database, store, batch)
     key, sha256 = await _write_manifest(database, store, scratch, batch)
     async with database.write() as session:
         await Leases(session).forget(batch.id)
@@ -101,29 +102,41 @@ async def _result(database: Database, batch: Batch) -> BatchResult:
     )
 
 
+async def _remove_unnamed(database: Database, store: ObjectStore, batch: Batch) -> None:
+    """Remove what attempts stored without recording it: their workers died in between."""
+    after = 0
+    while True:
+        async with database.read() as session:
+            items = await Ledger(session).unclean(batch, after, CHUNK)
+        for item in items:
+            for attempt in item.attempts:
+                place = (batch.project_id, batch.id, item.position, item.epoch, attempt)
+                prefix = result_prefix(*place)
+                if prefix != item.object_prefix:
+                    await delete_result(store, prefix)
+        if len(items) < CHUNK:
+            return
+        after = items[-1].position
+
+
 async def _write_manifest(
     database: Database, store: ObjectStore, scratch: Path, batch: Batch
 ) -> tuple[str, str]:
     """Write both forms of the manifest to the store; return the JSONL's key and hash."""
     prefix = f"batches/{batch.id}/{batch.epoch}"
     with closing(Staging.below(scratch)) as staging, staging.folder() as folder:
-        summary = await write_manifest(_rows(database, store, batch), folder)
+        summary = await write_manifest(_rows(database, batch), folder)
         for file in ("manifest.jsonl", "manifest.parquet"):
             await store.put_file(f"{prefix}/{file}", folder / file)
     return f"{prefix}/manifest.jsonl", summary.sha256
 
 
-async def _rows(database: Database, store: ObjectStore, batch: Batch) -> AsyncIterator[ManifestRow]:
+async def _rows(database: Database, batch: Batch) -> AsyncIterator[ManifestRow]:
     after = 0
     while True:
         async with database.read() as session:
             items = await Ledger(session).walk(batch, after, CHUNK)
         for item in items:
-            if item.status == Outcome.CANCELLED and item.attempts and item.job_id:
-                # Its worker may have died between storing a result and recording it.
-                await store.delete_below(
-                    attempts_prefix(batch.project_id, item.job_id, batch.epoch)
-                )
             yield ManifestRow.of(item)
         if len(items) < CHUNK:
             return

@@ -15,11 +15,11 @@ from docmill.errors import UnavailableError
 from docmill.isolation.pool import EnginePool
 from docmill.isolation.survey import EngineSuite
 from docmill.item_limits import engine_limits
+from docmill.objects.results import RESULT_FILE
 from docmill.records.database import Database
 from docmill.records.ledger import ClaimedItem
 from docmill.records.steps import Steps
 from docmill.remote.base import RemoteEngine, RemoteJob
-from docmill.results import RESULT_FILE
 from docmill.settings import Settings
 
 ABANDON_SECONDS = 2.0

@@ -1,16 +1,26 @@
-"""Where a result lies, and under which key it is found again."""
+"""What an engine made becomes a stored result, and under which key it is found again."""
 
 import asyncio
 import hashlib
 from pathlib import Path
 
 from docmill.engines.base import EngineReport
+from docmill.errors import FailureClass, ItemFailure
 from docmill.objects import ObjectStore
+from docmill.objects.results import (
+    MARKDOWN_FILE,
+    RESULT_FILE,
+    named_files,
+    result_key,
+    result_prefix,
+)
 from docmill.parameters import cache_key
 from docmill.records.ledger import ClaimedItem, NewResult
 
-RESULT_FILE = "result.json"
-"""The whole result; it names the hashes of the files beside it."""
+
+def prefix_of(item: ClaimedItem) -> str:
+    """Return where this attempt at an item stores its result."""
+    return result_prefix(item.project_id, item.batch_id, item.position, item.epoch, item.attempt)
 
 
 def item_cache_key(item: ClaimedItem, sha256: str, suite_version: str) -> str:
@@ -21,24 +31,32 @@ def item_cache_key(item: ClaimedItem, sha256: str, suite_version: str) -> str:
     return key
 
 
-def attempts_prefix(project_id: str, job_id: str, epoch: int) -> str:
-    """Return where all attempts of one run of an item write."""
-    return f"results/{project_id}/{job_id}/{epoch}"
-
-
-def result_prefix(item: ClaimedItem) -> str:
-    """Return where this attempt writes: its own place, so that a late one overwrites nothing."""
-    return f"{attempts_prefix(item.project_id, item.job_id, item.epoch)}/{item.attempt}"
-
-
 async def store_result(
     store: ObjectStore, prefix: str, key: str, report: EngineReport, output: Path
 ) -> NewResult:
-    """Put the engine's files into the store, `RESULT_FILE` last, and describe them."""
+    """Put the engine's files into the store, and describe them.
+
+    Args:
+        store: where to.
+        prefix: of this attempt; see `docmill.objects.results.result_prefix`.
+        key: the result's cache key.
+        report: what the engine says that it left.
+        output: where.
+
+    Raises:
+        ItemFailure: ENGINE_ERROR, a file has a name that no file of a result can have, or the
+            result does not name it.
+        UnavailableError: the store is away or full; some of the files may be stored.
+    """
     result_file = output / RESULT_FILE
     sha256, size = await asyncio.to_thread(_hash, result_file)
-    for name in sorted(report.files, key=lambda name: name == RESULT_FILE):
-        await store.put_file(f"{prefix}/{name}", output / name)
+    files = {result_key(prefix, name): output / name for name in report.files}
+    if others := {*report.files} - {RESULT_FILE, MARKDOWN_FILE}:
+        await asyncio.to_thread(_check_names, result_file, others)
+        # Whoever cleans up after a crash finds the other names in it: so it is there first.
+        key_of_result = result_key(prefix, RESULT_FILE)
+        await store.put_file(key_of_result, files.pop(key_of_result))
+    await store.put_files(files)
     return NewResult(
         cache_key=key,
         object_prefix=prefix,
@@ -53,6 +71,19 @@ async def store_result(
         partial=report.partial,
         usage=report.usage or None,
     )
+
+
+def _check_names(result_file: Path, names: set[str]) -> None:
+    try:
+        named = named_files(result_file.read_bytes())
+    except ValueError:
+        named = {}
+    unnamed = sorted(names - named.keys())
+    if unnamed or len({*map(str.lower, named)}) < len(named):
+        raise ItemFailure(
+            FailureClass.ENGINE_ERROR,
+            f"The engine left files that its result does not name, or not plainly: {unnamed[:3]}.",
+        )
 
 
 def _hash(path: Path) -> tuple[str, int]:

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from docmill.contracts import RetentionReport
 from docmill.objects import ObjectStore
+from docmill.objects.results import delete_result
 from docmill.records.database import Database
 from docmill.records.deliveries import Deliveries
 from docmill.records.projects import Projects
@@ -76,7 +77,7 @@ async def _remove_marked(database: Database, store: ObjectStore) -> None:
         async with database.read() as session:
             marked = await Retention(session).marked_results(CHUNK)
         for result in marked:
-            await store.delete_below(result.object_prefix)
+            await delete_result(store, result.object_prefix)
         async with database.write() as session:
             for result in marked:
                 await Retention(session).forget_objects(result)

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from docmill.api.services import Services
 from docmill.contracts import BatchStatus, JobType
 from docmill.errors import NotFoundError
+from docmill.objects.results import RESULT_FILE, result_key
 from docmill.records.batches import Batches
 from docmill.records.jobs import ENDED, Jobs
 from docmill.records.results import PurgedError, Results
 from docmill.records.tables import Batch, Job, Result
-from docmill.results import RESULT_FILE
 
 
 class JobReader:
@@ -69,7 +69,7 @@ class JobReader:
         """Return the object of a file of the job's result."""
         async with self.services.database.read() as session:
             row = await Results(session).get(str(job.result_id))
-        return f"{row.object_prefix}/{filename}"
+        return result_key(row.object_prefix, filename)
 
     async def credits(self, job: Job) -> float:
         """Return what LlamaCloud has billed for a job's result, if it was the engine."""

@@ -8,6 +8,7 @@ from docmill.api.schemas.batch_processing import (
 )
 from docmill.api.v1_parameters import without_secrets
 from docmill.contracts import BatchStatus, ItemStatus, Tally
+from docmill.objects.results import RESULT_FILE, result_key
 from docmill.records.items import ItemRow
 from docmill.records.results import Processed
 from docmill.records.tables import Batch
@@ -80,6 +81,6 @@ def processed_view(one: Processed, store: str) -> V1ProcessingResult:
         job_type=one.job_type,
         job_config=without_secrets(one.config),  # earlier versions kept some of them
         parameters_hash=one.parameters_hash,
-        output_s3_path=f"{store.rstrip('/')}/{one.object_prefix}",
+        output_s3_path=f"{store.rstrip('/')}/{result_key(one.object_prefix, RESULT_FILE)}",
         processed_at=one.processed_at,
     )

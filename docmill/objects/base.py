@@ -1,7 +1,7 @@
 """The protocol of object stores, and which keys it takes."""
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -10,7 +10,7 @@ CHUNK = 1024 * 1024
 
 _MAX_KEY = 1024
 """S3's bound on a key, in bytes."""
-_SEGMENT = re.compile(r"[A-Za-z0-9_~+=@,()-][A-Za-z0-9_~+=@,() .-]{0,199}")
+_SEGMENT = re.compile(r"[A-Za-z0-9_~+=@,()-][A-Za-z0-9_~+=@,() .-]{0,239}")
 
 
 class ObjectStore(Protocol):
@@ -24,6 +24,13 @@ class ObjectStore(Protocol):
         """Store the file at ``path`` under ``key``, replacing what was there.
 
         The file may be moved into the store: do not use it afterwards.
+        """
+        ...
+
+    async def put_files(self, files: Mapping[str, Path]) -> None:
+        """Store several files by key, as `put_file` does with one; on return all are there.
+
+        An error leaves any of them stored.
         """
         ...
 

@@ -5,13 +5,13 @@ import errno
 import os
 import shutil
 import stat
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from docmill.errors import NotFoundError, UnavailableError
 from docmill.objects.base import CHUNK, check_key
-from docmill.objects.durable import move_into_place
+from docmill.objects.durable import move_all_into_place, move_into_place
 from docmill.objects.staging import Staging, sweep
 
 _ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EISDIR})
@@ -33,7 +33,12 @@ class LocalStore:
 
     async def put_file(self, key: str, path: Path) -> None:
         """Move the file into the store; across file systems, copy it."""
-        await asyncio.to_thread(self._take, self.local_path(key), path)
+        await self.put_files({key: path})
+
+    async def put_files(self, files: Mapping[str, Path]) -> None:
+        """Move files into the store; a folder that several go to is synced once."""
+        targets = {self.local_path(key): path for key, path in files.items()}
+        await asyncio.to_thread(self._take, targets)
 
     async def put_bytes(self, key: str, data: bytes) -> None:
         """Store ``data``."""
@@ -76,15 +81,17 @@ class LocalStore:
         """Write a byte and remove it."""
         await asyncio.to_thread(self._probe)
 
-    def _take(self, target: Path, source: Path) -> None:
-        with self._staged() as staged:
-            try:
-                source.rename(staged)
-            except OSError as error:
-                if error.errno != errno.EXDEV:
-                    raise
-                shutil.copyfile(source, staged, follow_symlinks=False)
-            move_into_place(staged, target)
+    def _take(self, source_of: Mapping[Path, Path]) -> None:
+        with ExitStack() as stack:
+            staged_of = {target: stack.enter_context(self._staged()) for target in source_of}
+            for target, source in source_of.items():
+                try:
+                    source.rename(staged_of[target])
+                except OSError as error:
+                    if error.errno != errno.EXDEV:
+                        raise
+                    shutil.copyfile(source, staged_of[target], follow_symlinks=False)
+            move_all_into_place(staged_of)
 
     def _write(self, target: Path, data: bytes) -> None:
         with self._staged() as staged:

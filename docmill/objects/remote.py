@@ -1,7 +1,8 @@
 """Objects in a bucket: S3 and what speaks its protocol, GCS, Azure."""
 
+import asyncio
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -33,6 +34,8 @@ _CLIENT: "ClientConfig" = {
     # Plain HTTP is only ever spoken to an endpoint that the operator wrote as http://.
     "allow_http": True,
 }
+_UPLOADS = 8
+"""Files of one call that are uploaded at the same time."""
 _UPLOAD_PARTS = 4
 """Parts of 5 MiB in memory at the same time, for each file that is being uploaded."""
 _PROBE_KEY = "docmill-ping"
@@ -62,6 +65,19 @@ class RemoteStore:
             await obstore.put_async(
                 self._store, check_key(key), path, max_concurrency=_UPLOAD_PARTS
             )
+
+    async def put_files(self, files: Mapping[str, Path]) -> None:
+        """Upload files, several at a time; none is on its way any more when this ends."""
+        free = asyncio.Semaphore(_UPLOADS)
+
+        async def put(key: str, path: Path) -> None:
+            async with free:
+                await self.put_file(key, path)
+
+        uploads = [put(key, path) for key, path in files.items()]
+        for error in await asyncio.gather(*uploads, return_exceptions=True):
+            if error is not None:
+                raise error
 
     async def put_bytes(self, key: str, data: bytes) -> None:
         """Upload ``data``."""

@@ -9,10 +9,11 @@ from typing import Self
 from docmill.contracts import BatchStatus, ItemStatus
 from docmill.errors import NotFoundError
 from docmill.objects import ObjectStore
-from docmill.objects.durable import move_into_place
+from docmill.objects.durable import sync_file_system
+from docmill.objects.results import RESULT_FILE, result_key
 from docmill.objects.staging import Staging
 from docmill.outputs.findings import Findings
-from docmill.outputs.manifest import RESULT, ManifestRow, ManifestSummary, write_manifest
+from docmill.outputs.manifest import ManifestRow, ManifestSummary, write_manifest
 from docmill.outputs.naming import REPORT, output_names
 from docmill.outputs.report import write_report
 from docmill.outputs.report_data import BatchFacts, ReportData
@@ -37,7 +38,8 @@ class Exporter:
 
     Everything up to a frontier is finished and exported; beyond it a bounded window is looked
     at. A file that is already there with the right bytes is left alone, so that a repeated or
-    resumed export costs little and an emptied folder is filled again.
+    resumed export costs little and an emptied folder is filled again. Therefore a power cut may
+    cost files until `finish` has returned: the next export finds them by their hashes.
 
     Use it as a context manager: leaving removes its temporary folder.
 
@@ -153,6 +155,8 @@ class Exporter:
                 data.add(row)
                 yield row
             after = rows[-1].position
+        # Once for all files, and before the manifest says that they are there.
+        await asyncio.to_thread(sync_file_system, self._out)
 
     def _count(self, rows: Sequence[ItemRow]) -> None:
         for row in rows:
@@ -193,10 +197,10 @@ class Exporter:
         names = output_names(row.path)
         result = await asyncio.to_thread(self._stage)
         try:
-            await self._fetch(row, RESULT, row.result_sha256, result)
+            await self._fetch(row, RESULT_FILE, row.result_sha256, result)
             for name, sha256 in (await asyncio.to_thread(siblings_of, result)).items():
                 await self._copy_sibling(row, name, sha256, self._out / names.of(name))
-            await asyncio.to_thread(move_into_place, result, self._out / names.json)
+            await asyncio.to_thread(_move, result, self._out / names.json)
         except (NotFoundError, DamagedError):
             self._lost_count += 1
             if len(self._lost) < NAMED:
@@ -210,12 +214,13 @@ class Exporter:
         staged = await asyncio.to_thread(self._stage)
         try:
             await self._fetch(row, name, sha256, staged)
-            await asyncio.to_thread(move_into_place, staged, target)
+            await asyncio.to_thread(_move, staged, target)
         finally:
             staged.unlink(missing_ok=True)
 
     async def _fetch(self, row: ItemRow, name: str, sha256: str | None, target: Path) -> None:
-        if await fetch(self._store, f"{row.object_prefix}/{name}", target) != sha256:
+        assert row.object_prefix is not None
+        if await fetch(self._store, result_key(row.object_prefix, name), target) != sha256:
             raise DamagedError(f"The stored {name} of {row.path} is damaged.")
 
     def _stage(self) -> Path:
@@ -227,3 +232,9 @@ class Exporter:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _move(staged: Path, target: Path) -> None:
+    """Give a finished file its name; `Exporter.finish` makes it durable."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    staged.replace(target)

@@ -15,12 +15,12 @@ from arro3.io import read_json, write_parquet
 from pydantic import BaseModel, ConfigDict
 
 from docmill.objects.durable import move_into_place
+from docmill.objects.results import RESULT_FILE, result_key
 from docmill.objects.staging import Staging
 from docmill.outputs.naming import MANIFEST_HASHES, MANIFEST_LINES, MANIFEST_TABLE
 from docmill.outputs.writing import hash_of, writing_to
 from docmill.records.items import ItemRow
 
-RESULT = "result.json"
 _BLOCK = 1000
 """Rows that are written at a time."""
 _ROW_GROUP = 8192
@@ -71,7 +71,7 @@ class ManifestRow(BaseModel):
         if item.object_prefix is None:
             output_path = None
         elif output_path is None:
-            output_path = f"{item.object_prefix}/{RESULT}"
+            output_path = result_key(item.object_prefix, RESULT_FILE)
         shared = {name: getattr(item, name) for name in cls.model_fields if hasattr(item, name)}
         return cls(
             **shared,

@@ -11,8 +11,8 @@ import hashlib
 import re
 from dataclasses import dataclass
 
-MARKDOWN = "document.md"
-"""The file that nearly every result has beside its ``result.json``."""
+from docmill.objects.results import MARKDOWN_FILE
+
 MANIFEST_LINES = "manifest.jsonl"
 MANIFEST_TABLE = "manifest.parquet"
 MANIFEST_HASHES = "manifest.sha256"
@@ -42,7 +42,7 @@ class OutputNames:
 
     def of(self, name: str) -> str:
         """Return where the file ``name``, which lies beside a ``result.json``, belongs."""
-        return self.markdown if name == MARKDOWN else f"{self.folder}/{name}"
+        return self.markdown if name == MARKDOWN_FILE else f"{self.folder}/{name}"
 
     @classmethod
     def beside(cls, json: str) -> "OutputNames":

@@ -11,12 +11,12 @@ from arro3.io import read_parquet
 from pydantic import ValidationError
 
 from docmill.errors import UsageError
+from docmill.objects.results import MARKDOWN_FILE
 from docmill.outputs.manifest import ManifestRow
 from docmill.outputs.naming import (
     MANIFEST_HASHES,
     MANIFEST_LINES,
     MANIFEST_TABLE,
-    MARKDOWN,
     OutputNames,
 )
 from docmill.outputs.writing import DamagedError, hash_of, siblings_of
@@ -77,7 +77,7 @@ def _has_markdown(out: Path) -> bool:
         path = row.output_path
         if path is not None and _inside(path) and hash_of(out / path) == row.output_sha256:
             with suppress(DamagedError):
-                return MARKDOWN in siblings_of(out / path)
+                return MARKDOWN_FILE in siblings_of(out / path)
     return True
 
 

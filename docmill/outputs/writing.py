@@ -3,30 +3,22 @@
 import asyncio
 import errno
 import hashlib
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pydantic import BaseModel
+from pydantic import ValidationError
 
 from docmill.errors import DocmillError, UnavailableError, UsageError
 from docmill.objects import ObjectStore
 from docmill.objects.base import CHUNK
+from docmill.objects.results import named_files
 
-_PLAIN = re.compile(r"\w[\w.-]{0,199}", re.ASCII)
-"""Names of files beside a result: they become paths, so nothing else is believed."""
 _REFUSED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST})
 
 
 class DamagedError(DocmillError):
     """A file holds other bytes than were written."""
-
-
-class _Siblings(BaseModel):
-    """The one part of a ``result.json`` that matters here; the rest is passed over."""
-
-    files: dict[str, str] = {}
 
 
 @contextmanager
@@ -93,9 +85,8 @@ def siblings_of(result: Path) -> dict[str, str]:
         DamagedError: it is no such file, or it names one that would lie elsewhere.
     """
     try:
-        files = _Siblings.model_validate_json(result.read_bytes()).files
-    except ValueError:
+        return named_files(result.read_bytes())
+    except ValidationError:
         raise DamagedError(f"{result.name} is not a result of Docmill.") from None
-    if not all(map(_PLAIN.fullmatch, files)):
-        raise DamagedError(f"{result.name} names files that no result has.")
-    return files
+    except ValueError:
+        raise DamagedError(f"{result.name} names files that no result has.") from None

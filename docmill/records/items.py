@@ -36,6 +36,8 @@ class ClaimedItem:
         epoch: with ``attempt``, the fence: a settlement counts only while both are current.
         worker_losses: how many workers were lost while they held the item, this claim included.
         engine_failures: transient engine failures so far.
+        cleaned_attempts: attempts up to this one left nothing in the store; those between it and
+            this attempt may have.
         path: its path in the listing, unique there.
         name: its name for people.
         sha256: of the bytes as listed, when known.
@@ -55,6 +57,7 @@ class ClaimedItem:
     attempt: int
     worker_losses: int
     engine_failures: int
+    cleaned_attempts: int
     job_id: str
     item_id: str
     path: str
@@ -103,6 +106,8 @@ class Settlement:
         sha256: of the bytes that were read.
         result: to store with the outcome; when its cache key is taken, that result is used.
         existing_result_id: of the stored result that a skipped item shares.
+        cleaned_attempts: attempts up to this one left nothing in the store but what ``result``
+            names; None: as it was.
     """
 
     outcome: Outcome
@@ -119,6 +124,22 @@ class Settlement:
     pages_failed: int | None = None
     engine: str | None = None
     engine_version: str | None = None
+    cleaned_attempts: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UncleanItem:
+    """An item whose attempts may have stored what no result names.
+
+    Attributes:
+        attempts: the numbers of those attempts.
+        object_prefix: of the result that the item has, which stays.
+    """
+
+    position: int
+    epoch: int
+    attempts: range
+    object_prefix: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -117,11 +117,14 @@ class Ledger(LedgerReads):
         await self._tell(item, settlement, result_id)
         return True
 
-    async def hand_back(self, item: ClaimedItem, *, engine_failure: bool = False) -> bool:
+    async def hand_back(
+        self, item: ClaimedItem, *, cleaned: int | None = None, engine_failure: bool = False
+    ) -> bool:
         """Return a claimed item to pending: its worker stops, or the engine failed for now.
 
         Args:
             item: as claimed; a later claim by anyone makes this a no-op.
+            cleaned: attempts up to this one left nothing in the store; None: as it was.
             engine_failure: count one transient engine failure.
 
         Returns:
@@ -131,6 +134,7 @@ class Ledger(LedgerReads):
             "status": ItemStatus.PENDING.value,
             "claimed_by": None,
             "engine_failures": item.engine_failures + int(engine_failure),
+            "cleaned_attempts": item.cleaned_attempts if cleaned is None else cleaned,
         }
         if not await self._change(item, back):
             return False

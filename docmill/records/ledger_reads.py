@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from docmill.contracts import ItemStatus, Outcome, Tally
 from docmill.records.counts import counts_of
-from docmill.records.items import UNFINISHED, FailureGroup, ItemRow
+from docmill.records.items import UNFINISHED, FailureGroup, ItemRow, UncleanItem
 from docmill.records.listing import Listed, listed_with_status, listing_of
 from docmill.records.tables import Batch, BatchItem, Result
 
@@ -128,6 +128,30 @@ class LedgerReads:
         if after is not None:
             query = query.where(query.selected_columns.position > after)
         return [Listed(*row) for row in await self._session.execute(query)]
+
+    async def unclean(self, batch: Batch, after: int, limit: int) -> list[UncleanItem]:
+        """Return items behind ``after`` whose attempts may have stored what no result names."""
+        query = (
+            select(
+                BatchItem.position,
+                BatchItem.epoch,
+                BatchItem.cleaned_attempts,
+                BatchItem.attempts,
+                Result.object_prefix,
+            )
+            .outerjoin(Result, Result.id == BatchItem.result_id)
+            .where(
+                BatchItem.batch_id == batch.id,
+                BatchItem.position > after,
+                BatchItem.cleaned_attempts < BatchItem.attempts,
+            )
+            .order_by(BatchItem.position)
+            .limit(limit)
+        )
+        return [
+            UncleanItem(position, epoch, range(cleaned + 1, attempts + 1), prefix)
+            for position, epoch, cleaned, attempts, prefix in await self._session.execute(query)
+        ]
 
 
 _WHAT_HAPPENED = (

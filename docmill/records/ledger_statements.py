@@ -33,6 +33,7 @@ LOAD_ITEM = (
         BatchItem.claimed_by,
         BatchItem.worker_losses,
         BatchItem.engine_failures,
+        BatchItem.cleaned_attempts,
         BatchItem.job_id,
         BatchItem.item_id,
         BatchItem.path,
@@ -124,6 +125,7 @@ def claimed_item(row: Any, *, epoch: int, attempt: int, losses: int) -> ClaimedI
         attempt=attempt,
         worker_losses=losses,
         engine_failures=row.engine_failures,
+        cleaned_attempts=row.cleaned_attempts,
         job_id=row.job_id,
         item_id=row.item_id,
         path=row.path,
@@ -181,8 +183,9 @@ def outcome_values(settlement: Settlement) -> dict[str, Any]:
     values = {field.name: getattr(settlement, field.name) for field in fields(settlement)}
     for kept_elsewhere in ("outcome", "result", "existing_result_id"):
         del values[kept_elsewhere]
-    if settlement.sha256 is None:
-        del values["sha256"]
+    for unknown in ("sha256", "cleaned_attempts"):
+        if values[unknown] is None:
+            del values[unknown]
     message = settlement.failure_message
     return values | {
         "status": settlement.outcome.value,

@@ -88,7 +88,8 @@ class Redriving:
             items = update(BatchItem).where(
                 BatchItem.batch_id == batch.id, BatchItem.position.in_(positions)
             )
-            await self._session.execute(items.values(**_FRESH, epoch=batch.epoch))
+            fresh = {**_FRESH, "cleaned_attempts": BatchItem.attempts, "epoch": batch.epoch}
+            await self._session.execute(items.values(fresh))
             jobs = update(Job).where(Job.id.in_([row.job_id for row in some]))
             await self._session.execute(jobs.values(_waiting_job()))
         if rows:

@@ -4,7 +4,7 @@ A batch that has not ended keeps all that it may use: whatever was made or used 
 and everything that was made of the directories that it lists.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,6 +12,7 @@ from sqlalchemy import exists, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from docmill.contracts import BatchStatus
+from docmill.records.items import job_id_of
 from docmill.records.portable import chunked
 from docmill.records.tables import (
     Batch,
@@ -66,9 +67,11 @@ class Retention:
             Result.purged_at.is_(None),
             (before if oldest is None else min(before, oldest)) > _LAST_USED,
         )
-        query = select(Result.id, Result.object_prefix).where(*unused, Result.id > after)
+        query = select(Result.id, Result.object_prefix, Result.job_type)
+        query = query.where(*unused, Result.id > after)
         found = (await self._session.execute(query.order_by(Result.id).limit(limit))).all()
-        kept = await self._listed_by_open_batches([row.object_prefix for row in found])
+        jobs = {job_id_in(row.object_prefix, row.job_type): row.object_prefix for row in found}
+        kept = await self._listed_by_open_batches(jobs)
         ids = [row.id for row in found if row.object_prefix not in kept]
         marked = (
             update(Result)
@@ -79,9 +82,8 @@ class Retention:
         purged = [Purged(*row) for row in await self._session.execute(marked)] if ids else []
         return purged, found[-1].id if len(found) == limit else None
 
-    async def _listed_by_open_batches(self, prefixes: Collection[str]) -> set[str]:
+    async def _listed_by_open_batches(self, prefix_of_job: Mapping[str, str]) -> set[str]:
         """Return those results whose file lies in a directory that an open batch lists."""
-        by_job = {job_id_in(prefix): prefix for prefix in prefixes}
         listed = exists().where(
             Batch.status.in_(_OPEN),
             or_(
@@ -94,9 +96,9 @@ class Retention:
             ),
         )
         kept: set[str] = set()
-        for some in chunked(list(by_job)):
+        for some in chunked(list(prefix_of_job)):
             query = select(BatchItem.job_id).where(BatchItem.job_id.in_(some), listed)
-            kept |= {by_job[job_id] for job_id in await self._session.scalars(query)}
+            kept |= {prefix_of_job[job_id] for job_id in await self._session.scalars(query)}
         return kept
 
     async def marked_results(self, limit: int) -> Sequence[Purged]:
@@ -147,6 +149,9 @@ class Retention:
         return found.all()
 
 
-def job_id_in(object_prefix: str) -> str:
-    """Return the job whose attempt made a result; see `docmill.results.result_prefix`."""
-    return object_prefix.split("/")[2]
+def job_id_in(object_prefix: str, job_type: str) -> str:
+    """Return the job whose attempt made a result; see `docmill.objects.results.result_prefix`."""
+    _, _, owner, _, attempt = object_prefix.split("/")
+    if not attempt.endswith("."):
+        return owner  # results of older versions lie below their job
+    return job_id_of(job_type, owner, int(attempt.partition("-")[0]))

@@ -33,6 +33,17 @@ async def test_a_file_comes_back_as_it_was(store: ObjectStore, tmp_path: Path, s
     assert hashlib.sha256(streamed).digest() == hashlib.sha256(data).digest()
 
 
+async def test_several_files_are_all_there_after_one_call(
+    store: ObjectStore, tmp_path: Path
+) -> None:
+    keys = [f"many/{number % 2}/{number}" for number in range(20)]
+    files = {key: tmp_path / str(number) for number, key in enumerate(keys)}
+    for key, path in files.items():
+        path.write_text(key)
+    await store.put_files(files)
+    assert [await store.get_bytes(key) for key in keys] == [key.encode() for key in keys]
+
+
 async def test_a_second_put_replaces_the_first(store: ObjectStore, tmp_path: Path) -> None:
     source = tmp_path / "source"
     source.write_bytes(b"second")

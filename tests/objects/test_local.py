@@ -64,6 +64,26 @@ def test_a_full_disk_leaves_the_old_object_and_no_rubbish(tmp_path: Path) -> Non
     assert names(tmp_path) == ["b"]
 
 
+def test_files_of_one_folder_are_synced_with_one_sync_of_the_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = LocalStore(tmp_path / "store")
+    asyncio.run(store.put_bytes("a/first", b"x"))
+    files = {f"a/{number}": tmp_path / str(number) for number in range(5)}
+    for path in files.values():
+        path.write_bytes(b"x")
+    synced: list[int] = []
+    fsync = os.fsync
+
+    def count(descriptor: int) -> None:
+        synced.append(descriptor)
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", count)
+    asyncio.run(store.put_files(files))
+    assert len(synced) == len(files) + 1
+
+
 def test_what_a_killed_process_left_is_swept_when_the_store_is_opened(tmp_path: Path) -> None:
     run_child(KILLED, str(tmp_path))
     assert len(names(tmp_path)) == 1

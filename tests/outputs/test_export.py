@@ -1,6 +1,8 @@
 """Exporting: whole files, once, in order, refilled when emptied; and what cannot be exported."""
 
+import asyncio
 import json
+import os
 import resource
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
@@ -10,6 +12,8 @@ from typing import Any
 import pytest
 
 from docmill.errors import NotFoundError, UnavailableError, UsageError
+from docmill.objects.durable import sync_file_system
+from docmill.outputs import export
 from docmill.outputs.verify import Problem, read_rows, verify
 from docmill.outputs.writing import DamagedError, siblings_of
 from tests.fixtures.ordinary_user import ordinary_user
@@ -55,6 +59,31 @@ def tree(folder: Path) -> dict[str, bytes]:
 
 def times(folder: Path) -> dict[str, int]:
     return {str(path): path.stat().st_mtime_ns for path in folder.rglob("*.pdf.*")}
+
+
+async def test_the_files_of_an_export_are_synced_once_and_before_its_manifest(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await fill(shelf)
+    fsync, steps = os.fsync, list[str]()
+
+    def note_fsync(descriptor: int) -> None:
+        steps.append("one file")
+        fsync(descriptor)
+
+    def note_all(folder: Path) -> None:
+        steps.append("all files" if not (shelf.out / "manifest.jsonl").exists() else "too late")
+        sync_file_system(folder)
+
+    monkeypatch.setattr(os, "fsync", note_fsync)
+    monkeypatch.setattr(export, "sync_file_system", note_all)
+    with shelf.exporter() as exporter:
+        assert await exporter.export_ready() == len(MIXED)
+        assert steps == []
+        await exporter.finish()
+    assert steps[0] == "all files"
+    assert steps.count("all files") == 1
+    assert not await asyncio.to_thread(verify, shelf.out)
 
 
 async def test_a_finished_batch_is_written_whole_and_verifies(shelf: Shelf) -> None:

@@ -10,6 +10,7 @@ import pytest
 from pydantic import SecretStr
 
 from docmill.contracts import JobSpec, JobType
+from docmill.objects.results import RESULT_FILE, result_key
 from docmill.records.items import ItemRow
 from docmill.records.tables import Batch
 from tests.fixtures.llm import CANARY, FakeLlm, Reply, prompt_of, proper, refused, said
@@ -34,7 +35,7 @@ async def _only(mill: Mill, batch: Batch) -> tuple[ItemRow, dict[str, Any]]:
     """The only item of a batch, and its result."""
     (item,) = await mill.items(batch)
     assert item.status == "completed", item.failure_message
-    result = await mill.store.get_bytes(f"{item.object_prefix}/result.json")
+    result = await mill.store.get_bytes(result_key(item.object_prefix or "", RESULT_FILE))
     return item, json.loads(result)
 
 

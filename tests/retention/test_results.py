@@ -9,10 +9,12 @@ import pytest
 from sqlalchemy import update
 
 from docmill.contracts import Outcome, RetentionReport
+from docmill.objects.results import RESULT_FILE, result_key
 from docmill.records.database import Database
 from docmill.records.ledger import Settlement
 from docmill.records.results import PurgedError, Results, result_id_of
 from docmill.records.tables import Batch, Result
+from docmill.results import prefix_of
 from docmill.retention import retain
 from tests.fixtures.mill import Mill, write_texts
 from tests.records.making import (
@@ -60,7 +62,7 @@ async def test_a_purged_result_is_gone_and_the_ledger_says_so(
     assert set((await small_mill.outcomes(again)).values()) == {"completed"}
     for item in [*await small_mill.items(batch), *await small_mill.items(again)]:
         assert not item.purged
-        assert await small_mill.store.size(f"{item.object_prefix}/result.json")
+        assert await small_mill.store.size(result_key(item.object_prefix or "", RESULT_FILE))
 
 
 async def test_what_is_kept_for_ever_or_was_used_lately_stays(
@@ -93,14 +95,20 @@ async def test_what_an_open_batch_lists_stays_until_it_has_ended(
     assert (await _retain(small_mill)).results == 2
 
 
+@pytest.mark.parametrize("layout", ["flat", "folders"])
 async def test_an_open_batchs_directory_keeps_what_was_made_of_it(
-    database: Database, mill: Mill
+    database: Database, mill: Mill, layout: str
 ) -> None:
     directory = await scanned(database, 2)
     batch = await batch_over(database, directory)
     await page(database, batch)
     item = await claim(database, batch, 1)
-    own = replace(new_result("s1"), object_prefix=f"results/{PROJECT}/{item.job_id}/1/1")
+    older = f"results/{PROJECT}/{item.job_id}/1/1"
+    prefix = prefix_of(item) if layout == "flat" else older
+    objects = [result_key(prefix, name) for name in (RESULT_FILE, "document.md", "page_1.png")]
+    for key in objects:
+        await mill.store.put_bytes(key, b'{"files": {"document.md": "", "page_1.png": ""}}')
+    own = replace(new_result("s1"), object_prefix=prefix)
     assert await settle(database, item, replace(completed("s1"), result=own))
     await _age(database)
     await _move_creation(database, batch)
@@ -111,6 +119,7 @@ async def test_an_open_batchs_directory_keeps_what_was_made_of_it(
     async with database.read() as session:
         with pytest.raises(PurgedError, match="purged on"):
             await Results(session).get(result_id_of(PROJECT, key_of("s1")))
+    assert [await mill.store.size(key) for key in objects] == [None, None, None]
 
 
 async def _move_creation(database: Database, batch: Batch) -> None:

@@ -1,6 +1,7 @@
 """A batch survives kill -9 of its worker, and is not slowed by an outage longer than it was."""
 
 import asyncio
+import json
 import signal
 import sys
 from collections import Counter
@@ -9,9 +10,11 @@ from pathlib import Path
 
 from docmill.closing import close_batch
 from docmill.contracts import BatchSpec, BatchStatus, CloseRequest
+from docmill.objects.results import RESULT_FILE, result_key
 from docmill.objects.staging import PREFIX
+from docmill.records.ledger import ClaimedItem
 from docmill.records.tables import Batch
-from docmill.results import result_prefix
+from docmill.results import prefix_of
 from tests.fixtures.mill import Mill, until, write_command, write_texts
 from tests.fixtures.worker_process import worker_process
 from tests.records.making import claim, page
@@ -38,7 +41,7 @@ async def test_a_worker_killed_mid_batch_loses_and_doubles_nothing(
     items = await mill.items(batch)
     assert all(item.attempts <= 3 for item in items)
     for item in items:
-        assert await mill.store.size(f"{item.object_prefix}/result.json")
+        assert await mill.store.size(result_key(item.object_prefix or "", RESULT_FILE))
 
 
 async def test_what_a_lost_attempt_stored_without_recording_it_is_gone(
@@ -48,15 +51,28 @@ async def test_what_a_lost_attempt_stored_without_recording_it_is_gone(
     batch, _ = await small_mill.service.create(BatchSpec(folder=str(folder)))
     await page(small_mill.database, batch)
     lost = await claim(small_mill.database, batch, 1)
-    unnamed = f"{result_prefix(lost)}/result.json"
-    await small_mill.store.put_bytes(unnamed, b"{}")
+    unnamed = await _store_unnamed(small_mill, lost)
     async with small_mill.faulty_worker():
         await small_mill.service.start(batch)
         await small_mill.client.result(batch.id)
     (item,) = await small_mill.items(batch)
     assert (item.status, item.attempts) == ("completed", 2)
-    assert await small_mill.store.size(f"{item.object_prefix}/result.json")
-    assert await small_mill.store.size(unnamed) is None
+    assert await small_mill.store.size(result_key(item.object_prefix or "", RESULT_FILE))
+    assert await _left(small_mill, unnamed) == []
+
+
+async def _store_unnamed(mill: Mill, item: ClaimedItem) -> list[str]:
+    """Store what an attempt leaves that dies before it records its result; return the keys."""
+    names = ("document.md", "page_1.png")
+    result = json.dumps({"files": dict.fromkeys(names, "")}).encode()
+    keys = [result_key(prefix_of(item), name) for name in (RESULT_FILE, *names)]
+    for key in keys:
+        await mill.store.put_bytes(key, result)
+    return keys
+
+
+async def _left(mill: Mill, keys: list[str]) -> list[str]:
+    return [key for key in keys if await mill.store.size(key) is not None]
 
 
 async def test_what_a_lost_attempt_stored_is_gone_when_its_batch_was_cancelled(
@@ -65,13 +81,12 @@ async def test_what_a_lost_attempt_stored_is_gone_when_its_batch_was_cancelled(
     folder = write_texts(tmp_path / "in", 1)
     batch, _ = await small_mill.service.create(BatchSpec(folder=str(folder)))
     await page(small_mill.database, batch)
-    unnamed = f"{result_prefix(await claim(small_mill.database, batch, 1))}/result.json"
-    await small_mill.store.put_bytes(unnamed, b"{}")
+    unnamed = await _store_unnamed(small_mill, await claim(small_mill.database, batch, 1))
     cancelled = CloseRequest(batch_id=batch.id, epoch=batch.epoch, ending=BatchStatus.CANCELLED)
     scratch = small_mill.settings.scratch
     result = await close_batch(small_mill.database, small_mill.store, scratch, cancelled)
     assert result.tally.cancelled == 1
-    assert await small_mill.store.size(unnamed) is None
+    assert await _left(small_mill, unnamed) == []
 
 
 async def test_what_outlived_a_worker_and_its_guard_ends_with_the_next_worker(

@@ -10,6 +10,7 @@ from temporalio.client import (
 
 from docmill.contracts import BatchSpec
 from docmill.errors import ConflictError, UsageError
+from docmill.objects.results import RESULT_FILE, result_key
 from docmill.records.batches import Batches
 from docmill.records.tables import Batch
 from tests.fixtures.mill import Mill, until, write_command, write_texts
@@ -91,7 +92,7 @@ async def test_finished_results_stay_when_the_batch_is_cancelled(
     assert result.tally.completed + result.tally.cancelled == 40
     kept = [item for item in await small_mill.items(batch) if item.status == "completed"]
     for item in kept:
-        assert await small_mill.store.size(f"{item.object_prefix}/result.json")
+        assert await small_mill.store.size(result_key(item.object_prefix or "", RESULT_FILE))
 
 
 async def test_a_batch_cancelled_before_it_was_opened_ends_cancelled(

@@ -15,13 +15,13 @@ from docmill.contracts import ItemStatus
 from docmill.errors import NotFoundError, UsageError
 from docmill.ids import DEFAULT_PROJECT_ID
 from docmill.objects import ObjectStore
+from docmill.objects.results import RESULT_FILE, result_key
 from docmill.outputs.findings import TITLES, brief, said
 from docmill.records.batches import Batches
 from docmill.records.database import Database
 from docmill.records.items import ItemRow
 from docmill.records.ledger import Ledger
 from docmill.records.tables import Batch
-from docmill.results import RESULT_FILE
 
 CHUNK = 1000
 
@@ -81,7 +81,7 @@ async def _findings(
         if row.object_prefix is None:
             continue
         with suppress(NotFoundError):  # a lost result is for `verify` to report
-            data = await store.get_bytes(f"{row.object_prefix}/{RESULT_FILE}")
+            data = await store.get_bytes(result_key(row.object_prefix, RESULT_FILE))
             if (result := said(batch.job_type, data)) is not None:
                 found[row.position] = {"result": result}
     return found

@@ -134,6 +134,9 @@ class BatchItem(Table):
     """Grows with every claim, and fences an attempt that came back from the dead."""
     claimed_by: Mapped[str | None]
     """The worker process that holds it; another one that claims it has found a lost worker."""
+    cleaned_attempts: Mapped[int] = mapped_column(default=0)
+    """Attempts up to this one left nothing in the store but what a result names; later ones may
+    have, because they died, or could not clean up after themselves."""
     engine_failures: Mapped[int] = mapped_column(default=0)
     worker_losses: Mapped[int] = mapped_column(default=0)
     started_at: Mapped[datetime | None]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from docmill.contracts import Tally
 from docmill.objects import open_store
+from docmill.objects.results import RESULT_FILE, result_key
 from docmill.outputs.verify import verify
 from docmill.records.batches import Batches
 from docmill.records.database import Database
@@ -97,15 +98,16 @@ class Aftermath:
         manifest = Path(str(self.batch.manifest_key))
         expected = Counter({str(manifest): 1, str(manifest.with_suffix(".parquet")): 1})
         for item in self.items:
-            key = f"{item.object_prefix}/result.json"
+            key = result_key(item.object_prefix or "", RESULT_FILE)
             result = self._objects / key
             data = result.read_bytes() if result.is_file() else b"{}"
             if hashlib.sha256(data).hexdigest() != item.result_sha256:
                 yield f"{item.path}: {key} is not the recorded result"
             expected[key] += 1
             for name, sha256 in json.loads(data).get("files", {}).items():
-                expected[f"{item.object_prefix}/{name}"] += 1
-                if _hash(self._objects / str(item.object_prefix) / name) != sha256:
+                beside = result_key(item.object_prefix or "", name)
+                expected[beside] += 1
+                if _hash(self._objects / beside) != sha256:
                     yield f"{item.path}: {name} is not what its result names"
         found = Counter(
             str(path.relative_to(self._objects))
