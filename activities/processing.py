@@ -94,6 +94,8 @@ class Processing:
         async with heartbeating():
             async with self._database.write() as session:
                 item = await Ledger(session).claim(task, self._worker)
+            if item is None:
+                return ItemResult(outcome=Outcome.CANCELLED, left=True)
             if isinstance(item, Outcome):
                 return ItemResult(outcome=item)
             attempt = Attempt(item, item.cleaned_attempts)

@@ -137,12 +137,16 @@ class BatchService:
         return await self.get(batch.project_id, batch.id)
 
     async def pause(self, batch: Batch) -> None:
-        """Let a batch start no more items until it is resumed.
+        """Let a batch start no more items until it is resumed; those in hand end.
+
+        The row comes first: workers read it before they begin an item that was planned before.
 
         Raises:
             ConflictError: it has ended already.
         """
-        await self._client.pause((await self._unfinished(batch)).id)
+        batch = await self._unfinished(batch)
+        await self._set_state(batch, paused=True)
+        await self._client.pause(batch.id)
 
     async def resume(self, batch: Batch) -> None:
         """Let a paused batch go on.
@@ -159,7 +163,14 @@ class BatchService:
             ConflictError: it has ended already.
             UsageError: the number is out of bounds.
         """
-        return await self._client.set_concurrency((await self._unfinished(batch)).id, concurrency)
+        batch = await self._unfinished(batch)
+        if 1 <= concurrency < batch.concurrency:
+            await self._set_state(batch, concurrency=concurrency)
+        return await self._client.set_concurrency(batch.id, concurrency)
+
+    async def _set_state(self, batch: Batch, **fields: Any) -> None:
+        async with self._database.write() as session:
+            await Batches(session).set_state(batch.id, **fields)
 
     async def _start(self, batch: Batch, *, again: bool = False) -> None:
         await self._client.start(

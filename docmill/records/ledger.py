@@ -12,6 +12,7 @@ from docmill.contracts import ItemStatus, ItemTask, LostItem, Outcome, Tally
 from docmill.errors import NotFoundError
 from docmill.records.cancelling import cancel_rest
 from docmill.records.counts import add_counts
+from docmill.records.holding import is_held
 from docmill.records.items import (
     UNFINISHED,
     ClaimedItem,
@@ -59,8 +60,10 @@ __all__ = [
 class Ledger(LedgerReads):
     """What happens to the items of a batch."""
 
-    async def claim(self, task: ItemTask, worker: str) -> ClaimedItem | Outcome:
+    async def claim(self, task: ItemTask, worker: str) -> ClaimedItem | Outcome | None:
         """Take one item for ``worker``, or return the outcome that it already has.
+
+        None leaves it: its batch is paused, ends, or has more items in flight than it may.
 
         Args:
             task: which item, of which epoch.
@@ -84,6 +87,11 @@ class Ledger(LedgerReads):
         losses = row.worker_losses
         if row.status == ItemStatus.PROCESSING and row.claimed_by != worker:
             losses += 1
+        if await is_held(self._session, row, task):
+            if row.status == ItemStatus.PROCESSING:
+                held = claimed_item(row, epoch=row.epoch, attempt=row.attempts, losses=losses)
+                await self.hand_back(held)  # whoever had it does not work on it any more
+            return None
         item = claimed_item(row, epoch=task.epoch, attempt=row.attempts + 1, losses=losses)
         await self._session.execute(CLAIM, taken(item, worker))
         await upsert_jobs(self._session, [running_job(row)])
@@ -133,6 +141,7 @@ class Ledger(LedgerReads):
         back = {
             "status": ItemStatus.PENDING.value,
             "claimed_by": None,
+            "worker_losses": item.worker_losses,
             "engine_failures": item.engine_failures + int(engine_failure),
             "cleaned_attempts": item.cleaned_attempts if cleaned is None else cleaned,
         }

@@ -31,6 +31,7 @@ from docmill.contracts import (
     Page,
     PageRequest,
     StateChange,
+    SteeringState,
     Tally,
 )
 from docmill.errors import FailureClass
@@ -84,6 +85,24 @@ class World:
     def tally(self) -> Tally:
         """The outcomes, counted."""
         return Tally(**Counter(outcome.value for outcome in self.outcomes.values()))
+
+    def holds_back(self, task: ItemTask) -> bool:
+        """Whether the row, as it was written last, says that the item must not begin."""
+        row = self.row
+        fewer = row.concurrency < (task.planned_concurrency or 0)
+        slow = fewer and len(self.waiting) >= row.concurrency
+        return row.paused or row.cancel_reason is not None or slow
+
+    @property
+    def row(self) -> SteeringState:
+        """What the row says of how the batch is steered."""
+        written = self.record
+        return SteeringState(
+            paused=bool(written and written.paused),
+            concurrency=(written and written.concurrency) or self.concurrency,
+            cancel_reason=written.cancel_reason if written else None,
+            drain=bool(written and written.drain),
+        )
 
     def settle(self, position: int, outcome: Outcome) -> None:
         """Write an outcome; a second one is what must never happen."""
@@ -189,6 +208,8 @@ class Script:
         world = self.worlds[task.batch_id]
         if outcome := world.outcomes.get(task.position):
             return ItemResult(outcome=outcome)
+        if world.holds_back(task):
+            return ItemResult(outcome=Outcome.CANCELLED, left=True)
         attempt: asyncio.Future[Fate] = asyncio.get_running_loop().create_future()
         if world.free:
             attempt.set_result(Fate.COMPLETED)
@@ -230,10 +251,12 @@ class Script:
             world.settle(lost.position, Outcome.FAILED)
 
     @activity.defn(name=contracts.RECORD_STATE)
-    async def record_state(self, change: StateChange) -> None:
+    async def record_state(self, change: StateChange) -> SteeringState:
         world = self.worlds[change.batch_id]
         await world.keep_books()
-        world.record = change
+        if change.model_fields_set - {"batch_id", "epoch"}:
+            world.record = change
+        return world.row
 
     @activity.defn(name=contracts.CLOSE_BATCH)
     async def close_batch(self, request: CloseRequest) -> BatchResult:

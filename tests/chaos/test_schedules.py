@@ -276,9 +276,12 @@ class Schedule(RuleBasedStateMachine):
     async def _end_attempt(self, fate: Fate, place: int) -> None:
         under_way = sorted(self.world.waiting)
         if under_way:
-            attempt = self.world.waiting[under_way[place % len(under_way)]]
+            position = under_way[place % len(under_way)]
+            attempt = self.world.waiting[position]
             if not attempt.done():
                 attempt.set_result(fate)
+                if fate is Fate.RETRIED:
+                    self.drained.discard(position)  # its next attempt begins no more
 
     async def _let_go(self) -> None:
         self.world.let_go()

@@ -92,9 +92,9 @@ async def page(
 
 
 async def claim_any(
-    database: Database, batch: Batch, position: int, worker: str = "worker", epoch: int = 1
-) -> ClaimedItem | Outcome:
-    task = ItemTask(batch_id=batch.id, epoch=epoch, position=position)
+    database: Database, batch: Batch, position: int, worker: str = "worker", **fields: int
+) -> ClaimedItem | Outcome | None:
+    task = ItemTask(batch_id=batch.id, **{"epoch": 1} | fields, position=position)
     async with database.write() as session:
         return await Ledger(session).claim(task, worker)
 

@@ -9,7 +9,7 @@ from docmill.errors import NotFoundError
 from docmill.records.batches import Batches
 from docmill.records.database import Database
 from docmill.records.jobs import Jobs
-from docmill.records.ledger import Ledger, Settlement, StaleItem
+from docmill.records.ledger import ClaimedItem, Ledger, Settlement, StaleItem
 from docmill.records.results import Results
 from docmill.records.tables import Batch, Job
 from tests.records.making import (
@@ -132,7 +132,7 @@ async def test_a_task_of_another_epoch_is_refused(database: Database, batch: Bat
     assert not await _lose(database, batch, 1, epoch=1)
     redriven = await claim_any(database, batch, 1, epoch=2)
 
-    assert not isinstance(redriven, Outcome)
+    assert isinstance(redriven, ClaimedItem)
     assert (redriven.epoch, redriven.attempt) == (2, 2)
     assert not await settle(database, old, completed("aa"))
     assert await settle(database, redriven, completed("aa"))
