@@ -70,6 +70,7 @@ async def store_result(
         pages_failed=report.pages_failed,
         partial=report.partial,
         usage=report.usage or None,
+        warnings=[one.model_dump(mode="json") for one in report.warnings] or None,
     )
 
 

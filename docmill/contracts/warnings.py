@@ -5,13 +5,19 @@ kind decides what it means for the user: a *loss* is content of the source that 
 result, a *doubt* is content that may be wrong, a *note* is something that was done or not done.
 """
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, field_validator
 
 from docmill.errors import bounded
+
+MAX_WARNINGS = 100
+"""Warnings of one result: a document of 10,000 pages may have one for each of them."""
+MAX_PAGE = 2**31 - 1
+"""Larger page numbers are an engine's mistake; tables and manifests hold 32 bits."""
 
 
 class WarningKind(StrEnum):
@@ -90,7 +96,8 @@ class ResultWarning(BaseModel):
     Attributes:
         code: what it is about.
         message: one sentence for people, at most `docmill.errors.MAX_MESSAGE` characters.
-        page: the page's number, from 1; None when it is about the whole document.
+        page: the page's number, from 1; None when it is about the whole document. A number
+            that no page can have counts as None.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -104,6 +111,11 @@ class ResultWarning(BaseModel):
     def _bound(cls, message: str) -> str:
         return bounded(message)
 
+    @field_validator("page")
+    @classmethod
+    def _possible(cls, page: int | None) -> int | None:
+        return page if page is not None and 1 <= page <= MAX_PAGE else None
+
     @property
     def kind(self) -> WarningKind:
         """What it means for whoever reads the result."""
@@ -113,6 +125,38 @@ class ResultWarning(BaseModel):
 def warning(code: WarningCode, message: str, page: int | None = None) -> ResultWarning:
     """Return a warning; see `ResultWarning` for the arguments."""
     return ResultWarning(code=code, message=message, page=page)
+
+
+def at_most(warnings: Sequence[ResultWarning], limit: int = MAX_WARNINGS) -> list[ResultWarning]:
+    """Return ``warnings``, cut to ``limit`` entries that still name every code.
+
+    Of each code the first ones stay, equally many; the last entries say of each code how many
+    more there were, and on which pages the first and the last of them are.
+
+    Args:
+        warnings: in the document's order, which is kept.
+        limit: entries of the answer, at least twice the number of codes.
+    """
+    if len(warnings) <= limit:
+        return list(warnings)
+    totals = Counter(one.code for one in warnings)
+    share = limit // len(totals) - 1
+    kept: Counter[WarningCode] = Counter()
+    shown: list[ResultWarning] = []
+    rest: dict[WarningCode, list[ResultWarning]] = {}
+    for one in warnings:
+        if kept[one.code] < share or totals[one.code] <= share + 1:
+            kept[one.code] += 1
+            shown.append(one)
+        else:
+            rest.setdefault(one.code, []).append(one)
+    return shown + [_summed(code, more) for code, more in rest.items()]
+
+
+def _summed(code: WarningCode, more: list[ResultWarning]) -> ResultWarning:
+    pages = [one.page for one in more if one.page is not None]
+    where = f", on pages {min(pages)} to {max(pages)}" if pages else ""
+    return warning(code, f"And {len(more):,} more of this kind{where}.")
 
 
 def notes(messages: Iterable[str]) -> list[ResultWarning]:

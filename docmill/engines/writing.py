@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from docmill.contracts.warnings import at_most
 from docmill.engines.base import EngineReport, EngineTask, ParseResult
 from docmill.engines.beside import hashes_of
 from docmill.engines.classify.base import ClassifyResult
@@ -30,7 +31,11 @@ def write_parsed(result: ParseResult, task: EngineTask) -> EngineReport:
 def write_result(
     result: ParseResult | ClassifyResult | ExtractResult, task: EngineTask
 ) -> EngineReport:
-    """Write `RESULT_FILE` of ``task``; the files that it names are there already."""
+    """Write `RESULT_FILE` of ``task``; the files that it names are there already.
+
+    However many warnings there are, the result and its report get a bounded number of them.
+    """
+    result = result.model_copy(update={"warnings": at_most(result.warnings)})
     path = Path(task.output_dir) / RESULT_FILE
     path.write_text(result.model_dump_json(), encoding="utf-8")
     return EngineReport(

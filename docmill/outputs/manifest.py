@@ -14,6 +14,7 @@ from arro3.core import DataType, Field, Schema
 from arro3.io import read_json, write_parquet
 from pydantic import BaseModel, ConfigDict
 
+from docmill.contracts.warnings import ResultWarning
 from docmill.objects.durable import move_into_place
 from docmill.objects.results import RESULT_FILE, result_key
 from docmill.objects.staging import Staging
@@ -37,6 +38,7 @@ class ManifestRow(BaseModel):
         partial: some pages failed, within the allowed ratio.
         output_path: of its ``result.json``: relative to the manifest, or the object's key.
         output_sha256: of that file, which names the hashes of the files that belong to it.
+        warnings: what is not in its result, or may be wrong in it; empty for most files.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -59,6 +61,7 @@ class ManifestRow(BaseModel):
     finished_at: datetime | None
     output_path: str | None
     output_sha256: str | None
+    warnings: list[ResultWarning] = []
 
     @classmethod
     def of(cls, item: ItemRow, output_path: str | None = None) -> Self:
@@ -98,7 +101,14 @@ class ManifestSummary:
 
 _NUMBERS = frozenset({"size", "pages_total", "pages_ok", "pages_failed", "attempts"})
 _TIMES = frozenset({"started_at", "finished_at"})
-_REQUIRED = frozenset({"path", "size", "outcome", "partial", "attempts"})
+_REQUIRED = frozenset({"path", "size", "outcome", "partial", "attempts", "warnings"})
+_WARNING = DataType.struct(
+    [
+        Field("code", DataType.utf8(), nullable=False),
+        Field("message", DataType.utf8(), nullable=False),
+        Field("page", DataType.int64()),
+    ]
+)
 
 
 def manifest_schema() -> Schema:
@@ -109,6 +119,8 @@ def manifest_schema() -> Schema:
             return DataType.int64()
         if name in _TIMES:
             return DataType.timestamp("us", tz="UTC")
+        if name == "warnings":
+            return DataType.list(Field("item", _WARNING, nullable=False))
         return DataType.bool() if name == "partial" else DataType.utf8()
 
     return Schema(

@@ -134,10 +134,9 @@ def _check_manifest(out: Path) -> list[Problem]:
 
 
 def _same_rows(out: Path) -> bool:
-    lines = (row.model_dump() for row in read_rows(out / MANIFEST_LINES))
-    return all(
-        line == row for line, row in itertools.zip_longest(lines, table_rows(out / MANIFEST_TABLE))
-    )
+    table = map(ManifestRow.model_validate, table_rows(out / MANIFEST_TABLE))
+    lines = read_rows(out / MANIFEST_LINES)
+    return all(line == row for line, row in itertools.zip_longest(lines, table))
 
 
 def table_rows(table: Path) -> Iterator[dict[str, Any]]:

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from docmill.contracts import ItemStatus, JobType, Outcome
+from docmill.contracts.warnings import ResultWarning, stated_warnings
 from docmill.errors import ConflictError
 from docmill.ids import Prefix, derived_id
 from docmill.records.outbox import Audience
@@ -96,6 +97,7 @@ class NewResult:
     pages_failed: int
     partial: bool = False
     usage: dict[str, int] | None = None
+    warnings: list[dict[str, Any]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,7 @@ class Settlement:
         existing_result_id: of the stored result that a skipped item shares.
         cleaned_attempts: attempts up to this one left nothing in the store but what ``result``
             names; None: as it was.
+        warnings: those about this file alone; its result has its own.
     """
 
     outcome: Outcome
@@ -125,6 +128,7 @@ class Settlement:
     engine: str | None = None
     engine_version: str | None = None
     cleaned_attempts: int | None = None
+    warnings: list[dict[str, Any]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +156,8 @@ class ItemRow:
         attempts: how often a worker claimed it.
         object_prefix: where the result's objects lie; with the two below only when there is one.
         purged: there was a result, and it was kept for as long as results are.
+        result_warnings: as stored, of its result; None for none.
+        own_warnings: likewise, those about this file alone.
     """
 
     position: int
@@ -180,6 +186,13 @@ class ItemRow:
     result_sha256: str | None
     media_type: str | None
     purged: bool = False
+    result_warnings: list[Any] | None = None
+    own_warnings: list[Any] | None = None
+
+    @property
+    def warnings(self) -> list[ResultWarning]:
+        """What is not in its result, or may be wrong in it; those about the file come first."""
+        return stated_warnings([*(self.own_warnings or ()), *(self.result_warnings or ())])
 
 
 @dataclass(frozen=True, slots=True)

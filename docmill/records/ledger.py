@@ -44,6 +44,7 @@ from docmill.records.outbox import JobNews, state_of, tell_of_jobs
 from docmill.records.portable import dialect_of
 from docmill.records.results import Results, result_id_of
 from docmill.records.tables import Batch, Result, now
+from docmill.records.warning_counts import WarnedFile, add_warned
 from docmill.webhook_events import JobState
 
 __all__ = [
@@ -109,9 +110,14 @@ class Ledger(LedgerReads):
         if settlement.result is not None:
             result_id = result_id_of(item.project_id, settlement.result.cache_key)
         outcome = outcome_values(settlement) | {"result_id": result_id}
-        shared = settlement.existing_result_id
-        if shared is not None and not await Results(self._session).use([shared]):
-            return False  # purged since it was found: the next attempt makes it anew
+        warnings = [*(settlement.warnings or ())]
+        if settlement.result is not None:
+            warnings += settlement.result.warnings or ()
+        if (shared := settlement.existing_result_id) is not None:
+            there = await Results(self._session).use([shared])
+            if shared not in there:
+                return False  # purged since it was found: the next attempt makes it anew
+            warnings += there[shared]
         if not await self._change(item, outcome):
             return False
         if settlement.result is not None:
@@ -122,6 +128,8 @@ class Ledger(LedgerReads):
             await self._learn(item, settlement.sha256)
         counted = Tally().plus(settlement.outcome)
         await add_counts(self._session, item.batch_id, item.position, counted)
+        warned = WarnedFile.among([(item.position, warnings)])
+        await add_warned(self._session, item.batch_id, warned)
         await self._tell(item, settlement, result_id)
         return True
 

@@ -174,6 +174,8 @@ _WHAT_HAPPENED = (
     Result.result_sha256,
     Result.media_type,
     Result.purged_at.is_not(None),
+    Result.warnings,
+    BatchItem.warnings,
 )
 """The columns of `ItemRow` behind ``status``."""
 

@@ -16,6 +16,7 @@ from docmill.records.outbox import Audience, JobNews, tell_of_jobs
 from docmill.records.portable import chunked
 from docmill.records.results import Results
 from docmill.records.tables import Batch, BatchItem, Result, now
+from docmill.records.warning_counts import WarnedFile, add_warned
 from docmill.webhook_events import JobState
 
 MAX_NAME = 80
@@ -136,6 +137,8 @@ class Paging:
         await upsert_jobs(self._session, [_done_job(batch, row, result) for row, result in hits])
         last = hits[-1][0].position
         await add_counts(self._session, batch.id, last, Tally(skipped=len(hits)))
+        known = ((row.position, result.warnings or ()) for row, result in hits)
+        await add_warned(self._session, batch.id, WarnedFile.among(known))
         for state, partial in ((JobState.SUCCESS, False), (JobState.PARTIAL_SUCCESS, True)):
             some = [row for row, result in hits if result.partial is partial]
             await tell_of_jobs(self._session, _audience(batch), state, _news(batch, some))

@@ -26,6 +26,7 @@ _FRESH: dict[str, Any] = {
     "worker_losses": 0,
     **dict.fromkeys(("failure_class", "failure_message", "failure_phase", "skip_reason")),
     **dict.fromkeys(("engine", "engine_version", "started_at", "finished_at")),
+    "warnings": None,
 }
 """What an item forgets; how often it was claimed it does not, because that fences old attempts."""
 

@@ -76,20 +76,28 @@ class Results:
             )
         return found
 
-    async def use(self, result_ids: Collection[str]) -> set[str]:
-        """Hold stored results that items are about to share; return those that are still there.
+    async def use(self, result_ids: Collection[str]) -> dict[str, list[Any]]:
+        """Hold stored results that items are about to share.
 
         What is held here is not purged before this transaction ends, nor soon afterwards.
+
+        Returns:
+            Those that are still there, each with its warnings as stored.
         """
-        held: set[str] = set()
+        held: dict[str, list[Any]] = {}
         when = now()
         for some in chunked(sorted(result_ids)):
-            there = select(Result.id).where(Result.id.in_(some), Result.purged_at.is_(None))
-            found = (await self._session.scalars(there.order_by(Result.id).with_for_update())).all()
+            there = (
+                select(Result.id, Result.warnings)
+                .where(Result.id.in_(some), Result.purged_at.is_(None))
+                .order_by(Result.id)
+                .with_for_update()
+            )
+            found = {row.id: row.warnings or [] for row in await self._session.execute(there)}
             stale = func.coalesce(Result.used_at, Result.created_at) < when - USE_NOTED_AFTER
             noted = update(Result).where(Result.id.in_(found), stale).values(used_at=when)
             await self._session.execute(noted)
-            held |= set(found)
+            held |= found
         return held
 
     async def of_item(

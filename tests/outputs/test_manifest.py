@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from docmill.contracts.warnings import WarningCode, warning
 from docmill.errors import UnavailableError, UsageError
 from docmill.outputs.manifest import ManifestRow, manifest_schema, write_manifest
 from docmill.outputs.verify import read_rows, table_rows
@@ -20,6 +21,7 @@ FIELDS = (
     *("path", "size", "sha256", "outcome", "partial", "failure_class", "failure_message"),
     *("skip_reason", "pages_total", "pages_ok", "pages_failed", "engine", "engine_version"),
     *("attempts", "started_at", "finished_at", "output_path", "output_sha256"),
+    "warnings",
 )
 
 
@@ -43,13 +45,15 @@ async def test_parquet_and_lines_say_the_same(tmp_path: Path) -> None:
         ),
         row(outcome="failed", failure_class="encrypted", output_path=None, pages_ok=None),
         row(size=2**40, partial=True, sha256=None),
+        row(warnings=[warning(WarningCode.NO_TEXT, 'None "at all".')]),
+        row(warnings=[warning(WarningCode.OCR_ADDED, f"Page {n}.", n) for n in (1, 2**31 - 1)]),
         *many(3000),
     ]
     summary = await write_manifest(each(rows), tmp_path)
     assert list(read_rows(tmp_path / "manifest.jsonl")) == rows
     assert [ManifestRow(**r) for r in table_rows(tmp_path / "manifest.parquet")] == rows
-    assert summary.rows == 3003
-    assert summary.counts == {"completed": 3002, "failed": 1}
+    assert summary.rows == 3005
+    assert summary.counts == {"completed": 3004, "failed": 1}
 
 
 async def test_an_empty_batch_has_an_empty_manifest(tmp_path: Path) -> None:

@@ -32,7 +32,8 @@ class UtcDateTime(TypeDecorator[datetime]):
 BigInt = BigInteger().with_variant(Integer, "sqlite")
 """64 bits everywhere; SQLite's INTEGER already has them."""
 
-Json = JSON().with_variant(JSONB, "postgresql")
+Json = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
+"""None is no value: it takes no space, and ``IS NULL`` finds it."""
 
 
 class Table(DeclarativeBase):

@@ -130,6 +130,8 @@ class BatchItem(Table):
     engine: Mapped[str | None]
     engine_version: Mapped[str | None]
     result_id: Mapped[str | None]
+    warnings: Mapped[list[Any] | None]
+    """Warnings about this file alone, such as its name; those of its content are the result's."""
     attempts: Mapped[int] = mapped_column(default=0)
     """Grows with every claim, and fences an attempt that came back from the dead."""
     claimed_by: Mapped[str | None]
@@ -158,6 +160,23 @@ class BatchCount(Table):
     failed: Mapped[int] = mapped_column(BigInt, default=0)
     skipped: Mapped[int] = mapped_column(BigInt, default=0)
     cancelled: Mapped[int] = mapped_column(BigInt, default=0)
+
+
+class BatchWarningCount(Table):
+    """How many files of a batch have a warning of each code, in shards like `BatchCount`.
+
+    Only files with warnings are counted, in the transaction of their outcome. ``name`` is a
+    code, or a `docmill.contracts.warnings.WarningKind`: the worst one of the file.
+    """
+
+    __tablename__ = "batch_warning_counts"
+
+    batch_id: Mapped[str] = mapped_column(ForeignKey("batches.id"), primary_key=True)
+    name: Mapped[str] = mapped_column(primary_key=True)
+    shard: Mapped[int] = mapped_column(primary_key=True)
+    files: Mapped[int] = mapped_column(BigInt)
+    first_position: Mapped[int] = mapped_column(BigInt)
+    """The first file of the listing that has it: the example that people are shown."""
 
 
 class Job(Table):
@@ -220,6 +239,9 @@ class Result(Table):
     pages_failed: Mapped[int]
     usage: Mapped[dict[str, Any] | None]
     """What a remote engine counted: requests, tokens."""
+    warnings: Mapped[list[Any] | None]
+    """Its warnings as ``{code, message, page}``, at most
+    `docmill.contracts.warnings.MAX_WARNINGS`; None when it has none."""
     created_at: Mapped[datetime] = mapped_column(default=now)
     used_at: Mapped[datetime | None]
     """When it last spared an item the engine; None: not since it was made."""

@@ -1,0 +1,49 @@
+"""What a completed file does not have: in the manifest, the terminal and the report."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.starting import Cli
+from tests.engines.documents import pdf, tiff
+
+
+@pytest.fixture
+def doubtful(tmp_path: Path) -> Path:
+    """Files from which no text comes, in several formats, and one that is complete."""
+    folder, own = tmp_path / "doubtful", tmp_path.name.encode()
+    folder.mkdir()
+    (folder / "blank.tif").write_bytes(tiff(1) + own)
+    (folder / "frames.tif").write_bytes(tiff(3) + own)
+    (folder / "pages.pdf").write_bytes(pdf(f"Words of {tmp_path.name}", "", ""))
+    (folder / "empty.html").write_text(f"<html><!-- {tmp_path.name} --><body></body></html>")
+    (folder / "whole.txt").write_text(f"All the text of {tmp_path.name}.\n")
+    return folder
+
+
+def _codes(out: Path) -> dict[str, set[str]]:
+    rows = [json.loads(line) for line in (out / "manifest.jsonl").read_text().splitlines()]
+    return {row["path"]: {one["code"] for one in row["warnings"]} for row in rows}
+
+
+def _without_text(codes: dict[str, Any]) -> set[str]:
+    return {name for name, found in codes.items() if found & {"no_text", "page_without_text"}}
+
+
+def test_the_manifest_names_files_without_text_also_when_they_are_known(
+    cli: Cli, doubtful: Path
+) -> None:
+    out = cli.cwd / "out"
+    first = cli("run", doubtful, "--out", out)
+    codes = _codes(out)
+    again = cli.json("run", doubtful, "--out", out)
+
+    assert first.returncode == 0, first.stdout + first.stderr
+    assert _without_text(codes) == {"blank.tif", "empty.html", "frames.tif", "pages.pdf"}
+    assert "frames_not_read" in codes["frames.tif"]
+    assert codes["whole.txt"] == set()
+    assert again["skipped_by_reason"] == {"already_processed": 5}
+    assert _codes(out) == codes
+    assert cli("verify", out).returncode == 0
