@@ -7,6 +7,7 @@ result, a *doubt* is content that may be wrong, a *note* is something that was d
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -88,6 +89,95 @@ def kind_of(code: WarningCode) -> WarningKind:
     if code in LOSSES:
         return WarningKind.LOSS
     return WarningKind.DOUBT if code in DOUBTS else WarningKind.NOTE
+
+
+@dataclass(frozen=True, slots=True)
+class WarningGuide:
+    """What a code means.
+
+    Attributes:
+        meaning: one sentence for a person.
+        files: the end of “12 files …”.
+    """
+
+    meaning: str
+    files: str
+
+
+_G = WarningGuide
+
+WARNING_GUIDES: dict[WarningCode, WarningGuide] = {
+    WarningCode.NO_TEXT: _G("No text came from the document.", "without text"),
+    WarningCode.PAGE_WITHOUT_TEXT: _G(
+        "A page has no text layer, and recognition found no text or was not asked for.",
+        "with pages without text",
+    ),
+    WarningCode.CONTENT_NOT_READ: _G(
+        "A part of the document is not in the result; the message names it.",
+        "with parts not read",
+    ),
+    WarningCode.TEXT_UNREADABLE: _G(
+        "Text of a page has characters without a meaning, and recognition could not replace it.",
+        "with unreadable text",
+    ),
+    WarningCode.FRAMES_NOT_READ: _G(
+        "Not all frames of an image were read.", "with frames not read"
+    ),
+    WarningCode.IMAGES_NOT_SAVED: _G(
+        "Images were asked for and could not be saved.", "with images not saved"
+    ),
+    WarningCode.LIMIT_REACHED: _G(
+        "The result ends at a limit of the settings; the message names it.", "cut at a limit"
+    ),
+    WarningCode.BYTES_REPLACED: _G(
+        "Bytes that are no text in the file's charset were replaced by U+FFFD.",
+        "with bytes that are no text",
+    ),
+    WarningCode.TIME_CUT: _G("Reading ended when its time was over.", "cut at the time limit"),
+    WarningCode.PAGES_FAILED: _G(
+        "Some pages failed, within the allowed ratio; the message names them.",
+        "with failed pages",
+    ),
+    WarningCode.OCR_DOUBTFUL: _G(
+        "Text was recognised with little confidence.", "with doubtful recognised text"
+    ),
+    WarningCode.CHARSET_GUESSED: _G(
+        "The file does not state its charset, and its bytes fit several.",
+        "with a guessed charset",
+    ),
+    WarningCode.TYPE_UNLIKE_NAME: _G(
+        "The content is of another type than the file's name says.",
+        "of another type than their name says",
+    ),
+    WarningCode.FORMULA_WITHOUT_VALUE: _G(
+        "Cells hold formulas without a stored value.", "with formulas without a value"
+    ),
+    WarningCode.STRUCTURE_FLATTENED: _G(
+        "The text is complete, but nested structure was simplified to read it.",
+        "with simplified structure",
+    ),
+    WarningCode.TEXT_PUT_BACK: _G(
+        "Text that the page's layout had left out was put back.", "with text put back"
+    ),
+    WarningCode.OCR_ADDED: _G(
+        "Text recognised from an image was added to the page.", "with recognised text"
+    ),
+    WarningCode.OCR_UNAVAILABLE: _G(
+        "A language that recognition was asked for is not installed.",
+        "with recognition not available",
+    ),
+    WarningCode.PAGE_TURNED: _G(
+        "A page or image was turned before it was read.", "with turned pages"
+    ),
+    WarningCode.HIDDEN_CONTENT: _G(
+        "The document has hidden parts; the message says what became of them.",
+        "with hidden parts",
+    ),
+    WarningCode.PARAMETER_NOT_HONOURED: _G(
+        "A parameter has no effect on this kind of file.", "with parameters not honoured"
+    ),
+    WarningCode.ENGINE_NOTE: _G("A remark of the engine.", "with remarks of the engine"),
+}
 
 
 class ResultWarning(BaseModel):

@@ -14,16 +14,21 @@ Markdown, text, CSV    1
 =====================  ====================================================================
 """
 
+import re
 from collections import Counter
+from collections.abc import Iterator
 
 from docmill.contracts.warnings import ResultWarning, WarningCode, warning
 from docmill.engines.base import Limits, ParsedPage, ParseResult
+from docmill.engines.media import Media
 from docmill.engines.selection import PageSelection, as_target_pages
 from docmill.errors import FailureClass, ItemFailure
 
 DEFAULT_ALLOWED_FAILURE_RATIO = 0.05
 """LlamaCloud's default: one bad page of twenty is tolerated."""
 
+_PICTURE = re.compile(r"!\[[^\]]*\]\([^)]*\)")
+"""An image of Markdown: it is no text."""
 _MISSING = "The engine returned nothing for this page."
 
 
@@ -33,7 +38,8 @@ def account(
     """Return ``result`` with every page that was asked for, once, and true counts.
 
     A page that the engine left out is added as a failed one. Failed pages within
-    ``allowed_ratio`` make the result partial and are named in its warnings.
+    ``allowed_ratio`` make the result partial and are named in its warnings. So are a document
+    without any text, and pages of a PDF or an image without text, if the engine did not say so.
 
     Args:
         result: what the engine returned.
@@ -67,7 +73,11 @@ def account(
             "pages_failed": len(failed),
             "partial": bool(failed),
             "document_pages": in_document,
-            "warnings": result.warnings + _failed_warning(failed, len(pages)),
+            "warnings": [
+                *result.warnings,
+                *_failed_warning(failed, len(pages)),
+                *_silent(pages, result),
+            ],
         }
     )
 
@@ -126,3 +136,24 @@ def _failed_warning(failed: list[int], total: int) -> list[ResultWarning]:
         return []
     message = f"{len(failed)} of {total} pages failed: {as_target_pages(failed)}."
     return [warning(WarningCode.PAGES_FAILED, message)]
+
+
+def _silent(pages: list[ParsedPage], result: ParseResult) -> Iterator[ResultWarning]:
+    """Yield what the engine did not say of pages without text.
+
+    Blank sheets, slides and pages of Office files hold nothing, as far as their engines know; a
+    page of a PDF or an image may be a picture of text.
+    """
+    told = {(one.code, one.page) for one in result.warnings}
+    silent = [page.page_number for page in pages if page.success and not _has_text(page)]
+    if result.media_type == Media.PDF or result.media_type.startswith("image/"):
+        for number in silent:
+            if (WarningCode.PAGE_WITHOUT_TEXT, number) not in told:
+                yield warning(WarningCode.PAGE_WITHOUT_TEXT, f"No text on page {number}.", number)
+    everything = len(silent) == sum(page.success for page in pages)
+    if everything and (WarningCode.NO_TEXT, None) not in told:
+        yield warning(WarningCode.NO_TEXT, "No text came from the document.")
+
+
+def _has_text(page: ParsedPage) -> bool:
+    return bool(page.text.strip() or _PICTURE.sub("", page.markdown).strip())

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from docmill.contracts.warnings import WarningCode, warning
 from docmill.engines.accounting import account
 from docmill.engines.base import Limits, ParsedPage, ParseResult
 from docmill.engines.selection import PageSelection, as_target_pages
@@ -24,7 +25,7 @@ def result(
         pages_ok=len(numbers) - len(failed),
         pages_failed=len(failed),
         document_pages=document_pages,
-        pages=[ParsedPage(page_number=n, success=n not in failed) for n in numbers],
+        pages=[ParsedPage(page_number=n, success=n not in failed, text="Words.") for n in numbers],
     )
 
 
@@ -132,3 +133,42 @@ def test_a_selection_is_the_set_of_its_ranges(parts: list[tuple[int, int]], page
     assert found == sorted(expected)
     if found:
         assert PageSelection.read(None, as_target_pages(found)).of(pages, 10_000) == found
+
+
+def _codes(*pages: ParsedPage, media_type: str = "application/pdf") -> list[tuple[str, int | None]]:
+    found = result(*range(1, len(pages) + 1))
+    found = found.model_copy(update={"pages": list(pages), "media_type": media_type})
+    return [(one.code, one.page) for one in account(found, ALL, 1, Limits()).warnings]
+
+
+def test_pages_without_text_are_named_whatever_the_engine_says() -> None:
+    words, blank = ParsedPage(page_number=1, text="Words."), ParsedPage(page_number=2, text=" \n")
+    picture = ParsedPage(page_number=1, markdown="![A seal](seal.png)\n")
+
+    assert _codes(words, blank) == [("page_without_text", 2)]
+    assert _codes(picture, blank) == [
+        ("page_without_text", 1),
+        ("page_without_text", 2),
+        ("no_text", None),
+    ]
+    assert _codes(picture, media_type="image/png") == [("page_without_text", 1), ("no_text", None)]
+
+
+def test_blank_sheets_and_slides_are_no_loss_but_a_document_of_them_is() -> None:
+    words, blank = ParsedPage(page_number=1, markdown="|a|"), ParsedPage(page_number=2)
+    sheets = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
+    assert _codes(words, blank, media_type=sheets) == []
+    assert _codes(blank.model_copy(update={"page_number": 1}), media_type=sheets) == [
+        ("no_text", None)
+    ]
+
+
+def test_what_the_engine_said_of_pages_without_text_is_not_said_again() -> None:
+    told = [
+        warning(WarningCode.PAGE_WITHOUT_TEXT, "Its image is too small.", 1),
+        warning(WarningCode.NO_TEXT, "Nothing at all."),
+    ]
+    blank = result(1).model_copy(update={"pages": [ParsedPage(page_number=1)], "warnings": told})
+
+    assert account(blank, ALL, 0.05, Limits()).warnings == told
