@@ -9,7 +9,7 @@ from docmill.api.services import Services
 from docmill.engines.classify.base import ClassifyResult
 from docmill.parameters.classify import ClassifyParameters
 from docmill.records.batches import SINGLE_JOB
-from docmill.records.tables import Batch, Job
+from docmill.records.jobs import Job
 
 USER = "local"
 """Keys name no users, so every job was made by the same one."""
@@ -23,10 +23,7 @@ class ClassifyReader:
 
     async def views(self, jobs: Sequence[Job], *, usage: bool = False) -> list[ClassifyJobView]:
         """Return jobs on the wire, in their order."""
-        batches = await self._jobs.batches_of(jobs)
-        return await asyncio.gather(
-            *(self._view(job, batches[job.batch_id], usage=usage) for job in jobs)
-        )
+        return await asyncio.gather(*(self._view(job, usage=usage) for job in jobs))
 
     async def view(self, job: Job, *, usage: bool = False) -> ClassifyJobView:
         """Return one job on the wire.
@@ -37,14 +34,14 @@ class ClassifyReader:
         await self._jobs.check_kept(job)
         return (await self.views([job], usage=usage))[0]
 
-    async def _view(self, job: Job, batch: Batch, *, usage: bool) -> ClassifyJobView:
-        asked = batch.config if batch.api == SINGLE_JOB else {}
+    async def _view(self, job: Job, *, usage: bool) -> ClassifyJobView:
+        asked = job.batch.config if job.batch.api == SINGLE_JOB else {}
         kind = asked.get("document_input_type", "file_id")
-        document = asked.get("file_input") or job.item_id or ""
+        document = asked.get("file_input") or job.item_id
         billed = await self._jobs.credits(job) if usage else 0.0
         return ClassifyJobView(
             id=job.id,
-            configuration=ClassifyParameters.model_validate(batch.parameters),
+            configuration=ClassifyParameters.model_validate(job.parameters),
             document_input_type=kind,
             file_input=document,
             project_id=job.project_id,

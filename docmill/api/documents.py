@@ -14,10 +14,8 @@ from docmill.api.url_sources import checked_name
 from docmill.contracts import JobType
 from docmill.errors import NotFoundError
 from docmill.ids import Prefix
-from docmill.records.batches import Batches
 from docmill.records.directory_files import DirectoryFiles
 from docmill.records.jobs import Jobs
-from docmill.records.tables import Job
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +53,8 @@ async def named_document(services: Services, scope: Scope, named: str) -> NamedD
         job = await Jobs(session).get(scope.project_id, named)
         if job.job_type != JobType.PARSE:
             raise NotFoundError(f"No parse job {named}.", "Name a file or a parse job.")
-        source = await _source(session, scope, job.file_id or job.item_id or "", internal=True)
-        parameters = await _parameters(session, job)
-    return NamedDocument(source, "parse_job_id", named, job.status, parameters)
+        source = await _source(session, scope, job.file_id or job.item_id, internal=True)
+    return NamedDocument(source, "parse_job_id", named, job.status, job.parameters)
 
 
 async def _source(session: Any, scope: Scope, identifier: str, *, internal: bool = False) -> Source:
@@ -66,9 +63,3 @@ async def _source(session: Any, scope: Scope, identifier: str, *, internal: bool
         return await resolve_file(session, scope.project_id, identifier)
     except NotFoundError:
         return await DirectoryFiles(session).find(scope.project_id, identifier, internal=internal)
-
-
-async def _parameters(session: Any, job: Job) -> dict[str, Any]:
-    if job.parameters is not None:
-        return job.parameters
-    return (await Batches(session).get(None, job.batch_id or "")).parameters

@@ -17,7 +17,7 @@ from docmill.api.services import Services
 from docmill.engines.extract.base import ExtractResult
 from docmill.parameters.extract import ExtractParameters
 from docmill.records.batches import SINGLE_JOB
-from docmill.records.tables import Batch, Job
+from docmill.records.jobs import Job
 
 AT_ONCE = 8
 """Results of one list that are read at the same time: each may be large."""
@@ -34,22 +34,19 @@ class ExtractReader:
         self, jobs: Sequence[Job], wanted: Collection[str] = ()
     ) -> list[ExtractJobView]:
         """Return jobs on the wire, in their order, with what ``expand`` asks for."""
-        batches = await self._jobs.batches_of(jobs)
-        return await asyncio.gather(
-            *(self._view(job, batches[job.batch_id], wanted) for job in jobs)
-        )
+        return await asyncio.gather(*(self._view(job, wanted) for job in jobs))
 
     async def view(self, job: Job, wanted: Collection[str] = ()) -> ExtractJobView:
         """Return one job on the wire, with what ``expand`` asks for."""
         await self._jobs.check_kept(job)
         return (await self.views([job], wanted))[0]
 
-    async def _view(self, job: Job, batch: Batch, wanted: Collection[str]) -> ExtractJobView:
-        asked = batch.config if batch.api == SINGLE_JOB else {}
-        parameters = ExtractParameters.model_validate(batch.parameters)
+    async def _view(self, job: Job, wanted: Collection[str]) -> ExtractJobView:
+        asked = job.batch.config if job.batch.api == SINGLE_JOB else {}
+        parameters = ExtractParameters.model_validate(job.parameters)
         view = ExtractJobView(
             id=job.id,
-            file_input=asked.get("file_input") or job.item_id or "",
+            file_input=asked.get("file_input") or job.item_id,
             project_id=job.project_id,
             status=job.status,
             created_at=job.created_at,

@@ -1,15 +1,12 @@
-"""Jobs of every product, as they truly are, with their batches and their stored results."""
-
-from collections.abc import Sequence
+"""Jobs of every product, reconciled with Temporal, and their stored results."""
 
 from docmill.api.services import Services
-from docmill.contracts import BatchStatus, JobType
+from docmill.contracts import JobStatus, JobType
 from docmill.errors import NotFoundError
 from docmill.objects.results import RESULT_FILE, result_key
-from docmill.records.batches import Batches
-from docmill.records.jobs import ENDED, Jobs
+from docmill.records.jobs import Job, Jobs
 from docmill.records.results import PurgedError, Results
-from docmill.records.tables import Batch, Job, Result
+from docmill.records.tables import Result
 
 
 class JobReader:
@@ -19,24 +16,22 @@ class JobReader:
         self.services = services
 
     async def find(self, project_id: str, job_type: JobType, job_id: str) -> Job:
-        """Return one job.
+        """Return one job; the batch of one that runs is compared with its workflow first.
 
         Raises:
             NotFoundError: the project has no such job of this product.
         """
-        async with self.services.database.read() as session:
-            job = await Jobs(session).get(project_id, job_id)
+        job = await self._get(project_id, job_id)
         if job.job_type != job_type:
             raise NotFoundError(f"No {job_type} job {job_id}.", "A batch's items name their jobs.")
-        return await self._true(job)
+        if job.status.terminal:
+            return job
+        await self.services.desk.current(project_id, job.batch.id, [job.batch.api])
+        return await self._get(project_id, job_id)
 
-    async def batches_of(self, jobs: Sequence[Job]) -> dict[str | None, Batch]:
-        """Return the batch of each job, by its id; a job of its own has one too."""
+    async def _get(self, project_id: str, job_id: str) -> Job:
         async with self.services.database.read() as session:
-            return {
-                batch.id: batch
-                for batch in await Batches(session).several({job.batch_id or "" for job in jobs})
-            }
+            return await Jobs(session).get(project_id, job_id)
 
     async def stored(self, job: Job) -> bytes | None:
         """Return the result of a job as it is stored; None while there is none.
@@ -44,7 +39,7 @@ class JobReader:
         Raises:
             PurgedError: it was purged.
         """
-        if job.status != "COMPLETED" or job.result_id is None:
+        if job.status is not JobStatus.COMPLETED or job.result_id is None:
             return None
         return await self.services.store.get_bytes(await self.key_of(job, RESULT_FILE))
 
@@ -79,18 +74,3 @@ class JobReader:
             row = await session.get(Result, job.result_id)
         usage = (row.usage if row else None) or {}
         return float(usage.get("millicredits", 0)) / 1000
-
-    async def _true(self, job: Job) -> Job:
-        """Return a job as it truly is, also when its batch ended without telling it."""
-        if job.status in ENDED or job.batch_id is None:
-            return job
-        desk = self.services.desk
-        batch = await desk.find(job.project_id, job.batch_id)
-        if batch is not None:
-            batch = await desk.current(job.project_id, batch.id, [batch.api])
-        async with self.services.database.read() as session:
-            job = await Jobs(session).get(job.project_id, job.id)
-        if batch is not None and BatchStatus(batch.status).terminal and job.status not in ENDED:
-            job.status = "CANCELLED" if batch.status == BatchStatus.CANCELLED else "FAILED"
-            job.error_message = batch.reason
-        return job

@@ -1,7 +1,7 @@
 """A parse job with what its reader asked for."""
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 
 from fastapi import Request
 
@@ -12,13 +12,13 @@ from docmill.api.schemas.parse import ContentMetadata, ParseAnswer, ParseJobView
 from docmill.api.services import Services
 from docmill.contracts import JobType
 from docmill.engines.base import ParseResult
-from docmill.records.tables import Job
+from docmill.records.jobs import Job
 
 
-def job_view(job: Job, tier: str | None) -> ParseJobView:
-    """Return a parse job on the wire."""
+def job_view(job: Job) -> ParseJobView:
+    """Return a parse job on the wire, with the tier that it ran with."""
     view = ParseJobView.model_validate(job)
-    view.tier = tier
+    view.tier = job.parameters.get("tier")
     return view
 
 
@@ -28,14 +28,6 @@ class ParseReader:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._jobs = JobReader(services)
-
-    async def views(self, jobs: Sequence[Job]) -> list[ParseJobView]:
-        """Return jobs on the wire, each with the tier that it ran with."""
-        batches = await self._jobs.batches_of(jobs)
-        return [
-            job_view(job, (job.parameters or batches[job.batch_id].parameters).get("tier"))
-            for job in jobs
-        ]
 
     async def result(self, job: Job) -> ParseResult | None:
         """Return what was made of a parse job's file; None while there is nothing."""
@@ -66,7 +58,7 @@ class ParseReader:
             NotFoundError: the project has no such job.
         """
         job = await self._jobs.find(project_id, JobType.PARSE, job_id)
-        answer = ParseAnswer(job=(await self.views([job]))[0])
+        answer = ParseAnswer(job=job_view(job))
         if "usage" in wanted:
             answer.job.usage = Usage(credits=await self._jobs.credits(job))
         if not set(wanted) - {"usage"}:

@@ -14,8 +14,7 @@ from docmill.api.services import Services
 from docmill.api.single_jobs import SingleJobs
 from docmill.api.wire import CursorPage, Text, UtcTime
 from docmill.contracts import JobType
-from docmill.records.jobs import ENDED, Jobs
-from docmill.records.tables import Job
+from docmill.records.jobs import Job, Jobs
 
 MAX_IDS = 1_000
 
@@ -108,7 +107,7 @@ class ProductJobs:
             ConflictError: it has not ended, or belongs to a batch of several.
         """
         job = await self.find(job_id)
-        if force and job.status not in ENDED:
+        if force and not job.status.terminal:
             await SingleJobs(self._services, self._scope).end(job)
         async with self._services.database.write() as session:
             await Jobs(session).delete(self._scope.project_id, job_id)

@@ -19,7 +19,6 @@ from docmill.contracts import JobType
 from docmill.engines.base import ParsedPage
 from docmill.errors import ItemFailure, UnavailableError, UsageError
 from docmill.ids import Prefix, derived_id
-from docmill.records.jobs import ENDED
 from docmill.remote.llm.client import open_chat
 from docmill.remote.llm.drafting import draft_schema
 
@@ -90,7 +89,7 @@ class SchemaDrafts:
         )
         jobs = ProductJobs(self._services, self._scope, JobType.PARSE)
         deadline = time.monotonic() + READING_SECONDS
-        while (job := await jobs.find(job.id)).status not in ENDED:
+        while not (job := await jobs.find(job.id)).status.terminal:
             if time.monotonic() > deadline:
                 raise UnavailableError("The file is still being read.", "Ask again.")
             await asyncio.sleep(LOOK_SECONDS)

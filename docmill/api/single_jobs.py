@@ -24,9 +24,9 @@ from docmill.records.batches import SINGLE_JOB
 from docmill.records.directories import Directories
 from docmill.records.directory_files import DirectoryFiles
 from docmill.records.items import job_id_of
-from docmill.records.jobs import ENDED, Jobs
+from docmill.records.jobs import Job, Jobs
 from docmill.records.paging import Paging
-from docmill.records.tables import Batch, DirectoryFile, File, Job
+from docmill.records.tables import Batch, DirectoryFile, File
 
 FIRST = 1
 """Position of the only item."""
@@ -67,7 +67,8 @@ class SingleJobs:
         *,
         job_type: JobType = JobType.PARSE,
         asked: dict[str, Any] | None = None,
-        **fields: Any,
+        configuration_id: str | None = None,
+        user_metadata: dict[str, str] | None = None,
     ) -> Job:
         """Create a job over ``source`` and start it; doing so again returns the first.
 
@@ -77,7 +78,8 @@ class SingleJobs:
             parameters: in the vocabulary of the product.
             job_type: the product.
             asked: what the request said beside that, kept with the batch of one.
-            fields: further columns of `Job`: ``configuration_id``, ``user_metadata``.
+            configuration_id: the stored configuration that gave ``parameters``.
+            user_metadata: notes of whoever asks.
 
         Raises:
             UsageError: a parameter is wrong.
@@ -92,11 +94,14 @@ class SingleJobs:
                 page_size=1,
             )
             batch = await self.services.desk.create(
-                spec, id=batch_id, api=SINGLE_JOB, name=name, config=asked or {}
+                spec,
+                id=batch_id,
+                api=SINGLE_JOB,
+                name=name,
+                config=asked or {},
+                configuration_id=configuration_id,
             )
-        if isinstance(source, File):
-            fields["file_id"] = source.id
-        job = await self._record(batch, name, fields)
+        job = await self._record(batch, user_metadata)
         await self.services.desk.start(batch)
         return job
 
@@ -107,9 +112,9 @@ class SingleJobs:
             ConflictError: it has ended, or belongs to a batch of several.
             UnavailableError: Temporal is away.
         """
-        if job.status in ENDED:
+        if job.status.terminal:
             raise ConflictError(f"The job {job.id} has ended: {job.status}.")
-        await self.services.desk.cancel(await self._own_batch(job))
+        await self.services.desk.cancel(self._own_batch(job))
         async with self.services.database.read() as session:
             return await Jobs(session).get(self.scope.project_id, job.id)
 
@@ -121,7 +126,7 @@ class SingleJobs:
         Raises:
             ConflictError: it belongs to a batch of several.
         """
-        batch = await self._own_batch(job)
+        batch = self._own_batch(job)
         with suppress(UnavailableError, ConflictError):
             await self.services.desk.cancel(batch, REMOVED)
         request = CloseRequest(
@@ -130,14 +135,13 @@ class SingleJobs:
         scratch = self.services.settings.scratch
         await close_batch(self.services.database, self.services.store, scratch, request)
 
-    async def _own_batch(self, job: Job) -> Batch:
+    def _own_batch(self, job: Job) -> Batch:
         """Return the batch that is this job's alone."""
-        batch = await self.services.desk.find(self.scope.project_id, job.batch_id or "")
-        if batch is None or batch.api != SINGLE_JOB:
+        if job.batch.api != SINGLE_JOB:
             raise ConflictError(
-                f"The job {job.id} belongs to the batch {job.batch_id}.", "Cancel the batch."
+                f"The job {job.id} belongs to the batch {job.batch.id}.", "Cancel the batch."
             )
-        return batch
+        return job.batch
 
     async def _list(self, batch_id: str, source: Source) -> str:
         """Return the entry of ``source``: its own, or one in the project's internal directory."""
@@ -163,22 +167,12 @@ class SingleJobs:
                 )
             return entry.id
 
-    async def _record(self, batch: Batch, name: str, fields: dict[str, Any]) -> Job:
+    async def _record(self, batch: Batch, user_metadata: dict[str, str] | None) -> Job:
         """Write the ledger row and the job, so that both are there before anything runs."""
         page = PageRequest(batch_id=batch.id, epoch=batch.epoch, after=0, limit=1)
         async with self.services.database.write() as session:
             # No key is known to match here: the workflow asks again, with the engines' versions.
             await Paging(session).next_page(batch, page, lambda _: "")
-            job, _ = await Jobs(session).create(
-                Job(
-                    id=job_id_of(batch.job_type, batch.id, FIRST),
-                    project_id=batch.project_id,
-                    job_type=batch.job_type,
-                    name=name,
-                    status="PENDING",
-                    batch_id=batch.id,
-                    parameters=batch.parameters,
-                    **fields,
-                )
-            )
-            return job
+            await Jobs(session).open(batch, FIRST, user_metadata)
+            job_id = job_id_of(batch.job_type, batch.id, FIRST)
+            return await Jobs(session).get(batch.project_id, job_id)

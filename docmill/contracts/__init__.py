@@ -80,6 +80,7 @@ from docmill.contracts.retention import RetentionReport, RetentionRequest
 from docmill.contracts.words import (
     BatchStatus,
     ItemStatus,
+    JobStatus,
     JobType,
     Outcome,
     Payload,
@@ -143,6 +144,7 @@ __all__ = [
     "ItemStatus",
     "ItemTask",
     "JobSpec",
+    "JobStatus",
     "JobType",
     "LostItem",
     "OpenRequest",

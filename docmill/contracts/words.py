@@ -38,6 +38,11 @@ class ItemStatus(StrEnum):
     SKIPPED = "skipped"
     CANCELLED = "cancelled"
 
+    @property
+    def ended(self) -> bool:
+        """Whether the item has its outcome."""
+        return self not in (ItemStatus.PENDING, ItemStatus.PROCESSING)
+
 
 class BatchStatus(StrEnum):
     """The state of a batch, in LlamaCloud's words."""
@@ -53,6 +58,36 @@ class BatchStatus(StrEnum):
     def terminal(self) -> bool:
         """Whether the batch has ended."""
         return self in (BatchStatus.COMPLETED, BatchStatus.FAILED, BatchStatus.CANCELLED)
+
+
+class JobStatus(StrEnum):
+    """The state of a job, in LlamaCloud's words."""
+
+    PENDING = "PENDING"
+    RUNNING = "RUNNING"
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+
+    @property
+    def terminal(self) -> bool:
+        """Whether the job has ended."""
+        return self not in (JobStatus.PENDING, JobStatus.RUNNING)
+
+    @classmethod
+    def of(cls, item: ItemStatus, batch: BatchStatus, *, has_result: bool) -> "JobStatus":
+        """Return the state of an item's job.
+
+        A skipped item that shares a result has completed. Nothing runs of a batch that has
+        ended, whatever its items say.
+        """
+        if item is ItemStatus.SKIPPED:
+            return cls.COMPLETED if has_result else cls.FAILED
+        if item in (ItemStatus.PENDING, ItemStatus.PROCESSING):
+            if batch.terminal:
+                return cls.CANCELLED if batch is BatchStatus.CANCELLED else cls.FAILED
+            return cls.PENDING if item is ItemStatus.PENDING else cls.RUNNING
+        return cls(item.value.upper())
 
 
 class SkipReason(StrEnum):

@@ -10,12 +10,11 @@ from docmill.contracts import ItemStatus, Tally
 from docmill.errors import GUIDES, FailureClass, bounded
 from docmill.records.counts import add_counts, counts_of
 from docmill.records.items import UNFINISHED
-from docmill.records.jobs import ENDED
 from docmill.records.ledger_reads import LedgerReads
 from docmill.records.ledger_rows import add_items
 from docmill.records.outbox import Audience, JobNews, tell_of_jobs
 from docmill.records.portable import chunked
-from docmill.records.tables import Batch, BatchItem, Job, now
+from docmill.records.tables import Batch, BatchItem, now
 from docmill.webhook_events import JobState
 
 
@@ -49,8 +48,6 @@ async def _cancel_open(
             BatchItem.batch_id == batch.id, BatchItem.position.in_([r.position for r in some])
         )
         await session.execute(items.values(outcome))
-        jobs = update(Job).where(Job.id.in_([row.job_id for row in some]), Job.status.not_in(ENDED))
-        await session.execute(jobs.values(status="CANCELLED", ended_at=now()))
     await _tell(session, batch, [JobNews(row.job_id, row.item_id) for row in rows])
     return [row.position for row in rows]
 

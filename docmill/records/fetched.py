@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from docmill.records.files import Files
 from docmill.records.items import ClaimedItem, StaleItem
 from docmill.records.ledger_statements import CHANGE_IF_HELD, held_by
-from docmill.records.tables import DirectoryFile, File, Job
+from docmill.records.tables import DirectoryFile, File
 
 
 async def record_fetched(session: AsyncSession, item: ClaimedItem, file: File) -> None:
@@ -32,4 +32,3 @@ async def record_fetched(session: AsyncSession, item: ClaimedItem, file: File) -
     await session.execute(
         update(DirectoryFile).where(*listed).values(file_id=file.id, **known, **forgotten)
     )
-    await session.execute(update(Job).where(Job.id == item.job_id).values(file_id=file.id))

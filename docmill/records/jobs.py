@@ -1,40 +1,78 @@
-"""Product jobs: those of batch items, and those of their own."""
+"""Product jobs: readings of ledger rows, their batches and their results."""
 
-from collections.abc import Collection, Sequence
-from functools import cache
+import base64
+import json
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Unpack
 
-from sqlalchemy import Select, delete, func, select, update
+from sqlalchemy import Row, Select, and_, case, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from docmill.contracts import Outcome
-from docmill.errors import ConflictError, NotFoundError
-from docmill.records.keyset import DEFAULT_LIMIT, CreatedRange, Slice, created_between, page_of
-from docmill.records.portable import Insert, dialect_of, insert_for, try_insert
-from docmill.records.tables import Batch, Job, now
-
-ENDED = ("COMPLETED", "FAILED", "CANCELLED")
-
-_CHANGING = (
-    "status",
-    "result_id",
-    "failure_class",
-    "error_message",
-    "updated_at",
-    "started_at",
-    "ended_at",
+from docmill.contracts import BatchStatus, ItemStatus, JobStatus, SkipReason
+from docmill.errors import ConflictError, NotFoundError, UsageError
+from docmill.records.batches import Batches
+from docmill.records.keyset import DEFAULT_LIMIT, MAX_LIMIT, CreatedRange, Slice
+from docmill.records.portable import chunked, insert_into
+from docmill.records.tables import (
+    Batch,
+    BatchItem,
+    DirectoryFile,
+    JobDetails,
+    PastAttempt,
+    now,
 )
-"""What a later state of the same job replaces."""
+
+TOO_LARGE = "The file is larger than the operator's limit."
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One product job: of an item of a batch, or on its own, which is a batch of one.
+
+    Attributes:
+        batch: as it is now; a redrive can have changed its parameters since this job ran.
+        item_id: the directory file's id.
+        file_id: of the upload that holds the bytes; None for files that are read in place.
+        configuration_id: of the attempt that this job ran in, like ``parameters``.
+    """
+
+    id: str
+    batch: Batch
+    position: int
+    name: str
+    status: JobStatus
+    item_id: str
+    file_id: str | None
+    configuration_id: str | None
+    parameters: dict[str, Any]
+    user_metadata: dict[str, Any] | None
+    result_id: str | None
+    failure_class: str | None
+    error_message: str | None
+    created_at: datetime
+    updated_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+
+    @property
+    def project_id(self) -> str:
+        """The project of its batch."""
+        return self.batch.project_id
+
+    @property
+    def job_type(self) -> str:
+        """The product of its batch."""
+        return self.batch.job_type
 
 
 class JobFilters(CreatedRange, total=False):
     """Filters of a list of jobs; None and a missing one take all."""
 
-    status: str | Collection[str] | None
+    status: str | None
     job_type: str | None
-    batch_id: str | None
     job_ids: Sequence[str] | None
-    file_id: str | None
     configuration_id: str | None
     input_kind: str | None
     """How the request named the document; a batch's items are files."""
@@ -42,26 +80,25 @@ class JobFilters(CreatedRange, total=False):
     """What the request called the document; a batch's item has its own id."""
 
 
-def job_status_of(outcome: Outcome, result_id: str | None) -> str:
-    """Return the status of an item's job: a skipped item that shares a result has completed."""
-    if outcome is Outcome.CANCELLED:
-        return "CANCELLED"
-    return "COMPLETED" if result_id is not None else "FAILED"
-
-
-async def upsert_jobs(session: AsyncSession, rows: Sequence[dict[str, Any]]) -> None:
-    """Insert jobs, or bring the ones that exist to this state.
-
-    Every row gives the same keys, among them all of `_CHANGING`.
-    """
-    await session.execute(_upsert_job(dialect_of(session)), list(rows))
-
-
-@cache
-def _upsert_job(dialect: str) -> Insert:
-    insert = insert_for(dialect, Job)
-    state = {name: insert.excluded[name] for name in _CHANGING}
-    return insert.on_conflict_do_update(index_elements=["id"], set_=state)
+_ROW = (
+    BatchItem.job_id,
+    BatchItem.batch_id,
+    BatchItem.position,
+    BatchItem.epoch,
+    BatchItem.status,
+    BatchItem.item_id,
+    BatchItem.result_id,
+    BatchItem.failure_class,
+    BatchItem.failure_message,
+    BatchItem.skip_reason,
+    BatchItem.job_created_at,
+    BatchItem.started_at,
+    BatchItem.finished_at,
+    DirectoryFile.display_name,
+    DirectoryFile.file_id,
+    JobDetails.user_metadata,
+)
+_IS_JOB = and_(BatchItem.job_created_at.is_not(None), BatchItem.job_deleted_at.is_(None))
 
 
 class Jobs:
@@ -70,11 +107,28 @@ class Jobs:
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
-    async def create(self, job: Job) -> tuple[Job, bool]:
-        """Insert ``job``; when its id exists, return that job, untouched, and False."""
-        if await try_insert(self._session, job):
-            return job, True
-        return await self.get(job.project_id, job.id), False
+    async def open(self, batch: Batch, position: int, user_metadata: dict[str, Any] | None) -> None:
+        """Make the job of an item before anything runs; doing so again changes nothing.
+
+        Args:
+            batch: a single job's.
+            position: of the item, whose ledger row is there.
+            user_metadata: notes of whoever asked for the job.
+        """
+        made = (
+            update(BatchItem)
+            .where(
+                BatchItem.batch_id == batch.id,
+                BatchItem.position == position,
+                BatchItem.job_created_at.is_(None),
+            )
+            .values(job_created_at=now())
+            .returning(BatchItem.job_id)
+        )
+        job_id = await self._session.scalar(made)
+        if job_id is not None and user_metadata is not None:
+            details = {"job_id": job_id, "user_metadata": user_metadata}
+            await self._session.execute(insert_into(self._session, JobDetails).values(details))
 
     async def get(self, project_id: str | None, job_id: str) -> Job:
         """Return one job as it is now; ``project_id`` None looks in every project.
@@ -82,38 +136,46 @@ class Jobs:
         Raises:
             NotFoundError: there is none in this project.
         """
-        query = select(Job).where(Job.id == job_id)
+        query = _rows().where(BatchItem.job_id == job_id)
         if project_id is not None:
-            query = query.where(Job.project_id == project_id)
-        found = await self._session.scalar(query.execution_options(populate_existing=True))
-        if found is None:
+            query = query.where(Batch.project_id == project_id)
+        found = await self._read(query)
+        if not found:
             raise NotFoundError(f"No job {job_id}.", "A batch's items name their jobs.")
-        return found
-
-    async def update(
-        self, job_id: str, *, from_: Collection[str] | None = None, **fields: Any
-    ) -> bool:
-        """Change columns of a job if its status is one of ``from_`` (None: whatever it is).
-
-        Returns:
-            Whether a job was changed.
-        """
-        changed = update(Job).where(Job.id == job_id).values(updated_at=now(), **fields)
-        if from_ is not None:
-            changed = changed.where(Job.status.in_(from_))
-        return await self._session.scalar(changed.returning(Job.id)) is not None
+        return found[0]
 
     async def delete(self, project_id: str, job_id: str) -> None:
-        """Remove a job that has ended; its result stays for others that share it.
+        """Hide a job that has ended; its item keeps its outcome, and its result stays.
 
         Raises:
             NotFoundError: there is none in this project.
             ConflictError: it has not ended.
         """
         job = await self.get(project_id, job_id)
-        if job.status not in ENDED:
+        if not job.status.terminal:
             raise ConflictError(f"The job {job_id} has not ended.", "Cancel it first.")
-        await self._session.execute(delete(Job).where(Job.id == job_id))
+        deleted = update(BatchItem).where(BatchItem.job_id == job_id)
+        await self._session.execute(deleted.values(job_deleted_at=now()))
+
+    async def _read(self, query: Select[Any]) -> list[Job]:
+        rows = (await self._session.execute(query)).all()
+        batches = {
+            batch.id: batch
+            for batch in await Batches(self._session).several({row.batch_id for row in rows})
+        }
+        past = await self._attempts(
+            {row.batch_id for row in rows if row.epoch < batches[row.batch_id].epoch}
+        )
+        return [
+            _job(row, batches[row.batch_id], past.get((row.batch_id, row.epoch))) for row in rows
+        ]
+
+    async def _attempts(self, batch_ids: Collection[str]) -> dict[tuple[str, int], PastAttempt]:
+        found: dict[tuple[str, int], PastAttempt] = {}
+        for some in chunked(sorted(batch_ids)):
+            query = select(PastAttempt).where(PastAttempt.batch_id.in_(some))
+            found |= {(a.batch_id, a.epoch): a for a in await self._session.scalars(query)}
+        return found
 
     async def list(
         self,
@@ -123,45 +185,140 @@ class Jobs:
         cursor: str | None = None,
         **filters: Unpack[JobFilters],
     ) -> Slice[Job]:
-        """Return one page of jobs, newest first.
+        """Return one page of jobs: those of the newest batch first, each batch's in its order.
 
         Raises:
             UsageError: the cursor is not one of ours.
         """
-        query = _filtered(select(Job).where(Job.project_id == project_id), filters)
-        key = (Job.created_at, Job.id)
-        return await page_of(self._session, query, key, limit=limit, token=cursor)
+        limit = max(1, min(limit, MAX_LIMIT))
+        query = _filtered(_rows().where(Batch.project_id == project_id), filters)
+        if cursor is not None:
+            query = query.where(_behind(*_place_of(cursor)))
+        order = (Batch.created_at.desc(), Batch.id.desc(), BatchItem.position)
+        found = await self._read(query.order_by(*order).limit(limit + 1))
+        if len(found) <= limit:
+            return Slice(found, None)
+        return Slice(found[:limit], _token_of(found[limit - 1]))
 
 
-def _filtered(query: Select[Job], filters: JobFilters) -> Select[Job]:
-    equal = {
-        Job.job_type: filters.get("job_type"),
-        Job.batch_id: filters.get("batch_id"),
-        Job.file_id: filters.get("file_id"),
-        Job.configuration_id: filters.get("configuration_id"),
-    }
-    for column, value in equal.items():
-        if value is not None:
-            query = query.where(column == value)
-    job_ids = filters.get("job_ids")
-    if job_ids is not None:
-        query = query.where(Job.id.in_(job_ids))
-    status = filters.get("status")
-    if status is not None:
-        query = query.where(Job.status.in_([status] if isinstance(status, str) else status))
-    return created_between(_of_input(query, filters), Job.created_at, filters)
+def _rows() -> Select[Any]:
+    """Select what a job reads of its ledger row and of the listing."""
+    listed = and_(
+        DirectoryFile.directory_id == BatchItem.directory_id,
+        DirectoryFile.sequence == BatchItem.sequence,
+    )
+    return (
+        select(*_ROW)
+        .select_from(BatchItem)
+        .join(Batch, Batch.id == BatchItem.batch_id)
+        .join(DirectoryFile, listed)
+        .outerjoin(JobDetails, JobDetails.job_id == BatchItem.job_id)
+        .where(_IS_JOB)
+    )
 
 
-def _of_input(query: Select[Job], filters: JobFilters) -> Select[Job]:
+def _job(row: Row[Any], batch: Batch, past: PastAttempt | None) -> Job:
+    """Read a job from a row of `_rows`, its batch, and the attempt that it ran in if that is past.
+
+    An item that a redrive did not take up still belongs to the attempt that ended it.
+    """
+    ran_in = batch if past is None else past
+    ended_by = BatchStatus(batch.status)
+    item = ItemStatus(row.status)
+    status = JobStatus.of(item, ended_by, has_result=row.result_id is not None)
+    message = row.failure_message
+    if message is None and row.skip_reason == SkipReason.SIZE_LIMIT_EXCEEDED:
+        message = TOO_LARGE
+    if status.terminal and not item.ended:
+        message = batch.reason
+    return Job(
+        id=row.job_id,
+        batch=batch,
+        position=row.position,
+        name=row.display_name,
+        status=status,
+        item_id=row.item_id,
+        file_id=row.file_id,
+        configuration_id=ran_in.configuration_id,
+        parameters=ran_in.parameters,
+        user_metadata=row.user_metadata,
+        result_id=row.result_id,
+        failure_class=row.failure_class
+        or (row.skip_reason if status is JobStatus.FAILED else None),
+        error_message=message,
+        created_at=row.job_created_at,
+        updated_at=_latest((row.job_created_at, row.started_at, row.finished_at)),
+        started_at=row.started_at,
+        ended_at=row.finished_at,
+    )
+
+
+def _latest(moments: Iterable[datetime | None]) -> datetime:
+    return max(moment for moment in moments if moment is not None)
+
+
+def _filtered(query: Select[Any], filters: JobFilters) -> Select[Any]:
+    if (job_type := filters.get("job_type")) is not None:
+        query = query.where(Batch.job_type == job_type)
+    if (job_ids := filters.get("job_ids")) is not None:
+        query = query.where(BatchItem.job_id.in_(job_ids))
+    if (status := filters.get("status")) is not None:
+        query = query.where(_STATUS.in_([status]))
+    if (configuration_id := filters.get("configuration_id")) is not None:
+        past = and_(PastAttempt.batch_id == Batch.id, PastAttempt.epoch == BatchItem.epoch)
+        query = query.outerjoin(PastAttempt, past)
+        of_past = (PastAttempt.batch_id.is_not(None), PastAttempt.configuration_id)
+        query = query.where(case(of_past, else_=Batch.configuration_id) == configuration_id)
+    if (first := filters.get("created_from")) is not None:
+        query = query.where(BatchItem.job_created_at >= first)
+    if (last := filters.get("created_to")) is not None:
+        query = query.where(BatchItem.job_created_at <= last)
+    return _of_input(query, filters)
+
+
+_STATUS = case(
+    (
+        BatchItem.status == "skipped",
+        case((BatchItem.result_id.is_not(None), "COMPLETED"), else_="FAILED"),
+    ),
+    (BatchItem.status.in_(["completed", "failed", "cancelled"]), func.upper(BatchItem.status)),
+    (Batch.status == "CANCELLED", "CANCELLED"),
+    (Batch.status.in_(["COMPLETED", "FAILED"]), "FAILED"),
+    (BatchItem.status == "pending", "PENDING"),
+    else_="RUNNING",
+)
+
+
+def _of_input(query: Select[Any], filters: JobFilters) -> Select[Any]:
     """Narrow to what the request of a job of its own said, which its batch of one keeps."""
     kind, named = filters.get("input_kind"), filters.get("file_input")
-    if kind is None and named is None:
-        return query
-    query = query.join(Batch, Batch.id == Job.batch_id)
     if kind is not None:
         asked = Batch.config["document_input_type"].as_string()
         query = query.where(func.coalesce(asked, "file_id") == kind)
     if named is not None:
         asked = Batch.config["file_input"].as_string()
-        query = query.where(func.coalesce(asked, Job.item_id) == named)
+        query = query.where(func.coalesce(asked, BatchItem.item_id) == named)
     return query
+
+
+def _behind(created_at: datetime, batch_id: str, position: int) -> Any:
+    return or_(
+        Batch.created_at < created_at,
+        and_(Batch.created_at == created_at, Batch.id < batch_id),
+        and_(Batch.id == batch_id, BatchItem.position > position),
+    )
+
+
+def _token_of(job: Job) -> str:
+    place = [job.batch.created_at.isoformat(), job.batch.id, job.position]
+    return base64.urlsafe_b64encode(json.dumps(place).encode()).decode()
+
+
+def _place_of(token: str) -> tuple[datetime, str, int]:
+    try:
+        created_at, batch_id, position = json.loads(base64.b64decode(token, b"-_", validate=True))
+        return datetime.fromisoformat(created_at).astimezone(UTC), str(batch_id), int(position)
+    except (ValueError, TypeError, OverflowError):
+        raise UsageError(
+            "The page token is not valid.", "Pass next_page_token of the page before, unchanged."
+        ) from None

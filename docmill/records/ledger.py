@@ -22,22 +22,18 @@ from docmill.records.items import (
     Settlement,
     StaleItem,
 )
-from docmill.records.jobs import job_status_of, upsert_jobs
 from docmill.records.ledger_reads import LedgerReads
 from docmill.records.ledger_statements import (
     CHANGE_IF_HELD,
-    CHANGE_JOB,
     CLAIM,
     LEARN_SHA256,
     LOAD_ITEM,
     RELEASE,
     claimed_item,
-    error_message,
     held_by,
     keep_result,
     outcome_values,
     released,
-    running_job,
     taken,
 )
 from docmill.records.outbox import JobNews, state_of, tell_of_jobs
@@ -94,14 +90,13 @@ class Ledger(LedgerReads):
                 await self.hand_back(held)  # whoever had it does not work on it any more
             return None
         item = claimed_item(row, epoch=task.epoch, attempt=row.attempts + 1, losses=losses)
-        await self._session.execute(CLAIM, taken(item, worker))
-        await upsert_jobs(self._session, [running_job(row)])
+        await self._session.execute(CLAIM, taken(item, worker, row.job_created_at))
         news = JobNews(item.job_id, item.item_id)
         await tell_of_jobs(self._session, item.audience, JobState.RUNNING, [news])
         return item
 
     async def settle(self, item: ClaimedItem, settlement: Settlement) -> bool:
-        """Give a claimed item its outcome, with its job, its result and the counts.
+        """Give a claimed item its outcome, with its result and the counts.
 
         Returns:
             False, with nothing changed, when the item has an outcome or another attempt already.
@@ -123,7 +118,6 @@ class Ledger(LedgerReads):
         if settlement.result is not None:
             await self._keep(item, settlement.result)
             await self._session.execute(RELEASE, released(item, settlement.result.cache_key))
-        await self._end_job(item.job_id, settlement, result_id)
         if settlement.sha256 is not None and item.sha256 is None:
             await self._learn(item, settlement.sha256)
         counted = Tally().plus(settlement.outcome)
@@ -153,11 +147,7 @@ class Ledger(LedgerReads):
             "engine_failures": item.engine_failures + int(engine_failure),
             "cleaned_attempts": item.cleaned_attempts if cleaned is None else cleaned,
         }
-        if not await self._change(item, back):
-            return False
-        waiting = {"at_job": item.job_id, "status": "PENDING", "updated_at": now()}
-        await self._session.execute(CHANGE_JOB, waiting)
-        return True
+        return await self._change(item, back)
 
     async def settle_lost(self, lost: LostItem) -> bool:
         """Fail an item that Temporal gave up, whoever held it.
@@ -174,8 +164,9 @@ class Ledger(LedgerReads):
             failure_message=lost.message,
             failure_phase="worker",
         )
-        await upsert_jobs(self._session, [running_job(row)])
         held = claimed_item(row, epoch=row.epoch, attempt=row.attempts, losses=row.worker_losses)
+        if row.job_created_at is None:
+            await self._change(held, {"job_created_at": now()})
         return await self.settle(held, settlement)
 
     async def cancel_rest(self, batch: Batch, limit: int, why: str | None = None) -> int:
@@ -207,19 +198,6 @@ class Ledger(LedgerReads):
             "purged_at": None,
         }
         await self._session.execute(keep_result(dialect_of(self._session)), values)
-
-    async def _end_job(self, job_id: str, settlement: Settlement, result_id: str | None) -> None:
-        when = now()
-        ended = {
-            "at_job": job_id,
-            "status": job_status_of(settlement.outcome, result_id),
-            "result_id": result_id,
-            "failure_class": settlement.failure_class or settlement.skip_reason,
-            "error_message": error_message(settlement),
-            "updated_at": when,
-            "ended_at": when,
-        }
-        await self._session.execute(CHANGE_JOB, ended)
 
     async def _tell(self, item: ClaimedItem, settlement: Settlement, result_id: str | None) -> None:
         """Put the outcome into the outbox, if anybody listens."""

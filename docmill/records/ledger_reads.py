@@ -12,9 +12,6 @@ from docmill.records.items import UNFINISHED, FailureGroup, ItemRow, UncleanItem
 from docmill.records.listing import Listed, listed_with_status, listing_of
 from docmill.records.tables import Batch, BatchItem, Result
 
-_JOB_MADE = or_(
-    BatchItem.attempts > 0, BatchItem.status.in_([Outcome.SKIPPED.value, Outcome.FAILED.value])
-)
 _PENDING = ItemStatus.PENDING.value
 
 
@@ -155,7 +152,7 @@ class LedgerReads:
 
 
 _WHAT_HAPPENED = (
-    case((_JOB_MADE, BatchItem.job_id)),
+    case((BatchItem.job_created_at.is_not(None), BatchItem.job_id)),
     func.coalesce(BatchItem.partial, False),
     BatchItem.failure_class,
     BatchItem.failure_message,

@@ -1,12 +1,13 @@
 """How the ledger's hot statements are spelled: few, short, built once where they can be."""
 
 from dataclasses import fields
+from datetime import datetime
 from functools import cache
 from typing import Any
 
 from sqlalchemy import bindparam, delete, or_, select, update
 
-from docmill.contracts import ItemStatus, SkipReason
+from docmill.contracts import ItemStatus
 from docmill.errors import bounded
 from docmill.records.items import UNFINISHED, ClaimedItem, Settlement
 from docmill.records.outbox import Audience
@@ -18,7 +19,6 @@ from docmill.records.tables import (
     DirectoryFile,
     EngineLease,
     File,
-    Job,
     Result,
     now,
 )
@@ -35,6 +35,7 @@ LOAD_ITEM = (
         BatchItem.engine_failures,
         BatchItem.cleaned_attempts,
         BatchItem.job_id,
+        BatchItem.job_created_at,
         BatchItem.item_id,
         BatchItem.path,
         BatchItem.size,
@@ -42,7 +43,6 @@ LOAD_ITEM = (
         BatchItem.sequence,
         Batch.project_id,
         Batch.job_type,
-        Batch.configuration_id,
         Batch.parameters,
         Batch.parameters_hash,
         Batch.engine,
@@ -75,7 +75,7 @@ LOAD_ITEM = (
     .where(BatchItem.batch_id == bindparam("batch_id"), BatchItem.position == bindparam("position"))
     .with_for_update(of=BatchItem)
 )
-_items, _jobs, _listed = map(table_of, (BatchItem, Job, DirectoryFile))
+_items, _listed = map(table_of, (BatchItem, DirectoryFile))
 _results = table_of(Result)
 _leases = table_of(EngineLease)
 
@@ -89,8 +89,6 @@ CHANGE_IF_HELD = CLAIM.where(
     or_(*(_items.c.status == status for status in UNFINISHED)),
 ).returning(_items.c.position)
 """Changes an item if a claim is its latest, and nobody has given it an outcome."""
-
-CHANGE_JOB = update(_jobs).where(_jobs.c.id == bindparam("at_job"))
 
 RELEASE = delete(_leases).where(
     _leases.c.project_id == bindparam("of_project"), _leases.c.cache_key == bindparam("of_key")
@@ -152,8 +150,9 @@ def claimed_item(row: Any, *, epoch: int, attempt: int, losses: int) -> ClaimedI
     )
 
 
-def taken(item: ClaimedItem, worker: str) -> dict[str, Any]:
-    """Return the values of `CLAIM`."""
+def taken(item: ClaimedItem, worker: str, made_at: datetime | None) -> dict[str, Any]:
+    """Return the values of `CLAIM`; the item's job was made at ``made_at``, or is made now."""
+    when = now()
     return {
         "at_batch": item.batch_id,
         "at_position": item.position,
@@ -162,7 +161,8 @@ def taken(item: ClaimedItem, worker: str) -> dict[str, Any]:
         "attempts": item.attempt,
         "worker_losses": item.worker_losses,
         "claimed_by": worker,
-        "started_at": now(),
+        "started_at": when,
+        "job_created_at": made_at or when,
     }
 
 
@@ -194,36 +194,4 @@ def outcome_values(settlement: Settlement) -> dict[str, Any]:
         "status": settlement.outcome.value,
         "failure_message": None if message is None else bounded(message),
         "finished_at": now(),
-    }
-
-
-def error_message(settlement: Settlement) -> str | None:
-    """Return the error of an item's job, or None."""
-    if settlement.failure_message is not None:
-        return bounded(settlement.failure_message)
-    if settlement.skip_reason == SkipReason.SIZE_LIMIT_EXCEEDED:
-        return "The file is larger than the operator's limit."
-    return None
-
-
-def running_job(row: Any) -> dict[str, Any]:
-    """Return the job of a row of `LOAD_ITEM`, at work since now."""
-    when = now()
-    return {
-        "id": row.job_id,
-        "project_id": row.project_id,
-        "job_type": row.job_type,
-        "name": row.display_name,
-        "status": "RUNNING",
-        "batch_id": row.batch_id,
-        "item_id": row.item_id,
-        "file_id": row.file_id,
-        "configuration_id": row.configuration_id,
-        "result_id": None,
-        "failure_class": None,
-        "error_message": None,
-        "created_at": when,
-        "updated_at": when,
-        "started_at": when,
-        "ended_at": None,
     }

@@ -3,17 +3,16 @@
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from docmill.contracts import ItemRef, ItemStatus, Outcome, Page, PageRequest, SkipReason, Tally
 from docmill.records.counts import add_counts
 from docmill.records.items import UNFINISHED, StaleItem, job_id_of
-from docmill.records.jobs import job_status_of, upsert_jobs
 from docmill.records.ledger_rows import add_items
 from docmill.records.listing import Listed, listed_with_status
 from docmill.records.outbox import Audience, JobNews, tell_of_jobs
-from docmill.records.portable import chunked
+from docmill.records.portable import chunked, table_of
 from docmill.records.results import Results
 from docmill.records.tables import Batch, BatchItem, Result, now
 from docmill.records.warning_counts import WarnedFile, add_warned
@@ -25,6 +24,16 @@ MAX_NAME = 80
 _IDLE = (None, ItemStatus.PENDING.value)
 """States in which nobody works on an item."""
 _OPEN = (None, *UNFINISHED)
+
+_items = table_of(BatchItem)
+_SKIP = (
+    update(_items)
+    .where(
+        _items.c.batch_id == bindparam("at_batch"), _items.c.position == bindparam("at_position")
+    )
+    .values(job_created_at=func.coalesce(_items.c.job_created_at, bindparam("made_at")))
+)
+"""Settles an item whose result is there; a redriven one has its job already."""
 
 Hit = tuple[Listed, Result]
 """A listed item, and the stored result that its bytes already have."""
@@ -133,8 +142,7 @@ class Paging:
 
     async def _skip(self, batch: Batch, hits: Sequence[Hit]) -> None:
         changes = [_skipped(batch, row, result) for row, result in hits]
-        await self._session.execute(update(BatchItem), changes)
-        await upsert_jobs(self._session, [_done_job(batch, row, result) for row, result in hits])
+        await self._session.execute(_SKIP, changes)
         last = hits[-1][0].position
         await add_counts(self._session, batch.id, last, Tally(skipped=len(hits)))
         known = ((row.position, result.warnings or ()) for row, result in hits)
@@ -161,8 +169,8 @@ def _audience(batch: Batch) -> Audience | None:
 def _skipped(batch: Batch, row: Listed, result: Result) -> dict[str, Any]:
     when = now()
     return {
-        "batch_id": batch.id,
-        "position": row.position,
+        "at_batch": batch.id,
+        "at_position": row.position,
         "epoch": batch.epoch,
         "status": ItemStatus.SKIPPED.value,
         "skip_reason": SkipReason.ALREADY_PROCESSED.value,
@@ -176,26 +184,5 @@ def _skipped(batch: Batch, row: Listed, result: Result) -> dict[str, Any]:
         "engine_version": result.engine_version,
         "started_at": when,
         "finished_at": when,
-    }
-
-
-def _done_job(batch: Batch, row: Listed, result: Result) -> dict[str, Any]:
-    when = now()
-    return {
-        "id": job_id_of(batch.job_type, batch.id, row.position),
-        "project_id": batch.project_id,
-        "job_type": batch.job_type,
-        "name": row.name,
-        "status": job_status_of(Outcome.SKIPPED, result.id),
-        "batch_id": batch.id,
-        "item_id": row.item_id,
-        "file_id": row.file_id,
-        "configuration_id": batch.configuration_id,
-        "result_id": result.id,
-        "failure_class": None,
-        "error_message": None,
-        "created_at": when,
-        "updated_at": when,
-        "started_at": when,
-        "ended_at": when,
+        "made_at": when,
     }

@@ -15,7 +15,7 @@ from docmill.records.batches import Batches
 from docmill.records.counts import add_counts, counts_of
 from docmill.records.items import UNFINISHED
 from docmill.records.portable import chunked
-from docmill.records.tables import Batch, BatchItem, Job, PastAttempt, PastOutcome, now
+from docmill.records.tables import Batch, BatchItem, PastAttempt, PastOutcome, now
 
 ENDED = tuple(status for status in BatchStatus if status.terminal)
 _KEPT = tuple(PastOutcome.__table__.columns.keys())
@@ -26,7 +26,7 @@ _FRESH: dict[str, Any] = {
     "worker_losses": 0,
     **dict.fromkeys(("failure_class", "failure_message", "failure_phase", "skip_reason")),
     **dict.fromkeys(("engine", "engine_version", "started_at", "finished_at")),
-    "warnings": None,
+    **dict.fromkeys(("warnings", "job_deleted_at")),
 }
 """What an item forgets; how often it was claimed it does not, because that fences old attempts."""
 
@@ -78,7 +78,8 @@ class Redriving:
     async def take_up(self, batch: Batch, limit: int) -> int:
         """Make up to ``limit`` items pending that this attempt is about; call until it gives 0.
 
-        Their outcomes are kept in the history, their jobs wait again, and the counts follow.
+        Their outcomes are kept in the history, and the counts follow. Their jobs keep their ids;
+        a job that was deleted is there again.
         """
         rows = await self._of_earlier_attempts(batch, limit)
         for some in chunked(rows):
@@ -91,8 +92,6 @@ class Redriving:
             )
             fresh = {**_FRESH, "cleaned_attempts": BatchItem.attempts, "epoch": batch.epoch}
             await self._session.execute(items.values(fresh))
-            jobs = update(Job).where(Job.id.in_([row.job_id for row in some]))
-            await self._session.execute(jobs.values(_waiting_job()))
         if rows:
             await add_counts(self._session, batch.id, rows[-1].position, _undone(rows))
         return len(rows)
@@ -176,8 +175,3 @@ def _undone(rows: Sequence[Row[Any]]) -> Tally:
         if row.status not in UNFINISHED:
             tally = tally.plus(Outcome(row.status), -1)
     return tally
-
-
-def _waiting_job() -> dict[str, Any]:
-    gone = ("result_id", "failure_class", "error_message", "started_at", "ended_at")
-    return {"status": "PENDING", "updated_at": now(), **dict.fromkeys(gone)}

@@ -8,10 +8,10 @@ from docmill.contracts import ItemTask, LostItem, Outcome, SkipReason, Tally
 from docmill.errors import NotFoundError
 from docmill.records.batches import Batches
 from docmill.records.database import Database
-from docmill.records.jobs import Jobs
+from docmill.records.jobs import Job, Jobs
 from docmill.records.ledger import ClaimedItem, Ledger, Settlement, StaleItem
 from docmill.records.results import Results
-from docmill.records.tables import Batch, Job
+from docmill.records.tables import Batch
 from tests.records.making import (
     PROJECT,
     batch_over,
@@ -68,7 +68,7 @@ async def test_a_claim_tells_all_that_a_worker_needs(database: Database, batch: 
     assert (item.signature, item.sha256, item.object_key) == ("1", None, None)
     assert (item.project_id, item.job_type, item.parameters_hash) == (PROJECT, "parse", "p")
     job = await _job(database, item.job_id)
-    assert (job.status, job.name, job.batch_id) == ("RUNNING", "000001.pdf", batch.id)
+    assert (job.status, job.name, job.batch.id) == ("RUNNING", "000001.pdf", batch.id)
     assert (job.item_id, job.configuration_id) == (item.item_id, "cfg-x")
 
 

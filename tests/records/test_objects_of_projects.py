@@ -1,21 +1,19 @@
-"""Projects, directories, files, configurations, jobs and results: found only where they belong."""
+"""Projects, directories, files, configurations and results: found only where they belong."""
 
 import asyncio
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from docmill.errors import ConflictError, NotFoundError
-from docmill.ids import Prefix, new_id
 from docmill.records.configurations import Configurations
 from docmill.records.database import Database
 from docmill.records.directories import Directories
 from docmill.records.files import Files
-from docmill.records.jobs import Jobs
 from docmill.records.projects import Projects
 from docmill.records.results import Results
-from docmill.records.tables import Configuration, Directory, Job
+from docmill.records.tables import Configuration, Directory
 from tests.records.making import (
     PROJECT,
     batch_over,
@@ -144,54 +142,6 @@ async def test_two_configurations_of_a_product_cannot_share_a_name(database: Dat
         found = await configurations.list(PROJECT, product_types=["extract_v2"])
         assert [c.product_type for c in found.items] == ["extract_v2"]
         assert len((await configurations.list(PROJECT, name="b")).items) == 2
-
-
-def _job(**fields: Any) -> Job:
-    defaults: dict[str, Any] = {
-        "id": new_id(Prefix.PARSE_JOB),
-        "project_id": PROJECT,
-        "job_type": "parse",
-        "name": "a.pdf",
-        "status": "PENDING",
-    }
-    return Job(**defaults | fields)
-
-
-async def test_a_job_is_made_once_and_moves_only_from_where_it_is(database: Database) -> None:
-    async with database.write() as session:
-        jobs = Jobs(session)
-        job, _ = await jobs.create(_job(user_metadata={"k": "v"}))
-        assert await jobs.create(_job(id=job.id, name="other")) == (job, False)
-        with pytest.raises(ConflictError, match="has not ended"):
-            await jobs.delete(PROJECT, job.id)
-        assert not await jobs.update(job.id, from_=["RUNNING"], status="COMPLETED")
-        assert await jobs.update(job.id, from_=["PENDING"], status="CANCELLED")
-        assert (await jobs.get(None, job.id)).status == "CANCELLED"
-        await jobs.delete(PROJECT, job.id)
-        with pytest.raises(NotFoundError):
-            await jobs.get(PROJECT, job.id)
-
-
-async def test_jobs_are_filtered(database: Database) -> None:
-    async with database.write() as session:
-        jobs = Jobs(session)
-        made = [
-            (await jobs.create(_job(created_at=START + timedelta(days=day), **fields)))[0].id
-            for day, fields in enumerate(
-                [{}, {"status": "RUNNING"}, {"job_type": "extract"}, {"batch_id": "bat-1"}]
-            )
-        ]
-
-        async def ids(**filters: Any) -> list[str]:
-            return [job.id for job in (await jobs.list(PROJECT, **filters)).items]
-
-        assert await ids() == made[::-1]
-        assert await ids(status="RUNNING") == [made[1]]
-        assert await ids(status=["RUNNING", "PENDING"], job_type="extract") == [made[2]]
-        assert await ids(batch_id="bat-1") == [made[3]]
-        assert await ids(job_ids=made[:2]) == [made[1], made[0]]
-        assert await ids(created_from=START + timedelta(days=2)) == [made[3], made[2]]
-        assert not (await jobs.list("prj-other")).items
 
 
 async def test_an_items_history_names_every_result_that_was_made_of_it(

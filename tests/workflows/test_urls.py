@@ -9,7 +9,8 @@ from docmill.contracts import BatchSpec
 from docmill.ids import DEFAULT_PROJECT_ID
 from docmill.records.directories import Directories
 from docmill.records.directory_files import DirectoryFiles
-from docmill.records.tables import Batch, File, Job
+from docmill.records.jobs import Jobs
+from docmill.records.tables import Batch, File
 from tests.fixtures.mill import Mill, until
 from tests.fixtures.web import Page, WebServer
 
@@ -62,7 +63,7 @@ async def test_a_url_is_fetched_once_and_then_a_document_like_any_other(
     assert same.sha256 == item.sha256
     assert web.counts() == {"/note.txt": 1, "/twin.txt": 1}
     async with mill.database.read() as session:
-        job = await session.get_one(Job, item.job_id)
+        job = await Jobs(session).get(PROJECT, str(item.job_id))
         file = await session.get_one(File, job.file_id)
     assert (file.name, file.size, file.sha256) == ("note.txt", 21, item.sha256)
 

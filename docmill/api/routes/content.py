@@ -16,8 +16,7 @@ from docmill.api.services import CurrentServices
 from docmill.engines.base import ParseResult
 from docmill.errors import NotFoundError
 from docmill.records.files import Files
-from docmill.records.jobs import Jobs
-from docmill.records.tables import Job
+from docmill.records.jobs import Job, Jobs
 
 router = APIRouter(prefix=CONTENT_PREFIX, tags=["Docmill: downloads"])
 

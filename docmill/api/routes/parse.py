@@ -1,10 +1,11 @@
 """Parse jobs: those that batches make, and those of their own."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
 
-from docmill.api.parse_answers import ParseReader
+from docmill.api.parse_answers import ParseReader, job_view
 from docmill.api.product_jobs import Listed, ProductJobs
 from docmill.api.schemas.jobs import JobDeleted
 from docmill.api.schemas.parse import Expand, ParseAnswer, ParseJobView, ParseVersions
@@ -12,6 +13,7 @@ from docmill.api.scope import CurrentScope
 from docmill.api.services import CurrentServices
 from docmill.api.wire import CursorPage, PageSize, Text, page_limit
 from docmill.contracts import JobType
+from docmill.records.jobs import Job
 
 router = APIRouter(prefix="/api/v2/parse", tags=["parse"])
 
@@ -26,6 +28,10 @@ def _jobs(services: CurrentServices, scope: CurrentScope) -> ProductJobs:
 ParseJobs = Annotated[ProductJobs, Depends(_jobs)]
 
 
+async def _views(jobs: Sequence[Job]) -> list[ParseJobView]:
+    return [job_view(job) for job in jobs]
+
+
 @router.get("/versions")
 async def list_versions() -> ParseVersions:
     """Versions that a request may name; ``latest`` is always right."""
@@ -37,13 +43,12 @@ async def list_versions() -> ParseVersions:
 
 @router.get("")
 async def list_parse_jobs(
-    services: CurrentServices,
     jobs: ParseJobs,
     listed: Listed,
     page_size: Annotated[PageSize, Query()] = None,
 ) -> CursorPage[ParseJobView]:
     """One page of parse jobs, newest first."""
-    return await jobs.page(listed, page_limit(page_size), ParseReader(services).views)
+    return await jobs.page(listed, page_limit(page_size), _views)
 
 
 @router.get("/{job_id}")
@@ -68,9 +73,9 @@ async def get_parse_job(
 
 
 @router.post("/{job_id}/cancel")
-async def cancel_parse_job(services: CurrentServices, jobs: ParseJobs, job_id: str) -> ParseJobView:
+async def cancel_parse_job(jobs: ParseJobs, job_id: str) -> ParseJobView:
     """Ask a job of its own to stop; a file of a batch is cancelled with its batch."""
-    return (await ParseReader(services).views([await jobs.cancel(job_id)]))[0]
+    return job_view(await jobs.cancel(job_id))
 
 
 @router.delete("/{job_id}")

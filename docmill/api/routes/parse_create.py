@@ -12,7 +12,7 @@ from docmill.api.errors import FieldError
 from docmill.api.file_ids import resolve_file
 from docmill.api.idempotency import CurrentCreates
 from docmill.api.multipart import form_body
-from docmill.api.parse_answers import ParseReader
+from docmill.api.parse_answers import job_view
 from docmill.api.schemas.parse import ParseJobView
 from docmill.api.schemas.parse_create import ParseCreate, ParseOptions
 from docmill.api.scope import CurrentScope, Scope
@@ -139,4 +139,4 @@ async def _start(
         configuration_id=options.configuration_id,
         user_metadata=options.user_metadata,
     )
-    return (await ParseReader(jobs.services).views([job]))[0]
+    return job_view(job)

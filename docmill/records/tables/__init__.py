@@ -10,7 +10,7 @@ from docmill.records.tables.batches import (
     BatchListing,
     BatchWarningCount,
     ItemStep,
-    Job,
+    JobDetails,
     Result,
 )
 from docmill.records.tables.sources import (
@@ -39,7 +39,7 @@ __all__ = [
     "EngineLease",
     "File",
     "ItemStep",
-    "Job",
+    "JobDetails",
     "PastAttempt",
     "PastOutcome",
     "Project",

@@ -1,9 +1,9 @@
-"""Batches, their ledger, and the jobs and results that items make."""
+"""Batches, their ledger, which holds the jobs too, and the results that items make."""
 
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy import ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from docmill.records.tables.base import BigInt, Table, now
@@ -95,6 +95,7 @@ class BatchListing(Table):
 class BatchItem(Table):
     """The ledger: one row per item of a batch, written when its page comes up.
 
+    An item's job is a reading of this row, its batch and its result: see `docmill.records.jobs`.
     ``position`` is the directory's sequence number, or the place in `BatchListing`. An item
     without a row is pending.
     """
@@ -102,7 +103,7 @@ class BatchItem(Table):
     __tablename__ = "batch_items"
     __table_args__ = (
         Index(None, "item_id"),
-        Index(None, "job_id"),
+        Index(None, "job_id", unique=True),
         Index(None, "batch_id", "status", "position"),
     )
 
@@ -114,6 +115,10 @@ class BatchItem(Table):
     sequence: Mapped[int] = mapped_column(BigInt)
     job_id: Mapped[str]
     """Derived from batch and position, so that a retry makes no second job."""
+    job_created_at: Mapped[datetime | None]
+    """When the item's job was made: at its first claim, or with its outcome. None: not yet."""
+    job_deleted_at: Mapped[datetime | None]
+    """When a client deleted the job; the item and its outcome stay."""
     epoch: Mapped[int]
     status: Mapped[str] = mapped_column(default="pending")
     path: Mapped[str]
@@ -179,35 +184,13 @@ class BatchWarningCount(Table):
     """The first file of the listing that has it: the example that people are shown."""
 
 
-class Job(Table):
-    """One product job: made for an item of a batch, or on its own through the API."""
+class JobDetails(Table):
+    """What only a job of its own has: notes of whoever asked for it."""
 
-    __tablename__ = "jobs"
-    __table_args__ = (
-        Index(None, "project_id", "job_type", "created_at", "id"),
-        Index(None, "batch_id", postgresql_where=text("batch_id IS NOT NULL")),
-    )
+    __tablename__ = "job_details"
 
-    id: Mapped[str] = mapped_column(primary_key=True)
-    project_id: Mapped[str] = mapped_column(ForeignKey("projects.id"))
-    job_type: Mapped[str]
-    name: Mapped[str]
-    status: Mapped[str]
-    """``PENDING``, ``RUNNING``, ``COMPLETED``, ``FAILED`` or ``CANCELLED``."""
-    batch_id: Mapped[str | None]
-    item_id: Mapped[str | None]
-    file_id: Mapped[str | None]
-    configuration_id: Mapped[str | None]
-    parameters: Mapped[dict[str, Any] | None]
-    """Effective parameters of a job of its own; a batch's jobs read them from the batch."""
-    result_id: Mapped[str | None]
-    failure_class: Mapped[str | None]
-    error_message: Mapped[str | None]
+    job_id: Mapped[str] = mapped_column(primary_key=True)
     user_metadata: Mapped[dict[str, Any] | None]
-    created_at: Mapped[datetime] = mapped_column(default=now)
-    updated_at: Mapped[datetime] = mapped_column(default=now, onupdate=now)
-    started_at: Mapped[datetime | None]
-    ended_at: Mapped[datetime | None]
 
 
 class Result(Table):

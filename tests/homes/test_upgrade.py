@@ -1,0 +1,81 @@
+"""A home that an earlier version made opens with all its batches, items, jobs and results."""
+
+import asyncio
+import json
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import asyncpg  # type: ignore[import-untyped]
+import httpx
+import pytest
+
+from tests.fixtures.api import ApiServer
+from tests.homes.answers import answers_of
+
+STORED = Path(__file__).parent / "stored"
+HOMES = sorted(STORED.glob("*/*.tar.xz"))
+CHANGES_BY_ITSELF = ("rate",)
+"""What a running batch shows differently at every look."""
+
+Answers = dict[str, Any]
+
+
+@pytest.fixture(params=HOMES, ids=lambda path: f"{path.parent.name}-{path.name.split('.')[0]}")
+def upgraded(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[ApiServer, Answers]]:
+    """An API over a stored home, and what the version that made it answered."""
+    home = tmp_path / "home"
+    with tarfile.open(request.param) as archive:
+        archive.extractall(home, filter="data")
+    environment = {}
+    if request.param.name.startswith("postgresql"):
+        url = request.getfixturevalue("postgres_url")
+        asyncio.run(_load(url, (home / "records.sql").read_text()))
+        environment["DOCMILL_DATABASE_URL"] = url
+    with ApiServer(home, **environment) as server:
+        yield server, json.loads((home / "answers.json").read_text())
+
+
+async def _load(url: str, dump: str) -> None:
+    """Run a dump of pg_dump; its lines with a backslash are for psql alone."""
+    statements = "\n".join(line for line in dump.splitlines() if not line.startswith("\\"))
+    connection = await asyncpg.connect(url.replace("+asyncpg", ""))
+    await connection.execute(statements)
+    await connection.close()
+
+
+async def test_an_earlier_versions_home_opens_with_all_its_records(
+    upgraded: tuple[ApiServer, Answers],
+) -> None:
+    server, before = upgraded
+    async with httpx.AsyncClient(base_url=server.url, timeout=60) as api:
+        after = await answers_of(api, list(before["batches"]))
+
+    for batch_id, found in before["batches"].items():
+        assert _lasting(after["batches"][batch_id]) == _lasting(found)
+    assert (after["v1"], after["v2"]) == (before["v1"], before["v2"])
+    for path, jobs in before["jobs"].items():
+        assert _lasting_jobs(after["jobs"][path]) == _lasting_jobs(jobs)
+
+
+def _lasting(batch: Answers) -> Answers:
+    live = {name: value for name, value in batch["live"].items() if name not in CHANGES_BY_ITSELF}
+    return batch | {"live": live}
+
+
+def _lasting_jobs(jobs: Answers) -> list[Answers]:
+    """Return what every version must answer, by the jobs' ids: their order has changed."""
+    found = []
+    for shown in sorted((*jobs["shown"], *jobs["listed"]), key=_id_of):
+        job = dict(shown.get("job", shown))
+        del job["updated_at"]  # had the time of the job's own row
+        if job["status"] == "CANCELLED":
+            del job["error_message"]  # was in the ledger alone
+        job.pop("tier", None)  # was the redriven batch's, also of what had completed before
+        found.append(shown | {"job": job} if "job" in shown else job)
+    return found
+
+
+def _id_of(job: Answers) -> str:
+    return str(job.get("job", job)["id"])
