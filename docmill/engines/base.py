@@ -142,6 +142,9 @@ class ParseResult(BaseModel):
         images: what was saved of the document's images; each file is one of ``files``.
         joining: what stands between and around the pages of the whole.
         usage: what a remote engine counted; empty for local ones.
+        inventory: what the source holds beside plain body text, as the engine counted it:
+            ``comments``, ``footnotes``, ``attachments`` … What is in it and not in the result is
+            named in ``warnings``.
     """
 
     schema_version: int = 1
@@ -162,6 +165,7 @@ class ParseResult(BaseModel):
     images: list[ParsedImage] = Field(default_factory=list)
     joining: Joining = Joining()
     usage: dict[str, int] = Field(default_factory=dict)
+    inventory: dict[str, int] = Field(default_factory=dict)
 
 
 class Engine(Protocol):

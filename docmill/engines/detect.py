@@ -1,15 +1,17 @@
-"""What a file is: its content decides, its name is a hint. Runs in the engine's child process."""
+"""What a file is. Runs in the engine's child process.
 
-import itertools
-import re
+The order of decision: the magic number of a binary format and what its package says, the structure
+of a text, and last the file's name, for the few types that `media.decided_by_name` lists.
+"""
+
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
-from docmill.contracts.warnings import ResultWarning, WarningCode, warning
 from docmill.engines import ole, zips
-from docmill.engines.charsets import encoding_of, looks_like_text
-from docmill.engines.media import EXTENSIONS, OFFICE, PAGED, PLAIN, Media, promised
+from docmill.engines.charsets import decode_head, looks_like_text
+from docmill.engines.media import OFFICE, PAGED, PLAIN, TABLES, Media, promised, short_name
+from docmill.engines.text_kinds import named_kind, structure_of
 from docmill.errors import FailureClass, ItemFailure
 
 HEAD = 64 * 1024
@@ -27,18 +29,29 @@ _MAGICS: tuple[tuple[bytes, Media], ...] = (
     (b"MM\0+", Media.TIFF),
     (b"{\\rtf", Media.RTF),
 )
+_UNREAD: tuple[tuple[int, bytes, str], ...] = (
+    (257, b"ustar", "a tar archive"),
+    (0, b"\x1f\x8b", "a gzip archive"),
+    (0, b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive"),
+    (0, b"Rar!\x1a\x07", "a RAR archive"),
+    (0, b"BZh", "a bzip2 archive"),
+    (0, b"\xfd7zXZ\0", "an xz archive"),
+    (0, b"\x28\xb5\x2f\xfd", "a Zstandard archive"),
+    (0, b"MSCF", "a cabinet archive"),
+    (0, b"\x7fELF", "a program"),
+    (0, b"SQLite format 3\0", "a SQLite database"),
+    (0, b"!BDN", "an Outlook mailbox (PST)"),
+    (0, b"\0\0\0\x01Bud1", "the folder settings of macOS (.DS_Store)"),
+    (0, b"\xffWPC", "a WordPerfect document"),
+    (0, b"8BPS", "a Photoshop image"),
+    (4, b"ftyp", "a video, or an image in HEIF"),
+    (0, b"OggS", "a sound or video"),
+    (0, b"ID3", "a sound"),
+)
+"""Formats that no engine reads, by offset and magic number; the reason names them."""
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
 _PDF_JUNK = 1024
 """Readers accept this many bytes in front of a PDF's header."""
-_HTML = re.compile(r"(<!doctype\s+html|<html|<head|<body|<title|<!--.*?-->\s*<html)", re.I | re.S)
-_XML = re.compile(r"<\?xml[^>]*\?>\s*", re.I)
-_DOCTYPE_OR_COMMENT = re.compile(r"(<!--.*?-->|<!doctype[^>]*>)\s*", re.I | re.S)
-_MAIL_HEADER = re.compile(
-    r"(return-path|received|message-id|mime-version|from|to|cc|subject|date|delivered-to|"
-    r"content-type|x-[\w-]+|dkim-signature|reply-to)\s*:",
-    re.I,
-)
-_MACHINE_HEADER = re.compile(r"(return-path|received|message-id|mime-version)\s*:", re.I)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +60,9 @@ class Detection:
 
     Attributes:
         media_type: the content's type.
-        warnings: one when the name promised something else.
     """
 
     media_type: str
-    warnings: tuple[ResultWarning, ...] = ()
 
 
 def detect(path: Path, name: str, further: Mapping[str, str] | None = None) -> Detection:
@@ -59,7 +70,7 @@ def detect(path: Path, name: str, further: Mapping[str, str] | None = None) -> D
 
     Args:
         path: the file.
-        name: its name for people; tells Markdown and CSV from plain text, nothing more.
+        name: its name for people; decides only what `media.decided_by_name` says.
         further: media types by file ending that engines from outside read; such an ending
             decides only where the content is no known format, or nothing but text.
 
@@ -73,86 +84,60 @@ def detect(path: Path, name: str, further: Mapping[str, str] | None = None) -> D
         if claimed is None or failure.failure_class is not FailureClass.UNSUPPORTED_TYPE:
             raise
         return Detection(claimed)
-    return Detection(claimed) if claimed and found.media_type == Media.TEXT else found
+    return Detection(claimed if claimed and found is Media.TEXT else found)
 
 
-def _known(path: Path, name: str) -> Detection:
+def _known(path: Path, name: str) -> Media:
     with path.open("rb") as file:
         head = file.read(HEAD)
     if not head:
         raise ItemFailure(FailureClass.EMPTY)
-    hint = promised(name)
-    found = _binary(path, head, hint) or _text(head, hint)
-    if found is None and hint in PAGED | OFFICE:
+    promise = promised(name)
+    if found := _binary(path, head, promise) or _text(head, promise):
+        return found
+    if promise in PAGED | OFFICE | TABLES:
         raise ItemFailure(
             FailureClass.CORRUPT,
-            f"The name says {_short(hint)}, but the content is neither that nor a known format.",
+            f"The name says {short_name(promise)}, but the content is neither that nor a known "
+            "format.",
         )
-    if found is None:
-        raise ItemFailure(FailureClass.UNSUPPORTED_TYPE)
-    return Detection(found, _surprise(hint, found))
+    raise ItemFailure(FailureClass.UNSUPPORTED_TYPE)
 
 
-def _binary(path: Path, head: bytes, hint: Media | None) -> Media | None:
-    for magic, media in _MAGICS:
-        if head.startswith(magic):
-            return media
-    if head.startswith(b"BM") and not looks_like_text(head):
-        return Media.BMP
+def _binary(path: Path, head: bytes, promise: Media | None) -> Media | None:
+    found = next((media for magic, media in _MAGICS if head.startswith(magic)), None)
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
-        return Media.WEBP
+        found = Media.WEBP
+    if found:
+        return found
     if head.startswith(_ZIP):
-        return zips.media_of_zip(path) or _unsupported("an archive")
+        return zips.media_of_zip(path)
     if head.startswith(ole.MAGIC):
-        return ole.media_of_ole(path) or _unsupported("an OLE compound file of an unknown program")
-    late_header = b"%PDF-" in head[:_PDF_JUNK]
-    return Media.PDF if late_header and (hint is Media.PDF or not looks_like_text(head)) else None
+        return ole.media_of_ole(path)
+    if b"%PDF-" in head[:_PDF_JUNK] and (promise is Media.PDF or not _is_plain(head)):
+        return Media.PDF
+    if head.startswith(b"BM") and not _is_plain(head):
+        return Media.BMP
+    _refuse_unread(head)
+    return None
 
 
-def _text(head: bytes, hint: Media | None) -> Media | None:
+def _refuse_unread(head: bytes) -> None:
+    for offset, magic, kind in _UNREAD:
+        if head[offset:].startswith(magic) and not _is_plain(head):
+            raise ItemFailure(FailureClass.UNSUPPORTED_TYPE, f"No engine reads {kind}.")
+
+
+def _is_plain(head: bytes) -> bool:
+    """Whether ``head`` is text without a doubt: a note may begin with the magic of a format."""
+    return b"\0" not in head and looks_like_text(head)
+
+
+def _text(head: bytes, promise: Media | None) -> Media | None:
     if not looks_like_text(head):
         return None
-    text = head.decode(encoding_of(head), errors="replace").lstrip("\ufeff \t\r\n")
-    if _is_html(text, hint):
-        return Media.HTML
-    if _is_mail(text, hint):
-        return Media.EML
-    return hint if hint in PLAIN else Media.TEXT
-
-
-def _is_html(text: str, hint: Media | None) -> bool:
-    if hint is Media.HTML and text.startswith("<"):
-        return True
-    body = _XML.sub("", text, count=1) if text.startswith("<?xml") else text
-    while leading := _DOCTYPE_OR_COMMENT.match(body):
-        if re.match(r"<!doctype\s+html", leading.group(), re.I):
-            return True
-        body = body[leading.end() :]
-    return _HTML.match(body) is not None
-
-
-def _is_mail(text: str, hint: Media | None) -> bool:
-    """A mail begins with header lines; without its extension, one that only machines write."""
-    lines = text.splitlines()
-    if text.startswith("From "):
-        lines = lines[1:]
-    if not lines or not _MAIL_HEADER.match(lines[0]):
-        return False
-    headers = list(itertools.takewhile(str.strip, lines))
-    return hint is Media.EML or any(_MACHINE_HEADER.match(line) for line in headers)
-
-
-def _unsupported(what: str) -> Media:
-    raise ItemFailure(FailureClass.UNSUPPORTED_TYPE, f"No engine reads {what}.")
-
-
-def _surprise(hint: Media | None, found: Media) -> tuple[ResultWarning, ...]:
-    if hint is None or hint is found or (hint in PLAIN and found in PLAIN):
-        return ()
-    message = f"The name says {_short(hint)}, the content is {_short(found)}: read as that."
-    return (warning(WarningCode.TYPE_UNLIKE_NAME, message),)
-
-
-def _short(media: Media | None) -> str:
-    """The word that people use for ``media``: its usual extension in capitals."""
-    return next((e[1:].upper() for e, known in EXTENSIONS.items() if known is media), "something")
+    text = decode_head(head)
+    found = structure_of(text)
+    if found is Media.HTML and promise is Media.MARKDOWN:
+        found = None  # Markdown may begin with any element of HTML
+    return found or named_kind(text, promise) or (promise if promise in PLAIN else Media.TEXT)

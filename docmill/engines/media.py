@@ -1,7 +1,10 @@
 """The kinds of files that the house knows, their extensions, and their families."""
 
+from collections.abc import Collection
 from enum import StrEnum
 from pathlib import PurePath
+
+from docmill.contracts.warnings import ResultWarning, WarningCode, warning
 
 _OPEN_XML = "application/vnd.openxmlformats-officedocument."
 _OPEN_DOCUMENT = "application/vnd.oasis.opendocument."
@@ -24,8 +27,16 @@ class Media(StrEnum):
     XLS = "application/vnd.ms-excel"
     PPT = "application/vnd.ms-powerpoint"
     MSG = "application/vnd.ms-outlook"
+    XLSB = "application/vnd.ms-excel.sheet.binary.macroEnabled.12"
     ODT = _OPEN_DOCUMENT + "text"
     ODS = _OPEN_DOCUMENT + "spreadsheet"
+    ODP = _OPEN_DOCUMENT + "presentation"
+    FLAT_ODT = _OPEN_DOCUMENT + "text-flat-xml"
+    FLAT_ODS = _OPEN_DOCUMENT + "spreadsheet-flat-xml"
+    FLAT_ODP = _OPEN_DOCUMENT + "presentation-flat-xml"
+    WORD_XML = "application/vnd.ms-wordml"
+    EXCEL_XML = "application/vnd.ms-spreadsheetml"
+    PACKAGE_XML = "application/vnd.ms-package.xml"
     EPUB = "application/epub+zip"
     RTF = "application/rtf"
     EML = "message/rfc822"
@@ -38,31 +49,78 @@ class Media(StrEnum):
 IMAGES = frozenset({Media.PNG, Media.JPEG, Media.GIF, Media.BMP, Media.WEBP, Media.TIFF})
 PAGED = IMAGES | {Media.PDF}
 """Pages of a fixed size, and text that may have to be recognised."""
-SPREADSHEETS = frozenset({Media.XLSX, Media.XLS, Media.ODS})
-PRESENTATIONS = frozenset({Media.PPTX, Media.PPT})
+OFFICE_XML = frozenset(
+    {
+        Media.FLAT_ODT,
+        Media.FLAT_ODS,
+        Media.FLAT_ODP,
+        Media.WORD_XML,
+        Media.PACKAGE_XML,
+    }
+)
+"""Office documents in a single file of XML, which are packed before the engine reads them."""
+SPREADSHEETS = frozenset({Media.XLSX, Media.XLSB, Media.XLS, Media.ODS, Media.FLAT_ODS})
+PRESENTATIONS = frozenset({Media.PPTX, Media.PPT, Media.ODP, Media.FLAT_ODP})
 PLAIN = frozenset({Media.TEXT, Media.MARKDOWN, Media.CSV})
-OFFICE = frozenset(Media) - PAGED - PLAIN
+TABLES = frozenset({Media.EXCEL_XML})
+"""Workbooks in a single file of XML: the reader of text makes tables of them."""
+OFFICE = frozenset(Media) - PAGED - PLAIN - TABLES
 """Office formats, mail, EPUB, RTF and HTML."""
 
 EXTENSIONS: dict[str, Media] = {
-    **{f".{media.name.lower()}": media for media in Media},
+    **{f".{media.name.lower()}": media for media in Media if "_" not in media.name},
     ".jpg": Media.JPEG,
     ".tif": Media.TIFF,
     ".docm": Media.DOCX,
     ".dotx": Media.DOCX,
+    ".dotm": Media.DOCX,
     ".xlsm": Media.XLSX,
     ".xltx": Media.XLSX,
+    ".xltm": Media.XLSX,
     ".pptm": Media.PPTX,
     ".ppsx": Media.PPTX,
+    ".ppsm": Media.PPTX,
+    ".potx": Media.PPTX,
+    ".potm": Media.PPTX,
     ".dot": Media.DOC,
+    ".xlt": Media.XLS,
     ".pps": Media.PPT,
+    ".pot": Media.PPT,
+    ".ott": Media.ODT,
+    ".ots": Media.ODS,
+    ".otp": Media.ODP,
+    ".fodt": Media.FLAT_ODT,
+    ".fods": Media.FLAT_ODS,
+    ".fodp": Media.FLAT_ODP,
     ".htm": Media.HTML,
     ".xhtml": Media.HTML,
+    ".xht": Media.HTML,
+    ".emlx": Media.EML,
+    ".mht": Media.EML,
+    ".mhtml": Media.EML,
+    ".mbox": Media.EML,
     ".md": Media.MARKDOWN,
     ".tsv": Media.CSV,
     ".txt": Media.TEXT,
 }
 """What a file name promises; names that are not here promise nothing."""
+
+_KNOWN = frozenset(media.value for media in Media)
+_ALIKE = (
+    PLAIN,
+    # one program opens both, whatever the ending
+    {Media.XLSX, Media.XLSB},
+    {Media.ODT, Media.FLAT_ODT},
+    {Media.ODS, Media.FLAT_ODS},
+    {Media.ODP, Media.FLAT_ODP},
+)
+_SPOKEN = {
+    Media.WORD_XML: "Word 2003 XML",
+    Media.EXCEL_XML: "Excel 2003 XML",
+    Media.PACKAGE_XML: "Office XML in one file",
+    Media.EML: "mail",
+}
+_DECIDING = frozenset({Media.HTML, Media.EML, Media.CSV, Media.MARKDOWN, Media.PDF})
 
 
 def promised(name: str) -> Media | None:
@@ -73,3 +131,42 @@ def promised(name: str) -> Media | None:
 def extension_of(media: Media) -> str:
     """Return the usual extension of ``media``, with its dot."""
     return next(extension for extension, known in EXTENSIONS.items() if known is media)
+
+
+def decided_by_name(name: str, further: Collection[str] = ()) -> str:
+    """Return what in ``name`` may decide how bytes are read; empty when nothing does.
+
+    Names with the same answer give the same result for the same bytes: it is part of a result's
+    cache key.
+
+    Args:
+        name: of a file.
+        further: endings that engines from outside read, in lower case.
+    """
+    ending = PurePath(name).suffix.lower()
+    if ending in further:
+        return ending
+    promise = EXTENSIONS.get(ending)
+    return promise.value if promise in _DECIDING else ""
+
+
+def name_warning(name: str, media_type: str) -> ResultWarning | None:
+    """Return a warning when ``name`` promises another type than the content turned out to have.
+
+    It belongs to the item and not to the result, which items of other names share.
+    """
+    promise = promised(name)
+    if promise is None or media_type not in _KNOWN or promise == media_type:
+        return None
+    found = Media(media_type)
+    if any(promise in family and found in family for family in _ALIKE):
+        return None
+    message = (
+        f"The name says {short_name(promise)}, the content is {short_name(found)}: read as that."
+    )
+    return warning(WarningCode.TYPE_UNLIKE_NAME, message)
+
+
+def short_name(media: Media) -> str:
+    """Return the word that people use for ``media``: its usual extension in capitals."""
+    return _SPOKEN.get(media) or extension_of(media)[1:].upper()

@@ -1,62 +1,97 @@
 """What an OLE compound file is: Word, Excel, PowerPoint or Outlook of old, or protected.
 
-A reader of the directory only (MS-CFB): names and places of streams, within fixed bounds.
+Only the root storage decides (MS-CFB): what lies in the storages below it belongs to embedded
+objects, attachments and macros.
 """
 
 import struct
-from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, Any
 
 from docmill.engines.media import Media
 from docmill.errors import FailureClass, ItemFailure
 
+if TYPE_CHECKING:
+    import olefile
+
 MAGIC = bytes.fromhex("d0cf11e0a1b11ae1")
 
-_MAX_DIRECTORY_SECTORS = 4096
-_LAST_REGULAR_SECTOR = 0xFFFFFFFA
-_ENTRY = 128
-_HEADER_TABLE_SLOTS = 109
-_SECTOR_SHIFTS = (9, 12)
-
 _MAIN_STREAMS = {
-    "WordDocument": Media.DOC,
-    "Workbook": Media.XLS,
-    "Book": Media.XLS,
-    "PowerPoint Document": Media.PPT,
+    "worddocument": Media.DOC,
+    "workbook": Media.XLS,
+    "book": Media.XLS,
+    "powerpoint document": Media.PPT,
     "__properties_version1.0": Media.MSG,
 }
-_PROTECTED_STREAMS = frozenset({"EncryptedPackage", "EncryptedSummary"})
+_BY_CLASS = {
+    "00020906-0000-0000-C000-000000000046": Media.DOC,
+    "00020900-0000-0000-C000-000000000046": Media.DOC,
+    "00020820-0000-0000-C000-000000000046": Media.XLS,
+    "00020810-0000-0000-C000-000000000046": Media.XLS,
+    "64818D10-4F9B-11CF-86EA-00AA00B929E8": Media.PPT,
+    "00020D0B-0000-0000-C000-000000000046": Media.MSG,
+}
+"""Classes of the root storage: they decide where it has the streams of two programs."""
+_PROTECTED_STREAMS = frozenset({"encryptedpackage", "encryptedsummary"})
+_UNREAD = {
+    "visiodocument": "a Visio drawing",
+    "quill": "a Publisher document",
+    "matost": "a Works document",
+    "fileheader": "a Hangul document (HWP)",
+    "catalog": "a folder's thumbnails (Thumbs.db)",
+    "swdocmgrtempstorage": "a SolidWorks document",
+    "props": "a Project plan",
+    "!_stringpool": "a Windows installer",
+    "\u4840\u3f3f\u4577\u446c\u3b6a\u45e4\u4824": "a Windows installer",
+}
+_STREAM = 2
 _WORD_ENCRYPTED = 0x0100
 _EXCEL_FILEPASS = 0x002F
+_BEGINNING = 4096
+_DAMAGE = (OSError, struct.error, ValueError, LookupError, TypeError, OverflowError, RecursionError)
+"""What reading a damaged compound file raises; olefile's own errors are OSError."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Stream:
-    start: int
-    size: int
-
-
-def media_of_ole(path: Path) -> Media | None:
-    """Return what the compound file at ``path`` is, or None when it is no document of ours.
+def media_of_ole(path: Path) -> Media:
+    """Return what the compound file at ``path`` is.
 
     Raises:
-        ItemFailure: CORRUPT for a damaged file, ENCRYPTED for a protected document.
+        ItemFailure: CORRUPT for a damaged file, ENCRYPTED for a protected document,
+            UNSUPPORTED_TYPE for what no engine reads, with the name of its kind where known.
     """
+    import olefile  # noqa: PLC0415 - a child that never sees such a file never loads it
+
     try:
-        with path.open("rb") as file:
-            reader = _Reader(file)
-            streams = reader.streams()
-            if _PROTECTED_STREAMS & streams.keys():
-                raise ItemFailure(FailureClass.ENCRYPTED)
-            for name, media in _MAIN_STREAMS.items():
-                if name in streams:
-                    if _has_password(media, reader.beginning(streams[name])):
-                        raise ItemFailure(FailureClass.ENCRYPTED)
-                    return media
-    except (struct.error, ValueError, OverflowError):
+        with olefile.OleFileIO(str(path)) as file:
+            return _media_of(file)
+    except _DAMAGE:
         raise ItemFailure(FailureClass.CORRUPT, "The OLE compound file is damaged.") from None
-    return None
+
+
+def _media_of(file: "olefile.OleFileIO[Any]") -> Media:
+    root = file.root
+    if root is None:
+        raise ValueError("no root storage")
+    children = root.kids  # type: ignore[attr-defined]  # its stubs lack it
+    streams = (one for one in children if one.entry_type == _STREAM)
+    names = {one.name.lower(): one.name for one in streams}
+    if _PROTECTED_STREAMS & names.keys():
+        raise ItemFailure(FailureClass.ENCRYPTED)
+    found = {media: names[stream] for stream, media in _MAIN_STREAMS.items() if stream in names}
+    if not found:
+        kind = next((kind for name, kind in _UNREAD.items() if name in names), None)
+        kind = kind or "an OLE compound file of an unknown program"
+        raise ItemFailure(FailureClass.UNSUPPORTED_TYPE, f"No engine reads {kind}.")
+    stated = _BY_CLASS.get(root.clsid)
+    media = stated if stated in found else next(iter(found))
+    if _has_password(media, _beginning(file, found[media])):
+        raise ItemFailure(FailureClass.ENCRYPTED)
+    return media
+
+
+def _beginning(file: "olefile.OleFileIO[Any]", stream: str) -> bytes:
+    with file.openstream([stream]) as opened:
+        return bytes(opened.read(_BEGINNING))
 
 
 def _has_password(media: Media, beginning: bytes) -> bool:
@@ -68,56 +103,3 @@ def _has_password(media: Media, beginning: bytes) -> bool:
         second = beginning[4 + first_length : 6 + first_length]
         return second == struct.pack("<H", _EXCEL_FILEPASS)
     return False
-
-
-class _Reader:
-    """Reads sectors of a compound file."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        header = file.read(512)
-        shift = struct.unpack_from("<H", header, 30)[0]
-        if shift not in _SECTOR_SHIFTS:
-            raise ValueError(shift)
-        self._sector_size = 1 << shift
-        self._first_directory_sector = struct.unpack_from("<I", header, 48)[0]
-        self._tables = struct.unpack_from(f"<{_HEADER_TABLE_SLOTS}I", header, 76)
-
-    def streams(self) -> dict[str, _Stream]:
-        """The directory: every stream and storage by name."""
-        found: dict[str, _Stream] = {}
-        sector = self._first_directory_sector
-        for _ in range(_MAX_DIRECTORY_SECTORS):
-            if sector >= _LAST_REGULAR_SECTOR:
-                return found
-            data = self._sector(sector)
-            for offset in range(0, len(data) - _ENTRY + 1, _ENTRY):
-                length, start, size = (
-                    struct.unpack_from("<H", data, offset + 64)[0],
-                    *struct.unpack_from("<IQ", data, offset + 116),
-                )
-                if 2 <= length <= 64:  # noqa: PLR2004 - a name in UTF-16 with its final zero
-                    name = data[offset : offset + length - 2].decode("utf-16-le", "replace")
-                    found[name] = _Stream(start, size)
-            sector = self._next(sector)
-        raise ValueError("endless directory")
-
-    def beginning(self, stream: _Stream) -> bytes:
-        """The first sector of ``stream``; empty for the small ones, which lie elsewhere."""
-        small = 4096
-        return b"" if stream.size < small else self._sector(stream.start)
-
-    def _sector(self, number: int) -> bytes:
-        self._file.seek((number + 1) * self._sector_size)
-        data = self._file.read(self._sector_size)
-        if not data:
-            raise ValueError("sector behind the end")
-        return data
-
-    def _next(self, sector: int) -> int:
-        """The sector that follows, from the allocation tables that the header names."""
-        per_table = self._sector_size // 4
-        slot, index = divmod(sector, per_table)
-        if slot >= _HEADER_TABLE_SLOTS:
-            return _LAST_REGULAR_SECTOR
-        return int(struct.unpack_from("<I", self._sector(self._tables[slot]), index * 4)[0])

@@ -53,7 +53,6 @@ def parsed(
     found = _run(engine, document, parameters, task)
     result = account(found, request.pages, request.allowed_failure_ratio, task.limits)
     warnings = [
-        *detection.warnings,
         *request.warnings,
         *not_honoured(parameters, engine, detection.media_type),
         *time_cut(parameters, task.limits),

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 from docmill.contracts.warnings import ResultWarning, WarningCode, notes, warning
 from docmill.engines import parameters
 from docmill.engines.base import Document, Limits, ParsedImage, ParsedPage, ParseResult
-from docmill.engines.charsets import decode_markup
 from docmill.engines.clock import Clock
 from docmill.engines.images import Album, content_type_of
 from docmill.engines.markdown_text import plain_text
 from docmill.engines.media import OFFICE, Media
+from docmill.engines.readable import Readable, readable
 from docmill.errors import FailureClass, ItemFailure
 
 if TYPE_CHECKING:
@@ -54,10 +54,10 @@ class XbergEngine:
             ItemFailure: ENCRYPTED, CORRUPT or OUT_OF_MEMORY.
         """
         clock = Clock()
-        data = document.path.read_bytes()
+        source = readable(document.path.read_bytes(), document.media_type)
         with clock.step("extract"):
             wanted = _wants_images(document, parameters)
-            extracted = _extract(data, document.media_type, with_images=wanted)
+            extracted = _extract(source.data, source.media_type, with_images=wanted)
         pages = _pages(extracted)
         images = _save_images(extracted, document, limits) if wanted else None
         return ParseResult(
@@ -69,8 +69,13 @@ class XbergEngine:
             pages_failed=0,
             document_pages=len(pages),
             pages=pages,
-            metadata=_metadata(extracted, data, document.media_type),
-            warnings=[*_warnings(extracted, pages), *(images.warnings if images else ())],
+            metadata=_metadata(extracted, source),
+            inventory=source.decoded.inventory if source.decoded else {},
+            warnings=[
+                *(source.decoded.warnings if source.decoded else ()),
+                *_warnings(extracted, pages),
+                *(images.warnings if images else ()),
+            ],
             timings=clock.seconds,
             images=images.images if images else [],
         )
@@ -84,9 +89,6 @@ def _extract(data: bytes, media_type: str, *, with_images: bool) -> "xberg.Extra
             FailureClass.ENGINE_ERROR,
             f"The HTML has {len(data) // 2**20} MiB; the engine reads {_MAX_HTML // 2**20} MiB.",
         )
-    if media_type == Media.HTML:
-        # xberg takes HTML for UTF-8, whatever it states.
-        data = decode_markup(data).encode()
     config = xberg.ExtractionConfig(
         disable_ocr=True,
         use_cache=False,
@@ -155,10 +157,12 @@ def _with_sheet_name(name: str | None, markdown: str) -> str:
     return f"## {name}\n\n{markdown}" if name else markdown
 
 
-def _metadata(extracted: "xberg.ExtractedDocument", data: bytes, media_type: str) -> dict[str, Any]:
+def _metadata(extracted: "xberg.ExtractedDocument", source: Readable) -> dict[str, Any]:
     found = {name: getattr(extracted.metadata, name) for name in _METADATA}
-    if media_type == Media.HTML and (title := _TITLE.search(decode_markup(data[:_TITLE_AREA]))):
-        found["title"] = html.unescape(title[1]).strip()
+    if source.decoded:
+        found |= source.decoded.facts
+        if title := _TITLE.search(source.decoded.text[:_TITLE_AREA]):
+            found["title"] = html.unescape(title[1]).strip()
     return {name: value for name, value in found.items() if value}
 
 

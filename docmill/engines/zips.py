@@ -1,61 +1,160 @@
 """What a ZIP archive is: an office document, an e-book, or just an archive.
 
-Only names and a few bytes are read; nothing is unpacked.
+Only names and a few small parts are read; nothing is unpacked. An Office document says in its
+relationships which part is its main one, and in its content types what that is (ECMA-376 part 2);
+OpenDocument and EPUB say it in the entry ``mimetype`` or, where that is missing, in their
+manifest and container.
 """
 
+import re
 import zipfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from errno import EINVAL
 from pathlib import Path
+from typing import TypeVar
 
 from docmill.engines.media import Media
+from docmill.engines.open_packaging import Package
 from docmill.errors import FailureClass, ItemFailure
 
 _OPEN_XML = {
     "word/document.xml": Media.DOCX,
     "xl/workbook.xml": Media.XLSX,
+    "xl/workbook.bin": Media.XLSB,
     "ppt/presentation.xml": Media.PPTX,
 }
-_BY_MIMETYPE = {media.value: media for media in (Media.ODT, Media.ODS, Media.EPUB)}
+"""Names of main parts that nearly all writers use, for packages that say nothing of theirs."""
+_MAIN_TYPES = (
+    (re.compile(r"wordprocessingml|ms-word\.", re.I), Media.DOCX),
+    (re.compile(r"ms-excel\.sheet\.binary", re.I), Media.XLSB),
+    (re.compile(r"spreadsheetml|ms-excel\.", re.I), Media.XLSX),
+    (re.compile(r"presentationml|ms-powerpoint\.", re.I), Media.PPTX),
+)
+_OPEN_DOCUMENT = "application/vnd.oasis.opendocument."
+_BY_MIMETYPE = {
+    _OPEN_DOCUMENT + "text": Media.ODT,
+    _OPEN_DOCUMENT + "text-template": Media.ODT,
+    _OPEN_DOCUMENT + "text-master": Media.ODT,
+    _OPEN_DOCUMENT + "text-web": Media.ODT,
+    _OPEN_DOCUMENT + "spreadsheet": Media.ODS,
+    _OPEN_DOCUMENT + "spreadsheet-template": Media.ODS,
+    _OPEN_DOCUMENT + "presentation": Media.ODP,
+    _OPEN_DOCUMENT + "presentation-template": Media.ODP,
+    Media.EPUB.value: Media.EPUB,
+}
+_UNREAD_TYPES = (
+    (re.compile(r"ms-visio|/visio", re.I), "a Visio drawing"),
+    (re.compile(r"fixedrepresentation|ms-package\.xps|openxps", re.I), "an XPS document"),
+    (re.compile(r"opendocument\.graphics"), "an OpenDocument drawing"),
+    (re.compile(r"opendocument\.formula"), "an OpenDocument formula"),
+    (re.compile(r"opendocument\.chart"), "an OpenDocument chart"),
+    (re.compile(r"opendocument\.(base|database)"), "an OpenDocument database"),
+    (re.compile(r"opendocument\.image"), "an OpenDocument image"),
+    (re.compile(r"vnd\.sun\.xml\."), "a document of OpenOffice 1"),
+    (re.compile(r"hwp\+zip"), "a Hangul document (HWPX)"),
+)
+_UNREAD_PARTS = (
+    (re.compile(r"(^|/)Index/(Document|.*)\.iwa$|^Index\.zip$"), "an Apple iWork document"),
+    (re.compile(r"^visio/document\.xml$"), "a Visio drawing"),
+    (re.compile(r"\.fdseq$"), "an XPS document"),
+    (re.compile(r"^AndroidManifest\.xml$"), "an Android program"),
+    (re.compile(r"^META-INF/MANIFEST\.MF$"), "a Java archive"),
+    (re.compile(r"^doc\.kml$"), "a map (KMZ)"),
+)
+_Found = TypeVar("_Found")
 _MIMETYPE = "mimetype"
 _MANIFEST = "META-INF/manifest.xml"
+_CONTAINER = "META-INF/container.xml"
+_ROOT_ENTRY = re.compile(rb"<[^<>]*full-path\s*=\s*[\"']/[\"'][^<>]*>")
+_MEDIA_TYPE = re.compile(rb"media-type\s*=\s*[\"']([^\"']*)")
+_BOOK = b"application/oebps-package+xml"
 _RIGHTS = "META-INF/rights.xml"
 _ENCRYPTED_FLAG = 1
-_LONGEST_MIMETYPE = 100
+_LONGEST_MIMETYPE = 200
 _LONGEST_MANIFEST = 1024 * 1024
 
 
-def media_of_zip(path: Path) -> Media | None:
-    """Return what the archive at ``path`` is, or None for an archive that is no document.
+@contextmanager
+def reading_zip() -> Iterator[None]:
+    """Turn what goes wrong with an archive into failures of the item.
 
     Raises:
-        ItemFailure: CORRUPT for a damaged archive, ENCRYPTED for a protected document.
+        ItemFailure: CORRUPT for a damaged archive, ENCRYPTED for a protected one.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
-            return _media_of(archive)
-    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError) as error:
+        yield
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        EOFError,
+        ValueError,
+        NotImplementedError,
+    ) as error:
         raise _damaged(error) from None
+    except RuntimeError:  # zipfile's word for an encrypted entry
+        raise ItemFailure(FailureClass.ENCRYPTED) from None
     except OSError as error:
         if error.errno == EINVAL:  # a directory that points in front of the file
             raise _damaged(error) from None
         raise
 
 
-def _media_of(archive: zipfile.ZipFile) -> Media | None:
-    names = {entry.filename: entry for entry in archive.infolist()}
+def media_of_zip(path: Path) -> Media:
+    """Return what the archive at ``path`` is.
+
+    Raises:
+        ItemFailure: CORRUPT for a damaged archive, ENCRYPTED for a protected document,
+            UNSUPPORTED_TYPE for what no engine reads, with the name of its kind.
+    """
+    with reading_zip(), zipfile.ZipFile(path) as archive:
+        return media_of_archive(archive)
+
+
+def media_of_archive(archive: zipfile.ZipFile) -> Media:
+    """Return what an open archive is; see `media_of_zip`."""
+    package = Package.of(archive)
+    if package is not None:
+        known = _first(_MAIN_TYPES, package.main_type)
+        if known:
+            if package.main_entry and package.main_entry.flag_bits & _ENCRYPTED_FLAG:
+                raise ItemFailure(FailureClass.ENCRYPTED)
+            return known
+    names = {entry.filename.replace("\\", "/").lstrip("/"): entry for entry in archive.infolist()}
     for part, media in _OPEN_XML.items():
         if entry := names.get(part):
             if entry.flag_bits & _ENCRYPTED_FLAG:
                 raise ItemFailure(FailureClass.ENCRYPTED)
             return media
-    if _MIMETYPE not in names:
-        return None
-    stated = _read(archive, _MIMETYPE, _LONGEST_MIMETYPE).decode("ascii", "replace").strip()
+    stated = _stated_type(archive, names)
     known = _BY_MIMETYPE.get(stated)
     if known and _is_protected(archive, names):
         raise ItemFailure(FailureClass.ENCRYPTED)
-    return known
+    if known:
+        return known
+    described = f"{package.main_type} {package.main_relation}" if package else stated
+    kind = _first(_UNREAD_TYPES, described or stated) or next(
+        (kind for name in names if (kind := _first(_UNREAD_PARTS, name))), "an archive"
+    )
+    raise ItemFailure(FailureClass.UNSUPPORTED_TYPE, f"No engine reads {kind}.")
+
+
+def _stated_type(archive: zipfile.ZipFile, names: dict[str, zipfile.ZipInfo]) -> str:
+    """What the archive says that it is, by its mimetype, manifest or container; or nothing."""
+    if entry := names.get(_MIMETYPE):
+        stated = _read(archive, entry, _LONGEST_MIMETYPE).decode("utf-8-sig", "replace")
+        if found := stated.strip().partition(";")[0].strip().lower():
+            return found
+    if entry := names.get(_MANIFEST):
+        manifest = _read(archive, entry, _LONGEST_MANIFEST)
+        root = _ROOT_ENTRY.search(manifest)
+        if root and (found_type := _MEDIA_TYPE.search(root[0])):
+            return found_type[1].decode("ascii", "replace").strip().lower()
+    if entry := names.get(_CONTAINER):
+        container = _read(archive, entry, _LONGEST_MANIFEST)
+        return Media.EPUB.value if _BOOK in container else ""
+    return ""
 
 
 def _damaged(error: Exception) -> ItemFailure:
@@ -66,14 +165,16 @@ def _is_protected(archive: zipfile.ZipFile, names: dict[str, zipfile.ZipInfo]) -
     """OpenDocument marks encrypted parts in its manifest; protected books carry a rights file."""
     if _RIGHTS in names:
         return True
-    if _MANIFEST not in names:
+    manifest = names.get(_MANIFEST)
+    if manifest is None:
         return False
-    return b"encryption-data" in _read(archive, _MANIFEST, _LONGEST_MANIFEST)
+    return b"encryption-data" in _read(archive, manifest, _LONGEST_MANIFEST)
 
 
-def _read(archive: zipfile.ZipFile, name: str, limit: int) -> bytes:
-    try:
-        with archive.open(name) as part:
-            return part.read(limit)
-    except RuntimeError:  # zipfile's word for an encrypted entry
-        raise ItemFailure(FailureClass.ENCRYPTED) from None
+def _read(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, limit: int) -> bytes:
+    with archive.open(entry) as part:
+        return part.read(limit)
+
+
+def _first(table: tuple[tuple[re.Pattern[str], _Found], ...], text: str) -> _Found | None:
+    return next((found for pattern, found in table if pattern.search(text)), None)

@@ -2,6 +2,7 @@
 
 import io
 import struct
+import uuid
 import zipfile
 
 Objects = list[bytes]
@@ -101,6 +102,42 @@ def archive(entries: dict[str, bytes | str]) -> bytes:
     return out.getvalue()
 
 
+def open_xml(
+    main: str, content_type: str, parts: dict[str, str] | None = None, *, absolute: bool = False
+) -> dict[str, bytes | str]:
+    """Entries of an Office package whose main part has this name and content type.
+
+    Args:
+        main: name of the main part.
+        content_type: of it.
+        parts: further parts; the main part among them, unless it is to be empty.
+        absolute: whether the package's relationship names the main part from the root.
+    """
+    types = "http://schemas.openxmlformats.org/package/2006/content-types"
+    return {
+        "[Content_Types].xml": (
+            f'<Types xmlns="{types}"><Default Extension="rels" '
+            'ContentType="application/vnd.openxmlformats-package.relationships+xml"/>'
+            '<Default Extension="xml" ContentType="application/xml"/>'
+            f'<Override PartName="/{main}" ContentType="{content_type}"/></Types>'
+        ),
+        "_rels/.rels": relations(officeDocument=f"/{main}" if absolute else main),
+        main: "<x/>",
+        **(parts or {}),
+    }
+
+
+def relations(**targets: str) -> str:
+    """A part of relationships; the names say their types, and serve as ids."""
+    office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships/"
+    inside = "".join(
+        f'<Relationship Id="{kind}" Type="{office}{kind}" Target="{target}"/>'
+        for kind, target in targets.items()
+    )
+    package = "http://schemas.openxmlformats.org/package/2006/relationships"
+    return f'<Relationships xmlns="{package}">{inside}</Relationships>'
+
+
 def odt(title: str, text: str, manifest: str = "") -> bytes:
     """An OpenDocument text."""
     office = "urn:oasis:names:tc:opendocument:xmlns:office:1.0"
@@ -184,8 +221,8 @@ def xhtml(title: str, text: str) -> str:
     )
 
 
-def ole(*streams: str) -> bytes:
-    """An OLE compound file with empty streams of these names."""
+def ole(*streams: str, storages: dict[str, list[str]] | None = None, clsid: str = "") -> bytes:
+    """An OLE compound file with empty streams of these names in its root, and in storages."""
     header = struct.pack(
         "<8s16xHHHHH10xIIIIIIII",
         bytes.fromhex("d0cf11e0a1b11ae1"),
@@ -193,16 +230,36 @@ def ole(*streams: str) -> bytes:
         1, 1, 0, 4096, 0xFFFFFFFE, 0, 0xFFFFFFFE, 0,
     )  # fmt: skip
     header += struct.pack("<109I", 0, *[0xFFFFFFFF] * 108)
-    sectors = 1 + (len(streams) + 3) // 4
+    inside = storages or {}
+    top = [*inside, *streams]
+    entries = [_ole_entry("Root Entry", 5, child=1, clsid=uuid.UUID(clsid or _NO_CLASS))]
+    below: list[bytes] = []
+    for number, name in enumerate(top, start=1):
+        following = number + 1 if number < len(top) else _NONE
+        first = 1 + len(top) + len(below)
+        kind = 1 if name in inside else 2
+        entries.append(_ole_entry(name, kind, right=following, child=first if kind == 1 else _NONE))
+        for left, deep in reversed([*enumerate(reversed(inside.get(name, [])))]):
+            below.append(_ole_entry(deep, 2, right=len(top) + len(below) + 2 if left else _NONE))
+    sectors = 1 + (len(entries + below) + 3) // 4
     table = [0xFFFFFFFD, *range(2, sectors), 0xFFFFFFFE]
     allocation = struct.pack("<128I", *table, *[0xFFFFFFFF] * (128 - len(table)))
-    entries = b"".join(_ole_entry(name) for name in streams)
-    return header + allocation + entries.ljust((sectors - 1) * 512, b"\0")
+    return header + allocation + b"".join(entries + below).ljust((sectors - 1) * 512, b"\0")
 
 
-def _ole_entry(name: str) -> bytes:
+_NONE = 0xFFFFFFFF
+_NO_CLASS = "0" * 32
+
+
+def _ole_entry(
+    name: str, kind: int, *, right: int = _NONE, child: int = _NONE, clsid: uuid.UUID | None = None
+) -> bytes:
     wide = name.encode("utf-16-le") + b"\0\0"
-    return struct.pack("<64sHBB12x16x4x16xIQ", wide, len(wide), 2, 1, 0xFFFFFFFE, 0)
+    return struct.pack(
+        "<64sHBBIII16s20xIQ",
+        wide, len(wide), kind, 1, _NONE, right, child,
+        clsid.bytes_le if clsid else bytes(16), 0xFFFFFFFE, 0,
+    )  # fmt: skip
 
 
 def tiff(frames: int) -> bytes:

@@ -5,12 +5,22 @@ from pathlib import Path
 import pytest
 
 from docmill.engines.detect import detect
-from docmill.engines.media import Media
+from docmill.engines.media import Media, name_warning
 from docmill.errors import FailureClass, ItemFailure
 from tests.engines import documents
-from tests.fixtures.engines import messages
 
 ODT = documents.odt("Tide", "gauge")
+OPEN = "application/vnd.oasis.opendocument."
+MANIFEST = (
+    '<m:manifest xmlns:m="urn:oasis:names:tc:opendocument:xmlns:manifest:1.0">'
+    '<m:file-entry m:media-type="{}" m:full-path="/"/></m:manifest>'
+)
+BOOK = '<rootfile full-path="a.opf" media-type="application/oebps-package+xml"/>'
+_OFFICE = "application/vnd.openxmlformats-officedocument."
+WORD_TYPE = _OFFICE + "wordprocessingml.document.main+xml"
+SHEET_TYPE = _OFFICE + "spreadsheetml.template.main+xml"
+BINARY_SHEET_TYPE = "application/vnd.ms-excel.sheet.binary.macroEnabled.main"
+SLIDES_TYPE = _OFFICE + "presentationml.slideshow.main+xml"
 
 
 @pytest.mark.parametrize(
@@ -91,28 +101,190 @@ def test_what_cannot_be_read_has_its_class(
     assert failed.value.failure_class is failure
 
 
-def test_an_endless_ole_directory_is_corrupt(tmp_path: Path) -> None:
+def test_an_endless_ole_directory_has_an_end(tmp_path: Path) -> None:
     file = bytearray(documents.ole("x"))
     file[512 + 4 : 512 + 8] = (1).to_bytes(4, "little")
     path = tmp_path / "loop.doc"
     path.write_bytes(file)
 
-    with pytest.raises(ItemFailure) as failed:
+    with pytest.raises(ItemFailure):
         detect(path, path.name)
 
-    assert failed.value.failure_class is FailureClass.CORRUPT
+
+@pytest.mark.parametrize(
+    ("content", "media"),
+    [
+        (documents.ole("Workbook", storages={"MBD1": ["WordDocument", "1Table"]}), Media.XLS),
+        (documents.ole("Workbook", storages={"MBD1": ["EncryptedPackage"]}), Media.XLS),
+        (
+            documents.ole(
+                "__properties_version1.0", storages={"__attach_version1.0_#0": ["Workbook"]}
+            ),
+            Media.MSG,
+        ),
+        (
+            documents.ole("WordDocument", storages={"ObjectPool": ["PowerPoint Document"]}),
+            Media.DOC,
+        ),
+        (
+            documents.ole("Book", "WordDocument", clsid="00020820-0000-0000-C000-000000000046"),
+            Media.XLS,
+        ),
+    ],
+    ids=["word object", "protected object", "attachment", "slide object", "class of the root"],
+)
+def test_only_the_root_storage_decides_what_an_ole_file_is(
+    tmp_path: Path, content: bytes, media: Media
+) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(content)
+
+    assert detect(path, "a").media_type == media
+
+
+FIRST_LINES = {
+    "ARC-Seal": "i=1; a=rsa-sha256;\r\n\tt=1717401600; cv=none",
+    "Authentication-Results": "mx.example.org; spf=pass",
+    "In-Reply-To": "<0@example.org>",
+    "Sender": "list@example.org",
+    "Thread-Topic": "Keys",
+    "Organization": "Harbour",
+}
+
+
+@pytest.mark.parametrize("first", FIRST_LINES)
+def test_a_mail_may_begin_with_any_header(tmp_path: Path, first: str) -> None:
+    path = tmp_path / "file"
+    path.write_text(f"{first}: {FIRST_LINES[first]}\r\nSubject: Keys\r\n\r\nwords", newline="")
+
+    assert detect(path, "a.eml").media_type == Media.EML
+    path.write_text(f"{first}: x\nMessage-ID: <1@example.org>\nTo: b\n c\n\nwords")
+    assert detect(path, "no-name").media_type == Media.EML
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Dear all: hello\n\nwords",
+        "Milk\nEggs\n",
+        "Note: buy\nmilk\neggs\nbread\n",
+        "x\nSubject: y\n",
+    ],
+)
+def test_a_note_named_as_a_mail_stays_text(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "file"
+    path.write_text(text)
+
+    assert detect(path, "a.eml").media_type == Media.TEXT
+
+
+XML = '<?xml version="1.0"?>\n'
+SHEET = '<Workbook xmlns="urn:schemas-microsoft-com:office:spreadsheet">'
+FLAT = (
+    '<office:document xmlns:office="urn:oasis:names:tc:opendocument:xmlns:office:1.0" '
+    'office:mimetype="application/vnd.oasis.opendocument.{}">'
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "media"),
+    [
+        ("export.xls", f'{XML}<?mso-application progid="Excel.Sheet"?>{SHEET}', Media.EXCEL_XML),
+        ("export.xml", f"{XML}<!-- made by hand -->{SHEET}", Media.EXCEL_XML),
+        ("a.fodt", XML + FLAT.format("text"), Media.FLAT_ODT),
+        ("a.xml", XML + FLAT.format("spreadsheet-template"), Media.FLAT_ODS),
+        ("a.fodp", FLAT.format("presentation"), Media.FLAT_ODP),
+        (
+            "a.doc",
+            f'{XML}<w:wordDocument xmlns:w="http://schemas.microsoft.com/office/word/2003/wordml">',
+            Media.WORD_XML,
+        ),
+        (
+            "a.xml",
+            f'{XML}<p:package xmlns:p="http://schemas.microsoft.com/office/2006/xmlPackage">',
+            Media.PACKAGE_XML,
+        ),
+        ("a.rtf", "\ufeff{\\rtf1 words}", Media.RTF),
+        ("a.rtf", "\r\n\r\n {\\rtf1 words}", Media.RTF),
+        ("a.txt", "{\\rtf1 words}", Media.RTF),
+        ("a.html", "Welcome to the <b>harbour</b>", Media.HTML),
+        ("a.htm", "Fish &amp; chips", Media.HTML),
+        ("a.html", "no markup at all", Media.TEXT),
+        ("a.xls", "<table border=1><tr><td>x</td></tr></table>", Media.HTML),
+        ("a", "\n<TABLE><TBODY><TR><TD>x</TD></TR></TABLE>", Media.HTML),
+        ("a.txt", "<p>harbour</p>", Media.TEXT),
+        ("a.md", "<table><tr><td>x</td></tr></table>", Media.MARKDOWN),
+        ("1.emlx", "42 \nReturn-Path: <a@example.org>\nSubject: x\n\nwords", Media.EML),
+        ("2.emlx", "42\nX-Uuid: 7\nSubject: x\n\nwords", Media.EML),
+    ],
+)
+def test_markup_is_what_its_structure_says(
+    tmp_path: Path, name: str, text: str, media: Media
+) -> None:
+    path = tmp_path / "file"
+    path.write_text(text, encoding="utf-8", newline="")
+
+    assert detect(path, name).media_type == media
+
+
+@pytest.mark.parametrize(
+    ("entries", "media"),
+    [
+        ({"mimetype": OPEN + "presentation"}, Media.ODP),
+        ({"mimetype": OPEN + "text-template"}, Media.ODT),
+        ({"mimetype": "\ufeff" + OPEN + "spreadsheet-template\n"}, Media.ODS),
+        ({"META-INF/manifest.xml": MANIFEST.format(OPEN + "presentation-template")}, Media.ODP),
+        ({"META-INF/container.xml": BOOK}, Media.EPUB),
+        (documents.open_xml("word/document2.xml", WORD_TYPE), Media.DOCX),
+        (documents.open_xml("main.xml", WORD_TYPE, absolute=True), Media.DOCX),
+        (documents.open_xml("xl/wb.xml", SHEET_TYPE), Media.XLSX),
+        (documents.open_xml("xl/workbook.bin", BINARY_SHEET_TYPE), Media.XLSB),
+        (documents.open_xml("deck/p.xml", SLIDES_TYPE), Media.PPTX),
+        ({"word\\document.xml": "<w/>"}, Media.DOCX),
+    ],
+)
+def test_an_office_archive_says_what_it_is(
+    tmp_path: Path, entries: dict[str, bytes | str], media: Media
+) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(documents.archive(entries))
+
+    assert detect(path, "a").media_type == media
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (documents.archive({"mimetype": OPEN + "graphics"}), "an OpenDocument drawing"),
+        (
+            documents.archive(
+                documents.open_xml(
+                    "visio/document.xml", "application/vnd.ms-visio.drawing.main+xml"
+                )
+            ),
+            "a Visio drawing",
+        ),
+        (documents.archive({"Index/Document.iwa": "x"}), "an Apple iWork document"),
+        (documents.ole("VisioDocument"), "a Visio drawing"),
+        (documents.ole("Props", storages={"x": ["WordDocument"]}), "a Project plan"),
+        (b"x" * 257 + b"ustar\0" + bytes(300), "a tar archive"),
+        (b"\x1f\x8b\x08" + bytes(range(64)), "a gzip archive"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_no_engine_reads_is_named(tmp_path: Path, content: bytes, reason: str) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(content)
+
+    with pytest.raises(ItemFailure, match=f"No engine reads {reason}"):
+        detect(path, "a")
 
 
 @pytest.mark.parametrize(
     ("name", "warned"), [("a.docx", True), ("a.pdf", False), ("a", False), ("a.unknown", False)]
 )
-def test_a_name_that_promises_something_else_is_a_warning(
-    tmp_path: Path, name: str, warned: bool
-) -> None:
-    path = tmp_path / "file"
-    path.write_bytes(b"%PDF-1.7\n")
+def test_a_name_that_promises_something_else_is_a_warning(name: str, warned: bool) -> None:
+    found = name_warning(name, Media.PDF)
 
-    warnings = detect(path, name).warnings
-
-    expected = ["The name says DOCX, the content is PDF: read as that."]
-    assert messages(warnings) == (expected if warned else [])
+    expected = "The name says DOCX, the content is PDF: read as that."
+    assert (found.message if found else None) == (expected if warned else None)

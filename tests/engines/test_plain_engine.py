@@ -54,3 +54,20 @@ async def test_a_text_of_nothing_but_space_says_so(engines: Bench) -> None:
     run = await engines.parse_bytes("a.txt", " \n\n ")
 
     assert messages(run.report.warnings) == ["The file has no text."]
+
+
+@pytest.mark.parametrize("ending", ["\r", "\r\n", "\r\r\n"])
+async def test_lines_of_other_systems_are_lines(engines: Bench, ending: str) -> None:
+    table = await engines.parse_bytes("a.csv", ending.join(["place;height", "Ansel;4,2", ""]))
+    words = await engines.parse_bytes("a.txt", f"one{ending}two")
+
+    assert table.markdown.splitlines()[2] == "| Ansel | 4,2 |"
+    assert words.markdown == "one\ntwo"
+
+
+async def test_the_result_says_how_bytes_became_text(engines: Bench) -> None:
+    run = await engines.parse_bytes("a.txt", "Grüße aus Köln\n".encode() * 9 + b"\xff\n")
+
+    assert run.result.metadata == {"charset": "utf-8", "charset_source": "utf-8"}
+    assert run.result.inventory == {"undecoded": 1}
+    assert [one.code for one in run.report.warnings] == ["bytes_replaced"]

@@ -34,7 +34,7 @@ class TestContract(EngineContract):
         "cut.docx": DOCX[:1000],
         "broken.docx": BROKEN_DOCX,
         "cut.doc": documents.ole("WordDocument")[:600],
-        "noise.xls": documents.ole("Workbook"),
+        "cut.xls": documents.ole("Workbook")[:1000],
         "noise.rtf": b"\x00\x01\x02\x03" * 32,
     }
     protected: ClassVar = {
