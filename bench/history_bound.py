@@ -51,7 +51,7 @@ QUEUE = "bench-history"
 BOUNDS = (2_000, 4_000, 8_000)
 CASES = ((2, 50), (8, 256))
 """Activity slots, and the concurrency of the batch."""
-ITEMS = 8_000
+ITEMS = 4_000
 ROUNDS = 3
 REPLAYS = 3
 PAGE = 1_000
@@ -204,6 +204,7 @@ async def _compare() -> None:
                 for case in _cases():
                     answer = await asyncio.to_thread(_in_a_process_of_its_own, address, *case)
                     found.setdefault(case, []).append(answer)
+                    print(case, answer, file=sys.stderr, flush=True)
         finally:
             await server.stop()
     for (bound, slots, concurrency), answers in found.items():

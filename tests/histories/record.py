@@ -12,19 +12,21 @@ from collections.abc import AsyncIterator
 from functools import partial
 from pathlib import Path
 
+from sqlalchemy import update
 from temporalio.client import Client, WorkflowFailureError, WorkflowHistory
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 
-from docmill.contracts import BatchSpec, RedriveRequest
+from docmill.contracts import BatchSpec, JobSpec, RedriveRequest
 from docmill.ids import DEFAULT_PROJECT_ID
+from docmill.records.batches import Batches
 from docmill.records.database import Database
 from docmill.records.deliveries import Deliveries
 from docmill.records.projects import Projects
-from docmill.records.tables import Batch, WebhookConfiguration
+from docmill.records.tables import Batch, BatchItem, WebhookConfiguration
 from docmill.records.webhooks import Webhooks
 from docmill.webhooks.announcing import delivery_workflow_id
-from tests.fixtures.mill import Mill, settings_for, until, write_texts
+from tests.fixtures.mill import Mill, settings_for, until, write_command, write_texts
 
 ROOT = Path(__file__).resolve().parents[2]
 STORED = Path(__file__).parent / "stored"
@@ -46,6 +48,14 @@ async def scenarios(mill: Mill, folder: Path) -> AsyncIterator[tuple[str, str]]:
     yield "delivery", await _delivered(mill)
 
 
+async def held_scenarios(mill: Mill, folder: Path) -> AsyncIterator[tuple[str, str]]:
+    """Yield batches that were paused while most of their files lay in the task queue."""
+    yield "left", (await _left(mill, folder / "left")).id
+    yield "left-continued", (await _left(mill, folder / "continued", **_SHORT)).id
+    yield "swept", (await _swept(mill, folder / "swept")).id
+
+
+_SHORT = {"page_size": 6, "continue_as_new_threshold": 6}
 _PACE = {"page_size": 3, "continue_as_new_threshold": 5}
 
 
@@ -127,6 +137,49 @@ async def _throttled(mill: Mill, folder: Path) -> Batch:
     return second
 
 
+async def _left(mill: Mill, folder: Path, **pace: int) -> Batch:
+    """Pause by the row alone, so that the workflow finds it there, and go on."""
+    gate = folder.with_suffix(".gate")
+    for number in range(8):
+        write_command(folder, f"{number}.txt", do="wait", file=str(gate))
+    batch = await mill.start(folder, **pace)
+    await mill.until_progress(batch, lambda now: now.in_flight >= 6)
+    await until(partial(_has, mill, batch, "processing"))
+    async with mill.database.write() as session:
+        await Batches(session).set_state(batch.id, paused=True)
+    gate.touch()
+    await mill.until_progress(batch, lambda now: (now.state, now.in_flight) == ("paused", 0))
+    await mill.service.resume(batch)
+    await mill.client.result(batch.id)
+    return batch
+
+
+async def _swept(mill: Mill, folder: Path) -> Batch:
+    """Lose an outcome, and pause while the close runs the file again."""
+    early, late = folder.with_suffix(".early"), folder.with_suffix(".late")
+    early.touch()
+    write_command(folder, "0.txt", do="wait", file=str(early))
+    write_command(folder, "1.txt", do="wait", file=str(late))
+    batch = await mill.start(folder, job=JobSpec(parameters={"disable_cache": True}))
+    await mill.until_progress(batch, lambda now: now.processed == 1)
+    early.unlink()
+    lost = update(BatchItem).where(BatchItem.batch_id == batch.id, BatchItem.position == 1)
+    async with mill.database.write() as session:
+        await session.execute(lost.values(status="pending"))
+    late.touch()
+    await until(partial(_has, mill, batch, "processing", "0.txt"))
+    await mill.service.pause(batch)
+    await mill.until_progress(batch, lambda now: now.state == "paused")
+    early.touch()
+    await mill.client.result(batch.id)
+    return batch
+
+
+async def _has(mill: Mill, batch: Batch, status: str, name: str | None = None) -> bool:
+    outcomes = await mill.outcomes(batch)
+    return status in (outcomes.values() if name is None else [outcomes[name]])
+
+
 async def record(version: str) -> None:
     """Run every scenario on a server of its own and store each run's history."""
     target = STORED / version
@@ -146,11 +199,17 @@ async def record(version: str) -> None:
                 environment.client, database, settings_for(folder, url, max_running_batches=1)
             )
             async with mill.worker():
-                async for scenario, workflow_id in scenarios(mill, folder):
-                    for number, run in enumerate(await _runs(environment.client, workflow_id)):
-                        file = scenario if number == 0 else f"{scenario}-{number + 1}"
-                        (target / f"{file}.json").write_text(_without_machine(run.to_json()))
+                await _store(target, mill, scenarios(mill, folder))
+            async with mill.faulty_worker():
+                await _store(target, mill, held_scenarios(mill, folder))
             await database.close()
+
+
+async def _store(target: Path, mill: Mill, ended: AsyncIterator[tuple[str, str]]) -> None:
+    async for scenario, workflow_id in ended:
+        for number, run in enumerate(await _runs(mill.temporal, workflow_id)):
+            file = scenario if number == 0 else f"{scenario}-{number + 1}"
+            (target / f"{file}.json").write_text(_without_machine(run.to_json()))
 
 
 def _without_machine(history: str) -> str:

@@ -29,4 +29,7 @@ def test_histories_are_stored() -> None:
         "cancelled",
         "failed",
         "delivery",
+        "left",
+        "left-continued",
+        "swept",
     }

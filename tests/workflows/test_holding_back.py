@@ -108,6 +108,22 @@ async def test_a_pause_whose_signal_was_lost_is_found_in_the_row(
         assert (await small_mill.client.result(batch.id)).tally.completed == FILES
 
 
+async def test_what_a_full_run_leaves_is_started_by_the_next_one(
+    small_mill: Mill, tmp_path: Path
+) -> None:
+    folder = write_gated(tmp_path / "in")
+    async with small_mill.faulty_worker():
+        batch = await small_mill.start(folder, page_size=6, continue_as_new_threshold=6)
+        await until(begun(folder, 2))
+        await small_mill.service.pause(batch)
+        open_gates(folder)
+        await small_mill.until_progress(batch, lambda now: (now.runs, now.in_flight) == (2, 0))
+        assert sorted((await small_mill.outcomes(batch)).values()).count("pending") == FILES - 2
+        await small_mill.service.resume(batch)
+        result = await small_mill.client.result(batch.id)
+    assert result.tally.completed == FILES == runs_of(folder)
+
+
 async def test_a_drained_cancel_begins_no_file_that_was_scheduled_before_it(
     small_mill: Mill, tmp_path: Path
 ) -> None:
