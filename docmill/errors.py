@@ -68,6 +68,7 @@ class FailureClass(StrEnum):
     EMPTY = "empty"
     PAGES_FAILED = "pages_failed"
     TOO_MANY_PAGES = "too_many_pages"
+    LIMIT_EXCEEDED = "limit_exceeded"
     TIMEOUT = "timeout"
     OUT_OF_MEMORY = "out_of_memory"
     CRASHED = "crashed"
@@ -148,6 +149,11 @@ GUIDES: dict[FailureClass, FailureGuide] = {
         Retry.NEVER,
         "The file has more pages than the limit.",
         "Split it, raise DOCMILL_MAX_PAGES, or ask for a page range.",
+    ),
+    FailureClass.LIMIT_EXCEEDED: _G(
+        Retry.NEVER,
+        "The file is sound, but holds more than a limit of this installation allows.",
+        "Raise the setting that the message names, or split the file.",
     ),
     FailureClass.TIMEOUT: _G(
         Retry.NEVER,

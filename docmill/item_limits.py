@@ -27,6 +27,9 @@ def engine_limits(parameters: dict[str, Any], settings: Settings) -> Limits:
         memory_bytes=settings.engine_memory_mb * MIB,
         output_bytes=settings.engine_output_mb * MIB,
         pages=settings.max_pages,
+        cells=settings.max_cells,
+        html_bytes=settings.max_html_mb * MIB,
+        unpacked_bytes=settings.max_unpacked_mb * MIB,
     )
 
 

@@ -60,6 +60,11 @@ class Settings(BaseSettings):
             read, in this order, separated by commas.
         max_file_mb: larger files are skipped (``size_limit_exceeded``), in MiB.
         max_pages: pages of one file; more fail as ``too_many_pages``.
+        max_cells: cells of all tables of one file; more fail as ``limit_exceeded``. A million cells
+            take the engine about a gigabyte of memory.
+        max_html_mb: size of one HTML page, in MiB; larger ones fail as ``limit_exceeded``.
+        max_unpacked_mb: what one Office file or e-book may unpack to, in MiB; more fails as
+            ``limit_exceeded``.
         concurrency: items of one batch in flight at the same time, over all workers.
         max_running_batches: batches of one project that run at the same time; the next ones wait
             in line as THROTTLED. 0 sets no limit.
@@ -113,6 +118,9 @@ class Settings(BaseSettings):
     engines_prefer: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split(","))] = ()
     max_file_mb: int = Field(default=300, ge=1)
     max_pages: int = Field(default=5000, ge=1)
+    max_cells: int = Field(default=1_000_000, ge=1)
+    max_html_mb: int = Field(default=50, ge=1)
+    max_unpacked_mb: int = Field(default=256, ge=1)
     concurrency: int = Field(default=50, ge=1, le=256)
     max_running_batches: int = Field(default=100, ge=0)
     max_upload_mb: int = Field(default=4096, ge=1)

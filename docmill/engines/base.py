@@ -39,6 +39,9 @@ class Limits:
         memory_bytes: address space of the child.
         output_bytes: size of the largest file that it writes.
         pages: pages of one file.
+        cells: cells of all tables of one file.
+        html_bytes: size of one HTML page.
+        unpacked_bytes: what one packed file (Office, EPUB) may unpack to.
     """
 
     seconds: float = 300.0
@@ -47,6 +50,9 @@ class Limits:
     pages: int = 5000
     seconds_per_page: float = 0.0
     most_seconds: float | None = None
+    cells: int = 1_000_000
+    html_bytes: int = 50 * 1024 * 1024
+    unpacked_bytes: int = 256 * 1024 * 1024
 
     def wall_clock(self, pages: int) -> float:
         """Return the seconds that a document with so many wanted pages may take."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from docmill.engines.media import Media
+from docmill.engines.office import passwords
 from docmill.errors import FailureClass, ItemFailure
 
 if TYPE_CHECKING:
@@ -63,12 +64,12 @@ def media_of_ole(path: Path) -> Media:
 
     try:
         with olefile.OleFileIO(str(path)) as file:
-            return _media_of(file)
+            return _media_of(file, path)
     except _DAMAGE:
         raise ItemFailure(FailureClass.CORRUPT, "The OLE compound file is damaged.") from None
 
 
-def _media_of(file: "olefile.OleFileIO[Any]") -> Media:
+def _media_of(file: "olefile.OleFileIO[Any]", path: Path) -> Media:
     root = file.root
     if root is None:
         raise ValueError("no root storage")
@@ -76,7 +77,7 @@ def _media_of(file: "olefile.OleFileIO[Any]") -> Media:
     streams = (one for one in children if one.entry_type == _STREAM)
     names = {one.name.lower(): one.name for one in streams}
     if _PROTECTED_STREAMS & names.keys():
-        raise ItemFailure(FailureClass.ENCRYPTED)
+        return passwords.media_of_protected(path)
     found = {media: names[stream] for stream, media in _MAIN_STREAMS.items() if stream in names}
     if not found:
         kind = next((kind for name, kind in _UNREAD.items() if name in names), None)
@@ -85,7 +86,7 @@ def _media_of(file: "olefile.OleFileIO[Any]") -> Media:
     stated = _BY_CLASS.get(root.clsid)
     media = stated if stated in found else next(iter(found))
     if _has_password(media, _beginning(file, found[media])):
-        raise ItemFailure(FailureClass.ENCRYPTED)
+        return passwords.media_of_protected(path)
     return media
 
 

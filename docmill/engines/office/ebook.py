@@ -1,0 +1,55 @@
+"""Books (EPUB): which are protected, and their chapters one by one."""
+
+import posixpath
+from urllib.parse import unquote
+
+from docmill.engines.office.package import Package, UnreadablePartError, attribute, descendants
+from docmill.errors import FailureClass, ItemFailure
+
+_CONTAINER = "META-INF/container.xml"
+_ENCRYPTION = "META-INF/encryption.xml"
+_FONTS_ONLY = frozenset({"http://www.idpf.org/2008/embedding", "http://ns.adobe.com/pdf/enc#RC"})
+"""Algorithms that obfuscate fonts (EPUB 3.3, 4.3.3; Adobe): the text stays readable."""
+
+
+def chapters(source: Package) -> list[str]:
+    """Return the names of a book's chapters in the order in which they are read.
+
+    Raises:
+        UnreadablePartError: the book does not say.
+    """
+    container = source.xml(_CONTAINER)
+    opf = next((attribute(one, "full-path") for one in descendants(container, "rootfile")), "")
+    package = source.xml(opf)
+    folder = posixpath.dirname(opf)
+    places = {
+        attribute(one, "id"): posixpath.normpath(
+            posixpath.join(folder, unquote(attribute(one, "href").partition("#")[0]))
+        )
+        for one in descendants(package, "item")
+    }
+    order = [attribute(one, "idref") for one in descendants(package, "itemref")]
+    return [places[one] for one in order if one in places]
+
+
+def refuse_protected(source: Package) -> None:
+    """Raise for a book whose chapters are encrypted (DRM).
+
+    Raises:
+        ItemFailure: ENCRYPTED.
+    """
+    if _ENCRYPTION not in source:
+        return
+    try:
+        spine = {name.lower() for name in chapters(source)}
+        encrypted = source.xml(_ENCRYPTION)
+    except UnreadablePartError:
+        return  # the engine says what is wrong with it
+    for one in descendants(encrypted, "EncryptedData"):
+        methods = {
+            attribute(method, "Algorithm") for method in descendants(one, "EncryptionMethod")
+        }
+        for place in descendants(one, "CipherReference"):
+            name = posixpath.normpath(unquote(attribute(place, "URI")).lstrip("/")).lower()
+            if name in spine and not methods & _FONTS_ONLY:
+                raise ItemFailure(FailureClass.ENCRYPTED, "The book is protected (DRM).")

@@ -1,0 +1,275 @@
+"""How each family of formats is read: by the engine first, then a second time from the source."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import PurePosixPath
+
+from docmill.contracts.warnings import WarningCode, warning
+from docmill.engines.charsets import decode
+from docmill.engines.markdown_text import plain_text
+from docmill.engines.media import Media
+from docmill.engines.office import (
+    cells,
+    ebook,
+    old_sheets,
+    opendocument,
+    passwords,
+    richtext,
+    sheets,
+    slides,
+    word,
+)
+from docmill.engines.office.drafts import Draft, Job, add_children, draft_of, without_inlined
+from docmill.engines.office.extraction import NESTED, check_size, extract
+from docmill.engines.office.grid import Grid, sheets_markdown
+from docmill.engines.office.mail import Mail
+from docmill.engines.office.markup import flattened, read_markup
+from docmill.engines.office.package import Package, UnreadablePartError
+from docmill.engines.office.passages import Part, Reading
+from docmill.errors import FailureClass, ItemFailure
+
+Family = Callable[[Job], Draft]
+
+
+def read(job: Job) -> Draft:
+    """Read a document.
+
+    Raises:
+        ItemFailure: ENCRYPTED, CORRUPT, LIMIT_EXCEEDED or OUT_OF_MEMORY.
+    """
+    return _FAMILIES.get(job.media_type, _read_other)(job)
+
+
+def _extracted(job: Job, data: bytes | None = None) -> Draft:
+    given = job.data if data is None else data
+    found = extract(given, job.media_type, job.limits, with_images=job.with_images)
+    return draft_of(found)
+
+
+def _read_other(job: Job) -> Draft:
+    draft = _extracted(job)
+    add_children(draft, Part.EMBEDDED_DOCUMENTS)
+    return draft
+
+
+def _read_html(job: Job) -> Draft:
+    page = job.source.decoded.text if job.source.decoded else job.data.decode("utf-8", "replace")
+    check_size(page, job.limits)
+    flat, cut = flattened(page)
+    draft = draft_of(
+        extract(
+            flat.encode("utf-8", "replace"),
+            Media.HTML,
+            job.limits,
+            with_images=job.with_images,
+            without_navigation=job.without_navigation,
+        )
+    )
+    del flat
+    if cut:
+        message = "The page nests deeper than the engine reads; what lies deepest became lines."
+        draft.reading.warnings.append(warning(WarningCode.STRUCTURE_FLATTENED, message))
+    if not job.without_navigation:
+        read_markup(page, draft.text, draft.reading)
+    return draft
+
+
+def _read_mail(job: Job) -> Draft:
+    mail = Mail(job.data)
+    draft = _extracted(job, mail.data)
+    if draft.extracted is not None and len(draft.pages) == 1:
+        draft.pages = [without_inlined(draft.extracted)]
+    files = add_children(draft, Part.ATTACHMENTS)
+    nested = "\n".join(plain_text(p.markdown) for p in draft.reading.passages)
+    draft.reading.extend(mail.read(f"{draft.text}\n{nested}", files))
+    return draft
+
+
+def _nested(job: Job, name: str, data: bytes) -> str | None:
+    """A document inside another, by the name of its part; None when nothing reads it."""
+    ending = PurePosixPath(name.lower()).suffix
+    if ending in {".txt", ".xml"}:
+        return decode(data).text if ending == ".txt" else None
+    media = NESTED.get(ending)
+    if media is None:
+        return None
+    try:
+        if media == Media.HTML:
+            data = flattened(decode(data, markup=True).text)[0].encode("utf-8", "replace")
+        return str(extract(data, media, job.limits).content)
+    except ItemFailure:
+        return None
+
+
+def _read_word(job: Job) -> Draft:
+    data = job.data
+    draft = _extracted(job)
+    _second(draft, lambda: word.read_word(Package(data), draft.pages, partial(_nested, job)))
+    add_children(draft, Part.EMBEDDED_DOCUMENTS)
+    return draft
+
+
+def _read_slides(job: Job) -> Draft:
+    draft = _extracted(job)
+    _second(draft, lambda: slides.read_slides(Package(job.data), draft.pages))
+    add_children(draft, Part.EMBEDDED_DOCUMENTS)
+    return draft
+
+
+def _second(draft: Draft, read_again: Callable[[], Reading]) -> None:
+    """Read the source a second time; what the engine has found does not depend on it."""
+    try:
+        draft.reading.extend(read_again())
+    except UnreadablePartError as error:
+        message = f"The file could not be read a second time, to look for what is missing: {error}."
+        draft.reading.warnings.append(warning(WarningCode.ENGINE_NOTE, message))
+
+
+def _read_workbook(job: Job) -> Draft:
+    data = job.data
+    try:
+        draft = _extracted(job)
+    except ItemFailure as failure:
+        if failure.failure_class is not FailureClass.LIMIT_EXCEEDED:
+            raise
+        draft = Draft(_every_sheet(data, job, failure))
+    given_up: list[int] = []
+
+    def read_again() -> Reading:
+        reading, numbers = sheets.read_sheets(Package(data), draft.texts)
+        given_up.extend(numbers)
+        return reading
+
+    _second(draft, read_again)
+    if given_up:
+        _second(draft, lambda: _fill(draft, given_up, job, Package(data)))
+    add_children(draft, Part.EMBEDDED_DOCUMENTS)
+    return draft
+
+
+def _every_sheet(data: bytes, job: Job, failure: ItemFailure) -> list[str]:
+    try:
+        book = cells.Workbook(Package(data))
+        return sheets_markdown(book.grid(sheet, job.limits.cells) for sheet in book.sheets)
+    except UnreadablePartError:
+        raise failure from None
+
+
+def _fill(draft: Draft, numbers: list[int], job: Job, source: Package) -> Reading:
+    """Read the sheets that the engine gave up, cell by cell."""
+    book = cells.Workbook(source)
+    for number in numbers:
+        grid = book.grid(book.sheets[number - 1], job.limits.cells)
+        _replace_sheet(draft, number, grid)
+    return Reading()
+
+
+def _replace_sheet(draft: Draft, number: int, grid: Grid) -> None:
+    if number <= len(draft.pages):
+        draft.pages[number - 1] = sheets_markdown([grid])[0]
+
+
+def _read_old_workbook(job: Job) -> Draft:
+    data = job.data
+    stream = old_sheets.stream_of(data)
+    if stream is None and not data.startswith(passwords.OLE):  # Excel 2 to 4: no compound file
+        return Draft(sheets_markdown(old_sheets.read_grids(data, job.limits.cells)))
+    if stream is not None and old_sheets.widest(stream) > job.limits.cells:
+        draft = Draft(sheets_markdown(old_sheets.read_grids(data, job.limits.cells)))
+    else:
+        draft = _old_workbook_by_engine(job, data)
+    if stream is not None:
+        draft.reading.extend(old_sheets.read_old_sheets(stream))
+    add_children(draft, Part.EMBEDDED_DOCUMENTS)
+    return draft
+
+
+def _old_workbook_by_engine(job: Job, data: bytes) -> Draft:
+    try:
+        return _extracted(job, data)
+    except ItemFailure as failure:
+        if failure.failure_class is not FailureClass.LIMIT_EXCEEDED:
+            raise
+        return Draft(sheets_markdown(old_sheets.read_grids(data, job.limits.cells)))
+
+
+def _read_opendocument(job: Job) -> Draft:
+    draft = _extracted(job)
+    _second(draft, lambda: _opendocument(draft, job))
+    add_children(draft, Part.EMBEDDED_DOCUMENTS)
+    return draft
+
+
+def _opendocument(draft: Draft, job: Job) -> Reading:
+    source = Package(job.data)
+    root = source.xml(opendocument.CONTENT)
+    reading = Reading()
+    if job.media_type == Media.ODS:
+        reading, given_up = opendocument.read_spreadsheet(root, draft.texts)
+        all_sheets = list(opendocument.tables(root))
+        for number in given_up:
+            sheet = all_sheets[number - 1]
+            _replace_sheet(draft, number, opendocument.sheet_grid(sheet, job.limits.cells))
+    elif draft.extracted is not None and any(opendocument.is_slide(one) for one in root.iter()):
+        draft.pages, reading = opendocument.read_presentation(root, draft.extracted.content)
+        draft.stated = {}
+    else:
+        opendocument.read_text_document(root, draft.text, reading)
+    opendocument.read_around(source, reading)
+    return reading
+
+
+def _read_book(job: Job) -> Draft:
+    try:
+        source = Package(job.data)
+        ebook.refuse_protected(source)
+    except UnreadablePartError:
+        return _read_other(job)  # which says what is wrong
+    draft = _extracted(job)
+    _second(draft, lambda: _read_chapters(draft, source, job))
+    return draft
+
+
+def _read_chapters(draft: Draft, source: Package, job: Job) -> Reading:
+    """Read a book chapter by chapter, if the engine has lost something of one."""
+    reading = Reading()
+    pages = [
+        decode(source.read(name), markup=True).text
+        for name in ebook.chapters(source)
+        if name in source
+    ]
+    for page in pages:
+        read_markup(page, draft.text, reading)
+    if not reading.passages:
+        return reading
+    found = []
+    for page in pages:
+        flat, _ = flattened(page)
+        found.append(extract(flat.encode("utf-8", "replace"), Media.HTML, job.limits).content)
+    draft.pages = ["\n".join(found)]
+    again = Reading()
+    for page in pages:
+        read_markup(page, draft.text, again)
+    return again
+
+
+def _read_rich_text(job: Job) -> Draft:
+    draft = _extracted(job)
+    richtext.read_rich_text(job.data, draft.reading)
+    add_children(draft, Part.EMBEDDED_DOCUMENTS)
+    return draft
+
+
+_FAMILIES: Mapping[str, Family] = {
+    Media.HTML: _read_html,
+    Media.EML: _read_mail,
+    Media.DOCX: _read_word,
+    Media.PPTX: _read_slides,
+    Media.XLSX: _read_workbook,
+    Media.XLS: _read_old_workbook,
+    Media.ODT: _read_opendocument,
+    Media.ODS: _read_opendocument,
+    Media.ODP: _read_opendocument,
+    Media.EPUB: _read_book,
+    Media.RTF: _read_rich_text,
+}

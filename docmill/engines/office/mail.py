@@ -1,0 +1,182 @@
+"""Mail whose parts do not say how their text is written, and what a mail carries."""
+
+import codecs
+import email.policy
+import re
+from email.generator import BytesGenerator
+from email.message import Message
+from email.parser import BytesParser
+from io import BytesIO
+
+from docmill.contracts.warnings import WarningCode, warning
+from docmill.engines.charsets import CharsetSource, decode
+from docmill.engines.office.markup import flattened, read_markup
+from docmill.engines.office.passages import Part, Reading
+from docmill.engines.office.words import missing, words_of
+
+_MBOX = re.compile(rb"(?m)^(?=From \S[^\r\n]*\d{4}\r?$)")
+_TNEF = frozenset({"application/ms-tnef", "application/vnd.ms-tnef"})
+_SAFE = frozenset({"utf-8", "iso8859-1", "cp1252", "ascii"})
+"""Charsets, as Python names them, that the engine surely reads as they are meant."""
+_NO_CHARSET = frozenset({"", "unknown-8bit", "x-unknown", "unknown", "8bit", "binary", "default"})
+_ANOTHER_VERSION = 0.5
+"""Share of the words of a plain text that its HTML version may lack: they are never quite equal."""
+
+
+class Mail:
+    """One message, or several of a mailbox (mbox), made readable for the engine.
+
+    Attributes:
+        data: the messages; text of unknown charset as UTF-8, and HTML that is not too deep.
+    """
+
+    def __init__(self, data: bytes) -> None:
+        """Take a mail apart."""
+        self._reading = Reading()
+        self._texts: list[str] = []
+        self._pages: list[str] = []
+        self._versions: list[tuple[str, str]] = []
+        self._files: list[str] = []
+        messages = [part for part in _MBOX.split(data) if part]
+        self.data = b"".join(self._readable(message) for message in messages)
+
+    def read(self, text: str, read_files: set[str]) -> Reading:
+        """Return what stands in the mail and not in the engine's text.
+
+        Args:
+            text: the engine's, without Markdown's marks, with that of attached files.
+            read_files: names of the attached files of which the engine has text.
+        """
+        reading = self._reading
+        for plain in self._texts:
+            for line in missing(plain.splitlines(), text):
+                reading.put_back(line)
+        for page in self._pages:
+            read_markup(page, text, reading)
+        for plain, page in self._versions:
+            lost = missing(plain.splitlines(), f"{text}\n{page}")
+            count = sum(len(words_of(line)) for line in lost)
+            if count > _ANOTHER_VERSION * len(words_of(plain)):
+                reading.add(Part.ALTERNATIVES, lost)
+        for name in self._files:
+            if name in read_files:
+                reading.inventory[Part.ATTACHMENTS] += 1
+            else:
+                reading.unread(Part.ATTACHMENTS, name or "without a name")
+        return reading
+
+    def _readable(self, data: bytes) -> bytes:
+        message = BytesParser(policy=email.policy.compat32).parsebytes(data)
+        changed = False
+        for part in message.walk():
+            changed = _make_headers_readable(part) or changed
+            if not self._counted(part) and part.get_content_maintype() == "text":
+                changed = self._make_readable(part) or changed
+        self._sort_versions(message)
+        if not changed:
+            return data
+        out = BytesIO()
+        generator = BytesGenerator(out, mangle_from_=False)
+        generator.flatten(message, unixfrom=data.startswith(b"From "))
+        return out.getvalue()
+
+    def _counted(self, part: Message) -> bool:
+        """Count files and messages; say whether ``part`` was one, or holds others."""
+        name = str(part.get_filename() or "")
+        if part.get_content_type() in _TNEF or name.lower() == "winmail.dat":
+            self._reading.unread(Part.ATTACHMENTS, f"{name or 'winmail.dat'}, Outlook's TNEF")
+            return True
+        if part.get_content_type() == "message/rfc822":
+            self._reading.inventory[Part.ATTACHED_MESSAGES] += 1
+            return True
+        if _is_file(part):
+            self._files.append(name)
+            return True
+        return part.is_multipart()
+
+    def _make_readable(self, part: Message) -> bool:
+        """Write a text in UTF-8, and flat, if the engine could not read it as it is."""
+        raw = part.get_payload(decode=True)
+        if not isinstance(raw, bytes):
+            return False
+        markup = part.get_content_subtype() == "html"
+        charset = _charset(part, raw)
+        if charset is not None:
+            text = raw.decode(charset, "replace")
+        else:
+            found = decode(raw, markup=markup)
+            text = found.text
+            if found.source is CharsetSource.GUESS:
+                message = f"A text of the mail does not state its charset: read as {found.charset}."
+                self._reading.warnings.append(warning(WarningCode.CHARSET_GUESSED, message))
+        flat, cut = flattened(text) if markup else (text, False)
+        if cut:
+            message = "The mail's HTML nests deeper than the engine reads; it was flattened."
+            self._reading.warnings.append(warning(WarningCode.STRUCTURE_FLATTENED, message))
+        (self._pages if markup else self._texts).append(text)
+        if flat is text and (charset in _SAFE or raw.isascii()):
+            return False
+        del part["Content-Transfer-Encoding"]
+        part.set_payload(flat.encode("utf-8", "replace").decode("utf-8"), "utf-8")
+        return True
+
+    def _sort_versions(self, message: Message) -> None:
+        """A plain text with an HTML version beside it is not missing where that one is read."""
+        for part in message.walk():
+            if part.get_content_type() != "multipart/alternative":
+                continue
+            leaves = {p.get_content_subtype(): p for p in part.walk() if not p.is_multipart()}
+            if "plain" in leaves and "html" in leaves:
+                plain, page = (_text(leaves[kind]) for kind in ("plain", "html"))
+                if plain in self._texts:
+                    self._texts.remove(plain)
+                    self._versions.append((plain, page))
+
+
+def _is_file(part: Message) -> bool:
+    """Whether a part is an attached file: no text of the mail, and no picture in it."""
+    disposition = part.get_content_disposition()
+    if part.is_multipart():
+        return False
+    if part.get_content_maintype() == "image" and (disposition != "attachment"):
+        return False
+    return (
+        disposition == "attachment"
+        or bool(part.get_filename())
+        or (part.get_content_maintype() not in {"text", "message", "multipart"})
+    )
+
+
+def _charset(part: Message, raw: bytes) -> str | None:
+    """The charset that a part states, as Python names it; None where that cannot be true."""
+    stated = str(part.get_content_charset() or "")
+    if stated in _NO_CHARSET:
+        return None
+    try:
+        name = codecs.lookup(stated).name
+        raw.decode(name)
+    except (LookupError, ValueError):
+        return None
+    return name
+
+
+def _text(part: Message) -> str:
+    raw = part.get_payload(decode=True)
+    if not isinstance(raw, bytes):
+        return ""
+    charset = _charset(part, raw)
+    return raw.decode(charset, "replace") if charset else decode(raw).text
+
+
+def _make_headers_readable(part: Message) -> bool:
+    """Write raw header fields, which no standard allows but in UTF-8, in UTF-8."""
+    changed = False
+    for name, value in list(part.raw_items()):
+        raw = str(value).encode("ascii", "surrogateescape")
+        try:
+            raw.decode("utf-8")
+        except UnicodeDecodeError:
+            text = decode(raw).text.encode("utf-8").decode("ascii", "surrogateescape")
+            part.replace_header(name, text)
+            changed = True
+    return changed

@@ -1,0 +1,185 @@
+"""Parts of a packed document (Office Open XML, OpenDocument, EPUB), read within bounds.
+
+Parts come from strangers: their sizes are bounded one by one and together, DTDs are refused (they
+are what XML bombs are made of; no office program writes them into parts), and nothing outside the
+package is opened.
+"""
+
+import io
+import posixpath
+import re
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from urllib.parse import unquote
+from xml.etree import ElementTree as ET
+
+Element = ET.Element
+
+MAX_PART = 64 * 1024 * 1024
+"""Bytes of one part that are read a second time; the engine itself may read more."""
+MAX_TOTAL = 256 * 1024 * 1024
+"""Bytes of all parts of one document that are read a second time."""
+
+_DTD = re.compile(rb"<!(?:DOCTYPE|ENTITY)", re.I)
+_WIDE_MARKS = (b"\xff\xfe", b"\xfe\xff")
+_ENCODING = re.compile(r"""(<\?xml[^>]*?)\s+encoding\s*=\s*["'][^"']*["']""")
+
+
+class UnreadablePartError(Exception):
+    """A part is damaged, too large, or has a DTD."""
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """One relationship of a part.
+
+    Attributes:
+        id: as the part refers to it.
+        kind: the last segment of its type: ``comments``, ``header``, ``chart`` …
+        target: name of the part that it leads to.
+    """
+
+    id: str
+    kind: str
+    target: str
+
+
+class Package:
+    """The parts of a ZIP archive by name. Names are looked up as OPC does, without case."""
+
+    def __init__(self, data: bytes) -> None:
+        """Open an archive.
+
+        Raises:
+            UnreadablePartError: it is none, or damaged.
+        """
+        try:
+            self._archive = zipfile.ZipFile(io.BytesIO(data))
+        except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError) as error:
+            raise UnreadablePartError(str(error)) from None
+        entries = self._archive.infolist()
+        self._entries = {_key(entry.filename): entry for entry in entries}
+        self._left = MAX_TOTAL
+
+    @property
+    def names(self) -> list[str]:
+        """The names of all parts, in the order of the archive."""
+        return [entry.filename.replace("\\", "/").lstrip("/") for entry in self._entries.values()]
+
+    def __contains__(self, name: str) -> bool:
+        return _key(name) in self._entries
+
+    def read(self, name: str, most: int = MAX_PART) -> bytes:
+        """Return a part's bytes.
+
+        Args:
+            name: of the part.
+            most: bytes that it may have.
+
+        Raises:
+            UnreadablePartError: there is no such part, it is damaged, or too large.
+        """
+        entry = self._entries.get(_key(name))
+        if entry is None:
+            raise UnreadablePartError("it is not in the package")
+        limit = min(most, self._left)
+        try:
+            with self._archive.open(entry) as file:
+                data = file.read(limit + 1)
+        except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, OSError, ValueError) as e:
+            raise UnreadablePartError(str(e)) from None
+        if len(data) > limit:
+            raise UnreadablePartError("it is too large to be read a second time")
+        self._left -= len(data)
+        return data
+
+    def xml(self, name: str) -> Element:
+        """Return a part as a tree.
+
+        Raises:
+            UnreadablePartError: as `read`, or it is no XML, or has a DTD.
+        """
+        return tree_of(self.read(name))
+
+    def relations(self, name: str) -> list[Relation]:
+        """Return what the part ``name`` leads to inside the package; nothing if it has none."""
+        folder, file = posixpath.split(name)
+        place = posixpath.join(folder, "_rels", f"{file}.rels")
+        if place not in self:
+            return []
+        return list(_relations(self.xml(place), folder))
+
+    def main(self) -> str:
+        """Return the name of the main part of an Office Open XML package.
+
+        Raises:
+            UnreadablePartError: nothing says which it is.
+        """
+        for relation in self.relations(""):
+            if relation.kind == "officeDocument":
+                return relation.target
+        raise UnreadablePartError("no part of the package is its main one")
+
+
+def tree_of(data: bytes) -> Element:
+    """Return the tree of an XML text.
+
+    Raises:
+        UnreadablePartError: it is no XML, or has a DTD.
+    """
+    if data.startswith(_WIDE_MARKS):
+        data = _ENCODING.sub(r"\1", data.decode("utf-16", "replace"), count=1).encode()
+    refuse_dtd(data)
+    try:
+        return ET.fromstring(data)  # noqa: S314 - bounded in size, and without a DTD
+    except (ET.ParseError, ValueError, LookupError) as error:
+        raise UnreadablePartError(str(error)) from None
+
+
+def refuse_dtd(data: bytes) -> None:
+    """Raise for XML that declares a document type.
+
+    Raises:
+        UnreadablePartError: it does.
+    """
+    if _DTD.search(data):
+        raise UnreadablePartError("it has a DTD")
+
+
+def local(tag: object) -> str:
+    """Return the name of a tag or attribute without its namespace."""
+    return tag.rpartition("}")[2] if isinstance(tag, str) else ""
+
+
+def attribute(element: Element, name: str) -> str:
+    """Return the attribute of that local name, in whatever namespace; empty if it has none."""
+    direct = element.get(name)
+    if direct is not None:
+        return direct
+    return next((value for key, value in element.items() if local(key) == name), "")
+
+
+def children(element: Element, name: str) -> Iterator[Element]:
+    """Yield the direct children of that local name."""
+    return (child for child in element if local(child.tag) == name)
+
+
+def descendants(element: Element, name: str) -> Iterator[Element]:
+    """Yield all elements below of that local name, in order."""
+    return (child for child in element.iter() if local(child.tag) == name)
+
+
+def _relations(root: Element, folder: str) -> Iterator[Relation]:
+    for one in children(root, "Relationship"):
+        if one.get("TargetMode") == "External":
+            continue
+        target = unquote(one.get("Target", "")).replace("\\", "/")
+        whole = target.lstrip("/") if target.startswith("/") else posixpath.join(folder, target)
+        kind = one.get("Type", "").rstrip("/").rpartition("/")[2]
+        yield Relation(one.get("Id", ""), kind, posixpath.normpath(whole))
+
+
+def _key(name: str) -> str:
+    return name.replace("\\", "/").lstrip("/").lower()
