@@ -8,6 +8,7 @@ from urllib.parse import quote
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from docmill.contracts import BatchStatus, Outcome
+from docmill.contracts.warnings import WARNING_GUIDES
 from docmill.errors import GUIDES, FailureClass, FailureGuide
 from docmill.objects.durable import move_into_place
 from docmill.objects.staging import Staging
@@ -67,7 +68,9 @@ def environment() -> Environment:
         href=_href,
         words=lambda name: name.replace("_", " ").capitalize(),
     )
-    templates.globals.update(guide=_guide, percent=wording.percent, skips=wording.SKIPS)
+    templates.globals.update(
+        guide=_guide, percent=wording.percent, skips=wording.SKIPS, meanings=WARNING_GUIDES
+    )
     return templates
 
 
@@ -100,6 +103,9 @@ def subline(data: ReportData) -> str:
         pages = wording.plural(data.pages_ok, "page")
         worked = wording.plural(data.counts[Outcome.COMPLETED], "file")
         sentences.append(f"{pages} from {worked}{time}.")
+    if data.warned_count:
+        verb = "has" if data.warned_count == 1 else "have"
+        sentences.append(f"{wording.plural(data.warned_count, 'file')} {verb} warnings.")
     if spared := data.counts[Outcome.SKIPPED]:
         known = data.skips["already_processed"]
         if known == spared:

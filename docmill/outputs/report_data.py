@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import PurePosixPath
 
 from docmill.contracts import BatchStatus, Outcome, SkipReason
+from docmill.contracts.warnings import ResultWarning, WarningCode, WarningKind, kind_of
 from docmill.outputs.findings import Findings
 from docmill.outputs.manifest import ManifestRow
 
@@ -60,6 +61,20 @@ class Cause:
     examples: list[ManifestRow] = field(default_factory=list)
 
 
+@dataclass(slots=True)
+class Warned:
+    """Files with one code of warning: how many, and the first of them with its message."""
+
+    code: WarningCode
+    count: int = 0
+    examples: list[tuple[ManifestRow, ResultWarning]] = field(default_factory=list)
+
+    @property
+    def kind(self) -> WarningKind:
+        """What the code means for the reader."""
+        return kind_of(self.code)
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class SlowFile:
     """One of the slowest files."""
@@ -86,10 +101,14 @@ class ReportData:
     pages_ok: int = 0
     partial_count: int = 0
     partials: list[ManifestRow] = field(default_factory=list)
+    warned_count: int = 0
+    """Files with a loss or a doubt."""
     bars: list[int] = field(default_factory=lambda: [0] * len(BOUNDS))
     timeline: list[int] = field(default_factory=lambda: [0] * SLOTS)
     _causes: dict[str, Cause] = field(default_factory=dict)
     _examples: int = 0
+    _warned: dict[WarningCode, Warned] = field(default_factory=dict)
+    _warned_examples: int = 0
     _slowest: list[SlowFile] = field(default_factory=list)
     _kinds: Counter[str] = field(default_factory=Counter)
     _failed_kinds: Counter[str] = field(default_factory=Counter)
@@ -106,6 +125,8 @@ class ReportData:
             self.partial_count += 1
             if len(self.partials) < NAMED:
                 self.partials.append(row)
+        if row.warnings:
+            self._add_warnings(row)
         if row.outcome == Outcome.SKIPPED:
             self._add_skip(row)
         elif row.outcome == Outcome.FAILED:
@@ -134,6 +155,14 @@ class ReportData:
     def causes(self) -> list[Cause]:
         """Causes of failure, the most frequent first."""
         return sorted(self._causes.values(), key=lambda cause: (-cause.count, cause.failure_class))
+
+    @property
+    def warned(self) -> list[Warned]:
+        """Codes of warnings: losses, doubts, notes; of each kind the most frequent first."""
+        kinds = list(WarningKind)
+        return sorted(
+            self._warned.values(), key=lambda one: (kinds.index(one.kind), -one.count, one.code)
+        )
 
     @property
     def slowest(self) -> list[SlowFile]:
@@ -176,6 +205,18 @@ class ReportData:
         if len(cause.examples) < EXAMPLES and self._examples < ALL_EXAMPLES:
             cause.examples.append(row)
             self._examples += 1
+
+    def _add_warnings(self, row: ManifestRow) -> None:
+        first: dict[WarningCode, ResultWarning] = {}
+        for one in row.warnings:
+            first.setdefault(one.code, one)
+        self.warned_count += any(kind_of(code) is not WarningKind.NOTE for code in first)
+        for code, one in first.items():
+            group = self._warned.setdefault(code, Warned(code))
+            group.count += 1
+            if len(group.examples) < EXAMPLES and self._warned_examples < ALL_EXAMPLES:
+                group.examples.append((row, one))
+                self._warned_examples += 1
 
     def _add_time(self, row: ManifestRow) -> None:
         if row.started_at is None or row.finished_at is None:

@@ -61,13 +61,24 @@ def results(
     perform(show_results(batch_id, state, limit, as_json=as_json, home=home))
 
 
-def failures(batch_id: BatchId, as_json: JsonOption = False, home: HomeOption = None) -> None:
+def failures(
+    batch_id: BatchId,
+    warnings: Annotated[
+        bool,
+        typer.Option("--warnings", help="Show warnings of completed files instead, by code."),
+    ] = False,
+    as_json: JsonOption = False,
+    home: HomeOption = None,
+) -> None:
     """Show failed files, grouped by cause.
 
     Each cause comes with an example and with what to do.
     """
     from docmill.cli.looking.failures import show_failures
+    from docmill.cli.looking.warnings import show_warnings
 
+    if warnings:
+        perform(show_warnings(batch_id, as_json=as_json, home=home))
     perform(show_failures(batch_id, as_json=as_json, home=home))
 
 

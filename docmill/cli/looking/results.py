@@ -88,8 +88,9 @@ async def _findings(
 
 
 def _as_json(row: ItemRow) -> dict[str, Any]:
-    internal = ("position", "object_prefix", "result_id", "name")
-    return {key: value for key, value in asdict(row).items() if key not in internal}
+    internal = ("position", "object_prefix", "result_id", "name", "result_warnings", "own_warnings")
+    shown = {key: value for key, value in asdict(row).items() if key not in internal}
+    return shown | {"warnings": [one.model_dump(mode="json") for one in row.warnings]}
 
 
 def _print(
@@ -116,4 +117,5 @@ def _print(
 def _detail(row: ItemRow) -> str:
     if row.failure_class:
         return f"{row.failure_class}: {row.failure_message or ''}"
-    return row.skip_reason or ("partial" if row.partial else "")
+    codes = ", ".join(dict.fromkeys(one.code.value for one in row.warnings))
+    return "; ".join(filter(None, (row.skip_reason, "partial" if row.partial else "", codes)))

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from docmill.cli.exits import Exit
+from docmill.cli.looking.warnings import batch_warnings, counts_as_json, say_warnings
 from docmill.cli.office import Office, open_office
 from docmill.cli.snapshot import Snapshot, look_at
 from docmill.cli.voice import Voice
@@ -19,9 +20,11 @@ async def show_status(batch_id: str, *, as_json: bool, home: Path | None) -> int
     voice = Voice(as_json=as_json)
     async with open_office(home) as office:
         snapshot = await look_at(office.database, DEFAULT_PROJECT_ID, batch_id)
-        voice.answer(snapshot.as_json())
+        warnings = await batch_warnings(office.database, snapshot.batch)
+        voice.answer(snapshot.as_json() | counts_as_json(warnings))
         if not as_json:
             _print(voice, office, snapshot)
+            say_warnings(voice, batch_id, warnings)
             await _print_line(voice, office, snapshot.batch)
     return Exit.OK
 

@@ -6,6 +6,7 @@ from docmill.cli.ending import exit_of
 from docmill.cli.exits import Exit
 from docmill.cli.following import follow
 from docmill.cli.interruption import until_interrupted
+from docmill.cli.looking.warnings import batch_warnings, counts_as_json, say_warnings
 from docmill.cli.office import open_office, open_runtime
 from docmill.cli.progress import view_for
 from docmill.cli.snapshot import look_at
@@ -35,5 +36,7 @@ async def _watch(voice: Voice, batch_id: str, profile: str | None, home: Path | 
                         office.database, runtime.service, snapshot.batch, view, voice=voice
                     )
         voice.say(f"{batch_id}: {snapshot.state}, {snapshot.counts()}")
-        voice.answer(snapshot.as_json())
+        warnings = await batch_warnings(office.database, snapshot.batch)
+        say_warnings(voice, batch_id, warnings)
+        voice.answer(snapshot.as_json() | counts_as_json(warnings))
         return await exit_of(office.database, snapshot)

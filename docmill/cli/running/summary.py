@@ -11,6 +11,7 @@ from rich.text import Text
 from docmill.cli.ending import exit_of, skips
 from docmill.cli.exits import Exit
 from docmill.cli.looking.failures import failure_groups, group_as_json, print_groups
+from docmill.cli.looking.warnings import batch_warnings, counts_as_json, say_warnings
 from docmill.cli.progress import duration
 from docmill.cli.snapshot import Snapshot
 from docmill.cli.voice import Voice
@@ -18,6 +19,7 @@ from docmill.contracts import JobType, SkipReason
 from docmill.outputs.findings import Findings
 from docmill.records.database import Database
 from docmill.records.items import FailureGroup
+from docmill.records.warning_counts import BatchWarnings
 
 MANIFEST, REPORT = "manifest.jsonl", "report.html"
 SHOWN = 30
@@ -33,6 +35,7 @@ class Ending:
         page: the batch's page in Temporal's Web UI.
         seconds: how long this command took.
         skipped: files skipped, by reason.
+        warnings: of completed files, by code.
         findings: what the results say: types of a classification, fields of an extraction.
     """
 
@@ -43,6 +46,7 @@ class Ending:
     code: Exit
     skipped: dict[str, int]
     failures: list[FailureGroup]
+    warnings: BatchWarnings
     findings: Findings | None = None
 
     def as_json(self) -> dict[str, Any]:
@@ -50,6 +54,7 @@ class Ending:
         return (
             self.snapshot.as_json()
             | self._found()
+            | counts_as_json(self.warnings)
             | {
                 "exit_code": int(self.code),
                 "skipped_by_reason": self.skipped,
@@ -84,6 +89,7 @@ async def ending_of(
         await exit_of(database, snapshot),
         await skips(database, snapshot),
         await failure_groups(database, snapshot.batch),
+        await batch_warnings(database, snapshot.batch),
         findings,
     )
 
@@ -102,6 +108,7 @@ def print_ending(voice: Voice, ending: Ending) -> None:
         voice.say(f"{ending.findings.title}:", style="bold")
         voice.table(_table(ending.findings.ranked[:SHOWN]))
     print_groups(voice, ending.failures)
+    say_warnings(voice, snapshot.batch.id, ending.warnings)
     voice.say()
     voice.say(f"Results:   {ending.out}")
     voice.say(f"Report:    {ending.out / REPORT}")
