@@ -59,6 +59,7 @@ async def create_batch(
             batch.directory_id = directory.id
             batch.watermark = directory.watermark
             batch.total = directory.live_count
+            batch.left_out = directory.left_out
         else:
             batch.total = len(spec.item_ids)
         created, is_new = await Batches(session).create(batch)

@@ -9,6 +9,7 @@ from docmill.records.scans import Scans, ScanSummary
 from docmill.records.tables import Directory
 from docmill.sources.entries import ScannedEntry
 from docmill.sources.folder import FolderSource, scan
+from docmill.sources.left_out import LeftOut
 
 
 async def scan_folder(
@@ -20,19 +21,20 @@ async def scan_folder(
     and with them what is already known of their bytes.
 
     Raises:
-        UsageError: the folder is missing or part of it cannot be read.
+        UsageError: the folder is missing or cannot be read.
     """
     async with database.write() as session:
         directory = await Directories(session).find_or_create_source(
             project_id, source.folder.name or "root", source.as_json()
         )
         scan_id = await Scans(session).begin(directory.id)
-    chunks = scan(source)
+    left_out = LeftOut()
+    chunks = scan(source, left_out=left_out)
     while chunk := await asyncio.to_thread(_next, chunks):
         async with database.write() as session:
             await Scans(session).add(directory.id, scan_id, chunk)
     async with database.write() as session:
-        summary = await Scans(session).publish(directory.id, scan_id)
+        summary = await Scans(session).publish(directory.id, scan_id, left_out.as_json())
         return await Directories(session).get(project_id, directory.id), summary
 
 

@@ -37,6 +37,8 @@ class ScanSummary:
         changed: of these, entries whose file is another version.
         vanished: names of the first 100 entries that are gone.
         vanished_count: all that are gone.
+        left_out: what the source has and the listing has not, by reason; see
+            `docmill.sources.left_out`. None for nothing.
     """
 
     total: int
@@ -44,6 +46,7 @@ class ScanSummary:
     changed: int
     vanished: tuple[str, ...] = field(default=())
     vanished_count: int = 0
+    left_out: dict[str, Any] | None = None
 
 
 class Scans:
@@ -96,8 +99,12 @@ class Scans:
         await self._insert(directory, known, list(fresh.values()))
         await ScanMarks(self._session, directory_id).add(seen)
 
-    async def publish(self, directory_id: str, scan_id: str) -> ScanSummary:
+    async def publish(
+        self, directory_id: str, scan_id: str, left_out: dict[str, Any] | None = None
+    ) -> ScanSummary:
         """Make everything that this scan found visible at once, and end the scan.
+
+        ``left_out`` is what it did not list; batches over the directory copy it.
 
         Raises:
             ScanSuperseded: a newer scan took over.
@@ -113,6 +120,7 @@ class Scans:
         directory.live_count += written - changed - vanished_count
         directory.watermark = directory.sequence
         directory.scan_id = None
+        directory.left_out = left_out
         await marks.clear()
         await self._session.flush()
         return ScanSummary(
@@ -121,6 +129,7 @@ class Scans:
             changed=changed,
             vanished=vanished,
             vanished_count=vanished_count,
+            left_out=left_out,
         )
 
     async def _lock(self, directory_id: str) -> Directory:

@@ -10,6 +10,7 @@ from typing import Any, Self
 from docmill.errors import UsageError
 from docmill.sources.entries import ScannedEntry
 from docmill.sources.globs import Globs
+from docmill.sources.left_out import LeftOut
 from docmill.sources.names import readable
 from docmill.sources.walking import Walk
 
@@ -24,6 +25,7 @@ class FolderSource:
         include: patterns (`docmill.sources.globs`) of files to take; empty takes all.
         exclude: patterns of files and whole subfolders to leave out.
         leave_out: absolute paths of our own inside it: the home, the output.
+        follow_links: whether symlinks that stay within the folder are followed.
     """
 
     folder: Path
@@ -31,6 +33,7 @@ class FolderSource:
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     leave_out: tuple[Path, ...] = ()
+    follow_links: bool = False
 
     @classmethod
     def resolve(
@@ -41,6 +44,7 @@ class FolderSource:
         include: tuple[str, ...] = (),
         exclude: tuple[str, ...] = (),
         leave_out: tuple[Path, ...] = (),
+        follow_links: bool = False,
     ) -> Self:
         """Return the source for a folder as a person names it: relative, through symlinks.
 
@@ -63,17 +67,24 @@ class FolderSource:
                 "Choose an --out other than the folder itself.",
             )
         inside = tuple(sorted(path for path in away if path.is_relative_to(real)))
-        return cls(real, recursive, tuple(include), tuple(exclude), inside)
+        return cls(real, recursive, tuple(include), tuple(exclude), inside, follow_links)
 
     def as_json(self) -> dict[str, Any]:
-        """Return what a directory's row keeps of it; `from_json` is the inverse."""
-        return {
+        """Return what a directory's row keeps of it; `from_json` is the inverse.
+
+        ``follow_links`` is there only when it is set: a source of before it existed has the
+        same form, and so the same directory.
+        """
+        stored = {
             **asdict(self),
             "folder": str(self.folder),
             "include": list(self.include),
             "exclude": list(self.exclude),
             "leave_out": [str(path) for path in self.leave_out],
         }
+        if not self.follow_links:
+            del stored["follow_links"]
+        return stored
 
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> Self:
@@ -84,18 +95,22 @@ class FolderSource:
             tuple(stored["include"]),
             tuple(stored["exclude"]),
             tuple(map(Path, stored["leave_out"])),
+            stored.get("follow_links", False),
         )
 
 
-def scan(source: FolderSource, chunk: int = 1000) -> Iterator[list[ScannedEntry]]:
+def scan(
+    source: FolderSource, chunk: int = 1000, left_out: LeftOut | None = None
+) -> Iterator[list[ScannedEntry]]:
     """Walk the folder, depth first, sorted by name, and return its files in chunks.
 
-    Symlinks, hidden files and folders, and what is no regular file are left out. What disappears
-    while the walk goes on is left out too. Memory holds the names of one folder and of those
-    above it, never the whole tree.
+    Symlinks (unless they are followed), hidden files, litter, what is no regular file and what
+    may not be read are left out, and ``left_out`` is told of each. What disappears while the
+    walk goes on is left out too. Memory holds the names of one folder and of those above it,
+    never the whole tree.
 
     Raises:
-        UsageError: a folder cannot be read; it is named, since leaving it out would lose files.
+        UsageError: the folder itself cannot be read, or the disk fails.
     """
     files = Walk(
         root=os.fsencode(source.folder),
@@ -107,6 +122,8 @@ def scan(source: FolderSource, chunk: int = 1000) -> Iterator[list[ScannedEntry]
             for path in source.leave_out
             if path.is_relative_to(source.folder)
         ),
+        follow_links=source.follow_links,
+        left_out=LeftOut() if left_out is None else left_out,
     ).files()
     while entries := list(islice(files, chunk)):
         yield entries

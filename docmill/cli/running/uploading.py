@@ -6,6 +6,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from docmill.cli.office import Office
 from docmill.ids import Prefix, derived_id
@@ -18,6 +19,7 @@ from docmill.records.scans import MAX_VANISHED_NAMES, ScanSummary
 from docmill.records.tables import Directory, DirectoryFile, File
 from docmill.sources.entries import ScannedEntry
 from docmill.sources.folder import FolderSource, scan
+from docmill.sources.left_out import LeftOut
 
 SIGNATURE = "signature"
 """Key of an entry's metadata: a file with the same one is not read again."""
@@ -40,14 +42,16 @@ async def upload_folder(
         directory = await Directories(session).create(
             project_id, source.folder.name or "root", id=upload.directory_id
         )
-    chunks = scan(source)
+    left_out = LeftOut()
+    chunks = scan(source, left_out=left_out)
     while chunk := await asyncio.to_thread(_next, chunks):
         for entry in chunk:
             await upload.take(entry)
     await upload.drop_vanished()
-    async with office.database.read() as session:
+    async with office.database.write() as session:
         directory = await Directories(session).get(project_id, directory.id)
-    return directory, upload.summary(directory.live_count)
+        directory.left_out = left_out.as_json()
+    return directory, upload.summary(directory.live_count, directory.left_out)
 
 
 def _next(chunks: Iterator[list[ScannedEntry]]) -> list[ScannedEntry]:
@@ -134,10 +138,10 @@ class _Upload:
                 await DirectoryFiles(session).bulk_delete(self._project_id, self.directory_id, ids)
         self._vanished = [row.display_name for row in gone]
 
-    def summary(self, total: int) -> ScanSummary:
+    def summary(self, total: int, left_out: dict[str, Any] | None) -> ScanSummary:
         """Return what was found, compared with the upload before."""
         named = tuple(self._vanished[:MAX_VANISHED_NAMES])
-        return ScanSummary(total, self._new, self._changed, named, len(self._vanished))
+        return ScanSummary(total, self._new, self._changed, named, len(self._vanished), left_out)
 
 
 def _copy(source: Path, target: Path) -> tuple[str, int]:

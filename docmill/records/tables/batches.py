@@ -69,6 +69,10 @@ class Batch(Table):
     """Hash of what makes two `run` commands the same; None for API batches."""
     identity_number: Mapped[int] = mapped_column(default=0)
     """Grows with each batch of one identity: the unique key lets one of two racers win."""
+    left_out: Mapped[dict[str, Any] | None]
+    """What the scan of its listing did not list; frozen with the listing."""
+    strict: Mapped[list[Any] | None]
+    """Codes of warnings that turn a completed file into a failed one; None: none."""
     out: Mapped[str | None]
     """The folder that its run command writes results to."""
     webhooks: Mapped[list[Any] | None]

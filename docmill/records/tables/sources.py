@@ -71,6 +71,8 @@ class Directory(Table):
     """Where entries come from when they are scanned: ``{"folder": …, "recursive": …, …}``."""
     source_key: Mapped[str | None]
     """Hash of ``source``: the same source is the same directory."""
+    left_out: Mapped[dict[str, Any] | None]
+    """What its last scan did not list, by reason; see `docmill.sources.left_out`."""
     scan_id: Mapped[str | None]
     """The scan that may write now; a newer scan takes it over."""
     sequence: Mapped[int] = mapped_column(BigInt, default=0)

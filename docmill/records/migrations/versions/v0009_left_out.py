@@ -1,0 +1,19 @@
+"""What a listing left out, and which warnings a batch takes for failures."""
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects.postgresql import JSONB
+
+revision = "0009"
+down_revision = "0008"
+branch_labels = None
+depends_on = None
+
+JSON = sa.JSON().with_variant(JSONB(), "postgresql")
+
+
+def upgrade() -> None:
+    """Add the columns; batches and directories of before have none."""
+    for table in ("directories", "batches"):
+        op.add_column(table, sa.Column("left_out", JSON, nullable=True))
+    op.add_column("batches", sa.Column("strict", JSON, nullable=True))

@@ -1,0 +1,94 @@
+"""What a listing leaves out, counted by reason and named."""
+
+import re
+from collections import Counter, defaultdict
+from enum import StrEnum
+from typing import Any
+
+MAX_NAMES = 20
+"""Names that are kept of each reason; a folder may have a million links."""
+MAX_NAME = 300
+"""Characters of a name that are kept."""
+
+RUN_FILE = ".docmill-run.json"
+"""Says which run writes to a folder: what lies beside it is output, not input."""
+
+
+class LeftOutReason(StrEnum):
+    """Why something in a folder is not listed. A closed set; the strings are stable."""
+
+    SYMLINK = "symlink"
+    SYMLINK_OUTSIDE = "symlink_outside"
+    SYMLINK_BROKEN = "symlink_broken"
+    SYMLINK_REPEATED = "symlink_repeated"
+    HIDDEN = "hidden"
+    LITTER = "litter"
+    SPECIAL = "special"
+    UNREADABLE = "unreadable"
+    OUTPUT = "output"
+
+
+LEFT_OUT_WORDS: dict[LeftOutReason, str] = {
+    LeftOutReason.SYMLINK: "symlinks (--follow-links takes those that stay within the folder)",
+    LeftOutReason.SYMLINK_OUTSIDE: "symlinks that lead out of the folder",
+    LeftOutReason.SYMLINK_BROKEN: "symlinks that lead nowhere",
+    LeftOutReason.SYMLINK_REPEATED: "symlinks to folders that are listed already",
+    LeftOutReason.HIDDEN: "hidden files and folders",
+    LeftOutReason.LITTER: "lock files, half downloads and files of the desktop",
+    LeftOutReason.SPECIAL: "devices, pipes and sockets",
+    LeftOutReason.UNREADABLE: "without permission to read them",
+    LeftOutReason.OUTPUT: "folders of Docmill's own results",
+}
+"""What stands behind the number, for people."""
+
+_LOCK = re.compile(rb"~\$.+|\.~lock\..+#", re.DOTALL)
+_HALF = re.compile(rb".+\.(?:crdownload|part|partial|download|opdownload)", re.DOTALL | re.I)
+_DESKTOP = re.compile(
+    rb"desktop\.ini|thumbs\.db|ehthumbs(?:_vista)?\.db|\.ds_store|\._.+|~wr[adls]\d+\.tmp",
+    re.DOTALL | re.I,
+)
+
+
+def is_litter(name: bytes) -> bool:
+    """Whether a file is known by its name to be no document: programs leave it behind."""
+    return any(kind.fullmatch(name) for kind in (_LOCK, _HALF, _DESKTOP))
+
+
+def litter_in_words(name: str) -> str | None:
+    """Return what such a file is, as a sentence; None for every other name."""
+    raw = name.rpartition("/")[2].encode(errors="surrogateescape")
+    if _LOCK.fullmatch(raw):
+        return "This is the lock file of an open document, not the document."
+    if _HALF.fullmatch(raw):
+        return "By its name this is a download that was not completed."
+    if _DESKTOP.fullmatch(raw):
+        return "This is a file that the desktop or a program leaves behind, not a document."
+    return None
+
+
+class LeftOut:
+    """What one scan leaves out; bounded however much that is."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[LeftOutReason] = Counter()
+        self._names: dict[LeftOutReason, list[str]] = defaultdict(list)
+
+    def add(self, reason: LeftOutReason, name: str) -> None:
+        """Count one file or folder; a folder's name ends with a slash."""
+        self._counts[reason] += 1
+        if len(self._names[reason]) < MAX_NAMES:
+            shown = name if len(name) <= MAX_NAME else f"{name[:MAX_NAME]}…"
+            self._names[reason].append(shown)
+
+    def as_json(self) -> dict[str, Any] | None:
+        """Return ``{reason: {"count": …, "names": […]}}``, or None when nothing was left out."""
+        return {
+            reason.value: {"count": self._counts[reason], "names": self._names[reason]}
+            for reason in LeftOutReason
+            if self._counts[reason]
+        } or None
+
+
+def total_left_out(left_out: dict[str, Any] | None) -> int:
+    """Return how many files and folders a stored `LeftOut.as_json` counts."""
+    return sum(entry["count"] for entry in (left_out or {}).values())
