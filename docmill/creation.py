@@ -106,6 +106,7 @@ async def _directory(database: Database, settings: Settings, spec: BatchSpec) ->
             include=spec.include,
             exclude=spec.exclude,
             leave_out=(settings.home,),
+            follow_links=spec.follow_links,
         )
         return (await scan_folder(database, spec.project_id, source))[0]
     if spec.source_directory_id:

@@ -3,13 +3,13 @@
 import asyncio
 from collections.abc import Iterator, Sequence
 
+from docmill.contracts.left_out import LeftOut
 from docmill.records.database import Database
 from docmill.records.directories import Directories
 from docmill.records.scans import Scans, ScanSummary
 from docmill.records.tables import Directory
 from docmill.sources.entries import ScannedEntry
 from docmill.sources.folder import FolderSource, scan
-from docmill.sources.left_out import LeftOut
 
 
 async def scan_folder(

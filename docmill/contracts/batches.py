@@ -40,6 +40,7 @@ class BatchSpec(Payload):
         recursive: whether the folder's subfolders are listed too.
         include: globs of relative paths to take from the folder; empty takes all.
         exclude: globs of relative paths to leave out.
+        follow_links: whether symlinks of the folder that stay within it are followed.
         job: what to run for each file.
         page_size: files that one `next_page` returns, 1..1000.
         continue_as_new_threshold: files of one workflow run at most.
@@ -56,6 +57,7 @@ class BatchSpec(Payload):
     recursive: bool = True
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
+    follow_links: bool = False
     job: JobSpec = JobSpec()
     page_size: int = Field(default=DEFAULT_PAGE_SIZE, ge=1, le=MAX_PAGE_SIZE)
     continue_as_new_threshold: int = Field(default=DEFAULT_CONTINUE_AS_NEW_THRESHOLD, ge=1)

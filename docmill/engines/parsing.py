@@ -5,12 +5,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from docmill.contracts.left_out import is_half_download, is_lock
 from docmill.engines.accounting import account
 from docmill.engines.base import CountsPages, Document, Engine, EngineTask, ParseResult
 from docmill.engines.detect import detect
 from docmill.engines.parameters import ParseRequest, not_honoured, time_cut
 from docmill.engines.registry import PARSE, Registry
 from docmill.errors import FailureClass, ItemFailure
+
+_UNREADABLE = frozenset(
+    {FailureClass.CORRUPT, FailureClass.ENGINE_ERROR, FailureClass.UNSUPPORTED_TYPE}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +46,16 @@ def parsed(
         ItemFailure: with the class that fits; other exceptions are the engine's own trouble.
         UsageError: the parameters cannot be read.
     """
+    _refuse_lock(task)
+    try:
+        return _parsed(task, parameters, registry, watcher)
+    except ItemFailure as failure:
+        raise _as_half_download(failure, task.name) from None
+
+
+def _parsed(
+    task: EngineTask, parameters: dict[str, Any], registry: Registry, watcher: Watcher
+) -> tuple[ParseResult, Document]:
     path = Path(task.document)
     request = ParseRequest.read(parameters)
     detection = detect(path, task.name, registry.extensions)
@@ -70,3 +85,22 @@ def _run(
             FailureClass.ENGINE_ERROR, f"The engine {engine.name} returned no parse result."
         )
     return found
+
+
+def _refuse_lock(task: EngineTask) -> None:
+    """Say of a lock file what it is: it has a document's name, and bytes of no document."""
+    if is_lock(task.name, Path(task.document).stat().st_size):
+        raise ItemFailure(
+            FailureClass.UNSUPPORTED_TYPE,
+            "This is the lock file that an office program keeps beside an open document.",
+        )
+
+
+def _as_half_download(failure: ItemFailure, name: str) -> ItemFailure:
+    """Return the reason that is true when what cannot be read is named like a half download."""
+    if failure.failure_class in _UNREADABLE and is_half_download(name):
+        return ItemFailure(
+            FailureClass.UNSUPPORTED_TYPE,
+            "By its name this is a download that was not completed, and it cannot be read.",
+        )
+    return failure

@@ -111,24 +111,14 @@ class Exporter:
         """
         async with self._database.read() as session:
             batch = await Batches(session).get(None, self._batch.id)
-        data = ReportData(
-            BatchFacts(
-                batch_id=batch.id,
-                title=title or batch.name or batch.id,
-                job_type=batch.job_type,
-                status=BatchStatus(batch.status),
-                reason=batch.reason,
-                started_at=batch.started_at,
-                ended_at=batch.ended_at,
-                vanished=vanished,
-                vanished_count=max(vanished_count, len(vanished)),
-            ),
-            findings=self.findings,
-        )
+        facts = _facts(batch, title, vanished, vanished_count)
+        data = ReportData(facts, findings=self.findings)
         self.findings.counts.clear()
         with writing_to(self._out):
             self._out.mkdir(parents=True, exist_ok=True)
-        summary = await write_manifest(self._rows(data), self._out)
+        summary = await write_manifest(
+            self._rows(data), self._out, batch_id=batch.id, left_out=batch.left_out
+        )
         await asyncio.to_thread(write_report, self._out / REPORT, data)
         if self._lost:
             raise NotFoundError(
@@ -238,3 +228,18 @@ def _move(staged: Path, target: Path) -> None:
     """Give a finished file its name; `Exporter.finish` makes it durable."""
     target.parent.mkdir(parents=True, exist_ok=True)
     staged.replace(target)
+
+
+def _facts(batch: Batch, title: str, vanished: Sequence[str], vanished_count: int) -> BatchFacts:
+    return BatchFacts(
+        batch_id=batch.id,
+        title=title or batch.name or batch.id,
+        job_type=batch.job_type,
+        status=BatchStatus(batch.status),
+        reason=batch.reason,
+        started_at=batch.started_at,
+        ended_at=batch.ended_at,
+        vanished=vanished,
+        vanished_count=max(vanished_count, len(vanished)),
+        left_out=batch.left_out,
+    )

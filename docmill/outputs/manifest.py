@@ -2,13 +2,14 @@
 
 import asyncio
 import hashlib
+import json
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from arro3.core import DataType, Field, Schema
 from arro3.io import read_json, write_parquet
@@ -22,6 +23,9 @@ from docmill.outputs.naming import MANIFEST_HASHES, MANIFEST_LINES, MANIFEST_TAB
 from docmill.outputs.writing import hash_of, writing_to
 from docmill.records.items import ItemRow
 
+BATCH_KEY = "docmill.batch_id"
+LEFT_OUT_KEY = "docmill.left_out"
+"""Keys in the footer of ``manifest.parquet``."""
 _BLOCK = 1000
 """Rows that are written at a time."""
 _ROW_GROUP = 8192
@@ -131,19 +135,32 @@ def manifest_schema() -> Schema:
     )
 
 
-async def write_manifest(rows: AsyncIterator[ManifestRow], folder: Path) -> ManifestSummary:
+async def write_manifest(
+    rows: AsyncIterator[ManifestRow],
+    folder: Path,
+    *,
+    batch_id: str = "",
+    left_out: Mapping[str, Any] | None = None,
+) -> ManifestSummary:
     """Write both forms and their hashes (``sha256sum -c manifest.sha256``), each file whole.
 
     Memory does not grow with the rows.
+
+    Args:
+        rows: every file of the listing.
+        folder: where the three files go.
+        batch_id: for the footer of the Parquet form.
+        left_out: likewise, as JSON: what the listing left out.
 
     Raises:
         UsageError: the folder may not be written.
         UnavailableError: it cannot be written now.
     """
+    footer = {BATCH_KEY: batch_id, LEFT_OUT_KEY: json.dumps(left_out or {}, sort_keys=True)}
     with writing_to(folder), closing(Staging(folder)) as staging:
         lines, table, hashes = staging.fresh(), staging.fresh(), staging.fresh()
         summary = await _write_lines(rows, lines)
-        await asyncio.to_thread(_write_table, lines, table)
+        await asyncio.to_thread(_write_table, lines, table, footer)
         hashes.write_text(
             f"{summary.sha256}  {MANIFEST_LINES}\n{hash_of(table)}  {MANIFEST_TABLE}\n"
         )
@@ -177,7 +194,13 @@ async def _write_lines(rows: AsyncIterator[ManifestRow], target: Path) -> Manife
     return ManifestSummary(counts.total(), dict(counts), digest.hexdigest())
 
 
-def _write_table(lines: Path, target: Path) -> None:
+def _write_table(lines: Path, target: Path, footer: dict[str, str]) -> None:
     """Turn the lines into Parquet, so that both forms say the same."""
     batches = read_json(lines, manifest_schema(), batch_size=_BLOCK)
-    write_parquet(batches, target, compression="zstd(3)", max_row_group_size=_ROW_GROUP)
+    write_parquet(
+        batches,
+        target,
+        compression="zstd(3)",
+        max_row_group_size=_ROW_GROUP,
+        key_value_metadata=footer,
+    )

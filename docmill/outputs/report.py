@@ -8,6 +8,7 @@ from urllib.parse import quote
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from docmill.contracts import BatchStatus, Outcome
+from docmill.contracts.left_out import LEFT_OUT_WORDS
 from docmill.contracts.warnings import WARNING_GUIDES
 from docmill.errors import GUIDES, FailureClass, FailureGuide
 from docmill.objects.durable import move_into_place
@@ -69,7 +70,11 @@ def environment() -> Environment:
         words=lambda name: name.replace("_", " ").capitalize(),
     )
     templates.globals.update(
-        guide=_guide, percent=wording.percent, skips=wording.SKIPS, meanings=WARNING_GUIDES
+        guide=_guide,
+        left_out_words=LEFT_OUT_WORDS,
+        percent=wording.percent,
+        skips=wording.SKIPS,
+        meanings=WARNING_GUIDES,
     )
     return templates
 

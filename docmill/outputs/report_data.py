@@ -3,10 +3,11 @@
 import heapq
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import PurePosixPath
+from typing import Any
 
 from docmill.contracts import BatchStatus, Outcome, SkipReason
 from docmill.contracts.warnings import ResultWarning, WarningCode, WarningKind, kind_of
@@ -39,6 +40,7 @@ class BatchFacts:
         title: what was processed, for people: the folder's name.
         vanished: names of files that an earlier run knew and that are gone; the first ones.
         vanished_count: how many those are.
+        left_out: what the listing left out, as `docmill.contracts.left_out` stores it.
     """
 
     batch_id: str
@@ -50,6 +52,7 @@ class BatchFacts:
     ended_at: datetime | None = None
     vanished: Sequence[str] = ()
     vanished_count: int = 0
+    left_out: Mapping[str, Any] | None = None
 
 
 @dataclass(slots=True)

@@ -38,7 +38,7 @@ class ScanSummary:
         vanished: names of the first 100 entries that are gone.
         vanished_count: all that are gone.
         left_out: what the source has and the listing has not, by reason; see
-            `docmill.sources.left_out`. None for nothing.
+            `docmill.contracts.left_out`. None for nothing.
     """
 
     total: int

@@ -7,10 +7,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Self
 
+from docmill.contracts.left_out import LeftOut
 from docmill.errors import UsageError
 from docmill.sources.entries import ScannedEntry
 from docmill.sources.globs import Globs
-from docmill.sources.left_out import LeftOut
 from docmill.sources.names import readable
 from docmill.sources.walking import Walk
 

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
+from docmill.contracts.left_out import RUN_FILE, LeftOut, LeftOutReason, is_litter
 from docmill.errors import UsageError
 from docmill.sources.entries import ScannedEntry
 from docmill.sources.globs import Globs
-from docmill.sources.left_out import RUN_FILE, LeftOut, LeftOutReason, is_litter
 from docmill.sources.names import readable
 
 _DENIED = frozenset({errno.EACCES, errno.EPERM, errno.ENAMETOOLONG})

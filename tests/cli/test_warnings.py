@@ -47,3 +47,28 @@ def test_the_manifest_names_files_without_text_also_when_they_are_known(
     assert again["skipped_by_reason"] == {"already_processed": 5}
     assert _codes(out) == codes
     assert cli("verify", out).returncode == 0
+
+
+def test_the_terminal_and_the_report_group_warnings_by_code(cli: Cli, doubtful: Path) -> None:
+    done = cli("run", doubtful, "--out", cli.cwd / "out")
+    report = (cli.cwd / "out" / "report.html").read_text()
+    batch_id = json.loads(cli("list", "--limit", "1", "--json").stdout)["batches"][0]["batch_id"]
+    status = cli.json("status", batch_id)
+    shown = cli("failures", batch_id, "--warnings").stdout
+    groups = cli.json("failures", batch_id, "--warnings")
+    results = {row["path"]: row for row in cli.json("results", batch_id)["items"]}
+
+    assert "4 files completed with warnings: " in done.stdout
+    assert "3 without text" in done.stdout
+    assert "1 with frames not read" in done.stdout
+    assert "Completed with warnings" in report
+    assert "No text came from the document." in report
+    assert status["files_with_warnings"] == groups["files_with_warnings"] == 4
+    assert status["warnings"]["no_text"] == 3
+    by_code = {group["code"]: group for group in groups["warnings"]}
+    assert by_code["no_text"]["files"] == 3
+    assert by_code["no_text"]["kind"] == "loss"
+    assert by_code["frames_not_read"]["example"]["path"] == "frames.tif"
+    assert "no_text (loss): 3 files" in shown
+    assert {one["code"] for one in results["empty.html"]["warnings"]} == {"no_text"}
+    assert results["whole.txt"]["warnings"] == []

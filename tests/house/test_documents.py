@@ -9,6 +9,7 @@ import typer
 from docmill import contracts
 from docmill.cli.app import app
 from docmill.cli.exits import Exit
+from docmill.contracts.left_out import LEFT_OUT_WORDS, LeftOutReason
 from docmill.contracts.warnings import WARNING_GUIDES, WarningCode, kind_of
 from docmill.errors import GUIDES, Retry
 from docmill.settings import Settings
@@ -91,6 +92,12 @@ def test_the_page_of_warnings_says_what_the_code_says() -> None:
     ]
     table = "\n".join(rows)
     assert table in text_of(ROOT / "docs/warnings.md"), f"the table must be:\n{table}"
+
+
+def test_the_page_of_listings_says_what_the_code_says() -> None:
+    rows = [f"| `{reason}` | {LEFT_OUT_WORDS[reason]} |" for reason in LeftOutReason]
+    table = "\n".join(rows)
+    assert table in text_of(ROOT / "docs/listing.md"), f"the table must be:\n{table}"
 
 
 def test_the_wire_names_of_the_examples_are_those_of_the_contract() -> None:

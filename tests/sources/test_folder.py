@@ -4,9 +4,11 @@ import os
 import subprocess
 import tracemalloc
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from docmill.contracts.left_out import RUN_FILE, LeftOut
 from docmill.errors import UsageError
 from docmill.sources.entries import ScannedEntry
 from docmill.sources.folder import FolderSource, scan
@@ -20,6 +22,14 @@ def entries_of(source: FolderSource) -> list[ScannedEntry]:
 def listed(folder: Path, **options: object) -> list[str]:
     source = FolderSource.resolve(folder, **options)  # type: ignore[arg-type]
     return [entry.unique_id for entry in entries_of(source)]
+
+
+def left_out(folder: Path, **options: object) -> dict[str, Any] | None:
+    found = LeftOut()
+    source = FolderSource.resolve(folder, **options)  # type: ignore[arg-type]
+    for _ in scan(source, left_out=found):
+        pass
+    return found.as_json()
 
 
 def fill(folder: Path, *paths: str) -> None:
@@ -55,6 +65,102 @@ def test_hidden_files_links_and_devices_are_left_out(tmp_path: Path) -> None:
     (folder / "broken").symlink_to(tmp_path / "nowhere")
     os.mkfifo(folder / "pipe")
     assert listed(folder) == ["a.txt"]
+    assert left_out(folder) == {
+        "symlink": {"count": 4, "names": ["broken", "link.txt", "linked", "loop"]},
+        "hidden": {"count": 2, "names": [".git/", ".hidden"]},
+        "special": {"count": 1, "names": ["pipe"]},
+    }
+
+
+LITTER = (
+    *("~$report.docx", ".~lock.report.odt#", "desktop.ini", "Thumbs.db", ".DS_Store", "._a.pdf"),
+    *("scan.pdf.crdownload", "scan.pdf.part", "SCAN.PDF.Download", "~WRL0001.tmp"),
+)
+
+
+def test_what_programs_leave_behind_is_no_document(tmp_path: Path) -> None:
+    fill(tmp_path, *LITTER, "b/desktop.ini", "report.docx", "part.txt", "thumbs.pdf", "desktop.txt")
+    assert listed(tmp_path) == ["desktop.txt", "part.txt", "report.docx", "thumbs.pdf"]
+    found = left_out(tmp_path)
+    assert found is not None
+    assert found["litter"]["count"] == len(LITTER) + 1
+    assert set(found["litter"]["names"]) == {*LITTER, "b/desktop.ini"}
+
+
+def test_what_the_patterns_do_not_take_is_not_counted(tmp_path: Path) -> None:
+    fill(tmp_path, "a.pdf", "~$a.docx", ".b.txt", "drafts/.hidden.pdf")
+    (tmp_path / "link.txt").symlink_to("a.pdf")
+    (tmp_path / "link.pdf").symlink_to("a.pdf")
+    assert left_out(tmp_path, include=("*.pdf",), exclude=("drafts",)) == {
+        "symlink": {"count": 1, "names": ["link.pdf"]}
+    }
+    assert left_out(tmp_path, exclude=("drafts", "link*", "*.docx", ".b.txt")) is None
+
+
+def test_names_of_what_is_left_out_are_bounded_its_number_is_exact(tmp_path: Path) -> None:
+    for number in range(1000):
+        (tmp_path / f"{number:04}").symlink_to("nowhere")
+    found = left_out(tmp_path)
+    assert found is not None
+    assert found["symlink"]["count"] == 1000
+    assert found["symlink"]["names"] == [f"{number:04}" for number in range(20)]
+
+
+def test_links_within_the_folder_are_followed_when_asked(tmp_path: Path) -> None:
+    fill(tmp_path / "outside", "secret.txt")
+    folder = tmp_path / "in"
+    fill(folder, "real/a.txt", "real/deep/b.txt", "c.txt")
+    (folder / "file.txt").symlink_to("real/a.txt")
+    (folder / "chain.txt").symlink_to("file.txt")
+    (folder / "deep").symlink_to(folder / "real/deep")
+    (folder / "out.txt").symlink_to(tmp_path / "outside/secret.txt")
+    (folder / "real/up").symlink_to("../../outside")
+    (folder / "gone").symlink_to("nothing")
+
+    source = FolderSource.resolve(folder, follow_links=True)
+    found = {entry.unique_id: entry.raw_path for entry in entries_of(source)}
+
+    assert found == {
+        "c.txt": b"c.txt",
+        "chain.txt": b"real/a.txt",
+        "deep/b.txt": b"real/deep/b.txt",
+        "file.txt": b"real/a.txt",
+        "real/a.txt": b"real/a.txt",
+        "real/deep/b.txt": b"real/deep/b.txt",
+    }
+    assert left_out(folder, follow_links=True) == {
+        "symlink_outside": {"count": 2, "names": ["out.txt", "real/up"]},
+        "symlink_broken": {"count": 1, "names": ["gone"]},
+    }
+
+
+def test_loops_and_tangles_of_links_end(tmp_path: Path) -> None:
+    fill(tmp_path, *(f"{name}/file.txt" for name in "abcdefgh"))
+    for one in "abcdefgh":
+        (tmp_path / one / "root").symlink_to(tmp_path)
+        for other in "abcdefgh":
+            (tmp_path / one / f"to-{other}").symlink_to(f"../{other}")
+    (tmp_path / "self").symlink_to("self")
+
+    found = listed(tmp_path, follow_links=True)
+
+    assert {f"{name}/file.txt" for name in "abcdefgh"} <= set(found)
+    assert len(found) == len(set(found)) <= 16
+    left = left_out(tmp_path, follow_links=True)
+    assert left is not None
+    assert left["symlink_repeated"]["count"] > 40
+    assert left["symlink_broken"]["names"] == ["self"]
+
+
+def test_links_lead_neither_into_our_own_folders_nor_into_other_results(tmp_path: Path) -> None:
+    fill(tmp_path, "a.txt", "home/records.db", "old/a.txt.md", f"old/{RUN_FILE}")
+    (tmp_path / "to-home").symlink_to("home")
+    (tmp_path / "to-old").symlink_to("old")
+
+    options = {"leave_out": (tmp_path / "home",), "follow_links": True}
+    assert listed(tmp_path, **options) == ["a.txt"]
+    found = left_out(tmp_path, **options)
+    assert found == {"output": {"count": 3, "names": ["old/", "to-home", "to-old/"]}}
 
 
 def test_our_own_folders_are_left_out(tmp_path: Path) -> None:
@@ -83,6 +189,9 @@ def test_a_source_survives_its_row(tmp_path: Path) -> None:
         tmp_path, recursive=False, include=("*.pdf",), leave_out=(tmp_path / "out",)
     )
     assert FolderSource.from_json(source.as_json()) == source
+    assert "follow_links" not in source.as_json()  # as it was stored before there was such a thing
+    following = FolderSource.resolve(tmp_path, follow_links=True)
+    assert FolderSource.from_json(following.as_json()) == following
 
 
 def test_a_folder_named_through_a_link_is_the_real_one(tmp_path: Path) -> None:
@@ -132,20 +241,33 @@ def test_a_folder_that_vanished_since_is_refused(tmp_path: Path) -> None:
         entries_of(source)
 
 
-def test_an_unreadable_subfolder_is_named_not_skipped() -> None:
+def test_an_unreadable_subfolder_is_left_out_and_named() -> None:
     with ordinary_user() as folder:
-        fill(folder, "a.txt", "private/b.txt")
+        fill(folder, "a.txt", "private/b.txt", "private/c.txt")
         (folder / "private").chmod(0)
         try:
-            with pytest.raises(UsageError, match="private cannot be read") as refused:
-                listed(folder)
-            assert "--exclude" in refused.value.hint
-            assert listed(folder, exclude=("private",)) == ["a.txt"]
+            assert listed(folder) == ["a.txt"]
+            assert left_out(folder) == {"unreadable": {"count": 1, "names": ["private/"]}}
+            assert left_out(folder, exclude=("private",)) is None
             (folder / "private").chmod(0o400)
-            with pytest.raises(UsageError, match=r"private/b\.txt cannot be read"):
-                listed(folder)
+            assert listed(folder) == ["a.txt"]
+            names = ["private/b.txt", "private/c.txt"]
+            assert left_out(folder) == {"unreadable": {"count": 2, "names": names}}
         finally:
             (folder / "private").chmod(0o700)
+
+
+def test_a_folder_that_cannot_be_read_itself_is_refused() -> None:
+    with ordinary_user() as folder:
+        (folder / "in").mkdir()
+        source = FolderSource.resolve(folder / "in")
+        (folder / "in").chmod(0)
+        try:
+            with pytest.raises(UsageError, match="cannot be read") as refused:
+                entries_of(source)
+            assert "--exclude" in refused.value.hint
+        finally:
+            (folder / "in").chmod(0o700)
 
 
 def test_a_tree_deeper_than_pythons_stack_is_walked(tmp_path: Path) -> None:

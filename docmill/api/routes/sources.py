@@ -9,6 +9,7 @@ from docmill.api.errors import FieldError
 from docmill.api.schemas.directories import (
     DirectoryView,
     FolderSourceCreate,
+    LeftOutView,
     SourceDirectoryCreate,
     SyncSummary,
 )
@@ -63,6 +64,10 @@ async def _sync(services: Services, project_id: str, source: FolderSource) -> Sy
         changed=summary.changed,
         vanished_count=summary.vanished_count,
         vanished=list(summary.vanished),
+        left_out={
+            reason: LeftOutView.model_validate(entry)
+            for reason, entry in (summary.left_out or {}).items()
+        },
     )
 
 
@@ -73,6 +78,7 @@ def _folder_source(settings: Settings, asked: FolderSourceCreate) -> FolderSourc
         include=tuple(asked.include),
         exclude=tuple(asked.exclude),
         leave_out=(settings.home,),
+        follow_links=asked.follow_links,
     )
 
 

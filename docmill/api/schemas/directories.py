@@ -52,6 +52,7 @@ class FolderSourceCreate(RequestModel):
     recursive: bool = True
     include: list[str] = Field(default_factory=list, max_length=100)
     exclude: list[str] = Field(default_factory=list, max_length=100)
+    follow_links: bool = False
 
 
 class SourceDirectoryCreate(RequestModel):
@@ -61,8 +62,18 @@ class SourceDirectoryCreate(RequestModel):
     source: FolderSourceCreate
 
 
+class LeftOutView(WireModel):
+    """Files and folders that a listing left out for one reason, the first 20 by name."""
+
+    count: int
+    names: list[str]
+
+
 class SyncSummary(WireModel):
-    """What a sync found; ``vanished`` names at most 100 entries."""
+    """What a sync found; ``vanished`` names at most 100 entries.
+
+    ``left_out`` is what the folder has and the listing has not, by reason.
+    """
 
     directory_id: str
     total: int
@@ -70,6 +81,7 @@ class SyncSummary(WireModel):
     changed: int
     vanished_count: int
     vanished: list[str]
+    left_out: dict[str, LeftOutView] = Field(default_factory=dict)
 
 
 class DirectoryFileView(WireModel):

@@ -2,12 +2,15 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from docmill.cli.options import HomeOption, JsonOption, ProfileOption
 from docmill.cli.performing import perform, settings_of
+
+if TYPE_CHECKING:
+    from docmill.cli.running.request import RunRequest
 
 
 class Job(StrEnum):
@@ -31,7 +34,11 @@ def run(
     *,
     out: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Where results go.  [default: docmill-out/<folder name>]"),
+        typer.Option(
+            metavar="DIR",
+            help="Where results go.  [default: docmill-out/<folder name>, with a hash behind it "
+            "where that belongs to another folder or job]",
+        ),
     ] = None,
     recursive: Annotated[bool, typer.Option(help="Take sub-folders too.")] = True,
     include: Annotated[
@@ -42,6 +49,10 @@ def run(
         list[str] | None,
         typer.Option(metavar="GLOB", help="Leave these relative paths out; may be repeated."),
     ] = None,
+    follow_links: Annotated[
+        bool,
+        typer.Option("--follow-links", help="Follow symlinks that stay within the folder."),
+    ] = False,
     job: Annotated[
         Job, typer.Option(help="What to do with each file.  [default: parse]", show_default=False)
     ] = Job.PARSE,
@@ -137,7 +148,7 @@ def run(
     ended, it takes new, changed and failed files and skips what is unchanged.
     """
     from docmill.cli.running.job_parameters import JobFlags
-    from docmill.cli.running.request import Pace, RunRequest, plan_of
+    from docmill.cli.running.request import Pace, RunRequest
     from docmill.contracts import JobType
 
     request = RunRequest(
@@ -146,6 +157,7 @@ def run(
         recursive=recursive,
         include=tuple(include or ()),
         exclude=tuple(exclude or ()),
+        follow_links=follow_links,
         pace=Pace(
             page_size, continue_as_new_threshold, concurrency, max_failures, max_failure_rate
         ),
@@ -162,6 +174,14 @@ def run(
             config=config,
         ),
     )
+    _perform(request, as_json=as_json, profile=profile, home=home)
+
+
+def _perform(
+    request: "RunRequest", *, as_json: bool, profile: str | None, home: Path | None
+) -> None:
+    from docmill.cli.running.request import plan_of
+
     plan = plan_of(request, settings_of(home))
     from docmill.cli.running.command import run_plan  # after the checks, which need little
 

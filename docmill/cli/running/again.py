@@ -10,7 +10,7 @@ from docmill.cli.office import open_office, open_runtime
 from docmill.cli.options import program
 from docmill.cli.running.attending import attend
 from docmill.cli.running.job_parameters import read_parameters
-from docmill.cli.running.request import OUT_ROOT
+from docmill.cli.running.output_folder import OUT_ROOT
 from docmill.cli.running.summary import ending_of, print_ending
 from docmill.cli.snapshot import look_at
 from docmill.cli.voice import Voice

@@ -1,5 +1,6 @@
 """The command run: resume or begin, follow, export, say how it ended."""
 
+import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
@@ -9,6 +10,7 @@ from docmill.cli.interruption import until_interrupted
 from docmill.cli.office import Office, Runtime, open_office, open_runtime
 from docmill.cli.options import program
 from docmill.cli.running.attending import attend
+from docmill.cli.running.left_out import say_left_out
 from docmill.cli.running.placing import needs_upload
 from docmill.cli.running.request import Plan
 from docmill.cli.running.starting import Scanned, create, one_at_a_time, scan, unfinished_of
@@ -56,6 +58,7 @@ class Run:
     async def perform(self, home: Path | None) -> int:
         """Resume the unfinished batch, if there is one; then process what is new."""
         began = monotonic()
+        await asyncio.to_thread(self.plan.claim_out)
         async with open_office(home) as office:
             async with open_runtime(office, self.profile, self.voice.say) as runtime:
                 self.remote = runtime.remote
@@ -121,6 +124,7 @@ class Run:
             more = f" and {scanned.summary.vanished_count - SHOWN:,} more"
             named = ", ".join(gone[:SHOWN]) + (more if len(gone) > SHOWN else "")
             self.voice.say(f"Gone since the last run: {named}")
+        say_left_out(self.voice, scanned.summary.left_out)
         return scanned
 
     def say_interrupted(self) -> None:

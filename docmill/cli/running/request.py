@@ -8,6 +8,7 @@ from typing import Any
 
 from docmill.choosing import engine_of
 from docmill.cli.running.job_parameters import JobFlags, parameters_of
+from docmill.cli.running.output_folder import Owner, claim, default_out
 from docmill.contracts import (
     DEFAULT_CONTINUE_AS_NEW_THRESHOLD,
     DEFAULT_PAGE_SIZE,
@@ -20,8 +21,6 @@ from docmill.ids import DEFAULT_PROJECT_ID
 from docmill.parameters import effective_parameters
 from docmill.settings import Settings
 from docmill.sources.folder import FolderSource
-
-OUT_ROOT = Path("docmill-out")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +43,7 @@ class RunRequest:
     recursive: bool = True
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
+    follow_links: bool = False
     pace: Pace = Pace()
     flags: JobFlags = field(default_factory=JobFlags)
 
@@ -71,6 +71,16 @@ class Plan:
     identity: str
     request: RunRequest
 
+    def claim_out(self) -> None:
+        """Take the folder of the results, before anything is written to it.
+
+        Raises:
+            UsageError: another run has just taken it, or it may not be written.
+            UnavailableError: it cannot be written now.
+        """
+        owner = Owner.of(self.source.folder, self.request.job)
+        claim(self.out, owner, named=self.request.out is not None)
+
     def spec(self, directory_id: str) -> BatchSpec:
         """Return the batch over the scanned directory."""
         request, pace = self.request, self.request.pace
@@ -94,7 +104,7 @@ def plan_of(request: RunRequest, settings: Settings) -> Plan:
         UsageError: the folder, the output folder or a parameter cannot be used, or no engine is
             configured for the job.
     """
-    out = request.out or OUT_ROOT / (request.folder.expanduser().resolve().name or "root")
+    out = request.out or default_out(Owner.of(request.folder, request.job))
     out = out.expanduser().resolve()
     if out.exists() and not out.is_dir():
         raise UsageError(f"{out} is a file.", "Name a folder for --out.")
@@ -104,6 +114,7 @@ def plan_of(request: RunRequest, settings: Settings) -> Plan:
         include=request.include,
         exclude=request.exclude,
         leave_out=(settings.home, out),
+        follow_links=request.follow_links,
     )
     parameters = effective_parameters(request.job, parameters_of(request.flags))
     engine_of(request.job, parameters, settings)
@@ -112,7 +123,7 @@ def plan_of(request: RunRequest, settings: Settings) -> Plan:
 
 def _identity(source: FolderSource, out: Path, parameters: dict[str, Any], job: JobType) -> str:
     """The same folder, output, job, parameters and filters are the same run."""
-    what = {
+    what: dict[str, Any] = {
         "project": DEFAULT_PROJECT_ID,
         "folder": str(source.folder),
         "out": str(out),
@@ -120,4 +131,6 @@ def _identity(source: FolderSource, out: Path, parameters: dict[str, Any], job: 
         "parameters": parameters,
         "filters": [source.recursive, sorted(source.include), sorted(source.exclude)],
     }
+    if source.follow_links:  # absent otherwise: what was begun before it existed is resumed
+        what["follow_links"] = True
     return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()

@@ -13,6 +13,7 @@ from docmill.cli.exits import Exit
 from docmill.cli.looking.failures import failure_groups, group_as_json, print_groups
 from docmill.cli.looking.warnings import batch_warnings, counts_as_json, say_warnings
 from docmill.cli.progress import duration
+from docmill.cli.running.left_out import say_left_out
 from docmill.cli.snapshot import Snapshot
 from docmill.cli.voice import Voice
 from docmill.contracts import JobType, SkipReason
@@ -58,6 +59,7 @@ class Ending:
             | {
                 "exit_code": int(self.code),
                 "skipped_by_reason": self.skipped,
+                "left_out": self.snapshot.batch.left_out or {},
                 "failures": [group_as_json(group) for group in self.failures],
                 "out": str(self.out),
                 "manifest": str(self.out / MANIFEST),
@@ -109,6 +111,7 @@ def print_ending(voice: Voice, ending: Ending) -> None:
         voice.table(_table(ending.findings.ranked[:SHOWN]))
     print_groups(voice, ending.failures)
     say_warnings(voice, snapshot.batch.id, ending.warnings)
+    say_left_out(voice, snapshot.batch.left_out)
     voice.say()
     voice.say(f"Results:   {ending.out}")
     voice.say(f"Report:    {ending.out / REPORT}")

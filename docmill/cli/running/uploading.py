@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from docmill.cli.office import Office
+from docmill.contracts.left_out import LeftOut
 from docmill.ids import Prefix, derived_id
 from docmill.objects.base import CHUNK
 from docmill.objects.documents import keep_document
@@ -19,7 +20,6 @@ from docmill.records.scans import MAX_VANISHED_NAMES, ScanSummary
 from docmill.records.tables import Directory, DirectoryFile, File
 from docmill.sources.entries import ScannedEntry
 from docmill.sources.folder import FolderSource, scan
-from docmill.sources.left_out import LeftOut
 
 SIGNATURE = "signature"
 """Key of an entry's metadata: a file with the same one is not read again."""

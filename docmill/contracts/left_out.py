@@ -47,6 +47,8 @@ _DESKTOP = re.compile(
     rb"desktop\.ini|thumbs\.db|ehthumbs(?:_vista)?\.db|\.ds_store|\._.+|~wr[adls]\d+\.tmp",
     re.DOTALL | re.I,
 )
+_MAX_LOCK = 1024
+"""Bytes; Word writes 162, Excel and PowerPoint 165, LibreOffice about 100."""
 
 
 def is_litter(name: bytes) -> bool:
@@ -54,16 +56,18 @@ def is_litter(name: bytes) -> bool:
     return any(kind.fullmatch(name) for kind in (_LOCK, _HALF, _DESKTOP))
 
 
-def litter_in_words(name: str) -> str | None:
-    """Return what such a file is, as a sentence; None for every other name."""
-    raw = name.rpartition("/")[2].encode(errors="surrogateescape")
-    if _LOCK.fullmatch(raw):
-        return "This is the lock file of an open document, not the document."
-    if _HALF.fullmatch(raw):
-        return "By its name this is a download that was not completed."
-    if _DESKTOP.fullmatch(raw):
-        return "This is a file that the desktop or a program leaves behind, not a document."
-    return None
+def is_lock(name: str, size: int) -> bool:
+    """Whether a file is the lock that Office or LibreOffice keeps beside an open document."""
+    return size <= _MAX_LOCK and _LOCK.fullmatch(_last(name)) is not None
+
+
+def is_half_download(name: str) -> bool:
+    """Whether a browser gives this name to a download until it is complete."""
+    return _HALF.fullmatch(_last(name)) is not None
+
+
+def _last(name: str) -> bytes:
+    return name.rpartition("/")[2].encode(errors="surrogateescape")
 
 
 class LeftOut:
