@@ -65,4 +65,4 @@ FAILURE_SAMPLE = 20
 """Items that must have run before a rate of failures is judged: one bad file among the first three
 says nothing about the rest."""
 MAX_CONCURRENCY = 256
-"""In-flight items of one batch: bounded so that one run's history stays under 2,000 events."""
+"""In-flight items of one batch: bounded so that one run's history stays under 4,000 events."""

@@ -8,12 +8,12 @@ from docmill.testing import mock_engine
 from tests.fixtures.mill import Mill, write_texts
 from worker import running_worker
 
-MAX_EVENTS = 2_000
+MAX_EVENTS = 4_000
 MAX_BYTES = 2_000_000
 
 
 async def test_no_run_writes_more_history_than_promised(small_mill: Mill, tmp_path: Path) -> None:
-    folder = write_texts(tmp_path / "in", 700)
+    folder = write_texts(tmp_path / "in", 800)
     async with running_worker(small_mill.temporal, small_mill.settings, mock_engine.MODULE):
         batch = await small_mill.run(
             folder, page_size=1000, continue_as_new_threshold=1000, concurrency=256
