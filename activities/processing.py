@@ -1,7 +1,7 @@
 """One item: claim, read, look whether it was done before, run the engine, store, record."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import NoReturn
@@ -14,6 +14,7 @@ from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 from activities.failing import translated
 from activities.heartbeats import heartbeating
 from docmill.contracts import PROCESS_ITEM, ItemResult, ItemTask, Outcome, SkipReason
+from docmill.contracts.warnings import breach_of
 from docmill.engines.base import EngineReport
 from docmill.errors import (
     ENGINE_ATTEMPTS,
@@ -33,8 +34,9 @@ from docmill.objects.results import delete_result, result_prefix
 from docmill.objects.staging import Staging
 from docmill.records.database import Database
 from docmill.records.leases import Leases
-from docmill.records.ledger import ClaimedItem, Ledger, Settlement, StaleItem
+from docmill.records.ledger import ClaimedItem, Ledger, NewResult, Settlement, StaleItem
 from docmill.records.results import Results
+from docmill.records.tables import Result
 from docmill.results import item_cache_key, prefix_of, store_result
 from docmill.settings import MIB, Settings
 from docmill.sources.reading import open_document
@@ -44,6 +46,18 @@ SAME_BYTES_PAUSE = timedelta(seconds=1)
 """Between two looks for the result that another item makes; it waits without a slot."""
 
 log = structlog.get_logger(__name__)
+
+
+class IncompleteError(ItemFailure):
+    """The result is made, but its batch does not accept its warnings.
+
+    Attributes:
+        settlement: how the item ends.
+    """
+
+    def __init__(self, breach: ItemFailure, settlement: Settlement) -> None:
+        super().__init__(breach.failure_class, breach.message)
+        self.settlement = settlement
 
 
 class BeingMadeError(Exception):
@@ -134,9 +148,7 @@ class Processing:
                 version = self._engines.version_of(item.job_type, item.engine)
                 key = item_cache_key(item, document.sha256, version)
                 if (known := await self._known_result(item, key)) is not None:
-                    return await self._skip(
-                        attempt, SkipReason.ALREADY_PROCESSED, document.sha256, known
-                    )
+                    return await self._share(attempt, document.sha256, known)
                 output = folder / "output"
                 output.mkdir()
                 report = await self._engines.run(item, document.path, output)
@@ -154,8 +166,8 @@ class Processing:
             await delete_result(self._store, result_prefix(*place))
         attempt.cleaned = item.attempt
 
-    async def _known_result(self, item: ClaimedItem, key: str) -> str | None:
-        """Return the id of the stored result; None makes this item the one that makes it.
+    async def _known_result(self, item: ClaimedItem, key: str) -> Result | None:
+        """Return the stored result; None makes this item the one that makes it.
 
         Raises:
             BeingMadeError: another item is making it: wait for that.
@@ -168,10 +180,9 @@ class Processing:
             known = await results.find(item.project_id, key)
             if known is None and await Leases(session).take(item, key, at_most=longest):
                 # it may have been made, and its lease given back, since the look above
-                known = await results.find(item.project_id, key)
-                return known.id if known else None
+                return await results.find(item.project_id, key)
         if known is not None:
-            return known.id
+            return known
         raise BeingMadeError
 
     # -- the ends of an item ----------------------------------------------------------------
@@ -183,6 +194,9 @@ class Processing:
         prefix = prefix_of(item)
         attempt.cleaned = item.attempt - 1  # until the ledger names what is stored now
         result = await store_result(self._store, prefix, key, report, output)
+        if breach := breach_of(item.strict, result.warnings or ()):
+            incomplete = replace(_incomplete(breach, sha256, result), result=result)
+            raise IncompleteError(breach, incomplete)
         settlement = Settlement(
             outcome=Outcome.COMPLETED,
             sha256=sha256,
@@ -199,6 +213,12 @@ class Processing:
             await delete_result(self._store, prefix)
             raise _stale()
         return settlement.outcome
+
+    async def _share(self, attempt: Attempt, sha256: str, known: Result) -> Outcome:
+        """Take a stored result for this item, unless its batch does not accept it."""
+        if breach := breach_of(attempt.item.strict, known.warnings or ()):
+            raise IncompleteError(breach, _incomplete(breach, sha256, known))
+        return await self._skip(attempt, SkipReason.ALREADY_PROCESSED, sha256, known.id)
 
     async def _skip(
         self,
@@ -227,18 +247,21 @@ class Processing:
             async with self._database.write() as session:
                 await Ledger(session).hand_back(item, cleaned=attempt.cleaned, engine_failure=True)
             raise _benign(failure.message, kind, pause=failure.pause)
-        await self._settle(
-            item,
-            Settlement(
-                outcome=Outcome.FAILED,
-                failure_class=kind,
-                failure_message=failure.message,
-                failure_phase=failure.phase,
-                engine=failure.engine,
-                engine_version=failure.engine_version,
-                cleaned_attempts=attempt.cleaned,
-            ),
+        settlement = Settlement(
+            outcome=Outcome.FAILED,
+            failure_class=kind,
+            failure_message=failure.message,
+            failure_phase=failure.phase,
+            engine=failure.engine,
+            engine_version=failure.engine_version,
+            cleaned_attempts=attempt.cleaned,
         )
+        if isinstance(failure, IncompleteError):
+            settlement = replace(failure.settlement, cleaned_attempts=item.attempt)
+        if not await self._settled(item, settlement):
+            if settlement.result is not None:
+                await delete_result(self._store, settlement.result.object_prefix)
+            raise _stale()
         log.info("item.failed", failure_class=kind, reason=failure.message, **_names(item))
         raise _benign(f"{failure.message} {failure.hint}".strip(), kind, final=True)
 
@@ -277,6 +300,23 @@ class Processing:
                 await Ledger(session).hand_back(attempt.item, cleaned=attempt.cleaned)
         except UnavailableError:
             log.warning("item.not_handed_back", **_names(attempt.item))
+
+
+def _incomplete(breach: ItemFailure, sha256: str, made: NewResult | Result) -> Settlement:
+    """Return how an item ends whose result its batch does not accept."""
+    return Settlement(
+        outcome=Outcome.FAILED,
+        sha256=sha256,
+        failure_class=breach.failure_class,
+        failure_message=breach.message,
+        failure_phase=breach.phase,
+        pages_total=made.pages_total,
+        pages_ok=made.pages_ok,
+        pages_failed=made.pages_failed,
+        engine=made.engine,
+        engine_version=made.engine_version,
+        warnings=made.warnings,
+    )
 
 
 def _names(item: ClaimedItem) -> dict[str, object]:

@@ -5,6 +5,7 @@ from typing import Any
 
 from docmill.choosing import engine_of
 from docmill.contracts import BatchSpec
+from docmill.contracts.warnings import strict_codes
 from docmill.errors import UsageError
 from docmill.ids import Prefix, new_id
 from docmill.parameters import effective_parameters, job_parameters, parameters_hash
@@ -51,6 +52,7 @@ async def create_batch(
         concurrency=spec.concurrency or settings.concurrency,
         max_failures=spec.max_failures,
         max_failure_rate=spec.max_failure_rate,
+        strict=list(strict_codes(settings.strict if spec.strict is None else spec.strict)) or None,
         **fields,
     )
     directory = await _directory(database, settings, spec)

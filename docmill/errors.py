@@ -67,6 +67,7 @@ class FailureClass(StrEnum):
     CORRUPT = "corrupt"
     EMPTY = "empty"
     PAGES_FAILED = "pages_failed"
+    INCOMPLETE = "incomplete"
     TOO_MANY_PAGES = "too_many_pages"
     LIMIT_EXCEEDED = "limit_exceeded"
     TIMEOUT = "timeout"
@@ -144,6 +145,11 @@ GUIDES: dict[FailureClass, FailureGuide] = {
         Retry.NEVER,
         "More pages failed than the allowed ratio.",
         "Raise allowed_page_failure_ratio, or mend the pages that the message names.",
+    ),
+    FailureClass.INCOMPLETE: _G(
+        Retry.NEVER,
+        "The result has warnings that this run does not accept (--strict); the message names them.",
+        "Mend the file; or take the result as it is: redrive with --only incomplete --strict=none.",
     ),
     FailureClass.TOO_MANY_PAGES: _G(
         Retry.NEVER,

@@ -2,6 +2,7 @@
 
 from docmill.choosing import engine_of
 from docmill.contracts import BatchStatus, JobType, RedriveRequest, SkipReason
+from docmill.contracts.warnings import strict_codes
 from docmill.errors import ConflictError, FailureClass, UsageError
 from docmill.parameters import effective_parameters, parameters_hash
 from docmill.records.batches import Batches
@@ -62,6 +63,8 @@ async def redrive_batch(
                 "See its failures, or start a new batch.",
             )
         changes = _parameters(batch, request, settings)
+        if request.strict is not None:
+            changes["strict"] = list(strict_codes(request.strict)) or None
         if not await redriving.begin(batch, request.only, redriven_by=asked_by, **changes):
             raise _running(batch)
         return await Batches(session).get(project_id, batch_id)

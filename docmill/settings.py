@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from platformdirs import user_data_path
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from docmill.contracts.warnings import strict_codes
 from docmill.errors import UsageError
 
 MIB = 1024 * 1024
@@ -98,6 +99,8 @@ class Settings(BaseSettings):
         remote_timeout_seconds: for one item at a remote engine, waiting included.
         secrets_dir: where ``secret:NAME``, as the value of any secret setting, is read from.
         temporal_namespaces: further namespaces that a v1 request may name, separated by commas.
+        strict: codes or kinds of warnings that turn a completed file into a failed one, unless a
+            batch says otherwise, separated by commas; empty for none.
         log_level: ``DEBUG``, ``INFO``, ``WARNING`` or ``ERROR``.
         log_format: ``console`` or ``json``.
     """
@@ -150,8 +153,17 @@ class Settings(BaseSettings):
     remote_timeout_seconds: int = Field(default=3_600, gt=0, le=86_400)
     secrets_dir: Path = Path("/run/secrets")
     temporal_namespaces: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split(","))] = ()
+    strict: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split(","))] = ()
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
     log_format: str = Field(default="console", pattern="^(console|json)$")
+
+    @field_validator("strict")
+    @classmethod
+    def _known_warnings(cls, words: tuple[str, ...]) -> tuple[str, ...]:
+        try:
+            return strict_codes(words)
+        except UsageError as error:
+            raise ValueError(f"{error.message} {error.hint}") from None
 
     @cached_property
     def database(self) -> str:

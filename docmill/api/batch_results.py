@@ -44,4 +44,5 @@ def _result(item: ItemRow, answer: BatchView) -> BatchItemResult:
     return BatchItemResult(
         source_directory_file_id=item.item_id,
         job_reference=JobReference(type=answer.config.job.type, id=item.job_id),
+        warnings=item.warnings,
     )

@@ -55,6 +55,7 @@ class ClassifyReader:
             usage=ClassifyUsage(credits=billed, parse_credits=0.0) if usage else None,
             created_at=job.created_at,
             updated_at=job.updated_at,
+            warnings=job.warnings,
         )
 
     async def _result(self, job: Job) -> ClassifyAnswer | None:

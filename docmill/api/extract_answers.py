@@ -54,6 +54,7 @@ class ExtractReader:
             configuration_id=job.configuration_id,
             configuration=parameters if "configuration" in wanted else None,
             error_message=job.error_message,
+            warnings=job.warnings,
         )
         async with self._turns:
             result = await self._result(job)

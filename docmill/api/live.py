@@ -9,6 +9,7 @@ from docmill.contracts import ItemStatus
 from docmill.records.batches import Batches
 from docmill.records.ledger_reads import LedgerReads
 from docmill.records.tables import Batch
+from docmill.records.warning_counts import warnings_of
 
 
 async def live_view(services: Services, batch: Batch) -> LiveBatch:
@@ -16,6 +17,7 @@ async def live_view(services: Services, batch: Batch) -> LiveBatch:
     async with services.database.read() as session:
         tally = (await Batches(session).counts([batch.id]))[batch.id]
         in_flight = list(await Batches(session).in_flight(batch.id))
+        warnings = await warnings_of(session, batch)
         processing = await LedgerReads(session).count(batch, ItemStatus.PROCESSING)
     counts = Counts(
         pending=max(0, batch.total - tally.accounted - processing),
@@ -28,6 +30,8 @@ async def live_view(services: Services, batch: Batch) -> LiveBatch:
         "progress_percentage": progress(batch, tally),
         "rate": _rate(batch, tally.accounted - batch.settled_before),
         "in_flight": in_flight,
+        "files_with_warnings": warnings.files,
+        "warnings": warnings.counts,
     }
     return LiveBatch.model_validate(fields)
 

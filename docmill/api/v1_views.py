@@ -70,6 +70,7 @@ def item_view(row: ItemRow) -> V1ItemView:
         error_message=row.failure_message,
         started_at=row.started_at,
         completed_at=row.finished_at,
+        warnings=row.warnings,
     )
 
 

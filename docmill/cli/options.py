@@ -2,9 +2,10 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 _INSTALLED_COMMAND = "docmill"
 
@@ -15,6 +16,24 @@ def program() -> str:
     return name if name.endswith(".py") else _INSTALLED_COMMAND
 
 
+class StrictCommand(TyperCommand):
+    """A command with `StrictOption`, whose value may be left out: ``--strict`` means losses."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Give a bare ``--strict`` its value, so that it never takes the word behind it."""
+        return super().parse_args(ctx, [f"{a}=loss" if a == "--strict" else a for a in args])
+
+
+StrictOption = Annotated[
+    str | None,
+    typer.Option(
+        "--strict",
+        metavar="[=CODES]",
+        help="Fail files (class incomplete) whose result lacks content; =CODES: only for these "
+        "codes or kinds of warnings, separated by commas; =none: for none.  "
+        "[default: DOCMILL_STRICT]",
+    ),
+]
 BatchId = Annotated[str, typer.Argument(metavar="ID", help="The batch, as run or list print it.")]
 HomeOption = Annotated[
     Path | None,
@@ -38,3 +57,8 @@ ProfileOption = Annotated[
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print one JSON object on standard output.")
 ]
+
+
+def words_of(strict: str | None) -> tuple[str, ...] | None:
+    """Return the words of `StrictOption`; None when it was not given."""
+    return None if strict is None else tuple(filter(None, map(str.strip, strict.split(","))))

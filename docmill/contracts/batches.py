@@ -48,6 +48,8 @@ class BatchSpec(Payload):
         max_failures: stop the batch as FAILED once more items than this have failed.
         max_failure_rate: likewise, once a larger part than this (0..1) of the items that ran has
             failed; looked at from `FAILURE_SAMPLE` items on.
+        strict: codes or kinds of warnings (`docmill.contracts.warnings.strict_codes`) that turn
+            a completed file into a failed one; None takes the setting, ``["none"]`` none.
     """
 
     project_id: str = DEFAULT_PROJECT_ID
@@ -64,6 +66,7 @@ class BatchSpec(Payload):
     concurrency: int | None = Field(default=None, ge=1, le=MAX_CONCURRENCY)
     max_failures: int | None = Field(default=None, ge=0)
     max_failure_rate: float | None = Field(default=None, ge=0, lt=1)
+    strict: tuple[str, ...] | None = None
 
 
 class RedriveRequest(Payload):
@@ -74,11 +77,13 @@ class RedriveRequest(Payload):
             takes all that failed, were cancelled or were too large.
         parameters: laid over the batch's own; items that completed keep the results they have.
         configuration_id: the stored configuration that ``parameters`` come from, for the record.
+        strict: as in `BatchSpec`; None keeps the batch's own.
     """
 
     only: str | None = None
     parameters: dict[str, Any] = Field(default_factory=dict)
     configuration_id: str | None = None
+    strict: tuple[str, ...] | None = None
 
 
 class BatchInput(Payload):

@@ -6,14 +6,14 @@ result, a *doubt* is content that may be wrong, a *note* is something that was d
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, field_validator
 
-from docmill.errors import bounded
+from docmill.errors import FailureClass, ItemFailure, UsageError, bounded
 
 MAX_WARNINGS = 100
 """Warnings of one result: a document of 10,000 pages may have one for each of them."""
@@ -280,3 +280,47 @@ def stated_warnings(given: Iterable[Any]) -> list[ResultWarning]:
 
 Warnings = Annotated[list[ResultWarning], BeforeValidator(_with_codes)]
 """The field type of a result's warnings: a plain sentence is read as an ``engine_note``."""
+
+
+def strict_codes(words: Iterable[str]) -> tuple[WarningCode, ...]:
+    """Return the codes that a run is strict about.
+
+    Args:
+        words: codes, kinds (``loss``, ``doubt``, ``note``), or ``none``; ``true``, ``yes`` and
+            ``1`` mean ``loss``.
+
+    Raises:
+        UsageError: a word is none of these.
+    """
+    codes: set[WarningCode] = set()
+    for word in words:
+        name = _SWITCHES.get(word.strip().lower(), word.strip().lower())
+        if name in set(WarningKind):
+            codes |= {code for code in WarningCode if kind_of(code) == name}
+        elif name in set(WarningCode):
+            codes.add(WarningCode(name))
+        elif name:
+            raise UsageError(
+                f"There is no warning {word}.",
+                f"Use none, {', '.join(WarningKind)}, or codes: {', '.join(WarningCode)}.",
+            )
+    return tuple(sorted(codes))
+
+
+_SWITCHES = {"true": "loss", "yes": "loss", "1": "loss", "false": "", "no": "", "0": "", "none": ""}
+
+
+def breach_of(strict: Collection[str] | None, warnings: Iterable[Any]) -> ItemFailure | None:
+    """Return the failure that a strict run makes of a result's warnings; None when it stands.
+
+    Args:
+        strict: the run's codes; None for none.
+        warnings: as stored.
+    """
+    if not strict:
+        return None
+    found = Counter(one.code for one in stated_warnings(warnings) if one.code in strict)
+    if not found:
+        return None
+    named = ", ".join(f"{code} ({count})" if count > 1 else code for code, count in found.items())
+    return ItemFailure(FailureClass.INCOMPLETE, f"The result has warnings: {named}.")

@@ -50,6 +50,7 @@ class ClaimedItem:
         source_url: where the bytes are to be fetched; None when that is done, or never was to do.
         http_proxy: the proxy that leads there.
         audience: webhooks that listen to its batch.
+        strict: codes of warnings that its batch does not accept; None for none.
     """
 
     batch_id: str
@@ -79,6 +80,7 @@ class ClaimedItem:
     source_url: str | None = None
     http_proxy: str | None = None
     audience: Audience | None = None
+    strict: list[Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +108,13 @@ class Settlement:
 
     Attributes:
         sha256: of the bytes that were read.
-        result: to store with the outcome; when its cache key is taken, that result is used.
+        result: to store with the outcome; when its cache key is taken, that result is used. An
+            item that failed leaves it to others.
         existing_result_id: of the stored result that a skipped item shares.
         cleaned_attempts: attempts up to this one left nothing in the store but what ``result``
             names; None: as it was.
-        warnings: those about this file alone; its result has its own.
+        warnings: those about this file alone; its result has its own. Of a file that failed as
+            incomplete, those that its result has: the item itself has none.
     """
 
     outcome: Outcome

@@ -11,6 +11,7 @@ from sqlalchemy import Row, Select, and_, case, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from docmill.contracts import BatchStatus, ItemStatus, JobStatus, SkipReason
+from docmill.contracts.warnings import ResultWarning, stated_warnings
 from docmill.errors import ConflictError, NotFoundError, UsageError
 from docmill.records.batches import Batches
 from docmill.records.keyset import DEFAULT_LIMIT, MAX_LIMIT, CreatedRange, Slice
@@ -21,6 +22,7 @@ from docmill.records.tables import (
     DirectoryFile,
     JobDetails,
     PastAttempt,
+    Result,
     now,
 )
 
@@ -55,6 +57,7 @@ class Job:
     updated_at: datetime
     started_at: datetime | None
     ended_at: datetime | None
+    warnings: list[ResultWarning]
 
     @property
     def project_id(self) -> str:
@@ -97,6 +100,8 @@ _ROW = (
     DirectoryFile.display_name,
     DirectoryFile.file_id,
     JobDetails.user_metadata,
+    BatchItem.warnings.label("own_warnings"),
+    Result.warnings.label("result_warnings"),
 )
 _IS_JOB = and_(BatchItem.job_created_at.is_not(None), BatchItem.job_deleted_at.is_(None))
 
@@ -213,6 +218,7 @@ def _rows() -> Select[Any]:
         .join(Batch, Batch.id == BatchItem.batch_id)
         .join(DirectoryFile, listed)
         .outerjoin(JobDetails, JobDetails.job_id == BatchItem.job_id)
+        .outerjoin(Result, Result.id == BatchItem.result_id)
         .where(_IS_JOB)
     )
 
@@ -250,6 +256,7 @@ def _job(row: Row[Any], batch: Batch, past: PastAttempt | None) -> Job:
         updated_at=_latest((row.job_created_at, row.started_at, row.finished_at)),
         started_at=row.started_at,
         ended_at=row.finished_at,
+        warnings=stated_warnings([*(row.own_warnings or ()), *(row.result_warnings or ())]),
     )
 
 

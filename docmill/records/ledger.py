@@ -102,7 +102,8 @@ class Ledger(LedgerReads):
             False, with nothing changed, when the item has an outcome or another attempt already.
         """
         result_id = settlement.existing_result_id
-        if settlement.result is not None:
+        completed = settlement.outcome is Outcome.COMPLETED
+        if settlement.result is not None and completed:
             result_id = result_id_of(item.project_id, settlement.result.cache_key)
         outcome = outcome_values(settlement) | {"result_id": result_id}
         warnings = [*(settlement.warnings or ())]
@@ -122,7 +123,8 @@ class Ledger(LedgerReads):
             await self._learn(item, settlement.sha256)
         counted = Tally().plus(settlement.outcome)
         await add_counts(self._session, item.batch_id, item.position, counted)
-        warned = WarnedFile.among([(item.position, warnings)])
+        has_result = result_id is not None
+        warned = WarnedFile.among([(item.position, warnings)] if has_result else [])
         await add_warned(self._session, item.batch_id, warned)
         await self._tell(item, settlement, result_id)
         return True

@@ -7,6 +7,7 @@ from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from docmill.contracts import ItemRef, ItemStatus, Outcome, Page, PageRequest, SkipReason, Tally
+from docmill.contracts.warnings import breach_of
 from docmill.records.counts import add_counts
 from docmill.records.items import UNFINISHED, StaleItem, job_id_of
 from docmill.records.ledger_rows import add_items
@@ -104,7 +105,9 @@ class Paging:
         found = [
             (row, results[keys[row.position]])
             for row in rows
-            if row.position in keys and keys[row.position] in results
+            if row.position in keys
+            and (known := results.get(keys[row.position])) is not None
+            and breach_of(batch.strict, known.warnings or ()) is None
         ]
         hits = await self._locked(batch, found)
         if hits:

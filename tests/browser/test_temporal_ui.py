@@ -1,35 +1,14 @@
 """What an operator sees in the Temporal Web UI of the embedded server, in a real browser."""
 
-import shutil
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Page, async_playwright
+from playwright.async_api import Page
 
+from tests.browser.conftest import CHROMIUM
 from tests.fixtures.mill import Mill, write_texts
 
-CHROMIUM = shutil.which("chromium")
-
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: apt-get install -y chromium")
-
-QUIET = [
-    "--no-sandbox",  # CI runs as root, where Chromium's own sandbox does not start
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-
-
-@pytest.fixture
-async def page() -> AsyncIterator[Page]:
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
-        yield await browser.new_page()
-        await browser.close()
 
 
 async def test_the_ui_shows_a_batch_in_words_and_why_an_item_failed(

@@ -72,3 +72,23 @@ def test_the_terminal_and_the_report_group_warnings_by_code(cli: Cli, doubtful: 
     assert "no_text (loss): 3 files" in shown
     assert {one["code"] for one in results["empty.html"]["warnings"]} == {"no_text"}
     assert results["whole.txt"]["warnings"] == []
+
+
+def test_strict_turns_losses_or_named_codes_into_failures(cli: Cli, doubtful: Path) -> None:
+    out = cli.cwd / "out"
+    losses = cli.json("run", "--strict", doubtful, "--out", out)
+    named = cli.json("run", doubtful, "--out", out, "--strict=frames_not_read")
+    wrong = cli("run", doubtful, "--out", out, "--strict=no_such_code")
+
+    assert (losses["failed"], losses["completed"], losses["exit_code"]) == (4, 1, 1)
+    (group,) = losses["failures"]
+    assert group["failure_class"] == "incomplete"
+    assert "no_text" in group["example"]["message"]
+    assert (named["failed"], named["exit_code"]) == (1, 1)
+    assert named["files_with_warnings"] == 3
+    rows = [json.loads(line) for line in (out / "manifest.jsonl").read_text().splitlines()]
+    by_path = {row["path"]: row for row in rows}
+    assert by_path["frames.tif"]["outcome"] == "failed"
+    assert "frames_not_read" in {one["code"] for one in by_path["frames.tif"]["warnings"]}
+    assert wrong.returncode == 2
+    assert "no_such_code" in wrong.stderr

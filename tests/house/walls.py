@@ -67,7 +67,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "docmill.ids": (),
     "docmill.logs": (),
     "docmill.parameters": ("docmill.contracts", "docmill.errors", "docmill.ids"),
-    "docmill.settings": ("docmill.errors",),
+    "docmill.settings": ("docmill.errors", "docmill.contracts.warnings"),
     "docmill.webhook_events": ("docmill.contracts",),
     "docmill.fencing": ("docmill.errors",),
     "docmill.fetching": ("docmill.errors", "docmill.fencing"),

@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 
 from docmill.contracts import BatchStatus
+from docmill.contracts.warnings import WarningCode, warning
 from docmill.errors import GUIDES, FailureClass
 from docmill.outputs.findings import NO_TYPE, Findings, brief
+from docmill.outputs.manifest import ManifestRow
 from docmill.outputs.report import headline, render_report, subline, write_report
 from docmill.outputs.report_data import BatchFacts, ReportData
 from docmill.outputs.wording import duration, percent, rate, size
@@ -261,3 +263,36 @@ def test_fields_count_where_they_have_a_value(tmp_path: Path) -> None:
     assert brief("extract", {"total": 0, "note": None}) == "total: 0"
     assert brief("extract", [{}, {"total": 1}]) == "2: total: 1"
     assert brief("extract", {}) == "nothing found"
+
+
+def test_warnings_are_grouped_by_code_losses_first_and_bounded() -> None:
+    def warned(path: str, *codes: WarningCode) -> ManifestRow:
+        return row(path, warnings=[warning(code, f"<b>{code}</b>", 2) for code in codes])
+
+    note, doubt, loss = WarningCode.OCR_ADDED, WarningCode.CHARSET_GUESSED, WarningCode.NO_TEXT
+    many = [warned(f"{n:04}.pdf", note) for n in range(300)]
+    data = report(*many, warned("b.txt", doubt, doubt), warned("c.txt", loss, note), row("d.txt"))
+    page = Page(render_report(data))
+
+    assert [(group.code, group.count) for group in data.warned] == [
+        (loss, 1),
+        (doubt, 1),
+        (note, 301),
+    ]
+    assert data.warned_count == 2
+    assert len(data.warned[2].examples) == 100
+    assert "2 files have warnings." in subline(data)
+    assert "Completed with warnings" in page.text
+    assert "<b>no_text</b>" in page.text, "shown as text, never as an element"
+    assert "b" not in page.tags
+
+
+def test_what_was_left_out_is_counted_and_named() -> None:
+    left_out = {"symlink": {"count": 30, "names": ["a<i>.pdf", "b.pdf"]}}
+    page = Page(render_report(report(row(), left_out=left_out)))
+
+    assert "Left out of the listing" in page.text
+    assert "30 symlinks" in page.text
+    assert "a<i>.pdf" in page.text
+    assert "and 28 more" in page.text
+    assert "Left out" not in Page(render_report(report(row()))).text

@@ -132,6 +132,7 @@ async def redrive_batch(
         only=asked.only,
         parameters=parameters | (asked.parameters or {}),
         configuration_id=asked.configuration_id,
+        strict=None if asked.strict is None else tuple(asked.strict),
     )
     return await live_view(services, await services.desk.redrive(batch, request))
 

@@ -71,6 +71,7 @@ async def create_batch_job(
         continue_as_new_threshold=body.continue_as_new_threshold or body.page_size,
         max_failures=body.max_failures,
         max_failure_rate=body.max_failure_rate,
+        strict=None if body.strict is None else tuple(body.strict),
     )
     # The bound on inline items is Temporal's; here they become rows before anything starts.
     spec = spec.model_copy(update={"item_ids": tuple(body.item_ids or ())})

@@ -84,6 +84,7 @@ async def create_batch(
         job=JobSpec(type=JOB_TYPES[job.type], parameters=parameters),
         max_failures=body.max_failures,
         max_failure_rate=body.max_failure_rate,
+        strict=None if body.strict is None else tuple(body.strict),
     )
     batch = await services.desk.create(
         spec,

@@ -5,9 +5,11 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from docmill.api.schemas.strictness import Strict
 from docmill.api.schemas.webhooks import InlineWebhook, WebhookUrl
 from docmill.api.wire import RequestModel, WireModel
 from docmill.contracts import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
+from docmill.contracts.warnings import ResultWarning
 
 V1JobType = Literal["parse", "extract", "classify"]
 V1Status = Literal["pending", "running", "dispatched", "completed", "failed", "cancelled"]
@@ -58,7 +60,8 @@ class V1JobConfig(RequestModel):
 class V1BatchCreate(RequestModel):
     """A v1 batch: over a directory, or over named directory files.
 
-    The two thresholds are additions of Docmill: more failed files end the batch as FAILED.
+    The last three are additions of Docmill: more failed files than a threshold end the batch as
+    FAILED, and ``strict`` turns files with these warnings into failed ones.
     """
 
     job_config: V1JobConfig
@@ -68,6 +71,7 @@ class V1BatchCreate(RequestModel):
     continue_as_new_threshold: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = None
     max_failures: Annotated[int, Field(ge=0, le=2**31 - 1)] | None = None
     max_failure_rate: Annotated[float, Field(ge=0, lt=1)] | None = None
+    strict: Strict | None = None
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
@@ -121,7 +125,10 @@ class V1Cancelled(WireModel):
 
 
 class V1ItemView(WireModel):
-    """One file of a v1 batch; ``job_id`` is read through ``/api/v2/parse``."""
+    """One file of a v1 batch; ``job_id`` is read through ``/api/v2/parse``.
+
+    ``warnings``, an addition of Docmill, says what a completed result lacks.
+    """
 
     item_id: str
     item_name: str
@@ -133,6 +140,7 @@ class V1ItemView(WireModel):
     started_at: datetime | None = None
     completed_at: datetime | None = None
     effective_at: datetime | None = None
+    warnings: list[ResultWarning] = Field(default_factory=list)
 
 
 class V1ProcessingResult(WireModel):

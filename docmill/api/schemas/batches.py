@@ -5,8 +5,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from docmill.api.schemas.strictness import Strict
 from docmill.api.schemas.webhooks import InlineWebhook
 from docmill.api.wire import RequestModel, WireModel
+from docmill.contracts.warnings import ResultWarning
 
 BatchJobType = Literal["parse_v2", "extract_v2"]
 ShownJobType = Literal["parse_v2", "extract_v2", "classify_v2"]
@@ -30,7 +32,8 @@ class BatchConfig(RequestModel):
 class BatchCreate(RequestModel):
     """A batch over a directory's files.
 
-    The two thresholds are additions of Docmill: more failed files end the batch as FAILED.
+    The last three are additions of Docmill: more failed files than a threshold end the batch as
+    FAILED, and ``strict`` turns files with these warnings into failed ones.
     """
 
     source_directory_id: str
@@ -39,6 +42,7 @@ class BatchCreate(RequestModel):
     webhook_configurations: Annotated[list[InlineWebhook], Field(max_length=16)] | None = None
     max_failures: Annotated[int, Field(ge=0, le=2**31 - 1)] | None = None
     max_failure_rate: Annotated[float, Field(ge=0, lt=1)] | None = None
+    strict: Strict | None = None
 
 
 class ShownJob(WireModel):
@@ -65,11 +69,13 @@ class BatchItemResult(WireModel):
     """Which job belongs to which file.
 
     ``error_message`` is only for files that got no job; a failed job says why itself.
+    ``warnings``, an addition of Docmill, says what a completed result lacks.
     """
 
     source_directory_file_id: str
     job_reference: JobReference | None = None
     error_message: str | None = None
+    warnings: list[ResultWarning] = Field(default_factory=list)
 
 
 class BatchView(WireModel):

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 from docmill.api.schemas.jobs import DocumentInput, InputId, JobStatusName
 from docmill.api.schemas.webhooks import InlineWebhook
 from docmill.api.wire import RequestModel, WireModel
+from docmill.contracts.warnings import ResultWarning
 from docmill.parameters.classify import ClassifyParameters
 
 
@@ -70,3 +71,5 @@ class ClassifyJobView(WireModel):
     usage: ClassifyUsage | None = None
     created_at: datetime | None = None
     updated_at: datetime | None = None
+    warnings: list[ResultWarning] = Field(default_factory=list)
+    """Docmill's addition."""

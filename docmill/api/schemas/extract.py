@@ -99,6 +99,8 @@ class ExtractJobView(WireModel):
     extract_metadata: ExtractMetadata | None = None
     metadata: ExtractJobMetadata | None = None
     usage: ExtractUsage | None = None
+    warnings: list[ResultWarning] = Field(default_factory=list)
+    """Docmill's addition."""
 
 
 class SchemaValidation(RequestModel):

@@ -5,8 +5,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from docmill.api.schemas.directories import LeftOutView
+from docmill.api.schemas.strictness import Strict
 from docmill.api.wire import RequestModel, WireModel
 from docmill.contracts import MAX_CONCURRENCY
+from docmill.contracts.warnings import ResultWarning
 from docmill.errors import GUIDES, FailureClass
 from docmill.records.items import FailureGroup
 
@@ -28,7 +31,8 @@ class LiveBatch(WireModel):
     """A batch of any contract, as it is now.
 
     ``rate`` counts files that got their outcome per second since this attempt started. ``epoch``
-    counts the attempts: each redrive begins one.
+    counts the attempts: each redrive begins one. ``files_with_warnings`` are complete with a loss
+    or a doubt, ``warnings`` counts files by code; ``left_out`` is what the listing has not.
     """
 
     id: str
@@ -45,6 +49,7 @@ class LiveBatch(WireModel):
     redrive_only: str | None
     max_failures: int | None
     max_failure_rate: float | None
+    strict: list[str] | None
     directory_id: str | None
     concurrency: int
     total: int
@@ -52,6 +57,9 @@ class LiveBatch(WireModel):
     progress_percentage: float
     rate: float
     in_flight: list[str]
+    files_with_warnings: int
+    warnings: dict[str, int]
+    left_out: dict[str, LeftOutView] | None
     manifest_sha256: str | None
     created_at: datetime
     updated_at: datetime
@@ -111,6 +119,7 @@ class LedgerItemView(WireModel):
     started_at: datetime | None
     finished_at: datetime | None
     purged: bool
+    warnings: list[ResultWarning]
 
 
 class PastAttemptView(WireModel):
@@ -149,12 +158,13 @@ class Redrive(RequestModel):
     """What another attempt of an ended batch runs; nothing named runs all that did not complete.
 
     ``configuration_id`` names a configuration of the batch's product, and ``parameters`` are laid
-    over it; both hold for the files that run.
+    over it; both hold for the files that run. ``strict`` replaces the batch's own.
     """
 
     only: str | None = None
     configuration_id: str | None = None
     parameters: dict[str, Any] | None = None
+    strict: Strict | None = None
 
 
 class Cancel(RequestModel):

@@ -3,8 +3,11 @@
 from datetime import datetime
 from typing import Any, Literal
 
+from pydantic import Field
+
 from docmill.api.schemas.jobs import JobStatusName
 from docmill.api.wire import WireModel
+from docmill.contracts.warnings import ResultWarning
 
 Expand = Literal[
     "markdown",
@@ -49,6 +52,8 @@ class ParseJobView(WireModel):
     user_metadata: dict[str, str] | None = None
     created_at: datetime | None = None
     updated_at: datetime | None = None
+    warnings: list[ResultWarning] = Field(default_factory=list)
+    """Docmill's addition: what a completed result lacks, or may not have right."""
 
 
 class FailedPage(WireModel):

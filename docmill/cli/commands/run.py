@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from docmill.cli.options import HomeOption, JsonOption, ProfileOption
+from docmill.cli.options import (
+    HomeOption,
+    JsonOption,
+    ProfileOption,
+    StrictCommand,
+    StrictOption,
+    words_of,
+)
 from docmill.cli.performing import perform, settings_of
 
 if TYPE_CHECKING:
@@ -136,6 +143,7 @@ def run(
             "failed.",
         ),
     ] = None,
+    strict: StrictOption = None,
     as_json: JsonOption = False,
     profile: ProfileOption = None,
     home: HomeOption = None,
@@ -173,6 +181,7 @@ def run(
             force=force,
             config=config,
         ),
+        strict=words_of(strict),
     )
     _perform(request, as_json=as_json, profile=profile, home=home)
 
@@ -190,4 +199,4 @@ def _perform(
 
 def register(app: typer.Typer) -> None:
     """Add the command to ``app``."""
-    app.command()(run)
+    app.command(cls=StrictCommand)(run)

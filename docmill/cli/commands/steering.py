@@ -5,7 +5,15 @@ from typing import Annotated
 
 import typer
 
-from docmill.cli.options import BatchId, HomeOption, JsonOption, ProfileOption
+from docmill.cli.options import (
+    BatchId,
+    HomeOption,
+    JsonOption,
+    ProfileOption,
+    StrictCommand,
+    StrictOption,
+    words_of,
+)
 from docmill.cli.performing import perform
 
 
@@ -74,6 +82,7 @@ def redrive(
         Path | None,
         typer.Option(metavar="DIR", help="Where results go.  [default: where run put them]"),
     ] = None,
+    strict: StrictOption = None,
     as_json: JsonOption = False,
     profile: ProfileOption = None,
     home: HomeOption = None,
@@ -87,11 +96,14 @@ def redrive(
     from docmill.cli.running.again import parameters_of, run_again
     from docmill.contracts import RedriveRequest
 
-    request = RedriveRequest(only=only, parameters=parameters_of(config, tier))
+    request = RedriveRequest(
+        only=only, parameters=parameters_of(config, tier), strict=words_of(strict)
+    )
     perform(run_again(batch_id, request, out, as_json=as_json, profile=profile, home=home))
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands to ``app``."""
-    for command in (cancel, pause, resume, concurrency, redrive):
+    for command in (cancel, pause, resume, concurrency):
         app.command()(command)
+    app.command(cls=StrictCommand)(redrive)

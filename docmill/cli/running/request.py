@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from docmill.contracts import (
     JobSpec,
     JobType,
 )
+from docmill.contracts.warnings import WarningCode, strict_codes
 from docmill.errors import UsageError
 from docmill.ids import DEFAULT_PROJECT_ID
 from docmill.parameters import effective_parameters
@@ -44,6 +45,7 @@ class RunRequest:
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     follow_links: bool = False
+    strict: tuple[str, ...] | None = None
     pace: Pace = Pace()
     flags: JobFlags = field(default_factory=JobFlags)
 
@@ -61,6 +63,7 @@ class Plan:
         source: the files to take.
         out: absolute folder of the results.
         parameters: effective parameters of the job.
+        strict: codes of warnings that turn a completed file into a failed one.
         identity: hash of what makes two runs the same; pace is no part of it.
         request: what was typed.
     """
@@ -68,6 +71,7 @@ class Plan:
     source: FolderSource
     out: Path
     parameters: dict[str, Any]
+    strict: tuple[WarningCode, ...]
     identity: str
     request: RunRequest
 
@@ -94,6 +98,7 @@ class Plan:
             concurrency=pace.concurrency,
             max_failures=pace.max_failures,
             max_failure_rate=pace.max_failure_rate,
+            strict=self.strict,
         )
 
 
@@ -118,19 +123,24 @@ def plan_of(request: RunRequest, settings: Settings) -> Plan:
     )
     parameters = effective_parameters(request.job, parameters_of(request.flags))
     engine_of(request.job, parameters, settings)
-    return Plan(source, out, parameters, _identity(source, out, parameters, request.job), request)
+    strict = strict_codes(settings.strict if request.strict is None else request.strict)
+    plan = Plan(source, out, parameters, strict, "", request)
+    return replace(plan, identity=_identity(plan))
 
 
-def _identity(source: FolderSource, out: Path, parameters: dict[str, Any], job: JobType) -> str:
-    """The same folder, output, job, parameters and filters are the same run."""
+def _identity(plan: Plan) -> str:
+    """The same folder, output, job, parameters, filters and strictness are the same run."""
+    source = plan.source
     what: dict[str, Any] = {
         "project": DEFAULT_PROJECT_ID,
         "folder": str(source.folder),
-        "out": str(out),
-        "job": job.value,
-        "parameters": parameters,
+        "out": str(plan.out),
+        "job": plan.request.job.value,
+        "parameters": plan.parameters,
         "filters": [source.recursive, sorted(source.include), sorted(source.exclude)],
     }
     if source.follow_links:  # absent otherwise: what was begun before it existed is resumed
         what["follow_links"] = True
+    if plan.strict:
+        what["strict"] = plan.strict
     return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()

@@ -140,7 +140,8 @@ class BatchItem(Table):
     engine_version: Mapped[str | None]
     result_id: Mapped[str | None]
     warnings: Mapped[list[Any] | None]
-    """Warnings about this file alone, such as its name; those of its content are the result's."""
+    """Warnings about this file alone, such as its name, and those that made it fail; the result
+    has those of its content."""
     attempts: Mapped[int] = mapped_column(default=0)
     """Grows with every claim, and fences an attempt that came back from the dead."""
     claimed_by: Mapped[str | None]
