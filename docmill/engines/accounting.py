@@ -4,7 +4,7 @@ How pages are counted:
 
 =====================  ====================================================================
 PDF                    its pages
-image                  1; a TIFF with several frames has its first frame read, and a warning
+image                  1; a TIFF has one for each frame that is no smaller copy of another
 docx                   parts between the page breaks that the file itself states, else 1
 odt, doc, rtf          1
 pptx, ppt              one per slide

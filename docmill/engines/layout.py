@@ -37,8 +37,12 @@ def running_items(items: list[Item], header: Sequence[str], footer: Sequence[str
 
 
 def _running(kind: str, lines: Sequence[str]) -> Item:
-    texts = [{"type": "text", "md": line, "value": line} for line in lines]
-    return {"type": kind, "md": "\n\n".join(lines), "items": texts}
+    return {"type": kind, "md": "\n\n".join(lines), "items": text_items(lines)}
+
+
+def text_items(lines: Iterable[str]) -> list[Item]:
+    """Return lines that belong to no block as items."""
+    return [{"type": "text", "md": line, "value": line} for line in lines]
 
 
 def _item(block: LayoutBlock, images: Mapping[str, str]) -> Iterator[Item]:

@@ -1,36 +1,43 @@
 """PDF and images by LiteParse (pdfium and Tesseract, both inside its wheel)."""
 
 import json
-import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib.metadata import version
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from docmill.contracts.warnings import ResultWarning, WarningCode, warning
-from docmill.engines import ocr_languages, parameters, tiff
+from docmill.engines import liteparse_native, ocr_languages, parameters, pdf_parts
 from docmill.engines.accounting import check_page_limit
 from docmill.engines.base import Document, Limits, ParsedImage, ParsedPage, ParseResult
 from docmill.engines.beside import WORDS_FILE
 from docmill.engines.clock import Clock
 from docmill.engines.images import Album
-from docmill.engines.liteparse_pages import read_page, words_of
-from docmill.engines.media import PAGED, Media, extension_of
+from docmill.engines.liteparse_boxes import turn_back
+from docmill.engines.liteparse_merge import with_turned_runs
+from docmill.engines.liteparse_native import NativeParser
+from docmill.engines.liteparse_ocr import TURNED, Pages, Recogniser, is_stamped_scan
+from docmill.engines.liteparse_pages import PageReader, word_boxes
+from docmill.engines.media import IMAGES, PAGED, Media, extension_of
+from docmill.engines.page_warnings import PageWarnings
 from docmill.engines.parameters import ParseRequest
 from docmill.engines.selection import as_target_pages
+from docmill.engines.turning import quarter, turn_of
+from docmill.engines.unmapped import is_unreadable
 from docmill.errors import FailureClass, ItemFailure
 
 if TYPE_CHECKING:
     import liteparse
 
-_TEXTLESS_REASONS = frozenset({"no-text", "scanned", "garbled"})
-"""LiteParse's words for pages whose text layer is missing or unusable."""
-
-_ENCRYPTED = re.compile(r"password|security handler|encrypt", re.I)
-_OUT_OF_MEMORY = re.compile(r"out of memory|memory limit|allocation|cannot allocate", re.I)
+_OCR_SHARE = 0.5
+"""Share of a file's time after which no more is recognised than pages without text, once each."""
+_BIG_TIFF = "No engine reads this kind of BigTIFF. Save it as an ordinary TIFF, or as PDF."
+_PUT_BACK = "Text that the layout had left out was put back on {page}."
+_UNREADABLE = "The text of {page} has characters without meaning: its fonts do not tell which."
 
 
 class LiteParseEngine:
@@ -61,14 +68,14 @@ class LiteParseEngine:
     def run(self, document: Document, parameters: dict[str, Any], limits: Limits) -> ParseResult:
         """Parse a PDF or an image.
 
-        The text layer is read first, for all pages; only pages without a usable one are then
-        recognised, because recognition costs a hundred times as much.
+        The text layer is read first, for all pages; text is recognised on pages alone that have
+        none, or a part of it, because recognition costs a hundred times as much.
 
         Raises:
             ItemFailure: ENCRYPTED, CORRUPT, TOO_MANY_PAGES, OUT_OF_MEMORY or PAGES_FAILED.
         """
-        with _alias(document) as path:
-            return _Parse(path, document, parameters, limits).result()
+        with _source(document, ParseRequest.read(parameters), limits) as (path, warnings):
+            return _Parse(path, document, parameters, limits, warnings).result()
 
     def count_pages(self, document: Document) -> int:
         """Return how many pages a document has; only its first is read.
@@ -76,30 +83,55 @@ class LiteParseEngine:
         Raises:
             ItemFailure: ENCRYPTED, CORRUPT or OUT_OF_MEMORY.
         """
-        import liteparse  # noqa: PLC0415 - as in `_Parse`
+        if document.media_type == Media.TIFF:
+            from docmill.engines import pictures  # noqa: PLC0415 - as in `_source`
 
-        parser = liteparse.LiteParse(ocr_enabled=False, quiet=True, max_pages=1)
-        with _alias(document) as path:
-            try:
-                return int(parser.parse(path).total_pages)
-            except liteparse.ParseError as error:
-                raise _failure_of(str(error)) from None
+            return pictures.look_at(document.path, Media.TIFF).pages
+        with tempfile.TemporaryDirectory() as folder:
+            return liteparse_native.count_pages(_alias(document, Path(folder)))
 
 
 @contextmanager
-def _alias(document: Document) -> Iterator[Path]:
+def _source(
+    document: Document, request: ParseRequest, limits: Limits
+) -> Iterator[tuple[Path, list[ResultWarning]]]:
+    """Give what LiteParse is to read, and what it does not have of the document."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        if document.media_type not in IMAGES:
+            yield _alias(document, folder), []
+            return
+        from docmill.engines import pictures  # noqa: PLC0415 - a child without pictures needs none
+
+        picture = pictures.look_at(document.path, Media(document.media_type))
+        check_page_limit(picture.pages, request.pages, limits)
+        path, unread = folder / "frames.pdf", picture.unread
+        readable = picture.plain or pictures.as_pdf(document.path, path)
+        if not readable and pictures.is_big_tiff(document.path):
+            raise ItemFailure(FailureClass.UNSUPPORTED_TYPE, _BIG_TIFF)
+        if picture.plain or not readable:
+            path, unread = _alias(document, folder), unread + picture.pages - 1
+        message = f"The picture has {unread + 1} frames; only the first was read."
+        yield path, [warning(WarningCode.FRAMES_NOT_READ, message)] if unread else []
+
+
+def _alias(document: Document, folder: Path) -> Path:
     """LiteParse goes by the extension, and it cannot open names that are not UTF-8."""
-    with tempfile.TemporaryDirectory() as folder:
-        alias = Path(folder, "document" + extension_of(Media(document.media_type)))
-        alias.symlink_to(document.path)
-        yield alias
+    alias = folder / ("document" + extension_of(Media(document.media_type)))
+    alias.symlink_to(document.path)
+    return alias
 
 
 class _Parse:
     """One document on its way through LiteParse."""
 
     def __init__(
-        self, path: Path, document: Document, given: dict[str, Any], limits: Limits
+        self,
+        path: Path,
+        document: Document,
+        given: dict[str, Any],
+        limits: Limits,
+        warnings: list[ResultWarning],
     ) -> None:
         self._path = path
         self._media = Media(document.media_type)
@@ -107,27 +139,22 @@ class _Parse:
         self._given = given
         self._asked = frozenset(parameters.asked(given)) if document.output_dir else frozenset()
         self._request = ParseRequest.read(given)
-        self._options = _options(given)
         self._languages = ocr_languages.choose(_asked_languages(given))
+        self._parser = NativeParser(given, self._languages)
         self._limits = limits
-        self._warnings = list(self._frame_warnings())
+        self._warnings = warnings
+        self._about_pages = PageWarnings()
         self._clock = Clock()
 
     def result(self) -> ParseResult:
         native = self._read_text_layers()
         asked = check_page_limit(native.total_pages, self._request.pages, self._limits)
-        pages = {page.page_num: page for page in native.pages}
-        errors = {error.page_num: error.message for error in native.page_errors}
-        textless = [n for n in asked if n in pages and _is_textless(pages[n])]
-        pages |= self._recognise(textless)
-        self._warn_of_empty([n for n in textless if not pages[n].text.strip()])
-        read = [n for n in asked if n in pages]
-        names = _file_names(native)
-        found = [
-            read_page(pages[n], self._given, names) if n in pages else _failed(n, errors.get(n))
-            for n in asked
-            if n in pages or n in errors
-        ]
+        wanted = set(asked)
+        pages = {page.page_num: page for page in native.pages if page.page_num in wanted}
+        inventory = self._inventory(native, pages)
+        pages |= self._turned(pages)
+        pages |= self._recognised(pages)
+        found = self._read_pages(native, pages, asked)
         failed = sum(not page.success for page in found)
         return ParseResult(
             engine=LiteParseEngine.name,
@@ -139,9 +166,10 @@ class _Parse:
             document_pages=native.total_pages,
             pages=found,
             metadata=_metadata(native),
-            images=self._save_images(native, read),
-            files=self._save_words([pages[n] for n in read]),
-            warnings=self._warnings,
+            inventory=inventory,
+            images=self._save_images(native, sorted(pages)),
+            files=self._save_words([pages[n] for n in sorted(pages)]),
+            warnings=[*self._warnings, *self._about_pages.all],
             timings=self._clock.seconds,
         )
 
@@ -176,7 +204,7 @@ class _Parse:
         if self._output is None or parameters.WORDS not in self._asked:
             return {}
         with (self._output / WORDS_FILE).open("w", encoding="utf-8") as file:
-            for word in chain.from_iterable(map(words_of, pages)):
+            for word in chain.from_iterable(map(word_boxes, pages)):
                 file.write(json.dumps(word, ensure_ascii=False) + "\n")
         return {WORDS_FILE: ""}
 
@@ -188,64 +216,112 @@ class _Parse:
             # Numbers behind the last page are ignored, so the count need not be known yet.
             options = {"target_pages": as_target_pages(selection.of(2**31, self._limits.pages))}
         options["extract_images"] = parameters.EMBEDDED_IMAGES in self._asked
+        for part in ("form_fields", "annotations", "xfa_packets"):
+            options[f"extract_{part}"] = self._media is Media.PDF
         with self._clock.step("text_layer"):
-            return self._parse(ocr_enabled=False, include_complexity=True, **options)
+            return self._parser.read(self._path, **options)
 
-    def _recognise(self, numbers: list[int]) -> dict[int, "liteparse.ParsedPage"]:
-        """Return the pages ``numbers`` again, with the text of their images."""
-        if not numbers or not self._request.ocr or self._languages.codes is None:
-            return {}
-        with self._clock.step("ocr"):
-            native = self._parse(
-                ocr_enabled=True,
-                ocr_language=self._languages.codes,
-                tessdata_path=str(ocr_languages.data_folder()),
-                ocr_failure_fatal=False,
-                num_workers=1,  # one child process is one slot; the machine is shared by slots
-                target_pages=as_target_pages(numbers),
+    def _turned(self, pages: Pages) -> Pages:
+        """Return pages with text that runs sideways or upside down, read in these directions.
+
+        A page of which most text is turned is taken as it reads then; of another one only the
+        turned runs are.
+        """
+        turns = {n: turn_of(page.text_items) for n, page in pages.items()}
+        runs = {n: {quarter(item) or 0 for item in page.text_items} for n, page in pages.items()}
+        readings: dict[int, Pages] = {n: {0: pages[n]} for n in pages if runs[n] - {0}}
+        for turn in (90, 180, 270):
+            numbers = [n for n in readings if turn in runs[n]]
+            for number, page in self._read_turned(numbers, turn, pages).items():
+                readings[number][turn] = page
+        self._about_pages.add(WarningCode.PAGE_TURNED, TURNED, *(n for n in turns if turns[n]))
+        found = {}
+        for number, by_turn in readings.items():
+            base = by_turn.pop(turns[number] if turns[number] in by_turn else 0)
+            page = replace(
+                with_turned_runs(base, by_turn),
+                form_fields=pages[number].form_fields,
+                annotations=pages[number].annotations,
+                complexity=pages[number].complexity,
             )
-        return {page.page_num: page for page in native.pages if page.text.strip()}
+            found[number] = page
+        return found
 
-    def _parse(self, **options: Any) -> "liteparse.ParseResult":
-        import liteparse  # noqa: PLC0415 - a child that never sees a PDF never loads pdfium
+    def _read_turned(self, numbers: list[int], turn: int, pages: Pages) -> Pages:
+        """Return pages as they read when they are turned, with boxes as they lie."""
+        if not numbers:
+            return {}
+        with self._clock.step("text_layer"):
+            native = self._parser.read(
+                self._path,
+                target_pages=as_target_pages(numbers),
+                page_orientation_corrections=[(n, turn) for n in numbers],
+            )
+        return {
+            page.page_num: turn_back(
+                page, turn, pages[page.page_num].width, pages[page.page_num].height
+            )
+            for page in native.pages
+            if page.page_num in pages
+        }
 
-        parser = liteparse.LiteParse(
-            output_format="markdown",
-            continue_on_page_error=True,
-            extract_blocks=True,
-            extract_document_metadata=True,
-            quiet=True,
-            **self._options,
-            **options,
-        )
-        try:
-            return parser.parse(self._path)
-        except liteparse.ParseError as error:
-            raise _failure_of(str(error)) from None
+    def _recognised(self, pages: Pages) -> Pages:
+        """Return the pages that have recognised text, alone or beside their own."""
+        textless = [n for n, page in pages.items() if not page.text.strip()]
+        found: Pages = {}
+        if self._request.ocr and self._languages.codes:
+            seconds = self._limits.wall_clock(len(pages)) * _OCR_SHARE
+            reader = Recogniser(self._parser, self._path, seconds, self._about_pages)
+            garbled = {n: page for n, page in pages.items() if is_unreadable(page.text)}
+            scans = {
+                n: page for n, page in pages.items() if n not in garbled and is_stamped_scan(page)
+            }
+            if textless or garbled or scans:
+                with self._clock.step("ocr"):
+                    found |= reader.read(textless)
+                    found |= reader.replace_unmapped(garbled)
+                    found |= reader.add_to(scans)
+        unreadable = [n for n in pages if is_unreadable(found.get(n, pages[n]).text)]
+        self._about_pages.add(WarningCode.TEXT_UNREADABLE, _UNREADABLE, *unreadable)
+        return found
 
-    def _warn_of_empty(self, numbers: list[int]) -> None:
+    def _warn_of_empty(self, pages: list[ParsedPage]) -> None:
         if self._languages.missing and self._request.ocr:
             missing = ", ".join(self._languages.missing)
             message = f"There is no OCR data for the language {missing} here."
             self._warnings.append(warning(WarningCode.OCR_UNAVAILABLE, message))
-        if not numbers:
-            return
         off = not self._request.ocr or self._languages.codes is None
         why = "OCR was off" if off else "OCR found none either"
-        self._warnings += [
-            warning(WarningCode.PAGE_WITHOUT_TEXT, f"No text on page {number}: {why}.", number)
-            for number in numbers
+        empty = [page.page_number for page in pages if page.success and not page.text.strip()]
+        self._about_pages.add(WarningCode.PAGE_WITHOUT_TEXT, f"No text on {{page}}: {why}.", *empty)
+
+    def _read_pages(
+        self, native: "liteparse.ParseResult", pages: Pages, asked: list[int]
+    ) -> list[ParsedPage]:
+        """Return the pages that were asked for as ours; the values of XFA are on the first."""
+        errors = {error.page_num: error.message for error in native.page_errors}
+        reader = PageReader(self._given, _file_names(native))
+        beyond = {n: pdf_parts.lines_beyond_text(pages[n]) for n in pages}
+        if native.xfa_packets and pages:
+            known = chain((page.text for page in pages.values()), *beyond.values())
+            beyond[min(pages)] += pdf_parts.lines_of_xfa(native, "\n".join(known))
+        found = [
+            reader.read(pages[n], beyond[n]) if n in pages else _failed(n, errors.get(n))
+            for n in asked
+            if n in pages or n in errors
         ]
+        self._about_pages.add(WarningCode.TEXT_PUT_BACK, _PUT_BACK, *reader.put_back)
+        self._warn_of_empty(found)
+        return found
 
-    def _frame_warnings(self) -> Iterator[ResultWarning]:
-        if self._media is Media.TIFF and (frames := tiff.count_frames(self._path)) > 1:
-            message = f"The TIFF has {frames} frames; only the first was read."
-            yield warning(WarningCode.FRAMES_NOT_READ, message)
-
-
-def _is_textless(page: "liteparse.ParsedPage") -> bool:
-    reasons = page.complexity.reasons if page.complexity else ()
-    return not page.text.strip() or not _TEXTLESS_REASONS.isdisjoint(reasons)
+    def _inventory(self, native: "liteparse.ParseResult", pages: Pages) -> dict[str, int]:
+        """Count what the source holds, and say which parts of it are not read."""
+        counts = pdf_parts.inventory_of(native, list(pages.values()))
+        if self._media is Media.PDF:
+            attached, warnings = pdf_parts.attachments(self._path)
+            self._warnings += [*warnings, *pdf_parts.unread_xfa(native)]
+            counts |= {"attachments": attached} if attached else {}
+        return counts
 
 
 def _file_names(native: "liteparse.ParseResult") -> dict[str, str]:
@@ -263,24 +339,6 @@ def _asked_languages(given: dict[str, Any]) -> list[str]:
     return [str(language) for language in languages]
 
 
-def _options(given: dict[str, Any]) -> dict[str, Any]:
-    """The parameters that LiteParse takes just as they are."""
-    found = dict(parameters.leaves(given))
-    options: dict[str, Any] = {}
-    if parameters.SKIP_DIAGONAL_TEXT in found:
-        options["skip_diagonal_text"] = True
-    if parameters.WORDS in parameters.asked(given):
-        options["emit_word_boxes"] = True
-    markdown = (given.get("output_options") or {}).get("markdown") or {}
-    if markdown.get("annotate_links") is False:
-        options["extract_links"] = False
-    if parameters.KEEP_SMALL_TEXT in found:
-        options["preserve_very_small_text"] = True
-    crop = given.get(parameters.CROP_BOX) or {}
-    sides = tuple(float(crop.get(side) or 0) for side in ("top", "right", "bottom", "left"))
-    return options | ({"crop_box": sides} if any(sides) else {})
-
-
 def _metadata(native: "liteparse.ParseResult") -> dict[str, Any]:
     stated = native.doc_meta
     found = {
@@ -290,11 +348,3 @@ def _metadata(native: "liteparse.ParseResult") -> dict[str, Any]:
         "modified_at": stated.mod_date if stated else None,
     }
     return {name: value for name, value in found.items() if value}
-
-
-def _failure_of(message: str) -> ItemFailure:
-    if _ENCRYPTED.search(message):
-        return ItemFailure(FailureClass.ENCRYPTED)
-    if _OUT_OF_MEMORY.search(message):
-        return ItemFailure(FailureClass.OUT_OF_MEMORY)
-    return ItemFailure(FailureClass.CORRUPT, f"The file cannot be read: {message}.")

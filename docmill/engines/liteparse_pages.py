@@ -1,10 +1,13 @@
-"""One page of LiteParse as one of ours."""
+"""Pages of LiteParse as ours, each checked against the text that LiteParse saw."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from docmill.engines import parameters
 from docmill.engines.base import ParsedPage
+from docmill.engines.text_check import left_out, words_of
+from docmill.engines.turning import quarter
 
 if TYPE_CHECKING:
     import liteparse
@@ -12,41 +15,107 @@ if TYPE_CHECKING:
     from docmill.engines.running_lines import RunningLines
 
 
-def read_page(
-    page: "liteparse.ParsedPage", given: dict[str, Any], images: Mapping[str, str]
-) -> ParsedPage:
-    """Return ``page`` as the parameters ``given`` want it.
+@dataclass
+class PageReader:
+    """Turns the pages of one document into ours, in their order.
 
-    Args:
-        page: with its blocks.
+    LiteParse leaves text out of its Markdown: lines that it takes for running ones, text that runs
+    sideways, edges. Running lines come back where they first stand; every other word of the page's
+    text that is not in its Markdown is put back.
+
+    Attributes:
         given: the parameters of the parse.
-        images: the file of each image by its name, for those that share one.
+        images: the saved file of each image by its name, for those that share one.
+        put_back: how many words were put back, by page.
     """
-    # They load LiteParse, which a child without a PDF never needs.
-    from docmill.engines.layout import items_of, running_items  # noqa: PLC0415
-    from docmill.engines.running_lines import running_lines  # noqa: PLC0415
 
-    blocks = page.blocks or ()
-    lines = running_lines(page.text_items, list(blocks), page.height)
-    printed = parameters.PRINTED_PAGE_NUMBER in parameters.asked(given)
-    # A page without text comes as an empty code block.
-    markdown = page.markdown if page.text.strip() else ""
-    return ParsedPage(
-        page_number=page.page_num,
-        markdown=_markdown(markdown, lines, given),
-        text=_text(page.text, lines, given),
-        width=page.width,
-        height=page.height,
-        ocr=any(item.confidence is not None for item in page.text_items),
-        items=running_items(items_of(blocks, images), lines.header, lines.footer),
-        header="\n".join(lines.header) or None,
-        footer="\n".join(lines.footer) or None,
-        confidence=_confidence(page.text_items),
-        printed_page_number=(lines.page_number or page.page_label) if printed else None,
-    )
+    given: dict[str, Any]
+    images: Mapping[str, str]
+    put_back: dict[int, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        # It loads LiteParse, which a child without a PDF never needs.
+        from docmill.engines.running_lines import FirstOccurrences  # noqa: PLC0415
+
+        asked = frozenset(parameters.asked(self.given))
+        self._printed = parameters.PRINTED_PAGE_NUMBER in asked
+        self._skip_diagonal = parameters.SKIP_DIAGONAL_TEXT in asked
+        self._above, self._below = FirstOccurrences(), FirstOccurrences()
+
+    def read(self, page: "liteparse.ParsedPage", further: Sequence[str] = ()) -> ParsedPage:
+        """Return a page as the parameters want it.
+
+        Args:
+            page: with its blocks.
+            further: lines that belong to the page and are not in its text, such as the values of
+                its form fields.
+        """
+        from docmill.engines.layout import items_of, running_items, text_items  # noqa: PLC0415
+        from docmill.engines.running_lines import running_lines  # noqa: PLC0415
+
+        blocks = page.blocks or ()
+        lines = running_lines(page.text_items, list(blocks), page.height)
+        # A page without text comes as an empty code block.
+        markdown = page.markdown if page.text.strip() else ""
+        markdown = self._with_running_lines(markdown, lines)
+        above, below = self._left_out(page, markdown, lines)
+        items = running_items(items_of(blocks, self.images), lines.header, lines.footer)
+        return ParsedPage(
+            page_number=page.page_num,
+            markdown="\n\n".join(part for part in (*above, markdown, *below, *further) if part),
+            text="\n".join(
+                part for part in (_text(page.text, lines, self.given), *further) if part
+            ),
+            width=page.width,
+            height=page.height,
+            ocr=any(item.confidence is not None for item in page.text_items),
+            items=[*text_items(above), *items, *text_items([*below, *further])],
+            header="\n".join(lines.header) or None,
+            footer="\n".join(lines.footer) or None,
+            confidence=confidence_of(page.text_items),
+            printed_page_number=(lines.page_number or page.page_label) if self._printed else None,
+        )
+
+    def _with_running_lines(self, markdown: str, lines: "RunningLines") -> str:
+        """Running lines stay where they first stand, and where a page would be empty."""
+        above, below = self._above.of(lines.header), self._below.of(lines.footer)
+        if not markdown and not above and not below:
+            above, below = lines.header, lines.footer
+        above = _wanted(self.given.get(parameters.HIDE_HEADERS), lines.header, above)
+        below = _wanted(self.given.get(parameters.HIDE_FOOTERS), lines.footer, below)
+        return "\n\n".join(part for part in (*above, markdown, *below) if part)
+
+    def _left_out(
+        self, page: "liteparse.ParsedPage", markdown: str, lines: "RunningLines"
+    ) -> tuple[list[str], list[str]]:
+        """Return the lines above and below the body that neither it nor a running line has."""
+        from docmill.engines.running_lines import lines_of, outside_of  # noqa: PLC0415
+
+        items = page.text_items
+        rest = [line for line in (*lines.header, *lines.footer) if line not in markdown]
+        rendering = "\n".join((markdown, *rest))
+        if not left_out([item.text for item in items], rendering):
+            return [], []
+        blocks = page.blocks or ()
+        outside = {id(item) for item in outside_of(items, blocks)}
+        # Of equal words those outside of the body are the likelier to be missing.
+        items = sorted(items, key=lambda item: id(item) not in outside)
+        lost = [items[place] for place in left_out([item.text for item in items], rendering)]
+        if self._skip_diagonal:
+            lost = [item for item in lost if quarter(item) is not None]
+        top = min((block.bbox.y for block in blocks if block.bbox), default=0.0)
+        above = [item for item in lost if item.y + item.height <= top]
+        below = [item for item in lost if item.y + item.height > top]
+        words = sum(len(words_of(item.text)) for item in lost)
+        if words:
+            self.put_back[page.page_num] = words
+        return (
+            lines_of(above, page.width, page.height),
+            lines_of(below, page.width, page.height),
+        )
 
 
-def words_of(page: "liteparse.ParsedPage") -> Iterator[dict[str, Any]]:
+def word_boxes(page: "liteparse.ParsedPage") -> Iterator[dict[str, Any]]:
     """Yield the words of a page with their boxes."""
     for word in (word for item in page.text_items for word in item.words):
         yield {
@@ -59,11 +128,19 @@ def words_of(page: "liteparse.ParsedPage") -> Iterator[dict[str, Any]]:
         }
 
 
-def _markdown(markdown: str, lines: "RunningLines", given: dict[str, Any]) -> str:
-    """LiteParse leaves running lines out; they come back where they are not to be hidden."""
-    above = lines.header if given.get(parameters.HIDE_HEADERS) is False else ()
-    below = lines.footer if given.get(parameters.HIDE_FOOTERS) is False else ()
-    return "\n\n".join(part for part in (*above, markdown, *below) if part)
+def confidence_of(items: "Sequence[liteparse.TextItem]") -> float | None:
+    """Return the mean confidence over recognised characters; None where nothing was recognised."""
+    read = [(len(item.text), item.confidence) for item in items if item.confidence is not None]
+    characters = sum(length for length, _ in read)
+    if not characters:
+        return None
+    return round(float(sum(length * sure for length, sure in read)) / characters, 4)
+
+
+def _wanted(hide: bool | None, lines: tuple[str, ...], first: tuple[str, ...]) -> tuple[str, ...]:
+    if hide is None:
+        return first
+    return () if hide else lines
 
 
 def _text(text: str, lines: "RunningLines", given: dict[str, Any]) -> str:
@@ -74,12 +151,3 @@ def _text(text: str, lines: "RunningLines", given: dict[str, Any]) -> str:
     if given.get(parameters.HIDE_FOOTERS):
         text = without_lines(text, tuple(reversed(lines.footer)), from_end=True)
     return text
-
-
-def _confidence(items: "Sequence[liteparse.TextItem]") -> float | None:
-    """The mean over recognised characters."""
-    read = [(len(item.text), item.confidence) for item in items if item.confidence is not None]
-    characters = sum(length for length, _ in read)
-    if not characters:
-        return None
-    return round(float(sum(length * sure for length, sure in read)) / characters, 4)

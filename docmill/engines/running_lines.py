@@ -3,8 +3,12 @@
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from liteparse import AnnotationRect, LayoutBlock, TextItem
+
+from docmill.engines.base import Box
+from docmill.engines.turning import quarter, upright
 
 BAND = 0.15
 """Share of a page's height, at its top and at its bottom, in which such lines stand."""
@@ -33,19 +37,66 @@ class RunningLines:
     def page_number(self) -> str | None:
         """The number that is printed on the page, as it stands there but for dashes around it."""
         lines = (line.strip(_DASHES) for line in (*self.footer, *self.header))
-        return next((line for line in lines if _NUMBER.fullmatch(line)), None)
+        return next((line for line in lines if _is_number(line)), None)
+
+
+class FirstOccurrences:
+    """Which running lines of a document a reader has not seen yet, page by page.
+
+    A line is known when the same line, digits included, stands on an earlier page: the number, the
+    date and the customer of an invoice look alike on all of its pages, and are content.
+    """
+
+    def __init__(self) -> None:
+        self._seen: set[str] = set()
+
+    def of(self, lines: Sequence[str]) -> tuple[str, ...]:
+        """Return those of a page's ``lines`` that are new and more than a page number."""
+        new = tuple(line for line in lines if line not in self._seen and not _is_number(line))
+        self._seen.update(lines)
+        return new
 
 
 def running_lines(
     items: Iterable[TextItem], blocks: Sequence[LayoutBlock], height: float
 ) -> RunningLines:
     """Return the lines near the edges that belong to no block of the page's body."""
-    boxes = [block.bbox for block in blocks if block.bbox is not None]
-    outside = [item for item in items if not any(_within(item, box) for box in boxes)]
+    top, foot = height * BAND, height * (1 - BAND)
+    edges = [item for item in items if not top <= _middle(item) <= foot]
+    outside = outside_of(edges, blocks)
     return RunningLines(
-        header=_lines(item for item in outside if _middle(item) < height * BAND),
-        footer=_lines(item for item in outside if _middle(item) > height * (1 - BAND)),
+        header=_lines((item.text, item) for item in outside if _middle(item) < top),
+        footer=_lines((item.text, item) for item in outside if _middle(item) > foot),
     )
+
+
+def outside_of(items: Iterable[TextItem], blocks: Iterable[LayoutBlock]) -> list[TextItem]:
+    """Return the items that lie in none of ``blocks``."""
+    boxes = [block.bbox for block in blocks if block.bbox is not None]
+    return [item for item in items if not any(_within(item, box) for box in boxes)]
+
+
+def lines_of(items: Iterable[TextItem], width: float, height: float) -> list[str]:
+    """Return items of one page as lines: upright text first, then what runs in other directions.
+
+    Args:
+        items: in any order.
+        width: of the page, in points.
+        height: likewise.
+    """
+    directions: dict[int, list[TextItem]] = {}
+    diagonal = []
+    for item in items:
+        turn = quarter(item)
+        if turn is None:
+            diagonal.append(" ".join(item.text.split()))
+        else:
+            directions.setdefault(turn, []).append(item)
+    rows = (
+        _lines((item.text, upright(item, turn, width, height)) for item in directions[turn])
+        for turn in sorted(directions)
+    )
+    return [*chain.from_iterable(rows), *diagonal]
 
 
 def without_lines(text: str, lines: Sequence[str], *, from_end: bool = False) -> str:
@@ -65,16 +116,22 @@ def without_lines(text: str, lines: Sequence[str], *, from_end: bool = False) ->
     return "\n".join(kept).strip("\n")
 
 
-def _lines(items: Iterable[TextItem]) -> tuple[str, ...]:
-    rows: list[list[TextItem]] = []
-    for item in sorted(items, key=_middle):
-        if rows and abs(_middle(rows[-1][0]) - _middle(item)) < item.height / 2:
-            rows[-1].append(item)
-        else:
-            rows.append([item])
-    ordered = (sorted(row, key=lambda item: item.x) for row in rows)
-    found = (" ".join(" ".join(item.text for item in row).split()) for row in ordered)
+def _lines(items: "Iterable[tuple[str, TextItem | Box]]") -> tuple[str, ...]:
+    rows: list[list[tuple[float, str]]] = []
+    last = float("-inf")
+    for text, box in sorted(items, key=lambda item: _middle(item[1])):
+        middle = _middle(box)
+        if not rows or middle - last >= _height(box) / 2:
+            rows.append([])
+            last = middle
+        rows[-1].append((box.x, text))
+    ordered = (sorted(row, key=lambda item: item[0]) for row in rows)
+    found = (" ".join(" ".join(text for _, text in row).split()) for row in ordered)
     return tuple(line for line in found if line)
+
+
+def _is_number(line: str) -> bool:
+    return _NUMBER.fullmatch(line.strip(_DASHES)) is not None
 
 
 def _within(item: TextItem, box: AnnotationRect) -> bool:
@@ -85,5 +142,9 @@ def _within(item: TextItem, box: AnnotationRect) -> bool:
     )
 
 
-def _middle(item: TextItem) -> float:
-    return float(item.y + item.height / 2)
+def _middle(box: "TextItem | Box") -> float:
+    return float(box.y + _height(box) / 2)
+
+
+def _height(box: "TextItem | Box") -> float:
+    return box.h if isinstance(box, Box) else float(box.height)

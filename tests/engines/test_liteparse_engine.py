@@ -116,12 +116,6 @@ async def test_pages_that_do_not_exist_fail(engines: Bench) -> None:
     assert "has 1" in failed.value.message
 
 
-async def test_further_frames_of_a_tiff_are_named(engines: Bench) -> None:
-    run = await engines.parse_bytes("frames.tiff", documents.tiff(3))
-
-    assert "The TIFF has 3 frames; only the first was read." in messages(run.report.warnings)
-
-
 async def test_a_crop_box_leaves_text_out(engines: Bench) -> None:
     run = await engines.parse_bytes("a.pdf", documents.pdf("Tide"), crop_box={"top": 0.5})
 

@@ -1,0 +1,158 @@
+"""``python -m bench.content FOLDER``: are all words of PDFs in their Markdown, at which cost.
+
+The measure is independent of the check that it measures: words are counted in the page's text and
+in its Markdown, header and footer; a word that is missing counts as found only when its letters
+stand there as often, as those of a hyphenated word do.
+"""
+
+import argparse
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+from bench.figures import HEAD, Figure
+from docmill.contracts.warnings import WarningCode
+from docmill.engines import liteparse_engine, liteparse_pages, pdf_parts
+from docmill.engines.base import Document, Limits, ParsedPage
+from docmill.engines.liteparse_engine import LiteParseEngine
+from docmill.engines.media import Media
+from docmill.engines.text_check import letters_of, words_of
+from docmill.errors import DocmillError
+
+_NAMED = frozenset({WarningCode.TEXT_UNREADABLE, WarningCode.TIME_CUT})
+_CHECKS = (
+    (liteparse_pages, "left_out"),
+    (liteparse_engine, "turn_of"),
+    (liteparse_engine, "is_unreadable"),
+    (liteparse_engine, "is_stamped_scan"),
+    (pdf_parts, "lines_beyond_text"),
+    (pdf_parts, "inventory_of"),
+    (pdf_parts, "attachments"),
+)
+"""What the accounting of content adds to a parse, by module and name."""
+
+
+@dataclass
+class Content:
+    """What was found in a folder.
+
+    Attributes:
+        documents: that were read.
+        pages: of them.
+        words: on these pages.
+        missing: words that are in no Markdown, header, footer or named warning.
+        short_pages: pages that miss more than one word and more than 0.1% of them.
+        engine_seconds: processor time of all parses.
+        check_seconds: that of the checks, a part of the former.
+    """
+
+    documents: int = 0
+    pages: int = 0
+    words: int = 0
+    missing: int = 0
+    short_pages: list[str] = field(default_factory=list)
+    engine_seconds: float = 0.0
+    check_seconds: float = 0.0
+
+    def figures(self) -> list[Figure]:
+        """Return the figures as rows of the benchmark's table."""
+        found = 1 - self.missing / max(self.words, 1)
+        share = self.check_seconds / max(self.engine_seconds, 1e-9)
+        return [
+            Figure("PDFs whose words were counted", self.documents, "files", f"{self.pages} pages"),
+            Figure("words in Markdown, header or footer", 100 * found, "%", f"of {self.words}"),
+            Figure("pages that miss more", len(self.short_pages), "pages"),
+            Figure("checks of content", 100 * share, "%", "of the engine's processor time"),
+        ]
+
+
+def measure(paths: list[Path], *, ocr: bool = False) -> Content:
+    """Parse PDFs in this process and count.
+
+    Args:
+        paths: of the PDFs; those that cannot be read are left out.
+        ocr: also recognise text; without it the share of the checks is the largest possible.
+    """
+    content = Content()
+    with ExitStack() as stack:
+        timed = stack.enter_context(_timed())
+        for path in paths:
+            began = time.process_time()
+            document = Document(path, path.name, Media.PDF)
+            try:
+                result = LiteParseEngine().run(document, {"disable_ocr": not ocr}, Limits())
+            except DocmillError:
+                continue
+            content.engine_seconds += time.process_time() - began
+            content.documents += 1
+            named = {w.page for w in result.warnings if w.code in _NAMED}
+            for page in result.pages:
+                if page.page_number not in named:
+                    _count(content, page, path.name)
+        content.check_seconds = timed[0]
+    return content
+
+
+def missing_words(page: ParsedPage) -> Counter[str]:
+    """Return the words of a page's text that are not in its Markdown, header or footer."""
+    edges = [*(page.header or "").split("\n"), *(page.footer or "").split("\n")]
+    rest = [line for line in edges if line not in page.markdown]
+    rendering = "\n".join((page.markdown, *rest))
+    missing = Counter(words_of(page.text)) - Counter(words_of(rendering))
+    if not missing:
+        return missing
+    source, made = letters_of(page.text), letters_of(rendering)
+    found = {w for w in missing if made.count(w) >= source.count(w)}
+    return Counter({word: times for word, times in missing.items() if word not in found})
+
+
+def _count(content: Content, page: ParsedPage, name: str) -> None:
+    words = len(words_of(page.text))
+    missing = missing_words(page).total()
+    content.pages += 1
+    content.words += words
+    content.missing += missing
+    if missing > max(1, words // 1000):
+        content.short_pages.append(f"{name} page {page.page_number}: {missing} of {words}")
+
+
+@contextmanager
+def _timed() -> Iterator[list[float]]:
+    """Count the processor time of the checks."""
+    seconds = [0.0]
+
+    def timing(function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any, **options: Any) -> Any:
+            began = time.process_time()
+            try:
+                return function(*args, **options)
+            finally:
+                seconds[0] += time.process_time() - began
+
+        return call
+
+    with ExitStack() as stack:
+        for module, name in _CHECKS:
+            stack.enter_context(patch.object(module, name, timing(getattr(module, name))))
+        yield seconds
+
+
+def main() -> None:
+    """Read the arguments, measure, print."""
+    parser = argparse.ArgumentParser(prog="python -m bench.content", description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--ocr", action="store_true", help="also recognise text")
+    args = parser.parse_args()
+    found = measure(sorted(args.folder.rglob("*.pdf")), ocr=args.ocr)
+    sys.stdout.write(HEAD + "".join(figure.row() for figure in found.figures()))
+    sys.stdout.write("".join(f"{line}\n" for line in found.short_pages))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,162 @@
+"""Pictures that LiteParse does not read as people do: several frames, turned by EXIF, BigTIFF.
+
+They become a PDF with a page for each frame, upright, with each pixel where it was.
+"""
+
+import warnings
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from PIL import Image, ImageOps, ImageSequence
+
+from docmill.engines.media import Media
+
+_ORIENTATION = 0x0112
+"""EXIF's tag of how a picture is turned; 1 is upright."""
+_SUBFILE = 254
+_REDUCED = 1
+"""TIFF's tag NewSubfileType; bit 0 marks a smaller copy of another frame (TIFF 6.0, page 36)."""
+_BIG = (b"II+\0", b"MM\0+")
+"""How a BigTIFF begins, which has 64-bit places."""
+_POINTS, _DPI = 72, 150
+"""LiteParse takes pictures for 150 dots an inch."""
+_MOST_FRAMES = 10_000
+_UNREADABLE = (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError)
+"""What Pillow raises for damaged and hostile pictures."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """What is known of a picture before it is read.
+
+    Attributes:
+        pages: frames that are pages.
+        unread: further frames, those of an animation.
+        plain: whether LiteParse reads it as it is.
+    """
+
+    pages: int = 1
+    unread: int = 0
+    plain: bool = True
+
+
+def look_at(path: Path, media: Media) -> Picture:
+    """Return what a picture's header says; a damaged one counts as plain: LiteParse refuses it."""
+    try:
+        with _opened(path) as image:
+            frames = min(getattr(image, "n_frames", 1), _MOST_FRAMES)
+            turned = image.getexif().get(_ORIENTATION, 1) != 1
+            if media is not Media.TIFF:
+                # A JPEG of several pictures has previews of the first one.
+                return Picture(unread=0 if media is Media.JPEG else frames - 1, plain=not turned)
+            pages = sum(1 for _ in _pages(image)) if frames > 1 else 1
+            plain = pages == 1 and not turned and not is_big_tiff(path)
+            return Picture(pages=max(pages, 1), plain=plain)
+    except _UNREADABLE:
+        return Picture(plain=not is_big_tiff(path))
+
+
+def as_pdf(path: Path, target: Path) -> bool:
+    """Write a PDF with a page for each frame of a picture; return whether it could be read."""
+    try:
+        with _opened(path) as image, target.open("wb") as file:
+            writer = _Writer(file)
+            for frame in _pages(image):
+                writer.add(_flat(ImageOps.exif_transpose(frame)))
+            writer.close()
+    except _UNREADABLE:
+        return False
+    return True
+
+
+def is_big_tiff(path: Path) -> bool:
+    """Whether a file is a BigTIFF; Pillow reads those whose bytes are in Intel's order."""
+    with path.open("rb") as file:
+        return file.read(len(_BIG[0])) in _BIG
+
+
+def _opened(path: Path) -> Image.Image:
+    with warnings.catch_warnings():
+        # Of tags that make no sense, and of what it would refuse at twice the size.
+        warnings.simplefilter("ignore")
+        return Image.open(path)
+
+
+def _pages(image: Image.Image) -> Iterator[Image.Image]:
+    """Yield the frames that are pages."""
+    for number, frame in enumerate(ImageSequence.Iterator(image)):
+        if number >= _MOST_FRAMES:
+            return
+        tags = getattr(frame, "tag_v2", {})
+        if number == 0 or not tags.get(_SUBFILE, 0) & _REDUCED:
+            yield frame
+
+
+def _flat(image: Image.Image) -> Image.Image:
+    """Return a picture in black and white, grey or RGB; what is transparent becomes white."""
+    if image.mode in {"1", "L", "RGB"}:
+        return image
+    if image.mode.startswith(("I", "F")):
+        return _in_256_levels(image)
+    if "A" in image.getbands() or "transparency" in image.info:
+        layer = image.convert("RGBA")
+        white = Image.new("RGBA", layer.size, "white")
+        return Image.alpha_composite(white, layer).convert("RGB")
+    return image.convert("RGB")
+
+
+def _in_256_levels(image: Image.Image) -> Image.Image:
+    """Return a picture of more levels in 256, from its darkest pixel to its lightest."""
+    image = image.convert("F")
+    low, high = cast("tuple[float, float]", image.getextrema())
+    scale = 255 / ((high - low) or 1.0)
+    return image.point(lambda level: level * scale - low * scale).convert("L")
+
+
+class _Writer:
+    """Writes a PDF of pictures, one at a time, so that one is in memory."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._places: dict[int, int] = {}
+        self._pages: list[int] = []
+        file.write(b"%PDF-1.4\n")
+
+    def add(self, image: Image.Image) -> None:
+        """Add a page as large as the picture at LiteParse's resolution."""
+        width, height = (side * _POINTS / _DPI for side in image.size)
+        page = 3 + 3 * len(self._pages)
+        space = b"/DeviceRGB" if image.mode == "RGB" else b"/DeviceGray"
+        bits = 1 if image.mode == "1" else 8
+        entries = b"/Type/XObject/Subtype/Image/Width %d/Height %d/ColorSpace%s/BitsPerComponent %d"
+        drawn = b"q %.3f 0 0 %.3f 0 0 cm /I Do Q" % (width, height)
+        self._write(
+            page,
+            b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 %.3f %.3f]/Contents %d 0 R"
+            b"/Resources<</XObject<</I %d 0 R>>>>>>" % (width, height, page + 1, page + 2),
+        )
+        self._write(page + 1, b"<</Length %d>>stream\n%s\nendstream" % (len(drawn), drawn))
+        # Level 1: the file is read once and thrown away.
+        pixels = zlib.compress(image.tobytes(), 1)
+        head = entries % (*image.size, space, bits) + b"/Filter/FlateDecode/Length %d" % len(pixels)
+        self._write(page + 2, b"<<%s>>stream\n%s\nendstream" % (head, pixels))
+        self._pages.append(page)
+
+    def close(self) -> None:
+        """Write the page tree, the catalog, and where everything is."""
+        kids = b" ".join(b"%d 0 R" % page for page in self._pages)
+        self._write(2, b"<</Type/Pages/Kids[%s]/Count %d>>" % (kids, len(self._pages)))
+        self._write(1, b"<</Type/Catalog/Pages 2 0 R>>")
+        start, size = self._file.tell(), len(self._places) + 1
+        self._file.write(b"xref\n0 %d\n0000000000 65535 f \n" % size)
+        for number in sorted(self._places):
+            self._file.write(b"%010d 00000 n \n" % self._places[number])
+        trailer = b"trailer\n<</Size %d/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF\n" % (size, start)
+        self._file.write(trailer)
+
+    def _write(self, number: int, body: bytes) -> None:
+        self._places[number] = self._file.tell()
+        self._file.write(b"%d 0 obj\n%s\nendobj\n" % (number, body))

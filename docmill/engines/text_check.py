@@ -1,0 +1,115 @@
+"""The check of a rendering against the text that it was made from: which parts are not in it.
+
+The check counts words, since a rendering may change their order, and then compares letters alone,
+since it may also join or split words: at the end of a line, at a hyphen, between two cells.
+"""
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Sequence
+
+_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
+"""Soft hyphens, zero-width characters and marks of direction: they do not make another word."""
+_CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+_WORD = re.compile(rf"[{_CJK}]|[^\W_{_CJK}]+")
+"""A word; Chinese and Japanese have no spaces, so there each character is one."""
+_NO_LETTER = re.compile(r"[\W_]+")
+_FEW = 3
+_TARGET = re.compile(r"!\[[^\]]*\]\([^)\s]*\)|(?<=\])\([^)\s]*\)")
+"""Images of Markdown, and the addresses of its links: they are not text of the page."""
+
+
+def words_of(text: str) -> list[str]:
+    """Return the words of ``text`` in the form in which they are compared."""
+    return _WORD.findall(_plain(text))
+
+
+def letters_of(text: str) -> str:
+    """Return the letters and digits of ``text`` without anything between them."""
+    return _NO_LETTER.sub("", _plain(text))
+
+
+def left_out(parts: Sequence[str], rendering: str) -> list[int]:
+    """Return the places of those ``parts`` that ``rendering`` does not hold, in their order.
+
+    A word that stands in several parts and is missing once is put down to the part of which most
+    words are missing, and to the first of equal ones.
+
+    Args:
+        parts: runs of text of one page, such as its text items.
+        rendering: Markdown or plain text that was made of them.
+    """
+    # Most pages end at one of these steps, each of which costs more than the one before.
+    source = Counter(" ".join(parts).split())
+    made = Counter(_without_targets(rendering).split())
+    if source == made:
+        return []
+    missing, extra = _difference(source, made)
+    if not missing or _joined(missing, extra):
+        return []
+    letters = letters_of(" ".join(parts)), letters_of(_without_targets(rendering))
+    words = {place: words_of(parts[place]) for place in _with_any(parts, source - made)}
+    found = []
+    for place in _by_loss(words, missing):
+        if not any(missing[word] > 0 for word in words[place]):
+            continue
+        if _stands(letters_of(parts[place]), *letters, extra):
+            continue
+        missing.subtract(words[place])
+        found.append(place)
+    return sorted(found)
+
+
+def _difference(source: Counter[str], made: Counter[str]) -> tuple[Counter[str], Counter[str]]:
+    """Return the words that only the source has, and those that only the rendering has.
+
+    Args:
+        source: what stands between its spaces; what both have is the same word in both.
+        made: the same of the rendering.
+    """
+    missing = Counter(words_of(" ".join((source - made).elements())))
+    extra = Counter(words_of(" ".join((made - source).elements())))
+    return missing - extra, extra - missing
+
+
+def _joined(missing: Counter[str], extra: Counter[str]) -> bool:
+    """Whether all missing words are parts of words that only the rendering has."""
+    whole = " ".join(extra.elements())
+    length = sum(len(word) * times for word, times in missing.items())
+    fits = length <= sum(len(word) * times for word, times in extra.items())
+    return fits and all(whole.count(word) >= times for word, times in missing.items())
+
+
+def _with_any(parts: Sequence[str], words: Counter[str]) -> list[int]:
+    return [place for place, part in enumerate(parts) if not words.keys().isdisjoint(part.split())]
+
+
+def _by_loss(words: dict[int, list[str]], missing: Counter[str]) -> list[int]:
+    """Return the places of parts with a missing word; those that miss most come first."""
+    shares = {
+        place: sum(word in missing for word in part) / len(part)
+        for place, part in words.items()
+        if any(word in missing for word in part)
+    }
+    return sorted(shares, key=lambda place: -shares[place])
+
+
+def _stands(part: str, source: str, made: str, extra: Counter[str]) -> bool:
+    """Whether the letters of a part stand in the rendering as often as in the source."""
+    # So few letters stand anywhere by chance, such as those of a page number.
+    if len(part) <= _FEW and not any(part in word for word in extra):
+        return False
+    times = source.count(part)
+    return made.count(part) >= times or made.count(part[::-1]) >= times
+
+
+def _without_targets(markdown: str) -> str:
+    return _TARGET.sub("", markdown) if "](" in markdown else markdown
+
+
+def _plain(text: str) -> str:
+    # Normalising ASCII changes nothing, and most pages are ASCII.
+    if text.isascii():
+        return text
+    return _INVISIBLE.sub("", unicodedata.normalize("NFKC", text))

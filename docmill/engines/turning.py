@@ -1,0 +1,69 @@
+"""Text that runs sideways or upside down: how a page is turned, and boxes turned back."""
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Protocol
+
+from docmill.engines.base import Box
+
+_RIGHT = 90
+_WHOLE = 360
+
+
+class Placed(Protocol):
+    """What has a box, in points from the page's top left corner."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+class Turnable(Placed, Protocol):
+    """A run of text; ``rotation`` is in degrees clockwise, 0 for text that runs to the right."""
+
+    text: str
+    rotation: float
+
+
+def quarter(item: Turnable) -> int | None:
+    """Return 0, 90, 180 or 270; None for text that runs diagonally."""
+    nearest = round(item.rotation / _RIGHT) * _RIGHT
+    return nearest % _WHOLE if abs(item.rotation - nearest) < 1 else None
+
+
+def turn_of(items: Iterable[Turnable]) -> int:
+    """Return how most of a page's text is turned: 90, 180 or 270; 0 for an upright page."""
+    letters: Counter[int | None] = Counter()
+    for item in items:
+        letters[quarter(item)] += len(item.text)
+    turn, most = max(letters.items(), key=lambda pair: pair[1], default=(0, 0))
+    return turn if turn and most * 2 > letters.total() else 0
+
+
+def turned_back(box: Placed, turn: int, width: float, height: float) -> Box:
+    """Return a box of a page that was read turned, as it lies on the page as it is stored.
+
+    Args:
+        box: on the turned page.
+        turn: degrees clockwise by which the page's content appeared rotated.
+        width: of the page as it is stored, in points.
+        height: likewise.
+    """
+    x, y, w, h = box.x, box.y, box.width, box.height
+    match turn:
+        case 90:
+            return Box(x=width - y - h, y=x, w=h, h=w)
+        case 180:
+            return Box(x=width - x - w, y=height - y - h, w=w, h=h)
+        case 270:
+            return Box(x=y, y=height - x - w, w=h, h=w)
+    return Box(x=x, y=y, w=w, h=h)
+
+
+def upright(item: Placed, turn: int, width: float, height: float) -> Box:
+    """Return the box of an item on a page that is turned so that text of ``turn`` is upright."""
+    back = (_WHOLE - turn) % _WHOLE
+    if turn % 180:
+        width, height = height, width
+    return turned_back(item, back, width, height)

@@ -1,0 +1,142 @@
+"""What a PDF holds beside the text of its pages."""
+
+import pytest
+
+from docmill.contracts.warnings import WarningCode
+from tests.engines.drawn import Pdf, line, lines
+from tests.fixtures.engines import Bench
+
+BODY = lines(["Application for a berth in the harbour", "of Basaltville"], (72, 600))
+RECT = "/Rect[150 500 350 520]"
+
+
+def _form(*fields: str) -> bytes:
+    pdf = Pdf()
+    pdf.page(BODY, annotations=[f"<</Type/Annot/Subtype/Widget{one}>>" for one in fields])
+    first = pdf.pages[0] - len(fields)
+    kids = " ".join(f"{first + n} 0 R" for n in range(len(fields)))
+    pdf.catalog = f"/AcroForm<</Fields[{kids}]/NeedAppearances true>>"
+    return pdf.bytes()
+
+
+@pytest.mark.parametrize(
+    ("field", "expected"),
+    [
+        (f"/FT/Tx/T(name)/V(Amber Example){RECT}", "name: Amber Example"),
+        (f"/FT/Tx/T(form[0].age[0])/V(7){RECT}", "age: 7"),
+        (f"/FT/Tx/T(x)/TU(Your town)/V(Basaltville){RECT}", "Your town: Basaltville"),
+        (f"/FT/Ch/Ff 131072/T(town)/V(Cobaltville)/Opt[(A)(Cobaltville)]{RECT}", "Cobaltville"),
+        (f"/FT/Ch/T(list)/V(Second)/Opt[(First)(Second)]{RECT}", "list: Second"),
+        (f"/FT/Btn/T(agree)/V/Yes/AS/Yes/AP<</N<</Yes null/Off null>>>>{RECT}", "[x] agree"),
+    ],
+)
+async def test_the_value_of_a_field_is_in_the_markdown(
+    engines: Bench, field: str, expected: str
+) -> None:
+    run = await engines.parse_bytes("form.pdf", _form(field))
+
+    assert expected in run.markdown
+    assert expected in run.result.pages[0].text
+    assert run.result.inventory["form_fields"] == 1
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        f"/FT/Tx/T(secret)/Ff 8192/V(hidden-word){RECT}",
+        f"/FT/Tx/T(empty)/V(){RECT}",
+        f"/FT/Btn/T(agree)/V/Off/AS/Off/AP<</N<</Yes null/Off null>>>>{RECT}",
+        "/FT/Tx/T(shown)/V(Application for)/Rect[72 595 300 615]",
+    ],
+)
+async def test_what_is_shown_empty_or_secret_adds_nothing(engines: Bench, field: str) -> None:
+    run = await engines.parse_bytes("form.pdf", _form(field))
+
+    assert run.markdown == "Application for a berth in the harbour of Basaltville"
+
+
+@pytest.mark.parametrize(
+    ("note", "expected"),
+    [
+        ("/Subtype/FreeText/Contents(typed amber)/DA(/Helv 12 Tf)", "typed amber"),
+        ("/Subtype/Text/T(Ann)/Contents(see the ledger)", "Comment by Ann: see the ledger"),
+        ("/Subtype/Highlight/Contents(is this right?)", "Comment: is this right?"),
+    ],
+)
+async def test_typed_text_and_comments_are_in_the_markdown(
+    engines: Bench, note: str, expected: str
+) -> None:
+    data = Pdf().page(BODY, annotations=[f"<</Type/Annot{RECT}{note}>>"]).bytes()
+
+    run = await engines.parse_bytes("notes.pdf", data)
+
+    assert run.markdown.endswith(expected)
+    assert run.result.inventory["comments"] == 1
+
+
+def _attached(count: int, collection: str = "") -> bytes:
+    pdf = Pdf().page(BODY)
+    names = ""
+    for n in range(count):
+        content = pdf.stream("lantern;7", "/Type/EmbeddedFile")
+        file = pdf.add(f"<</Type/Filespec/F(part{n}.csv)/UF(part{n}.csv)/EF<</F {content} 0 R>>>>")
+        names += f"(part{n}.csv){file} 0 R"
+    pdf.catalog = f"/Names<</EmbeddedFiles<</Names[{names}]>>>>{collection}"
+    return pdf.bytes()
+
+
+async def test_attachments_are_counted_and_named(engines: Bench) -> None:
+    run = await engines.parse_bytes("attached.pdf", _attached(7))
+
+    (told,) = run.report.warnings
+    assert told.code is WarningCode.CONTENT_NOT_READ
+    assert told.message.startswith("Attachments were not read: 7 (part0.csv, part1.csv,")
+    assert run.result.inventory["attachments"] == 7
+
+
+async def test_the_files_of_a_portfolio_are_named(engines: Bench) -> None:
+    run = await engines.parse_bytes("portfolio.pdf", _attached(1, "/Collection<</View/D>>"))
+
+    (told,) = run.report.warnings
+    assert told.message == "The files of the portfolio were not read: 1 (part0.csv)."
+
+
+async def test_a_file_behind_a_mark_on_a_page_is_counted(engines: Bench) -> None:
+    pdf = Pdf()
+    content = pdf.stream("lantern;7", "/Type/EmbeddedFile")
+    file = f"<</Type/Filespec/F(a.csv)/EF<</F {content} 0 R>>>>"
+    pdf.page(BODY, annotations=[f"<</Type/Annot/Subtype/FileAttachment{RECT}/FS{file}>>"])
+
+    run = await engines.parse_bytes("clip.pdf", pdf.bytes())
+
+    assert run.result.inventory["attachments"] == 1
+    assert [w.code for w in run.report.warnings] == [WarningCode.CONTENT_NOT_READ]
+
+
+DATA = (
+    '<xfa:datasets xmlns:xfa="http://www.xfa.org/schema/xfa-data/1.0/"><xfa:data><form>'
+    "<who>Basalt Example</who><town>Cobaltville</town></form></xfa:data></xfa:datasets>"
+)
+
+
+@pytest.mark.parametrize("whole", [True, False])
+async def test_the_values_of_an_xfa_form_are_read_and_its_look_is_named(
+    engines: Bench, whole: bool
+) -> None:
+    pdf = Pdf().page(line("Please wait...", (72, 600)))
+    root = '<xdp:xdp xmlns:xdp="http://ns.adobe.com/xdp/">'
+    if whole:
+        packets = f"{pdf.stream(f'{root}{DATA}</xdp:xdp>')} 0 R"
+    else:
+        parts = [root, DATA, "</xdp:xdp>"]
+        numbers = [pdf.stream(part) for part in parts]
+        names = ("preamble", "datasets", "postamble")
+        packets = "[" + "".join(f"({a}){b} 0 R" for a, b in zip(names, numbers, strict=True)) + "]"
+    pdf.catalog = f"/NeedsRendering true/AcroForm<</Fields[]/XFA {packets}>>"
+
+    run = await engines.parse_bytes("xfa.pdf", pdf.bytes())
+
+    assert "who: Basalt Example" in run.markdown
+    assert "town: Cobaltville" in run.markdown
+    assert run.result.inventory["xfa_values"] == 2
+    assert [w.code for w in run.report.warnings] == [WarningCode.CONTENT_NOT_READ]
