@@ -36,7 +36,12 @@ def _plain_line(line: str) -> str:
 
 
 def _plain_span(text: str) -> str:
-    for pattern in (_IMAGE, _LINK):
-        text = pattern.sub(r"\1", text)
-    text = _EMPHASIS.sub(r"\2", text)
-    return _ESCAPE.sub(r"\1", _CODE.sub(r"\1", text))
+    """The text of a line; most lines have no mark at all, so each is looked for first."""
+    if "[" in text:
+        for pattern in (_IMAGE, _LINK):
+            text = pattern.sub(r"\1", text)
+    if "*" in text or "_" in text:
+        text = _EMPHASIS.sub(r"\2", text)
+    if "`" in text:
+        text = _CODE.sub(r"\1", text)
+    return _ESCAPE.sub(r"\1", text) if "\\" in text else text

@@ -11,13 +11,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from docmill.contracts.warnings import ResultWarning, WarningCode, notes, warning
+from docmill.contracts.warnings import ResultWarning, WarningCode, warning
 from docmill.engines import parameters
 from docmill.engines.base import Document, Limits, ParsedImage, ParsedPage, ParseResult
 from docmill.engines.charsets import Decoded
 from docmill.engines.clock import Clock
 from docmill.engines.images import Album, content_type_of
-from docmill.engines.markdown_text import plain_text
 from docmill.engines.media import OFFICE
 from docmill.engines.office import families, passwords
 from docmill.engines.office.drafts import Draft, Job
@@ -28,6 +27,11 @@ REMOVE_NAVIGATION = "input_options.html.remove_navigation_elements"
 
 _GIVEN_UP = re.compile(r"^Sheet '.*' declared .* skipped", re.S)
 """The engine's word for a sheet that was then read cell by cell."""
+_LOSSES = re.compile(
+    r"Skipped (?:OLE|embedded|attachment|nested)|Failed to extract"
+    r"|Embedded object .* could not be extracted",
+)
+"""Its words for a document inside the document that it has not read."""
 _TITLE = re.compile(r"<title[^>]*>(.{0,500}?)</title>", re.I | re.S)
 _TITLE_AREA = 64 * 1024
 _METADATA = ("title", "subject", "authors", "language", "created_at", "modified_at")
@@ -136,7 +140,7 @@ def _pages(draft: Draft, asked: frozenset[str]) -> list[ParsedPage]:
         ParsedPage(
             page_number=number,
             markdown=page,
-            text=plain_text(page),
+            text=draft.plain(page),
             **(beside if number == 1 else {}),
             **draft.stated.get(number, {}),
         )
@@ -160,10 +164,16 @@ def _inventory(draft: Draft, decoded: Decoded | None) -> dict[str, int]:
     return found | (decoded.inventory if decoded is not None else {})
 
 
+def _coded(message: str) -> ResultWarning:
+    lost = _LOSSES.match(message)
+    return warning(WarningCode.CONTENT_NOT_READ if lost else WarningCode.ENGINE_NOTE, message)
+
+
 def _warnings(draft: Draft, pages: list[ParsedPage]) -> list[ResultWarning]:
     said = draft.extracted.processing_warnings if draft.extracted is not None else []
     known = [one.message for one in said if not _GIVEN_UP.match(one.message)]
-    warnings = [*notes(known), *draft.reading.warnings]
+    warnings = [_coded(message) for message in known]
+    warnings += [one for one in draft.reading.warnings if one not in warnings]
     put_back = sum(passage.part is Part.BODY for passage in draft.reading.passages)
     if put_back:
         message = f"{put_back} paragraphs that the engine left out stand at the end of their page."

@@ -60,16 +60,23 @@ class Draft:
     reading: Reading = field(default_factory=Reading)
     extracted: "xberg.ExtractedDocument | None" = None
     stated: dict[int, dict[str, Any]] = field(default_factory=dict)
+    _plain: dict[str, str] = field(default_factory=dict, repr=False)
+
+    def plain(self, page: str) -> str:
+        """Return ``page`` without Markdown's marks; the same page costs that once."""
+        if page not in self._plain:
+            self._plain[page] = plain_text(page)
+        return self._plain[page]
 
     @property
     def text(self) -> str:
         """All pages without Markdown's marks."""
-        return "\n".join(plain_text(page) for page in self.pages)
+        return "\n".join(self.texts)
 
     @property
     def texts(self) -> list[str]:
         """Each page without Markdown's marks."""
-        return [plain_text(page) for page in self.pages]
+        return [self.plain(page) for page in self.pages]
 
 
 def draft_of(extracted: "xberg.ExtractedDocument") -> Draft:

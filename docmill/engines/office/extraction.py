@@ -20,6 +20,7 @@ _MIB = 2**20
 _ANY_RATIO = 2000
 """Deflate reaches 1032. Forms with many equal lines reach some hundreds: only the size counts."""
 _ANY_COUNT = 2**31
+_PANIC = re.compile(r"\bpanic", re.I)
 
 
 def extract(
@@ -40,7 +41,7 @@ def extract(
         without_navigation: whether forms and navigation of HTML are left out.
 
     Raises:
-        ItemFailure: ENCRYPTED, CORRUPT, LIMIT_EXCEEDED or OUT_OF_MEMORY.
+        ItemFailure: ENCRYPTED, CORRUPT, LIMIT_EXCEEDED, OUT_OF_MEMORY or ENGINE_ERROR.
     """
     import xberg  # noqa: PLC0415 - a child that never sees an office file never loads it
 
@@ -65,6 +66,9 @@ def extract(
         extraction = asyncio.run(xberg.extract(given, config))
     except (RuntimeError, xberg.XbergError) as error:
         raise _failure_of(str(error), limits) from None
+    except Exception as error:  # noqa: BLE001 - a panic of the engine has a class that nothing exports
+        message = f"The engine broke on this file: {error}."
+        raise ItemFailure(FailureClass.ENGINE_ERROR, message) from None
     if extraction.errors or not extraction.results:
         raise _failure_of("; ".join(error.message for error in extraction.errors), limits)
     return extraction.results[0]
@@ -109,6 +113,8 @@ def _failure_of(message: str, limits: Limits) -> ItemFailure:
             f"The file unpacks to too much: {message}; the limit is "
             f"{limits.unpacked_bytes / _MIB:g} MiB: raise DOCMILL_MAX_UNPACKED_MB.",
         )
+    if _PANIC.search(message):
+        return ItemFailure(FailureClass.ENGINE_ERROR, f"The engine broke on this file: {message}.")
     return ItemFailure(FailureClass.CORRUPT, f"The file cannot be read: {message}.")
 
 

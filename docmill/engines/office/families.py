@@ -23,12 +23,16 @@ from docmill.engines.office.drafts import Draft, Job, add_children, draft_of, wi
 from docmill.engines.office.extraction import NESTED, check_size, extract
 from docmill.engines.office.grid import Grid, sheets_markdown
 from docmill.engines.office.mail import Mail
-from docmill.engines.office.markup import flattened, read_markup
+from docmill.engines.office.markup import flattened, plain_markdown, read_markup
 from docmill.engines.office.package import Package, UnreadablePartError
 from docmill.engines.office.passages import Part, Reading
 from docmill.errors import FailureClass, ItemFailure
 
 Family = Callable[[Job], Draft]
+
+_NOT_THE_FILE = frozenset({FailureClass.CORRUPT, FailureClass.ENGINE_ERROR})
+"""Failures of the engine that another reader may not have."""
+_ANOTHER_READER = _NOT_THE_FILE | {FailureClass.LIMIT_EXCEEDED}
 
 
 def read(job: Job) -> Draft:
@@ -56,15 +60,7 @@ def _read_html(job: Job) -> Draft:
     page = job.source.decoded.text if job.source.decoded else job.data.decode("utf-8", "replace")
     check_size(page, job.limits)
     flat, cut = flattened(page)
-    draft = draft_of(
-        extract(
-            flat.encode("utf-8", "replace"),
-            Media.HTML,
-            job.limits,
-            with_images=job.with_images,
-            without_navigation=job.without_navigation,
-        )
-    )
+    draft = _html_by_engine(job, flat)
     del flat
     if cut:
         message = "The page nests deeper than the engine reads; what lies deepest became lines."
@@ -72,6 +68,26 @@ def _read_html(job: Job) -> Draft:
     if not job.without_navigation:
         read_markup(page, draft.text, draft.reading)
     return draft
+
+
+def _html_by_engine(job: Job, page: str) -> Draft:
+    try:
+        found = extract(
+            page.encode("utf-8", "replace"),
+            Media.HTML,
+            job.limits,
+            with_images=job.with_images,
+            without_navigation=job.without_navigation,
+        )
+    except ItemFailure as failure:
+        if failure.failure_class not in _NOT_THE_FILE:
+            raise
+        # HTML has no errors: what the engine cannot read is its own fault.
+        message = "The engine failed on this page; it was read as plain paragraphs."
+        draft = Draft([plain_markdown(page)])
+        draft.reading.warnings.append(warning(WarningCode.STRUCTURE_FLATTENED, message))
+        return draft
+    return draft_of(found)
 
 
 def _read_mail(job: Job) -> Draft:
@@ -102,16 +118,15 @@ def _nested(job: Job, name: str, data: bytes) -> str | None:
 
 
 def _read_word(job: Job) -> Draft:
-    data = job.data
     draft = _extracted(job)
-    _second(draft, lambda: word.read_word(Package(data), draft.pages, partial(_nested, job)))
+    _second(draft, lambda: word.read_word(Package(job.data), draft, partial(_nested, job)))
     add_children(draft, Part.EMBEDDED_DOCUMENTS)
     return draft
 
 
 def _read_slides(job: Job) -> Draft:
     draft = _extracted(job)
-    _second(draft, lambda: slides.read_slides(Package(job.data), draft.pages))
+    _second(draft, lambda: slides.read_slides(Package(job.data), draft.texts))
     add_children(draft, Part.EMBEDDED_DOCUMENTS)
     return draft
 
@@ -130,7 +145,7 @@ def _read_workbook(job: Job) -> Draft:
     try:
         draft = _extracted(job)
     except ItemFailure as failure:
-        if failure.failure_class is not FailureClass.LIMIT_EXCEEDED:
+        if failure.failure_class not in _ANOTHER_READER:
             raise
         draft = Draft(_every_sheet(data, job, failure))
     given_up: list[int] = []
@@ -188,9 +203,13 @@ def _old_workbook_by_engine(job: Job, data: bytes) -> Draft:
     try:
         return _extracted(job, data)
     except ItemFailure as failure:
-        if failure.failure_class is not FailureClass.LIMIT_EXCEEDED:
+        if failure.failure_class not in _ANOTHER_READER:
             raise
-        return Draft(sheets_markdown(old_sheets.read_grids(data, job.limits.cells)))
+        try:
+            return Draft(sheets_markdown(old_sheets.read_grids(data, job.limits.cells)))
+        except ItemFailure as second:
+            limited = second.failure_class is FailureClass.LIMIT_EXCEEDED
+            raise (second if limited else failure) from None
 
 
 def _read_opendocument(job: Job) -> Draft:

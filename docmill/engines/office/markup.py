@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
-from docmill.engines.office.passages import Part, Reading
+from docmill.engines.office.passages import Part, Reading, escaped
 from docmill.engines.office.words import holds, missing
 
 if TYPE_CHECKING:
@@ -78,6 +78,15 @@ def flattened(page: str) -> tuple[str, bool]:
     writer = _Writer()
     writer.write(body)
     return f"<html>{''.join(writer.parts)}</html>", writer.cut
+
+
+def plain_markdown(page: str) -> str:
+    """Return the text of HTML as paragraphs, for a page on which the engine fails."""
+    from selectolax.lexbor import LexborHTMLParser  # noqa: PLC0415 - rarely needed
+
+    body = LexborHTMLParser(_expanded(page)).body
+    lines = _paragraphs(body) if body is not None else ()
+    return "\n\n".join(escaped(" ".join(line.split())) for line in lines) + "\n"
 
 
 def read_markup(page: str, text: str, reading: Reading) -> None:

@@ -1,7 +1,6 @@
 """A second reading of PowerPoint presentations: comments, diagrams, charts, text left out."""
 
 from docmill.contracts.warnings import WarningCode, warning
-from docmill.engines.markdown_text import plain_text
 from docmill.engines.office.drawing import paragraphs, read_drawings
 from docmill.engines.office.package import (
     Element,
@@ -21,12 +20,12 @@ _NOT_NOTES = frozenset({"sldNum", "hdr", "ftr", "dt", "sldImg"})
 """Placeholders of a notes page that are no notes: numbers, dates, the picture of the slide."""
 
 
-def read_slides(source: Package, pages: list[str]) -> Reading:
+def read_slides(source: Package, texts: list[str]) -> Reading:
     """Read what the engine leaves out of a presentation.
 
     Args:
         source: the presentation's package.
-        pages: the engine's Markdown, one page for each slide.
+        texts: the engine's, without Markdown's marks, one page for each slide.
 
     Raises:
         UnreadablePartError: the presentation's main part cannot be read.
@@ -38,9 +37,9 @@ def read_slides(source: Package, pages: list[str]) -> Reading:
     slides = [targets.get(one, "") for one in _slide_ids(root)]
     reading = Reading()
     for number, name in enumerate(slides, start=1):
-        page = number if number <= len(pages) else None
+        page = number if number <= len(texts) else None
         try:
-            text = plain_text(pages[number - 1]) if page else ""
+            text = texts[number - 1] if page else ""
             _read_slide(source, name, page, text, reading)
             _read_beside(source, name, page, authors, reading)
         except UnreadablePartError as error:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from docmill.contracts.warnings import WarningCode, warning
-from docmill.engines.markdown_text import plain_text
+from docmill.engines.office.drafts import Draft
 from docmill.engines.office.drawing import paragraphs, read_drawings
 from docmill.engines.office.package import (
     Element,
@@ -38,12 +38,12 @@ class _Reference:
     id: str
 
 
-def read_word(source: Package, pages: list[str], nested: Nested) -> Reading:
+def read_word(source: Package, draft: Draft, nested: Nested) -> Reading:
     """Read what the engine leaves out of a Word document.
 
     Args:
         source: the document's package.
-        pages: the engine's Markdown by page; marks of notes are numbered anew in it.
+        draft: the engine's pages; marks of notes are numbered anew in them.
         nested: reads inserted documents.
 
     Raises:
@@ -52,6 +52,7 @@ def read_word(source: Package, pages: list[str], nested: Nested) -> Reading:
     main = source.main()
     root = source.xml(main)
     reading = Reading()
+    pages = draft.pages
     relations = source.relations(main)
     targets = {relation.id: relation.target for relation in relations}
     parts = {relation.kind: relation.target for relation in relations}
@@ -67,8 +68,7 @@ def read_word(source: Package, pages: list[str], nested: Nested) -> Reading:
     if any(attribute(one, "val") not in _OFF for one in descendants(root, "vanish")):
         message = "Text that Word hides is part of the result."
         reading.warnings.append(warning(WarningCode.HIDDEN_CONTENT, message))
-    text = "\n".join(map(plain_text, pages))
-    for paragraph in missing(paragraphs(root), text):
+    for paragraph in missing(paragraphs(root), draft.text):
         reading.put_back(paragraph)
     return reading
 

@@ -11,15 +11,16 @@ from collections import Counter
 from collections.abc import Iterable
 
 _WORD = re.compile(r"[^\W_]+")
-_IGNORED = dict.fromkeys(map(ord, "\u00ad\u200b\u200c\u200d\u2060\ufeff"))
-_SHORT = 12
-"""Letters; a shorter paragraph stands inside longer words by chance."""
+_IGNORED = re.compile("[\u00ad\u200b\u200c\u200d\u2060\ufeff]+")
+"""Soft hyphens and characters without width."""
+_MOST_STEPS = 2_000_000_000
+"""Letters that are looked through for single paragraphs: about a second."""
 
 
 def words_of(text: str) -> list[str]:
     """Return the words of ``text`` in the form in which they are compared."""
     if not text.isascii():
-        text = unicodedata.normalize("NFKC", text).translate(_IGNORED)
+        text = _IGNORED.sub("", unicodedata.normalize("NFKC", text))
     return _WORD.findall(text)
 
 
@@ -37,17 +38,25 @@ def missing(paragraphs: Iterable[str], text: str) -> list[str]:
     lacking = +lacking
     if not lacking:
         return []
-    letters = "".join(found)
-    seen: Counter[str] = Counter()
+    suspects = [i for i, (_, words) in enumerate(source) if not lacking.keys().isdisjoint(words)]
+    everything = "".join(word for _, words in source for word in words)
+    if len(suspects) * len(everything) > _MOST_STEPS:
+        return [source[i][0] for i in suspects]
+    lost = _lost({i: "".join(source[i][1]) for i in suspects}, everything, "".join(found))
+    return [source[i][0] for i in sorted(lost)]
+
+
+def _lost(suspects: dict[int, str], everything: str, letters: str) -> list[int]:
+    """Which paragraphs stand in the text less often than in the source, letter by letter.
+
+    An engine may join or split words, so only their letters are compared. Long paragraphs come
+    first: what is in one that is put back is not missing any more.
+    """
     lost = []
-    for paragraph, words in source:
-        whole = "".join(words)
-        seen[whole] += 1
-        if lacking.keys().isdisjoint(words):
-            continue
-        if len(whole) <= _SHORT or letters.count(whole) < seen[whole]:
-            lost.append(paragraph)
-            lacking = +(lacking - Counter(words))
+    for number, whole in sorted(suspects.items(), key=lambda item: -len(item[1])):
+        if letters.count(whole) < everything.count(whole):
+            lost.append(number)
+            letters += " " + whole
     return lost
 
 
