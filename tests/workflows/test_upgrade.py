@@ -27,6 +27,7 @@ def _git(*arguments: str) -> bytes:
 def _previous_code(folder: Path) -> Path:
     """The code before this commit; in a clone without a history, this commit's."""
     commits = _git("rev-list", "--first-parent", "--max-count=2", "HEAD").decode().split()
+    folder.mkdir()
     subprocess.run(["tar", "-x", "-C", str(folder)], input=_git("archive", commits[-1]), check=True)
     return folder
 
