@@ -7,7 +7,7 @@ from sqlalchemy import not_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from docmill.errors import ConflictError, NotFoundError
-from docmill.records.tables import Directory, DirectoryFile, now
+from docmill.records.tables import Directory, DirectoryFile, equals, now
 from docmill.records.visible import is_public
 
 _CARRIED = (
@@ -83,7 +83,7 @@ class DirectoryChanges:
         """Return the entry with this unique id, or None."""
         query = select(DirectoryFile).where(
             DirectoryFile.directory_id == self.directory.id,
-            DirectoryFile.unique_id == unique_id,
+            equals(DirectoryFile.unique_id, unique_id),
             DirectoryFile.removed_sequence.is_(None),
         )
         return (await self._session.scalars(query)).one_or_none()

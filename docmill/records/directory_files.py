@@ -11,7 +11,7 @@ from docmill.errors import ConflictError, NotFoundError
 from docmill.ids import Prefix, new_id
 from docmill.records.directory_changes import DirectoryChanges, carried
 from docmill.records.keyset import DEFAULT_LIMIT, Slice, page_of
-from docmill.records.tables import Directory, DirectoryFile, File
+from docmill.records.tables import Directory, DirectoryFile, File, equals
 from docmill.records.visible import is_live, is_public
 
 
@@ -269,12 +269,14 @@ def _filtered(
         query = _live(project_id, directory_id)
     equal = {
         DirectoryFile.display_name: filters.get("display_name"),
-        DirectoryFile.unique_id: filters.get("unique_id"),
         DirectoryFile.file_id: filters.get("file_id"),
     }
     for column, value in equal.items():
         if value is not None:
             query = query.where(column == value)
+    unique_id = filters.get("unique_id")
+    if unique_id is not None:
+        query = query.where(equals(DirectoryFile.unique_id, unique_id))
     part = filters.get("display_name_contains")
     if part is not None:
         query = query.where(DirectoryFile.display_name.icontains(part, autoescape=True))

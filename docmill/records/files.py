@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from docmill.errors import NotFoundError
 from docmill.records.keyset import DEFAULT_LIMIT, Slice, page_by_text, page_of
 from docmill.records.portable import try_insert
-from docmill.records.tables import File, now
+from docmill.records.tables import File, equals, now
 
 
 class FileFilters(TypedDict, total=False):
@@ -101,12 +101,14 @@ class Files:
         query = select(File).where(File.project_id == project_id)
         equal = {
             File.name: filters.get("name"),
-            File.external_file_id: filters.get("external_file_id"),
             File.purpose: filters.get("purpose"),
         }
         for column, value in equal.items():
             if value is not None:
                 query = query.where(column == value)
+        external = filters.get("external_file_id")
+        if external is not None:
+            query = query.where(equals(File.external_file_id, external))
         file_ids = filters.get("file_ids")
         if file_ids is not None:
             query = query.where(File.id.in_(file_ids))

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Generic, TypedDict, TypeVar
 
-from sqlalchemy import ColumnElement, Select, and_, or_
+from sqlalchemy import ColumnElement, Select, and_, collate, or_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
 from docmill.errors import UsageError
+from docmill.records.portable import dialect_of
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 1_000
@@ -122,10 +123,13 @@ async def page_by_text(
     """
     limit = max(1, min(limit, MAX_LIMIT))
     text, identifier = key
+    # By code points on every database; PostgreSQL's default order depends on its locale.
+    ordered = text if dialect_of(session) == "sqlite" else collate(text, "C")
     if token:
         at, last = _text_place_of(token)
-        query = query.where(or_(text > at, and_(text == at, identifier > last)))
-    rows: list[T] = list(await session.scalars(query.order_by(text, identifier).limit(limit + 1)))
+        query = query.where(or_(ordered > at, and_(text == at, identifier > last)))
+    by_text = query.order_by(ordered, identifier).limit(limit + 1)
+    rows: list[T] = list(await session.scalars(by_text))
     if len(rows) <= limit:
         return Slice(rows, None)
     place: Any = rows[limit - 1]

@@ -17,7 +17,7 @@ from docmill.errors import ConflictError, NotFoundError
 from docmill.ids import Prefix, derived_id
 from docmill.records.portable import chunked, is_one_of
 from docmill.records.scan_marks import BLOCK, ScanMarks
-from docmill.records.tables import Directory, DirectoryFile, now
+from docmill.records.tables import INDEXED_CHARACTERS, Directory, DirectoryFile, beginning, now
 from docmill.sources.entries import ScannedEntry
 
 MAX_VANISHED_NAMES = 100
@@ -152,7 +152,8 @@ class Scans:
     async def _known(self, directory_id: str, names: Sequence[str]) -> dict[str, Any]:
         """Return the latest version of each entry that counts or would count after this scan."""
         known: dict[str, Any] = {}
-        for some in chunked(names):
+        beginnings = sorted({name[:INDEXED_CHARACTERS] for name in names})
+        for some in chunked(beginnings):
             query = select(
                 DirectoryFile.unique_id,
                 DirectoryFile.sequence,
@@ -162,7 +163,7 @@ class Scans:
                 DirectoryFile.file_metadata,
             ).where(
                 DirectoryFile.directory_id == directory_id,
-                is_one_of(self._session, DirectoryFile.unique_id, some),
+                is_one_of(self._session, beginning(DirectoryFile.unique_id), some),
                 DirectoryFile.removed_sequence.is_(None),
             )
             known |= {row.unique_id: row for row in await self._session.execute(query)}

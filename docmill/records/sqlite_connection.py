@@ -73,6 +73,17 @@ class WholeConnection(aiosqlite.Connection):
         await self._execute(function, self._conn, *arguments)  # type: ignore[no-untyped-call]
 
 
+def _lower(value: Any) -> Any:
+    """Fold case as PostgreSQL does in a UTF-8 locale; SQLite's own knows the letters A to Z.
+
+    One character at a time, because the simple mapping of Unicode has no context and no
+    character that becomes two.
+    """
+    if not isinstance(value, str):
+        return value
+    return "".join(map(str.lower, value.replace("\N{LATIN CAPITAL LETTER I WITH DOT ABOVE}", "i")))
+
+
 def connect(path: str, timeout: float) -> WholeConnection:
     """Return a connection to open; transactions are begun by us, never by the driver.
 
@@ -82,7 +93,9 @@ def connect(path: str, timeout: float) -> WholeConnection:
     """
 
     def connector() -> sqlite3.Connection:
-        return sqlite3.connect(path, timeout=timeout, isolation_level=None)
+        connection = sqlite3.connect(path, timeout=timeout, isolation_level=None)
+        connection.create_function("lower", 1, _lower, deterministic=True)
+        return connection
 
     connection = WholeConnection(connector, iter_chunk_size=64)
     connection._thread.daemon = True  # an unclosed connection must not keep a program alive

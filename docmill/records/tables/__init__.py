@@ -2,7 +2,7 @@
 
 from docmill.records.tables.api import RequestClaim, WebhookConfiguration, WebhookTarget
 from docmill.records.tables.attempts import EngineLease, PastAttempt, PastOutcome
-from docmill.records.tables.base import Table, now
+from docmill.records.tables.base import INDEXED_CHARACTERS, Table, beginning, equals, now
 from docmill.records.tables.batches import (
     Batch,
     BatchCount,
@@ -25,6 +25,7 @@ from docmill.records.tables.sources import (
 from docmill.records.tables.webhooks import ORDINARY, URGENT, WebhookAttempt, WebhookEvent
 
 __all__ = [
+    "INDEXED_CHARACTERS",
     "ORDINARY",
     "URGENT",
     "Batch",
@@ -51,5 +52,7 @@ __all__ = [
     "WebhookConfiguration",
     "WebhookEvent",
     "WebhookTarget",
+    "beginning",
+    "equals",
     "now",
 ]

@@ -3,9 +3,22 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Integer, MetaData
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    ColumnElement,
+    DateTime,
+    Dialect,
+    Integer,
+    MetaData,
+    TextClause,
+    and_,
+    func,
+    literal_column,
+    text,
+)
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute
 from sqlalchemy.types import TypeDecorator
 
 
@@ -31,6 +44,27 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 BigInt = BigInteger().with_variant(Integer, "sqlite")
 """64 bits everywhere; SQLite's INTEGER already has them."""
+
+INDEXED_CHARACTERS = 500
+"""Of a client's text, which may have 3,000: an index entry of PostgreSQL has at most 2,704 bytes,
+and a character up to 4."""
+
+
+def indexed_text(name: str) -> TextClause:
+    """Return what an index holds of a text column of any length; queries ask for `beginning`."""
+    return text(f"substr({name}, 1, {INDEXED_CHARACTERS})")
+
+
+def beginning(column: InstrumentedAttribute[Any]) -> ColumnElement[str]:
+    """Return the same expression for a query, over the column of a mapped class."""
+    # Literals, because an expression with variables is not the index's.
+    return func.substr(column, literal_column("1"), literal_column(str(INDEXED_CHARACTERS)))
+
+
+def equals(column: InstrumentedAttribute[Any], value: str) -> ColumnElement[bool]:
+    """Compare a column with a value by an index over `indexed_text` of it."""
+    return and_(beginning(column) == value[:INDEXED_CHARACTERS], column == value)
+
 
 Json = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
 """None is no value: it takes no space, and ``IS NULL`` finds it."""

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import ForeignKey, Index, LargeBinary, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from docmill.records.tables.base import BigInt, Table, now
+from docmill.records.tables.base import BigInt, Table, indexed_text, now
 
 
 class Project(Table):
@@ -28,7 +28,7 @@ class File(Table):
     __tablename__ = "files"
     __table_args__ = (
         Index(None, "project_id", "created_at", "id"),
-        Index(None, "project_id", "external_file_id"),
+        Index("ix_files_external", "project_id", indexed_text("external_file_id")),
         Index(None, "project_id", "sha256"),
     )
 
@@ -96,7 +96,7 @@ class DirectoryFile(Table):
     __tablename__ = "directory_files"
     __table_args__ = (
         Index(None, "id", "sequence"),
-        Index(None, "directory_id", "unique_id", "sequence"),
+        Index("ix_directory_files_unique", "directory_id", indexed_text("unique_id"), "sequence"),
         Index(None, "directory_id", "created_at", "id"),
     )
 
