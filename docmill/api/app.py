@@ -6,9 +6,10 @@ from contextlib import asynccontextmanager
 from typing import TypedDict
 
 from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from docmill.api.errors import ERROR_RESPONSES, add_error_handlers
-from docmill.api.guards import LoopbackOnly, NoNulInAddress
+from docmill.api.guards import LoopbackOnly, NoNulInAddress, TooLargeAsJson
 from docmill.api.routes import all_routers
 from docmill.api.services import Services, open_services
 from docmill.settings import MIB, Settings
@@ -21,6 +22,12 @@ class State(TypedDict):
     """What every request carries."""
 
     services: Services
+
+
+class _Application(FastAPI):
+    def build_middleware_stack(self) -> ASGIApp:
+        """Wrap the framework's own limit of bodies, which stands before all other middleware."""
+        return TooLargeAsJson(super().build_middleware_stack())
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -36,7 +43,7 @@ def create_app(settings: Settings) -> FastAPI:
                 reconciler.cancel()
                 await asyncio.wait([reconciler])
 
-    app = FastAPI(
+    app = _Application(
         title="Docmill",
         summary="Durable batch document processing; speaks LlamaCloud's batch API.",
         version="0.1.0",
@@ -46,7 +53,7 @@ def create_app(settings: Settings) -> FastAPI:
         strict_content_type=False,
     )
     app.add_middleware(NoNulInAddress)
-    app.add_middleware(LoopbackOnly)
+    app.add_middleware(LoopbackOnly, public_url=settings.public_url)
     add_error_handlers(app)
     for router in all_routers():
         app.include_router(router, responses=ERROR_RESPONSES)

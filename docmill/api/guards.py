@@ -8,28 +8,67 @@ bring here, is refused.
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from docmill.api.errors import problem
 
+TOO_LARGE = 413
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 class LoopbackOnly:
-    """Refuses requests that a browser sent for a page of another origin."""
+    """Refuses requests that a browser sent for a page of another origin.
 
-    def __init__(self, app: ASGIApp) -> None:
+    A proxy that keeps the name by which clients call it is served, once the operator has said
+    that name.
+    """
+
+    def __init__(self, app: ASGIApp, public_url: str = "") -> None:
+        """Guard ``app``; ``public_url`` is where a proxy before it is reached, or empty."""
         self._app = app
+        self._public = urlsplit(public_url)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or answer 403."""
         if scope["type"] == "http":
             headers = Headers(scope=scope)
-            refusal = _refusal(headers.get("host", ""), headers.get("origin"))
+            refusal = self._refusal(headers.get("host", ""), headers.get("origin"))
             if refusal:
                 await problem(403, refusal)(scope, receive, send)
                 return
         await self._app(scope, receive, send)
+
+    def _refusal(self, host: str, origin: str | None) -> str | None:
+        if _name(f"//{host}") not in LOOPBACK_NAMES | {self._public.hostname}:
+            return "This server answers on loopback only; the Host header names another machine."
+        own = {host, self._public.netloc}
+        if origin is not None and _netloc(origin) not in own:
+            return "Requests from pages of another origin are refused."
+        return None
+
+
+class TooLargeAsJson:
+    """Gives the answer 413 of the framework, which is text, the shape of every other error."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, and its answer back."""
+        replaced = False
+
+        async def answer(message: Message) -> None:
+            nonlocal replaced
+            if message["type"] == "http.response.start" and message["status"] == TOO_LARGE:
+                kind = Headers(raw=message["headers"]).get("content-type", "")
+                replaced = not kind.startswith("application/json")
+                if replaced:
+                    refusal = problem(TOO_LARGE, "The request's body is too large.")
+                    await refusal(scope, receive, send)
+            if not replaced:
+                await send(message)
+
+        await self._app(scope, receive, answer)
 
 
 class NoNulInAddress:
@@ -45,14 +84,6 @@ class NoNulInAddress:
             await refusal(scope, receive, send)
             return
         await self._app(scope, receive, send)
-
-
-def _refusal(host: str, origin: str | None) -> str | None:
-    if _name(f"//{host}") not in LOOPBACK_NAMES:
-        return "This server answers on loopback only; the Host header names another machine."
-    if origin is not None and _netloc(origin) != host:
-        return "Requests from pages of another origin are refused."
-    return None
 
 
 def _name(address: str) -> str | None:

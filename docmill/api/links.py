@@ -7,6 +7,7 @@ files as well.
 import hashlib
 import hmac
 import os
+import re
 import secrets
 import tempfile
 from datetime import UTC, datetime, timedelta
@@ -17,38 +18,40 @@ from fastapi import Request
 
 from docmill.api.wire import PresignedUrl
 from docmill.errors import NotFoundError
+from docmill.settings import Settings
 
 CONTENT_PREFIX = "/api/docmill/v1/content"
 DEFAULT_LIFETIME = timedelta(hours=1)
 _KEY_BYTES = 32
+_HOST = re.compile(r"[A-Za-z0-9.-]{1,253}(:\d{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:\d{1,5})?")
+_SCHEMES = frozenset({"http", "https"})
 
 
 class Links:
     """Makes and checks signed URLs with one key."""
 
-    def __init__(self, key: bytes) -> None:
+    def __init__(self, key: bytes, settings: Settings) -> None:
         self._key = key
+        self._public_url = settings.public_url.rstrip("/")
+        self._proxies = frozenset(settings.trusted_proxies)
 
     @classmethod
-    def of_home(cls, home: Path) -> "Links":
-        """Return the maker whose key is kept in ``home``."""
-        path = home / "links.key"
+    def of_home(cls, settings: Settings) -> "Links":
+        """Return the maker whose key is kept in the home."""
+        path = settings.home / "links.key"
         if not path.exists():
             _write_once(path, secrets.token_bytes(_KEY_BYTES))
-        return cls(path.read_bytes())
+        return cls(path.read_bytes(), settings)
 
     def make(
         self, request: Request, *parts: str, lifetime: timedelta = DEFAULT_LIFETIME
     ) -> PresignedUrl:
-        """Return the signed URL of ``parts`` below `CONTENT_PREFIX`, on the host that was asked."""
+        """Return the signed URL of ``parts`` below `CONTENT_PREFIX`, for its clients."""
         expires = datetime.now(UTC).replace(microsecond=0) + lifetime
         path = "/".join((CONTENT_PREFIX, *(quote(part, safe="") for part in parts)))
         stamp = int(expires.timestamp())
-        base = str(request.base_url).rstrip("/")
-        signature = self._sign(parts, stamp)
-        return PresignedUrl(
-            url=f"{base}{path}?expires={stamp}&signature={signature}", expires_at=expires
-        )
+        query = f"expires={stamp}&signature={self._sign(parts, stamp)}"
+        return PresignedUrl(url=f"{self._base(request)}{path}?{query}", expires_at=expires)
 
     def check(self, *parts: str, expires: int, signature: str) -> None:
         """Let a valid URL pass.
@@ -59,6 +62,17 @@ class Links:
         right = hmac.compare_digest(self._sign(parts, expires).encode(), signature.encode())
         if not right or expires < datetime.now(UTC).timestamp():
             raise NotFoundError("This link is not valid, or it has expired.", "Ask for a new one.")
+
+    def _base(self, request: Request) -> str:
+        """Return the address by which clients reach this server."""
+        if self._public_url:
+            return self._public_url
+        host = request.headers.get("x-forwarded-host", "").split(",")[0].strip()
+        peer = request.client.host if request.client else ""
+        if peer not in self._proxies or not _HOST.fullmatch(host):
+            return str(request.base_url).rstrip("/")
+        scheme = request.headers.get("x-forwarded-proto", "").split(",")[0].strip().lower()
+        return f"{scheme if scheme in _SCHEMES else request.url.scheme}://{host}"
 
     def _sign(self, parts: tuple[str, ...], expires: int) -> str:
         message = "\n".join((*parts, str(expires))).encode()

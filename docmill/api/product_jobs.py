@@ -12,11 +12,9 @@ from docmill.api.schemas.jobs import JobDeleted, ListedStatus
 from docmill.api.scope import Scope
 from docmill.api.services import Services
 from docmill.api.single_jobs import SingleJobs
-from docmill.api.wire import CursorPage, Text, UtcTime
+from docmill.api.wire import MAX_IDS, CursorPage, Text, UtcTime
 from docmill.contracts import JobType
 from docmill.records.jobs import Job, Jobs
-
-MAX_IDS = 1_000
 
 View = TypeVar("View")
 

@@ -9,7 +9,7 @@ from typing import Annotated
 from fastapi import Depends, Query
 from fastapi.security import HTTPBearer
 
-from docmill.api.wire import Text
+from docmill.api.wire import Text, wire_project
 from docmill.errors import NotFoundError
 from docmill.ids import DEFAULT_ORGANIZATION_ID, DEFAULT_PROJECT_ID
 
@@ -34,13 +34,22 @@ async def current_scope(
     Raises:
         NotFoundError: the project or organization is unknown here.
     """
-    if project_id not in (None, "", DEFAULT_PROJECT_ID):
-        raise NotFoundError(f"There is no project {project_id}.", "Leave project_id out.")
+    check_project(project_id)
     if organization_id not in (None, "", DEFAULT_ORGANIZATION_ID):
         raise NotFoundError(
             f"There is no organization {organization_id}.", "Leave organization_id out."
         )
     return Scope(DEFAULT_PROJECT_ID, DEFAULT_ORGANIZATION_ID)
+
+
+def check_project(project_id: str | None) -> None:
+    """Let the one project pass, by its id with or without its prefix, and no id at all.
+
+    Raises:
+        NotFoundError: there is no such project.
+    """
+    if project_id not in (None, "", DEFAULT_PROJECT_ID, wire_project(DEFAULT_PROJECT_ID)):
+        raise NotFoundError(f"There is no project {project_id}.", "Leave project_id out.")
 
 
 CurrentScope = Annotated[Scope, Depends(current_scope)]

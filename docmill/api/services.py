@@ -68,7 +68,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             database=database,
             store=store,
             scratch=scratch,
-            links=Links.of_home(settings.home),
+            links=Links.of_home(settings),
             temporal=temporal,
             desk=BatchDesk(database, store, settings, temporal),
             fence=fence,

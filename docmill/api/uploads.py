@@ -2,18 +2,20 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import re
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
+from urllib.parse import unquote_to_bytes
 
 from fastapi import Request
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from docmill.api.errors import FieldError, TooLargeError
-from docmill.api.wire import storable
+from docmill.api.wire import MAX_NAME, storable
 from docmill.objects.staging import Staging
 from docmill.settings import MIB
 
@@ -23,8 +25,8 @@ MAX_TEXT_BYTES = MIB
 """Of all text parts of one upload together."""
 UPLOAD_BYTES = 1 << 50
 """The framework's limit for upload routes: out of the way, `receive_upload` has its own."""
-MAX_NAME = 3_000
-"""Characters of a file's name (api-contract 4.3)."""
+_CONTENT_TYPE = re.compile(r"[\x21-\x7e](?:[\t\x20-\x7e]{0,198}[\x21-\x7e])?")
+"""What can be stored, and sent again as a header."""
 
 
 @dataclass(slots=True)
@@ -81,8 +83,7 @@ class _Form:
         if header == b"content-disposition":
             _, options = parse_options_header(value)
             self._part.name = _text(options.get(b"name", b""))
-            if b"filename" in options:
-                self._part.filename = _text(options[b"filename"])
+            self._part.filename = _file_name(options)
         elif header == b"content-type":
             self._part.content_type = value
         self._part.header.clear()
@@ -108,6 +109,16 @@ class _Form:
 
     def on_end(self) -> None:
         self.complete = True
+
+
+def _file_name(options: Mapping[bytes, bytes]) -> str | None:
+    """Return the name that a part gives; the extended form of RFC 5987 wins, as RFC 6266 says."""
+    charset, _, rest = options.get(b"filename*", b"").partition(b"'")
+    if rest:
+        with suppress(LookupError, UnicodeError):
+            name = unquote_to_bytes(rest.partition(b"'")[2])
+            return name.decode(charset.decode("ascii"))
+    return _text(options[b"filename"]) if b"filename" in options else None
 
 
 def _text(data: bytes) -> str:
@@ -185,6 +196,8 @@ def _check_names(upload: Upload, file_part: str) -> None:
     assert upload.name is not None
     if len(upload.name) > MAX_NAME:
         raise FieldError(f"The name is longer than {MAX_NAME} characters.", "body", file_part)
+    if upload.content_type is not None and not _CONTENT_TYPE.fullmatch(upload.content_type):
+        raise FieldError("The part's Content-Type is not one.", "body", file_part)
     for name, value in (*upload.fields.items(), (file_part, upload.name)):
         try:
             storable(name)

@@ -11,6 +11,7 @@ from docmill.api.schemas.webhooks import InlineWebhook
 from docmill.api.scope import Scope
 from docmill.api.services import Services
 from docmill.contracts import JobType
+from docmill.errors import NotFoundError
 from docmill.fencing import Fence, FencedError
 from docmill.records.tables import WebhookTarget
 from docmill.records.webhooks import Webhooks
@@ -66,6 +67,31 @@ async def aim_webhooks(
                 for number, target in enumerate(targets)
             ]
         )
+
+
+async def check_webhooks(
+    services: Services,
+    scope: Scope,
+    stored: Sequence[str],
+    inline: Sequence[InlineWebhook],
+    *loc: str,
+) -> None:
+    """Check endpoints that are kept for jobs to come, so that no job is refused for them later.
+
+    Raises:
+        FieldError: a stored endpoint does not exist in this project, or a URL or header cannot
+            be sent; the error names the field, below ``loc``.
+    """
+    for number, one in enumerate(inline):
+        place: tuple[str | int, ...] = (*loc, "webhook_configurations", number)
+        check_endpoint(services.fence, one.webhook_url, one.webhook_headers, *place)
+    async with services.database.read() as session:
+        for number, webhook_id in enumerate(stored):
+            try:
+                await Webhooks(session).get(scope.project_id, webhook_id)
+            except NotFoundError as error:
+                place = (*loc, "webhook_configuration_ids", number)
+                raise FieldError(error.message, *place, hint=error.hint) from None
 
 
 def check_endpoint(

@@ -1,5 +1,6 @@
 """What all wire models share: storable text, UTC times, pages."""
 
+import json
 import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -7,9 +8,16 @@ from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from docmill.ids import Prefix
+
+Item = TypeVar("Item")
+T = TypeVar("T")
+
 MAX_PAGE = 1_000
 """Rows of one answer at most; larger page sizes are clamped (api-contract 1.3)."""
 DEFAULT_PAGE = 50
+MAX_IDS = 1_000
+"""Ids that one request may name in a filter."""
 MAX_DEPTH = 64
 """Nesting of a request's free-form parts; deeper ones are refused before anything walks them."""
 
@@ -67,8 +75,40 @@ UtcTime = Annotated[datetime, AfterValidator(_utc)]
 Metadata = dict[str, str | int | float | bool | list[str] | None]
 """A user's notes on a file."""
 
+MAX_NAME = 3_000
+"""Characters of a name (api-contract 4.3)."""
+MAX_METADATA_BYTES = 64 * 1024
+"""Of a user's notes on one object, as JSON: they are stored and returned with each of its rows."""
 
-Item = TypeVar("Item")
+
+def bounded_tree(value: T) -> T:
+    """Return ``value`` when its JSON has at most `MAX_METADATA_BYTES`.
+
+    Raises:
+        ValueError: it is larger.
+    """
+    if len(json.dumps(value, ensure_ascii=False).encode()) > MAX_METADATA_BYTES:
+        raise ValueError(f"must not be larger than {MAX_METADATA_BYTES:,} bytes of JSON")
+    return value
+
+
+Name = Annotated[Text, Field(min_length=1, max_length=MAX_NAME)]
+RequestMetadata = Annotated[Metadata, AfterValidator(bounded_tree)]
+SystemMetadata = Annotated[dict[str, Any], AfterValidator(bounded_tree)]
+UserMetadata = Annotated[
+    dict[Annotated[str, Field(max_length=200)], Annotated[str, Field(max_length=2_000)]],
+    Field(max_length=100),
+]
+"""Tags of a job; upstream limits their number and their lengths, and does not say how."""
+
+
+def wire_project(project_id: str) -> str:
+    """Return a project's id as answers give it: the UUID without its prefix."""
+    return project_id.removeprefix(f"{Prefix.PROJECT}-")
+
+
+ProjectId = Annotated[str, AfterValidator(wire_project)]
+"""A project's id in answers: a UUID, as upstream's; requests may also name it with its prefix."""
 
 
 class WireModel(BaseModel):

@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import yaml
 
+from docmill.cli.plain_yaml import load_yaml
 from docmill.errors import (
     ConflictError,
     DocmillError,
@@ -39,8 +40,8 @@ def value_of(text: str, flag: str) -> Any:
         UsageError: it is neither.
     """
     try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError:
+        return load_yaml(text)
+    except (yaml.YAMLError, ValueError, RecursionError):
         raise UsageError(
             f"The value of {flag} cannot be read.", "Write it like '{job: {type: parse_v2}}'."
         ) from None
@@ -64,16 +65,27 @@ def call(
         DocmillError: the API refused; its own sentence says why.
     """
     address = base_url_of(base_url)
+    key = api_key_of(api_key)
+    if not key.isascii() or not key.isprintable():
+        raise UsageError(
+            "The API key has characters that no key has.", "Copy the key again; see --api-key."
+        )
     try:
         answer = httpx.request(
             method,
             f"{address.rstrip('/')}{path}",
             params=_given(query),
             json=None if body is None else _given(body),
-            headers={"Authorization": f"Bearer {api_key_of(api_key)}", **_given(headers)},
+            headers={"Authorization": f"Bearer {key}", **_given(headers)},
             timeout=TIMEOUT_SECONDS,
         )
-    except (httpx.TransportError, httpx.InvalidURL) as error:
+    except httpx.InvalidURL as error:
+        raise UsageError(
+            f"The address cannot be called: {error}.", "See the id, and --base-url."
+        ) from None
+    except UnicodeEncodeError:
+        raise UsageError("A header must be plain ASCII.", "See the options' values.") from None
+    except httpx.TransportError as error:
         raise UnavailableError(
             f"The API at {address} does not answer: {error}",
             "Start it with the command up, or name another one with --base-url.",

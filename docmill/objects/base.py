@@ -46,8 +46,8 @@ class ObjectStore(Protocol):
         """
         ...
 
-    def stream(self, key: str, chunk: int = CHUNK) -> AsyncIterator[bytes]:
-        """Return an object in pieces of about ``chunk`` bytes.
+    def stream(self, key: str, chunk: int = CHUNK, *, start: int = 0) -> AsyncIterator[bytes]:
+        """Return an object from byte ``start`` on in pieces of about ``chunk`` bytes.
 
         Raises:
             NotFoundError: there is none; raised by the first step.

@@ -48,10 +48,11 @@ class LocalStore:
         """Return a whole object."""
         return await asyncio.to_thread(self._read, key)
 
-    async def stream(self, key: str, chunk: int = CHUNK) -> AsyncIterator[bytes]:
+    async def stream(self, key: str, chunk: int = CHUNK, *, start: int = 0) -> AsyncIterator[bytes]:
         """Return an object in pieces; an object that is replaced meanwhile stays readable."""
         descriptor = await asyncio.to_thread(self._open, key)
         try:
+            os.lseek(descriptor, start, os.SEEK_SET)
             while data := await asyncio.to_thread(self._read_some, descriptor, chunk):
                 yield data
         finally:

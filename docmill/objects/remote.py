@@ -90,10 +90,11 @@ class RemoteStore:
             answer = await obstore.get_async(self._store, check_key(key))
             return bytes(await answer.bytes_async())
 
-    async def stream(self, key: str, chunk: int = CHUNK) -> AsyncIterator[bytes]:
+    async def stream(self, key: str, chunk: int = CHUNK, *, start: int = 0) -> AsyncIterator[bytes]:
         """Return an object in pieces."""
         with self._explained(key):
-            answer = await obstore.get_async(self._store, check_key(key))
+            options: obstore.GetOptions = {"range": {"offset": start}} if start else {}
+            answer = await obstore.get_async(self._store, check_key(key), options=options)
             async for data in answer.stream(min_chunk_size=chunk):
                 yield bytes(data)
 

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from docmill.parameters.parse import TARGET_PAGES
+from docmill.parameters.parse import TargetPages
 from docmill.parameters.strict import Strict
 
 MAX_RULES = 200
@@ -29,7 +29,7 @@ class ParsingConfiguration(Strict):
 
     lang: str = "en"
     max_pages: Annotated[int, Field(ge=1), BeforeValidator(_or_default)] = DEFAULT_MAX_PAGES
-    target_pages: str | None = Field(default=None, pattern=TARGET_PAGES)
+    target_pages: TargetPages | None = None
 
 
 def _or_defaults(value: Any) -> Any:

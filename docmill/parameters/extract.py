@@ -7,7 +7,7 @@ from pydantic_core import PydanticCustomError
 
 from docmill.errors import UsageError
 from docmill.parameters.extract_schema import checked_schema
-from docmill.parameters.parse import TARGET_PAGES, ParseParameters, Tier
+from docmill.parameters.parse import ParseParameters, TargetPages, Tier
 from docmill.parameters.strict import Strict
 
 MAX_PROMPT = 50_000
@@ -43,7 +43,7 @@ class ExtractParameters(Strict):
     """The result says for each value how likely it is right."""
     advanced_citations: bool | None = None
     system_prompt: str | None = Field(default=None, max_length=MAX_PROMPT)
-    target_pages: str | None = Field(default=None, pattern=TARGET_PAGES)
+    target_pages: TargetPages | None = None
     """1-based, ``"1,3,5-8"``; wins over ``max_pages``."""
     max_pages: int | None = Field(default=None, ge=1)
     parse_tier: Tier | None = None

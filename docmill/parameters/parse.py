@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from docmill.parameters.strict import Strict
 
@@ -10,14 +10,28 @@ Tier = Literal["fast", "cost_effective", "agentic", "agentic_plus"]
 Ratio = Annotated[float, Field(ge=0, le=1)]
 MAX_MARK = 1000
 """Characters of a page separator, prefix or suffix, which are repeated for every page."""
-TARGET_PAGES = r"^\s*\d+(-\d+)?(\s*,\s*\d+(-\d+)?)*\s*$"
+_TARGET_PAGES = r"^\s*\d+(-\d+)?(\s*,\s*\d+(-\d+)?)*\s*$"
+
+
+def _existing_pages(value: str) -> str:
+    for part in value.split(","):
+        first, _, last = part.partition("-")
+        if int(first) < 1 or int(last or first) < int(first):
+            raise ValueError(f"{part.strip()!r} runs backwards or begins before page 1")
+    return value
+
+
+TargetPages = Annotated[
+    str, Field(pattern=_TARGET_PAGES, max_length=10_000), AfterValidator(_existing_pages)
+]
+"""Page numbers and ranges, 1-based: ``1,3,5-8``."""
 
 
 class PageRanges(Strict):
     """Which pages; ``target_pages`` (1-based, ``"1,3,5-8"``) wins over ``max_pages``."""
 
     max_pages: int | None = Field(default=None, ge=1)
-    target_pages: str | None = Field(default=None, pattern=TARGET_PAGES)
+    target_pages: TargetPages | None = None
 
 
 class CropBox(Strict):

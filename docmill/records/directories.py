@@ -24,6 +24,13 @@ class DirectoryFilters(TypedDict, total=False):
     include_deleted: bool
 
 
+class DirectoryChange(TypedDict, total=False):
+    """What may change on a directory by hand."""
+
+    name: str
+    description: str | None
+
+
 def source_key_of(source: dict[str, Any]) -> str:
     """Return the key of a source: the same description always has the same one."""
     return hashlib.sha256(json.dumps(source, sort_keys=True).encode()).hexdigest()
@@ -114,18 +121,16 @@ class Directories:
         self,
         project_id: str,
         directory_id: str,
-        *,
-        name: str | None = None,
-        description: str | None = None,
+        **columns: Unpack[DirectoryChange],
     ) -> Directory:
-        """Change what is given.
+        """Change the columns that are given.
 
         Raises:
             NotFoundError: there is no such directory in this project.
         """
         directory = await self.get(project_id, directory_id)
-        directory.name = directory.name if name is None else name
-        directory.description = directory.description if description is None else description
+        for column, value in columns.items():
+            setattr(directory, column, value)
         await self._session.flush()
         return directory
 

@@ -61,9 +61,10 @@ async def test_content_is_fetched_without_a_header(api: httpx.AsyncClient) -> No
 
 async def test_an_expired_link_is_404(api: httpx.AsyncClient, api_server: ApiServer) -> None:
     from docmill.api.links import Links
+    from docmill.settings import load_settings
 
     made = await _upload(api, "a.txt", b"x")
-    links = Links.of_home(api_server.home)
+    links = Links.of_home(load_settings(home=api_server.home))
     signature = links._sign(("files", made["id"]), 1)
     path = f"/api/docmill/v1/content/files/{made['id']}?expires=1&signature={signature}"
     assert (await api.get(path)).status_code == 404

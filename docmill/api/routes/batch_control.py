@@ -7,8 +7,9 @@ from fastapi import APIRouter, Query, Response
 from fastapi.responses import StreamingResponse
 
 from docmill.api.configured import configured_parameters
+from docmill.api.downloads import attachment
 from docmill.api.live import live_view
-from docmill.api.routes.content import BYTES, attachment
+from docmill.api.routes.content import BYTES
 from docmill.api.schemas.live import (
     Cancel,
     ConcurrencyChange,

@@ -15,6 +15,7 @@ from docmill.api.schemas.configurations import (
 )
 from docmill.api.scope import CurrentScope
 from docmill.api.services import CurrentServices
+from docmill.api.webhook_targets import check_webhooks
 from docmill.api.wire import CursorPage, PageSize, Text, page_limit
 from docmill.contracts import JobType
 from docmill.errors import ConflictError
@@ -28,13 +29,24 @@ _CHECKED = {f"{job_type}_v2": job_type for job_type in JobType}
 """Products whose parameters Docmill knows; those of others are stored as they come."""
 
 
-def _checked(parameters: Parameters) -> dict[str, Any]:
-    """Return the parameters as they came, once the product's own model accepts them.
+async def _checked(
+    services: CurrentServices, scope: CurrentScope, parameters: Parameters
+) -> dict[str, Any]:
+    """Return the parameters as they came, once jobs can be created with them.
 
     Raises:
-        UsageError: the product refuses a key or value.
+        UsageError: the product refuses a key or value, or a webhook cannot be sent.
+        NotFoundError: a stored webhook does not exist in this project.
     """
-    given = parameters.model_dump()
+    await check_webhooks(
+        services,
+        scope,
+        parameters.webhook_configuration_ids or (),
+        parameters.webhook_configurations or (),
+        "body",
+        "parameters",
+    )
+    given = parameters.model_dump(exclude_unset=True)
     product = _CHECKED.get(parameters.product_type)
     if product is not None:
         effective_parameters(product, job_parameters(given))
@@ -46,7 +58,7 @@ async def upsert_configuration(
     services: CurrentServices, scope: CurrentScope, body: ConfigurationCreate
 ) -> ConfigurationView:
     """Make a configuration; one with the same name and product gets a new version instead."""
-    parameters = _checked(body.parameters)
+    parameters = await _checked(services, scope, body.parameters)
     async with services.database.write() as session:
         row = await Configurations(session).upsert(
             scope.project_id, body.name, body.parameters.product_type, parameters
@@ -93,6 +105,9 @@ async def update_configuration(
 ) -> ConfigurationView:
     """Change name or parameters, which makes a new version under the same id."""
     _refuse_preset(config_id)
+    parameters = None
+    if body.parameters is not None:
+        parameters = await _checked(services, scope, body.parameters)
     async with services.database.write() as session:
         configurations = Configurations(session)
         if body.parameters is not None:
@@ -106,7 +121,7 @@ async def update_configuration(
             scope.project_id,
             config_id,
             name=body.name,
-            parameters=None if body.parameters is None else _checked(body.parameters),
+            parameters=parameters,
         )
         return ConfigurationView.model_validate(row)
 

@@ -1,12 +1,12 @@
 """Downloads by signed URL: no header is needed, the signature is the permission."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import Annotated
-from urllib.parse import quote
 
-from fastapi import APIRouter, Query, Response
-from fastapi.responses import StreamingResponse
+from fastapi import APIRouter, Query, Request, Response
 
+from docmill.api.downloads import Content, download
 from docmill.api.errors import Responses
 from docmill.api.job_reading import JobReader
 from docmill.api.links import CONTENT_PREFIX
@@ -23,26 +23,17 @@ router = APIRouter(prefix=CONTENT_PREFIX, tags=["Docmill: downloads"])
 Expires = Annotated[int, Query(ge=0, le=2**53)]
 Signature = Annotated[str, Query(max_length=128)]
 
-SAFETY_HEADERS = {
-    # An uploaded page must not run as a page of this server.
-    "Content-Security-Policy": "sandbox; default-src 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "Cache-Control": "private, no-store",
-}
 BYTES: Responses = {200: {"content": {"application/octet-stream": {}}, "description": "The bytes."}}
 
 
-def attachment(name: str) -> dict[str, str]:
-    """Return the headers of a download that a browser saves under ``name``."""
-    return {
-        **SAFETY_HEADERS,
-        "Content-Disposition": f"attachment; filename*=UTF-8''{quote(name, safe='')}",
-    }
-
-
 @router.get("/files/{file_id}", response_class=Response, responses=BYTES)
+@router.head("/files/{file_id}", include_in_schema=False)
 async def download_file(
-    services: CurrentServices, file_id: str, expires: Expires, signature: Signature
+    services: CurrentServices,
+    request: Request,
+    file_id: str,
+    expires: Expires,
+    signature: Signature,
 ) -> Response:
     """An uploaded file's bytes."""
     services.links.check("files", file_id, expires=expires, signature=signature)
@@ -50,16 +41,21 @@ async def download_file(
         file = await Files(session).get(None, file_id)
     if await services.store.size(file.object_key) is None:
         raise NotFoundError(f"The bytes of {file_id} are gone.")
-    return StreamingResponse(
-        services.store.stream(file.object_key),
-        media_type=file.content_type or "application/octet-stream",
-        headers={**attachment(file.name), "Content-Length": str(file.size)},
-    )
+    media_type = file.content_type or "application/octet-stream"
+    content = _content(services, file.object_key)
+    return download(request, file.name, media_type, file.size, content)
 
 
 @router.get("/results/{job_id}/images/{filename}", response_class=Response, responses=BYTES)
+@router.head("/results/{job_id}/images/{filename}", include_in_schema=False)
 async def download_image(
-    services: CurrentServices, job_id: str, filename: str, expires: Expires, signature: Signature
+    services: CurrentServices,
+    request: Request,
+    job_id: str,
+    filename: str,
+    *,
+    expires: Expires,
+    signature: Signature,
 ) -> Response:
     """One image of a parse job's result."""
     services.links.check(
@@ -69,22 +65,37 @@ async def download_image(
     image = stored_image(filename, result)
     if image is None:
         raise NotFoundError(f"The job {job_id} has no image {filename}.")
-    return await _stored(services, job, *image)
+    return await _stored(services, request, job, *image)
 
 
 @router.get("/results/{job_id}/{name}", response_class=Response, responses=BYTES)
+@router.head("/results/{job_id}/{name}", include_in_schema=False)
 async def download_result(
-    services: CurrentServices, job_id: str, name: str, expires: Expires, signature: Signature
+    services: CurrentServices,
+    request: Request,
+    job_id: str,
+    name: str,
+    *,
+    expires: Expires,
+    signature: Signature,
 ) -> Response:
     """One form of a parse job's result."""
     services.links.check("results", job_id, name, expires=expires, signature=signature)
     job, result = await _result_of(services, job_id)
     if file := stored_file(name, result):
-        return await _stored(services, job, *file)
+        return await _stored(services, request, job, *file)
     data = await asyncio.to_thread(render, name, result)
     if data is None:
         raise NotFoundError(f"The job {job_id} has no {name}.")
-    return Response(data, media_type=media_type_of(name), headers=attachment(f"{job.name}.{name}"))
+
+    async def content(start: int) -> AsyncIterator[bytes]:
+        yield data[start:]
+
+    return download(request, f"{job.name}.{name}", media_type_of(name), len(data), content)
+
+
+def _content(services: CurrentServices, key: str) -> Content:
+    return lambda start: services.store.stream(key, start=start)
 
 
 async def _result_of(services: CurrentServices, job_id: str) -> tuple[Job, ParseResult]:
@@ -97,12 +108,12 @@ async def _result_of(services: CurrentServices, job_id: str) -> tuple[Job, Parse
 
 
 async def _stored(
-    services: CurrentServices, job: Job, filename: str, media_type: str
-) -> StreamingResponse:
+    services: CurrentServices, request: Request, job: Job, filename: str, media_type: str
+) -> Response:
     """A file beside a result."""
     key = await JobReader(services).key_of(job, filename)
     size = await services.store.size(key)
     if size is None:
         raise NotFoundError(f"The file {filename} of {job.id} is gone.")
-    headers = {**attachment(f"{job.name}.{filename}"), "Content-Length": str(size)}
-    return StreamingResponse(services.store.stream(key), media_type=media_type, headers=headers)
+    content = _content(services, key)
+    return download(request, f"{job.name}.{filename}", media_type, size, content)

@@ -83,12 +83,13 @@ async def get_directory(
 async def update_directory(
     services: CurrentServices, scope: CurrentScope, directory_id: str, body: DirectoryUpdate
 ) -> DirectoryView:
-    """Change name or description."""
+    """Change name or description; null clears the description."""
+    changes = body.model_dump(exclude_none=True)
+    if "description" in body.model_fields_set:
+        changes["description"] = body.description
     async with services.database.write() as session:
         return DirectoryView.model_validate(
-            await Directories(session).update(
-                scope.project_id, directory_id, name=body.name, description=body.description
-            )
+            await Directories(session).update(scope.project_id, directory_id, **changes)
         )
 
 

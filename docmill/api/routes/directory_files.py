@@ -1,10 +1,11 @@
 """Directory files: upload, attach, list, get, update, delete."""
 
 import json
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from docmill.api.errors import FieldError
 from docmill.api.file_ids import resolve_file
@@ -14,6 +15,7 @@ from docmill.api.paging import inward, page
 from docmill.api.schemas.directories import (
     BulkDelete,
     DirectoryFileAttach,
+    DirectoryFileForm,
     DirectoryFileUpdate,
     DirectoryFileView,
 )
@@ -23,12 +25,10 @@ from docmill.api.storing import stored_upload
 from docmill.api.uploads import UPLOAD_BYTES, Upload, receive_upload
 from docmill.api.wire import (
     CursorPage,
-    Metadata,
     PageSize,
     Text,
     UtcTime,
     page_limit,
-    storable_tree,
 )
 from docmill.ids import Prefix
 from docmill.records.directories import Directories
@@ -40,7 +40,6 @@ from docmill.settings import MIB
 router = APIRouter(prefix="/api/v1/beta/directories/{directory_id}/files", tags=["directory files"])
 
 DirectoryFileExpand = Literal["download_url"]
-_METADATA: TypeAdapter[Metadata] = TypeAdapter(Metadata)
 _PARTS = ["display_name", "unique_id", "external_file_id", "metadata"]
 
 
@@ -101,16 +100,14 @@ async def _list_upload(
     directory_id: str,
     upload: Upload,
 ) -> DirectoryFile:
-    fields = upload.fields
-    metadata = _metadata(fields.get("metadata"))
-    unique_id = fields.get("unique_id") or fields.get("external_file_id") or upload.name
+    form = _form(upload.fields)
+    unique_id = form.unique_id or form.external_file_id or upload.name
     file_id = await creates.id_for(
         Prefix.FILE, {"directory": directory_id, "unique_id": unique_id, "sha": upload.sha256}
     )
-    external = fields.get("external_file_id")
     async with (
         stored_upload(
-            services, scope.project_id, upload, file_id, external_file_id=external
+            services, scope.project_id, upload, file_id, external_file_id=form.external_file_id
         ) as file,
         services.database.write() as session,
     ):
@@ -123,25 +120,23 @@ async def _list_upload(
             directory_id,
             file,
             unique_id=unique_id,
-            display_name=fields.get("display_name") or None,
-            metadata=metadata,
+            display_name=form.display_name,
+            metadata=form.metadata,
         )
 
 
-def _metadata(text: str | None) -> dict[str, Any] | None:
-    """Return the form's metadata, a JSON object as a string."""
-    if not text:
-        return None
+def _form(fields: Mapping[str, str]) -> DirectoryFileForm:
+    """Return the text parts of the form; ``metadata`` is a JSON object as a string."""
+    given: dict[str, Any] = {name: fields[name] for name in _PARTS if fields.get(name)}
     try:
-        parsed = json.loads(text)
-        storable_tree(parsed)
-        return dict(_METADATA.validate_python(parsed))
-    except (ValueError, RecursionError, ValidationError):
-        raise FieldError(
-            "Must be a JSON object of texts, numbers, booleans, nulls and lists of texts.",
-            "body",
-            "metadata",
-        ) from None
+        if "metadata" in given:
+            given["metadata"] = json.loads(given["metadata"])
+        return DirectoryFileForm.model_validate(given)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        raise FieldError(first["msg"], "body", *first["loc"][:1]) from None
+    except (ValueError, RecursionError):
+        raise FieldError("Must be a JSON object.", "body", "metadata") from None
 
 
 @router.post("/bulk-delete", status_code=204)
@@ -242,9 +237,17 @@ async def update_directory_file(
     async with services.database.write() as session:
         return view(
             await DirectoryFiles(session).update(
-                scope.project_id, directory_id, directory_file_id, **body.model_dump()
+                scope.project_id, directory_id, directory_file_id, **_changes(body)
             )
         )
+
+
+def _changes(body: DirectoryFileUpdate) -> dict[str, Any]:
+    """Return what changes; of what can be null, null clears it."""
+    changes = body.model_dump(exclude_none=True)
+    if "metadata" in body.model_fields_set:
+        changes["metadata"] = body.metadata or {}
+    return changes
 
 
 @router.delete("/{directory_file_id}", status_code=204)

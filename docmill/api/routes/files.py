@@ -10,12 +10,12 @@ from docmill.api.errors import FieldError
 from docmill.api.idempotency import CurrentCreates
 from docmill.api.multipart import form_body
 from docmill.api.paging import inward, page
-from docmill.api.schemas.files import FileQuery, FileView, Purpose
-from docmill.api.scope import CurrentScope
+from docmill.api.schemas.files import FileFilter, FileQuery, FileView, Purpose
+from docmill.api.scope import CurrentScope, check_project
 from docmill.api.services import CurrentServices, Services
 from docmill.api.storing import stored_upload
 from docmill.api.uploads import UPLOAD_BYTES, receive_upload
-from docmill.api.wire import CursorPage, PageSize, PresignedUrl, Text, page_limit
+from docmill.api.wire import MAX_IDS, MAX_NAME, CursorPage, PageSize, PresignedUrl, Text, page_limit
 from docmill.ids import Prefix
 from docmill.records.files import FileOrder, Files
 from docmill.records.tables import File
@@ -25,7 +25,6 @@ router = APIRouter(prefix="/api/v1/beta/files", tags=["files"])
 
 FileExpand = Literal["download_url"]
 MAX_LINK_SECONDS = 7 * 24 * 3600
-MAX_IDS = 1_000
 
 
 def view(file: File) -> FileView:
@@ -60,6 +59,10 @@ async def upload_file(
         if purpose not in get_args(Purpose):
             raise FieldError(f"Must be one of {', '.join(get_args(Purpose))}.", "body", "purpose")
         external = upload.fields.get("external_file_id")
+        if external is not None and len(external) > MAX_NAME:
+            raise FieldError(
+                f"Must not be longer than {MAX_NAME} characters.", "body", "external_file_id"
+            )
         asked = [upload.name, upload.sha256, purpose, external]
         file_id = await creates.id_for(Prefix.FILE, {"upload": asked})
         async with (
@@ -114,20 +117,24 @@ async def query_files(
     services: CurrentServices, scope: CurrentScope, body: FileQuery
 ) -> CursorPage[FileView]:
     """One page of files, by a filter in the body."""
-    wanted = body.filter
+    wanted = body.filter or FileFilter()
+    check_project(wanted.project_id)
+    order = body.order_by or "created_at"
     filters: dict[str, Any] = {
-        "name": wanted and wanted.file_name,
-        "file_ids": wanted and wanted.file_ids,
-        "external_file_id": wanted and wanted.external_file_id,
+        "name": wanted.file_name,
+        "file_ids": wanted.file_ids,
+        "external_file_id": wanted.external_file_id,
     }
+    bound = {**filters, "order": order}
     async with services.database.read() as session:
         found = await Files(session).list(
             scope.project_id,
             limit=page_limit(body.page_size),
-            cursor=inward(body.page_token, filters),
+            cursor=inward(body.page_token, bound),
+            order=order,
             **filters,
         )
-    return page(found, view, filters)
+    return page(found, view, bound)
 
 
 @router.get("/{file_id}")

@@ -18,7 +18,9 @@ from docmill.records.jobs import Job
 router = APIRouter(prefix="/api/v2/parse", tags=["parse"])
 
 VERSION = "2026-11-01"
-"""The one dated version of each tier: Docmill's engines are versioned in each result."""
+"""The newest dated version of each tier: Docmill's engines are versioned in each result."""
+VERSIONS = [VERSION, "2026-10-16", "2026-09-28", "2026-06-15"]
+"""With those that upstream's clients name (llama-cloud 2.19.0): a pinned request works here."""
 
 
 def _jobs(services: CurrentServices, scope: CurrentScope) -> ProductJobs:
@@ -36,9 +38,7 @@ async def _views(jobs: Sequence[Job]) -> list[ParseJobView]:
 async def list_versions() -> ParseVersions:
     """Versions that a request may name; ``latest`` is always right."""
     tiers = ("fast", "cost_effective", "agentic", "agentic_plus")
-    return ParseVersions(
-        **{tier: [VERSION] for tier in tiers}, latest=dict.fromkeys(tiers, VERSION)
-    )
+    return ParseVersions(**dict.fromkeys(tiers, VERSIONS), latest=dict.fromkeys(tiers, VERSION))
 
 
 @router.get("")

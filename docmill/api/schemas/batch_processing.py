@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from docmill.api.schemas.strictness import Strict
 from docmill.api.schemas.webhooks import InlineWebhook, WebhookUrl
-from docmill.api.wire import RequestModel, WireModel
+from docmill.api.wire import ProjectId, RequestModel, WireModel
 from docmill.contracts import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
 from docmill.contracts.warnings import ResultWarning
 
@@ -36,6 +36,8 @@ class V1ParseOptions(BaseModel):
 
     model_config = ConfigDict(extra="allow")
 
+    target_pages: str | None = None
+    """0-based: ``0,2-5``."""
     webhook_url: WebhookUrl | Literal[""] | None = None
     webhook_configurations: Annotated[list[InlineWebhook], Field(max_length=16)] | None = None
 
@@ -84,7 +86,7 @@ class V1BatchView(WireModel):
     """A v1 batch; ``workflow_id`` names its Temporal workflow."""
 
     id: str
-    project_id: str
+    project_id: ProjectId
     job_type: V1JobType
     status: V1Status
     total_items: int

@@ -7,8 +7,8 @@ from pydantic import Field
 
 from docmill.api.schemas.strictness import Strict
 from docmill.api.schemas.webhooks import InlineWebhook
-from docmill.api.wire import RequestModel, WireModel
 from docmill.contracts.warnings import ResultWarning
+from docmill.api.wire import ProjectId, RequestModel, WireModel
 
 BatchJobType = Literal["parse_v2", "extract_v2"]
 ShownJobType = Literal["parse_v2", "extract_v2", "classify_v2"]
@@ -82,7 +82,7 @@ class BatchView(WireModel):
     """A batch; ``results`` only when it was asked for and the batch has ended."""
 
     id: str
-    project_id: str
+    project_id: ProjectId
     source_directory_id: str
     config: ShownConfig
     status: BatchStatusName

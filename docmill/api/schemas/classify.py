@@ -7,8 +7,8 @@ from pydantic import Field, model_validator
 
 from docmill.api.schemas.jobs import DocumentInput, InputId, JobStatusName
 from docmill.api.schemas.webhooks import InlineWebhook
-from docmill.api.wire import RequestModel, WireModel
 from docmill.contracts.warnings import ResultWarning
+from docmill.api.wire import ProjectId, RequestModel, WireModel
 from docmill.parameters.classify import ClassifyParameters
 
 
@@ -60,7 +60,7 @@ class ClassifyJobView(WireModel):
     configuration: ClassifyParameters
     document_input_type: DocumentInput
     file_input: str
-    project_id: str
+    project_id: ProjectId
     user_id: str
     status: JobStatusName
     configuration_id: str | None = None

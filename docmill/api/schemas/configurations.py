@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
+from docmill.api.schemas.webhooks import InlineWebhook
 from docmill.api.wire import RequestModel, WireModel
 
 ProductType = Literal[
@@ -44,6 +45,8 @@ class Parameters(RequestModel, extra="allow"):
     """Parameters of one product; the product's own model checks the rest."""
 
     product_type: ProductType
+    webhook_configuration_ids: Annotated[list[str], Field(max_length=4)] | None = None
+    webhook_configurations: Annotated[list[InlineWebhook], Field(max_length=16)] | None = None
 
 
 class ConfigurationCreate(RequestModel):

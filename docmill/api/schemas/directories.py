@@ -6,8 +6,19 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from docmill.api.wire import Metadata, PresignedUrl, RequestModel, Text, UtcTime, WireModel
+from docmill.api.wire import (
+    Metadata,
+    Name,
+    PresignedUrl,
+    ProjectId,
+    RequestMetadata,
+    RequestModel,
+    SystemMetadata,
+    UtcTime,
+    WireModel,
+)
 
+Description = Annotated[str, Field(max_length=10_000)]
 DirectoryType = Literal["user", "index", "ephemeral"]
 
 
@@ -16,7 +27,7 @@ class DirectoryView(WireModel):
 
     id: str
     name: str
-    project_id: str
+    project_id: ProjectId
     type: DirectoryType | None = None
     description: str | None = None
     system_metadata: dict[str, Any] | None = None
@@ -30,19 +41,19 @@ class DirectoryView(WireModel):
 class DirectoryCreate(RequestModel):
     """A new directory; names need not be unique."""
 
-    name: Annotated[str, Field(min_length=1, max_length=3_000)]
+    name: Name
     type: Literal["user", "ephemeral"] = "user"
-    description: str | None = None
-    system_metadata: dict[str, Any] | None = None
-    connector_subscription_id: str | None = None
+    description: Description | None = None
+    system_metadata: SystemMetadata | None = None
+    connector_subscription_id: Annotated[str, Field(max_length=200)] | None = None
     expires_at: UtcTime | None = None
 
 
 class DirectoryUpdate(RequestModel):
-    """What may change on a directory; what is left out stays."""
+    """What may change on a directory; what is left out stays, and null clears the description."""
 
-    name: Annotated[str, Field(min_length=1, max_length=3_000)] | None = None
-    description: str | None = None
+    name: Name | None = None
+    description: Description | None = None
 
 
 class FolderSourceCreate(RequestModel):
@@ -58,7 +69,7 @@ class FolderSourceCreate(RequestModel):
 class SourceDirectoryCreate(RequestModel):
     """A directory over a source. The same source is the same directory."""
 
-    name: Annotated[str, Field(min_length=1, max_length=3_000)]
+    name: Name
     source: FolderSourceCreate
 
 
@@ -89,7 +100,7 @@ class DirectoryFileView(WireModel):
 
     id: str
     directory_id: str
-    project_id: str
+    project_id: ProjectId
     unique_id: str
     display_name: str
     file_id: str | None = None
@@ -100,24 +111,29 @@ class DirectoryFileView(WireModel):
     deleted_at: datetime | None = None
 
 
-Name = Annotated[Text, Field(min_length=1, max_length=3_000)]
+class DirectoryFileNames(RequestModel):
+    """What a user calls a directory's file, and notes on it."""
+
+    display_name: Name | None = None
+    unique_id: Name | None = None
+    metadata: RequestMetadata | None = None
 
 
-class DirectoryFileAttach(RequestModel):
+class DirectoryFileForm(DirectoryFileNames):
+    """The text parts of an upload into a directory."""
+
+    external_file_id: Name | None = None
+
+
+class DirectoryFileAttach(DirectoryFileNames):
     """An existing file as a member of a directory."""
 
     file_id: str
-    display_name: Name | None = None
-    unique_id: Name | None = None
-    metadata: Metadata | None = None
 
 
-class DirectoryFileUpdate(RequestModel):
-    """What may change on a directory's file; what is left out stays."""
+class DirectoryFileUpdate(DirectoryFileNames):
+    """What may change on a directory's file; what is left out stays, null clears the metadata."""
 
-    display_name: Name | None = None
-    unique_id: Name | None = None
-    metadata: Metadata | None = None
     target_directory_id: str | None = None
 
 

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 from docmill.api.schemas.configurations import ConfigurationName
 from docmill.api.schemas.jobs import InputId, JobStatusName
 from docmill.api.schemas.webhooks import InlineWebhook
-from docmill.api.wire import RequestModel, WireModel
+from docmill.api.wire import ProjectId, RequestModel, WireModel
 from docmill.contracts.warnings import ResultWarning
 from docmill.parameters.extract import MAX_PROMPT, DataSchema, ExtractParameters
 
@@ -88,7 +88,7 @@ class ExtractJobView(WireModel):
 
     id: str
     file_input: str
-    project_id: str
+    project_id: ProjectId
     status: JobStatusName
     created_at: datetime
     updated_at: datetime

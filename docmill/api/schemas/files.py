@@ -1,11 +1,12 @@
 """Files on the wire."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from docmill.api.wire import PresignedUrl, RequestModel, WireModel
+from docmill.api.wire import MAX_IDS, Name, PresignedUrl, ProjectId, RequestModel, WireModel
+from docmill.records.files import FileOrder
 
 Purpose = Literal["user_data", "parse", "extract", "split", "classify", "sheet", "agent_app"]
 
@@ -15,7 +16,7 @@ class FileView(WireModel):
 
     id: str
     name: str
-    project_id: str
+    project_id: ProjectId
     file_type: str | None = None
     external_file_id: str | None = None
     purpose: str | None = None
@@ -25,17 +26,26 @@ class FileView(WireModel):
 
 
 class FileFilter(RequestModel):
-    """Which files a query asks for; what Docmill does not know of them is ignored."""
+    """Which files a query asks for.
 
-    file_ids: list[str] | None = None
-    file_name: str | None = None
-    external_file_id: str | None = None
+    Attributes:
+        only_manually_uploaded: true or false alike: every file of this API was uploaded.
+        data_source_id: there are no data sources here, so that only null fits.
+        project_id: another project's files are never found.
+    """
+
+    file_ids: Annotated[list[str], Field(max_length=MAX_IDS)] | None = None
+    file_name: Name | None = None
+    external_file_id: Name | None = None
+    only_manually_uploaded: bool | None = None
+    data_source_id: None = None
+    project_id: str | None = None
 
 
 class FileQuery(RequestModel):
     """A query over files, in upstream's older form."""
 
     filter: FileFilter | None = None
-    order_by: str | None = None
+    order_by: FileOrder | None = None
     page_size: int | None = Field(default=None, ge=1)
     page_token: str | None = None

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from docmill.api.wire import WireModel
+from docmill.api.wire import ProjectId, WireModel
 
 JobStatusName = Literal["PENDING", "RUNNING", "COMPLETED", "FAILED", "CANCELLED"]
 ListedStatus = Literal["PENDING", "THROTTLED", "RUNNING", "COMPLETED", "FAILED", "CANCELLED"]
@@ -18,4 +18,4 @@ class JobDeleted(WireModel):
     """What was removed."""
 
     id: str
-    project_id: str
+    project_id: ProjectId

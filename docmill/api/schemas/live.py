@@ -7,7 +7,7 @@ from pydantic import Field
 
 from docmill.api.schemas.directories import LeftOutView
 from docmill.api.schemas.strictness import Strict
-from docmill.api.wire import RequestModel, WireModel
+from docmill.api.wire import ProjectId, RequestModel, WireModel
 from docmill.contracts import MAX_CONCURRENCY
 from docmill.contracts.warnings import ResultWarning
 from docmill.errors import GUIDES, FailureClass
@@ -36,7 +36,7 @@ class LiveBatch(WireModel):
     """
 
     id: str
-    project_id: str
+    project_id: ProjectId
     api: str
     name: str | None
     job_type: str

@@ -6,8 +6,8 @@ from typing import Any, Literal
 from pydantic import Field
 
 from docmill.api.schemas.jobs import JobStatusName
-from docmill.api.wire import WireModel
 from docmill.contracts.warnings import ResultWarning
+from docmill.api.wire import ProjectId, WireModel
 
 Expand = Literal[
     "markdown",
@@ -43,7 +43,7 @@ class ParseJobView(WireModel):
     """A parse job."""
 
     id: str
-    project_id: str
+    project_id: ProjectId
     status: JobStatusName
     error_message: str | None = None
     name: str | None = None

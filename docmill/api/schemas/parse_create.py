@@ -5,7 +5,7 @@ from typing import Annotated, Any, Self
 from pydantic import ConfigDict, Field, model_validator
 
 from docmill.api.schemas.webhooks import InlineWebhook
-from docmill.api.wire import RequestModel
+from docmill.api.wire import RequestModel, UserMetadata
 
 Options = dict[str, Any] | None
 
@@ -32,7 +32,7 @@ class ParseOptions(RequestModel):
     disable_cache: bool | None = None
     client_name: str | None = None
     http_proxy: str | None = None
-    user_metadata: dict[str, str] | None = None
+    user_metadata: UserMetadata | None = None
     webhook_configuration_ids: Annotated[list[str], Field(max_length=4)] | None = None
     webhook_configurations: Annotated[list[InlineWebhook], Field(max_length=16)] | None = None
 

@@ -2,13 +2,13 @@
 
 from datetime import datetime
 
-from docmill.api.wire import WireModel
+from docmill.api.wire import ProjectId, WireModel
 
 
 class ProjectView(WireModel):
     """A project; read only in this API."""
 
-    id: str
+    id: ProjectId
     name: str
     organization_id: str
     is_default: bool = False

@@ -1,11 +1,12 @@
 """Webhook endpoints on the wire."""
 
+import json
 from datetime import datetime
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import Field, StringConstraints
+from pydantic import BeforeValidator, Field, StringConstraints
 
-from docmill.api.wire import RequestModel, WireModel
+from docmill.api.wire import ProjectId, RequestModel, WireModel
 
 WebhookEvent = Literal[
     "batch.pending", "batch.running", "batch.success", "batch.error", "batch.cancelled",
@@ -25,7 +26,18 @@ EVENTS: tuple[str, ...] = get_args(WebhookEvent)
 
 WebhookUrl = Annotated[str, StringConstraints(pattern=r"^https?://[^\s/]+", max_length=2_000)]
 HeaderName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}$")]
-HeaderValue = Annotated[str, StringConstraints(pattern=r"^[\t\x20-\x7e]*$", max_length=2_000)]
+
+
+def _as_text(value: Any) -> Any:
+    """Upstream types header values as any object: numbers and booleans are sent as JSON."""
+    return json.dumps(value) if isinstance(value, bool | int | float) else value
+
+
+HeaderValue = Annotated[
+    str,
+    BeforeValidator(_as_text),
+    StringConstraints(pattern=r"^[\t\x20-\x7e]*$", max_length=2_000),
+]
 WebhookHeaders = Annotated[dict[HeaderName, HeaderValue], Field(max_length=50)]
 WebhookEvents = Annotated[list[WebhookEvent], Field(min_length=1)]
 WebhookFormat = Literal["string", "json"]
@@ -67,7 +79,7 @@ class WebhookView(WireModel):
 
     id: str
     tenant_type: Literal["project"] = "project"
-    tenant_id: str
+    tenant_id: ProjectId
     webhook_url: str
     has_secret: bool
     webhook_events: list[str] | None = None

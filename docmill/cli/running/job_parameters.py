@@ -129,8 +129,10 @@ def _mapping(path: Path, example: str) -> dict[str, Any]:
 def _load(path: Path) -> Any:
     import yaml
 
+    from docmill.cli.plain_yaml import load_yaml
+
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
+        return load_yaml(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UsageError(
             f"The file {path} cannot be read: {error.strerror}.", "Name a YAML or JSON file."
