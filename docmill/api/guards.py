@@ -26,7 +26,9 @@ class LoopbackOnly:
     def __init__(self, app: ASGIApp, public_url: str = "") -> None:
         """Guard ``app``; ``public_url`` is where a proxy before it is reached, or empty."""
         self._app = app
-        self._public = urlsplit(public_url)
+        public = urlsplit(public_url) if public_url else None
+        self._names = LOOPBACK_NAMES | ({public.hostname} if public else set())
+        self._origins = {public.netloc} if public else set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or answer 403."""
@@ -39,10 +41,9 @@ class LoopbackOnly:
         await self._app(scope, receive, send)
 
     def _refusal(self, host: str, origin: str | None) -> str | None:
-        if _name(f"//{host}") not in LOOPBACK_NAMES | {self._public.hostname}:
+        if _name(f"//{host}") not in self._names:
             return "This server answers on loopback only; the Host header names another machine."
-        own = {host, self._public.netloc}
-        if origin is not None and _netloc(origin) not in own:
+        if origin is not None and _netloc(origin) not in self._origins | {host}:
             return "Requests from pages of another origin are refused."
         return None
 

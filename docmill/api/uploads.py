@@ -27,6 +27,9 @@ UPLOAD_BYTES = 1 << 50
 """The framework's limit for upload routes: out of the way, `receive_upload` has its own."""
 _CONTENT_TYPE = re.compile(r"[\x21-\x7e](?:[\t\x20-\x7e]{0,198}[\x21-\x7e])?")
 """What can be stored, and sent again as a header."""
+_EXTENDED_NAME = re.compile(
+    r";\s*filename\*\s*=\s*(?P<charset>[\w-]+)'[^']*'(?P<name>[^;\s]+)", re.IGNORECASE
+)
 
 
 @dataclass(slots=True)
@@ -83,7 +86,7 @@ class _Form:
         if header == b"content-disposition":
             _, options = parse_options_header(value)
             self._part.name = _text(options.get(b"name", b""))
-            self._part.filename = _file_name(options)
+            self._part.filename = _file_name(value, options)
         elif header == b"content-type":
             self._part.content_type = value
         self._part.header.clear()
@@ -111,13 +114,11 @@ class _Form:
         self.complete = True
 
 
-def _file_name(options: Mapping[bytes, bytes]) -> str | None:
+def _file_name(header: str, options: Mapping[bytes, bytes]) -> str | None:
     """Return the name that a part gives; the extended form of RFC 5987 wins, as RFC 6266 says."""
-    charset, _, rest = options.get(b"filename*", b"").partition(b"'")
-    if rest:
+    if extended := _EXTENDED_NAME.search(header):
         with suppress(LookupError, UnicodeError):
-            name = unquote_to_bytes(rest.partition(b"'")[2])
-            return name.decode(charset.decode("ascii"))
+            return unquote_to_bytes(extended["name"]).decode(extended["charset"])
     return _text(options[b"filename"]) if b"filename" in options else None
 
 

@@ -60,7 +60,9 @@ async def test_wrong_parameters_are_refused(
 
 
 async def test_webhooks_and_other_products_are_stored(api: httpx.AsyncClient) -> None:
-    hooked = {**FAST, "webhook_configuration_ids": ["whc-1"]}
+    endpoint = {"webhook_url": "https://example.com/hook"}
+    hook = await ok(await api.post("/api/v1/beta/webhook-configs", json=endpoint), 201)
+    hooked = {**FAST, "webhook_configuration_ids": [hook["id"]]}
     made = await ok(await api.post(BASE, json={"name": "hooked", "parameters": hooked}), 201)
     assert made["parameters"] == hooked
     split = {"product_type": "split_v1", "categories": [{"name": "a"}]}

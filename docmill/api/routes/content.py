@@ -13,6 +13,7 @@ from docmill.api.links import CONTENT_PREFIX
 from docmill.api.parse_answers import ParseReader
 from docmill.api.parse_contents import media_type_of, render, stored_file, stored_image
 from docmill.api.services import CurrentServices
+from docmill.api.wire import Problem
 from docmill.engines.base import ParseResult
 from docmill.errors import NotFoundError
 from docmill.records.files import Files
@@ -23,7 +24,12 @@ router = APIRouter(prefix=CONTENT_PREFIX, tags=["Docmill: downloads"])
 Expires = Annotated[int, Query(ge=0, le=2**53)]
 Signature = Annotated[str, Query(max_length=128)]
 
-BYTES: Responses = {200: {"content": {"application/octet-stream": {}}, "description": "The bytes."}}
+_OCTETS: dict[str, dict[str, str]] = {"application/octet-stream": {}}
+BYTES: Responses = {
+    200: {"content": _OCTETS, "description": "The bytes."},
+    206: {"content": _OCTETS, "description": "The part that Range asks for."},
+    416: {"model": Problem, "description": "There are no such bytes."},
+}
 
 
 @router.get("/files/{file_id}", response_class=Response, responses=BYTES)

@@ -29,6 +29,7 @@ from docmill.api.wire import (
     Text,
     UtcTime,
     page_limit,
+    storable_tree,
 )
 from docmill.ids import Prefix
 from docmill.records.directories import Directories
@@ -131,12 +132,17 @@ def _form(fields: Mapping[str, str]) -> DirectoryFileForm:
     try:
         if "metadata" in given:
             given["metadata"] = json.loads(given["metadata"])
+            storable_tree(given["metadata"])
         return DirectoryFileForm.model_validate(given)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         raise FieldError(first["msg"], "body", *first["loc"][:1]) from None
     except (ValueError, RecursionError):
-        raise FieldError("Must be a JSON object.", "body", "metadata") from None
+        raise FieldError(
+            "Must be a JSON object of texts, numbers, booleans, nulls and lists of texts.",
+            "body",
+            "metadata",
+        ) from None
 
 
 @router.post("/bulk-delete", status_code=204)
