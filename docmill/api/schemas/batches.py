@@ -7,8 +7,8 @@ from pydantic import Field
 
 from docmill.api.schemas.strictness import Strict
 from docmill.api.schemas.webhooks import InlineWebhook
-from docmill.contracts.warnings import ResultWarning
 from docmill.api.wire import ProjectId, RequestModel, WireModel
+from docmill.contracts.warnings import ResultWarning
 
 BatchJobType = Literal["parse_v2", "extract_v2"]
 ShownJobType = Literal["parse_v2", "extract_v2", "classify_v2"]

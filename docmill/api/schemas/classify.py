@@ -7,8 +7,8 @@ from pydantic import Field, model_validator
 
 from docmill.api.schemas.jobs import DocumentInput, InputId, JobStatusName
 from docmill.api.schemas.webhooks import InlineWebhook
-from docmill.contracts.warnings import ResultWarning
 from docmill.api.wire import ProjectId, RequestModel, WireModel
+from docmill.contracts.warnings import ResultWarning
 from docmill.parameters.classify import ClassifyParameters
 
 

@@ -6,8 +6,8 @@ from typing import Any, Literal
 from pydantic import Field
 
 from docmill.api.schemas.jobs import JobStatusName
-from docmill.contracts.warnings import ResultWarning
 from docmill.api.wire import ProjectId, WireModel
+from docmill.contracts.warnings import ResultWarning
 
 Expand = Literal[
     "markdown",
