@@ -1,4 +1,8 @@
-"""One item: claim, read, look whether it was done before, run the engine, store, record."""
+"""One item: read, claim, look whether it was done before, run the engine, store, record.
+
+A small local file is read first, so that the claim can look for its result and take the lease:
+then an item costs two writing transactions, the claim and the settlement.
+"""
 
 import asyncio
 from dataclasses import dataclass, replace
@@ -33,14 +37,26 @@ from docmill.objects import ObjectStore
 from docmill.objects.results import delete_result, result_prefix
 from docmill.objects.staging import Staging
 from docmill.records.database import Database
-from docmill.records.leases import Leases
-from docmill.records.ledger import ClaimedItem, Ledger, NewResult, Settlement, StaleItem
-from docmill.records.results import Results
+from docmill.records.ledger import (
+    Claim,
+    ClaimedItem,
+    Ledger,
+    NewResult,
+    NotBegun,
+    ReadBytes,
+    Settlement,
+    StaleItem,
+)
 from docmill.records.tables import Result
 from docmill.results import item_cache_key, prefix_of, store_result
 from docmill.settings import MIB, Settings
-from docmill.sources.reading import open_document
+from docmill.sources.opened import OpenedDocument
+from docmill.sources.reading import open_document, read_in_place
 from docmill.sources.web import WebSources
+
+READ_FIRST_BYTES = 16 * MIB
+"""A local file up to this size is read before its item is claimed: a tenth of a second of work
+that is lost, and charged to nobody, when the worker dies over it."""
 
 SAME_BYTES_PAUSE = timedelta(seconds=1)
 """Between two looks for the result that another item makes; it waits without a slot."""
@@ -64,16 +80,32 @@ class BeingMadeError(Exception):
     """Another item with the same bytes and parameters is being processed now."""
 
 
+@dataclass(frozen=True, slots=True)
+class Document:
+    """An item's bytes, read and hashed.
+
+    Attributes:
+        cache_key: of the result that they get.
+        read: what the ledger needs to look for that result; None when stored ones are not wanted.
+    """
+
+    opened: OpenedDocument
+    cache_key: str
+    read: ReadBytes | None
+
+
 @dataclass(slots=True)
 class Attempt:
     """One claim of this worker, for as long as it holds.
 
     Attributes:
+        document: the item's bytes, when they were read before the claim.
         cleaned: attempts up to this one left nothing in the store; this one counts itself until
             it begins to store.
     """
 
     item: ClaimedItem
+    document: Document | None
     cleaned: int
 
 
@@ -106,34 +138,75 @@ class Processing:
                 and the ledger says so; retryable when trying again is right.
         """
         async with heartbeating():
-            async with self._database.write() as session:
-                item = await Ledger(session).claim(task, self._worker)
-            if item is None:
-                return ItemResult(outcome=Outcome.CANCELLED, left=True)
-            if isinstance(item, Outcome):
-                return ItemResult(outcome=item)
-            attempt = Attempt(item, item.cleaned_attempts)
-            try:
-                return ItemResult(outcome=await self._work(attempt))
-            except ItemFailure as failure:
-                await self._fail(attempt, failure)
-            except OversizeError:
-                return ItemResult(outcome=await self._skip(attempt, SkipReason.SIZE_LIMIT_EXCEEDED))
-            except StaleItem:
-                raise _stale() from None
-            except BeingMadeError:
-                await self._hand_back(attempt)
-                raise _being_made() from None
-            except asyncio.CancelledError:
-                await self._stop(attempt)
-                raise
-            except (UnavailableError, OSError) as error:
-                await self._hand_back(attempt)
-                raise _waiting(error) from None
-            except Exception as error:
-                log.exception("item.unexpected", **_names(item))
-                message = bounded(f"{type(error).__name__}: {error}")
-                await self._fail(attempt, ItemFailure(FailureClass.INTERNAL, message))
+            document = await self._read_first(task)
+            match claim := await self._claim(task, document):
+                case NotBegun.HELD:
+                    return ItemResult(outcome=Outcome.CANCELLED, left=True)
+                case NotBegun.BEING_MADE:
+                    raise _being_made()
+                case Outcome():
+                    return ItemResult(outcome=claim)
+                case ClaimedItem():
+                    outcome = await self._run(Attempt(claim, document, claim.cleaned_attempts))
+                    return ItemResult(outcome=outcome)
+
+    async def _read_first(self, task: ItemTask) -> Document | None:
+        """Read and hash the item's bytes before it is claimed, if that costs little.
+
+        Then the claim can look for its result and take the lease. Only the first time: a worker
+        that dies here is not charged for it, from then on every one is. What is wrong with the
+        file is said once it is claimed.
+        """
+        if activity.info().attempt > 1:
+            return None
+        async with self._database.read() as session:
+            item = await Ledger(session).peek(task)
+        most = min(READ_FIRST_BYTES, self._settings.max_file_mb * MIB)
+        if item is None or item.size > most or item.strict:
+            return None  # whether a strict batch accepts a stored result is seen after the claim
+        try:
+            opened = await read_in_place(item, self._store)
+        except ItemFailure:
+            return None
+        return None if opened is None else self._document(item, opened)
+
+    def _document(self, item: ClaimedItem, opened: OpenedDocument) -> Document:
+        version = self._engines.version_of(item.job_type, item.engine)
+        key = item_cache_key(item, opened.sha256, version)
+        if item.parameters.get("disable_cache"):
+            return Document(opened, key, None)  # its key is its own
+        longest = item_timeout_seconds(item.engine, item.parameters, self._settings)
+        return Document(opened, key, ReadBytes(opened.sha256, key, lease_seconds=longest))
+
+    async def _claim(self, task: ItemTask, document: Document | None) -> Claim:
+        read = None if document is None else document.read
+        async with self._database.write() as session:
+            claims = await Ledger(session).claim([(task, read)], self._worker)
+        return claims[task.position]
+
+    async def _run(self, attempt: Attempt) -> Outcome:
+        """Bring a claimed item to its outcome, or give it back."""
+        try:
+            return await self._work(attempt)
+        except ItemFailure as failure:
+            await self._fail(attempt, failure)
+        except OversizeError:
+            return await self._skip(attempt, SkipReason.SIZE_LIMIT_EXCEEDED)
+        except StaleItem:
+            raise _stale() from None
+        except BeingMadeError:
+            await self._hand_back(attempt)
+            raise _being_made() from None
+        except asyncio.CancelledError:
+            await self._stop(attempt)
+            raise
+        except (UnavailableError, OSError) as error:
+            await self._hand_back(attempt)
+            raise _waiting(error) from None
+        except Exception as error:
+            log.exception("item.unexpected", **_names(attempt.item))
+            message = bounded(f"{type(error).__name__}: {error}")
+            await self._fail(attempt, ItemFailure(FailureClass.INTERNAL, message))
 
     async def _work(self, attempt: Attempt) -> Outcome:
         await self._clean_up(attempt)
@@ -143,17 +216,35 @@ class Processing:
         if item.size > self._settings.max_file_mb * MIB:
             return await self._skip(attempt, SkipReason.SIZE_LIMIT_EXCEEDED)
         with self._scratch.folder() as folder:
-            item = await self._web.bring(item, folder)
-            async with open_document(item, self._store, folder) as document:
-                version = self._engines.version_of(item.job_type, item.engine)
-                key = item_cache_key(item, document.sha256, version)
-                if (known := await self._known_result(item, key)) is not None:
-                    return await self._share(attempt, document.sha256, known)
-                output = folder / "output"
-                output.mkdir()
-                report = await self._engines.run(item, document.path, output)
-                await document.verify_unchanged()
-                return await self._complete(attempt, document.sha256, key, report, output)
+            if attempt.document is not None:
+                return await self._make(attempt, attempt.document, folder)
+            attempt.item = item = await self._web.bring(item, folder)
+            async with open_document(item, self._store, folder) as opened:
+                document = self._document(item, opened)
+                if (known := await self._known_result(item, document)) is not None:
+                    return await self._share(attempt, opened.sha256, known)
+                return await self._make(attempt, document, folder)
+
+    async def _known_result(self, item: ClaimedItem, document: Document) -> Result | None:
+        """Return the stored result; None makes this item the one that makes it.
+
+        Raises:
+            BeingMadeError: another item is making it: wait for that.
+        """
+        if document.read is None:
+            return None
+        async with self._database.write() as session:
+            found = await Ledger(session).look_up(item, document.read)
+        if isinstance(found, NotBegun):
+            raise BeingMadeError
+        return found
+
+    async def _make(self, attempt: Attempt, document: Document, folder: Path) -> Outcome:
+        output = folder / "output"
+        output.mkdir()
+        report = await self._engines.run(attempt.item, document.opened.path, output)
+        await document.opened.verify_unchanged()
+        return await self._complete(attempt, document, report, output)
 
     async def _clean_up(self, attempt: Attempt) -> None:
         """Remove what earlier attempts stored without recording it.
@@ -166,40 +257,21 @@ class Processing:
             await delete_result(self._store, result_prefix(*place))
         attempt.cleaned = item.attempt
 
-    async def _known_result(self, item: ClaimedItem, key: str) -> Result | None:
-        """Return the stored result; None makes this item the one that makes it.
-
-        Raises:
-            BeingMadeError: another item is making it: wait for that.
-        """
-        if item.parameters.get("disable_cache"):
-            return None  # its key is its own
-        longest = item_timeout_seconds(item.engine, item.parameters, self._settings)
-        async with self._database.write() as session:
-            results = Results(session)
-            known = await results.find(item.project_id, key)
-            if known is None and await Leases(session).take(item, key, at_most=longest):
-                # it may have been made, and its lease given back, since the look above
-                return await results.find(item.project_id, key)
-        if known is not None:
-            return known
-        raise BeingMadeError
-
     # -- the ends of an item ----------------------------------------------------------------
 
     async def _complete(
-        self, attempt: Attempt, sha256: str, key: str, report: EngineReport, output: Path
+        self, attempt: Attempt, document: Document, report: EngineReport, output: Path
     ) -> Outcome:
         item = attempt.item
-        prefix = prefix_of(item)
         attempt.cleaned = item.attempt - 1  # until the ledger names what is stored now
-        result = await store_result(self._store, prefix, key, report, output)
+        key = document.cache_key
+        result = await store_result(self._store, prefix_of(item), key, report, output)
         if breach := breach_of(item.strict, result.warnings or ()):
-            incomplete = replace(_incomplete(breach, sha256, result), result=result)
-            raise IncompleteError(breach, incomplete)
+            incomplete = _incomplete(breach, document.opened.sha256, result)
+            raise IncompleteError(breach, replace(incomplete, result=result))
         settlement = Settlement(
             outcome=Outcome.COMPLETED,
-            sha256=sha256,
+            sha256=document.opened.sha256,
             result=result,
             partial=report.partial,
             pages_total=report.pages_total,
@@ -209,10 +281,7 @@ class Processing:
             engine_version=report.engine_version,
             cleaned_attempts=item.attempt,
         )
-        if not await self._settled(item, settlement):
-            await delete_result(self._store, prefix)
-            raise _stale()
-        return settlement.outcome
+        return await self._settle(item, settlement)
 
     async def _share(self, attempt: Attempt, sha256: str, known: Result) -> Outcome:
         """Take a stored result for this item, unless its batch does not accept it."""
@@ -245,7 +314,9 @@ class Processing:
             raise _waiting(failure)
         if failure.retry is Retry.ENGINE and item.engine_failures + 1 < ENGINE_ATTEMPTS:
             async with self._database.write() as session:
-                await Ledger(session).hand_back(item, cleaned=attempt.cleaned, engine_failure=True)
+                await Ledger(session).hand_back(
+                    [item], cleaned=attempt.cleaned, engine_failure=True
+                )
             raise _benign(failure.message, kind, pause=failure.pause)
         settlement = Settlement(
             outcome=Outcome.FAILED,
@@ -258,10 +329,7 @@ class Processing:
         )
         if isinstance(failure, IncompleteError):
             settlement = replace(failure.settlement, cleaned_attempts=item.attempt)
-        if not await self._settled(item, settlement):
-            if settlement.result is not None:
-                await delete_result(self._store, settlement.result.object_prefix)
-            raise _stale()
+        await self._settle(item, settlement)
         log.info("item.failed", failure_class=kind, reason=failure.message, **_names(item))
         raise _benign(f"{failure.message} {failure.hint}".strip(), kind, final=True)
 
@@ -273,7 +341,10 @@ class Processing:
     async def _settled(self, item: ClaimedItem, settlement: Settlement) -> bool:
         """Record an outcome; whether this attempt still held the item."""
         async with self._database.write() as session:
-            held = await Ledger(session).settle(item, settlement)
+            settled = await Ledger(session).settle([(item, settlement)])
+        for prefix in settled.unnamed:
+            await delete_result(self._store, prefix)
+        held = item.position in settled.positions
         if held and settlement.outcome is not Outcome.CANCELLED:
             await self._engines.forget(item)  # of a cancelled one, `abandon` says when
         return held
@@ -297,7 +368,7 @@ class Processing:
         """Give the item back; when even that fails, the next claim by this worker mends it."""
         try:
             async with self._database.write() as session:
-                await Ledger(session).hand_back(attempt.item, cleaned=attempt.cleaned)
+                await Ledger(session).hand_back([attempt.item], cleaned=attempt.cleaned)
         except UnavailableError:
             log.warning("item.not_handed_back", **_names(attempt.item))
 

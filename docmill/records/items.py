@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from docmill.contracts import ItemStatus, JobType, Outcome
@@ -82,6 +83,35 @@ class ClaimedItem:
     audience: Audience | None = None
     strict: list[Any] | None = None
 
+    @property
+    def clean(self) -> bool:
+        """Whether no earlier attempt can have left anything in the store."""
+        return self.cleaned_attempts >= self.attempt - 1
+
+
+@dataclass(frozen=True, slots=True)
+class ReadBytes:
+    """What is known of an item's bytes once they were read.
+
+    Attributes:
+        cache_key: of the result that the item would get.
+        lease_seconds: after these, whoever makes it can no longer be at work, whatever its row
+            says.
+    """
+
+    sha256: str
+    cache_key: str
+    lease_seconds: float
+
+
+class NotBegun(StrEnum):
+    """Why an item was not claimed, and stays as it is."""
+
+    BEING_MADE = "being_made"
+    """Another item with the same bytes and parameters is being processed now."""
+    HELD = "held"
+    """Its batch is paused, ends, or has more items in flight than it may."""
+
 
 @dataclass(frozen=True, slots=True)
 class NewResult:
@@ -133,6 +163,20 @@ class Settlement:
     engine_version: str | None = None
     cleaned_attempts: int | None = None
     warnings: list[dict[str, Any]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What came of settlements.
+
+    Attributes:
+        positions: of the items that were settled.
+        unnamed: prefixes of files that were stored for results that nothing names: their attempt
+            came too late, or there is such a result already. Remove them.
+    """
+
+    positions: frozenset[int]
+    unnamed: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,14 @@
 """One engine run for the same bytes and parameters: whoever takes the lease makes the result."""
 
+from collections.abc import Collection, Mapping
 from datetime import timedelta
+from typing import Any
 
-from sqlalchemy import delete, exists, literal, not_, or_, select, update
+from sqlalchemy import and_, delete, exists, literal, not_, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from docmill.contracts import ItemStatus
-from docmill.records.items import ClaimedItem
+from docmill.records.items import ClaimedItem, ReadBytes
 from docmill.records.portable import insert_into, table_of
 from docmill.records.tables import BatchItem, EngineLease, now
 
@@ -30,30 +32,47 @@ class Leases:
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
-    async def take(self, item: ClaimedItem, cache_key: str, *, at_most: float) -> bool:
-        """Take the lease of a result for a claimed item; False while another item holds it.
+    async def take(
+        self, project_id: str, wanted: Mapping[str, tuple[ClaimedItem, ReadBytes]]
+    ) -> frozenset[str]:
+        """Take leases for items that are claimed in this transaction.
 
         Args:
-            item: as claimed.
-            cache_key: of the result that it would make.
-            at_most: seconds after which a holder can no longer be at work, whatever its row says.
+            project_id: whose results.
+            wanted: by cache key, the item that would make the result.
+
+        Returns:
+            The keys whose leases were taken; the others are held by other items.
         """
-        claim = {
-            "batch_id": item.batch_id,
-            "position": item.position,
-            "epoch": item.epoch,
-            "attempt": item.attempt,
-            "taken_at": now(),
-        }
-        place = {"project_id": item.project_id, "cache_key": cache_key}
+        claims = [_claim(project_id, key, item) for key, (item, _) in sorted(wanted.items())]
         insert = insert_into(self._session, EngineLease).on_conflict_do_nothing()
-        if await self._session.scalar(insert.values(place | claim).returning(_leases.c.cache_key)):
-            return True
+        new = await self._session.scalars(insert.returning(_leases.c.cache_key), claims)
+        taken = set(new)
+        for claim in claims:
+            key = claim["cache_key"]
+            if key not in taken and await self._take_over(claim, wanted[key][1].lease_seconds):
+                taken.add(key)
+        return frozenset(taken)
+
+    async def give_back(self, project_id: str, cache_keys: Collection[str]) -> None:
+        """End leases: the results are there, and nobody needs to wait for them any more."""
+        if cache_keys:
+            given = _leases.c.cache_key.in_(sorted(cache_keys))
+            await self._session.execute(
+                delete(_leases).where(_leases.c.project_id == project_id, given)
+            )
+
+    async def _take_over(self, claim: dict[str, Any], at_most: float) -> bool:
+        """Take the lease of an item that does not work on it any more."""
         overdue = now() - timedelta(seconds=at_most)
+        own = and_(_leases.c.batch_id == claim["batch_id"], _leases.c.position == claim["position"])
         take_over = (
             update(_leases)
-            .where(*(_leases.c[name] == value for name, value in place.items()))
-            .where(or_(not_(_HOLDING), _leases.c.taken_at < overdue))
+            .where(
+                _leases.c.project_id == claim["project_id"],
+                _leases.c.cache_key == claim["cache_key"],
+                or_(own, not_(_HOLDING), _leases.c.taken_at < overdue),
+            )
             .values(claim)
             .returning(_leases.c.cache_key)
         )
@@ -62,3 +81,15 @@ class Leases:
     async def forget(self, batch_id: str) -> None:
         """Drop what an ended batch left; the leases of completed items are gone already."""
         await self._session.execute(delete(_leases).where(_leases.c.batch_id == batch_id))
+
+
+def _claim(project_id: str, cache_key: str, item: ClaimedItem) -> dict[str, Any]:
+    return {
+        "project_id": project_id,
+        "cache_key": cache_key,
+        "batch_id": item.batch_id,
+        "position": item.position,
+        "epoch": item.epoch,
+        "attempt": item.attempt,
+        "taken_at": now(),
+    }

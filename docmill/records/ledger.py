@@ -1,14 +1,18 @@
 """The ledger: one row per item, from its claim to its one outcome.
 
 Every outcome is written by compare-and-set from a state without one, fenced by the batch's epoch
-and the item's attempt: what comes back late changes nothing. Statements are few and short, for
-claiming and settling is what every item pays.
+and the item's attempt: what comes back late changes nothing.
+
+Claims and settlements take lists, because claiming and settling is what every item pays: one
+statement of each kind for all items of a transaction. So that two transactions never wait for
+each other, each takes its locks in one order: items by position, leases, results, entries of the
+listing, and last the counts.
 """
 
-from dataclasses import asdict
-from typing import Any
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, NamedTuple
 
-from docmill.contracts import ItemStatus, ItemTask, LostItem, Outcome, Tally
+from docmill.contracts import ItemStatus, ItemTask, LostItem, Outcome, SkipReason, Tally
 from docmill.errors import NotFoundError
 from docmill.records.cancelling import cancel_rest
 from docmill.records.counts import add_counts
@@ -19,137 +23,166 @@ from docmill.records.items import (
     FailureGroup,
     ItemRow,
     NewResult,
+    NotBegun,
+    ReadBytes,
+    Settled,
     Settlement,
     StaleItem,
 )
+from docmill.records.leases import Leases
 from docmill.records.ledger_reads import LedgerReads
 from docmill.records.ledger_statements import (
-    CHANGE_IF_HELD,
-    CLAIM,
+    CHANGE_ITEM,
+    CLAIM_ITEMS,
+    HOLD_ITEMS,
     LEARN_SHA256,
-    LOAD_ITEM,
-    RELEASE,
+    LOAD_ITEMS,
+    LOCK_ITEMS,
+    SETTLE_ITEM,
     claimed_item,
-    held_by,
-    keep_result,
     outcome_values,
-    released,
-    taken,
+    result_id_for,
 )
-from docmill.records.outbox import JobNews, state_of, tell_of_jobs
-from docmill.records.portable import dialect_of
+from docmill.records.outbox import Audience, JobNews, state_of, tell_of_jobs
 from docmill.records.results import Results, result_id_of
 from docmill.records.tables import Batch, Result, now
 from docmill.records.warning_counts import WarnedFile, add_warned
 from docmill.webhook_events import JobState
 
 __all__ = [
+    "Claim",
     "ClaimedItem",
     "FailureGroup",
     "ItemRow",
     "Ledger",
     "NewResult",
+    "NotBegun",
+    "ReadBytes",
     "Settlement",
     "StaleItem",
 ]
+
+Claim = ClaimedItem | Outcome | NotBegun
+"""What came of a claim: the item, the outcome that it has already, or why it is not begun."""
+
+Known = tuple[ClaimedItem, ReadBytes]
+Settling = tuple[ClaimedItem, Settlement]
 
 
 class Ledger(LedgerReads):
     """What happens to the items of a batch."""
 
-    async def claim(self, task: ItemTask, worker: str) -> ClaimedItem | Outcome | None:
-        """Take one item for ``worker``, or return the outcome that it already has.
+    async def peek(self, task: ItemTask) -> ClaimedItem | None:
+        """Return an item that nobody holds as a claim would, without claiming it."""
+        found = await self._session.execute(LOAD_ITEMS, _place(task.batch_id, [task.position]))
+        row = found.one_or_none()
+        if row is None or row.status != ItemStatus.PENDING or row.current_epoch != task.epoch:
+            return None
+        return claimed_item(row, row.epoch, row.attempts, row.worker_losses)
 
-        None leaves it: its batch is paused, ends, or has more items in flight than it may.
+    async def claim(
+        self, wanted: Sequence[tuple[ItemTask, ReadBytes | None]], worker: str
+    ) -> dict[int, Claim]:
+        """Take items of one batch for ``worker``, and the leases of the results they will make.
+
+        An item whose result is stored already is settled with it at once.
 
         Args:
-            task: which item, of which epoch.
+            wanted: which items, of which epoch, and what is known of their bytes; None when they
+                were not read yet: then nobody looks for a result, and no lease is taken.
             worker: identity of this worker's process; finding an item in the hands of another
                 one means that the other is lost.
+
+        Returns:
+            What came of each, by position.
 
         Raises:
             StaleItem: the task is of another epoch.
             NotFoundError: the ledger has no such item.
         """
-        row = await self._load(task.batch_id, task.position)
-        if row is None:
-            raise NotFoundError(
-                f"The batch {task.batch_id} has no item {task.position}.",
-                "Items are claimed only after their page was made.",
-            )
-        if row.status not in UNFINISHED:
-            return Outcome(row.status)
-        if row.current_epoch != task.epoch:
-            raise StaleItem("This item belongs to an earlier run of the batch.")
-        losses = row.worker_losses
-        if row.status == ItemStatus.PROCESSING and row.claimed_by != worker:
-            losses += 1
-        if await is_held(self._session, row, task):
-            if row.status == ItemStatus.PROCESSING:
-                held = claimed_item(row, epoch=row.epoch, attempt=row.attempts, losses=losses)
-                await self.hand_back(held)  # whoever had it does not work on it any more
-            return None
-        item = claimed_item(row, epoch=task.epoch, attempt=row.attempts + 1, losses=losses)
-        await self._session.execute(CLAIM, taken(item, worker, row.job_created_at))
-        news = JobNews(item.job_id, item.item_id)
-        await tell_of_jobs(self._session, item.audience, JobState.RUNNING, [news])
-        return item
+        read_of = {task.position: read for task, read in wanted}
+        claims, items = await self._find([task for task, _ in wanted], worker)
+        known = [(item, read) for item in items if (read := read_of[item.position]) is not None]
+        reserved = await self._reserve(known)
+        begun = [item for item in items if item.position not in reserved.being_made]
+        await self._begin(begun, worker)
+        claims |= {item.position: item for item in begun}
+        claims |= dict.fromkeys(reserved.being_made, NotBegun.BEING_MADE)
+        return claims | await self._share(known, reserved)
 
-    async def settle(self, item: ClaimedItem, settlement: Settlement) -> bool:
-        """Give a claimed item its outcome, with its result and the counts.
+    async def look_up(self, item: ClaimedItem, read: ReadBytes) -> Result | NotBegun | None:
+        """Look for the result of a claimed item whose bytes were read only after the claim.
 
         Returns:
-            False, with nothing changed, when the item has an outcome or another attempt already.
+            The stored result, why the item must wait, or None: it has the lease, and makes it.
         """
-        result_id = settlement.existing_result_id
-        completed = settlement.outcome is Outcome.COMPLETED
-        if settlement.result is not None and completed:
-            result_id = result_id_of(item.project_id, settlement.result.cache_key)
-        outcome = outcome_values(settlement) | {"result_id": result_id}
-        warnings = [*(settlement.warnings or ())]
-        if settlement.result is not None:
-            warnings += settlement.result.warnings or ()
-        if (shared := settlement.existing_result_id) is not None:
-            there = await Results(self._session).use([shared])
-            if shared not in there:
-                return False  # purged since it was found: the next attempt makes it anew
-            warnings += there[shared]
-        if not await self._change(item, outcome):
-            return False
-        if settlement.result is not None:
-            await self._keep(item, settlement.result)
-            await self._session.execute(RELEASE, released(item, settlement.result.cache_key))
-        if settlement.sha256 is not None and item.sha256 is None:
-            await self._learn(item, settlement.sha256)
-        counted = Tally().plus(settlement.outcome)
-        await add_counts(self._session, item.batch_id, item.position, counted)
-        has_result = result_id is not None
-        warned = WarnedFile.among([(item.position, warnings)] if has_result else [])
-        await add_warned(self._session, item.batch_id, warned)
-        await self._tell(item, settlement, result_id)
-        return True
+        reserved = await self._reserve([(item, read)])
+        if reserved.being_made:
+            return NotBegun.BEING_MADE
+        result_id = reserved.stored.get(item.position)
+        return None if result_id is None else await self._session.get(Result, result_id)
+
+    async def settle(self, settling: Sequence[Settling]) -> Settled:
+        """Give claimed items of one batch their outcomes, with their results and the counts.
+
+        An item that has an outcome or another attempt already keeps it, and so does one whose
+        shared result was purged since it was found: its next attempt makes it anew.
+
+        Returns:
+            Which were settled, and whose files are to be removed.
+        """
+        if not settling:
+            return Settled(frozenset(), ())
+        held = await self._held([item for item, _ in settling])
+        late = [pair for pair in settling if pair[0].position not in held]
+        settling = sorted(
+            (pair for pair in settling if pair[0].position in held), key=lambda it: it[0].position
+        )
+        unnamed = await self._keep(settling)
+        shared = {s.existing_result_id for _, s in settling if s.existing_result_id is not None}
+        there = await Results(self._session).use(shared)
+        purged = shared - there.keys()
+        settling = [pair for pair in settling if pair[1].existing_result_id not in purged]
+        if settling:
+            await self._settle(settling, unnamed, there)
+        unnamed |= await self._unnamed_of(late)
+        positions = frozenset(item.position for item, _ in settling)
+        return Settled(positions, tuple(sorted(unnamed)))
 
     async def hand_back(
-        self, item: ClaimedItem, *, cleaned: int | None = None, engine_failure: bool = False
-    ) -> bool:
-        """Return a claimed item to pending: its worker stops, or the engine failed for now.
+        self,
+        items: Sequence[ClaimedItem],
+        *,
+        cleaned: int | None = None,
+        engine_failure: bool = False,
+    ) -> frozenset[int]:
+        """Return claimed items of one batch to pending: their worker stops, or the engine failed.
 
         Args:
-            item: as claimed; a later claim by anyone makes this a no-op.
+            items: as claimed; a later claim by anyone makes this a no-op.
             cleaned: attempts up to this one left nothing in the store; None: as it was.
             engine_failure: count one transient engine failure.
 
         Returns:
-            Whether it was still held by this claim.
+            Positions of those that were still held.
         """
-        back = {
-            "status": ItemStatus.PENDING.value,
-            "claimed_by": None,
-            "worker_losses": item.worker_losses,
-            "engine_failures": item.engine_failures + int(engine_failure),
-            "cleaned_attempts": item.cleaned_attempts if cleaned is None else cleaned,
-        }
-        return await self._change(item, back)
+        held = await self._held(items)
+        changes = [
+            {
+                "at_batch": item.batch_id,
+                "at_position": item.position,
+                "status": ItemStatus.PENDING.value,
+                "claimed_by": None,
+                "worker_losses": item.worker_losses,
+                "engine_failures": item.engine_failures + int(engine_failure),
+                "cleaned_attempts": item.cleaned_attempts if cleaned is None else cleaned,
+            }
+            for item in items
+            if item.position in held
+        ]
+        if changes:
+            await self._session.execute(CHANGE_ITEM, changes)
+        return held
 
     async def settle_lost(self, lost: LostItem) -> bool:
         """Fail an item that Temporal gave up, whoever held it.
@@ -157,19 +190,18 @@ class Ledger(LedgerReads):
         Returns:
             False, with nothing changed, when it has an outcome already or the epoch has passed.
         """
-        row = await self._load(lost.batch_id, lost.position)
+        found = await self._session.execute(LOCK_ITEMS, _place(lost.batch_id, [lost.position]))
+        row = found.one_or_none()
         if row is None or row.status not in UNFINISHED or row.current_epoch != lost.epoch:
             return False
+        item = claimed_item(row, row.epoch, row.attempts, row.worker_losses)
         settlement = Settlement(
             outcome=Outcome.FAILED,
             failure_class=lost.failure_class,
             failure_message=lost.message,
             failure_phase="worker",
         )
-        held = claimed_item(row, epoch=row.epoch, attempt=row.attempts, losses=row.worker_losses)
-        if row.job_created_at is None:
-            await self._change(held, {"job_created_at": now()})
-        return await self.settle(held, settlement)
+        return bool((await self.settle([(item, settlement)])).positions)
 
     async def cancel_rest(self, batch: Batch, limit: int, why: str | None = None) -> int:
         """Cancel up to ``limit`` listed items that have no outcome; call again until it gives 0.
@@ -179,40 +211,194 @@ class Ledger(LedgerReads):
         """
         return await cancel_rest(self._session, batch, limit, why)
 
-    async def _load(self, batch_id: str, position: int) -> Any:
-        """Read one item with all that a worker needs, and hold its row."""
-        values = {"batch_id": batch_id, "position": position}
-        return (await self._session.execute(LOAD_ITEM, values)).one_or_none()
+    # -- the parts of a claim ---------------------------------------------------------------
 
-    async def _change(self, item: ClaimedItem, values: dict[str, Any]) -> bool:
-        """Change an item if this claim still holds it; return whether it did."""
-        changed = await self._session.scalar(CHANGE_IF_HELD, held_by(item) | values)
-        return changed is not None
+    async def _find(
+        self, tasks: Sequence[ItemTask], worker: str
+    ) -> tuple[dict[int, Claim], list[ClaimedItem]]:
+        """Lock items; return what came of those that cannot be claimed, and the others."""
+        task_of = {task.position: task for task in tasks}
+        place = _place(tasks[0].batch_id, task_of)
+        rows = (await self._session.execute(LOCK_ITEMS, place)).all()
+        if missing := sorted(task_of.keys() - {row.position for row in rows}):
+            raise NotFoundError(
+                f"The batch {tasks[0].batch_id} has no item {missing[0]}.",
+                "Items are claimed only after their page was made.",
+            )
+        claims: dict[int, Claim] = {}
+        items, left = [], []
+        for row in rows:
+            task, epoch = task_of[row.position], row.current_epoch
+            lost = row.status == ItemStatus.PROCESSING and row.claimed_by != worker
+            losses = row.worker_losses + int(lost)
+            if row.status not in UNFINISHED:
+                claims[row.position] = Outcome(row.status)
+            elif epoch != task.epoch:
+                raise StaleItem("This item belongs to an earlier run of the batch.")
+            elif not await is_held(self._session, row, task):
+                items.append(claimed_item(row, epoch, row.attempts + 1, losses))
+            else:
+                claims[row.position] = NotBegun.HELD
+                if row.status == ItemStatus.PROCESSING:  # whoever had it has lost it
+                    left.append(claimed_item(row, row.epoch, row.attempts, losses))
+        await self.hand_back(left)
+        return claims, items
 
-    async def _keep(self, item: ClaimedItem, result: NewResult) -> None:
-        """Store the result, unless one with this cache key, and so with this id, is there."""
-        values = asdict(result) | {
-            "id": result_id_of(item.project_id, result.cache_key),
-            "project_id": item.project_id,
-            "job_type": item.job_type,
-            "created_at": now(),
-            "used_at": None,
-            "purged_at": None,
+    async def _reserve(self, known: Sequence[Known]) -> "_Reserved":
+        """Take the leases of the results that items would make, and look what is stored already."""
+        if not known:
+            return _Reserved({}, frozenset())
+        first = {read.cache_key: (item, read) for item, read in reversed(known)}
+        project_id = known[0][0].project_id
+        leases = Leases(self._session)
+        taken = await leases.take(project_id, first)
+        # After the leases: a result that was stored, and its lease given back, is seen now.
+        stored = await Results(self._session).stored(project_id, first)
+        await leases.give_back(project_id, taken & stored.keys())
+        makers = {first[key][0].position for key in taken}
+        return _Reserved(
+            {item.position: stored[r.cache_key] for item, r in known if r.cache_key in stored},
+            frozenset(
+                item.position
+                for item, read in known
+                if read.cache_key not in stored and item.position not in makers
+            ),
+        )
+
+    async def _begin(self, items: Sequence[ClaimedItem], worker: str) -> None:
+        if not items:
+            return
+        place = _place(items[0].batch_id, [item.position for item in items])
+        taken = {"at_epoch": items[0].epoch, "at_worker": worker, "at_time": now()}
+        await self._session.execute(CLAIM_ITEMS, place | taken)
+        news = [JobNews(item.job_id, item.item_id) for item in items]
+        await tell_of_jobs(self._session, items[0].audience, JobState.RUNNING, news)
+
+    async def _share(self, known: Sequence[Known], reserved: "_Reserved") -> dict[int, Outcome]:
+        """Settle claimed items with the stored results that were found for them."""
+        sharing = [
+            (
+                item,
+                Settlement(
+                    outcome=Outcome.SKIPPED,
+                    sha256=read.sha256,
+                    existing_result_id=reserved.stored[item.position],
+                    skip_reason=SkipReason.ALREADY_PROCESSED,
+                    cleaned_attempts=item.attempt if item.clean else None,
+                ),
+            )
+            for item, read in known
+            if item.position in reserved.stored
+        ]
+        settled = await self.settle(sharing)
+        return dict.fromkeys(settled.positions, Outcome.SKIPPED)
+
+    # -- the parts of a settlement ----------------------------------------------------------
+
+    async def _held(self, items: Sequence[ClaimedItem]) -> frozenset[int]:
+        """Lock those of ``items`` that are still held by the claims that they came from."""
+        if not items:
+            return frozenset()
+        claim_of = {item.position: (item.epoch, item.attempt) for item in items}
+        rows = await self._session.execute(HOLD_ITEMS, _place(items[0].batch_id, claim_of))
+        return frozenset(
+            row.position for row in rows if (row.epoch, row.attempts) == claim_of[row.position]
+        )
+
+    async def _keep(self, settling: Sequence[Settling]) -> set[str]:
+        """Store results, and give back their leases; return the prefixes that were not taken.
+
+        A result whose cache key is taken is there already, and that one is used.
+        """
+        new = {
+            result_id_of(item.project_id, settlement.result.cache_key): (item, settlement.result)
+            for item, settlement in reversed(settling)
+            if settlement.result is not None
         }
-        await self._session.execute(keep_result(dialect_of(self._session)), values)
+        if not new:
+            return set()
+        project_id = settling[0][0].project_id
+        await Leases(self._session).give_back(project_id, {r.cache_key for _, r in new.values()})
+        kept = await Results(self._session).keep(new)
+        named = {result.object_prefix for id_, (_, result) in new.items() if id_ in kept}
+        return {s.result.object_prefix for _, s in settling if s.result is not None} - named
 
-    async def _tell(self, item: ClaimedItem, settlement: Settlement, result_id: str | None) -> None:
-        """Put the outcome into the outbox, if anybody listens."""
-        if item.audience is not None:
-            shared = settlement.existing_result_id
-            known = await self._session.get(Result, shared) if shared else None
-            partial = settlement.partial or (known is not None and known.partial)
-            state = state_of(settlement.outcome, result_id, partial=partial)
+    async def _settle(
+        self,
+        settling: Sequence[Settling],
+        unnamed: Collection[str],
+        shared: Mapping[str, Sequence[Any]],
+    ) -> None:
+        changes = [outcome_values(item, s, unnamed=unnamed) for item, s in settling]
+        await self._session.execute(SETTLE_ITEM, changes)
+        learned = [
+            {"at_directory": item.directory_id, "at_sequence": item.sequence, "sha256": s.sha256}
+            for item, s in settling
+            if s.sha256 is not None and item.sha256 is None
+        ]
+        if learned:  # so that the next batch can tell the bytes without reading them
+            await self._session.execute(LEARN_SHA256, learned)
+        first = settling[0][0]
+        if first.audience is not None:
+            await self._tell(first.audience, settling)
+        tally = Tally()
+        for _, settlement in settling:
+            tally = tally.plus(settlement.outcome)
+        await add_counts(self._session, first.batch_id, first.position, tally)
+        warned = [
+            (item.position, _warnings(s, shared))
+            for item, s in settling
+            if result_id_for(item, s) is not None
+        ]
+        await add_warned(self._session, first.batch_id, WarnedFile.among(warned))
+
+    async def _unnamed_of(self, late: Sequence[Settling]) -> set[str]:
+        """Return what attempts that came too late have stored; never what a result names."""
+        stored = {s.result.object_prefix for _, s in late if s.result is not None}
+        if not stored:
+            return set()
+        keys = {s.result.cache_key for _, s in late if s.result is not None}
+        return stored - await Results(self._session).prefixes(late[0][0].project_id, keys)
+
+    async def _tell(self, audience: Audience, settling: Sequence[Settling]) -> None:
+        """Put outcomes into the outbox."""
+        shared = {s.existing_result_id for _, s in settling if s.existing_result_id is not None}
+        partial = await Results(self._session).partial(shared) if shared else set()
+        news: dict[JobState, list[JobNews]] = {}
+        for item, settlement in settling:
+            result_id = result_id_for(item, settlement)
+            state = state_of(
+                settlement.outcome,
+                result_id,
+                partial=settlement.partial or result_id in partial,
+            )
             why = settlement.failure_class or settlement.skip_reason
-            news = JobNews(item.job_id, item.item_id, why if state.status == "FAILED" else None)
-            await tell_of_jobs(self._session, item.audience, state, [news])
+            one = JobNews(item.job_id, item.item_id, why if state.status == "FAILED" else None)
+            news.setdefault(state, []).append(one)
+        for state, jobs in news.items():
+            await tell_of_jobs(self._session, audience, state, jobs)
 
-    async def _learn(self, item: ClaimedItem, sha256: str) -> None:
-        """Remember the hash of the listed bytes, so that the next batch can tell them unread."""
-        place = {"at_directory": item.directory_id, "at_sequence": item.sequence}
-        await self._session.execute(LEARN_SHA256, place | {"sha256": sha256})
+
+class _Reserved(NamedTuple):
+    """What is to be done for items whose bytes are known.
+
+    Attributes:
+        stored: by position, the id of the stored result.
+        being_made: positions of items whose result another item makes now. What is in neither
+            makes its own.
+    """
+
+    stored: Mapping[int, str]
+    being_made: frozenset[int]
+
+
+def _warnings(settlement: Settlement, shared: Mapping[str, Sequence[Any]]) -> Sequence[Any]:
+    """Return the warnings of a settled file, as stored: its own, and those of its result."""
+    own, result = settlement.warnings or (), settlement.result
+    if result is not None:
+        return [*own, *(result.warnings or ())]
+    return [*own, *shared.get(settlement.existing_result_id or "", ())]
+
+
+def _place(batch_id: str, positions: Collection[int]) -> dict[str, Any]:
+    return {"at_batch": batch_id, "at_positions": sorted(positions)}

@@ -1,29 +1,32 @@
 """How the ledger's hot statements are spelled: few, short, built once where they can be."""
 
+from collections.abc import Collection
 from dataclasses import fields
-from datetime import datetime
-from functools import cache
 from typing import Any
 
-from sqlalchemy import bindparam, delete, or_, select, update
+from sqlalchemy import and_, bindparam, case, func, or_, select, update
 
-from docmill.contracts import ItemStatus
+from docmill.contracts import ItemStatus, Outcome
 from docmill.errors import bounded
 from docmill.records.items import UNFINISHED, ClaimedItem, Settlement
 from docmill.records.outbox import Audience
-from docmill.records.portable import Insert, insert_for, table_of
+from docmill.records.portable import table_of
+from docmill.records.results import result_id_of
 from docmill.records.tables import (
     Batch,
     BatchItem,
     Directory,
     DirectoryFile,
-    EngineLease,
     File,
-    Result,
     now,
 )
 
-LOAD_ITEM = (
+_AT_PLACE = and_(
+    BatchItem.batch_id == bindparam("at_batch"),
+    BatchItem.position.in_(bindparam("at_positions", expanding=True)),
+)
+
+LOAD_ITEMS = (
     select(
         BatchItem.batch_id,
         BatchItem.position,
@@ -35,7 +38,6 @@ LOAD_ITEM = (
         BatchItem.engine_failures,
         BatchItem.cleaned_attempts,
         BatchItem.job_id,
-        BatchItem.job_created_at,
         BatchItem.item_id,
         BatchItem.path,
         BatchItem.size,
@@ -58,7 +60,6 @@ LOAD_ITEM = (
         DirectoryFile.source_path,
         DirectoryFile.signature,
         DirectoryFile.sha256,
-        DirectoryFile.file_id,
         DirectoryFile.source_url,
         DirectoryFile.http_proxy,
         Directory.source,
@@ -73,28 +74,70 @@ LOAD_ITEM = (
         & (DirectoryFile.sequence == BatchItem.sequence),
     )
     .outerjoin(File, File.id == DirectoryFile.file_id)
-    .where(BatchItem.batch_id == bindparam("batch_id"), BatchItem.position == bindparam("position"))
-    .with_for_update(of=BatchItem)
+    .where(_AT_PLACE)
+    .order_by(BatchItem.position)
 )
-_items, _listed = map(table_of, (BatchItem, DirectoryFile))
-_results = table_of(Result)
-_leases = table_of(EngineLease)
+"""Reads items with all that a worker needs."""
 
-CLAIM = update(_items).where(
+LOCK_ITEMS = LOAD_ITEMS.with_for_update(of=BatchItem)
+"""The same, and holds their rows."""
+
+HOLD_ITEMS = (
+    select(BatchItem.position, BatchItem.epoch, BatchItem.attempts)
+    .where(_AT_PLACE, BatchItem.status.in_(UNFINISHED))
+    .order_by(BatchItem.position)
+    .with_for_update()
+)
+"""Holds the rows of items without an outcome, and says which claim was their latest."""
+
+_items, _listed = map(table_of, (BatchItem, DirectoryFile))
+
+CLAIM_ITEMS = (
+    update(_items)
+    .where(
+        _items.c.batch_id == bindparam("at_batch"),
+        _items.c.position.in_(bindparam("at_positions", expanding=True)),
+    )
+    .values(
+        status=ItemStatus.PROCESSING.value,
+        epoch=bindparam("at_epoch"),
+        attempts=_items.c.attempts + 1,
+        worker_losses=_items.c.worker_losses
+        + case(
+            (
+                and_(
+                    _items.c.status == ItemStatus.PROCESSING.value,
+                    _items.c.claimed_by != bindparam("at_worker"),
+                ),
+                1,
+            ),
+            else_=0,
+        ),
+        claimed_by=bindparam("at_worker"),
+        started_at=bindparam("at_time"),
+        job_created_at=func.coalesce(_items.c.job_created_at, bindparam("at_time")),
+    )
+)
+
+CHANGE_ITEM = update(_items).where(
     _items.c.batch_id == bindparam("at_batch"), _items.c.position == bindparam("at_position")
 )
+"""Changes an item whose row is held."""
 
-CHANGE_IF_HELD = CLAIM.where(
+SETTLE_ITEM = CHANGE_ITEM.values(
+    sha256=func.coalesce(bindparam("read_sha256"), _items.c.sha256),
+    cleaned_attempts=func.coalesce(bindparam("cleaned"), _items.c.cleaned_attempts),
+    finished_at=bindparam("at_time"),
+    job_created_at=func.coalesce(_items.c.job_created_at, bindparam("at_time")),
+)
+"""Gives an item whose row is held its outcome."""
+
+CHANGE_IF_HELD = CHANGE_ITEM.where(
     _items.c.epoch == bindparam("at_epoch"),
     _items.c.attempts == bindparam("at_attempt"),
     or_(*(_items.c.status == status for status in UNFINISHED)),
 ).returning(_items.c.position)
 """Changes an item if a claim is its latest, and nobody has given it an outcome."""
-
-RELEASE = delete(_leases).where(
-    _leases.c.project_id == bindparam("of_project"), _leases.c.cache_key == bindparam("of_key")
-)
-"""The result is there: nobody needs to wait for it any more."""
 
 LEARN_SHA256 = update(_listed).where(
     _listed.c.directory_id == bindparam("at_directory"),
@@ -103,23 +146,8 @@ LEARN_SHA256 = update(_listed).where(
 )
 
 
-@cache
-def keep_result(dialect: str) -> Insert:
-    """Store a result, unless one with its cache key, and so with its id, is there.
-
-    One that was purged is there only by name: what was made anew takes its place.
-    """
-    insert = insert_for(dialect, Result)
-    anew = {
-        column.name: insert.excluded[column.name] for column in _results.c if column.name != "id"
-    }
-    return insert.on_conflict_do_update(
-        index_elements=["id"], set_=anew, where=_results.c.purged_at.is_not(None)
-    )
-
-
-def claimed_item(row: Any, *, epoch: int, attempt: int, losses: int) -> ClaimedItem:
-    """Turn a row of `LOAD_ITEM` into the item as its worker gets it."""
+def claimed_item(row: Any, epoch: int, attempt: int, losses: int) -> ClaimedItem:
+    """Turn a row of `LOAD_ITEMS` into the item as its worker gets it."""
     return ClaimedItem(
         batch_id=row.batch_id,
         epoch=epoch,
@@ -152,22 +180,6 @@ def claimed_item(row: Any, *, epoch: int, attempt: int, losses: int) -> ClaimedI
     )
 
 
-def taken(item: ClaimedItem, worker: str, made_at: datetime | None) -> dict[str, Any]:
-    """Return the values of `CLAIM`; the item's job was made at ``made_at``, or is made now."""
-    when = now()
-    return {
-        "at_batch": item.batch_id,
-        "at_position": item.position,
-        "status": ItemStatus.PROCESSING.value,
-        "epoch": item.epoch,
-        "attempts": item.attempt,
-        "worker_losses": item.worker_losses,
-        "claimed_by": worker,
-        "started_at": when,
-        "job_created_at": made_at or when,
-    }
-
-
 def held_by(item: ClaimedItem) -> dict[str, Any]:
     """Return which claim `CHANGE_IF_HELD` asks for."""
     return {
@@ -178,22 +190,35 @@ def held_by(item: ClaimedItem) -> dict[str, Any]:
     }
 
 
-def released(item: ClaimedItem, cache_key: str) -> dict[str, Any]:
-    """Return which lease `RELEASE` ends."""
-    return {"of_project": item.project_id, "of_key": cache_key}
+def result_id_for(item: ClaimedItem, settlement: Settlement) -> str | None:
+    """Return the id of the result that a settled item has, or None."""
+    if settlement.result is not None and settlement.outcome is Outcome.COMPLETED:
+        return result_id_of(item.project_id, settlement.result.cache_key)
+    return settlement.existing_result_id
 
 
-def outcome_values(settlement: Settlement) -> dict[str, Any]:
-    """Return the ledger columns of an outcome."""
+def outcome_values(
+    item: ClaimedItem, settlement: Settlement, unnamed: Collection[str]
+) -> dict[str, Any]:
+    """Return the values of `SETTLE_ITEM`.
+
+    Args:
+        item: as claimed.
+        settlement: how it ended.
+        unnamed: prefixes of results that were stored in vain: they are still to be removed.
+    """
     values = {field.name: getattr(settlement, field.name) for field in fields(settlement)}
-    for kept_elsewhere in ("outcome", "result", "existing_result_id"):
-        del values[kept_elsewhere]
-    for unknown in ("sha256", "cleaned_attempts"):
-        if values[unknown] is None:
-            del values[unknown]
-    message = settlement.failure_message
+    for elsewhere in ("outcome", "result", "existing_result_id", "sha256", "cleaned_attempts"):
+        del values[elsewhere]
+    message, result = settlement.failure_message, settlement.result
+    in_vain = result is not None and result.object_prefix in unnamed
     return values | {
+        "at_batch": item.batch_id,
+        "at_position": item.position,
+        "at_time": now(),
+        "read_sha256": settlement.sha256,
+        "cleaned": None if in_vain else settlement.cleaned_attempts,
         "status": settlement.outcome.value,
         "failure_message": None if message is None else bounded(message),
-        "finished_at": now(),
+        "result_id": result_id_for(item, settlement),
     }

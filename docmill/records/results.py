@@ -1,16 +1,19 @@
 """Stored results: what an engine made of these bytes with these parameters."""
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.sql.dml import ReturningInsert
 
 from docmill.errors import NotFoundError
 from docmill.ids import Prefix, derived_id
-from docmill.records.portable import chunked
+from docmill.records.items import ClaimedItem, NewResult
+from docmill.records.portable import chunked, dialect_of, insert_for, table_of
 from docmill.records.tables import Batch, BatchItem, Result, now
 
 MAX_HISTORY = 1_000
@@ -50,14 +53,51 @@ class Results:
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
-    async def find(self, project_id: str, cache_key: str) -> Result | None:
-        """Return the result with this cache key, or None; a purged one is none."""
-        query = select(Result).where(
+    async def stored(self, project_id: str, cache_keys: Collection[str]) -> dict[str, str]:
+        """Return the ids of results by cache key, without those that are not there."""
+        query = select(Result.cache_key, Result.id).where(
             Result.project_id == project_id,
-            Result.cache_key == cache_key,
+            Result.cache_key.in_(sorted(cache_keys)),
             Result.purged_at.is_(None),
         )
-        return (await self._session.scalars(query)).one_or_none()
+        return {row.cache_key: row.id for row in await self._session.execute(query)}
+
+    async def partial(self, result_ids: Collection[str]) -> set[str]:
+        """Return those results some of whose pages failed."""
+        query = select(Result.id).where(Result.id.in_(sorted(result_ids)), Result.partial)
+        return set(await self._session.scalars(query))
+
+    async def prefixes(self, project_id: str, cache_keys: Collection[str]) -> set[str]:
+        """Return where the objects of results lie, also of purged ones."""
+        query = select(Result.object_prefix).where(
+            Result.project_id == project_id, Result.cache_key.in_(sorted(cache_keys))
+        )
+        return set(await self._session.scalars(query))
+
+    async def keep(self, new: Mapping[str, tuple[ClaimedItem, NewResult]]) -> set[str]:
+        """Store results, unless one with the same cache key, and so with the same id, is there.
+
+        One that was purged is there only by name: what was made anew takes its place.
+
+        Args:
+            new: by id, the result and the item that made it.
+
+        Returns:
+            The ids of those that were stored.
+        """
+        rows = [
+            asdict(result)
+            | {
+                "id": result_id,
+                "project_id": item.project_id,
+                "job_type": item.job_type,
+                "created_at": now(),
+                "used_at": None,
+                "purged_at": None,
+            }
+            for result_id, (item, result) in sorted(new.items())
+        ]
+        return set(await self._session.scalars(_keep(dialect_of(self._session)), rows))
 
     async def get(self, result_id: str) -> Result:
         """Return one result.
@@ -130,3 +170,12 @@ class Results:
         if job_type is not None:
             query = query.where(Batch.job_type == job_type)
         return [Processed(*row) for row in await self._session.execute(query)]
+
+
+@cache
+def _keep(dialect: str) -> ReturningInsert[str]:
+    insert, columns = insert_for(dialect, Result), table_of(Result).c
+    anew = {column.name: insert.excluded[column.name] for column in columns if column.name != "id"}
+    return insert.on_conflict_do_update(
+        index_elements=["id"], set_=anew, where=columns.purged_at.is_not(None)
+    ).returning(columns.id)

@@ -55,14 +55,30 @@ async def open_document(
         ItemFailure: ``source_vanished``, ``source_changed``, ``empty``, or ``storage_error``.
         UnavailableError: the store is away, or the scratch folder is full.
     """
-    if item.source_path is not None:
-        yield await asyncio.to_thread(_open_in_place, item)
+    if (document := await read_in_place(item, store)) is not None:
+        yield document
         return
+    assert item.object_key is not None
+    if not item.object_key:
+        raise vanished("The uploaded bytes were removed by retention.")
     copy = scratch / "document"
     try:
-        yield await _open_upload(item, store, copy)
+        await _download(store, item.object_key, copy)
+        yield await asyncio.to_thread(_read_upload, item, copy)
     finally:
         await asyncio.to_thread(copy.unlink, missing_ok=True)
+
+
+async def read_in_place(item: ListedItem, store: ObjectStore) -> OpenedDocument | None:
+    """Open the bytes of a listed file that lie on this machine; None when they lie elsewhere.
+
+    Raises:
+        ItemFailure: as for `open_document`.
+    """
+    if item.source_path is not None:
+        return await asyncio.to_thread(_open_in_place, item)
+    path = store.local_path(item.object_key) if item.object_key else None
+    return None if path is None else await asyncio.to_thread(_read_upload, item, path)
 
 
 def _open_in_place(item: ListedItem) -> OpenedDocument:
@@ -76,16 +92,9 @@ def _open_in_place(item: ListedItem) -> OpenedDocument:
     return read_whole(Path(os.fsdecode(path)), item.signature)
 
 
-async def _open_upload(item: ListedItem, store: ObjectStore, copy: Path) -> OpenedDocument:
+def _read_upload(item: ListedItem, path: Path) -> OpenedDocument:
     """Open an upload, provided that the store still has the bytes that were uploaded."""
-    assert item.object_key is not None
-    if not item.object_key:
-        raise vanished("The uploaded bytes were removed by retention.")
-    path = store.local_path(item.object_key)
-    if path is None:
-        path = copy
-        await _download(store, item.object_key, copy)
-    document = await asyncio.to_thread(read_whole, path)
+    document = read_whole(path)
     if item.sha256 is not None and document.sha256 != item.sha256:
         raise changed("The store holds other bytes than those that were uploaded.")
     return document

@@ -8,10 +8,18 @@ from docmill.ids import DEFAULT_PROJECT_ID, Prefix, new_id
 from docmill.records.batches import Batches
 from docmill.records.database import Database
 from docmill.records.directories import Directories
-from docmill.records.ledger import ClaimedItem, Ledger, NewResult, Settlement
+from docmill.records.ledger import (
+    Claim,
+    ClaimedItem,
+    Ledger,
+    NewResult,
+    ReadBytes,
+    Settlement,
+)
 from docmill.records.paging import Paging
+from docmill.records.results import result_id_of
 from docmill.records.scans import Scans, ScanSummary
-from docmill.records.tables import Batch, Directory, File
+from docmill.records.tables import Batch, Directory, File, Result
 from docmill.sources.entries import ScannedEntry
 
 PROJECT = DEFAULT_PROJECT_ID
@@ -92,11 +100,16 @@ async def page(
 
 
 async def claim_any(
-    database: Database, batch: Batch, position: int, worker: str = "worker", **fields: int
-) -> ClaimedItem | Outcome | None:
+    database: Database,
+    batch: Batch,
+    position: int,
+    worker: str = "worker",
+    read: ReadBytes | None = None,
+    **fields: int,
+) -> Claim:
     task = ItemTask(batch_id=batch.id, **{"epoch": 1} | fields, position=position)
     async with database.write() as session:
-        return await Ledger(session).claim(task, worker)
+        return (await Ledger(session).claim([(task, read)], worker))[position]
 
 
 async def claim(
@@ -109,7 +122,14 @@ async def claim(
 
 async def settle(database: Database, item: ClaimedItem, settlement: Settlement) -> bool:
     async with database.write() as session:
-        return await Ledger(session).settle(item, settlement)
+        settled = await Ledger(session).settle([(item, settlement)])
+    return item.position in settled.positions
+
+
+async def result_of(database: Database, sha256: str) -> Result | None:
+    """The stored result of these bytes."""
+    async with database.read() as session:
+        return await session.get(Result, result_id_of(PROJECT, key_of(sha256)))
 
 
 def new_result(sha256: str) -> NewResult:

@@ -4,7 +4,7 @@ import pytest
 
 from docmill.records.batches import Batches
 from docmill.records.database import Database
-from docmill.records.ledger import ClaimedItem, Ledger
+from docmill.records.ledger import ClaimedItem, Ledger, NotBegun
 from docmill.records.tables import Batch
 from tests.records.making import batch_over, claim, claim_any, page, scanned
 
@@ -26,8 +26,8 @@ async def _steer(database: Database, batch: Batch, **fields: object) -> None:
 
 async def _held(database: Database, batch: Batch, position: int, worker: str = "worker") -> bool:
     answer = await claim_any(database, batch, position, worker, planned_concurrency=PLANNED)
-    assert answer is None or isinstance(answer, ClaimedItem)
-    return answer is None
+    assert answer is NotBegun.HELD or isinstance(answer, ClaimedItem)
+    return answer is NotBegun.HELD
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ async def test_items_over_a_lowered_concurrency_are_left_until_others_end(
     first = await claim(database, batch, 2)
     assert await _held(database, batch, 3)
     async with database.write() as session:
-        await Ledger(session).hand_back(first)
+        await Ledger(session).hand_back([first])
     assert not await _held(database, batch, 3)
 
 

@@ -78,7 +78,7 @@ async def test_an_item_has_a_job_from_its_first_claim_on(database: Database) -> 
     (job,) = await _jobs(database)
     assert (job.id, job.status, job.name) == (item.job_id, JobStatus.RUNNING, "000001.pdf")
     async with database.write() as session:
-        assert await Ledger(session).hand_back(item)
+        assert await Ledger(session).hand_back([item])
     again = await _job(database, item.job_id)
     assert (again.status, again.created_at) == (JobStatus.PENDING, job.created_at)
 

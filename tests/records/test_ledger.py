@@ -10,7 +10,6 @@ from docmill.records.batches import Batches
 from docmill.records.database import Database
 from docmill.records.jobs import Job, Jobs
 from docmill.records.ledger import ClaimedItem, Ledger, Settlement, StaleItem
-from docmill.records.results import Results
 from docmill.records.tables import Batch
 from tests.records.making import (
     PROJECT,
@@ -20,8 +19,8 @@ from tests.records.making import (
     complete,
     completed,
     failed,
-    key_of,
     page,
+    result_of,
     scanned,
     settle,
 )
@@ -79,7 +78,7 @@ async def test_a_settled_item_has_outcome_job_result_and_count(
 
     async with database.read() as session:
         (row, *_) = await Ledger(session).walk(batch, 0, 1)
-        result = await Results(session).find(PROJECT, key_of("aa"))
+    result = await result_of(database, "aa")
     assert result is not None
     assert (row.status, row.sha256, row.partial, row.attempts) == ("completed", "aa", True, 1)
     assert (row.pages_total, row.pages_ok, row.pages_failed) == (3, 2, 1)
@@ -100,8 +99,7 @@ async def test_settling_twice_changes_nothing(database: Database, batch: Batch) 
 
     assert await _counts(database, batch) == Tally(completed=1)
     assert (await _job(database, item.job_id)).status == "COMPLETED"
-    async with database.read() as session:
-        assert await Results(session).find(PROJECT, key_of("bb")) is None
+    assert await result_of(database, "bb") is None
 
 
 async def test_a_finished_item_cannot_be_claimed_again(database: Database, batch: Batch) -> None:
@@ -117,7 +115,7 @@ async def test_an_attempt_that_comes_back_from_the_dead_changes_nothing(
 
     assert not await settle(database, zombie, failed())
     async with database.write() as session:
-        assert not await Ledger(session).hand_back(zombie)
+        assert not await Ledger(session).hand_back([zombie])
     assert await settle(database, current, completed("aa"))
     assert await _counts(database, batch) == Tally(completed=1)
 
@@ -146,7 +144,7 @@ async def test_only_another_workers_item_counts_as_a_lost_worker(
     item = await claim(database, batch, 1, "two")
     assert (item.worker_losses, item.attempt) == (1, 3)
     async with database.write() as session:
-        assert await Ledger(session).hand_back(item)
+        assert await Ledger(session).hand_back([item])
     assert (await claim(database, batch, 1, "three")).worker_losses == 1
 
 
@@ -155,7 +153,7 @@ async def test_an_item_handed_back_is_pending_again_and_keeps_its_budget(
 ) -> None:
     item = await claim(database, batch, 1)
     async with database.write() as session:
-        assert await Ledger(session).hand_back(item, engine_failure=True)
+        assert await Ledger(session).hand_back([item], engine_failure=True)
 
     async with database.read() as session:
         assert await Batches(session).in_flight(batch.id) == []
@@ -169,7 +167,7 @@ async def test_an_unknown_item_is_named(database: Database, batch: Batch) -> Non
     task = ItemTask(batch_id=batch.id, epoch=1, position=99)
     async with database.write() as session:
         with pytest.raises(NotFoundError, match="no item 99"):
-            await Ledger(session).claim(task, "worker")
+            await Ledger(session).claim([(task, None)], "worker")
 
 
 async def test_a_lost_item_fails_whether_or_not_it_was_claimed(
@@ -195,8 +193,7 @@ async def test_a_skipped_item_shares_the_stored_result_and_its_job_completed(
     database: Database, batch: Batch
 ) -> None:
     await complete(database, batch, 1, "aa")
-    async with database.read() as session:
-        result = await Results(session).find(PROJECT, key_of("aa"))
+    result = await result_of(database, "aa")
     assert result is not None
     twin = await claim(database, batch, 2)
     skipped = Settlement(

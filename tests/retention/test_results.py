@@ -26,6 +26,7 @@ from tests.records.making import (
     key_of,
     new_result,
     page,
+    result_of,
     scanned,
     settle,
 )
@@ -149,7 +150,6 @@ async def test_a_result_that_is_purged_just_before_it_is_shared_is_made_anew(
     )
     assert not await settle(database, item, shared)
     assert await complete(database, second, 1, "s1")
-    async with database.read() as session:
-        found = await Results(session).find(PROJECT, key_of("s1"))
+    found = await result_of(database, "s1")
     assert found is not None
     assert found.purged_at is None

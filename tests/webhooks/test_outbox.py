@@ -84,7 +84,7 @@ async def test_what_is_rolled_back_is_never_told(database: Database) -> None:
 
     async def settle_and_fail() -> None:
         async with database.write() as session:
-            await Ledger(session).settle(item, completed("s"))
+            await Ledger(session).settle([(item, completed("s"))])
             await Batches(session).get(None, "bat-unknown")
 
     with pytest.raises(NotFoundError):

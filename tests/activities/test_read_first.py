@@ -1,0 +1,77 @@
+"""Reading before the claim: two transactions an item, and who pays when the reader dies."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
+from temporalio.testing import ActivityEnvironment
+
+from activities import processing
+from activities.processing import Processing
+from docmill.contracts import BatchSpec, ItemTask
+from docmill.objects.staging import Staging
+from tests.fixtures.mill import Mill, write_texts
+from tests.records.making import claim, page
+
+
+async def test_the_normal_path_of_an_item_is_two_writing_transactions(
+    small_mill: Mill, tmp_path: Path
+) -> None:
+    written: list[str] = []
+
+    def note(_c: object, _u: object, statement: str, *_: object) -> None:
+        if statement == "BEGIN IMMEDIATE":
+            written.append(statement)
+
+    transactions = []
+    async with small_mill.worker():
+        for count in (2, 12):
+            folder = write_texts(tmp_path / str(count), count)
+            batch, _ = await small_mill.service.create(BatchSpec(folder=str(folder)))
+            written.clear()
+            event.listen(Engine, "before_cursor_execute", note)
+            await small_mill.service.start(batch)
+            await small_mill.client.result(batch.id)
+            event.remove(Engine, "before_cursor_execute", note)
+            transactions.append(len(written))
+    assert transactions[1] - transactions[0] == 10 * 2
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+def _die(*_: object) -> None:
+    raise Killed
+
+
+@pytest.mark.parametrize(
+    ("attempt", "left"), [(1, ("pending", 0)), (2, ("processing", 1))], ids=["first", "second"]
+)
+async def test_a_worker_that_dies_over_a_file_is_charged_from_the_second_time_on(
+    small_mill: Mill,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    attempt: int,
+    left: tuple[str, int],
+) -> None:
+    folder = write_texts(tmp_path / "in", 1)
+    batch, _ = await small_mill.service.create(BatchSpec(folder=str(folder)))
+    await page(small_mill.database, batch)
+    scratch = Staging.below(small_mill.settings.scratch)
+    engines: Any = None  # it dies before one is needed
+    dying = Processing(small_mill.database, small_mill.store, engines, scratch, small_mill.settings)
+    monkeypatch.setattr(processing, "read_in_place", _die)
+    monkeypatch.setattr(processing, "open_document", _die)
+    environment = ActivityEnvironment()
+    environment.info = replace(environment.info, attempt=attempt)
+    task = ItemTask(batch_id=batch.id, epoch=1, position=1)
+    with pytest.raises(Killed):
+        await environment.run(dying.process_item, task)
+
+    (item,) = await small_mill.items(batch)
+    again = await claim(small_mill.database, batch, 1, "another")
+    assert (item.status, again.worker_losses) == left

@@ -1,0 +1,207 @@
+"""Claims and settlements of several items: one transaction, and each item for itself."""
+
+import asyncio
+import random
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import event
+
+from docmill.contracts import ItemTask, Outcome, Tally
+from docmill.records.batches import Batches
+from docmill.records.database import Database
+from docmill.records.ledger import Claim, ClaimedItem, Ledger, NotBegun, ReadBytes, Settlement
+from docmill.records.tables import Batch
+from tests.records.making import (
+    batch_over,
+    claim,
+    complete,
+    completed,
+    failed,
+    key_of,
+    new_result,
+    page,
+    scanned,
+)
+
+
+@pytest.fixture
+async def batch(database: Database) -> Batch:
+    return await _batch(database, 6)
+
+
+async def _batch(database: Database, count: int, folder: str = "/in") -> Batch:
+    batch = await batch_over(database, await scanned(database, count, folder))
+    await page(database, batch)
+    return batch
+
+
+def _read(sha256: str) -> ReadBytes:
+    return ReadBytes(sha256, key_of(sha256), lease_seconds=60)
+
+
+async def _claim(
+    database: Database, batch: Batch, hashes: dict[int, str | None], worker: str = "worker"
+) -> dict[int, Claim]:
+    wanted = [
+        (
+            ItemTask(batch_id=batch.id, epoch=1, position=position),
+            None if sha256 is None else _read(sha256),
+        )
+        for position, sha256 in hashes.items()
+    ]
+    async with database.write() as session:
+        return await Ledger(session).claim(wanted, worker)
+
+
+def _claimed(claims: dict[int, Claim]) -> list[ClaimedItem]:
+    return [item for item in claims.values() if isinstance(item, ClaimedItem)]
+
+
+def _completed(item: ClaimedItem, sha256: str) -> Settlement:
+    """An own result of this attempt."""
+    prefix = f"results/{item.position}-{item.attempt}."
+    return replace(completed(sha256), result=replace(new_result(sha256), object_prefix=prefix))
+
+
+async def _settle(
+    database: Database, settling: Sequence[tuple[ClaimedItem, Settlement]]
+) -> tuple[frozenset[int], tuple[str, ...]]:
+    async with database.write() as session:
+        settled = await Ledger(session).settle(settling)
+    return settled.positions, settled.unnamed
+
+
+async def _statuses(database: Database, batch: Batch) -> list[str]:
+    async with database.read() as session:
+        assert (await Batches(session).counts([batch.id]))[batch.id] == await Ledger(session).tally(
+            batch
+        )
+        return [row.status for row in await Ledger(session).walk(batch, 0, 1000)]
+
+
+async def test_each_item_of_a_claim_gets_its_own_answer(database: Database, batch: Batch) -> None:
+    await complete(database, batch, 1, "stored")
+    other = await _batch(database, 1, "/other")
+    await _claim(database, other, {1: "held"})
+
+    claims = await _claim(
+        database, batch, {6: None, 5: "same", 4: "same", 3: "held", 2: "stored", 1: None}
+    )
+
+    assert claims[1] is Outcome.COMPLETED
+    assert claims[2] is Outcome.SKIPPED, "it shares the stored result at once"
+    assert claims[3] is NotBegun.BEING_MADE, "an item of another batch makes it"
+    assert claims[5] is NotBegun.BEING_MADE, "the item before it makes it"
+    assert [item.position for item in _claimed(claims)] == [4, 6]
+    statuses = ["completed", "skipped", "pending", "processing", "pending", "processing"]
+    assert await _statuses(database, batch) == statuses
+
+
+async def test_an_item_claimed_anew_has_the_lease_of_its_lost_attempt(
+    database: Database, batch: Batch
+) -> None:
+    await _claim(database, batch, {1: "aa"}, "killed")
+    (item,) = _claimed(await _claim(database, batch, {1: "aa"}, "other"))
+    assert (item.attempt, item.worker_losses) == (2, 1)
+    assert (await _claim(database, batch, {2: "aa"}))[2] is NotBegun.BEING_MADE
+
+
+async def test_a_lost_fence_drops_only_its_own_row_and_names_its_files(
+    database: Database, batch: Batch
+) -> None:
+    items = _claimed(await _claim(database, batch, {1: "a", 2: "b", 3: "c"}))
+    await claim(database, batch, 2, "another")
+
+    settled = await _settle(database, [(item, _completed(item, str(item))) for item in items[::-1]])
+
+    assert settled == (frozenset({1, 3}), ("results/2-1.",))
+    assert (await _statuses(database, batch))[:3] == ["completed", "processing", "completed"]
+
+
+async def test_files_of_a_settlement_that_was_recorded_already_are_not_named_for_removal(
+    database: Database, batch: Batch
+) -> None:
+    """Whoever lost the answer of the database asks again."""
+    (item,) = _claimed(await _claim(database, batch, {1: "a"}))
+    assert await _settle(database, [(item, _completed(item, "a"))]) == (frozenset({1}), ())
+    assert await _settle(database, [(item, _completed(item, "a"))]) == (frozenset(), ())
+
+
+async def test_a_result_that_is_stored_already_leaves_files_to_be_removed(
+    database: Database, batch: Batch
+) -> None:
+    items = _claimed(await _claim(database, batch, {1: None, 2: None}))
+    settling = [(item, replace(_completed(item, "a"), cleaned_attempts=1)) for item in items]
+
+    assert await _settle(database, settling) == (frozenset({1, 2}), ("results/2-1.",))
+
+    async with database.read() as session:
+        rows = (await Ledger(session).walk(batch, 0, 2))[:2]
+        unclean = await Ledger(session).unclean(batch, 0, 10)
+    assert {row.object_prefix for row in rows} == {"results/1-1."}
+    assert [(it.position, list(it.attempts)) for it in unclean] == [(2, [1])], "until they are"
+
+
+async def test_items_of_one_settlement_end_in_different_ways(
+    database: Database, batch: Batch
+) -> None:
+    items = _claimed(await _claim(database, batch, {1: "a", 2: "b", 3: "c"}))
+    ways = [_completed(items[0], "a"), failed(), Settlement(outcome=Outcome.CANCELLED)]
+    await _settle(database, list(zip(items, ways, strict=True)))
+    assert (await _statuses(database, batch))[:3] == ["completed", "failed", "cancelled"]
+
+
+@contextmanager
+def _counting(database: Database) -> Iterator[list[str]]:
+    statements: list[str] = []
+
+    def note(_c: object, _u: object, statement: str, *_: object) -> None:
+        statements.append(statement)
+
+    engine = database.writer.sync_engine
+    event.listen(engine, "before_cursor_execute", note)
+    try:
+        yield statements
+    finally:
+        event.remove(engine, "before_cursor_execute", note)
+
+
+async def test_a_claim_and_a_settlement_take_as_many_statements_for_many_items_as_for_one(
+    database: Database,
+) -> None:
+    batch = await _batch(database, 60)
+    counts = []
+    for positions in (range(1, 2), range(2, 60)):
+        with _counting(database) as statements:
+            items = _claimed(await _claim(database, batch, {n: f"s{n}" for n in positions}))
+            await _settle(database, [(it, _completed(it, f"s{it.position}")) for it in items])
+        counts.append(len(statements))
+    assert counts[0] == counts[1]
+    assert (await _statuses(database, batch)).count("completed") == 59
+
+
+async def test_claims_and_settlements_that_overlap_in_any_order_never_wait_for_each_other(
+    database: Database,
+) -> None:
+    """On PostgreSQL, locks that are not taken in one order end in deadlocks."""
+    batch = await _batch(database, 40)
+    shuffle = random.Random(7)
+
+    async def work(worker: str) -> int:
+        done = 0
+        for _ in range(4):
+            positions = shuffle.sample(range(1, 41), 25)
+            claims = await _claim(database, batch, dict.fromkeys(positions), worker)
+            settling = [(it, _completed(it, f"s{it.position % 7}")) for it in _claimed(claims)]
+            shuffle.shuffle(settling)
+            done += len((await _settle(database, settling))[0]) if settling else 0
+        return done
+
+    done = sum(await asyncio.gather(*(work(f"worker-{number}") for number in range(6))))
+    statuses = await _statuses(database, batch)
+    assert statuses.count("completed") == done
+    async with database.read() as session:
+        assert (await Ledger(session).tally(batch)) == Tally(completed=done)
