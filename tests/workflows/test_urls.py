@@ -11,6 +11,7 @@ from docmill.records.directories import Directories
 from docmill.records.directory_files import DirectoryFiles
 from docmill.records.jobs import Jobs
 from docmill.records.tables import Batch, File
+from docmill.records.visible import JOBS_TYPE
 from tests.fixtures.mill import Mill, until
 from tests.fixtures.web import Page, WebServer
 
@@ -26,7 +27,7 @@ def opened(mill: Mill, **changes: Any) -> Mill:
 
 async def start(mill: Mill, *urls: str) -> Batch:
     async with mill.database.write() as session:
-        directory = await Directories(session).create(PROJECT, "from the web")
+        directory = await Directories(session).create(PROJECT, "from the web", type=JOBS_TYPE)
         entries = [
             await DirectoryFiles(session).name_url(
                 PROJECT,
@@ -38,7 +39,7 @@ async def start(mill: Mill, *urls: str) -> Batch:
             for number, url in enumerate(urls)
         ]
     spec = BatchSpec(item_ids=tuple(entry.id for entry in entries))
-    batch, _ = await mill.service.create(spec)
+    batch, _ = await mill.service.create(spec, api="job")
     await mill.service.start(batch)
     return batch
 
@@ -85,7 +86,9 @@ async def test_the_secrets_of_a_url_are_forgotten(
     assert items["gone.pdf"].failure_class == "source_unreachable"
     assert items["gone.pdf"].failure_message == "127.0.0.1 answered 404."
     async with small_mill.database.read() as session:
-        listed = await DirectoryFiles(session).find(PROJECT, items["good.txt"].item_id)
+        listed = await DirectoryFiles(session).find(
+            PROJECT, items["good.txt"].item_id, internal=True
+        )
     assert (listed.source_url, listed.sha256) == (None, items["good.txt"].sha256)
     out, err = capfd.readouterr()
     assert SECRET not in out + err
