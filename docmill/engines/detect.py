@@ -28,6 +28,10 @@ _MAGICS: tuple[tuple[bytes, Media], ...] = (
     (b"II+\0", Media.TIFF),
     (b"MM\0+", Media.TIFF),
     (b"{\\rtf", Media.RTF),
+    # the first record of Excel 2, 3 and 4, which wrote no compound files
+    (b"\x09\x00\x04\x00", Media.XLS),
+    (b"\x09\x02\x06\x00", Media.XLS),
+    (b"\x09\x04\x06\x00", Media.XLS),
 )
 _UNREAD: tuple[tuple[int, bytes, str], ...] = (
     (257, b"ustar", "a tar archive"),

@@ -12,6 +12,7 @@ from docmill.engines.office import (
     cells,
     ebook,
     old_sheets,
+    old_word,
     opendocument,
     passwords,
     richtext,
@@ -272,6 +273,13 @@ def _read_chapters(draft: Draft, source: Package, job: Job) -> Reading:
     return again
 
 
+def _read_old_word(job: Job) -> Draft:
+    draft = _extracted(job)
+    old_word.read_old_word(job.data, draft.text, draft.reading)
+    add_children(draft, Part.EMBEDDED_DOCUMENTS)
+    return draft
+
+
 def _read_rich_text(job: Job) -> Draft:
     draft = _extracted(job)
     richtext.read_rich_text(job.data, draft.reading)
@@ -283,6 +291,7 @@ _FAMILIES: Mapping[str, Family] = {
     Media.HTML: _read_html,
     Media.EML: _read_mail,
     Media.DOCX: _read_word,
+    Media.DOC: _read_old_word,
     Media.PPTX: _read_slides,
     Media.XLSX: _read_workbook,
     Media.XLS: _read_old_workbook,

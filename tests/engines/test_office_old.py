@@ -1,0 +1,64 @@
+"""Documents of old Office programs: what stands beside their body, and what protects them."""
+
+import struct
+
+import pytest
+
+from docmill.errors import FailureClass, ItemFailure
+from tests.engines.old_office import doc, ppt
+from tests.fixtures.engines import Bench
+
+RUNNING = ("", "Amber and Sons", "", "Registered in the book", "", "")
+
+
+async def test_notes_running_lines_and_comments_of_old_word_are_kept(engines: Bench) -> None:
+    data = doc(
+        "The rent is due.",
+        notes="\x02Except in leap years.\r",
+        running=RUNNING,
+        comments="\x05Delete this.\r",
+    )
+
+    text = (await engines.parse_bytes("a.doc", data)).markdown
+
+    for line in ("The rent is due.", "Except in leap years.", "Delete this.", *RUNNING):
+        assert line in text
+
+
+async def test_nothing_is_kept_twice(engines: Bench) -> None:
+    run = await engines.parse_bytes("a.doc", doc("The rent is due.\rSo is the deposit."))
+
+    assert run.markdown.count("rent") == 1
+    assert not run.report.warnings
+
+
+async def test_a_presentation_under_a_password_is_encrypted(engines: Bench) -> None:
+    with pytest.raises(ItemFailure) as failed:
+        await engines.parse_bytes("a.ppt", ppt(0xF3D1C4DF))
+
+    assert failed.value.failure_class is FailureClass.ENCRYPTED
+
+
+def record(kind: int, body: bytes) -> bytes:
+    return struct.pack("<HH", kind, len(body)) + body
+
+
+END = record(0x0A, b"")
+OLD_SHEETS = {
+    2: record(0x09, struct.pack("<HH", 2, 0x10))
+    + record(0x04, struct.pack("<HH", 0, 0) + b"\0\0\0\x05amber")
+    + record(0x03, struct.pack("<HH3xd", 0, 1, 4711)),
+    3: record(0x209, struct.pack("<HHH", 0, 0x10, 0))
+    + record(0x204, struct.pack("<HHHH", 0, 0, 0, 5) + b"amber")
+    + record(0x203, struct.pack("<HHHd", 0, 1, 0, 4711)),
+    4: record(0x409, struct.pack("<HHH", 0, 0x10, 0))
+    + record(0x204, struct.pack("<HHHH", 0, 0, 0, 5) + b"amber")
+    + record(0x203, struct.pack("<HHHd", 0, 1, 0, 4711)),
+}
+
+
+@pytest.mark.parametrize("version", OLD_SHEETS)
+async def test_a_sheet_from_before_compound_files_is_read(engines: Bench, version: int) -> None:
+    run = await engines.parse_bytes("a.xls", OLD_SHEETS[version] + END)
+
+    assert "| amber | 4711 |" in run.markdown
