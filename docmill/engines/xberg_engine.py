@@ -25,10 +25,10 @@ from docmill.engines.readable import readable
 
 REMOVE_NAVIGATION = "input_options.html.remove_navigation_elements"
 
-_GIVEN_UP = re.compile(r"^Sheet '.*' declared .* skipped", re.S)
-"""The engine's word for a sheet that was then read cell by cell."""
+_GIVEN_UP = re.compile(r"Sheet '(.*)' declared .* skipped", re.S)
+"""The engine's word for a sheet that has to be read cell by cell."""
 _LOSSES = re.compile(
-    r"Skipped (?:OLE|embedded|attachment|nested)|Failed to extract"
+    r"Sheet '.*' declared|Skipped (?:OLE|embedded|attachment|nested)|Failed to extract"
     r"|Embedded object .* could not be extracted",
 )
 """Its words for a document inside the document that it has not read."""
@@ -164,6 +164,11 @@ def _inventory(draft: Draft, decoded: Decoded | None) -> dict[str, int]:
     return found | (decoded.inventory if decoded is not None else {})
 
 
+def _is_filled(message: str, draft: Draft) -> bool:
+    given_up = _GIVEN_UP.match(message)
+    return given_up is not None and given_up[1] in draft.filled
+
+
 def _coded(message: str) -> ResultWarning:
     lost = _LOSSES.match(message)
     return warning(WarningCode.CONTENT_NOT_READ if lost else WarningCode.ENGINE_NOTE, message)
@@ -171,8 +176,7 @@ def _coded(message: str) -> ResultWarning:
 
 def _warnings(draft: Draft, pages: list[ParsedPage]) -> list[ResultWarning]:
     said = draft.extracted.processing_warnings if draft.extracted is not None else []
-    known = [one.message for one in said if not _GIVEN_UP.match(one.message)]
-    warnings = [_coded(message) for message in known]
+    warnings = [_coded(one.message) for one in said if not _is_filled(one.message, draft)]
     warnings += [one for one in draft.reading.warnings if one not in warnings]
     put_back = sum(passage.part is Part.BODY for passage in draft.reading.passages)
     if put_back:

@@ -55,13 +55,13 @@ def doc(body: str, *, notes: str = "", running: tuple[str, ...] = (), comments: 
     main = bytearray(place)
     struct.pack_into("<HH", main, 0, 0xA5EC, 0xC1)
     struct.pack_into("<H", main, 0x0A, 0x0200)
-    struct.pack_into("<II", main, 0x18, place, place + len(text))
+    struct.pack_into("<II", main, 0x18, place, place + 2 * len(text))
     struct.pack_into("<HH", main, 0x20, 14, 0)
     struct.pack_into("<H", main, 0x3E, 22)
     counts = [len(body), len(notes), len(headers), 0, len(comments), 0, 0, 0]
     struct.pack_into("<8i", main, 0x4C, *counts)
     struct.pack_into("<H", main, 0x98, 0x5D)
-    pieces = struct.pack("<II", 0, len(text)) + struct.pack("<HIH", 0, place * 2 | 0x40000000, 0)
+    pieces = struct.pack("<II", 0, len(text)) + struct.pack("<HIH", 0, place, 0)
     clx = b"\x02" + struct.pack("<I", len(pieces)) + pieces
     struct.pack_into("<II", main, 0x1A2, 0, len(clx))
     ends = [0]
@@ -72,7 +72,7 @@ def doc(body: str, *, notes: str = "", running: tuple[str, ...] = (), comments: 
         listed = struct.pack(f"<{len(ends) + 1}I", *ends, len(headers))
         struct.pack_into("<II", main, 0xF2, len(clx), len(listed))
         table += listed
-    return compound({"WordDocument": bytes(main) + text.encode("cp1252"), "1Table": table})
+    return compound({"WordDocument": bytes(main) + text.encode("utf-16-le"), "1Table": table})
 
 
 def ppt(token: int) -> bytes:

@@ -140,6 +140,27 @@ async def test_comments_boxes_and_running_lines_of_a_sheet_are_kept(engines: Ben
     assert run.result.inventory == {"comments": 1, "footers": 1, "headers": 1, "text_boxes": 1}
 
 
+async def test_a_thread_is_kept_once_and_notes_beside_it_too(engines: Bench) -> None:
+    note = "<comment ref='{}'><text><t>{}</t></text></comment>"
+    listed = note.format("A1", "[Threaded comment] Count again.") + note.format("B2", "A note.")
+    notes = f"<comments {office_documents.SHEET}><commentList>{listed}</commentList></comments>"
+    thread = "<ThreadedComments><threadedComment ref='A1'><text>Count again.</text>"
+    parts = [
+        Related("comments", "xl/comments1.xml", notes),
+        Related(
+            "threadedComment",
+            "xl/threadedComments/threadedComment1.xml",
+            f"{thread}</threadedComment></ThreadedComments>",
+        ),
+    ]
+
+    run = await engines.parse_bytes("a.xlsx", xlsx({"One": rows(cell("A1", "tide"))}, parts))
+
+    assert run.markdown.count("Count again.") == 1
+    assert "- B2: A note." in run.markdown
+    assert "Threaded comment" not in run.markdown
+
+
 async def test_hidden_sheets_are_read_and_named(engines: Bench) -> None:
     book = xlsx(
         {"Open": rows(cell("A1", "seen")), "Secret": rows(cell("A1", "unseen"))},

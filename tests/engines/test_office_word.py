@@ -5,7 +5,16 @@ import pytest
 from docmill.contracts.warnings import WarningCode
 from docmill.engines.base import Limits
 from tests.engines.documents import archive
-from tests.engines.office_documents import WORD, Related, docx, paragraph, word_part
+from tests.engines.office_documents import (
+    WORD,
+    Related,
+    cell,
+    docx,
+    paragraph,
+    rows,
+    word_part,
+    xlsx,
+)
 from tests.fixtures.engines import Bench
 
 PAGE_BREAK = '<w:p><w:r><w:br w:type="page"/></w:r></w:p>'
@@ -198,3 +207,16 @@ async def test_what_unpacks_to_more_than_the_limit_says_which_setting(engines: B
         await engines.parse_bytes("a.docx", bomb, limits=Limits(unpacked_bytes=5 * 2**20))
 
     assert failed.value.failure_class == "limit_exceeded"  # type: ignore[attr-defined]
+
+
+async def test_embedded_documents_are_kept_although_their_words_are_known(engines: Bench) -> None:
+    parts = [
+        Related("package", "word/embeddings/a.xlsx", xlsx({"Inner": rows(cell("A1", "7 tons"))})),
+        Related("package", "word/embeddings/b.docx", docx(paragraph("a letter inside"))),
+    ]
+
+    run = await engines.parse_bytes("a.docx", docx(paragraph("tons of 7: Inner"), parts))
+
+    assert "| 7 tons |" in run.markdown
+    assert "a letter inside" in run.markdown
+    assert run.result.inventory == {"embedded_documents": 2}

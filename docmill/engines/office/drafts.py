@@ -54,12 +54,14 @@ class Draft:
         reading: what is to be added to it.
         extracted: the engine's own result; None when the engine could not read the file.
         stated: what the engine says of each page: speaker notes and the like.
+        filled: names of the sheets that the engine gave up, and that were read cell by cell.
     """
 
     pages: list[str]
     reading: Reading = field(default_factory=Reading)
     extracted: "xberg.ExtractedDocument | None" = None
     stated: dict[int, dict[str, Any]] = field(default_factory=dict)
+    filled: set[str] = field(default_factory=set)
     _plain: dict[str, str] = field(default_factory=dict, repr=False)
 
     def plain(self, page: str) -> str:

@@ -183,6 +183,7 @@ def _fill(draft: Draft, numbers: list[int], job: Job, source: Package) -> Readin
 def _replace_sheet(draft: Draft, number: int, grid: Grid) -> None:
     if number <= len(draft.pages):
         draft.pages[number - 1] = sheets_markdown([grid])[0]
+        draft.filled.add(grid.name)
 
 
 def _read_old_workbook(job: Job) -> Draft:

@@ -127,11 +127,15 @@ def _read_around(
 ) -> None:
     """Comments and drawings, which have parts of their own."""
     relations = source.relations(sheet.part)
-    threads = any(relation.kind == "threadedComment" for relation in relations)
+    # A thread has its own part, and a note that repeats it for old programs, on the same cell.
+    relations.sort(key=lambda relation: relation.kind != "threadedComment")
+    threads: set[str] = set()
     for relation in relations:
         try:
-            if relation.kind == "threadedComment" or (relation.kind == "comments" and not threads):
-                _read_comments(source.xml(relation.target), number, reading)
+            if relation.kind == "threadedComment":
+                threads |= _read_comments(source.xml(relation.target), number, reading, set())
+            elif relation.kind == "comments":
+                _read_comments(source.xml(relation.target), number, reading, threads)
             elif relation.kind == "drawing":
                 _read_boxes(source.xml(relation.target), number, reading)
                 read_drawings(source, relation.target, reading, number, seen=seen)
@@ -142,11 +146,16 @@ def _read_around(
         read_drawings(source, sheet.part, reading, number, seen=seen)
 
 
-def _read_comments(root: Element, number: int, reading: Reading) -> None:
+def _read_comments(root: Element, number: int, reading: Reading, known: set[str]) -> set[str]:
+    """Add comments but those of the cells in ``known``, and return the cells that have one."""
+    cells = set()
     for element in root.iter():
-        if local(element.tag) in {"comment", "threadedComment"}:
+        cell = attribute(element, "ref")
+        if local(element.tag) in {"comment", "threadedComment"} and cell not in known:
+            cells.add(cell)
             text = "".join(e.text or "" for e in element.iter() if local(e.tag) in {"t", "text"})
-            reading.add(Part.COMMENTS, [text], number, attribute(element, "ref"))
+            reading.add(Part.COMMENTS, [text], number, cell)
+    return cells
 
 
 def _read_boxes(root: Element, number: int, reading: Reading) -> None:
