@@ -1,21 +1,20 @@
 """Product jobs: readings of ledger rows, their batches and their results."""
 
-import base64
-import json
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Unpack
 
-from sqlalchemy import Row, Select, and_, case, func, or_, select, update
+from sqlalchemy import Row, Select, and_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from docmill.contracts import BatchStatus, ItemStatus, JobStatus, SkipReason
 from docmill.contracts.warnings import ResultWarning, stated_warnings
-from docmill.errors import ConflictError, NotFoundError, UsageError
+from docmill.errors import ConflictError, NotFoundError
 from docmill.records.batches import Batches
-from docmill.records.keyset import DEFAULT_LIMIT, MAX_LIMIT, CreatedRange, Slice
-from docmill.records.portable import chunked, insert_into
+from docmill.records.job_lists import JobFilters, JobList, Place
+from docmill.records.keyset import DEFAULT_LIMIT, MAX_LIMIT, Slice
+from docmill.records.portable import chunked, insert_into, is_one_of
 from docmill.records.tables import (
     Batch,
     BatchItem,
@@ -68,19 +67,6 @@ class Job:
     def job_type(self) -> str:
         """The product of its batch."""
         return self.batch.job_type
-
-
-class JobFilters(CreatedRange, total=False):
-    """Filters of a list of jobs; None and a missing one take all."""
-
-    status: str | None
-    job_type: str | None
-    job_ids: Sequence[str] | None
-    configuration_id: str | None
-    input_kind: str | None
-    """How the request named the document; a batch's items are files."""
-    file_input: str | None
-    """What the request called the document; a batch's item has its own id."""
 
 
 _ROW = (
@@ -192,18 +178,20 @@ class Jobs:
     ) -> Slice[Job]:
         """Return one page of jobs: those of the newest batch first, each batch's in its order.
 
+        What a page reads is bounded, so that it can be shorter than ``limit``; it is never empty
+        while there is a next one.
+
         Raises:
             UsageError: the cursor is not one of ours.
         """
-        limit = max(1, min(limit, MAX_LIMIT))
-        query = _filtered(_rows().where(Batch.project_id == project_id), filters)
-        if cursor is not None:
-            query = query.where(_behind(*_place_of(cursor)))
-        order = (Batch.created_at.desc(), Batch.id.desc(), BatchItem.position)
-        found = await self._read(query.order_by(*order).limit(limit + 1))
-        if len(found) <= limit:
-            return Slice(found, None)
-        return Slice(found[:limit], _token_of(found[limit - 1]))
+        place = None if cursor is None else Place.read(cursor)
+        jobs = JobList(self._session, project_id, filters)
+        job_ids, behind = await jobs.page(place, max(1, min(limit, MAX_LIMIT)))
+        found: dict[str, Job] = {}
+        for some in chunked(job_ids):
+            one_of = is_one_of(self._session, BatchItem.job_id, some)
+            found |= {job.id: job for job in await self._read(_rows().where(one_of))}
+        return Slice([found[one] for one in job_ids], None if behind is None else behind.token())
 
 
 def _rows() -> Select[Any]:
@@ -262,70 +250,3 @@ def _job(row: Row[Any], batch: Batch, past: PastAttempt | None) -> Job:
 
 def _latest(moments: Iterable[datetime | None]) -> datetime:
     return max(moment for moment in moments if moment is not None)
-
-
-def _filtered(query: Select[Any], filters: JobFilters) -> Select[Any]:
-    if (job_type := filters.get("job_type")) is not None:
-        query = query.where(Batch.job_type == job_type)
-    if (job_ids := filters.get("job_ids")) is not None:
-        query = query.where(BatchItem.job_id.in_(job_ids))
-    if (status := filters.get("status")) is not None:
-        query = query.where(_STATUS.in_([status]))
-    if (configuration_id := filters.get("configuration_id")) is not None:
-        past = and_(PastAttempt.batch_id == Batch.id, PastAttempt.epoch == BatchItem.epoch)
-        query = query.outerjoin(PastAttempt, past)
-        of_past = (PastAttempt.batch_id.is_not(None), PastAttempt.configuration_id)
-        query = query.where(case(of_past, else_=Batch.configuration_id) == configuration_id)
-    if (first := filters.get("created_from")) is not None:
-        query = query.where(BatchItem.job_created_at >= first)
-    if (last := filters.get("created_to")) is not None:
-        query = query.where(BatchItem.job_created_at <= last)
-    return _of_input(query, filters)
-
-
-_STATUS = case(
-    (
-        BatchItem.status == "skipped",
-        case((BatchItem.result_id.is_not(None), "COMPLETED"), else_="FAILED"),
-    ),
-    (BatchItem.status.in_(["completed", "failed", "cancelled"]), func.upper(BatchItem.status)),
-    (Batch.status == "CANCELLED", "CANCELLED"),
-    (Batch.status.in_(["COMPLETED", "FAILED"]), "FAILED"),
-    (BatchItem.status == "pending", "PENDING"),
-    else_="RUNNING",
-)
-
-
-def _of_input(query: Select[Any], filters: JobFilters) -> Select[Any]:
-    """Narrow to what the request of a job of its own said, which its batch of one keeps."""
-    kind, named = filters.get("input_kind"), filters.get("file_input")
-    if kind is not None:
-        asked = Batch.config["document_input_type"].as_string()
-        query = query.where(func.coalesce(asked, "file_id") == kind)
-    if named is not None:
-        asked = Batch.config["file_input"].as_string()
-        query = query.where(func.coalesce(asked, BatchItem.item_id) == named)
-    return query
-
-
-def _behind(created_at: datetime, batch_id: str, position: int) -> Any:
-    return or_(
-        Batch.created_at < created_at,
-        and_(Batch.created_at == created_at, Batch.id < batch_id),
-        and_(Batch.id == batch_id, BatchItem.position > position),
-    )
-
-
-def _token_of(job: Job) -> str:
-    place = [job.batch.created_at.isoformat(), job.batch.id, job.position]
-    return base64.urlsafe_b64encode(json.dumps(place).encode()).decode()
-
-
-def _place_of(token: str) -> tuple[datetime, str, int]:
-    try:
-        created_at, batch_id, position = json.loads(base64.b64decode(token, b"-_", validate=True))
-        return datetime.fromisoformat(created_at).astimezone(UTC), str(batch_id), int(position)
-    except (ValueError, TypeError, OverflowError):
-        raise UsageError(
-            "The page token is not valid.", "Pass next_page_token of the page before, unchanged."
-        ) from None

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from docmill.records.tables.base import BigInt, Table, now
@@ -96,6 +96,16 @@ class BatchListing(Table):
     sequence: Mapped[int] = mapped_column(BigInt)
 
 
+JOBS_WITHOUT_RESULT = text(
+    "job_created_at IS NOT NULL AND result_id IS NULL"
+    " AND status IN ('pending', 'cancelled', 'skipped')"
+)
+"""Jobs in states in which most items may have no job, or one in another state: an index of them.
+
+Statements use it only if they have these very words. An item that runs and completes is never in
+it, so that it costs nothing on the usual path."""
+
+
 class BatchItem(Table):
     """The ledger: one row per item of a batch, written when its page comes up.
 
@@ -109,6 +119,14 @@ class BatchItem(Table):
         Index(None, "item_id"),
         Index(None, "job_id", unique=True),
         Index(None, "batch_id", "status", "position"),
+        Index(
+            "ix_batch_items_jobs_without_result",
+            "batch_id",
+            "status",
+            "position",
+            sqlite_where=JOBS_WITHOUT_RESULT,
+            postgresql_where=JOBS_WITHOUT_RESULT,
+        ),
     )
 
     batch_id: Mapped[str] = mapped_column(ForeignKey("batches.id"), primary_key=True)
