@@ -8,6 +8,7 @@ from sqlalchemy import cast as cast_to
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
 
 from docmill.records.tables import Table
 
@@ -50,7 +51,9 @@ def table_of(table: type[Table]) -> schema.Table:
 
 
 def is_one_of(
-    session: AsyncSession, column: ColumnElement[str], values: Sequence[str]
+    session: AsyncSession,
+    column: ColumnElement[str] | InstrumentedAttribute[str],
+    values: Sequence[str],
 ) -> ColumnElement[bool]:
     """Compare a text column with many values so that PostgreSQL uses an index for it.
 
