@@ -16,8 +16,8 @@ from docmill.records.paging import Paging
 class Listing:
     """Pages of a batch's listing, as references; their ledger rows are written on the way."""
 
-    def __init__(self, database: Database, suite_version: Callable[[str, str], str]) -> None:
-        """Take the database, and what names this worker's engines by product and engine."""
+    def __init__(self, database: Database, suite_version: Callable[[str, str, str], str]) -> None:
+        """Take the database, and what names this worker's engines by product, engine and file."""
         self._database = database
         self._suite_version = suite_version
 
@@ -28,12 +28,12 @@ class Listing:
         async with heartbeating(), self._database.write() as session:
             batch = await Batches(session).get(None, request.batch_id)
 
-            def key_of(sha256: str) -> str:
+            def key_of(sha256: str, path: str) -> str:
                 return cache_key(
                     JobType(batch.job_type),
                     sha256,
                     batch.parameters_hash,
-                    self._suite_version(batch.job_type, batch.engine),
+                    self._suite_version(batch.job_type, batch.engine, path),
                 )
 
             return await Paging(session).next_page(batch, request, key_of)

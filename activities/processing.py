@@ -37,6 +37,7 @@ from docmill.objects import ObjectStore
 from docmill.objects.results import delete_result, result_prefix
 from docmill.objects.staging import Staging
 from docmill.records.database import Database
+from docmill.records.items import file_warnings
 from docmill.records.ledger import (
     Claim,
     ClaimedItem,
@@ -171,7 +172,7 @@ class Processing:
         return None if opened is None else self._document(item, opened)
 
     def _document(self, item: ClaimedItem, opened: OpenedDocument) -> Document:
-        version = self._engines.version_of(item.job_type, item.engine)
+        version = self._engines.version_of(item.job_type, item.engine, item.path)
         key = item_cache_key(item, opened.sha256, version)
         if item.parameters.get("disable_cache"):
             return Document(opened, key, None)  # its key is its own
@@ -266,7 +267,8 @@ class Processing:
         attempt.cleaned = item.attempt - 1  # until the ledger names what is stored now
         key = document.cache_key
         result = await store_result(self._store, prefix_of(item), key, report, output)
-        if breach := breach_of(item.strict, result.warnings or ()):
+        warnings = file_warnings(item.path, result.media_type, result.warnings)
+        if breach := breach_of(item.strict, warnings):
             incomplete = _incomplete(breach, document.opened.sha256, result)
             raise IncompleteError(breach, replace(incomplete, result=result))
         settlement = Settlement(
@@ -285,7 +287,8 @@ class Processing:
 
     async def _share(self, attempt: Attempt, sha256: str, known: Result) -> Outcome:
         """Take a stored result for this item, unless its batch does not accept it."""
-        if breach := breach_of(attempt.item.strict, known.warnings or ()):
+        warnings = file_warnings(attempt.item.path, known.media_type, known.warnings)
+        if breach := breach_of(attempt.item.strict, warnings):
             raise IncompleteError(breach, _incomplete(breach, sha256, known))
         return await self._skip(attempt, SkipReason.ALREADY_PROCESSED, sha256, known.id)
 

@@ -4,13 +4,14 @@ import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 from uuid import uuid4
 
 from docmill.choosing import engine_queue
 from docmill.contracts import LOCAL_ENGINES_QUEUE, JobType
 from docmill.engines.base import EngineReport, EngineTask, ParseResult
+from docmill.engines.media import decided_by_name
 from docmill.errors import UnavailableError
 from docmill.isolation.pool import EnginePool
 from docmill.isolation.survey import EngineSuite
@@ -44,15 +45,25 @@ class ItemEngines:
     remote: Mapping[str, RemoteEngine]
     settings: Settings
 
-    def version_of(self, job_type: str, engine: str) -> str:
-        """Return the identity of what runs a job: part of its result's cache key."""
+    def version_of(self, job_type: str, engine: str, name: str) -> str:
+        """Return the identity of what makes a result of a file: part of the result's cache key.
+
+        Args:
+            job_type: the product.
+            engine: what runs it; see `docmill.choosing`.
+            name: of the file. Names that let the engine read the same bytes as another type have
+                other results; nothing else of a name counts.
+        """
+        decided = decided_by_name(name, self.suite.endings)
         if engine_queue(engine) == LOCAL_ENGINES_QUEUE:
-            return self.suite.version_for(job_type)
+            return f"{self.suite.version_for(job_type)}+as-{decided}"
         remote = self.remote.get(engine)
         if remote is None:
             return f"{engine}-elsewhere"
-        text = self.suite.version_for(JobType.PARSE) if remote.reads_locally else ""
-        return f"{text}+{engine}-{remote.version}"
+        if not remote.reads_locally:  # what it decides by the name, it alone knows
+            return f"+{engine}-{remote.version}+as-{PurePath(name).suffix.lower()}"
+        text = self.suite.version_for(JobType.PARSE)
+        return f"{text}+{engine}-{remote.version}+as-{decided}"
 
     async def run(self, item: ClaimedItem, document: Path, output: Path) -> EngineReport:
         """Work on one item.

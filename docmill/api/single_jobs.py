@@ -172,7 +172,7 @@ class SingleJobs:
         page = PageRequest(batch_id=batch.id, epoch=batch.epoch, after=0, limit=1)
         async with self.services.database.write() as session:
             # No key is known to match here: the workflow asks again, with the engines' versions.
-            await Paging(session).next_page(batch, page, lambda _: "")
+            await Paging(session).next_page(batch, page, lambda _, __: "")
             await Jobs(session).open(batch, FIRST, user_metadata)
             job_id = job_id_of(batch.job_type, batch.id, FIRST)
             return await Jobs(session).get(batch.project_id, job_id)

@@ -38,6 +38,8 @@ class SoundEngine:
     name: str
     version: str
     media_types: tuple[str, ...]
+    endings: tuple[str, ...] = ()
+    """Endings of file names by which it reads formats that Docmill does not know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,11 @@ class EngineSuite:
     version: str = field(default_factory=parse_suite_version)
     sound: tuple[SoundEngine, ...] = ()
     broken: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def endings(self) -> frozenset[str]:
+        """Endings of file names by which third-party engines read what Docmill does not know."""
+        return frozenset(ending for engine in self.sound for ending in engine.endings)
 
     def version_for(self, product: str) -> str:
         """Return the identity of the engines that run ``product``."""
@@ -113,7 +120,8 @@ def _ask(name: str, scratch: Path | None) -> SoundEngine | str:
         answer = json.loads(done.stdout.splitlines()[-1])
         if trouble := answer.get("trouble"):
             return bounded(trouble)
-        return SoundEngine(answer["name"], answer["version"], tuple(answer["media_types"]))
+        media_types, endings = tuple(answer["media_types"]), tuple(answer["endings"])
+        return SoundEngine(answer["name"], answer["version"], media_types, endings)
     except (IndexError, ValueError, KeyError, AttributeError):
         return f"Loading it ended its process (exit code {done.returncode})."
 
@@ -125,8 +133,12 @@ def _answer(name: str) -> dict[str, object]:
         return {"trouble": str(error)}
     except BaseException as error:  # noqa: BLE001 - a package may raise anything, or exit
         return {"trouble": f"{type(error).__name__}: {error}"}
-    media_types = sorted(engine.media_types)
-    return {"name": engine.name, "version": engine.version, "media_types": media_types}
+    return {
+        "name": engine.name,
+        "version": engine.version,
+        "media_types": sorted(engine.media_types),
+        "endings": sorted(getattr(engine, "extensions", {})),
+    }
 
 
 def main() -> None:

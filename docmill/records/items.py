@@ -1,5 +1,6 @@
 """The forms in which items leave and enter the ledger."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -7,6 +8,7 @@ from typing import Any
 
 from docmill.contracts import ItemStatus, JobType, Outcome
 from docmill.contracts.warnings import ResultWarning, stated_warnings
+from docmill.engines.media import name_warning
 from docmill.errors import ConflictError
 from docmill.ids import Prefix, derived_id
 from docmill.records.outbox import Audience
@@ -28,6 +30,25 @@ class StaleItem(ConflictError):  # noqa: N818 - a fence that held, not a fault
 def job_id_of(job_type: str, batch_id: str, position: int) -> str:
     """Return the id of an item's job; a retry gets the same one."""
     return derived_id(JOB_PREFIXES[JobType(job_type)], batch_id, position)
+
+
+def name_warnings(path: str, media_type: str) -> list[dict[str, Any]]:
+    """Return the warnings about a file's name, as stored.
+
+    They depend on the name, and so belong to the item and not to the result, which items of
+    other names may share.
+
+    Args:
+        path: of the file.
+        media_type: what its content turned out to be.
+    """
+    found = name_warning(path, media_type)
+    return [found.model_dump(mode="json")] if found else []
+
+
+def file_warnings(path: str, media_type: str, of_result: Sequence[Any] | None) -> list[Any]:
+    """Return all warnings of a file, as stored: those about its name, and those of its result."""
+    return [*name_warnings(path, media_type), *(of_result or ())]
 
 
 @dataclass(frozen=True, slots=True)

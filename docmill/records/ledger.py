@@ -10,6 +10,7 @@ listing, and last the counts.
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from docmill.contracts import ItemStatus, ItemTask, LostItem, Outcome, SkipReason, Tally
@@ -28,6 +29,7 @@ from docmill.records.items import (
     Settled,
     Settlement,
     StaleItem,
+    name_warnings,
 )
 from docmill.records.leases import Leases
 from docmill.records.ledger_reads import LedgerReads
@@ -44,7 +46,7 @@ from docmill.records.ledger_statements import (
     result_id_for,
 )
 from docmill.records.outbox import Audience, JobNews, state_of, tell_of_jobs
-from docmill.records.results import Results, result_id_of
+from docmill.records.results import Results, SharedResult, result_id_of
 from docmill.records.tables import Batch, Result, now
 from docmill.records.warning_counts import WarnedFile, add_warned
 from docmill.webhook_events import JobState
@@ -144,7 +146,8 @@ class Ledger(LedgerReads):
         purged = shared - there.keys()
         settling = [pair for pair in settling if pair[1].existing_result_id not in purged]
         if settling:
-            await self._settle(settling, unnamed, there)
+            named = [(item, _with_name_warnings(item, s, there)) for item, s in settling]
+            await self._settle(named, unnamed, there)
         unnamed |= await self._unnamed_of(late)
         positions = frozenset(item.position for item, _ in settling)
         return Settled(positions, tuple(sorted(unnamed)))
@@ -327,7 +330,7 @@ class Ledger(LedgerReads):
         self,
         settling: Sequence[Settling],
         unnamed: Collection[str],
-        shared: Mapping[str, Sequence[Any]],
+        shared: Mapping[str, SharedResult],
     ) -> None:
         changes = [outcome_values(item, s, unnamed=unnamed) for item, s in settling]
         await self._session.execute(SETTLE_ITEM, changes)
@@ -392,12 +395,20 @@ class _Reserved(NamedTuple):
     being_made: frozenset[int]
 
 
-def _warnings(settlement: Settlement, shared: Mapping[str, Sequence[Any]]) -> Sequence[Any]:
+def _with_name_warnings(
+    item: ClaimedItem, settlement: Settlement, shared: Mapping[str, SharedResult]
+) -> Settlement:
+    """Add what is to be said of the item's name, now that the type of its content is known."""
+    result = settlement.result or shared.get(settlement.existing_result_id or "")
+    found = name_warnings(item.path, result.media_type) if result is not None else []
+    own = [*(settlement.warnings or ()), *found]
+    return replace(settlement, warnings=own) if found else settlement
+
+
+def _warnings(settlement: Settlement, shared: Mapping[str, SharedResult]) -> Sequence[Any]:
     """Return the warnings of a settled file, as stored: its own, and those of its result."""
-    own, result = settlement.warnings or (), settlement.result
-    if result is not None:
-        return [*own, *(result.warnings or ())]
-    return [*own, *shared.get(settlement.existing_result_id or "", ())]
+    result = settlement.result or shared.get(settlement.existing_result_id or "")
+    return [*(settlement.warnings or ()), *((result and result.warnings) or ())]
 
 
 def _place(batch_id: str, positions: Collection[int]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from docmill.contracts import ItemRef, ItemStatus, Outcome, Page, PageRequest, SkipReason, Tally
 from docmill.contracts.warnings import breach_of
 from docmill.records.counts import add_counts
-from docmill.records.items import UNFINISHED, StaleItem, job_id_of
+from docmill.records.items import UNFINISHED, StaleItem, file_warnings, job_id_of, name_warnings
 from docmill.records.ledger_rows import add_items
 from docmill.records.listing import Listed, listed_with_status
 from docmill.records.outbox import Audience, JobNews, tell_of_jobs
@@ -47,7 +47,7 @@ class Paging:
         self._session = session
 
     async def next_page(
-        self, batch: Batch, request: PageRequest, cache_key_of: Callable[[str], str]
+        self, batch: Batch, request: PageRequest, cache_key_of: Callable[[str, str], str]
     ) -> Page:
         """Return the next range of the listing, and make sure that the ledger has its rows.
 
@@ -57,7 +57,8 @@ class Paging:
         Args:
             batch: whose listing.
             request: which range.
-            cache_key_of: gives the cache key of some bytes (by sha256) under this batch's job.
+            cache_key_of: gives the cache key of some bytes (by sha256) of a file under this path
+                under this batch's job.
 
         Raises:
             StaleItem: the request is of another epoch.
@@ -91,13 +92,13 @@ class Paging:
         return [Listed(*row) for row in rows]
 
     async def _settle_known(
-        self, batch: Batch, rows: Sequence[Listed], cache_key_of: Callable[[str], str]
+        self, batch: Batch, rows: Sequence[Listed], cache_key_of: Callable[[str, str], str]
     ) -> Sequence[int]:
         """Settle the items whose result is stored already; return their positions."""
         if batch.parameters.get("disable_cache"):
             return []
         keys = {
-            row.position: cache_key_of(row.sha256)
+            row.position: cache_key_of(row.sha256, row.path)
             for row in rows
             if row.sha256 is not None and row.status in _IDLE
         }
@@ -107,7 +108,8 @@ class Paging:
             for row in rows
             if row.position in keys
             and (known := results.get(keys[row.position])) is not None
-            and breach_of(batch.strict, known.warnings or ()) is None
+            and breach_of(batch.strict, file_warnings(row.path, known.media_type, known.warnings))
+            is None
         ]
         hits = await self._locked(batch, found)
         if hits:
@@ -144,11 +146,14 @@ class Paging:
         return [hit for hit in hits if hit[0].position in held and hit[1].id in there]
 
     async def _skip(self, batch: Batch, hits: Sequence[Hit]) -> None:
-        changes = [_skipped(batch, row, result) for row, result in hits]
+        own = {row.position: name_warnings(row.path, result.media_type) for row, result in hits}
+        changes = [_skipped(batch, row, result, own[row.position]) for row, result in hits]
         await self._session.execute(_SKIP, changes)
         last = hits[-1][0].position
         await add_counts(self._session, batch.id, last, Tally(skipped=len(hits)))
-        known = ((row.position, result.warnings or ()) for row, result in hits)
+        known = (
+            (row.position, [*own[row.position], *(result.warnings or ())]) for row, result in hits
+        )
         await add_warned(self._session, batch.id, WarnedFile.among(known))
         for state, partial in ((JobState.SUCCESS, False), (JobState.PARTIAL_SUCCESS, True)):
             some = [row for row, result in hits if result.partial is partial]
@@ -169,7 +174,9 @@ def _audience(batch: Batch) -> Audience | None:
     return Audience.of(batch, batch.id, batch.epoch)
 
 
-def _skipped(batch: Batch, row: Listed, result: Result) -> dict[str, Any]:
+def _skipped(
+    batch: Batch, row: Listed, result: Result, own: list[dict[str, Any]]
+) -> dict[str, Any]:
     when = now()
     return {
         "at_batch": batch.id,
@@ -178,6 +185,7 @@ def _skipped(batch: Batch, row: Listed, result: Result) -> dict[str, Any]:
         "status": ItemStatus.SKIPPED.value,
         "skip_reason": SkipReason.ALREADY_PROCESSED.value,
         "sha256": row.sha256,
+        "warnings": own or None,
         "result_id": result.id,
         "partial": result.partial,
         "pages_total": result.pages_total,

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -29,6 +29,13 @@ class PurgedError(NotFoundError):
 def result_id_of(project_id: str, cache_key: str) -> str:
     """Return the id of the one result with this cache key in this project."""
     return derived_id(Prefix.RESULT, project_id, cache_key)
+
+
+class SharedResult(NamedTuple):
+    """What the items that share a stored result have to know of it; warnings are as stored."""
+
+    media_type: str
+    warnings: Sequence[Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,24 +123,27 @@ class Results:
             )
         return found
 
-    async def use(self, result_ids: Collection[str]) -> dict[str, list[Any]]:
+    async def use(self, result_ids: Collection[str]) -> dict[str, SharedResult]:
         """Hold stored results that items are about to share.
 
         What is held here is not purged before this transaction ends, nor soon afterwards.
 
         Returns:
-            Those that are still there, each with its warnings as stored.
+            Those that are still there, by id.
         """
-        held: dict[str, list[Any]] = {}
+        held: dict[str, SharedResult] = {}
         when = now()
         for some in chunked(sorted(result_ids)):
             there = (
-                select(Result.id, Result.warnings)
+                select(Result.id, Result.media_type, Result.warnings)
                 .where(Result.id.in_(some), Result.purged_at.is_(None))
                 .order_by(Result.id)
                 .with_for_update()
             )
-            found = {row.id: row.warnings or [] for row in await self._session.execute(there)}
+            found = {
+                row.id: SharedResult(row.media_type, row.warnings or ())
+                for row in await self._session.execute(there)
+            }
             stale = func.coalesce(Result.used_at, Result.created_at) < when - USE_NOTED_AFTER
             noted = update(Result).where(Result.id.in_(found), stale).values(used_at=when)
             await self._session.execute(noted)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from docmill.engines.detect import detect
-from docmill.engines.media import Media, name_warning
+from docmill.engines.media import EXTENSIONS, Media, decided_by_name, name_warning
 from docmill.errors import FailureClass, ItemFailure
 from tests.engines import documents
 
@@ -288,3 +288,44 @@ def test_a_name_that_promises_something_else_is_a_warning(name: str, warned: boo
 
     expected = "The name says DOCX, the content is PDF: read as that."
     assert (found.message if found else None) == (expected if warned else None)
+
+
+@pytest.mark.parametrize(
+    ("name", "decided"),
+    [
+        ("a.csv", "text/csv"),
+        ("A.TSV", "text/csv"),
+        ("a.htm", "text/html"),
+        ("a.eml", "message/rfc822"),
+        ("a.md", "text/markdown"),
+        ("a.pdf", "application/pdf"),
+        ("folder.csv/a.txt", ""),
+        ("a.docx", ""),
+        ("a", ""),
+        ("a.srt", ".srt"),
+    ],
+)
+def test_only_some_endings_decide_how_bytes_are_read(name: str, decided: str) -> None:
+    assert decided_by_name(name, {".srt"}) == decided
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"a,b\n1,2\n",
+        b"<p>x</p>",
+        b"Subject: x\n\nwords",
+        b"# x",
+        b"words %PDF-",
+        b"<table><tr><td>x",
+    ],
+)
+def test_names_that_decide_the_same_detect_the_same(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(content)
+    found: dict[str, set[str]] = {}
+    for ending in [*EXTENSIONS, "", ".log", ".xml"]:
+        media = detect(path, f"a{ending}").media_type
+        found.setdefault(decided_by_name(f"a{ending}"), set()).add(media)
+
+    assert {decided: len(types) for decided, types in found.items()} == dict.fromkeys(found, 1)

@@ -85,7 +85,7 @@ async def batch_over(database: Database, directory: Directory, **fields: Any) ->
         return (await Batches(session).create(batch_row(directory, **fields)))[0]
 
 
-def key_of(sha256: str) -> str:
+def key_of(sha256: str, path: str = "") -> str:
     return f"key:{sha256}"
 
 

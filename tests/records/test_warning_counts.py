@@ -91,6 +91,41 @@ async def test_items_that_share_a_result_have_its_warnings(database: Database) -
     assert counted.by_kind[WarningKind.LOSS] == 2
 
 
+async def test_a_warning_about_a_name_is_of_the_item_and_not_of_the_result(
+    database: Database,
+) -> None:
+    directory = await scanned(database, 1)
+    first = await batch_over(database, directory)
+    await page(database, first)
+    settlement = completed("s1")
+    assert settlement.result is not None
+    picture = replace(settlement.result, media_type="image/png")
+    item = await claim(database, first, 1)
+    assert await settle(database, replace(item, path="a.pdf"), replace(settlement, result=picture))
+
+    second = await batch_over(database, directory)
+    await page(database, second)  # settles the file: its own name says PDF
+    other = await batch_over(database, directory, parameters={"disable_cache": True})
+    await page(database, other)
+    skipped = Settlement(Outcome.SKIPPED, existing_result_id=await _result_id(database, first))
+    item = await claim(database, other, 1)
+    assert await settle(database, replace(item, path="a.png"), skipped)
+
+    async with database.read() as session:
+        stored = await session.scalar(select(func.count()).where(Result.warnings.is_not(None)))
+        rows = [(await Ledger(session).walk(one, 0, 1))[0] for one in (first, second, other)]
+    assert stored == 0
+    codes = [[one.code for one in row.warnings] for row in rows]
+    assert codes == [["type_unlike_name"], ["type_unlike_name"], []]
+    for batch, counts in ((first, {"type_unlike_name": 1}), (other, {})):
+        assert (await _counted(database, batch)).counts == counts
+
+
+async def _result_id(database: Database, batch: Batch) -> str | None:
+    async with database.read() as session:
+        return (await Ledger(session).walk(batch, 0, 1))[0].result_id
+
+
 async def test_an_outcome_that_comes_too_late_counts_no_warning(database: Database) -> None:
     batch = await batch_over(database, await scanned(database, 1))
     await page(database, batch)

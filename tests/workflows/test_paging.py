@@ -78,6 +78,25 @@ async def test_the_same_bytes_under_another_name_are_processed_once(
     assert set((await small_mill.outcomes(again)).values()) == {"skipped"}
 
 
+async def test_copies_whose_names_say_another_type_have_results_of_their_own(
+    small_mill: Mill, tmp_path: Path
+) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for name in ("a.txt", "b.csv", "c.log"):
+        (folder / name).write_text("name,town\nAnn,Oslo\n")
+    async with small_mill.worker():
+        first = await small_mill.run(folder)
+        (folder / "a.txt").rename(folder / "d.tsv")
+        (folder / "c.log").rename(folder / "e.md")
+        again = await small_mill.run(folder)
+    results = {item.path: item.result_id for item in await small_mill.items(first)}
+    assert results["a.txt"] == results["c.log"] != results["b.csv"]
+    results |= {item.path: item.result_id for item in await small_mill.items(again)}
+    assert results["d.tsv"] == results["b.csv"]
+    assert results["e.md"] not in (results["a.txt"], results["b.csv"])
+
+
 async def test_a_batch_asked_to_use_no_cache_processes_everything_again(
     small_mill: Mill, tmp_path: Path
 ) -> None:
