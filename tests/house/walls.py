@@ -71,7 +71,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "docmill.webhook_events": ("docmill.contracts",),
     "docmill.fencing": ("docmill.errors",),
     "docmill.fetching": ("docmill.errors", "docmill.fencing"),
-    "docmill.records": (*BASE, "docmill.sources.entries"),
+    "docmill.records": (*BASE, "docmill.engines.media", "docmill.sources.entries"),
     "docmill.objects": BASE,
     "docmill.sources": (
         *BASE,
@@ -81,6 +81,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     ),
     "docmill.sources.entries": BASE,
     "docmill.engines": (*BASE, "docmill.isolation"),
+    "docmill.engines.media": BASE,
     "docmill.isolation": (*BASE, "docmill.engines"),
     "docmill.remote": (
         *BASE,
