@@ -25,8 +25,8 @@ from docmill.engines.readable import readable
 
 REMOVE_NAVIGATION = "input_options.html.remove_navigation_elements"
 
-_GIVEN_UP = re.compile(r"Sheet '(.*)' declared .* skipped", re.S)
-"""The engine's word for a sheet that has to be read cell by cell."""
+_GIVEN_UP = re.compile(r"Sheet '(.*)' declared .* skipped|Skipped attachment '(.*)': no", re.S)
+"""The engine's words for a sheet, and for a message, that have to be read by another reader."""
 _LOSSES = re.compile(
     r"Sheet '.*' declared|Skipped (?:OLE|embedded|attachment|nested)|Failed to extract"
     r"|Embedded object .* could not be extracted",
@@ -166,7 +166,7 @@ def _inventory(draft: Draft, decoded: Decoded | None) -> dict[str, int]:
 
 def _is_filled(message: str, draft: Draft) -> bool:
     given_up = _GIVEN_UP.match(message)
-    return given_up is not None and given_up[1] in draft.filled
+    return given_up is not None and bool({given_up[1], given_up[2]} & draft.filled)
 
 
 def _coded(message: str) -> ResultWarning:

@@ -55,6 +55,15 @@ async def test_text_without_a_charset_keeps_its_letters(engines: Bench, shape: s
     assert GREETING in run.markdown.replace("\\", "")
 
 
+@pytest.mark.parametrize("content_type", ["", "text/plain", "text/plain; charset=us-ascii"])
+async def test_japanese_between_escapes_is_no_ascii(engines: Bench, content_type: str) -> None:
+    text = "鍵は青い樽の下にあります。"
+
+    run = await engines.parse_bytes("a.eml", mail(content_type, text.encode("iso2022_jp")))
+
+    assert text in run.markdown
+
+
 async def test_raw_header_fields_keep_their_letters(engines: Bench) -> None:
     data = mail("text/plain", b"Body").replace(b"Keys", "Grüße aus Köln".encode("cp1252"))
 

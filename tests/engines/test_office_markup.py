@@ -47,6 +47,17 @@ async def test_tags_that_html_closes_by_itself_do_not_nest(engines: Bench) -> No
     assert not run.report.warnings
 
 
+async def test_a_row_of_badges_breaks_no_engine(engines: Bench) -> None:
+    badge = '<a href="u{0}"><img src="i{0}" alt="badge {0}"/></a>'
+    page = f"<h1>Title</h1>\n<p>{' '.join(badge.format(n) for n in range(3))}</p>\n<p>Text.</p>"
+
+    run = await engines.parse_bytes("a.html", f"<html><body>{page}</body></html>")
+
+    assert "# Title" in run.markdown
+    assert "[![badge 2](i2)](u2)" in run.markdown
+    assert not run.report.warnings
+
+
 FORM = (
     "<html><head><title>T</title></head><body><form><nav>menu</nav><h1>Orders</h1><p>seven lamps"
     "</p><input name='who' value='Ann Amber'><input type='hidden' value='state'></form>"

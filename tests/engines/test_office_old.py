@@ -4,8 +4,9 @@ import struct
 
 import pytest
 
+from docmill.contracts.warnings import WarningCode
 from docmill.errors import FailureClass, ItemFailure
-from tests.engines.old_office import doc, ppt
+from tests.engines.old_office import Storage, compound, doc, message, ppt
 from tests.fixtures.engines import Bench
 
 RUNNING = ("", "Amber and Sons", "", "Registered in the book", "", "")
@@ -62,3 +63,30 @@ async def test_a_sheet_from_before_compound_files_is_read(engines: Bench, versio
     run = await engines.parse_bytes("a.xls", OLD_SHEETS[version] + END)
 
     assert "| amber | 4711 |" in run.markdown
+
+
+async def test_a_message_attached_to_one_of_outlook_is_read(engines: Bench) -> None:
+    inner = message("Inner keys", "Meet at the copper bridge.")
+    outer = message("Outer", "See below.", inner={"__substg1.0_3701000D": inner})
+
+    run = await engines.parse_bytes("a.msg", compound(outer))
+
+    assert "See below." in run.markdown
+    assert "Inner keys" in run.markdown
+    assert "Meet at the copper bridge." in run.markdown
+    assert run.result.inventory == {"attached_messages": 1}
+    assert not run.report.warnings
+
+
+async def test_a_file_attached_to_one_of_outlook_that_nothing_reads_is_named(
+    engines: Bench,
+) -> None:
+    drawing: Storage = {
+        "__substg1.0_3707001F": "plan.dwg".encode("utf-16-le"),
+        "__substg1.0_37010102": b"AC1032" + bytes(64),
+    }
+
+    run = await engines.parse_bytes("a.msg", compound(message("Outer", "See.", file=drawing)))
+
+    lost = [w for w in run.report.warnings if w.code is WarningCode.CONTENT_NOT_READ]
+    assert any("plan.dwg" in w.message for w in lost)

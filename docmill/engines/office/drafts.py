@@ -54,7 +54,7 @@ class Draft:
         reading: what is to be added to it.
         extracted: the engine's own result; None when the engine could not read the file.
         stated: what the engine says of each page: speaker notes and the like.
-        filled: names of the sheets that the engine gave up, and that were read cell by cell.
+        filled: names of sheets and messages that the engine gave up, and that were read after it.
     """
 
     pages: list[str]

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
 
 from docmill.contracts.warnings import WarningCode, warning
 from docmill.engines.charsets import decode
@@ -14,6 +15,7 @@ from docmill.engines.office import (
     old_sheets,
     old_word,
     opendocument,
+    outlook,
     passwords,
     richtext,
     sheets,
@@ -24,10 +26,18 @@ from docmill.engines.office.drafts import Draft, Job, add_children, draft_of, wi
 from docmill.engines.office.extraction import NESTED, check_size, extract
 from docmill.engines.office.grid import Grid, sheets_markdown
 from docmill.engines.office.mail import Mail
-from docmill.engines.office.markup import flattened, plain_markdown, read_markup
+from docmill.engines.office.markup import (
+    flattened,
+    plain_markdown,
+    read_markup,
+    without_gaps,
+)
 from docmill.engines.office.package import Package, UnreadablePartError
 from docmill.engines.office.passages import Part, Reading
 from docmill.errors import FailureClass, ItemFailure
+
+if TYPE_CHECKING:
+    import xberg
 
 Family = Callable[[Job], Draft]
 
@@ -72,23 +82,27 @@ def _read_html(job: Job) -> Draft:
 
 
 def _html_by_engine(job: Job, page: str) -> Draft:
-    try:
-        found = extract(
-            page.encode("utf-8", "replace"),
-            Media.HTML,
-            job.limits,
-            with_images=job.with_images,
-            without_navigation=job.without_navigation,
-        )
-    except ItemFailure as failure:
-        if failure.failure_class not in _NOT_THE_FILE:
-            raise
-        # HTML has no errors: what the engine cannot read is its own fault.
-        message = "The engine failed on this page; it was read as plain paragraphs."
-        draft = Draft([plain_markdown(page)])
-        draft.reading.warnings.append(warning(WarningCode.STRUCTURE_FLATTENED, message))
-        return draft
-    return draft_of(found)
+    for given in (page, without_gaps(page)):
+        try:
+            return draft_of(_converted(job, given))
+        except ItemFailure as failure:
+            if failure.failure_class not in _NOT_THE_FILE:
+                raise
+    # HTML has no errors: what the engine cannot read is its own fault.
+    message = "The engine failed on this page; it was read as plain paragraphs."
+    draft = Draft([plain_markdown(page)])
+    draft.reading.warnings.append(warning(WarningCode.STRUCTURE_FLATTENED, message))
+    return draft
+
+
+def _converted(job: Job, page: str) -> "xberg.ExtractedDocument":
+    return extract(
+        page.encode("utf-8", "replace"),
+        Media.HTML,
+        job.limits,
+        with_images=job.with_images,
+        without_navigation=job.without_navigation,
+    )
 
 
 def _read_mail(job: Job) -> Draft:
@@ -99,6 +113,14 @@ def _read_mail(job: Job) -> Draft:
     files = add_children(draft, Part.ATTACHMENTS)
     nested = "\n".join(plain_text(p.markdown) for p in draft.reading.passages)
     draft.reading.extend(mail.read(f"{draft.text}\n{nested}", files))
+    return draft
+
+
+def _read_outlook(job: Job) -> Draft:
+    draft = _extracted(job)
+    if draft.extracted is not None and len(draft.pages) == 1:
+        draft.pages = [without_inlined(draft.extracted)]
+    outlook.read_outlook(job.data, draft, add_children(draft, Part.ATTACHMENTS))
     return draft
 
 
@@ -291,6 +313,7 @@ def _read_rich_text(job: Job) -> Draft:
 _FAMILIES: Mapping[str, Family] = {
     Media.HTML: _read_html,
     Media.EML: _read_mail,
+    Media.MSG: _read_outlook,
     Media.DOCX: _read_word,
     Media.DOC: _read_old_word,
     Media.PPTX: _read_slides,

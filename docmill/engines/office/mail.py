@@ -19,6 +19,8 @@ _TNEF = frozenset({"application/ms-tnef", "application/vnd.ms-tnef"})
 _SAFE = frozenset({"utf-8", "iso8859-1", "cp1252", "ascii"})
 """Charsets, as Python names them, that the engine surely reads as they are meant."""
 _NO_CHARSET = frozenset({"", "unknown-8bit", "x-unknown", "unknown", "8bit", "binary", "default"})
+_ESCAPE = b"\x1b"
+"""Begins a change of character set in ISO 2022, which is ASCII to the eye."""
 _ANOTHER_VERSION = 0.5
 """Share of the words of a plain text that its HTML version may lack: they are never quite equal."""
 
@@ -114,7 +116,8 @@ class Mail:
             message = "The mail's HTML nests deeper than the engine reads; it was flattened."
             self._reading.warnings.append(warning(WarningCode.STRUCTURE_FLATTENED, message))
         (self._pages if markup else self._texts).append(text)
-        if flat is text and (charset in _SAFE or raw.isascii()):
+        plain = raw.isascii() and text.isascii()
+        if flat is text and (charset in _SAFE or plain):
             return False
         del part["Content-Transfer-Encoding"]
         part.set_payload(flat.encode("utf-8", "replace").decode("utf-8"), "utf-8")
@@ -157,7 +160,7 @@ def _charset(part: Message, raw: bytes) -> str | None:
         raw.decode(name)
     except (LookupError, ValueError):
         return None
-    return name
+    return None if name == "ascii" and _ESCAPE in raw else name
 
 
 def _text(part: Message) -> str:

@@ -36,6 +36,7 @@ _NESTING = re.compile(r"<(/)?(?:table|ul|ol|dl|blockquote)\b", re.I)
 _XHTML = re.compile(r"\A\s*(?:<\?xml|<!DOCTYPE[^>]*XHTML)|<html[^>]*xmlns", re.I)
 _SELF_CLOSED = re.compile(r"<([a-z][\w:]*)((?:\s[^<>]*?)?)/>", re.I)
 _NO_TEXT = frozenset({"script", "style", "template", "head", "title"})
+_GAP = re.compile(r"(<img\b[^<>]*>\s*</a>)\s+(?=<)", re.I)
 _NOT_SHOWN = re.compile(
     r"<!--.*?(?:-->|\Z)|<(script|style|template|head|title)\b.*?(?:</\1\s*>|\Z)", re.I | re.S
 )
@@ -78,6 +79,11 @@ def flattened(page: str) -> tuple[str, bool]:
     writer = _Writer()
     writer.write(body)
     return f"<html>{''.join(writer.parts)}</html>", writer.cut
+
+
+def without_gaps(page: str) -> str:
+    """Return HTML without the space behind links of pictures, at which xberg 1.3.9 breaks."""
+    return _GAP.sub(r"\1", page)
 
 
 def plain_markdown(page: str) -> str:
