@@ -7,7 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench import fairness, latency, orchestration, pdfs
+from bench import content, fairness, latency, orchestration, pdfs
 from bench.figures import HEAD, machine
 from bench.mill import docmill
 from docmill.logs import configure_logs
@@ -31,6 +31,9 @@ async def measure(items: int, papers: int, crowd: int, rounds: int, source: Path
                 for figure in await measuring:
                     sys.stdout.write(figure.row())
                 sys.stdout.flush()
+    words = await asyncio.to_thread(lambda: content.measure(sorted(source.rglob("*.pdf"))))
+    for figure in words.figures():
+        sys.stdout.write(figure.row())
     sys.stdout.write(f"\n{machine()}\n")
     sys.stdout.flush()
 

@@ -228,7 +228,10 @@ class _Parse:
         turned runs are.
         """
         turns = {n: turn_of(page.text_items) for n, page in pages.items()}
-        runs = {n: {quarter(item) or 0 for item in page.text_items} for n, page in pages.items()}
+        runs = {
+            n: {quarter(item) or 0 for item in page.text_items if item.rotation}
+            for n, page in pages.items()
+        }
         readings: dict[int, Pages] = {n: {0: pages[n]} for n in pages if runs[n] - {0}}
         for turn in (90, 180, 270):
             numbers = [n for n in readings if turn in runs[n]]

@@ -29,14 +29,18 @@ def draw_pages(
             that what is blackened stays black.
     """
     target = folder / "page.png"
-    with closing(pypdfium2.PdfDocument(document)) as pdf:
+    try:
+        opened = pypdfium2.PdfDocument(document)
+    except pypdfium2.PdfiumError:
+        return
+    with closing(opened) as pdf:
         for number in numbers:
             try:
                 with closing(pdf[number - 1]) as page:
                     if not with_text:
                         _remove_text(page)
                     _draw(page, target)
-            except (pypdfium2.PdfiumError, MemoryError, OSError):
+            except (pypdfium2.PdfiumError, MemoryError, OSError, ValueError, IndexError):
                 continue
             yield number, target
 

@@ -34,12 +34,11 @@ _Part = tuple[str, str, "liteparse.AnnotationRect | None"]
 
 def lines_beyond_text(page: "liteparse.ParsedPage") -> list[str]:
     """Return values of form fields, typed text and comments that the page's text does not have."""
+    parts = [*_fields(page), *_comments(page)]
+    if not parts:
+        return []
     shown = _Shown(page)
-    return [
-        line
-        for line, value, rect in (*_fields(page), *_comments(page))
-        if not shown.holds(value, rect)
-    ]
+    return [line for line, value, rect in parts if not shown.holds(value, rect)]
 
 
 def lines_of_xfa(native: "liteparse.ParseResult", known: str) -> list[str]:

@@ -3,6 +3,7 @@
 They become a PDF with a page for each frame, upright, with each pixel where it was.
 """
 
+import struct
 import warnings
 import zlib
 from collections.abc import Iterator
@@ -24,7 +25,19 @@ _BIG = (b"II+\0", b"MM\0+")
 _POINTS, _DPI = 72, 150
 """LiteParse takes pictures for 150 dots an inch."""
 _MOST_FRAMES = 10_000
-_UNREADABLE = (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError)
+_UNREADABLE = (
+    OSError,
+    ValueError,
+    SyntaxError,
+    EOFError,
+    ArithmeticError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    struct.error,
+    zlib.error,
+    Image.DecompressionBombError,
+)
 """What Pillow raises for damaged and hostile pictures."""
 
 

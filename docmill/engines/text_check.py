@@ -43,13 +43,14 @@ def left_out(parts: Sequence[str], rendering: str) -> list[int]:
     # Most pages end at one of these steps, each of which costs more than the one before.
     source = Counter(" ".join(parts).split())
     made = Counter(_without_targets(rendering).split())
-    if source == made:
+    lost = _beyond(source, made)
+    if not lost:
         return []
-    missing, extra = _difference(source, made)
+    missing, extra = _difference(lost, _beyond(made, source))
     if not missing or _joined(missing, extra):
         return []
     letters = letters_of(" ".join(parts)), letters_of(_without_targets(rendering))
-    words = {place: words_of(parts[place]) for place in _with_any(parts, source - made)}
+    words = {place: words_of(parts[place]) for place in _with_any(parts, lost)}
     found = []
     for place in _by_loss(words, missing):
         if not any(missing[word] > 0 for word in words[place]):
@@ -61,15 +62,22 @@ def left_out(parts: Sequence[str], rendering: str) -> list[int]:
     return sorted(found)
 
 
-def _difference(source: Counter[str], made: Counter[str]) -> tuple[Counter[str], Counter[str]]:
+def _beyond(some: Counter[str], others: Counter[str]) -> dict[str, int]:
+    """Return what ``some`` has more of: as their difference, of which most words have no part."""
+    differing = some.items() - others.items()
+    return {word: times - others[word] for word, times in differing if times > others[word]}
+
+
+def _difference(lost: dict[str, int], gained: dict[str, int]) -> tuple[Counter[str], Counter[str]]:
     """Return the words that only the source has, and those that only the rendering has.
 
     Args:
-        source: what stands between its spaces; what both have is the same word in both.
-        made: the same of the rendering.
+        lost: what stands between spaces in the source alone; the words of what both have are the
+            same in both.
+        gained: the same of the rendering.
     """
-    missing = Counter(words_of(" ".join((source - made).elements())))
-    extra = Counter(words_of(" ".join((made - source).elements())))
+    missing = Counter(words_of(" ".join(Counter(lost).elements())))
+    extra = Counter(words_of(" ".join(Counter(gained).elements())))
     return missing - extra, extra - missing
 
 
@@ -81,7 +89,7 @@ def _joined(missing: Counter[str], extra: Counter[str]) -> bool:
     return fits and all(whole.count(word) >= times for word, times in missing.items())
 
 
-def _with_any(parts: Sequence[str], words: Counter[str]) -> list[int]:
+def _with_any(parts: Sequence[str], words: dict[str, int]) -> list[int]:
     return [place for place, part in enumerate(parts) if not words.keys().isdisjoint(part.split())]
 
 

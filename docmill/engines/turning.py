@@ -35,6 +35,10 @@ def quarter(item: Turnable) -> int | None:
 def turn_of(items: Iterable[Turnable]) -> int:
     """Return how most of a page's text is turned: 90, 180 or 270; 0 for an upright page."""
     letters: Counter[int | None] = Counter()
+    items = list(items)
+    # On most pages nothing is turned, which is quickly seen.
+    if not any(item.rotation for item in items):
+        return 0
     for item in items:
         letters[quarter(item)] += len(item.text)
     turn, most = max(letters.items(), key=lambda pair: pair[1], default=(0, 0))

@@ -15,9 +15,9 @@ _CATEGORIES = frozenset({"Co", "Cn", "Cs", "Cc"})
 
 def share_of(text: str) -> float:
     """Return which share of the visible characters of ``text`` is unmapped, 0..1."""
-    if text.isascii() and text.isprintable():
-        return 0.0
     visible = "".join(text.split())
+    if visible.isascii() and visible.isprintable():
+        return 0.0
     unmapped = sum(visible.count(one) for one in set(visible) if _is_unmapped(one))
     return unmapped / len(visible) if visible else 0.0
 

@@ -25,5 +25,7 @@ def test_the_quick_form_measures_everything() -> None:
         "history",
         "beside",
         "lit",
+        "words in Markdown",
+        "checks of content",
     ):
         assert figure in done.stdout

@@ -92,7 +92,7 @@ def test_every_word_of_a_corpus_is_in_its_markdown(tmp_path: Path) -> None:
         for page, words in zip(pages, author.words, strict=True):
             rendering = "\n".join((page.markdown, page.header or "", page.footer or ""))
             assert {word for word in words if word not in rendering} == set(), path
-            assert not content.missing_words(page), path
+            assert not content.missing_words(page, page.text), path
 
 
 def test_the_measure_counts_documents_words_and_the_share_of_the_checks(tmp_path: Path) -> None:
