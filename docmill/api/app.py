@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from docmill.api.errors import ERROR_RESPONSES, add_error_handlers
-from docmill.api.guards import LoopbackOnly, NoNulInAddress, TooLargeAsJson
+from docmill.api.guards import AnsweredErrors, LoopbackOnly, NoNulInAddress, TooLargeAsJson
 from docmill.api.routes import all_routers
 from docmill.api.services import Services, open_services
 from docmill.settings import MIB, Settings
@@ -26,8 +26,8 @@ class State(TypedDict):
 
 class _Application(FastAPI):
     def build_middleware_stack(self) -> ASGIApp:
-        """Wrap the framework's own limit of bodies, which stands before all other middleware."""
-        return TooLargeAsJson(super().build_middleware_stack())
+        """Wrap what the framework puts before all other middleware: limits of bodies, its 500."""
+        return AnsweredErrors(TooLargeAsJson(super().build_middleware_stack()))
 
 
 def create_app(settings: Settings) -> FastAPI:

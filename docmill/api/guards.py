@@ -72,6 +72,33 @@ class TooLargeAsJson:
         await self._app(scope, receive, answer)
 
 
+class AnsweredErrors:
+    """Ends what was answered: the framework raises an unexpected error again after its 500.
+
+    The server would close the connection for it without a word, and the client's next request
+    on that connection would be lost. The error is in the log already.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on; an error before the end of the answer stays one."""
+        complete = False
+
+        async def answer(message: Message) -> None:
+            nonlocal complete
+            await send(message)
+            if message["type"] == "http.response.body":
+                complete = not message.get("more_body", False)
+
+        try:
+            await self._app(scope, receive, answer)
+        except Exception:
+            if not complete:
+                raise
+
+
 class NoNulInAddress:
     """Answers 404 to addresses that hold NUL: no stored text holds one, and PostgreSQL objects."""
 

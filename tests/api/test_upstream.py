@@ -3,18 +3,16 @@
 import httpx
 import pytest
 
-from tests.fixtures.api import ApiServer
+from tests.fixtures.openapi import OpenApi
 from tests.fixtures.upstream import Upstream, answer_schemas
 
 SERVED = 45
 """Operations of the contract that the two clients call and that answer with a body."""
 
 
-def test_official_clients_state_what_they_read(api_server: ApiServer) -> None:
-    document = httpx.get(f"{api_server.url}/openapi.json").json()
-    paths = [
-        f"{verb.upper()} {path}" for path, verbs in document["paths"].items() for verb in verbs
-    ]
+def test_official_clients_state_what_they_read(openapi: OpenApi) -> None:
+    served = openapi.document["paths"]
+    paths = [f"{verb.upper()} {path}" for path, verbs in served.items() for verb in verbs]
 
     schemas = answer_schemas(paths)
 
