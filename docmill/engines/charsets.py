@@ -68,7 +68,7 @@ _STATED_BAD = 0.1
 _TEXT_CONTROLS = frozenset(b"\t\n\r\f\b\x1b")
 _MAX_CONTROL_RATIO = 0.01
 """Stray control characters happen in real text files; in binary data they are a tenth."""
-_MAX_NUL_RATIO = 0.25
+_MAX_NUL_RATIO = 0.5
 """NULs between fields happen as well; more of them are a binary format."""
 _SHIFTS = b"\x0e\x0f"
 _CONTROLS = bytes(byte for byte in range(32) if byte not in _TEXT_CONTROLS and byte)

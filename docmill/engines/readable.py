@@ -1,5 +1,6 @@
 """Documents in the form in which the engine of office formats reads them."""
 
+import codecs
 import io
 import re
 import zipfile
@@ -97,7 +98,11 @@ def _bare_rtf(data: bytes) -> bytes:
 
 
 def _bare_mail(data: bytes) -> bytes:
-    """The mail inside Apple's .emlx: behind a line with its length, before a property list."""
+    """A mail without a mark or blank lines before it, and without the envelope of an .emlx.
+
+    Apple's begins with a line that has the mail's length, and ends with a property list.
+    """
+    data = data.removeprefix(codecs.BOM_UTF8).lstrip(b"\r\n")
     line = data[:_APPLE_HEAD].lstrip()
     length = apple_mail(decode_head(line))
     if not length:

@@ -13,6 +13,7 @@ _SHARE = 0.9
 binary data that is read as UTF-16 has at most 0.6."""
 _MOST_CONTROLS = 0.01
 _SPACE = frozenset("\t\n\r\f ")
+_REPLACED = "\ufffd"
 _LONG = 100
 _BREAKS = frozenset("\t\n\r ,.;\u3000\u3001\u3002\uff0c")
 """Longer text has one of them: numbers of 16 bits that look like letters have none."""
@@ -35,13 +36,8 @@ def wide_encoding(data: bytes) -> str | None:
 def _share(sample: bytes, encoding: str) -> float:
     """Share of characters that text is made of; 0 for what cannot be text in ``encoding``."""
     unit = 4 if encoding.startswith("utf-32") else 2
-    try:
-        text = sample[: len(sample) // unit * unit].decode(encoding)
-    except UnicodeDecodeError as error:
-        if error.start < len(sample) - 2 * unit:
-            return 0.0
-        text = sample[: error.start].decode(encoding)  # a character that the sample cuts
-    text = text.rstrip("\0")
+    text = sample[: len(sample) // unit * unit].decode(encoding, "replace")
+    text = text.removesuffix(_REPLACED).rstrip("\0")  # a character that the sample cuts
     if not text:
         return 0.0
     if len(text) > _LONG and _BREAKS.isdisjoint(text):
@@ -54,11 +50,11 @@ def _share(sample: bytes, encoding: str) -> float:
 
 @cache
 def _ordinary(character: str) -> bool | None:
-    """Whether text often has ``character``; None for controls and what is no character."""
+    """Whether text often has ``character``; None for controls, what is none, and bad bytes."""
     if character in _SPACE:
         return True
     category = unicodedata.category(character)
-    if category in ("Cc", "Cn", "Co", "Cs"):
+    if character == _REPLACED or category in ("Cc", "Cn", "Co", "Cs"):
         return None
     code = ord(character)
     if 0x3400 <= code <= 0x9FFF:  # noqa: PLR2004 - ideographs

@@ -32,6 +32,13 @@ _MAIN_TYPES = (
     (re.compile(r"spreadsheetml|ms-excel\.", re.I), Media.XLSX),
     (re.compile(r"presentationml|ms-powerpoint\.", re.I), Media.PPTX),
 )
+_MAIN_FOLDERS = (
+    (re.compile(r"^word/", re.I), Media.DOCX),
+    (re.compile(r"^xl/.*\.bin$", re.I), Media.XLSB),
+    (re.compile(r"^xl/", re.I), Media.XLSX),
+    (re.compile(r"^ppt/", re.I), Media.PPTX),
+)
+"""Where main parts lie whose content type nothing says."""
 _OPEN_DOCUMENT = "application/vnd.oasis.opendocument."
 _BY_MIMETYPE = {
     _OPEN_DOCUMENT + "text": Media.ODT,
@@ -114,47 +121,45 @@ def media_of_zip(path: Path) -> Media:
 
 def media_of_archive(archive: zipfile.ZipFile) -> Media:
     """Return what an open archive is; see `media_of_zip`."""
+    names = {entry.filename.replace("\\", "/").lstrip("/"): entry for entry in archive.infolist()}
     package = Package.of(archive)
     if package is not None:
-        known = _first(_MAIN_TYPES, package.main_type)
-        if known:
-            if package.main_entry and package.main_entry.flag_bits & _ENCRYPTED_FLAG:
-                raise ItemFailure(FailureClass.ENCRYPTED)
-            return known
-    names = {entry.filename.replace("\\", "/").lstrip("/"): entry for entry in archive.infolist()}
+        known = _first(_MAIN_TYPES, package.main_type) or _first(_MAIN_FOLDERS, package.main)
+        if known and package.main_entry:
+            return _unless_encrypted(package.main_entry, known)
     for part, media in _OPEN_XML.items():
         if entry := names.get(part):
-            if entry.flag_bits & _ENCRYPTED_FLAG:
-                raise ItemFailure(FailureClass.ENCRYPTED)
-            return media
-    stated = _stated_type(archive, names)
-    known = _BY_MIMETYPE.get(stated)
+            return _unless_encrypted(entry, media)
+    stated = list(_stated_types(archive, names))
+    known = next((_BY_MIMETYPE[one] for one in stated if one in _BY_MIMETYPE), None)
     if known and _is_protected(archive, names):
         raise ItemFailure(FailureClass.ENCRYPTED)
     if known:
         return known
-    described = f"{package.main_type} {package.main_relation}" if package else stated
-    kind = _first(_UNREAD_TYPES, described or stated) or next(
+    described = f"{package.main_type} {package.main_relation}" if package else " ".join(stated)
+    kind = _first(_UNREAD_TYPES, described) or next(
         (kind for name in names if (kind := _first(_UNREAD_PARTS, name))), "an archive"
     )
     raise ItemFailure(FailureClass.UNSUPPORTED_TYPE, f"No engine reads {kind}.")
 
 
-def _stated_type(archive: zipfile.ZipFile, names: dict[str, zipfile.ZipInfo]) -> str:
-    """What the archive says that it is, by its mimetype, manifest or container; or nothing."""
+def _unless_encrypted(entry: zipfile.ZipInfo, media: Media) -> Media:
+    if entry.flag_bits & _ENCRYPTED_FLAG:
+        raise ItemFailure(FailureClass.ENCRYPTED)
+    return media
+
+
+def _stated_types(archive: zipfile.ZipFile, names: dict[str, zipfile.ZipInfo]) -> Iterator[str]:
+    """What the archive says that it is, by its mimetype, manifest and container."""
     if entry := names.get(_MIMETYPE):
         stated = _read(archive, entry, _LONGEST_MIMETYPE).decode("utf-8-sig", "replace")
-        if found := stated.strip().partition(";")[0].strip().lower():
-            return found
+        yield stated.strip().partition(";")[0].strip().lower()
     if entry := names.get(_MANIFEST):
-        manifest = _read(archive, entry, _LONGEST_MANIFEST)
-        root = _ROOT_ENTRY.search(manifest)
-        if root and (found_type := _MEDIA_TYPE.search(root[0])):
-            return found_type[1].decode("ascii", "replace").strip().lower()
-    if entry := names.get(_CONTAINER):
-        container = _read(archive, entry, _LONGEST_MANIFEST)
-        return Media.EPUB.value if _BOOK in container else ""
-    return ""
+        root = _ROOT_ENTRY.search(_read(archive, entry, _LONGEST_MANIFEST))
+        if root and (found := _MEDIA_TYPE.search(root[0])):
+            yield found[1].decode("ascii", "replace").strip().lower()
+    if (entry := names.get(_CONTAINER)) and _BOOK in _read(archive, entry, _LONGEST_MANIFEST):
+        yield Media.EPUB.value
 
 
 def _damaged(error: Exception) -> ItemFailure:

@@ -29,6 +29,14 @@ def test_wide_text_without_a_mark_is_known_by_its_structure(text: str, encoding:
     assert (found.text, found.source) == (text, CharsetSource.STRUCTURE)
 
 
+def test_wide_text_is_known_in_spite_of_a_broken_character() -> None:
+    data = RUSSIAN.encode("utf-16-le") * 5 + b"\x00\xd8" + RUSSIAN.encode("utf-16-le") * 40 + b"x"
+    found = decode(data)
+
+    assert (found.charset, found.replaced) == ("utf-16-le", 2)
+    assert found.text.count("Ключ") == 45
+
+
 @pytest.mark.parametrize(
     "data",
     [
@@ -52,8 +60,9 @@ def test_binary_data_is_no_text(data: bytes) -> None:
         (b"id,name\n1,Ann\n2,B\0ob\n3,Cleo\n", "id,name\n1,Ann\n2,B\ufffdob\n3,Cleo\n", 1),
         (b"Report\n" * 9 + bytes(900), "Report\n" * 9, 0),
         ("Grüße\0und\n".encode() + bytes(7), "Grüße\ufffdund\n", 1),
+        (b"Ann\0\0\0Oslo\0\0\n" * 40, "Ann\ufffd\ufffd\ufffdOslo\ufffd\ufffd\n" * 40, 200),
     ],
-    ids=["inside", "padding", "both"],
+    ids=["inside", "padding", "both", "fields of fixed length"],
 )
 def test_text_with_nuls_is_read(data: bytes, text: str, replaced: int) -> None:
     found = decode(data)

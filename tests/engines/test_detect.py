@@ -235,6 +235,14 @@ def test_markup_is_what_its_structure_says(
         ({"mimetype": "\ufeff" + OPEN + "spreadsheet-template\n"}, Media.ODS),
         ({"META-INF/manifest.xml": MANIFEST.format(OPEN + "presentation-template")}, Media.ODP),
         ({"META-INF/container.xml": BOOK}, Media.EPUB),
+        ({"mimetype": "application/zip", "META-INF/container.xml": BOOK}, Media.EPUB),
+        (
+            {
+                "_rels/.rels": documents.relations(officeDocument="./word/d2.xml"),
+                "word/d2.xml": "<w/>",
+            },
+            Media.DOCX,
+        ),
         (documents.open_xml("word/document2.xml", WORD_TYPE), Media.DOCX),
         (documents.open_xml("main.xml", WORD_TYPE, absolute=True), Media.DOCX),
         (documents.open_xml("xl/wb.xml", SHEET_TYPE), Media.XLSX),

@@ -187,6 +187,13 @@ async def test_an_apple_mail_is_read_without_its_envelope(engines: Bench) -> Non
     assert "plist" not in markdown
 
 
+async def test_a_mail_is_read_behind_a_mark_and_blank_lines(engines: Bench) -> None:
+    run = await engines.parse_bytes("a.eml", b"\xef\xbb\xbf\r\n\r\n" + documents.MAIL)
+
+    assert "The tide gauge arrived." in run.markdown
+    assert "Grüße from the harbour" in run.markdown
+
+
 async def test_html_of_an_old_charset_says_how_it_was_read(engines: Bench) -> None:
     stated = await engines.parse_bytes("a.html", "<meta charset=x-sjis><p>青い樽".encode("cp932"))
 
