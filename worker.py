@@ -22,9 +22,7 @@ from activities.processing import Processing
 from activities.recording import Recording
 from activities.retaining import Retaining
 from docmill.attributes import has_search_attributes
-from docmill.batches import BatchService
 from docmill.choosing import configured
-from docmill.client import BatchClient
 from docmill.contracts import (
     BATCH_QUEUE,
     DELIVERIES_QUEUE,
@@ -46,12 +44,14 @@ from docmill.logs import configure_logs
 from docmill.objects import ObjectStore, open_store
 from docmill.objects.staging import Staging
 from docmill.preflight import check_histories
+from docmill.reconciling import Reconciler
 from docmill.records.database import Database
 from docmill.records.projects import Projects
 from docmill.remote.base import RemoteEngine
 from docmill.remote.opening import open_engines
 from docmill.scheduling import ensure_retention
 from docmill.settings import Settings, load_settings
+from docmill.temporal_link import TemporalLink
 from docmill.webhooks.announcing import Announcer
 from docmill.webhooks.courier import Courier
 from docmill.webhooks.rounds import Rounds
@@ -110,13 +110,13 @@ async def running_worker(
             await stack.enter_async_context(Leftovers(database, remote).sweeping())
         processing = Processing(database, store, items, scratch, settings)
         for queue, slots in _engine_queues(settings, remote):
-            worker = _engine_worker(client, processing, queue, slots)
-            await stack.enter_async_context(worker)
-        attributes = await has_search_attributes(client)
-        opener = Opener(database, settings, attributes=attributes)
+            await stack.enter_async_context(_engine_worker(client, processing, queue, slots))
+        link = TemporalLink.over(client, settings.temporal_namespaces)
+        reconciler = Reconciler(database, store, settings, link)
+        await stack.enter_async_context(reconciler.sweeping())
+        opener = Opener(database, settings, attributes=await has_search_attributes(client))
         recording = Recording(database, store, settings, opener)
-        service = BatchService(database, store, settings, BatchClient(client))
-        admitting = Admitting(database, service, opener, settings)
+        admitting = Admitting(database, reconciler, opener, settings)
         listing = Listing(database, items.version_of)
         await stack.enter_async_context(_batch_worker(client, listing, recording, admitting))
         await stack.enter_async_context(running_deliveries(client, database, store, settings))

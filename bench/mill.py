@@ -19,6 +19,7 @@ from docmill.records.database import Database
 from docmill.records.projects import Projects
 from docmill.records.tables import Batch
 from docmill.settings import Settings
+from docmill.temporal_link import TemporalLink
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,9 @@ async def docmill(folder: Path, slots: int) -> AsyncIterator[Mill]:
         async with database.write() as session:
             await Projects(session).ensure_default()
         client = BatchClient(temporal)
-        service = BatchService(database, open_store(settings.store), settings, client)
+        service = BatchService(
+            database, open_store(settings.store), settings, TemporalLink.over(temporal)
+        )
         yield Mill(temporal, settings, database, client, service)
     finally:
         await database.close()

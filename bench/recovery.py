@@ -23,7 +23,6 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 
 from docmill.batches import BatchService
-from docmill.client import BatchClient
 from docmill.contracts import BatchSpec, BatchStatus
 from docmill.objects import open_store
 from docmill.records.database import Database
@@ -31,6 +30,7 @@ from docmill.records.items import ItemRow
 from docmill.records.ledger import Ledger
 from docmill.records.tables import Batch
 from docmill.settings import Settings
+from docmill.temporal_link import TemporalLink
 from docmill.testing import mock_engine
 from worker import running_worker
 
@@ -79,7 +79,7 @@ class Round:
         self.client = client
         self.database = Database(settings.database)
         store = open_store(settings.store)
-        self.service = BatchService(self.database, store, settings, BatchClient(client))
+        self.service = BatchService(self.database, store, settings, TemporalLink.over(client))
 
     async def items(self, batch: Batch) -> list[ItemRow]:
         """The ledger."""

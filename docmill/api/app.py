@@ -1,6 +1,5 @@
 """The application: middleware, error shapes, routers, and what lives as long as the server."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TypedDict
@@ -36,12 +35,7 @@ def create_app(settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[State]:
         async with open_services(settings) as services:
-            reconciler = asyncio.create_task(services.desk.keep_true())
-            try:
-                yield {"services": services}
-            finally:
-                reconciler.cancel()
-                await asyncio.wait([reconciler])
+            yield {"services": services}
 
     app = _Application(
         title="Docmill",

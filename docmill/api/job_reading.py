@@ -26,7 +26,7 @@ class JobReader:
             raise NotFoundError(f"No {job_type} job {job_id}.", "A batch's items name their jobs.")
         if job.status.terminal:
             return job
-        await self.services.desk.current(project_id, job.batch.id, [job.batch.api])
+        await self.services.batches.current(project_id, job.batch.id, [job.batch.api])
         return await self._get(project_id, job_id)
 
     async def _get(self, project_id: str, job_id: str) -> Job:

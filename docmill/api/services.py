@@ -7,9 +7,8 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from docmill.api.batch_desk import BatchDesk
 from docmill.api.links import Links
-from docmill.api.temporal import TemporalLink
+from docmill.batches import BatchService
 from docmill.fencing import Fence
 from docmill.objects import ObjectStore, open_store
 from docmill.objects.staging import Staging
@@ -18,6 +17,7 @@ from docmill.records.database import Database
 from docmill.records.projects import Projects
 from docmill.remote.politeness import Hosts
 from docmill.settings import Settings
+from docmill.temporal_link import TemporalLink
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Services:
         scratch: this process's temporary folder, for uploads on their way to the store.
         links: makes and checks URLs that need no header.
         temporal: the way to the workflows; the server may be away.
-        desk: creates, reads and steers batches.
+        batches: creates, reads and steers batches.
         fence: where URLs of requests may lead.
         hosts: how hard models at other hosts are asked by this process.
     """
@@ -39,7 +39,7 @@ class Services:
     scratch: Staging
     links: Links
     temporal: TemporalLink
-    desk: BatchDesk
+    batches: BatchService
     fence: Fence
     hosts: Hosts
 
@@ -62,7 +62,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         async with database.write() as session:
             await Projects(session).ensure_default()
             await Claims(session).forget_old()
-        temporal = TemporalLink(settings.temporal_namespaces)
+        temporal = TemporalLink.from_environment(settings.temporal_namespaces)
         yield Services(
             settings=settings,
             database=database,
@@ -70,7 +70,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             scratch=scratch,
             links=Links.of_home(settings),
             temporal=temporal,
-            desk=BatchDesk(database, store, settings, temporal),
+            batches=BatchService(database, store, settings, temporal),
             fence=fence,
             hosts=Hosts(settings.remote_concurrency, settings.remote_rate),
         )

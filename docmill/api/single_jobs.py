@@ -84,7 +84,7 @@ class SingleJobs:
         Raises:
             UsageError: a parameter is wrong.
         """
-        batch = await self.services.desk.find(self.scope.project_id, batch_id)
+        batch = await self.services.batches.find(self.scope.project_id, batch_id)
         name = source.display_name if isinstance(source, DirectoryFile) else source.name
         if batch is None:
             spec = BatchSpec(
@@ -93,7 +93,7 @@ class SingleJobs:
                 job=JobSpec(type=job_type, parameters=parameters),
                 page_size=1,
             )
-            batch = await self.services.desk.create(
+            batch, _ = await self.services.batches.create(
                 spec,
                 id=batch_id,
                 api=SINGLE_JOB,
@@ -102,7 +102,7 @@ class SingleJobs:
                 configuration_id=configuration_id,
             )
         job = await self._record(batch, user_metadata)
-        await self.services.desk.start(batch)
+        await self.services.batches.start_soon(batch)
         return job
 
     async def cancel(self, job: Job) -> Job:
@@ -114,7 +114,7 @@ class SingleJobs:
         """
         if job.status.terminal:
             raise ConflictError(f"The job {job.id} has ended: {job.status}.")
-        await self.services.desk.cancel(self._own_batch(job))
+        await self.services.batches.cancel(self._own_batch(job))
         async with self.services.database.read() as session:
             return await Jobs(session).get(self.scope.project_id, job.id)
 
@@ -128,7 +128,7 @@ class SingleJobs:
         """
         batch = self._own_batch(job)
         with suppress(UnavailableError, ConflictError):
-            await self.services.desk.cancel(batch, REMOVED)
+            await self.services.batches.cancel(batch, REMOVED)
         request = CloseRequest(
             batch_id=batch.id, epoch=batch.epoch, ending=BatchStatus.CANCELLED, reason=REMOVED
         )

@@ -12,8 +12,6 @@ from docmill.records.database import Database
 from docmill.records.tables import Batch
 
 LOOK_SECONDS = 0.25
-LOOKS_PER_MEND = 8
-"""Every two seconds: a batch that was ended from Temporal's UI is seen to have ended."""
 
 
 async def follow(
@@ -29,29 +27,27 @@ async def follow(
 
     Args:
         database: where the truth about the batch is.
-        service: mends a batch whose workflow was lost or ended from outside.
+        service: notices that the workflow was lost, or ended from outside.
         batch: the batch.
         view: shows it.
         voice: tells what is being waited for.
         on_look: called with each look; what it raises ends the following.
     """
     told = False
-    looks = 0
     while True:
         snapshot = await look_at(database, batch.project_id, batch.id)
         view.show(snapshot)
         on_look()
         if snapshot.ended:
             return snapshot
-        if looks % LOOKS_PER_MEND == 0:
-            told = await _mend(service, snapshot.batch, voice, told=told)
-        looks += 1
+        if service.reconciler.take_turn(batch.id):
+            told = await _reconcile(service, snapshot.batch, voice, told=told)
         await asyncio.sleep(LOOK_SECONDS)
 
 
-async def _mend(service: BatchService, batch: Batch, voice: Voice, *, told: bool) -> bool:
+async def _reconcile(service: BatchService, batch: Batch, voice: Voice, *, told: bool) -> bool:
     try:
-        await service.mend(batch)
+        await service.reconciler.reconcile(batch)
     except NotFoundError:  # it ended between two calls; the next look shows it
         return told
     except UnavailableError as error:

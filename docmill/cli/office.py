@@ -106,9 +106,10 @@ async def open_runtime(
 
 def _service(office: Office, client: "Client") -> "BatchService":
     from docmill.batches import BatchService
-    from docmill.client import BatchClient
+    from docmill.temporal_link import TemporalLink
 
-    return BatchService(office.database, office.store, office.settings, BatchClient(client))
+    link = TemporalLink.over(client, office.settings.temporal_namespaces)
+    return BatchService(office.database, office.store, office.settings, link)
 
 
 @asynccontextmanager

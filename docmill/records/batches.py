@@ -29,6 +29,7 @@ class BatchFilters(CreatedRange, total=False):
     directory_id: str | None
     job_type: str | None
     api: str | Collection[str] | None
+    namespace: str | None
 
 
 class Batches:
@@ -236,6 +237,7 @@ def _filtered(query: Select[Any], project_id: str | None, filters: BatchFilters)
         Batch.project_id: project_id,
         Batch.directory_id: filters.get("directory_id"),
         Batch.job_type: filters.get("job_type"),
+        Batch.namespace: filters.get("namespace"),
     }
     for column, value in equal.items():
         if value is not None:

@@ -25,7 +25,13 @@ OUTWARD = ("docmill.fencing", "docmill.fetching")
 STORAGE = ("docmill.records", "docmill.objects", "docmill.sources")
 """What holds data: the ledger, the bytes, where bytes come from."""
 
-TEMPORAL = ("docmill.attributes", "docmill.client", "docmill.preflight", "docmill.scheduling")
+TEMPORAL = (
+    "docmill.attributes",
+    "docmill.client",
+    "docmill.preflight",
+    "docmill.scheduling",
+    "docmill.temporal_link",
+)
 """What speaks to a Temporal server on behalf of the rooms."""
 
 DELIVERY = ("docmill.webhooks",)
@@ -39,6 +45,7 @@ SERVICES = (
     "docmill.item_engines",
     "docmill.item_limits",
     "docmill.leftovers",
+    "docmill.reconciling",
     "docmill.redriving",
     "docmill.results",
     "docmill.retention",

@@ -35,7 +35,9 @@ async def test_a_drained_cancel_lets_files_in_flight_end_and_starts_no_others(
         asked = await small_mill.service.cancel(batch, "enough", drain=True)
         assert asked.drain
         await small_mill.until_progress(batch, lambda now: now.state == "cancelling")
-        await small_mill.service.mend(asked)  # sends the cancel once more, as it was asked for
+        await small_mill.service.reconciler.reconcile(
+            asked
+        )  # sends the cancel once more, as it was asked for
         gate.touch()
         result = await small_mill.client.result(batch.id)
     assert (result.status, result.reason) == ("CANCELLED", "enough")

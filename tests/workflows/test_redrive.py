@@ -164,10 +164,10 @@ async def test_a_redrive_whose_start_was_lost_is_started_when_it_is_looked_at(
     """Also when Temporal remembers that the attempt before was terminated."""
     batch = await small_mill.start(write_mixed(tmp_path / "in", tmp_path / "runs"))
     await small_mill.temporal.get_workflow_handle(batch.id).terminate("enough")
-    ended = await small_mill.service.mend(await small_mill.row(batch))
+    ended = await small_mill.service.reconciler.reconcile(await small_mill.row(batch))
     assert ended.status == "CANCELLED"
     begun = await small_mill.service.redrive(ended, EVERYTHING)
-    assert (await small_mill.service.mend(begun)).status == "PENDING"
+    assert (await small_mill.service.reconciler.reconcile(begun)).status == "PENDING"
     async with small_mill.faulty_worker():
         result = await small_mill.client.result(batch.id)
     assert (result.status, result.tally.accounted) == ("COMPLETED", 5)

@@ -96,7 +96,7 @@ async def test_who_waits_for_a_batch_that_was_terminated_goes_on(
         second = await small_mill.start(write_copies(tmp_path / "two", 1, **command))
         await until(lambda: _waiting(small_mill, second, 1))
         await small_mill.temporal.get_workflow_handle(first.id).terminate("gone")
-        await small_mill.service.mend(await small_mill.row(first))
+        await small_mill.service.reconciler.reconcile(await small_mill.row(first))
         await until(lambda: _ran(runs, 2))
         gate.touch()
         assert (await small_mill.client.result(second.id)).tally.completed == 1

@@ -114,7 +114,7 @@ async def test_a_recorded_cancel_that_never_reached_temporal_is_sent_again(
         await small_mill.until_progress(batch, lambda now: now.state == "paused")
         async with small_mill.database.write() as session:
             await Batches(session).set_state(batch.id, cancel_requested=True, reason="lost")
-        await small_mill.service.mend(await small_mill.row(batch))
+        await small_mill.service.reconciler.reconcile(await small_mill.row(batch))
         result = await small_mill.client.result(batch.id)
     assert (result.status, result.reason) == ("CANCELLED", "lost")
 
@@ -140,8 +140,8 @@ async def test_a_terminated_batch_gets_a_true_row_when_it_is_looked_at(
 ) -> None:
     batch = await mill.start(write_texts(tmp_path / "in", 10))
     await mill.temporal.get_workflow_handle(batch.id).terminate("enough")
-    mended = await mill.service.mend(await mill.row(batch))
-    assert (mended.status, mended.reason) == ("CANCELLED", "terminated through Temporal")
+    row = await mill.service.reconciler.reconcile(await mill.row(batch))
+    assert (row.status, row.reason) == ("CANCELLED", "terminated through Temporal")
     assert set((await mill.outcomes(batch)).values()) == {"cancelled"}
 
 
@@ -150,7 +150,7 @@ async def test_a_batch_whose_start_was_lost_is_started_when_it_is_looked_at(
 ) -> None:
     folder = write_texts(tmp_path / "in", 3)
     batch, _ = await small_mill.service.create(BatchSpec(folder=str(folder)))
-    await small_mill.service.mend(batch)
+    await small_mill.service.reconciler.reconcile(batch)
     async with small_mill.worker():
         result = await small_mill.client.result(batch.id)
     assert result.tally.completed == 3

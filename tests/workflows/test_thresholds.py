@@ -46,7 +46,9 @@ async def test_more_failures_than_allowed_end_the_batch_and_every_file_has_an_ou
         assert await mill.client.status(batch.id) == WorkflowExecutionStatus.FAILED
 
         again = await mill.service.redrive(row, RedriveRequest())
-        assert (await mill.service.mend(again)).status == "PENDING", "its failure is of the past"
+        assert (await mill.service.reconciler.reconcile(again)).status == "PENDING", (
+            "its failure is of the past"
+        )
         with pytest.raises(WorkflowFailureError):
             await mill.client.result(batch.id)  # 26 more fail once: too many again
     row = await mill.row(batch)

@@ -40,7 +40,9 @@ async def get_live_batch(
     services: CurrentServices, scope: CurrentScope, batch_id: str
 ) -> LiveBatch:
     """A batch with its live counts, rate and the files in flight."""
-    return await live_view(services, await services.desk.current(scope.project_id, batch_id, ALL))
+    return await live_view(
+        services, await services.batches.current(scope.project_id, batch_id, ALL)
+    )
 
 
 @router.get("/failures")
@@ -48,7 +50,7 @@ async def list_failure_groups(
     services: CurrentServices, scope: CurrentScope, batch_id: str
 ) -> list[FailureGroupView]:
     """The failed files by cause, the largest group first, each with what to do."""
-    batch = await services.desk.current(scope.project_id, batch_id, ALL)
+    batch = await services.batches.current(scope.project_id, batch_id, ALL)
     async with services.database.read() as session:
         groups = await LedgerReads(session).failure_groups(batch)
     return [FailureGroupView.of(group) for group in groups]
@@ -65,7 +67,7 @@ async def list_ledger_items(
     page_token: Annotated[Text | None, Query()] = None,
 ) -> CursorPage[LedgerItemView]:
     """One page of a batch's files in listing order, pending ones included."""
-    batch = await services.desk.current(scope.project_id, batch_id, ALL)
+    batch = await services.batches.current(scope.project_id, batch_id, ALL)
     filters: Mapping[str, Any] = {"batch_id": batch_id, "status": status}
     limit = page_limit(page_size)
     async with services.database.read() as session:
@@ -99,10 +101,11 @@ async def set_concurrency(
     services: CurrentServices, scope: CurrentScope, batch_id: str, body: ConcurrencyChange
 ) -> LiveBatch:
     """Change how many files of this batch may be in flight at the same time."""
-    batch = await services.desk.current(scope.project_id, batch_id, ALL)
-    service = await services.desk.service(batch.namespace)
-    await service.set_concurrency(batch, body.concurrency)
-    return await live_view(services, await services.desk.current(scope.project_id, batch_id, ALL))
+    batch = await services.batches.current(scope.project_id, batch_id, ALL)
+    await services.batches.set_concurrency(batch, body.concurrency)
+    return await live_view(
+        services, await services.batches.current(scope.project_id, batch_id, ALL)
+    )
 
 
 @router.post("/cancel")
@@ -111,8 +114,8 @@ async def cancel_batch(
 ) -> LiveBatch:
     """Ask a batch to stop; its files in flight are stopped, or with ``drain`` end by themselves."""
     asked = body or Cancel()
-    batch = await services.desk.current(scope.project_id, batch_id, ALL)
-    batch = await services.desk.cancel(batch, asked.reason or "", drain=asked.drain)
+    batch = await services.batches.current(scope.project_id, batch_id, ALL)
+    batch = await services.batches.cancel(batch, asked.reason or "", drain=asked.drain)
     return await live_view(services, batch)
 
 
@@ -122,7 +125,7 @@ async def redrive_batch(
 ) -> LiveBatch:
     """Run again what an ended batch did not complete; finished files keep their results."""
     asked = body or Redrive()
-    batch = await services.desk.current(scope.project_id, batch_id, ALL)
+    batch = await services.batches.current(scope.project_id, batch_id, ALL)
     parameters: dict[str, Any] = {}
     if asked.configuration_id is not None:
         product = f"{batch.job_type}_v2"
@@ -135,7 +138,9 @@ async def redrive_batch(
         configuration_id=asked.configuration_id,
         strict=None if asked.strict is None else tuple(asked.strict),
     )
-    return await live_view(services, await services.desk.redrive(batch, request))
+    batch = await services.batches.redrive(batch, request)
+    await services.batches.start_soon(batch)
+    return await live_view(services, await services.batches.get(scope.project_id, batch_id))
 
 
 @router.get("/attempts")
@@ -143,7 +148,7 @@ async def list_past_attempts(
     services: CurrentServices, scope: CurrentScope, batch_id: str
 ) -> list[PastAttemptView]:
     """How the attempts before the present one ended, the first one first."""
-    batch = await services.desk.current(scope.project_id, batch_id, ALL)
+    batch = await services.batches.current(scope.project_id, batch_id, ALL)
     async with services.database.read() as session:
         found = await History(session).attempts(batch.id)
     return [PastAttemptView.model_validate(one) for one in found]
@@ -154,7 +159,7 @@ async def list_past_outcomes(
     services: CurrentServices, scope: CurrentScope, batch_id: str, item_id: Text
 ) -> list[PastOutcomeView]:
     """What became of one file in earlier attempts; empty when only the present one ran it."""
-    batch = await services.desk.current(scope.project_id, batch_id, ALL)
+    batch = await services.batches.current(scope.project_id, batch_id, ALL)
     async with services.database.read() as session:
         found = await History(session).outcomes(batch.id, item_id)
     return [PastOutcomeView.model_validate(one) for one in found]
@@ -163,10 +168,12 @@ async def list_past_outcomes(
 async def _steer(
     services: CurrentServices, scope: CurrentScope, batch_id: str, verb: str
 ) -> LiveBatch:
-    batch = await services.desk.current(scope.project_id, batch_id, ALL)
-    service = await services.desk.service(batch.namespace)
+    batch = await services.batches.current(scope.project_id, batch_id, ALL)
+    service = services.batches
     await (service.pause(batch) if verb == "pause" else service.resume(batch))
-    return await live_view(services, await services.desk.current(scope.project_id, batch_id, ALL))
+    return await live_view(
+        services, await services.batches.current(scope.project_id, batch_id, ALL)
+    )
 
 
 @router.get("/manifest", response_class=Response, responses=BYTES)
@@ -177,7 +184,7 @@ async def download_manifest(
     format: Annotated[ManifestFormat, Query()] = "jsonl",  # noqa: A002 - the word that users know
 ) -> Response:
     """The ledger of an ended batch, one row per file."""
-    batch = await services.desk.current(scope.project_id, batch_id, ALL)
+    batch = await services.batches.current(scope.project_id, batch_id, ALL)
     if batch.manifest_key is None:
         raise ConflictError(
             f"The batch {batch_id} has no manifest yet: {batch.status}.", "Wait until it has ended."

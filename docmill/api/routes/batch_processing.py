@@ -59,7 +59,7 @@ async def create_batch_job(
     """Create a batch over a directory or over named directory files, and start it."""
     asked = body.model_dump()
     batch_id = await creates.id_for(Prefix.V1_BATCH, {**asked, "namespace": temporal_namespace})
-    existing = await services.desk.find(scope.project_id, batch_id)
+    existing = await services.batches.find(scope.project_id, batch_id)
     if existing is not None:
         return batch_view(existing, Tally())
     await _check_source(services, scope.project_id, body)
@@ -76,14 +76,14 @@ async def create_batch_job(
     # The bound on inline items is Temporal's; here they become rows before anything starts.
     spec = spec.model_copy(update={"item_ids": tuple(body.item_ids or ())})
     await aim_webhooks(services, scope, batch_id, None, v1_webhooks(body.job_config))
-    batch = await services.desk.create(
+    batch, _ = await services.batches.create(
         spec,
         temporal_namespace,
         id=batch_id,
         api="v1",
         config=without_secrets(body.job_config.model_dump(exclude_unset=True)),
     )
-    await services.desk.start(batch)
+    await services.batches.start_soon(batch)
     return batch_view(batch, Tally())
 
 
@@ -160,7 +160,7 @@ async def get_batch_job(
     services: CurrentServices, scope: CurrentScope, job_id: str
 ) -> V1BatchStatus:
     """A batch with its live counts, and how far it is in percent."""
-    batch = await services.desk.current(scope.project_id, job_id, V1)
+    batch = await services.batches.current(scope.project_id, job_id, V1)
     async with services.database.read() as session:
         counts = (await Batches(session).counts([batch.id]))[batch.id]
     return V1BatchStatus(job=batch_view(batch, counts), progress_percentage=progress(batch, counts))
@@ -175,10 +175,10 @@ async def cancel_batch_job(
     temporal_namespace: Namespace = None,
 ) -> V1Cancelled:
     """Ask a batch to stop: pending items become cancelled, items in flight end first."""
-    batch = await services.desk.current(scope.project_id, job_id, V1)
+    batch = await services.batches.current(scope.project_id, job_id, V1)
     if temporal_namespace is not None:
         services.temporal.allowed(temporal_namespace)
-    batch = await services.desk.cancel(batch, (body.reason if body else None) or "")
+    batch = await services.batches.cancel(batch, (body.reason if body else None) or "")
     async with services.database.read() as session:
         counts = (await Batches(session).counts([batch.id]))[batch.id]
     shown = batch_view(batch, counts)
@@ -201,7 +201,7 @@ async def list_items(
     offset: Offset = 0,
 ) -> OffsetPage[V1ItemView]:
     """The files of a batch in listing order, pending ones included."""
-    batch = await services.desk.current(scope.project_id, job_id, V1)
+    batch = await services.batches.current(scope.project_id, job_id, V1)
     async with services.database.read() as session:
         ledger = LedgerReads(session)
         rows = await ledger.items(batch, status=status, limit=limit, offset=offset)

@@ -68,7 +68,7 @@ async def create_batch(
     When Temporal is away the batch stays PENDING and starts by itself later.
     """
     batch_id = await creates.id_for(Prefix.BATCH, body.model_dump())
-    existing = await services.desk.find(scope.project_id, batch_id)
+    existing = await services.batches.find(scope.project_id, batch_id)
     if existing is not None:
         return view(existing)
     job = body.config.job
@@ -86,14 +86,14 @@ async def create_batch(
         max_failure_rate=body.max_failure_rate,
         strict=None if body.strict is None else tuple(body.strict),
     )
-    batch = await services.desk.create(
+    batch, _ = await services.batches.create(
         spec,
         id=batch_id,
         api="v2",
         configuration_id=job.configuration_id,
         config=body.config.model_dump(),
     )
-    await services.desk.start(batch)
+    await services.batches.start_soon(batch)
     return view(batch)
 
 
@@ -149,7 +149,7 @@ async def get_batch(
         raise FieldError(
             f"expand knows results, not {', '.join(sorted(unknown))}.", "query", "expand"
         )
-    batch = await services.desk.current(scope.project_id, batch_id, OTHER_APIS)
+    batch = await services.batches.current(scope.project_id, batch_id, OTHER_APIS)
     answer = view(batch)
     if expand and batch.status in (BatchStatus.COMPLETED, BatchStatus.CANCELLED):
         return StreamingResponse(
@@ -161,5 +161,5 @@ async def get_batch(
 @router.post("/{batch_id}/cancel")
 async def cancel_batch(services: CurrentServices, scope: CurrentScope, batch_id: str) -> BatchView:
     """Ask a batch to stop; it is CANCELLED once nothing of it runs any more."""
-    batch = await services.desk.current(scope.project_id, batch_id, OTHER_APIS)
-    return view(await services.desk.cancel(batch))
+    batch = await services.batches.current(scope.project_id, batch_id, OTHER_APIS)
+    return view(await services.batches.cancel(batch))

@@ -49,7 +49,7 @@ async def create_classify_job(
         batch_id = derived_id(
             Prefix.BATCH, scope.project_id, JobType.CLASSIFY.value, body.transaction_id
         )
-        if await services.desk.find(scope.project_id, batch_id) is not None:
+        if await services.batches.find(scope.project_id, batch_id) is not None:
             return await reader.view(await jobs.find(job_id_of(JobType.CLASSIFY, batch_id, FIRST)))
     else:
         batch_id = await creates.id_for(Prefix.BATCH, body.model_dump())

@@ -43,8 +43,8 @@ async def unfinished_of(office: Office, service: BatchService, plan: Plan) -> Ba
     latest = await latest_of(office, plan)
     if latest is None:
         return None
-    mended = await service.mend(latest)
-    return None if BatchStatus(mended.status).terminal else mended
+    latest = await service.reconciler.reconcile(latest)
+    return None if BatchStatus(latest.status).terminal else latest
 
 
 async def scan(office: Office, plan: Plan, *, by_upload: bool) -> Scanned:

@@ -22,6 +22,7 @@ from docmill.records.tables.sources import (
     Project,
     ScanMark,
 )
+from docmill.records.tables.sweeps import Sweep
 from docmill.records.tables.webhooks import ORDINARY, URGENT, WebhookAttempt, WebhookEvent
 
 __all__ = [
@@ -47,6 +48,7 @@ __all__ = [
     "RequestClaim",
     "Result",
     "ScanMark",
+    "Sweep",
     "Table",
     "WebhookAttempt",
     "WebhookConfiguration",
