@@ -84,13 +84,6 @@ class BatchService:
         async with self._database.read() as session:
             return await Batches(session).get(project_id, batch_id)
 
-    async def find(self, project_id: str, batch_id: str) -> Batch | None:
-        """Return the row of a batch of this project, or None."""
-        try:
-            return await self.get(project_id, batch_id)
-        except NotFoundError:
-            return None
-
     async def current(self, project_id: str, batch_id: str, apis: Collection[str]) -> Batch:
         """Return a batch as it truly is, as far as Temporal answers in time.
 

@@ -1,5 +1,6 @@
 """Making a batch row: the listing frozen, the parameters snapshotted, safe to repeat."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,15 +10,19 @@ from docmill.contracts.warnings import strict_codes
 from docmill.errors import UsageError
 from docmill.ids import Prefix, new_id
 from docmill.parameters import effective_parameters, job_parameters, parameters_hash
-from docmill.records.batches import Batches
+from docmill.records.batches import Batches, Place
 from docmill.records.configurations import Configurations
-from docmill.records.database import Database
+from docmill.records.database import Database, Session
 from docmill.records.directories import Directories
 from docmill.records.presets import preset
-from docmill.records.tables import Batch, Directory
+from docmill.records.tables import Batch, Directory, WebhookTarget
+from docmill.records.webhooks import Webhooks
 from docmill.scanning import scan_folder
 from docmill.settings import Settings
 from docmill.sources.folder import FolderSource
+
+Listing = Directory | Sequence[Place]
+"""What a batch lists: a directory as it is now, or versions of entries."""
 
 
 async def create_batch(
@@ -39,11 +44,56 @@ async def create_batch(
             configured for the job.
         NotFoundError: the directory or an item does not exist in this project.
     """
-    parameters = await _parameters(database, spec)
+    if sum(map(bool, (spec.source_directory_id, spec.folder, spec.item_ids))) != 1:
+        raise UsageError(
+            "A batch needs exactly one source.",
+            "Give one of source_directory_id, folder or item_ids.",
+        )
+    effective_parameters(spec.job.type, spec.job.parameters)  # refuse them before a long scan
+    listing: Listing | None = await _scanned(database, settings, spec) if spec.folder else None
+    async with database.write() as session:
+        if listing is None:
+            listing = await _named(session, spec)
+        return await insert_batch(session, settings, spec, listing, **fields)
+
+
+async def insert_batch(
+    session: Session,
+    settings: Settings,
+    spec: BatchSpec,
+    listing: Listing,
+    *,
+    targets: Sequence[WebhookTarget] = (),
+    **fields: Any,
+) -> tuple[Batch, bool]:
+    """Write a batch with its listing and its webhooks in the caller's transaction.
+
+    Args:
+        session: of a writing transaction.
+        settings: defaults.
+        spec: job and pace; its source is ``listing``.
+        listing: what the batch is over, as the same transaction has read it.
+        targets: where it reports to.
+        fields: as of `create_batch`.
+
+    Returns:
+        The row, and whether it is new: an id or identity that exists gives the first one.
+
+    Raises:
+        UsageError: a parameter is wrong, or no engine is configured for the job.
+        NotFoundError: the project has no parse configuration that a parameter names.
+    """
+    parameters = await _parameters(session, spec)
+    directory = listing if isinstance(listing, Directory) else None
+    places = () if isinstance(listing, Directory) else listing
     batch = Batch(
         id=fields.pop("id", None) or new_id(Prefix.BATCH),
         project_id=spec.project_id,
         job_type=spec.job.type,
+        directory_id=directory.id if directory else None,
+        watermark=directory.watermark if directory else None,
+        total=directory.live_count if directory else len(places),
+        left_out=directory.left_out if directory else None,
         parameters=parameters,
         parameters_hash=parameters_hash(parameters),
         engine=engine_of(spec.job.type, parameters, settings),
@@ -55,22 +105,14 @@ async def create_batch(
         strict=list(strict_codes(settings.strict if spec.strict is None else spec.strict)) or None,
         **fields,
     )
-    directory = await _directory(database, settings, spec)
-    async with database.write() as session:
-        if directory is not None:
-            batch.directory_id = directory.id
-            batch.watermark = directory.watermark
-            batch.total = directory.live_count
-            batch.left_out = directory.left_out
-        else:
-            batch.total = len(spec.item_ids)
-        created, is_new = await Batches(session).create(batch)
-        if is_new and directory is None:
-            await Batches(session).add_listing(created.id, spec.item_ids)
-        return created, is_new
+    await Webhooks(session).aim(targets)
+    created, is_new = await Batches(session).create(batch)
+    if is_new:
+        await Batches(session).add_listing(created.id, places)
+    return created, is_new
 
 
-async def _parameters(database: Database, spec: BatchSpec) -> dict[str, Any]:
+async def _parameters(session: Session, spec: BatchSpec) -> dict[str, Any]:
     """Return the effective parameters, with those of a parse configuration that they name.
 
     Raises:
@@ -83,8 +125,7 @@ async def _parameters(database: Database, spec: BatchSpec) -> dict[str, Any]:
         return parameters
     found = preset(identifier)
     if found is None:
-        async with database.read() as session:
-            found = await Configurations(session).get(spec.project_id, identifier)
+        found = await Configurations(session).get(spec.project_id, identifier)
     if found.product_type != "parse_v2":
         raise UsageError(
             f"{identifier} configures {found.product_type}, not parse_v2.",
@@ -94,24 +135,19 @@ async def _parameters(database: Database, spec: BatchSpec) -> dict[str, Any]:
     return effective_parameters(spec.job.type, parameters | read_by)
 
 
-async def _directory(database: Database, settings: Settings, spec: BatchSpec) -> Directory | None:
-    """Return the directory that the batch lists; None when it names its items itself."""
-    if sum(map(bool, (spec.source_directory_id, spec.folder, spec.item_ids))) != 1:
-        raise UsageError(
-            "A batch needs exactly one source.",
-            "Give one of source_directory_id, folder or item_ids.",
-        )
-    if spec.folder:
-        source = FolderSource.resolve(
-            Path(spec.folder),
-            recursive=spec.recursive,
-            include=spec.include,
-            exclude=spec.exclude,
-            leave_out=(settings.home,),
-            follow_links=spec.follow_links,
-        )
-        return (await scan_folder(database, spec.project_id, source))[0]
+async def _scanned(database: Database, settings: Settings, spec: BatchSpec) -> Directory:
+    source = FolderSource.resolve(
+        Path(str(spec.folder)),
+        recursive=spec.recursive,
+        include=spec.include,
+        exclude=spec.exclude,
+        leave_out=(settings.home,),
+        follow_links=spec.follow_links,
+    )
+    return (await scan_folder(database, spec.project_id, source))[0]
+
+
+async def _named(session: Session, spec: BatchSpec) -> Listing:
     if spec.source_directory_id:
-        async with database.read() as session:
-            return await Directories(session).get(spec.project_id, spec.source_directory_id)
-    return None
+        return await Directories(session).get(spec.project_id, spec.source_directory_id)
+    return await Batches(session).places(spec.project_id, spec.item_ids)

@@ -4,11 +4,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TypedDict
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from starlette.types import ASGIApp
 
 from docmill.api.errors import ERROR_RESPONSES, add_error_handlers
 from docmill.api.guards import AnsweredErrors, LoopbackOnly, NoNulInAddress, TooLargeAsJson
+from docmill.api.received import note_received
 from docmill.api.routes import all_routers
 from docmill.api.services import Services, open_services
 from docmill.settings import MIB, Settings
@@ -50,5 +51,5 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(LoopbackOnly, public_url=settings.public_url)
     add_error_handlers(app)
     for router in all_routers():
-        app.include_router(router, responses=ERROR_RESPONSES)
+        app.include_router(router, responses=ERROR_RESPONSES, dependencies=[Depends(note_received)])
     return app

@@ -5,11 +5,10 @@ from typing import Any, Protocol
 from pydantic import BaseModel
 
 from docmill.api.errors import FieldError
-from docmill.api.scope import Scope
-from docmill.api.services import Services
 from docmill.contracts import JobType
 from docmill.parameters import effective_parameters, job_parameters
 from docmill.records.configurations import Configurations
+from docmill.records.database import Session
 from docmill.records.presets import preset
 from docmill.records.tables import Configuration
 
@@ -26,27 +25,8 @@ class Configured(Protocol):
         """Of a saved configuration."""
 
 
-async def parameters_of(
-    services: Services, scope: Scope, job_type: JobType, body: Configured
-) -> dict[str, Any]:
-    """Return the effective parameters that a request gives, or names by a configuration.
-
-    Raises:
-        NotFoundError: there is no such configuration.
-        UsageError: it configures another product.
-    """
-    if body.configuration is not None:
-        given = body.configuration.model_dump(mode="json", exclude_none=True)
-    else:
-        product = f"{job_type}_v2"
-        given = await configured_parameters(
-            services, scope, body.configuration_id or "", product, "body"
-        )
-    return effective_parameters(job_type, given)
-
-
 async def find_configuration(
-    services: Services, scope: Scope, configuration_id: str
+    session: Session, project_id: str, configuration_id: str
 ) -> Configuration:
     """Return a preset or a saved configuration of the project.
 
@@ -56,18 +36,17 @@ async def find_configuration(
     found = preset(configuration_id)
     if found is not None:
         return found
-    async with services.database.read() as session:
-        return await Configurations(session).get(scope.project_id, configuration_id)
+    return await Configurations(session).get(project_id, configuration_id)
 
 
-async def configured_parameters(
-    services: Services, scope: Scope, configuration_id: str, product: str, *loc: str
-) -> dict[str, Any]:
-    """Return the parameters of a configuration of ``product``.
+async def configuration_of(
+    session: Session, project_id: str, configuration_id: str, product: str, *loc: str
+) -> Configuration:
+    """Return a configuration of ``product``.
 
     Args:
-        services: where saved configurations are.
-        scope: whose they are.
+        session: where saved configurations are.
+        project_id: whose they are.
         configuration_id: which one.
         product: ``parse_v2`` …
         loc: where the request names the configuration, for the error.
@@ -76,11 +55,29 @@ async def configured_parameters(
         NotFoundError: there is none with this id.
         FieldError: it belongs to another product.
     """
-    found = await find_configuration(services, scope, configuration_id)
+    found = await find_configuration(session, project_id, configuration_id)
     if found.product_type != product:
         raise FieldError(
             f"{configuration_id} configures {found.product_type}, not {product}.",
             *loc,
             "configuration_id",
         )
-    return job_parameters(found.parameters)
+    return found
+
+
+async def configured(
+    session: Session, project_id: str, job_type: JobType, body: Configured
+) -> tuple[dict[str, Any], Configuration | None]:
+    """Return the effective parameters of a request, and the configuration that it names.
+
+    Raises:
+        NotFoundError: there is no such configuration.
+        UsageError: it configures another product.
+    """
+    if body.configuration is not None:
+        given = body.configuration.model_dump(mode="json", exclude_none=True)
+        return effective_parameters(job_type, given), None
+    found = await configuration_of(
+        session, project_id, body.configuration_id or "", f"{job_type}_v2", "body"
+    )
+    return effective_parameters(job_type, job_parameters(found.parameters)), found

@@ -1,9 +1,9 @@
 """Creates that are safe to repeat.
 
 The official clients repeat a POST whose answer was lost, without an idempotency key; a repeat
-shows only in ``x-stainless-retry-count``. So every create first decides its new object's id in
-a small table, keyed by what was asked: a repeat finds the id of the first attempt, also while
-that one still runs, and the object's own primary key lets one of the two insert it.
+shows only in ``x-stainless-retry-count``. So a create decides its new object's id in a small
+table, keyed by what was asked, in the transaction that inserts the object: a repeat finds the
+object of the first attempt, and waits for it while that one still runs.
 """
 
 import hashlib
@@ -16,57 +16,94 @@ from fastapi import Depends, Header, Request
 
 from docmill.api.errors import FieldError
 from docmill.api.scope import Scope, current_scope
-from docmill.api.services import Services, current_services
-from docmill.ids import Prefix, new_id
-from docmill.records.claims import Claims, Repeat
+from docmill.errors import NotFoundError
+from docmill.records.claims import Attempt, Claim, Claims, Repeat
+from docmill.records.database import Session
 
 
 class Creates:
-    """Decides the ids of one request's new objects."""
+    """Decides the id of one request's new object.
 
-    def __init__(
-        self, services: Services, scope: Scope, route: str, key: str | None, repeat: Repeat
-    ) -> None:
-        self._services = services
+    Attributes:
+        keyed: whether the client named its create.
+    """
+
+    def __init__(self, scope: Scope, route: str, key: str | None, repeat: Repeat) -> None:
+        self.keyed = repeat is Repeat.KEYED
         self._scope = scope
         self._route = route
         self._key = key
         self._repeat = repeat
         self._arrived = datetime.now(UTC)
 
-    async def id_for(self, prefix: Prefix, fields: Mapping[str, Any]) -> str:
-        """Return the id of the object that ``fields`` ask for.
-
-        Args:
-            prefix: the kind of the object.
-            fields: everything that was asked, parsed; for an upload also the bytes' hash.
+    async def before(self, session: Session, fields: Mapping[str, Any]) -> str | None:
+        """Return the id that the request's key has made before, whatever has become of its source.
 
         Raises:
             FieldError: the request's ``Idempotency-Key`` was used with other fields.
         """
-        asked = _digest(self._scope.project_id, self._route, fields)
+        if not self.keyed:
+            return None
+        attempt = self._attempt(fields)
+        known = await Claims(session).known(attempt.key)
+        return None if known is None else _checked(known, attempt).object_id
+
+    async def claim(
+        self,
+        session: Session,
+        fields: Mapping[str, Any],
+        object_id: str,
+        *,
+        answer_id: str | None = None,
+        source: object = None,
+    ) -> Claim:
+        """Return the id of the object that ``fields`` ask for, which the caller inserts now.
+
+        Args:
+            session: of the transaction that inserts the object.
+            fields: everything that was asked, parsed; for an upload also the bytes' hash.
+            object_id: the id of a new one.
+            answer_id: the id that the client is told of, when it is another one.
+            source: the state of what the object is made from: watermarks, versions.
+
+        Raises:
+            FieldError: the request's ``Idempotency-Key`` was used with other fields.
+        """
+        attempt = self._attempt(fields)
+        state = None if source is None else _digest(source)
+        claim = await Claims(session).decide(attempt, object_id, answer_id=answer_id, source=state)
+        return _checked(claim, attempt)
+
+    def _attempt(self, fields: Mapping[str, Any]) -> Attempt:
+        asked = _digest([self._scope.project_id, self._route, fields])
         key = asked
-        if self._key:
-            key = _digest(self._scope.project_id, self._route, {"key": self._key})
-        async with self._services.database.write() as session:
-            claim = await Claims(session).decide(
-                key, asked, new_id(prefix), self._repeat, self._arrived
-            )
-        if claim.fields_hash != asked:
-            raise FieldError(
-                "This Idempotency-Key was used with other fields.", "header", "Idempotency-Key"
-            )
-        return claim.object_id
+        if self.keyed:
+            key = _digest([self._scope.project_id, self._route, {"key": self._key}])
+        return Attempt(key, asked, self._repeat, self._arrived)
 
 
-def _digest(project_id: str, route: str, fields: Mapping[str, Any]) -> str:
-    canonical = json.dumps([project_id, route, fields], sort_keys=True, default=str)
-    return hashlib.sha256(canonical.encode()).hexdigest()
+def deleted_since(object_id: str) -> NotFoundError:
+    """Return what a repeated create is told whose object was deleted."""
+    return NotFoundError(
+        f"This request has made {object_id} before, which was deleted.",
+        "Send it with another key, or with none, to make a new one.",
+    )
+
+
+def _checked(claim: Claim, attempt: Attempt) -> Claim:
+    if claim.fields_hash != attempt.fields_hash:
+        raise FieldError(
+            "This Idempotency-Key was used with other fields.", "header", "Idempotency-Key"
+        )
+    return claim
+
+
+def _digest(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def creates(
     request: Request,
-    services: Annotated[Services, Depends(current_services)],
     scope: Annotated[Scope, Depends(current_scope)],
     idempotency_key: Annotated[str | None, Header(max_length=255)] = None,
     x_stainless_retry_count: Annotated[str | None, Header(include_in_schema=False)] = None,
@@ -77,7 +114,7 @@ def creates(
         repeat = Repeat.KEYED
     elif x_stainless_retry_count and x_stainless_retry_count.strip() not in ("", "0"):
         repeat = Repeat.RETRY
-    return Creates(services, scope, request.url.path, idempotency_key, repeat)
+    return Creates(scope, request.url.path, idempotency_key, repeat)
 
 
 CurrentCreates = Annotated[Creates, Depends(creates)]

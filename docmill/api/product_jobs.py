@@ -91,7 +91,9 @@ class ProductJobs:
             ConflictError: it has ended, or belongs to a batch of several.
             UnavailableError: Temporal is away.
         """
-        return await SingleJobs(self._services, self._scope).cancel(await self.find(job_id))
+        return await SingleJobs(self._services, self._scope, self._job_type).cancel(
+            await self.find(job_id)
+        )
 
     async def delete(self, job_id: str, *, force: bool = False) -> JobDeleted:
         """Remove a job that has ended; results that others share stay.
@@ -106,7 +108,7 @@ class ProductJobs:
         """
         job = await self.find(job_id)
         if force and not job.status.terminal:
-            await SingleJobs(self._services, self._scope).end(job)
+            await SingleJobs(self._services, self._scope, self._job_type).end(job)
         async with self._services.database.write() as session:
             await Jobs(session).delete(self._scope.project_id, job_id)
         return JobDeleted(id=job_id, project_id=self._scope.project_id)

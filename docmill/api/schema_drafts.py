@@ -1,24 +1,27 @@
 """Making the schema of an extraction: from what a user wants, from a file, from another schema."""
 
 import asyncio
+import json
 import time
 from typing import Any
 
 from fastapi import HTTPException
 
-from docmill.api.documents import named_document
+from docmill.api.documents import named_document, state_of
 from docmill.api.errors import RETRY_AFTER_SECONDS, FieldError
 from docmill.api.parse_answers import ParseReader
 from docmill.api.product_jobs import ProductJobs
 from docmill.api.schemas.extract import SchemaGeneration
 from docmill.api.scope import Scope
 from docmill.api.services import Services
-from docmill.api.single_jobs import SingleJobs
+from docmill.api.single_jobs import NewJob, SingleJobs
 from docmill.choosing import LLM, configured
 from docmill.contracts import JobType
 from docmill.engines.base import ParsedPage
-from docmill.errors import ItemFailure, UnavailableError, UsageError
-from docmill.ids import Prefix, derived_id
+from docmill.errors import ItemFailure, NotFoundError, UnavailableError, UsageError
+from docmill.ids import Prefix, derived_id, new_id
+from docmill.records.database import Session
+from docmill.records.jobs import Job
 from docmill.remote.llm.client import open_chat
 from docmill.remote.llm.drafting import draft_schema
 
@@ -81,12 +84,7 @@ class SchemaDrafts:
 
     async def _pages(self, file_id: str) -> list[ParsedPage]:
         """Return the first pages of a file, by a parse job that a repeated request finds again."""
-        document = await named_document(self._services, self._scope, file_id)
-        job = await SingleJobs(self._services, self._scope).create(
-            derived_id(Prefix.BATCH, "schema", self._scope.project_id, file_id),
-            document.source,
-            {"page_ranges": {"max_pages": PAGES}, "engine": "local"},
-        )
+        job = await self._reading(file_id)
         jobs = ProductJobs(self._services, self._scope, JobType.PARSE)
         deadline = time.monotonic() + READING_SECONDS
         while not (job := await jobs.find(job.id)).status.terminal:
@@ -102,6 +100,23 @@ class SchemaDrafts:
                 hint="Name another file.",
             )
         return result.pages
+
+    async def _reading(self, file_id: str) -> Job:
+        """Return the parse job of the file as it is now; a new one if that was deleted."""
+        async with self._services.database.read() as session:
+            document = await named_document(self._services, session, self._scope, file_id)
+
+        async def build(_: Session) -> NewJob:
+            reading = {"page_ranges": {"max_pages": PAGES}, "engine": "local"}
+            return NewJob(document.source, reading)
+
+        jobs = SingleJobs(self._services, self._scope, JobType.PARSE)
+        state = json.dumps(state_of(document.source))
+        what = ("schema", self._scope.project_id, file_id, state)
+        try:
+            return await jobs.create_as(derived_id(Prefix.BATCH, *what), build)
+        except NotFoundError:
+            return await jobs.create_as(new_id(Prefix.BATCH), build)
 
 
 def name_for(asked: SchemaGeneration, schema: dict[str, Any]) -> str:

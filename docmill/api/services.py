@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from docmill.api.links import Links
+from docmill.api.received import Received
 from docmill.batches import BatchService
 from docmill.fencing import Fence
 from docmill.objects import ObjectStore, open_store
@@ -29,6 +30,7 @@ class Services:
         links: makes and checks URLs that need no header.
         temporal: the way to the workflows; the server may be away.
         batches: creates, reads and steers batches.
+        received: notes which new objects their makers know of.
         fence: where URLs of requests may lead.
         hosts: how hard models at other hosts are asked by this process.
     """
@@ -40,6 +42,7 @@ class Services:
     links: Links
     temporal: TemporalLink
     batches: BatchService
+    received: Received
     fence: Fence
     hosts: Hosts
 
@@ -71,6 +74,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             links=Links.of_home(settings),
             temporal=temporal,
             batches=BatchService(database, store, settings, temporal),
+            received=Received(database),
             fence=fence,
             hosts=Hosts(settings.remote_concurrency, settings.remote_rate),
         )

@@ -1,15 +1,20 @@
 """Jobs of their own: a batch of one file that no list shows, in a workflow of its own.
 
-So a single job is claimed, run, retried, deduplicated, cancelled and mended exactly like a
+So a single job is claimed, run, retried, deduplicated, cancelled and reconciled exactly like a
 batch's item.
 """
 
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from docmill.api.documents import Source, state_of
+from docmill.api.idempotency import Creates, deleted_since
+from docmill.api.schemas.webhooks import InlineWebhook
 from docmill.api.scope import Scope
 from docmill.api.services import Services
+from docmill.api.webhook_targets import webhook_targets
 from docmill.closing import close_batch
 from docmill.contracts import (
     BatchSpec,
@@ -19,14 +24,18 @@ from docmill.contracts import (
     JobType,
     PageRequest,
 )
-from docmill.errors import ConflictError, UnavailableError
-from docmill.records.batches import SINGLE_JOB
+from docmill.creation import insert_batch
+from docmill.errors import ConflictError, NotFoundError, UnavailableError
+from docmill.ids import Prefix, derived_id, new_id
+from docmill.records.batches import SINGLE_JOB, Batches
+from docmill.records.database import Session
 from docmill.records.directories import Directories
 from docmill.records.directory_files import DirectoryFiles
+from docmill.records.files import Files
 from docmill.records.items import job_id_of
 from docmill.records.jobs import Job, Jobs
 from docmill.records.paging import Paging
-from docmill.records.tables import Batch, DirectoryFile, File
+from docmill.records.tables import Batch, Configuration, DirectoryFile, File
 
 FIRST = 1
 """Position of the only item."""
@@ -34,76 +43,138 @@ REMOVED = "removed by force"
 
 
 @dataclass(frozen=True, slots=True)
-class UrlSource:
-    """A document that a worker will fetch.
+class NewJob:
+    """What a single job is made of.
 
     Attributes:
-        name: for people; its ending is a hint of what it is.
-        url: checked, as far as its text tells.
-        http_proxy: an allowed one.
+        source: the document; an upload that has no id yet is written with the job.
+        parameters: in the vocabulary of the product.
+        asked: what the request said beside that, kept with the batch of one.
+        configuration: the stored one that gave ``parameters``.
+        user_metadata: notes of whoever asks.
+        webhook_ids: stored endpoints that the job reports to.
+        webhooks: further endpoints, as the request gives them.
     """
 
-    name: str
-    url: str
-    http_proxy: str | None = None
+    source: Source
+    parameters: dict[str, Any]
+    asked: dict[str, Any] = field(default_factory=dict)
+    configuration: Configuration | None = None
+    user_metadata: dict[str, str] | None = None
+    webhook_ids: Sequence[str] | None = None
+    webhooks: Sequence[InlineWebhook] | None = None
+
+    @property
+    def state(self) -> object:
+        """What tells one state of the job's source from another."""
+        version = self.configuration.version if self.configuration else None
+        return [state_of(self.source), version]
 
 
-Source = File | DirectoryFile | UrlSource
-"""An uploaded file, an entry that is read where it lies, or a URL."""
+Build = Callable[[Session], Awaitable[NewJob]]
+"""Reads what a job is made of, in the transaction that writes the job."""
 
 
 class SingleJobs:
-    """Creates and cancels jobs of one project."""
+    """Creates and cancels the jobs of one project and product."""
 
-    def __init__(self, services: Services, scope: Scope) -> None:
+    def __init__(self, services: Services, scope: Scope, job_type: JobType) -> None:
         self.services = services
         self.scope = scope
+        self.job_type = job_type
 
-    async def create(
-        self,
-        batch_id: str,
-        source: Source,
-        parameters: dict[str, Any],
-        *,
-        job_type: JobType = JobType.PARSE,
-        asked: dict[str, Any] | None = None,
-        configuration_id: str | None = None,
-        user_metadata: dict[str, str] | None = None,
-    ) -> Job:
-        """Create a job over ``source`` and start it; doing so again returns the first.
+    async def create(self, creates: Creates, asked: Mapping[str, Any], build: Build) -> Job:
+        """Create a job in one transaction and start it; a repeated request gets the first one.
 
         Args:
-            batch_id: id of the batch of one; the job's id follows from it.
-            source: the document.
-            parameters: in the vocabulary of the product.
-            job_type: the product.
-            asked: what the request said beside that, kept with the batch of one.
-            configuration_id: the stored configuration that gave ``parameters``.
-            user_metadata: notes of whoever asks.
+            creates: says whether the request is a repeated one.
+            asked: everything that it asks for.
+            build: reads what the job is made of.
 
         Raises:
             UsageError: a parameter is wrong.
+            NotFoundError: the source does not exist, or the job was made before and deleted.
         """
-        batch = await self.services.batches.find(self.scope.project_id, batch_id)
-        name = source.display_name if isinstance(source, DirectoryFile) else source.name
-        if batch is None:
-            spec = BatchSpec(
-                project_id=self.scope.project_id,
-                item_ids=(await self._list(batch_id, source),),
-                job=JobSpec(type=job_type, parameters=parameters),
-                page_size=1,
-            )
-            batch, _ = await self.services.batches.create(
-                spec,
-                id=batch_id,
-                api=SINGLE_JOB,
-                name=name,
-                config=asked or {},
-                configuration_id=configuration_id,
-            )
-        job = await self._record(batch, user_metadata)
-        await self.services.batches.start_soon(batch)
+        async with self.services.database.write() as session:
+            made = await creates.before(session, asked)
+            job = await self._known(session, made) if made else None
+            if job is None:
+                new = await build(session)
+                batch_id = new_id(Prefix.BATCH)
+                claim = await creates.claim(
+                    session, asked, batch_id, answer_id=self._job_id(batch_id), source=new.state
+                )
+                job = await self._known(session, claim.object_id) if claim.joined else None
+                job = job or await self._insert(session, claim.object_id, new)
+        await self._start(job)
         return job
+
+    async def create_as(self, batch_id: str, build: Build) -> Job:
+        """Create the one job whose batch of one has this id, and start it.
+
+        Raises:
+            UsageError: a parameter is wrong.
+            NotFoundError: the source does not exist, or the job was made before and deleted.
+        """
+        async with self.services.database.write() as session:
+            job = await self._known(session, batch_id)
+            job = job or await self._insert(session, batch_id, await build(session))
+        await self._start(job)
+        return job
+
+    async def _known(self, session: Session, batch_id: str) -> Job | None:
+        """Return the job whose batch of one has this id; None when there was none.
+
+        Raises:
+            NotFoundError: it was deleted.
+        """
+        if await Batches(session).find(self.scope.project_id, batch_id) is None:
+            return None
+        try:
+            return await Jobs(session).get(self.scope.project_id, self._job_id(batch_id))
+        except NotFoundError:
+            raise deleted_since(self._job_id(batch_id)) from None
+
+    async def _insert(self, session: Session, batch_id: str, new: NewJob) -> Job:
+        """Write a job, its batch of one and its ledger row: all are there before anything runs."""
+        project_id = self.scope.project_id
+        entry = await self._entry(session, batch_id, new.source)
+        targets = await webhook_targets(
+            session,
+            self.services.fence,
+            project_id=project_id,
+            owner_id=batch_id,
+            stored=new.webhook_ids,
+            inline=new.webhooks,
+            configuration=new.configuration,
+        )
+        job = JobSpec(type=self.job_type, parameters=new.parameters)
+        batch, _ = await insert_batch(
+            session,
+            self.services.settings,
+            BatchSpec(project_id=project_id, job=job, page_size=1),
+            [(entry.directory_id, entry.sequence)],
+            targets=targets,
+            id=batch_id,
+            api=SINGLE_JOB,
+            name=entry.display_name,
+            namespace=self.services.temporal.namespace,
+            config=new.asked,
+            configuration_id=new.configuration.id if new.configuration else None,
+        )
+        # No key is known to match here: the workflow asks again, with the engines' versions.
+        page = PageRequest(batch_id=batch.id, epoch=batch.epoch, after=0, limit=1)
+        await Paging(session).next_page(batch, page, lambda _, __: "")
+        await Jobs(session).open(batch, FIRST, new.user_metadata)
+        return await Jobs(session).get(project_id, self._job_id(batch_id))
+
+    def _job_id(self, batch_id: str) -> str:
+        return job_id_of(self.job_type, batch_id, FIRST)
+
+    async def _start(self, job: Job) -> None:
+        """Start a job that has not begun; when Temporal is away, a worker starts it later."""
+        if job.batch.status == BatchStatus.PENDING:
+            await self.services.batches.start_soon(job.batch)
 
     async def cancel(self, job: Job) -> Job:
         """Ask a job to stop.
@@ -143,36 +214,26 @@ class SingleJobs:
             )
         return job.batch
 
-    async def _list(self, batch_id: str, source: Source) -> str:
+    async def _entry(self, session: Session, batch_id: str, source: Source) -> DirectoryFile:
         """Return the entry of ``source``: its own, or one in the project's internal directory."""
         if isinstance(source, DirectoryFile):
-            return source.id
+            return source
         project_id = self.scope.project_id
-        async with self.services.database.write() as session:
-            directory_id = (await Directories(session).for_single_jobs(project_id)).id
-            files = DirectoryFiles(session)
-            if isinstance(source, File):
-                entry = await files.attach(
-                    project_id, directory_id, source, unique_id=source.id, internal=True
-                )
-            else:
-                # What a URL leads to may change, so each job has an entry of its own.
-                entry = await files.name_url(
-                    project_id,
-                    directory_id,
-                    unique_id=f"{batch_id}/{source.name}",
-                    name=source.name,
-                    url=source.url,
-                    http_proxy=source.http_proxy,
-                )
-            return entry.id
-
-    async def _record(self, batch: Batch, user_metadata: dict[str, str] | None) -> Job:
-        """Write the ledger row and the job, so that both are there before anything runs."""
-        page = PageRequest(batch_id=batch.id, epoch=batch.epoch, after=0, limit=1)
-        async with self.services.database.write() as session:
-            # No key is known to match here: the workflow asks again, with the engines' versions.
-            await Paging(session).next_page(batch, page, lambda _, __: "")
-            await Jobs(session).open(batch, FIRST, user_metadata)
-            job_id = job_id_of(batch.job_type, batch.id, FIRST)
-            return await Jobs(session).get(batch.project_id, job_id)
+        directory_id = (await Directories(session).for_single_jobs(project_id)).id
+        files = DirectoryFiles(session)
+        if isinstance(source, File):
+            if not source.id:  # an upload
+                source.id = derived_id(Prefix.FILE, batch_id)
+                source, _ = await Files(session).create(source)
+            return await files.attach(
+                project_id, directory_id, source, unique_id=source.id, internal=True
+            )
+        # What a URL leads to may change, so each job has an entry of its own.
+        return await files.name_url(
+            project_id,
+            directory_id,
+            unique_id=f"{batch_id}/{source.name}",
+            name=source.name,
+            url=source.url,
+            http_proxy=source.http_proxy,
+        )

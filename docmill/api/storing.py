@@ -14,16 +14,14 @@ async def stored_upload(
     services: Services,
     project_id: str,
     upload: Upload,
-    file_id: str,
     *,
     external_file_id: str | None = None,
     purpose: str | None = None,
 ) -> AsyncIterator[File]:
-    """Put the bytes into the store and yield a row that names them, for the caller to save."""
+    """Put the bytes into the store and yield a row without an id, for the caller to save."""
     what = (project_id, upload.sha256, upload.size, upload.path)
     key = await keep_document(services.store, *what)
     yield File(
-        id=file_id,
         project_id=project_id,
         name=upload.name,
         size=upload.size,

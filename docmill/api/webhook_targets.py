@@ -5,7 +5,6 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from docmill.api.configured import find_configuration
 from docmill.api.errors import FieldError
 from docmill.api.schemas.webhooks import InlineWebhook
 from docmill.api.scope import Scope
@@ -13,7 +12,8 @@ from docmill.api.services import Services
 from docmill.contracts import JobType
 from docmill.errors import NotFoundError
 from docmill.fencing import Fence, FencedError
-from docmill.records.tables import WebhookTarget
+from docmill.records.database import Session
+from docmill.records.tables import Configuration, WebhookTarget
 from docmill.records.webhooks import Webhooks
 from docmill.webhook_events import job_events
 from docmill.webhooks.headers import forbidden
@@ -22,26 +22,26 @@ Target = dict[str, Any]
 """The columns of a `WebhookTarget` that say where and what."""
 
 
-async def aim_webhooks(
-    services: Services,
-    scope: Scope,
-    owner_id: str,
-    stored: Sequence[str] | None,
-    inline: Sequence[InlineWebhook] | None,
+async def webhook_targets(
+    session: Session,
+    fence: Fence,
     *,
-    configuration_id: str | None = None,
-) -> None:
-    """Record the endpoints of ``owner_id``; doing so again changes nothing.
-
-    Call this before the owner is created: from then on its listeners are frozen.
+    project_id: str,
+    owner_id: str,
+    stored: Sequence[str] | None = None,
+    inline: Sequence[InlineWebhook] | None = None,
+    configuration: Configuration | None = None,
+) -> list[WebhookTarget]:
+    """Return the endpoints of ``owner_id``, to be written with it: its listeners are frozen then.
 
     Args:
-        services: where they are recorded.
-        scope: whose they are.
+        session: reads stored endpoints.
+        fence: where URLs may lead.
+        project_id: the owner's.
         owner_id: the batch, or the batch of one of a single job.
         stored: ids of stored endpoints.
         inline: endpoints as the request gives them.
-        configuration_id: its endpoints are told of each job that is run with it.
+        configuration: its endpoints are told of each job that is run with it.
 
     Raises:
         NotFoundError: a stored endpoint does not exist in this project.
@@ -49,24 +49,16 @@ async def aim_webhooks(
     """
     targets = [
         *_stored(stored or ()),
-        *_inline(services.fence, inline or ()),
-        *await _of_configuration(services, scope, configuration_id),
+        *_inline(fence, inline or ()),
+        *(_of_configuration(fence, configuration) if configuration else ()),
     ]
-    if not targets:
-        return
-    async with services.database.write() as session:
-        webhooks = Webhooks(session)
-        for target in targets:
-            if "configuration_id" in target:
-                await webhooks.get(scope.project_id, target["configuration_id"])
-        await webhooks.aim(
-            [
-                WebhookTarget(
-                    owner_id=owner_id, number=number, project_id=scope.project_id, **target
-                )
-                for number, target in enumerate(targets)
-            ]
-        )
+    for target in targets:
+        if "configuration_id" in target:
+            await Webhooks(session).get(project_id, target["configuration_id"])
+    return [
+        WebhookTarget(owner_id=owner_id, number=number, project_id=project_id, **target)
+        for number, target in enumerate(targets)
+    ]
 
 
 async def check_webhooks(
@@ -128,13 +120,8 @@ def _inline(
             yield {"endpoint": one.model_dump(exclude_none=True), "events": events}
 
 
-async def _of_configuration(
-    services: Services, scope: Scope, configuration_id: str | None
-) -> Sequence[Target]:
+def _of_configuration(fence: Fence, found: Configuration) -> Sequence[Target]:
     """Return the endpoints of a saved configuration: they hear of its jobs, not of batches."""
-    if configuration_id is None:
-        return ()
-    found = await find_configuration(services, scope, configuration_id)
     product = found.product_type.partition("_")[0]
     if product not in set(JobType):
         return ()
@@ -146,7 +133,7 @@ async def _of_configuration(
         ]
     except ValidationError:
         raise FieldError(
-            f"{configuration_id} has a webhook that cannot be read.", "body", "configuration_id"
+            f"{found.id} has a webhook that cannot be read.", "body", "configuration_id"
         ) from None
     stored = found.parameters.get("webhook_configuration_ids") or ()
-    return [*_stored(stored, events), *_inline(services.fence, inline, events)]
+    return [*_stored(stored, events), *_inline(fence, inline, events)]

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from typing import Any, Unpack
 
-from sqlalchemy import Select, and_, func, select, true, update
+from sqlalchemy import Select, and_, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from docmill.contracts import BatchStatus, ItemStatus, Tally
@@ -20,6 +20,10 @@ SINGLE_JOB = "job"
 MAX_IN_FLIGHT_NAMES = 300
 """More than one batch may have in flight."""
 _UNKNOWN_SHOWN = 5
+
+
+Place = tuple[str, int]
+"""A version of an entry: its directory, and its sequence number there."""
 
 
 class BatchFilters(CreatedRange, total=False):
@@ -78,6 +82,14 @@ class Batches:
         found = await self._session.scalar(query.execution_options(populate_existing=True))
         if found is None:
             raise NotFoundError(f"No batch {batch_id}.", "List batches to see their ids.")
+        return found
+
+    async def find(self, project_id: str, batch_id: str) -> Batch | None:
+        """Return one batch of this project as it is now, or None."""
+        query = select(Batch).where(Batch.id == batch_id, Batch.project_id == project_id)
+        found: Batch | None = await self._session.scalar(
+            query.execution_options(populate_existing=True)
+        )
         return found
 
     async def several(self, batch_ids: Collection[str]) -> Sequence[Batch]:
@@ -156,50 +168,46 @@ class Batches:
             await tell_of_batch(self._session, await self.get(None, batch_id), counts[batch_id])
         return row is not None
 
-    async def add_listing(self, batch_id: str, item_ids: Sequence[str]) -> int:
-        """Freeze named items as the batch's listing, in this order, each once; set its total.
-
-        Doing so again changes nothing.
+    async def places(self, project_id: str, item_ids: Sequence[str]) -> Sequence[Place]:
+        """Return what entries of this project are now, in this order, each once.
 
         Raises:
             NotFoundError: some ids are not entries of this project now; it names them.
-
-        Returns:
-            How many items are listed.
         """
-        batch = await self.get(None, batch_id)
         wanted = list(dict.fromkeys(item_ids))
-        places: dict[str, tuple[str, int]] = {}
+        found: dict[str, Place] = {}
         for some in chunked(wanted):
-            places |= await self._places(batch, some)
-        unknown = [item_id for item_id in wanted if item_id not in places]
+            found |= await self._places(project_id, some)
+        unknown = [item_id for item_id in wanted if item_id not in found]
         if unknown:
             raise _unknown_items(unknown)
+        return [found[item_id] for item_id in wanted]
+
+    async def add_listing(self, batch_id: str, places: Sequence[Place]) -> None:
+        """Freeze versions of entries as a batch's listing, in this order; again changes nothing."""
         rows = [
             {
                 "batch_id": batch_id,
                 "position": position,
-                "directory_id": places[item_id][0],
-                "sequence": places[item_id][1],
+                "directory_id": directory_id,
+                "sequence": sequence,
             }
-            for position, item_id in enumerate(wanted, 1)
+            for position, (directory_id, sequence) in enumerate(places, 1)
         ]
         if rows:
             insert = insert_into(self._session, BatchListing).on_conflict_do_nothing()
             await self._session.execute(insert, rows)
-        await self.set_state(batch_id, total=len(rows))
-        return len(rows)
 
-    async def _places(self, batch: Batch, item_ids: Sequence[str]) -> dict[str, tuple[str, int]]:
+    async def _places(self, project_id: str, item_ids: Sequence[str]) -> dict[str, Place]:
         query = (
             select(DirectoryFile.id, DirectoryFile.directory_id, DirectoryFile.sequence)
             .join(Directory, Directory.id == DirectoryFile.directory_id)
             .where(
                 DirectoryFile.id.in_(item_ids),
-                DirectoryFile.project_id == batch.project_id,
+                DirectoryFile.project_id == project_id,
                 Directory.deleted_at.is_(None),
                 is_live(),
-                true() if batch.api == SINGLE_JOB else is_public(),
+                is_public(),
             )
         )
         return {

@@ -44,6 +44,10 @@ _PRAGMAS = (
 )
 
 
+Session = AsyncSession
+"""What `Database.read` and `Database.write` give."""
+
+
 class Database:
     """The records database: SQLite in a file, or PostgreSQL.
 

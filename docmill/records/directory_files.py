@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, TypedDict, Unpack
 
-from sqlalchemy import Select, or_, select, true
+from sqlalchemy import Select, and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from docmill.errors import ConflictError, NotFoundError
 from docmill.ids import Prefix, new_id
 from docmill.records.directory_changes import DirectoryChanges, carried
 from docmill.records.keyset import DEFAULT_LIMIT, Slice, page_of
-from docmill.records.tables import Directory, DirectoryFile, File, equals
+from docmill.records.tables import BatchItem, Directory, DirectoryFile, File, equals
 from docmill.records.visible import is_live, is_public
 
 
@@ -130,10 +130,41 @@ class DirectoryFiles:
             raise _missing(item_id)
         return found
 
-    async def find(self, project_id: str, item_id: str, *, internal: bool = False) -> DirectoryFile:
-        """Return the latest version of an entry, wherever it is and whether or not it is listed.
+    async def live(self, project_id: str | None, item_id: str) -> DirectoryFile:
+        """Return an entry as its directory lists it now; None looks in every project.
 
-        Those of internal directories are found only with ``internal``.
+        Raises:
+            NotFoundError: no directory lists it.
+        """
+        query = (
+            select(DirectoryFile)
+            .join(Directory, Directory.id == DirectoryFile.directory_id)
+            .where(
+                DirectoryFile.id == item_id,
+                Directory.deleted_at.is_(None),
+                is_live(),
+                is_public(),
+            )
+        )
+        if project_id is not None:
+            query = query.where(DirectoryFile.project_id == project_id)
+        found = (await self._session.scalars(query)).first()
+        if found is None:
+            raise NotFoundError(f"No file {item_id}.", "List files to see their ids.")
+        return found
+
+    async def of_item(self, batch_id: str, position: int) -> DirectoryFile:
+        """Return the version of an entry that an item of a batch is about."""
+        listed = and_(
+            DirectoryFile.directory_id == BatchItem.directory_id,
+            DirectoryFile.sequence == BatchItem.sequence,
+        )
+        query = select(DirectoryFile).join(BatchItem, listed)
+        query = query.where(BatchItem.batch_id == batch_id, BatchItem.position == position)
+        return (await self._session.scalars(query)).one()
+
+    async def find(self, project_id: str, item_id: str) -> DirectoryFile:
+        """Return the latest version of an entry, wherever it is and whether or not it is listed.
 
         Raises:
             NotFoundError: the project never had such an entry.
@@ -145,7 +176,7 @@ class DirectoryFiles:
                 DirectoryFile.id == item_id,
                 DirectoryFile.project_id == project_id,
                 DirectoryFile.sequence <= Directory.watermark,
-                true() if internal else is_public(),
+                is_public(),
             )
             .order_by(is_live().desc(), DirectoryFile.updated_at.desc())
             .limit(1)

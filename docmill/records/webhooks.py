@@ -77,16 +77,17 @@ class Webhooks:
 
     async def aim(self, targets: Sequence[WebhookTarget]) -> None:
         """Record where a batch or job reports to; doing it twice changes nothing."""
-        for target in targets:
-            await self._session.execute(
-                insert_into(self._session, WebhookTarget)
-                .values(
-                    owner_id=target.owner_id,
-                    number=target.number,
-                    project_id=target.project_id,
-                    configuration_id=target.configuration_id,
-                    endpoint=target.endpoint,
-                    events=target.events,
-                )
-                .on_conflict_do_nothing()
-            )
+        rows = [
+            {
+                "owner_id": target.owner_id,
+                "number": target.number,
+                "project_id": target.project_id,
+                "configuration_id": target.configuration_id,
+                "endpoint": target.endpoint,
+                "events": target.events,
+            }
+            for target in targets
+        ]
+        if rows:
+            insert = insert_into(self._session, WebhookTarget).on_conflict_do_nothing()
+            await self._session.execute(insert, rows)

@@ -5,7 +5,7 @@ import asyncio
 import httpx
 
 from docmill.ids import Prefix, new_id
-from docmill.records.claims import Claims, Repeat
+from docmill.records.claims import Attempt, Claims, Repeat
 from docmill.records.database import Database
 from docmill.records.tables import now
 
@@ -50,9 +50,8 @@ async def _decide(database: Database, repeat: Repeat, arrived_before: bool = Fal
     if arrived_before:
         await _decide(database, Repeat.RETRY)
     async with database.write() as session:
-        claim = await Claims(session).decide(
-            "key", "fields", new_id(Prefix.DIRECTORY), repeat, arrived
-        )
+        attempt = Attempt("key", "fields", repeat, arrived)
+        claim = await Claims(session).decide(attempt, new_id(Prefix.DIRECTORY))
     return claim.object_id
 
 

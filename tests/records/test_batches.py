@@ -190,13 +190,11 @@ async def test_lists_are_filtered(database: Database) -> None:
         assert len((await batches.list(None, limit=100)).items) == 6
 
 
-async def test_unknown_items_are_named_and_nothing_is_listed(database: Database) -> None:
-    batch, _ = await _create(database, batch_row())
+async def test_unknown_items_are_named(database: Database) -> None:
     unknown = [f"dfl-{number}" for number in range(8)]
     with pytest.raises(NotFoundError, match=r"dfl-0, dfl-1, .* and 3 more"):
-        async with database.write() as session:
-            await Batches(session).add_listing(batch.id, unknown)
-    assert (await _get(database, batch.id)).total == 0
+        async with database.read() as session:
+            await Batches(session).places(PROJECT, unknown)
 
 
 async def test_counts_of_a_batch_without_outcomes_are_zeros(database: Database) -> None:

@@ -2,13 +2,15 @@
 
 from pathlib import Path
 
-from sqlalchemy import event
+from sqlalchemy import Engine, event
 
 from docmill.contracts import BatchSpec, JobSpec, JobType
 from docmill.creation import create_batch
 from docmill.records.database import Database
+from docmill.records.directory_files import DirectoryFiles
+from docmill.records.tables import Directory
 from docmill.settings import Settings
-from tests.records.making import scanned
+from tests.records.making import PROJECT, scanned
 
 
 async def test_creating_a_batch_does_not_touch_its_files(
@@ -31,3 +33,24 @@ async def test_creating_a_batch_does_not_touch_its_files(
         assert batch.total == directory.live_count
     assert costs[0] == costs[1]
     assert not [statement for statement in costs[1] if "directory_files" in statement]
+
+
+async def test_creating_a_batch_is_one_transaction(database: Database, tmp_path: Path) -> None:
+    directory = await scanned(database, 3)
+    items = (await _entry_id(database, directory),)
+    begun: list[object] = []
+    noted = begun.append
+    event.listen(Engine, "begin", noted)
+    try:
+        for spec in (BatchSpec(source_directory_id=directory.id), BatchSpec(item_ids=items)):
+            begun.clear()
+            await create_batch(database, Settings(home=tmp_path), spec)
+            assert len(begun) == 1
+    finally:
+        event.remove(Engine, "begin", noted)
+
+
+async def _entry_id(database: Database, directory: Directory) -> str:
+    async with database.read() as session:
+        found = await DirectoryFiles(session).list(PROJECT, directory.id, limit=1)
+    return found.items[0].id

@@ -15,7 +15,6 @@ from docmill.records.tables import Directory, DirectoryFile
 from tests.records.making import (
     PROJECT,
     batch_over,
-    batch_row,
     claim,
     file_row,
     fresh,
@@ -199,8 +198,8 @@ async def test_a_moved_entry_is_in_the_other_directory_only(
     assert (await fresh(database, directory)).live_count == 0
     async with database.write() as session:
         assert (await DirectoryFiles(session).find(PROJECT, row.id)).directory_id == target.id
-        batch, _ = await Batches(session).create(batch_row())
-        assert await Batches(session).add_listing(batch.id, [row.id]) == 1
+        ((place, _),) = await Batches(session).places(PROJECT, [row.id])
+        assert place == target.id
 
 
 async def test_opposite_moves_at_once_do_not_wait_for_each_other(

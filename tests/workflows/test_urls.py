@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 
 from docmill.contracts import BatchSpec
+from docmill.creation import insert_batch
 from docmill.ids import DEFAULT_PROJECT_ID
+from docmill.records.batches import SINGLE_JOB
 from docmill.records.directories import Directories
 from docmill.records.directory_files import DirectoryFiles
 from docmill.records.jobs import Jobs
@@ -38,8 +40,8 @@ async def start(mill: Mill, *urls: str) -> Batch:
             )
             for number, url in enumerate(urls)
         ]
-    spec = BatchSpec(item_ids=tuple(entry.id for entry in entries))
-    batch, _ = await mill.service.create(spec, api="job")
+        places = [(entry.directory_id, entry.sequence) for entry in entries]
+        batch, _ = await insert_batch(session, mill.settings, BatchSpec(), places, api=SINGLE_JOB)
     await mill.service.start(batch)
     return batch
 
@@ -86,9 +88,8 @@ async def test_the_secrets_of_a_url_are_forgotten(
     assert items["gone.pdf"].failure_class == "source_unreachable"
     assert items["gone.pdf"].failure_message == "127.0.0.1 answered 404."
     async with small_mill.database.read() as session:
-        listed = await DirectoryFiles(session).find(
-            PROJECT, items["good.txt"].item_id, internal=True
-        )
+        position = items["good.txt"].position
+        listed = await DirectoryFiles(session).of_item(batch.id, position)
     assert (listed.source_url, listed.sha256) == (None, items["good.txt"].sha256)
     out, err = capfd.readouterr()
     assert SECRET not in out + err

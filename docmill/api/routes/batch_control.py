@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Response
 from fastapi.responses import StreamingResponse
 
-from docmill.api.configured import configured_parameters
+from docmill.api.configured import configuration_of
 from docmill.api.downloads import attachment
 from docmill.api.live import live_view
 from docmill.api.routes.content import BYTES
@@ -27,6 +27,7 @@ from docmill.api.tokens import position_token, read_position
 from docmill.api.wire import CursorPage, PageSize, Text, page_limit
 from docmill.contracts import ItemStatus, RedriveRequest
 from docmill.errors import ConflictError
+from docmill.parameters import job_parameters
 from docmill.records.ledger_reads import LedgerReads
 from docmill.records.redriving import History
 
@@ -129,9 +130,11 @@ async def redrive_batch(
     parameters: dict[str, Any] = {}
     if asked.configuration_id is not None:
         product = f"{batch.job_type}_v2"
-        parameters = await configured_parameters(
-            services, scope, asked.configuration_id, product, "body"
-        )
+        async with services.database.read() as session:
+            found = await configuration_of(
+                session, scope.project_id, asked.configuration_id, product, "body"
+            )
+        parameters = job_parameters(found.parameters)
     request = RedriveRequest(
         only=asked.only,
         parameters=parameters | (asked.parameters or {}),

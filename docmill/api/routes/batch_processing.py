@@ -4,8 +4,8 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query
 
-from docmill.api.errors import FieldError
-from docmill.api.idempotency import CurrentCreates
+from docmill.api.documents import source_directory
+from docmill.api.idempotency import Creates, CurrentCreates
 from docmill.api.schemas.batch_processing import (
     V1BatchCreate,
     V1BatchStatus,
@@ -19,7 +19,7 @@ from docmill.api.schemas.batch_processing import (
     V1ProcessingResults,
     V1Status,
 )
-from docmill.api.scope import CurrentScope
+from docmill.api.scope import CurrentScope, Scope
 from docmill.api.services import CurrentServices, Services
 from docmill.api.v1_parameters import (
     classify_v2_parameters,
@@ -28,15 +28,17 @@ from docmill.api.v1_parameters import (
 )
 from docmill.api.v1_views import STATUSES, batch_view, item_view, processed_view, progress
 from docmill.api.v1_webhooks import v1_webhooks
-from docmill.api.webhook_targets import aim_webhooks
+from docmill.api.webhook_targets import webhook_targets
 from docmill.api.wire import MAX_PAGE, OffsetPage, Text
-from docmill.contracts import BatchSpec, JobSpec, JobType, Tally
-from docmill.ids import Prefix
+from docmill.contracts import BatchSpec, BatchStatus, JobSpec, JobType, Tally
+from docmill.creation import Listing, insert_batch
+from docmill.ids import Prefix, new_id
 from docmill.records.batches import Batches
-from docmill.records.directories import Directories
+from docmill.records.database import Session
 from docmill.records.directory_files import DirectoryFiles
 from docmill.records.ledger_reads import LedgerReads
 from docmill.records.results import Results
+from docmill.records.tables import Batch, Directory
 
 router = APIRouter(prefix="/api/v1/beta/batch-processing", tags=["batch processing (v1 beta)"])
 
@@ -57,15 +59,64 @@ async def create_batch_job(
     temporal_namespace: Namespace = None,
 ) -> V1BatchView:
     """Create a batch over a directory or over named directory files, and start it."""
-    asked = body.model_dump()
-    batch_id = await creates.id_for(Prefix.V1_BATCH, {**asked, "namespace": temporal_namespace})
-    existing = await services.batches.find(scope.project_id, batch_id)
-    if existing is not None:
-        return batch_view(existing, Tally())
-    await _check_source(services, scope.project_id, body)
-    spec = BatchSpec(
-        project_id=scope.project_id,
-        source_directory_id=body.directory_id,
+    namespace = services.temporal.allowed(temporal_namespace)
+    async with services.database.write() as session:
+        batch = await _insert(services, session, scope, creates, body, namespace=namespace)
+    if batch.status == BatchStatus.PENDING:
+        await services.batches.start_soon(batch)
+    return batch_view(batch, Tally())
+
+
+async def _insert(
+    services: Services,
+    session: Session,
+    scope: Scope,
+    creates: Creates,
+    body: V1BatchCreate,
+    *,
+    namespace: str,
+) -> Batch:
+    """Write the batch with all that belongs to it, or find the one of an earlier attempt."""
+    project_id = scope.project_id
+    asked = {**body.model_dump(), "namespace": namespace}
+    made = await creates.before(session, asked)
+    if made and (known := await Batches(session).find(project_id, made)):
+        return known
+    listing = await _listing(session, project_id, body)
+    state = listing.watermark if isinstance(listing, Directory) else listing
+    claim = await creates.claim(session, asked, new_id(Prefix.V1_BATCH), source=state)
+    if claim.joined and (known := await Batches(session).find(project_id, claim.object_id)):
+        return known
+    targets = await webhook_targets(
+        session,
+        services.fence,
+        project_id=project_id,
+        owner_id=claim.object_id,
+        inline=v1_webhooks(body.job_config),
+    )
+    batch, _ = await insert_batch(
+        session,
+        services.settings,
+        _spec(project_id, body),
+        listing,
+        targets=targets,
+        id=claim.object_id,
+        api="v1",
+        namespace=namespace,
+        config=without_secrets(body.job_config.model_dump(exclude_unset=True)),
+    )
+    return batch
+
+
+async def _listing(session: Session, project_id: str, body: V1BatchCreate) -> Listing:
+    if body.directory_id is not None:
+        return await source_directory(session, project_id, body.directory_id, "directory_id")
+    return await Batches(session).places(project_id, body.item_ids or ())
+
+
+def _spec(project_id: str, body: V1BatchCreate) -> BatchSpec:
+    return BatchSpec(
+        project_id=project_id,
         job=_job(body.job_config),
         page_size=body.page_size,
         continue_as_new_threshold=body.continue_as_new_threshold or body.page_size,
@@ -73,18 +124,6 @@ async def create_batch_job(
         max_failure_rate=body.max_failure_rate,
         strict=None if body.strict is None else tuple(body.strict),
     )
-    # The bound on inline items is Temporal's; here they become rows before anything starts.
-    spec = spec.model_copy(update={"item_ids": tuple(body.item_ids or ())})
-    await aim_webhooks(services, scope, batch_id, None, v1_webhooks(body.job_config))
-    batch, _ = await services.batches.create(
-        spec,
-        temporal_namespace,
-        id=batch_id,
-        api="v1",
-        config=without_secrets(body.job_config.model_dump(exclude_unset=True)),
-    )
-    await services.batches.start_soon(batch)
-    return batch_view(batch, Tally())
 
 
 def _job(config: V1JobConfig) -> JobSpec:
@@ -96,15 +135,6 @@ def _job(config: V1JobConfig) -> JobSpec:
 
 def _options(config: V1JobConfig) -> dict[str, Any]:
     return config.parameters.model_dump(exclude_unset=True) if config.parameters else {}
-
-
-async def _check_source(services: Services, project_id: str, body: V1BatchCreate) -> None:
-    if body.directory_id is None:
-        return
-    async with services.database.read() as session:
-        directory = await Directories(session).get(project_id, body.directory_id)
-    if not directory.live_count:
-        raise FieldError("The directory has no files.", "body", "directory_id")
 
 
 @router.get("")

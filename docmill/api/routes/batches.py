@@ -6,9 +6,10 @@ from fastapi import APIRouter, Query, Response
 from fastapi.responses import StreamingResponse
 
 from docmill.api.batch_results import stream_results
-from docmill.api.configured import configured_parameters
+from docmill.api.configured import configuration_of
+from docmill.api.documents import source_directory
 from docmill.api.errors import FieldError
-from docmill.api.idempotency import CurrentCreates
+from docmill.api.idempotency import Creates, CurrentCreates
 from docmill.api.paging import inward, page
 from docmill.api.schemas.batches import (
     BatchCreate,
@@ -19,14 +20,16 @@ from docmill.api.schemas.batches import (
 )
 from docmill.api.scope import CurrentScope, Scope
 from docmill.api.services import CurrentServices, Services
-from docmill.api.webhook_targets import aim_webhooks
+from docmill.api.webhook_targets import webhook_targets
 from docmill.api.wire import CursorPage, PageSize, Text, UtcTime, page_limit
 from docmill.contracts import BatchSpec, BatchStatus, JobSpec, JobType
-from docmill.ids import Prefix
+from docmill.creation import insert_batch
+from docmill.ids import Prefix, new_id
+from docmill.parameters import job_parameters
 from docmill.records.batches import Batches
-from docmill.records.directories import Directories
+from docmill.records.database import Session
 from docmill.records.presets import preset_id
-from docmill.records.tables import Batch
+from docmill.records.tables import Batch, Configuration
 
 router = APIRouter(prefix="/api/v2/batches", tags=["batches"])
 
@@ -67,41 +70,65 @@ async def create_batch(
 
     When Temporal is away the batch stays PENDING and starts by itself later.
     """
-    batch_id = await creates.id_for(Prefix.BATCH, body.model_dump())
-    existing = await services.batches.find(scope.project_id, batch_id)
-    if existing is not None:
-        return view(existing)
-    job = body.config.job
-    await _check_directory(services, scope, body.source_directory_id)
-    parameters = await configured_parameters(
-        services, scope, job.configuration_id, job.type, "body", "config", "job"
+    async with services.database.write() as session:
+        batch = await _insert(services, session, scope, creates, body)
+    if batch.status == BatchStatus.PENDING:
+        await services.batches.start_soon(batch)
+    return view(batch)
+
+
+async def _insert(
+    services: Services, session: Session, scope: Scope, creates: Creates, body: BatchCreate
+) -> Batch:
+    """Write the batch with all that belongs to it, or find the one of an earlier attempt."""
+    asked, job, project_id = body.model_dump(), body.config.job, scope.project_id
+    made = await creates.before(session, asked)
+    if made and (known := await Batches(session).find(project_id, made)):
+        return known
+    directory = await source_directory(
+        session, project_id, body.source_directory_id, "source_directory_id"
     )
-    hooks = (body.webhook_configuration_ids, body.webhook_configurations)
-    await aim_webhooks(services, scope, batch_id, *hooks, configuration_id=job.configuration_id)
-    spec = BatchSpec(
-        project_id=scope.project_id,
-        source_directory_id=body.source_directory_id,
-        job=JobSpec(type=JOB_TYPES[job.type], parameters=parameters),
+    configuration = await configuration_of(
+        session, project_id, job.configuration_id, job.type, "body", "config", "job"
+    )
+    state = [directory.watermark, configuration.version]
+    claim = await creates.claim(session, asked, new_id(Prefix.BATCH), source=state)
+    if claim.joined and (known := await Batches(session).find(project_id, claim.object_id)):
+        return known
+    targets = await webhook_targets(
+        session,
+        services.fence,
+        project_id=project_id,
+        owner_id=claim.object_id,
+        stored=body.webhook_configuration_ids,
+        inline=body.webhook_configurations,
+        configuration=configuration,
+    )
+    spec, fields = _spec(project_id, body, configuration), _columns(services, body)
+    batch, _ = await insert_batch(
+        session, services.settings, spec, directory, targets=targets, id=claim.object_id, **fields
+    )
+    return batch
+
+
+def _columns(services: Services, body: BatchCreate) -> dict[str, Any]:
+    return {
+        "api": "v2",
+        "namespace": services.temporal.namespace,
+        "configuration_id": body.config.job.configuration_id,
+        "config": body.config.model_dump(),
+    }
+
+
+def _spec(project_id: str, body: BatchCreate, configuration: Configuration) -> BatchSpec:
+    parameters = job_parameters(configuration.parameters)
+    return BatchSpec(
+        project_id=project_id,
+        job=JobSpec(type=JOB_TYPES[body.config.job.type], parameters=parameters),
         max_failures=body.max_failures,
         max_failure_rate=body.max_failure_rate,
         strict=None if body.strict is None else tuple(body.strict),
     )
-    batch, _ = await services.batches.create(
-        spec,
-        id=batch_id,
-        api="v2",
-        configuration_id=job.configuration_id,
-        config=body.config.model_dump(),
-    )
-    await services.batches.start_soon(batch)
-    return view(batch)
-
-
-async def _check_directory(services: Services, scope: Scope, directory_id: str) -> None:
-    async with services.database.read() as session:
-        directory = await Directories(session).get(scope.project_id, directory_id)
-    if not directory.live_count:
-        raise FieldError("The directory has no files.", "body", "source_directory_id")
 
 
 @router.get("")

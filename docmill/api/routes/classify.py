@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Query
 
 from docmill.api.classify_answers import ClassifyReader
-from docmill.api.configured import parameters_of
+from docmill.api.configured import configured
 from docmill.api.documents import named_document
 from docmill.api.idempotency import CurrentCreates
 from docmill.api.product_jobs import Listed, ProductJobs
@@ -13,12 +13,11 @@ from docmill.api.schemas.classify import ClassifyCreate, ClassifyJobView
 from docmill.api.schemas.jobs import JobDeleted
 from docmill.api.scope import CurrentScope
 from docmill.api.services import CurrentServices
-from docmill.api.single_jobs import FIRST, SingleJobs
-from docmill.api.webhook_targets import aim_webhooks
+from docmill.api.single_jobs import NewJob, SingleJobs
 from docmill.api.wire import CursorPage, Text
 from docmill.contracts import JobType
 from docmill.ids import Prefix, derived_id
-from docmill.records.items import job_id_of
+from docmill.records.database import Session
 
 router = APIRouter(prefix="/api/v2/classify", tags=["classify"])
 
@@ -40,36 +39,34 @@ async def create_classify_job(
     services: CurrentServices,
     scope: CurrentScope,
     creates: CurrentCreates,
-    jobs: ClassifyJobs,
     body: ClassifyCreate,
 ) -> ClassifyJobView:
     """Classify a file; a ``transaction_id`` that was used before returns the job it made."""
-    reader = ClassifyReader(services)
-    if body.transaction_id is not None:
-        batch_id = derived_id(
-            Prefix.BATCH, scope.project_id, JobType.CLASSIFY.value, body.transaction_id
-        )
-        if await services.batches.find(scope.project_id, batch_id) is not None:
-            return await reader.view(await jobs.find(job_id_of(JobType.CLASSIFY, batch_id, FIRST)))
-    else:
-        batch_id = await creates.id_for(Prefix.BATCH, body.model_dump())
-    document = await named_document(services, scope, body.document)
-    parameters = await parameters_of(services, scope, JobType.CLASSIFY, body)
-    hooks = (body.webhook_configuration_ids, body.webhook_configurations)
-    await aim_webhooks(services, scope, batch_id, *hooks, configuration_id=body.configuration_id)
-    job = await SingleJobs(services, scope).create(
-        batch_id,
-        document.source,
-        parameters,
-        job_type=JobType.CLASSIFY,
-        asked={
+
+    async def build(session: Session) -> NewJob:
+        document = await named_document(services, session, scope, body.document)
+        parameters, found = await configured(session, scope.project_id, JobType.CLASSIFY, body)
+        asked = {
             "document_input_type": document.kind,
             "file_input": document.shown,
             "transaction_id": body.transaction_id,
-        },
-        configuration_id=body.configuration_id,
-    )
-    return await reader.view(job)
+        }
+        return NewJob(
+            document.source,
+            parameters,
+            asked=asked,
+            configuration=found,
+            webhook_ids=body.webhook_configuration_ids,
+            webhooks=body.webhook_configurations,
+        )
+
+    jobs = SingleJobs(services, scope, JobType.CLASSIFY)
+    if body.transaction_id is None:
+        job = await jobs.create(creates, body.model_dump(), build)
+    else:
+        what = (scope.project_id, JobType.CLASSIFY.value, body.transaction_id)
+        job = await jobs.create_as(derived_id(Prefix.BATCH, *what), build)
+    return await ClassifyReader(services).view(job)
 
 
 @router.get("")

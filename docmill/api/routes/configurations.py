@@ -96,7 +96,9 @@ async def get_configuration(
     services: CurrentServices, scope: CurrentScope, config_id: str
 ) -> ConfigurationView:
     """One configuration in its newest version, or a preset."""
-    return ConfigurationView.model_validate(await find_configuration(services, scope, config_id))
+    async with services.database.read() as session:
+        found = await find_configuration(session, scope.project_id, config_id)
+    return ConfigurationView.model_validate(found)
 
 
 @router.put("/{config_id}")

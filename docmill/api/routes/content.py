@@ -16,8 +16,10 @@ from docmill.api.services import CurrentServices
 from docmill.api.wire import Problem
 from docmill.engines.base import ParseResult
 from docmill.errors import NotFoundError
+from docmill.records.directory_files import DirectoryFiles
 from docmill.records.files import Files
 from docmill.records.jobs import Job, Jobs
+from docmill.records.tables import File
 
 router = APIRouter(prefix=CONTENT_PREFIX, tags=["Docmill: downloads"])
 
@@ -45,11 +47,32 @@ async def download_file(
     services.links.check("files", file_id, expires=expires, signature=signature)
     async with services.database.read() as session:
         file = await Files(session).get(None, file_id)
-    if await services.store.size(file.object_key) is None:
-        raise NotFoundError(f"The bytes of {file_id} are gone.")
+    return await _uploaded(services, request, file, file.name)
+
+
+@router.get("/directory-files/{item_id}", response_class=Response, responses=BYTES)
+async def download_directory_file(
+    services: CurrentServices,
+    request: Request,
+    item_id: str,
+    expires: Expires,
+    signature: Signature,
+) -> Response:
+    """The bytes that a directory lists, also when the file was deleted by itself."""
+    services.links.check("directory-files", item_id, expires=expires, signature=signature)
+    async with services.database.read() as session:
+        entry = await DirectoryFiles(session).live(None, item_id)
+        file_id = entry.file_id or ""
+        file = await Files(session).get(None, file_id, include_deleted=True)
+    return await _uploaded(services, request, file, entry.display_name)
+
+
+async def _uploaded(services: CurrentServices, request: Request, file: File, name: str) -> Response:
+    if not file.object_key or await services.store.size(file.object_key) is None:
+        raise NotFoundError(f"The bytes of {file.id} are gone.")
     media_type = file.content_type or "application/octet-stream"
     content = _content(services, file.object_key)
-    return download(request, file.name, media_type, file.size, content)
+    return download(request, name, media_type, file.size, content)
 
 
 @router.get("/results/{job_id}/images/{filename}", response_class=Response, responses=BYTES)

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 
-from docmill.api.idempotency import CurrentCreates
+from docmill.api.idempotency import CurrentCreates, deleted_since
 from docmill.api.paging import inward, page
 from docmill.api.schemas.directories import (
     DirectoryCreate,
@@ -16,7 +16,8 @@ from docmill.api.schemas.directories import (
 from docmill.api.scope import CurrentScope
 from docmill.api.services import CurrentServices
 from docmill.api.wire import CursorPage, PageSize, Text, page_limit
-from docmill.ids import Prefix
+from docmill.errors import NotFoundError
+from docmill.ids import Prefix, new_id
 from docmill.records.directories import Directories
 
 router = APIRouter(prefix="/api/v1/beta/directories", tags=["directories"])
@@ -31,11 +32,16 @@ async def create_directory(
 ) -> DirectoryView:
     """Create an empty directory; an ephemeral one expires after 48 hours."""
     fields = body.model_dump()
-    directory_id = await creates.id_for(Prefix.DIRECTORY, fields)
+    directory_id = new_id(Prefix.DIRECTORY)
+    asked = body.model_dump()
     if body.type == "ephemeral" and body.expires_at is None:
         fields["expires_at"] = datetime.now(UTC) + EPHEMERAL_FOR
     async with services.database.write() as session:
-        row = await Directories(session).create(scope.project_id, id=directory_id, **fields)
+        claim = await creates.claim(session, asked, directory_id)
+        try:
+            row = await Directories(session).create(scope.project_id, id=claim.object_id, **fields)
+        except NotFoundError:
+            raise deleted_since(claim.object_id) from None
         return DirectoryView.model_validate(row)
 
 

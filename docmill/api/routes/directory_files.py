@@ -7,9 +7,9 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Request
 from pydantic import ValidationError
 
+from docmill.api.documents import resolve_upload
 from docmill.api.errors import FieldError
-from docmill.api.file_ids import resolve_file
-from docmill.api.idempotency import CurrentCreates
+from docmill.api.idempotency import CurrentCreates, deleted_since
 from docmill.api.multipart import form_body
 from docmill.api.paging import inward, page
 from docmill.api.schemas.directories import (
@@ -31,7 +31,8 @@ from docmill.api.wire import (
     page_limit,
     storable_tree,
 )
-from docmill.ids import Prefix
+from docmill.errors import NotFoundError
+from docmill.ids import Prefix, new_id
 from docmill.records.directories import Directories
 from docmill.records.directory_files import DirectoryFiles
 from docmill.records.files import Files
@@ -65,7 +66,7 @@ def _with_link(
 ) -> DirectoryFileView:
     answer = view(row)
     if expand and row.file_id is not None:
-        answer.download_url = services.links.make(request, "files", row.file_id)
+        answer.download_url = services.links.make(request, "directory-files", row.id)
     return answer
 
 
@@ -102,28 +103,44 @@ async def _list_upload(
     upload: Upload,
 ) -> DirectoryFile:
     form = _form(upload.fields)
-    unique_id = form.unique_id or form.external_file_id or upload.name
-    file_id = await creates.id_for(
-        Prefix.FILE, {"directory": directory_id, "unique_id": unique_id, "sha": upload.sha256}
-    )
+    external = form.external_file_id
+    unique_id = form.unique_id or external or upload.name
+    names: dict[str, Any] = {
+        "unique_id": unique_id,
+        "display_name": form.display_name,
+        "metadata": form.metadata,
+    }
+    asked = {"directory": directory_id, "sha": upload.sha256, **names}
+    project_id = scope.project_id
     async with (
-        stored_upload(
-            services, scope.project_id, upload, file_id, external_file_id=form.external_file_id
-        ) as file,
+        stored_upload(services, project_id, upload, external_file_id=external) as file,
         services.database.write() as session,
     ):
         entries = DirectoryFiles(session)
-        known = await entries.list(scope.project_id, directory_id, unique_id=unique_id, limit=1)
+        if made := await creates.before(session, asked):
+            return await _made(entries, project_id, directory_id, made)
+        known = await entries.list(project_id, directory_id, unique_id=unique_id, limit=1)
         if not (known.items and known.items[0].sha256 == upload.sha256):
-            file, _ = await Files(session).create(file)  # noqa: PLW2901 - the saved one, if any
-        return await entries.attach(
-            scope.project_id,
-            directory_id,
-            file,
-            unique_id=unique_id,
-            display_name=form.display_name,
-            metadata=form.metadata,
-        )
+            file.id = new_id(Prefix.FILE)
+            file, _ = await Files(session).create(file)  # noqa: PLW2901 - the saved one
+        entry = await entries.attach(project_id, directory_id, file, **names)
+        if creates.keyed:  # without a key the unique id decides, also for a retry
+            await creates.claim(session, asked, entry.id)
+        return entry
+
+
+async def _made(
+    entries: DirectoryFiles, project_id: str, directory_id: str, item_id: str
+) -> DirectoryFile:
+    """Return the entry that a request with the same key has made.
+
+    Raises:
+        NotFoundError: it was deleted.
+    """
+    try:
+        return await entries.get(project_id, directory_id, item_id)
+    except NotFoundError:
+        raise deleted_since(item_id) from None
 
 
 def _form(fields: Mapping[str, str]) -> DirectoryFileForm:
@@ -162,7 +179,7 @@ async def attach_file(
 ) -> DirectoryFileView:
     """List an uploaded file in a directory; doing so again changes nothing."""
     async with services.database.write() as session:
-        file = await resolve_file(session, scope.project_id, body.file_id)
+        file = await resolve_upload(session, scope.project_id, body.file_id)
         row = await DirectoryFiles(session).attach(
             scope.project_id,
             directory_id,

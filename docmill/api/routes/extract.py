@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
 
-from docmill.api.configured import parameters_of
+from docmill.api.configured import configured
 from docmill.api.documents import NamedDocument, named_document
 from docmill.api.errors import FieldError
 from docmill.api.extract_answers import ExtractReader
@@ -18,11 +18,10 @@ from docmill.api.schemas.extract import (
 from docmill.api.schemas.jobs import DocumentInput, JobDeleted
 from docmill.api.scope import CurrentScope
 from docmill.api.services import CurrentServices
-from docmill.api.single_jobs import SingleJobs
-from docmill.api.webhook_targets import aim_webhooks
+from docmill.api.single_jobs import NewJob, SingleJobs
 from docmill.api.wire import CursorPage, PageSize, Text, page_limit
 from docmill.contracts import JobType
-from docmill.ids import Prefix
+from docmill.records.database import Session
 
 router = APIRouter(prefix="/api/v2/extract", tags=["extract"])
 
@@ -40,19 +39,21 @@ async def create_extract_job(
     services: CurrentServices, scope: CurrentScope, creates: CurrentCreates, body: ExtractCreate
 ) -> ExtractJobView:
     """Extract what a schema describes from a file."""
-    parameters = await parameters_of(services, scope, JobType.EXTRACT, body)
-    document = await named_document(services, scope, body.file_input)
-    batch_id = await creates.id_for(Prefix.BATCH, body.model_dump())
-    hooks = (body.webhook_configuration_ids, body.webhook_configurations)
-    await aim_webhooks(services, scope, batch_id, *hooks, configuration_id=body.configuration_id)
-    job = await SingleJobs(services, scope).create(
-        batch_id,
-        document.source,
-        parameters | _as_parsed(document),
-        job_type=JobType.EXTRACT,
-        asked={"document_input_type": document.kind, "file_input": document.shown},
-        configuration_id=body.configuration_id,
-    )
+
+    async def build(session: Session) -> NewJob:
+        parameters, found = await configured(session, scope.project_id, JobType.EXTRACT, body)
+        document = await named_document(services, session, scope, body.file_input)
+        return NewJob(
+            document.source,
+            parameters | _as_parsed(document),
+            asked={"document_input_type": document.kind, "file_input": document.shown},
+            configuration=found,
+            webhook_ids=body.webhook_configuration_ids,
+            webhooks=body.webhook_configurations,
+        )
+
+    jobs = SingleJobs(services, scope, JobType.EXTRACT)
+    job = await jobs.create(creates, body.model_dump(), build)
     return await ExtractReader(services).view(job)
 
 

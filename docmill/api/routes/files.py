@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, get_args
 from fastapi import APIRouter, Query, Request
 
 from docmill.api.errors import FieldError
-from docmill.api.idempotency import CurrentCreates
+from docmill.api.idempotency import CurrentCreates, deleted_since
 from docmill.api.multipart import form_body
 from docmill.api.paging import inward, page
 from docmill.api.schemas.files import FileFilter, FileQuery, FileView, Purpose
@@ -16,7 +16,7 @@ from docmill.api.services import CurrentServices, Services
 from docmill.api.storing import stored_upload
 from docmill.api.uploads import UPLOAD_BYTES, receive_upload
 from docmill.api.wire import MAX_IDS, MAX_NAME, CursorPage, PageSize, PresignedUrl, Text, page_limit
-from docmill.ids import Prefix
+from docmill.ids import Prefix, new_id
 from docmill.records.files import FileOrder, Files
 from docmill.records.tables import File
 from docmill.settings import MIB
@@ -64,19 +64,21 @@ async def upload_file(
                 f"Must not be longer than {MAX_NAME} characters.", "body", "external_file_id"
             )
         asked = [upload.name, upload.sha256, purpose, external]
-        file_id = await creates.id_for(Prefix.FILE, {"upload": asked})
         async with (
             stored_upload(
                 services,
                 scope.project_id,
                 upload,
-                file_id,
                 external_file_id=external,
                 purpose=purpose,
             ) as file,
             services.database.write() as session,
         ):
+            claim = await creates.claim(session, {"upload": asked}, new_id(Prefix.FILE))
+            file.id = claim.object_id
             saved, _ = await Files(session).create(file)
+            if saved.deleted_at is not None:
+                raise deleted_since(saved.id)
     return view(saved)
 
 

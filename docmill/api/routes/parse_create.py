@@ -1,15 +1,14 @@
 """Parse jobs of their own: create by file id, by URL, or with the file."""
 
 import json
-from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
-from docmill.api.configured import configured_parameters
+from docmill.api.configured import configuration_of
+from docmill.api.documents import Source, UrlSource, resolve_source
 from docmill.api.errors import FieldError
-from docmill.api.file_ids import resolve_file
 from docmill.api.idempotency import CurrentCreates
 from docmill.api.multipart import form_body
 from docmill.api.parse_answers import job_view
@@ -17,14 +16,13 @@ from docmill.api.schemas.parse import ParseJobView
 from docmill.api.schemas.parse_create import ParseCreate, ParseOptions
 from docmill.api.scope import CurrentScope, Scope
 from docmill.api.services import CurrentServices, Services
-from docmill.api.single_jobs import SingleJobs, UrlSource
+from docmill.api.single_jobs import NewJob, SingleJobs
 from docmill.api.storing import stored_upload
 from docmill.api.uploads import UPLOAD_BYTES, receive_upload
 from docmill.api.url_sources import check_proxy, checked_name
-from docmill.api.webhook_targets import aim_webhooks
-from docmill.ids import Prefix
-from docmill.records.files import Files
-from docmill.records.tables import File
+from docmill.contracts import JobType
+from docmill.parameters import job_parameters
+from docmill.records.database import Session
 from docmill.settings import MIB
 
 router = APIRouter(prefix="/api/v2/parse", tags=["parse"])
@@ -35,11 +33,14 @@ async def create_parse_job(
     services: CurrentServices, scope: CurrentScope, creates: CurrentCreates, body: ParseCreate
 ) -> ParseJobView:
     """Create a parse job over an uploaded file, or over a URL that a worker fetches."""
-    parameters = await _parameters(services, scope, body)
-    source = await _source(services, scope, body)
-    batch_id = await creates.id_for(Prefix.BATCH, body.model_dump())
-    jobs = SingleJobs(services, scope)
-    return await _start(jobs, batch_id, source, body, parameters)
+    check_proxy(services.settings, body.http_proxy)
+
+    async def build(session: Session) -> NewJob:
+        return await _new(session, scope, body, await _source(services, session, scope, body))
+
+    jobs = SingleJobs(services, scope, JobType.PARSE)
+    job = await jobs.create(creates, body.model_dump(), build)
+    return job_view(job)
 
 
 @router.post(
@@ -54,20 +55,19 @@ async def upload_and_parse(
     limit = services.settings.max_upload_mb * MIB
     async with receive_upload(request, "file", services.scratch, limit) as upload:
         options = _options(upload.fields.get("configuration", ""))
-        parameters = await _parameters(services, scope, options)
+        check_proxy(services.settings, options.http_proxy)
         asked = {"name": upload.name, "sha256": upload.sha256, "options": options.model_dump()}
-        file_id = await creates.id_for(Prefix.FILE, {"file": asked})
-        async with (
-            stored_upload(services, scope.project_id, upload, file_id, purpose="parse") as new,
-            services.database.write() as session,
-        ):
-            file, _ = await Files(session).create(new)
-        batch_id = await creates.id_for(Prefix.BATCH, asked)
-    jobs = SingleJobs(services, scope)
-    return await _start(jobs, batch_id, file, options, parameters)
+        async with stored_upload(services, scope.project_id, upload, purpose="parse") as file:
+
+            async def build(session: Session) -> NewJob:
+                return await _new(session, scope, options, file)
+
+            jobs = SingleJobs(services, scope, JobType.PARSE)
+            job = await jobs.create(creates, asked, build)
+    return job_view(job)
 
 
-async def _source(services: Services, scope: Scope, body: ParseCreate) -> File | UrlSource:
+async def _source(services: Services, session: Session, scope: Scope, body: ParseCreate) -> Source:
     """Return the document that the request names.
 
     Raises:
@@ -75,8 +75,7 @@ async def _source(services: Services, scope: Scope, body: ParseCreate) -> File |
         FieldError: the URL is refused.
     """
     if body.file_id is not None:
-        async with services.database.read() as session:
-            return await resolve_file(session, scope.project_id, body.file_id)
+        return await resolve_source(session, scope.project_id, body.file_id)
     assert body.source_url is not None
     name = checked_name(services.fence, body.source_url)
     return UrlSource(name, body.source_url, body.http_proxy)
@@ -101,42 +100,24 @@ def _options(text: str) -> ParseOptions:
         raise FieldError("Must be a JSON object as a string.", "body", "configuration") from None
 
 
-async def _parameters(services: Services, scope: Scope, options: ParseOptions) -> dict[str, Any]:
-    """Return the job's parameters: a configuration's, and over them what the request says.
+async def _new(session: Session, scope: Scope, options: ParseOptions, source: Source) -> NewJob:
+    """Return a job with a configuration's parameters, and over them what the request says.
 
     Raises:
-        FieldError: the proxy is not allowed.
         NotFoundError: the project has no such configuration.
+        FieldError: it configures another product.
     """
-    check_proxy(services.settings, options.http_proxy)
-    if options.configuration_id is None:
-        return options.parameters()
-    saved = await configured_parameters(
-        services, scope, options.configuration_id, "parse_v2", "body"
-    )
-    return {**saved, **options.parameters()}
-
-
-async def _start(
-    jobs: SingleJobs,
-    batch_id: str,
-    source: File | UrlSource,
-    options: ParseOptions,
-    parameters: dict[str, Any],
-) -> ParseJobView:
-    await aim_webhooks(
-        jobs.services,
-        jobs.scope,
-        batch_id,
-        options.webhook_configuration_ids,
-        options.webhook_configurations,
-        configuration_id=options.configuration_id,
-    )
-    job = await jobs.create(
-        batch_id,
+    found, saved = None, {}
+    if options.configuration_id is not None:
+        found = await configuration_of(
+            session, scope.project_id, options.configuration_id, "parse_v2", "body"
+        )
+        saved = job_parameters(found.parameters)
+    return NewJob(
         source,
-        parameters,
-        configuration_id=options.configuration_id,
+        {**saved, **options.parameters()},
+        configuration=found,
         user_metadata=options.user_metadata,
+        webhook_ids=options.webhook_configuration_ids,
+        webhooks=options.webhook_configurations,
     )
-    return job_view(job)

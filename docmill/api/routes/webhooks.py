@@ -12,7 +12,7 @@ from docmill.api.scope import CurrentScope
 from docmill.api.services import CurrentServices
 from docmill.api.webhook_targets import check_endpoint
 from docmill.api.wire import CursorPage, PageSize, Text, page_limit
-from docmill.ids import Prefix
+from docmill.ids import Prefix, new_id
 from docmill.records.tables.api import WebhookConfiguration
 from docmill.records.webhooks import Webhooks
 
@@ -43,10 +43,11 @@ async def create_webhook(
     """Store an endpoint that batches and jobs can report to."""
     check_endpoint(services.fence, body.webhook_url, body.webhook_headers, "body")
     fields = body.model_dump()
-    webhook_id = await creates.id_for(Prefix.WEBHOOK_CONFIGURATION, fields)
-    fields["signing_secret"] = fields.pop("webhook_signing_secret")
-    row = WebhookConfiguration(id=webhook_id, project_id=scope.project_id, **fields)
+    columns = {**fields, "signing_secret": fields["webhook_signing_secret"]}
+    del columns["webhook_signing_secret"]
     async with services.database.write() as session:
+        claim = await creates.claim(session, fields, new_id(Prefix.WEBHOOK_CONFIGURATION))
+        row = WebhookConfiguration(id=claim.object_id, project_id=scope.project_id, **columns)
         return view(await Webhooks(session).create(row))
 
 

@@ -13,12 +13,18 @@ class RequestClaim(Table):
     """The id that a create's new object has or will have, so that a repeat finds it."""
 
     __tablename__ = "request_claims"
-    __table_args__ = (Index(None, "claimed_at"),)
+    __table_args__ = (Index(None, "claimed_at"), Index(None, "answer_id"))
 
     key: Mapped[str] = mapped_column(primary_key=True)
     """Hash of project, route and fields; or of project, route and the client's own key."""
     fields_hash: Mapped[str]
     object_id: Mapped[str]
+    answer_id: Mapped[str | None]
+    """What the client is told of: of a single job the job, whose batch of one is the object."""
+    source: Mapped[str | None]
+    """Hash of the state of what the object was made from."""
+    received_at: Mapped[datetime | None]
+    """When a request first named the object: since then its maker knows of it."""
     repeat: Mapped[str]
     """Which kind of request decided: ``first``, ``retry`` or ``keyed``."""
     claimed_at: Mapped[datetime] = mapped_column(default=now)
