@@ -19,6 +19,8 @@ _MIMETYPE = "mimetype"
 _MANIFEST = "META-INF/manifest.xml"
 _RTF = b"{\\rtf"
 _APPLE_HEAD = 64
+_QUOTED_ENVELOPE = b">From "
+"""An mbox's line between messages, quoted by a program that saved one of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +105,8 @@ def _bare_mail(data: bytes) -> bytes:
     Apple's begins with a line that has the mail's length, and ends with a property list.
     """
     data = data.removeprefix(codecs.BOM_UTF8).lstrip(b"\r\n")
+    if data.startswith(_QUOTED_ENVELOPE):
+        data = data[data.find(b"\n") + 1 :]
     line = data[:_APPLE_HEAD].lstrip()
     length = apple_mail(decode_head(line))
     if not length:

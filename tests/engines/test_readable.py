@@ -188,10 +188,12 @@ async def test_an_apple_mail_is_read_without_its_envelope(engines: Bench) -> Non
 
 
 async def test_a_mail_is_read_behind_a_mark_and_blank_lines(engines: Bench) -> None:
-    run = await engines.parse_bytes("a.eml", b"\xef\xbb\xbf\r\n\r\n" + documents.MAIL)
+    before = b"\xef\xbb\xbf\r\n\r\n>From ana@example.com Mon Mar  2 10:00:00 2026\n"
+    run = await engines.parse_bytes("a.eml", before + documents.MAIL)
 
     assert "The tide gauge arrived." in run.markdown
     assert "Grüße from the harbour" in run.markdown
+    assert ">From" not in run.markdown.replace("\\", "")
 
 
 async def test_html_of_an_old_charset_says_how_it_was_read(engines: Bench) -> None:
