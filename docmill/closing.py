@@ -5,7 +5,7 @@ from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
-from docmill.contracts import BatchResult, BatchStatus, CloseRequest, Tally
+from docmill.contracts import OPEN_BATCHES, BatchResult, BatchStatus, CloseRequest, Tally
 from docmill.errors import NotFoundError
 from docmill.objects import ObjectStore
 from docmill.objects.results import delete_result, result_prefix
@@ -22,8 +22,6 @@ CHUNK = 5_000
 
 NAMED = 20
 """Files without an outcome that a message names."""
-
-OPEN_STATES = (BatchStatus.PENDING, BatchStatus.THROTTLED, BatchStatus.RUNNING)
 
 
 async def close_batch(
@@ -52,7 +50,7 @@ async def close_batch(
         await Batches(session).move(
             batch.id,
             request.ending,
-            from_=OPEN_STATES,
+            from_=OPEN_BATCHES,
             epoch_is=batch.epoch,
             reason=request.reason,
             ended_at=datetime.now(UTC),

@@ -16,7 +16,7 @@ from temporalio.client import WorkflowExecutionStatus
 
 from docmill.client import BatchClient
 from docmill.closing import close_batch
-from docmill.contracts import BatchStatus, CloseRequest
+from docmill.contracts import OPEN_BATCHES, BatchStatus, CloseRequest
 from docmill.errors import DocmillError, UnavailableError
 from docmill.objects import ObjectStore
 from docmill.records.batches import Batches
@@ -189,7 +189,7 @@ class Reconciler:
         async with self._database.read() as session:
             found = await Batches(session).list(
                 None,
-                status=[status for status in BatchStatus if not status.terminal],
+                status=OPEN_BATCHES,
                 namespace=namespace,
                 limit=SWEEP_BATCHES,
                 cursor=last.cursor,

@@ -8,12 +8,12 @@ from fastapi import Depends, Query
 
 from docmill.api.job_reading import JobReader
 from docmill.api.paging import inward, outward
-from docmill.api.schemas.jobs import JobDeleted, ListedStatus
+from docmill.api.schemas.jobs import JobDeleted
 from docmill.api.scope import Scope
 from docmill.api.services import Services
 from docmill.api.single_jobs import SingleJobs
 from docmill.api.wire import MAX_IDS, CursorPage, Text, UtcTime
-from docmill.contracts import JobType
+from docmill.contracts import BatchStatus, JobType
 from docmill.records.jobs import Job, Jobs
 
 View = TypeVar("View")
@@ -23,7 +23,8 @@ View = TypeVar("View")
 class ListedJobs:
     """Which jobs a list is of; both times are inclusive."""
 
-    status: Annotated[ListedStatus | None, Query()] = None
+    status: Annotated[BatchStatus | None, Query()] = None
+    """Of the job, in a batch's words: none is ever THROTTLED."""
     job_ids: Annotated[list[Text] | None, Query(max_length=MAX_IDS)] = None
     created_at_on_or_after: Annotated[UtcTime | None, Query()] = None
     created_at_on_or_before: Annotated[UtcTime | None, Query()] = None

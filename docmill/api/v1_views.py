@@ -4,29 +4,13 @@ from docmill.api.schemas.batch_processing import (
     V1BatchView,
     V1ItemView,
     V1ProcessingResult,
-    V1Status,
 )
 from docmill.api.v1_parameters import without_secrets
-from docmill.contracts import BatchStatus, ItemStatus, Tally
+from docmill.contracts import BatchStatus, ItemStatus, Tally, V1Status
 from docmill.objects.results import RESULT_FILE, result_key
 from docmill.records.items import ItemRow
 from docmill.records.results import Processed
 from docmill.records.tables import Batch
-
-STATUSES: dict[V1Status, tuple[BatchStatus, ...]] = {
-    "pending": (BatchStatus.PENDING, BatchStatus.THROTTLED),
-    "running": (BatchStatus.RUNNING,),
-    # Docmill starts a file when there is room for it, so there is no moment between.
-    "dispatched": (),
-    "completed": (BatchStatus.COMPLETED,),
-    "failed": (BatchStatus.FAILED,),
-    "cancelled": (BatchStatus.CANCELLED,),
-}
-"""Which of our states each of v1's stands for."""
-
-_NAMES: dict[BatchStatus, V1Status] = {
-    ours: theirs for theirs, several in STATUSES.items() for ours in several
-}
 
 
 def batch_view(batch: Batch, counts: Tally) -> V1BatchView:
@@ -36,7 +20,7 @@ def batch_view(batch: Batch, counts: Tally) -> V1BatchView:
         id=batch.id,
         project_id=batch.project_id,
         job_type=batch.job_type,
-        status=_NAMES[status],
+        status=V1Status.of(status),
         total_items=batch.total,
         processed_items=counts.completed,
         failed_items=counts.failed,
@@ -64,7 +48,7 @@ def item_view(row: ItemRow) -> V1ItemView:
     return V1ItemView(
         item_id=row.item_id,
         item_name=row.name,
-        status=ItemStatus(row.status).value,
+        status=ItemStatus(row.status),
         job_id=row.job_id,
         skip_reason=row.skip_reason,
         error_message=row.failure_message,

@@ -78,6 +78,9 @@ from docmill.contracts.names import (
 )
 from docmill.contracts.retention import RetentionReport, RetentionRequest
 from docmill.contracts.words import (
+    ENDED_BATCHES,
+    OPEN_BATCHES,
+    UNFINISHED,
     BatchStatus,
     ItemStatus,
     JobStatus,
@@ -86,6 +89,7 @@ from docmill.contracts.words import (
     Payload,
     SkipReason,
     Tally,
+    V1Status,
 )
 
 __all__ = [
@@ -100,6 +104,7 @@ __all__ = [
     "DELIVERY_WORKFLOW",
     "DELIVER_DUE",
     "DIRECTORY_ATTRIBUTE",
+    "ENDED_BATCHES",
     "EPOCH_MEMO",
     "FAILED_ATTRIBUTE",
     "FAILURES_QUERY",
@@ -111,6 +116,7 @@ __all__ = [
     "MAX_PAGE_SIZE",
     "NEXT_PAGE",
     "OPEN_BATCH",
+    "OPEN_BATCHES",
     "PAUSE_SIGNAL",
     "PROCESSED_ATTRIBUTE",
     "PROCESS_ITEM",
@@ -125,6 +131,7 @@ __all__ = [
     "SET_CONCURRENCY_UPDATE",
     "STATUS_ATTRIBUTE",
     "TOTAL_ATTRIBUTE",
+    "UNFINISHED",
     "WAKE_DELIVERY",
     "AdmitRequest",
     "BatchInput",
@@ -162,5 +169,6 @@ __all__ = [
     "StateChange",
     "SteeringState",
     "Tally",
+    "V1Status",
     "WakeUp",
 ]

@@ -1,4 +1,8 @@
-"""The words of batches and items: states, outcomes, reasons, counts."""
+"""The words of batches, items and jobs: states, outcomes, reasons, counts.
+
+Every list of states in the house is one of these: which are open and which have ended, and which
+state of one contract is which of another.
+"""
 
 from enum import StrEnum
 
@@ -58,6 +62,35 @@ class BatchStatus(StrEnum):
     def terminal(self) -> bool:
         """Whether the batch has ended."""
         return self in (BatchStatus.COMPLETED, BatchStatus.FAILED, BatchStatus.CANCELLED)
+
+
+class V1Status(StrEnum):
+    """The state of a batch, in the words of LlamaCloud's v1."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    DISPATCHED = "dispatched"
+    """Docmill starts a file when there is room for it, so that no batch is ever in this state."""
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @classmethod
+    def of(cls, batch: BatchStatus) -> "V1Status":
+        """Return what v1 calls a state of a batch."""
+        return cls.PENDING if batch is BatchStatus.THROTTLED else cls(batch.value.lower())
+
+    @property
+    def stands_for(self) -> tuple[BatchStatus, ...]:
+        """The states of a batch that v1 calls so."""
+        return tuple(status for status in BatchStatus if V1Status.of(status) is self)
+
+
+OPEN_BATCHES = tuple(status.value for status in BatchStatus if not status.terminal)
+"""The states of a batch that can still change by itself."""
+ENDED_BATCHES = tuple(status.value for status in BatchStatus if status.terminal)
+UNFINISHED = tuple(status.value for status in ItemStatus if not status.ended)
+"""The states from which an item may get its outcome."""
 
 
 class JobStatus(StrEnum):

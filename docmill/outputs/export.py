@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Self
 
-from docmill.contracts import BatchStatus, ItemStatus
+from docmill.contracts import UNFINISHED, BatchStatus
 from docmill.errors import NotFoundError
 from docmill.objects import ObjectStore
 from docmill.objects.durable import sync_file_system
@@ -30,7 +30,6 @@ AT_ONCE = 8
 """Items whose files are copied at the same time."""
 NAMED = 20
 """Files with a lost result that the error names."""
-_UNFINISHED = (ItemStatus.PENDING, ItemStatus.PROCESSING)
 
 
 class Exporter:
@@ -76,11 +75,11 @@ class Exporter:
             return count
         while True:
             rows = await self._walk(self._frontier)
-            ready = [row for row in rows if row.status not in _UNFINISHED]
+            ready = [row for row in rows if row.status not in UNFINISHED]
             fresh = [row for row in ready if row.position not in self._ahead]
             await self._export(fresh)
             count += len(fresh)
-            finished = list(itertools.takewhile(lambda row: row.status not in _UNFINISHED, rows))
+            finished = list(itertools.takewhile(lambda row: row.status not in UNFINISHED, rows))
             if finished:
                 self._frontier = finished[-1].position
             self._ahead = frozenset(r.position for r in ready if r.position > self._frontier)

@@ -6,10 +6,9 @@ from typing import Any
 from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from docmill.contracts import ItemStatus, Tally
+from docmill.contracts import UNFINISHED, ItemStatus, Tally
 from docmill.errors import GUIDES, FailureClass, bounded
 from docmill.records.counts import add_counts, counts_of
-from docmill.records.items import UNFINISHED
 from docmill.records.ledger_reads import LedgerReads
 from docmill.records.ledger_rows import add_items
 from docmill.records.outbox import Audience, JobNews, tell_of_jobs

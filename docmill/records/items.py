@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from docmill.contracts import ItemStatus, JobType, Outcome
+from docmill.contracts import JobType, Outcome
 from docmill.contracts.warnings import ResultWarning, stated_warnings
 from docmill.engines.media import name_warning
 from docmill.errors import ConflictError
@@ -18,9 +18,6 @@ JOB_PREFIXES = {
     JobType.EXTRACT: Prefix.EXTRACT_JOB,
     JobType.CLASSIFY: Prefix.CLASSIFY_JOB,
 }
-
-UNFINISHED = (ItemStatus.PENDING.value, ItemStatus.PROCESSING.value)
-"""The states from which an item may get its outcome."""
 
 
 class StaleItem(ConflictError):  # noqa: N818 - a fence that held, not a fault

@@ -13,13 +13,12 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from docmill.contracts import ItemStatus, ItemTask, LostItem, Outcome, SkipReason, Tally
+from docmill.contracts import UNFINISHED, ItemStatus, ItemTask, LostItem, Outcome, SkipReason, Tally
 from docmill.errors import NotFoundError
 from docmill.records.cancelling import cancel_rest
 from docmill.records.counts import add_counts
 from docmill.records.holding import is_held
 from docmill.records.items import (
-    UNFINISHED,
     ClaimedItem,
     FailureGroup,
     ItemRow,

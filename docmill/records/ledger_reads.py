@@ -6,9 +6,9 @@ from typing import Any
 from sqlalchemy import Select, case, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from docmill.contracts import ItemStatus, Outcome, Tally
+from docmill.contracts import UNFINISHED, ItemStatus, Outcome, Tally
 from docmill.records.counts import counts_of
-from docmill.records.items import UNFINISHED, FailureGroup, ItemRow, UncleanItem
+from docmill.records.items import FailureGroup, ItemRow, UncleanItem
 from docmill.records.listing import Listed, listed_with_status, listing_of
 from docmill.records.tables import Batch, BatchItem, Result
 

@@ -6,9 +6,9 @@ from typing import Any
 
 from sqlalchemy import and_, bindparam, case, func, or_, select, update
 
-from docmill.contracts import ItemStatus, Outcome
+from docmill.contracts import UNFINISHED, ItemStatus, Outcome
 from docmill.errors import bounded
-from docmill.records.items import UNFINISHED, ClaimedItem, Settlement
+from docmill.records.items import ClaimedItem, Settlement
 from docmill.records.outbox import Audience
 from docmill.records.portable import table_of
 from docmill.records.results import result_id_of

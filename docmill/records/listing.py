@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Select, Subquery, or_, select
 
-from docmill.records.items import UNFINISHED
+from docmill.contracts import UNFINISHED
 from docmill.records.tables import Batch, BatchItem, BatchListing, DirectoryFile
 
 

@@ -6,10 +6,19 @@ from typing import Any
 from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from docmill.contracts import ItemRef, ItemStatus, Outcome, Page, PageRequest, SkipReason, Tally
+from docmill.contracts import (
+    UNFINISHED,
+    ItemRef,
+    ItemStatus,
+    Outcome,
+    Page,
+    PageRequest,
+    SkipReason,
+    Tally,
+)
 from docmill.contracts.warnings import breach_of
 from docmill.records.counts import add_counts
-from docmill.records.items import UNFINISHED, StaleItem, file_warnings, job_id_of, name_warnings
+from docmill.records.items import StaleItem, file_warnings, job_id_of, name_warnings
 from docmill.records.ledger_rows import add_items
 from docmill.records.listing import Listed, listed_with_status
 from docmill.records.outbox import Audience, JobNews, tell_of_jobs
@@ -24,7 +33,6 @@ MAX_NAME = 80
 
 _IDLE = (None, ItemStatus.PENDING.value)
 """States in which nobody works on an item."""
-_OPEN = (None, *UNFINISHED)
 
 _items = table_of(BatchItem)
 _SKIP = (
@@ -71,7 +79,11 @@ class Paging:
             return Page(cursor=request.after, more=False)
         new = await add_items(self._session, batch, [row for row in rows if row.status is None])
         await self._tell(batch, rows, frozenset(new))
-        settled = {row.position: Outcome(row.status) for row in rows if row.status not in _OPEN}
+        settled = {
+            row.position: Outcome(row.status)
+            for row in rows
+            if row.status is not None and row.status not in UNFINISHED
+        }
         for position in await self._settle_known(batch, rows, cache_key_of):
             settled[position] = Outcome.SKIPPED
         tally = Tally()

@@ -10,14 +10,20 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, Select, and_, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from docmill.contracts import BatchStatus, ItemStatus, Outcome, SkipReason, Tally
+from docmill.contracts import (
+    ENDED_BATCHES,
+    UNFINISHED,
+    BatchStatus,
+    ItemStatus,
+    Outcome,
+    SkipReason,
+    Tally,
+)
 from docmill.records.batches import Batches
 from docmill.records.counts import add_counts, counts_of
-from docmill.records.items import UNFINISHED
 from docmill.records.portable import chunked
 from docmill.records.tables import Batch, BatchItem, PastAttempt, PastOutcome, now
 
-ENDED = tuple(status for status in BatchStatus if status.terminal)
 _KEPT = tuple(PastOutcome.__table__.columns.keys())
 _FRESH: dict[str, Any] = {
     "status": ItemStatus.PENDING.value,
@@ -53,7 +59,7 @@ class Redriving:
         begun = await Batches(self._session).move(
             batch.id,
             BatchStatus.PENDING,
-            from_=ENDED,
+            from_=ENDED_BATCHES,
             epoch=batch.epoch + 1,
             redrive_only=only,
             queued_at=now(),

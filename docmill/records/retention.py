@@ -11,7 +11,7 @@ from datetime import datetime
 from sqlalchemy import exists, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from docmill.contracts import BatchStatus
+from docmill.contracts import OPEN_BATCHES
 from docmill.records.items import job_id_of
 from docmill.records.portable import chunked
 from docmill.records.tables import (
@@ -23,7 +23,6 @@ from docmill.records.tables import (
     now,
 )
 
-_OPEN = tuple(status.value for status in BatchStatus if not status.terminal)
 _LAST_USED = func.coalesce(Result.used_at, Result.created_at)
 
 
@@ -59,7 +58,7 @@ class Retention:
         """
         oldest = await self._session.scalar(
             select(func.min(Batch.created_at)).where(
-                Batch.project_id == project_id, Batch.status.in_(_OPEN)
+                Batch.project_id == project_id, Batch.status.in_(OPEN_BATCHES)
             )
         )
         unused = (
@@ -85,7 +84,7 @@ class Retention:
     async def _listed_by_open_batches(self, prefix_of_job: Mapping[str, str]) -> set[str]:
         """Return those results whose file lies in a directory that an open batch lists."""
         listed = exists().where(
-            Batch.status.in_(_OPEN),
+            Batch.status.in_(OPEN_BATCHES),
             or_(
                 Batch.directory_id == BatchItem.directory_id,
                 exists().where(
@@ -125,7 +124,7 @@ class Retention:
         One that an open batch lists stays until the batch has ended.
         """
         in_use = exists().where(
-            Batch.status.in_(_OPEN),
+            Batch.status.in_(OPEN_BATCHES),
             or_(
                 Batch.directory_id == Directory.id,
                 exists().where(

@@ -6,8 +6,8 @@ from typing import Any
 
 from sqlalchemy import Select, delete, select
 
+from docmill.contracts import UNFINISHED
 from docmill.records.database import Database
-from docmill.records.items import UNFINISHED
 from docmill.records.portable import CHUNK, insert_into
 from docmill.records.tables import Batch, BatchItem, ItemStep
 

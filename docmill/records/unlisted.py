@@ -6,10 +6,9 @@ from datetime import datetime
 from sqlalchemy import and_, exists, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from docmill.contracts import BatchStatus
+from docmill.contracts import OPEN_BATCHES
 from docmill.records.tables import Batch, BatchListing, Directory, DirectoryFile, File, Project, now
 
-_OPEN = tuple(status.value for status in BatchStatus if not status.terminal)
 _LISTS = and_(
     DirectoryFile.file_id == File.id,
     Directory.id == DirectoryFile.directory_id,
@@ -20,9 +19,9 @@ _LISTED_STILL = exists().where(
     _LISTS,
     or_(
         Directory.deleted_at.is_(None),
-        exists().where(Batch.status.in_(_OPEN), Batch.directory_id == Directory.id),
+        exists().where(Batch.status.in_(OPEN_BATCHES), Batch.directory_id == Directory.id),
         exists().where(
-            Batch.status.in_(_OPEN),
+            Batch.status.in_(OPEN_BATCHES),
             BatchListing.batch_id == Batch.id,
             BatchListing.directory_id == Directory.id,
         ),

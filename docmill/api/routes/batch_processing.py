@@ -12,12 +12,10 @@ from docmill.api.schemas.batch_processing import (
     V1BatchView,
     V1Cancel,
     V1Cancelled,
-    V1ItemStatus,
     V1ItemView,
     V1JobConfig,
     V1JobType,
     V1ProcessingResults,
-    V1Status,
 )
 from docmill.api.scope import CurrentScope, Scope
 from docmill.api.services import CurrentServices, Services
@@ -26,11 +24,11 @@ from docmill.api.v1_parameters import (
     parse_v2_parameters,
     without_secrets,
 )
-from docmill.api.v1_views import STATUSES, batch_view, item_view, processed_view, progress
+from docmill.api.v1_views import batch_view, item_view, processed_view, progress
 from docmill.api.v1_webhooks import v1_webhooks
 from docmill.api.webhook_targets import webhook_targets
 from docmill.api.wire import MAX_PAGE, OffsetPage, Text
-from docmill.contracts import BatchSpec, BatchStatus, JobSpec, JobType, Tally
+from docmill.contracts import BatchSpec, BatchStatus, ItemStatus, JobSpec, JobType, Tally, V1Status
 from docmill.creation import Listing, insert_batch
 from docmill.ids import Prefix, new_id
 from docmill.records.batches import Batches
@@ -152,7 +150,7 @@ async def list_batch_jobs(
     filters: dict[str, Any] = {
         "directory_id": directory_id,
         "job_type": job_type,
-        "status": None if status is None else STATUSES[status],
+        "status": None if status is None else status.stands_for,
         "api": V1,
     }
     async with services.database.read() as session:
@@ -226,7 +224,7 @@ async def list_items(
     scope: CurrentScope,
     job_id: str,
     *,
-    status: Annotated[V1ItemStatus | None, Query()] = None,
+    status: Annotated[ItemStatus | None, Query()] = None,
     limit: Limit = 100,
     offset: Offset = 0,
 ) -> OffsetPage[V1ItemView]:

@@ -13,7 +13,6 @@ from docmill.api.idempotency import Creates, CurrentCreates
 from docmill.api.paging import inward, page
 from docmill.api.schemas.batches import (
     BatchCreate,
-    BatchStatusName,
     BatchView,
     ShownConfig,
     ShownJob,
@@ -136,7 +135,7 @@ async def list_batches(
     services: CurrentServices,
     scope: CurrentScope,
     *,
-    status: Annotated[BatchStatusName | None, Query()] = None,
+    status: Annotated[BatchStatus | None, Query()] = None,
     source_directory_id: Annotated[Text | None, Query()] = None,
     created_at_on_or_after: Annotated[UtcTime | None, Query()] = None,
     created_at_on_or_before: Annotated[UtcTime | None, Query()] = None,

@@ -8,12 +8,10 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from docmill.api.schemas.strictness import Strict
 from docmill.api.schemas.webhooks import InlineWebhook, WebhookUrl
 from docmill.api.wire import ProjectId, RequestModel, WireModel
-from docmill.contracts import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
+from docmill.contracts import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE, ItemStatus, V1Status
 from docmill.contracts.warnings import ResultWarning
 
 V1JobType = Literal["parse", "extract", "classify"]
-V1Status = Literal["pending", "running", "dispatched", "completed", "failed", "cancelled"]
-V1ItemStatus = Literal["pending", "processing", "completed", "failed", "skipped", "cancelled"]
 
 
 class ClassifyRule(BaseModel):
@@ -134,7 +132,7 @@ class V1ItemView(WireModel):
 
     item_id: str
     item_name: str
-    status: V1ItemStatus
+    status: ItemStatus
     job_id: str | None = None
     skip_reason: str | None = None
     error_message: str | None = None

@@ -8,12 +8,12 @@ from pydantic import Field
 from docmill.api.schemas.strictness import Strict
 from docmill.api.schemas.webhooks import InlineWebhook
 from docmill.api.wire import ProjectId, RequestModel, WireModel
+from docmill.contracts import BatchStatus
 from docmill.contracts.warnings import ResultWarning
 
 BatchJobType = Literal["parse_v2", "extract_v2"]
 ShownJobType = Literal["parse_v2", "extract_v2", "classify_v2"]
 """Batches of the command line and of Temporal clients may classify; a create here cannot ask."""
-BatchStatusName = Literal["PENDING", "THROTTLED", "RUNNING", "COMPLETED", "FAILED", "CANCELLED"]
 
 
 class BatchJob(RequestModel):
@@ -85,7 +85,7 @@ class BatchView(WireModel):
     project_id: ProjectId
     source_directory_id: str
     config: ShownConfig
-    status: BatchStatusName
+    status: BatchStatus
     results: list[BatchItemResult] | None = None
     created_at: datetime | None = None
     updated_at: datetime | None = None

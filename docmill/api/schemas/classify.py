@@ -5,9 +5,10 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from docmill.api.schemas.jobs import DocumentInput, InputId, JobStatusName
+from docmill.api.schemas.jobs import DocumentInput, InputId
 from docmill.api.schemas.webhooks import InlineWebhook
 from docmill.api.wire import ProjectId, RequestModel, WireModel
+from docmill.contracts import JobStatus
 from docmill.contracts.warnings import ResultWarning
 from docmill.parameters.classify import ClassifyParameters
 
@@ -62,7 +63,7 @@ class ClassifyJobView(WireModel):
     file_input: str
     project_id: ProjectId
     user_id: str
-    status: JobStatusName
+    status: JobStatus
     configuration_id: str | None = None
     error_message: str | None = None
     parse_job_id: str | None = None

@@ -6,9 +6,10 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from docmill.api.schemas.configurations import ConfigurationName
-from docmill.api.schemas.jobs import InputId, JobStatusName
+from docmill.api.schemas.jobs import InputId
 from docmill.api.schemas.webhooks import InlineWebhook
 from docmill.api.wire import ProjectId, RequestModel, WireModel
+from docmill.contracts import JobStatus
 from docmill.contracts.warnings import ResultWarning
 from docmill.parameters.extract import MAX_PROMPT, DataSchema, ExtractParameters
 
@@ -89,7 +90,7 @@ class ExtractJobView(WireModel):
     id: str
     file_input: str
     project_id: ProjectId
-    status: JobStatusName
+    status: JobStatus
     created_at: datetime
     updated_at: datetime
     configuration_id: str | None = None

@@ -6,9 +6,6 @@ from pydantic import Field
 
 from docmill.api.wire import ProjectId, WireModel
 
-JobStatusName = Literal["PENDING", "RUNNING", "COMPLETED", "FAILED", "CANCELLED"]
-ListedStatus = Literal["PENDING", "THROTTLED", "RUNNING", "COMPLETED", "FAILED", "CANCELLED"]
-"""What lists can be narrowed to; a job itself is never shown as THROTTLED."""
 DocumentInput = Literal["file_id", "parse_job_id", "url"]
 InputId = Annotated[str, Field(min_length=1, max_length=200)]
 """A file's id, a directory file's, a parse job's, or a URL."""

@@ -5,8 +5,8 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from docmill.api.schemas.jobs import JobStatusName
 from docmill.api.wire import ProjectId, WireModel
+from docmill.contracts import JobStatus
 from docmill.contracts.warnings import ResultWarning
 
 Expand = Literal[
@@ -44,7 +44,7 @@ class ParseJobView(WireModel):
 
     id: str
     project_id: ProjectId
-    status: JobStatusName
+    status: JobStatus
     error_message: str | None = None
     name: str | None = None
     tier: str | None = None
