@@ -1,13 +1,16 @@
 """v1's options in the vocabulary of parse_v2."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from docmill.api.errors import FieldError
 from docmill.api.v1_parameters import parse_v2_parameters, without_secrets
+from docmill.api.v1_views import processed_view
 from docmill.contracts import JobType
 from docmill.parameters import effective_parameters
+from docmill.records.results import Processed
 
 
 @pytest.mark.parametrize(
@@ -118,3 +121,20 @@ def test_what_is_no_secret_is_kept(value: object) -> None:
         "custom": value,
         "priority": "low",
     }
+
+
+def test_processing_results_hide_the_secrets_that_earlier_versions_kept() -> None:
+    config = {"webhook_url": "https://hooks.example/s3cret"}
+    one = Processed(
+        item_id="dfl-1",
+        name="a.txt",
+        job_id="pjb-1",
+        job_type="parse",
+        config=config,
+        parameters={},
+        parameters_hash="p",
+        result_id="res-1",
+        object_prefix="results/1",
+        processed_at=datetime(2026, 1, 1, tzinfo=UTC),
+    )
+    assert "s3cret" not in processed_view(one, "local:/").model_dump_json()
