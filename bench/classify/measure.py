@@ -3,6 +3,7 @@
     python -m bench.classify.measure               the tuning half: look as often as you like
     python -m bench.classify.measure --fit         fit the calibration to the tuning half
     python -m bench.classify.measure --held-out    the half that nothing is tuned on
+    python -m bench.classify.measure --varied      documents from templates with arbitrary rules
 
 A document is asked about with all twelve rules, and with four: once with its own among them, and
 once without, when nothing fits.
@@ -13,17 +14,18 @@ import json
 import math
 import random
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
+from bench.classify import varied
 from docmill.engines.classify.base import Rule
 from docmill.engines.classify.basic import BasicClassifier, fit_of
 
 FOLDER = Path(__file__).parent
 TUNING, HELD_OUT = FOLDER / "tuning.txt", FOLDER / "held_out.txt"
-KNOWN, OWN_WORDS = "known", "own words"
+KNOWN, OWN_WORDS, VARIED = "known", "own words", "arbitrary"
 FEW = 4
 ROUNDS, STEP, PULL = 3_000, 1.0, 1.0
 """Of the gradient ascent that fits the calibration. The pull to zero is that of one case: without
@@ -55,6 +57,12 @@ def rule_set(name: str) -> tuple[tuple[Rule, ...], dict[str, str]]:
     return rules, stored.get(f"of {name}") or {rule.type: rule.type for rule in rules}
 
 
+def varied_cases(path: Path) -> Iterator[Case]:
+    """Yield the questions about documents from the templates of a half."""
+    for _, text, rules, expected in varied.questions(path):
+        yield Case(VARIED, "none fits" if expected is None else "one fits", text, rules, expected)
+
+
 def cases(path: Path) -> Iterator[Case]:
     """Yield every question about the documents of a half."""
     chance = random.Random(1)  # the same small sets each time
@@ -82,9 +90,18 @@ class Answer:
 
 def answers(path: Path) -> list[Answer]:
     """Ask the classifier every question of a half."""
+    return _asked(cases(path))
+
+
+def varied_answers(path: Path) -> list[Answer]:
+    """Ask the classifier the questions about documents from templates."""
+    return _asked(varied_cases(path))
+
+
+def _asked(questions: Iterable[Case]) -> list[Answer]:
     classifier = BasicClassifier()
     found = []
-    for case in cases(path):
+    for case in questions:
         verdict = classifier.classify(case.text, case.rules)
         found.append(Answer(case, verdict.confidence, verdict.type == case.expected))
     return found
@@ -151,13 +168,19 @@ def main() -> None:
     parser.add_argument("--held-out", action="store_true", help="the half nothing is tuned on")
     parser.add_argument("--fit", action="store_true", help="fit the calibration instead")
     parser.add_argument(
+        "--varied", action="store_true", help="documents from templates instead of written ones"
+    )
+    parser.add_argument(
         "--wrong", action="store_true", help="show wrong answers of the tuning half"
     )
     options = parser.parse_args()
     if options.fit:
         print("CALIBRATION =", fit(TUNING))
         return
-    found = answers(HELD_OUT if options.held_out else TUNING)
+    if options.varied:
+        found = varied_answers(varied.HELD_OUT if options.held_out else varied.TUNING)
+    else:
+        found = answers(HELD_OUT if options.held_out else TUNING)
     print(accuracy_table(found), reliability_table(found), sep="\n\n")
     print(f"\nexpected calibration error: {calibration_error(found):.3f}")
     if options.wrong and not options.held_out:

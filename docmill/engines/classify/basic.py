@@ -7,11 +7,16 @@ from dataclasses import dataclass
 from docmill.engines.classify.base import Rule, Verdict
 from docmill.engines.classify.cues import FAMILIES, Family
 from docmill.engines.classify.families import (
-    certainty,
+    Evidence,
+    declared_families,
+    declares,
+    evidence,
     family_described,
     family_named,
+    normal,
+    plain,
 )
-from docmill.engines.classify.words import Overlap
+from docmill.engines.classify.words import Overlap, stems
 
 MAX_TEXT = 60_000
 """Characters that are looked at; a document that long has said what it is."""
@@ -22,10 +27,20 @@ _DESCRIBED_WEIGHT = 0.8
 _NAMED = 6
 """Cues and words that the reasoning names."""
 
-CALIBRATION = (-0.8, 4.67, -0.13, -3.09)
+_CONTRADICTED = 0.75
+"""What is left of a rule's score when the document says that it is something else."""
+
+CALIBRATION = (-0.86, 4.73, 0.05, -2.85)
 """Weights of the `Fit` of the best rule: fitted by bench/classify/measure.py on the tuning half of
 its documents, so that confidence is the share of right answers."""
 _ACCEPT = 0.5
+
+_CERTAIN, _LIKELY, _PERHAPS = 0.98, 0.89, 0.75
+"""The most that is said by what kind of evidence; see `Fit.most`."""
+_MANY_CUES, _MANY_WORDS, _SOME_WORDS = 3, 4, 2
+"""Strong cues, and own words of a rule, from which they are more than chance."""
+_CLOSE = 0.3
+"""A best rule that is less ahead of the second may as well be the second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +49,18 @@ class Candidate:
 
     Attributes:
         score: 0 when nothing speaks for it.
-        cues: what was found of its family's cues, as it stands in the document.
+        found: what speaks for the family that the rule means; empty when it means none.
         words: the rule's own words that the document has, the most telling first.
+        declared: the document says in a title that it is of the rule's type or family.
+        vague: a part of the type's name, as "dental" of "dental invoice", is not in the document.
     """
 
     rule: Rule
     score: float
-    cues: tuple[str, ...]
+    found: Evidence
     words: tuple[str, ...]
+    declared: bool
+    vague: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,24 +70,45 @@ class Fit:
     Attributes:
         second: the best one of another type; None when all rules are of one type.
         ahead: how far the best is ahead of it, 0 (not at all) to 1 (alone).
-        rival: certainty of the known family that fits best and that no rule means, 0..1.
+        rival: the known family that fits best and that no rule means.
+        understood: every rule means a known family.
     """
 
     best: Candidate
     second: Candidate | None
     ahead: float
-    rival: float
+    rival: Evidence
+    understood: bool
 
     @property
     def features(self) -> tuple[float, ...]:
         """The numbers that `CALIBRATION` weighs."""
-        return (1.0, min(self.best.score, _ENOUGH), self.ahead, self.rival)
+        return (1.0, min(self.best.score, _ENOUGH), self.ahead, self.rival.sure)
 
     @property
     def probability(self) -> float:
         """How likely the best rule is right."""
         z = sum(w * f for w, f in zip(CALIBRATION, self.features, strict=True))
-        return 1.0 / (1.0 + math.exp(-z))
+        return min(1.0 / (1.0 + math.exp(-z)), self.most)
+
+    @property
+    def most(self) -> float:
+        """The highest probability that this kind of evidence allows, whatever it adds up to."""
+        best, rival = self.best, self.rival
+        strong = best.found.strong
+        confirmed = best.declared and (strong or len(best.words) >= _SOME_WORDS)
+        if confirmed or strong >= _MANY_CUES:
+            most = _CERTAIN
+        elif best.declared or strong > 1 or len(best.words) >= _MANY_WORDS:
+            most = _LIKELY
+        else:
+            most = _PERHAPS
+        close = self.second is not None and self.ahead < _CLOSE
+        if best.vague or close or (rival.declared and not best.declared):
+            most = min(most, _PERHAPS)
+        if rival.strong > strong and rival.sure > best.found.sure:
+            most = min(most, _PERHAPS)
+        return most
 
 
 _ENOUGH = 1.5
@@ -79,7 +119,7 @@ class BasicClassifier:
     """Finds the rule that fits best, by counting; the same text always gives the same answer."""
 
     name = "basic"
-    version = "1"
+    version = "2"
 
     def classify(self, text: str, rules: Sequence[Rule]) -> Verdict:
         """Return the best rule's type, or None when it is more likely wrong than right."""
@@ -88,47 +128,68 @@ class BasicClassifier:
         fit = fit_of(text[:MAX_TEXT], rules)
         likely = fit.probability
         if likely < _ACCEPT:
-            return Verdict(type=None, confidence=round(1 - likely, 3), reasoning=_none(fit.best))
+            confidence = round(min(1 - likely, _most_of_none(fit)), 3)
+            return Verdict(type=None, confidence=confidence, reasoning=_none(fit.best))
         return Verdict(type=fit.best.rule.type, confidence=round(likely, 3), reasoning=_some(fit))
 
 
 def fit_of(text: str, rules: Sequence[Rule]) -> Fit:
     """Compare ``text`` with every rule and with the known families that no rule means."""
-    lower = text.casefold()
-    meant: set[str] = set()
-    found = []
-    for rule, (overlap, words) in zip(rules, Overlap(rules).compare(text), strict=True):
-        sure, cues, family = _by_cues(rule, lower)
-        if family is not None:
-            meant.add(family.names[0])
-        score = sure + _WORDS_WEIGHT * min(overlap, 1.0)
-        found.append(Candidate(rule, score, tuple(cues), tuple(words)))
+    lower = normal(text)
+    said = declared_families(lower)
+    families = [_family(rule) for rule in rules]
+    overlaps = Overlap(rules).compare(text)
+    found = [
+        _candidate(rule, family, overlap, lower, said)
+        for rule, family, overlap in zip(rules, families, overlaps, strict=True)
+    ]
     found.sort(key=lambda one: -one.score)
     best = found[0]
     second = next((one for one in found if one.rule.type != best.rule.type), None)
     ahead = 1.0 - (second.score / best.score if second and best.score else 0.0)
-    return Fit(best, second, ahead if best.score else 0.0, _rival(lower, meant))
+    meant = {family.names[0] for family, _ in families if family is not None}
+    others = (evidence(family, lower, said) for family in FAMILIES if family.names[0] not in meant)
+    rival = max(others, key=lambda one: one.sure, default=Evidence())
+    understood = all(family is not None for family, _ in families)
+    return Fit(best, second, ahead if best.score else 0.0, rival, understood)
 
 
-def _by_cues(rule: Rule, lower: str) -> tuple[float, list[str], Family | None]:
-    family, weight = family_named(rule.type), 1.0
-    if family is None:
-        family, weight = family_described(f"{rule.type}: {rule.description}"), _DESCRIBED_WEIGHT
-    if family is None:
-        return 0.0, [], None
-    sure, cues = certainty(family, lower)
-    return weight * sure, cues, family
+def _family(rule: Rule) -> tuple[Family | None, str]:
+    """Return the family that a rule means, and the name by which its type says so."""
+    family, name = family_named(rule.type)
+    return family or family_described(f"{rule.type}: {rule.description}"), name
 
 
-def _rival(lower: str, meant: Container[str]) -> float:
-    others = (certainty(family, lower)[0] for family in FAMILIES if family.names[0] not in meant)
-    return max(others, default=0.0)
+def _candidate(
+    rule: Rule,
+    meant: tuple[Family | None, str],
+    overlap: tuple[float, list[str]],
+    lower: str,
+    said: Container[str],
+) -> Candidate:
+    family, name = meant
+    found = evidence(family, lower, said) if family else Evidence()
+    score = found.sure * (1.0 if name else _DESCRIBED_WEIGHT)
+    score += _WORDS_WEIGHT * min(overlap[0], 1.0)
+    declared = found.declared or declares(rule.type, lower)
+    if said and not declared:
+        score *= _CONTRADICTED
+    rest = plain(rule.type).replace(name, " ") if name else ""
+    vague = not stems(rest).keys() <= stems(lower).keys()
+    return Candidate(rule, score, found, tuple(overlap[1]), declared, vague)
+
+
+def _most_of_none(fit: Fit) -> float:
+    """The highest probability of that no rule fits: rules may say it in other words."""
+    if not fit.rival.declared and fit.rival.strong < _MANY_CUES:
+        return _PERHAPS
+    return _CERTAIN if fit.understood else _LIKELY
 
 
 def _evidence(candidate: Candidate) -> str:
     parts = []
-    if candidate.cues:
-        parts.append("cues " + ", ".join(f"“{cue}”" for cue in candidate.cues[:_NAMED]))
+    if candidate.found.cues:
+        parts.append("cues " + ", ".join(f"“{cue}”" for cue in candidate.found.cues[:_NAMED]))
     if candidate.words:
         parts.append("words of the rule: " + ", ".join(candidate.words[:_NAMED]))
     return "; ".join(parts)

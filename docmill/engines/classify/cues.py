@@ -29,13 +29,31 @@ class Family:
         """Each cue with the share of the remaining doubt that it takes away."""
         return tuple(
             (re.compile(rf"\b(?:{cue})", re.MULTILINE), share)
-            for cues, share in ((self.strong, _STRONG), (self.weak, _WEAK))
+            for cues, share in ((self.strong, STRONG), (self.weak, _WEAK))
             for cue in cues
         )
 
 
-_STRONG = 0.45
+STRONG = 0.45
 _WEAK = 0.18
+
+AMBIGUOUS = frozenset(
+    {"news", "paper", "policy", "protocol", "offer", "mail", "terms", "conditions", "ticket"}
+    | {"bill", "proposal", "quote", "estimate"}
+)
+"""Names that mean a family when a rule has them, but other things too when a title has them."""
+
+ABOUT = frozenset(
+    re.findall(
+        r"\w+",
+        """about api app application book builder course creator example examples free generator
+        guide how introduction law lesson library management manager maker module overview package
+        parser plugin policy processing reader reviews sample samples scanner service software
+        system template templates tips tool tools training tutorial website what why writer
+        writing""",
+    )
+)
+"""Words beside a name in a title that make it one about such documents."""
 
 FAMILIES: Sequence[Family] = (
     Family(
@@ -108,7 +126,7 @@ FAMILIES: Sequence[Family] = (
         ),
     ),
     Family(
-        ("contract", "agreement", "service agreement", "nda", "lease", "terms"),
+        ("contract", "agreement", "service agreement", "nda", "lease", "tenancy agreement"),
         (
             r"this (?:\w+ ){0,3}agreement",
             r"hereinafter",
@@ -248,12 +266,13 @@ FAMILIES: Sequence[Family] = (
             "thesis",
         ),
         (
-            r"abstract\b",
-            r"et al\.?",
-            r"we (?:propose|present|show|report|find|investigate|demonstrate|study)",
-            r"doi[: ]|arxiv",
+            r"^abstract\b",
+            r"et al\b",
+            r"we (?:propose|investigate|demonstrate|study)"
+            r"|this (?:paper|study|article) \w+s\b",
+            r"doi: ?10|doi\.org/|arxiv",
             r"statistically significant|p ?[<=] ?0?\.\d",
-            r"anova|ablation|baselines?|\(n ?= ?\d|confidence interval|\bci\b|lemma|theorem",
+            r"anova|ablation|\(n ?= ?\d|confidence interval|lemma\b|theorem\b",
         ),
         (
             r"introduction",
@@ -265,7 +284,72 @@ FAMILIES: Sequence[Family] = (
             r"\[\d+\]",
             r"keywords",
             r"dataset|baseline|experiments?",
+            r"we (?:present|show|report|find)\b",
+            r"abstract\b",
         ),
+    ),
+    Family(
+        (
+            "patent",
+            "patent application",
+            "patent specification",
+            "united states patent",
+            "european patent",
+        ),
+        (
+            r"patent (?:no\b|number|specification|application publication)",
+            r"united states patent|european patent",
+            r"(?:what is claimed is|we claim|i claim|the invention claimed is)\b",
+            r"(?:method|device|system|apparatus|\w+) (?:of|according to|as claimed in) claim \d",
+            r"\(?(?:7[1-6]|5[47]|2[12]|1[029])\) ?(?:inventors?|assignee|applicant|abstract|filed"
+            r"|appl|patent|united states)",
+        ),
+        (
+            r"inventors?\b",
+            r"assignee|applicant",
+            r"prior art",
+            r"embodiments?",
+            r"\bfig(?:ure|\.) ?\d",
+            r"compris(?:es|ing)",
+            r"wherein",
+            r"priority",
+        ),
+    ),
+    Family(
+        (
+            "terms of service",
+            "terms and conditions",
+            "terms of use",
+            "legal terms",
+            "terms",
+            "conditions",
+            "privacy policy",
+            "privacy notice",
+        ),
+        (
+            r"terms (?:of|and) (?:service|use|conditions)|privacy (?:policy|notice)",
+            r"by (?:using|accessing|visiting|clicking)\b",
+            r"you (?:agree|accept|consent|acknowledge)\b",
+            r"to the (?:fullest |maximum )?extent permitted by",
+            r"we (?:may|reserve the right to) (?:change|modify|update|amend|suspend|terminate)",
+            r"these (?:terms|conditions)\b",
+        ),
+        (
+            r"your (?:account|content|data|consent)",
+            r"cookies?\b|personal (?:data|information)",
+            r"third[- ]part(?:y|ies)",
+            r"users?\b|visitors?\b",
+        ),
+    ),
+    Family(
+        ("inventory report", "inventory", "stock list", "stock report"),
+        (
+            r"stock (?:on hand|level|value|list)",
+            r"reorder (?:level|point|quantity)|re-?order\b",
+            r"\bsku\b",
+            r"inventory (?:report|list|count|value|no)",
+        ),
+        (r"warehouse", r"aisle|shelf|bin\b", r"quantity|qty", r"in stock", r"item (?:no|code)"),
     ),
     Family(
         ("meeting minutes", "minutes", "meeting notes", "protocol"),
@@ -359,5 +443,55 @@ FAMILIES: Sequence[Family] = (
             r"police|minister|mayor|government",
             r"yesterday|on (?:mon|tues|wednes|thurs|fri)day",
         ),
+    ),
+    Family(
+        ("readme", "software documentation", "package description"),
+        (
+            r"(?:pip|npm|cargo|gem|apt|apt-get|brew|conda) install",
+            r"readme\b",
+            r"https?://(?:www\.)?(?:github|gitlab)\.com/",
+            r"(?:^import|^from) [\w.]+(?: import|$)|require\('|#include",
+            r"metadata-version:",
+        ),
+        (r"usage", r"installation|installing", r"features", r"documentation", r"licen[cs]e\b"),
+    ),
+    Family(
+        ("software license", "software licence", "open source license", "license", "licence"),
+        (
+            r"permission (?:is|to) .{0,40}(?:granted|copy|use)",
+            r"redistribut\w+ (?:and use )?in source",
+            r"as is\b.{0,40}without (?:any )?warrant",
+            r"(?:gnu (?:lesser |affero )?general public|apache|mit|bsd|mozilla public) licen[cs]e",
+            r"warranties of merchantability|fitness for a particular purpose",
+        ),
+        (r"copyright (?:\(c\)|\u00a9|\d)", r"licen[cs]ed?\b", r"the software\b", r"sublicense"),
+    ),
+    Family(
+        ("changelog", "change log", "release notes", "release history"),
+        (
+            r"change ?log|release notes|what's new",
+            r"urgency=\w+",
+            r"^(?:version |release |v)?\d+\.\d+(?:\.\d+)*\b",
+            r"(?:bug|security) ?fix(?:es)?\b|^fix(?:ed|es)?\b",
+            r"^(?:added|changed|deprecated|removed)\b",
+            r"closes:? #\d|\(#\d+\)|new upstream",
+        ),
+        (r"release\b", r"version\b", r"breaking", r"support for", r"bugs?\b"),
+    ),
+    Family(
+        ("source code", "program code"),
+        (
+            r"^(?:def|class|async def) \w+.*:$",
+            r"^import \w+|^from [\w.]+ import",
+            r"#include|public static|function \w*\(|=> \{",
+            r"^return\b|self\.\w+",
+            r"(?:if|for|while) .*[{:]$",
+        ),
+        (r"todo\b", r"none\b|null\b", r"true\b|false\b", r"string\b|int\b"),
+    ),
+    Family(
+        ("manual page", "man page"),
+        (r"^synopsis$", r"^name$", r"^see also$", r"^options$", r"general commands manual"),
+        (r"^description$", r"^examples?$", r"^authors?$", r"^bugs$"),
     ),
 )

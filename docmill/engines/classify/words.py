@@ -14,8 +14,9 @@ _HEAD = 300
 """Characters at the beginning, where documents say what they are."""
 _HEAD_WEIGHT = 1.6
 _FREQUENT = 2
-"""Occurrences from which a word counts fully."""
-_ONCE = 0.75
+"""Occurrences from which a word counts fully, in a short text."""
+_LONG = 400
+"""So many words of a text ask for one more occurrence: in a long one every word stands once."""
 _COMMON_WEIGHT = 0.4
 _BEGINNING = 6
 """Letters by which words are compared."""
@@ -33,15 +34,6 @@ _EMPTY = frozenset(
     types typically under until upon usually various very was were what when where which while who
     whom whose why will with within without would you your""")
 )
-_COMMON = frozenset(
-    _WORD.findall("""
-    account amount any back call card change check clean close code come cost data date day days
-    first free full good hold home hour hours item last line list look made make making money
-    month months name need new next note notes number open paid pay period place point present
-    price put result results set side sign signed start state tax test time times title total two
-    use used using value week weeks work working year years""")
-)
-"""Words of many kinds of documents: they say a little."""
 
 
 def stems(text: str) -> dict[str, list[str]]:
@@ -68,6 +60,20 @@ def _stem(word: str) -> str:
     return word[:_BEGINNING]
 
 
+_COMMON = frozenset(
+    stems("""
+    account amount any back call card change check clean close code come cost data date day days
+    first free full good hold home hour hours item last line list look made make making money
+    month months name need new next note notes number open paid pay period place point present
+    price put record records report reports result results set side sign signed start state
+    statement tax test time times title total totals two use used using value week weeks work
+    working year years
+    ask asked another change choose created help listed need order others product
+    public release section update version""")
+)
+"""Beginnings of words of many kinds of documents: they say a little."""
+
+
 class Overlap:
     """Rules prepared for comparison: words that several of them share say little."""
 
@@ -90,10 +96,11 @@ class Overlap:
         head: Container[str],
     ) -> tuple[float, list[str]]:
         whole = sum(weight * self._rarity[word] for word, weight in weights.items())
+        needed = _FREQUENT + sum(map(len, times.values())) / _LONG
         found: dict[str, float] = {}
         for word, weight in weights.items():
             if word in times:
-                strength = 1.0 if len(times[word]) >= _FREQUENT else _ONCE
+                strength = min(1.0, (len(times[word]) + 1) / (needed + 1))
                 place = _HEAD_WEIGHT if word in head else 1.0
                 found[word] = weight * self._rarity[word] * strength * place
         # The root keeps a long, careful description from losing to a short one.
@@ -110,6 +117,6 @@ def _weights(rule: Rule) -> dict[str, float]:
     named = stems(rule.type.replace("_", " ").replace("-", " "))
     return {
         stem: (_TYPE_WEIGHT if stem in named else 1.0)
-        * (_COMMON_WEIGHT if set(words) & _COMMON else 1.0)
-        for stem, words in (described | named).items()
+        * (_COMMON_WEIGHT if stem in _COMMON else 1.0)
+        for stem in (described | named)
     }
