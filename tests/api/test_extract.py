@@ -196,13 +196,9 @@ async def test_configurations_of_extract_are_checked(api: httpx.AsyncClient) -> 
 async def test_a_batch_takes_a_configuration_of_extract(api: httpx.AsyncClient) -> None:
     directory = await make_directory(api)
     await upload(api, directory["id"], "a.txt", TEXT)
-    parse = await ok(
-        await api.post(
-            CONFIGURATIONS,
-            json={"name": "reading", "parameters": {"product_type": "parse_v2", "tier": "fast"}},
-        ),
-        201,
-    )
+    fast = {"product_type": "parse_v2", "tier": "fast", "version": "latest"}
+    reading = {"name": "reading", "parameters": fast}
+    parse = await ok(await api.post(CONFIGURATIONS, json=reading), 201)
     parameters = {"product_type": "extract_v2", **BASIC, "parse_config_id": parse["id"]}
     made = await ok(
         await api.post(CONFIGURATIONS, json={"name": "b", "parameters": parameters}), 201
