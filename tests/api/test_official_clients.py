@@ -112,7 +112,7 @@ def test_images_items_and_downloads(
     assert answer["boxes"][0] > 50
     assert answer["footers"] == ["- 7 -", "- 8 -"]
     assert answer["printed"] == ["7", "8"]
-    assert [w for w in answer["job"]["warnings"] if "watermark_handling" in w]
+    assert [w for w in answer["job"]["warnings"] if "watermark_handling" in w["message"]]
     contents = answer["contents"]
     missing = {name for name, content in contents.items() if not content["exists"]}
     assert missing == {"forms", "xlsx"}
