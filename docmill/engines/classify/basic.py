@@ -15,6 +15,7 @@ from docmill.engines.classify.families import (
     family_named,
     normal,
     plain,
+    speaks_about,
 )
 from docmill.engines.classify.words import Overlap, stems
 
@@ -52,7 +53,8 @@ class Candidate:
         found: what speaks for the family that the rule means; empty when it means none.
         words: the rule's own words that the document has, the most telling first.
         declared: the document says in a title that it is of the rule's type or family.
-        vague: a part of the type's name, as "dental" of "dental invoice", is not in the document.
+        vague: a part of the type's name, as "dental" of "dental invoice", is not in the document,
+            or a title says that the document is about such ones.
     """
 
     rule: Rule
@@ -96,7 +98,9 @@ class Fit:
         """The highest probability that this kind of evidence allows, whatever it adds up to."""
         best, rival = self.best, self.rival
         strong = best.found.strong
-        confirmed = best.declared and (strong or len(best.words) >= _SOME_WORDS)
+        named = stems(plain(best.rule.type))
+        words = len([word for word in best.words if stems(word).keys().isdisjoint(named)])
+        confirmed = best.declared and (strong or words >= _SOME_WORDS)
         if confirmed or strong >= _MANY_CUES:
             most = _CERTAIN
         elif best.declared or strong > 1 or len(best.words) >= _MANY_WORDS:
@@ -174,8 +178,11 @@ def _candidate(
     declared = found.declared or declares(rule.type, lower)
     if said and not declared:
         score *= _CONTRADICTED
-    rest = plain(rule.type).replace(name, " ") if name else ""
-    vague = not stems(rest).keys() <= stems(lower).keys()
+    vague = speaks_about(name or rule.type, lower)
+    if family and name:
+        general = name == plain(family.names[0])
+        rest = plain(rule.type).replace(name, " ") if general else rule.type
+        vague = vague or not stems(plain(rest)).keys() <= stems(lower).keys()
     return Candidate(rule, score, found, tuple(overlap[1]), declared, vague)
 
 

@@ -46,9 +46,9 @@ AMBIGUOUS = frozenset(
 ABOUT = frozenset(
     re.findall(
         r"\w+",
-        """about api app application book builder course creator example examples free generator
+        """about api app application book builder course creator example examples generator
         guide how introduction law lesson library management manager maker module overview package
-        parser plugin policy processing reader reviews sample samples scanner service software
+        parser plugin policy processing reader reviews sample samples scanner questions software
         system template templates tips tool tools training tutorial website what why writer
         writing""",
     )

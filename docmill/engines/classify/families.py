@@ -31,7 +31,8 @@ class Evidence:
     Attributes:
         sure: how much, 0..1.
         cues: what was found, as it stands in the text.
-        strong: how many of the cues few other documents have.
+        strong: how many of the cues few other documents have; a name alone, which the title may
+            say as well, is none.
         declared: the text says in a title that it is one.
     """
 
@@ -94,8 +95,9 @@ def evidence(family: Family, lower: str, said: Container[str]) -> Evidence:
     for pattern, share in family.cues:
         if match := pattern.search(lower):
             doubt *= 1.0 - share * (1.0 if match.start() < _NEAR else _FAR)
-            strong += share >= STRONG
-            found.append(" ".join(match.group().split()))
+            cue = " ".join(match.group().split())
+            strong += share >= STRONG and not any(plain(cue) in plain(n) for n in family.names)
+            found.append(cue)
     declared = family.names[0] in said
     if declared:
         doubt *= 1.0 - _TITLE
@@ -118,6 +120,13 @@ def declares(type_name: str, lower: str) -> bool:
     """Whether a title of a text has the whole name of a rule's type."""
     name = plain(type_name)
     return any(_is_title(name, words) for words in _lines(lower))
+
+
+def speaks_about(name: str, lower: str) -> bool:
+    """Whether a line at the beginning makes a text one about documents of this name."""
+    name = plain(name)
+    lines = [words for words in _lines(lower) if name in words]
+    return any(not ABOUT.isdisjoint(words.replace(name, " ", 1).split()) for words in lines)
 
 
 def _lines(lower: str) -> list[str]:
