@@ -149,7 +149,12 @@ async def test_configuration_with_a_webhook_that_cannot_be_sent_is_refused(
 
 async def test_header_values_of_webhooks_may_be_numbers(api: httpx.AsyncClient) -> None:
     hook = {"webhook_url": "https://a.example/h", "webhook_headers": {"X-T": 5, "X-B": True}}
-    parameters = {"product_type": "parse_v2", "tier": "fast", "webhook_configurations": [hook]}
+    parameters = {
+        "product_type": "parse_v2",
+        "tier": "fast",
+        "version": "latest",
+        "webhook_configurations": [hook],
+    }
     body = {"name": "numbers", "parameters": parameters}
     made = await api.post("/api/v1/beta/configurations", json=body)
     assert made.status_code == 201, made.text

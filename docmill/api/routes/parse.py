@@ -17,10 +17,14 @@ from docmill.records.jobs import Job
 
 router = APIRouter(prefix="/api/v2/parse", tags=["parse"])
 
-VERSION = "2026-11-01"
-"""The newest dated version of each tier: Docmill's engines are versioned in each result."""
-VERSIONS = [VERSION, "2026-10-16", "2026-09-28", "2026-06-15"]
-"""With those that upstream's clients name (llama-cloud 2.19.0): a pinned request works here."""
+VERSIONS = {
+    "fast": ["2026-06-15", "2025-12-11"],
+    "cost_effective": ["2026-09-28"],
+    "agentic": ["2026-10-16"],
+    "agentic_plus": ["2026-09-28"],
+}
+"""The newest that upstream's clients name for each tier (llama-cloud 2.19.0). Every version is
+accepted, and none changes anything: Docmill's engines are versioned in each result."""
 
 
 def _jobs(services: CurrentServices, scope: CurrentScope) -> ProductJobs:
@@ -37,8 +41,8 @@ async def _views(jobs: Sequence[Job]) -> list[ParseJobView]:
 @router.get("/versions")
 async def list_versions() -> ParseVersions:
     """Versions that a request may name; ``latest`` is always right."""
-    tiers = ("fast", "cost_effective", "agentic", "agentic_plus")
-    return ParseVersions(**dict.fromkeys(tiers, VERSIONS), latest=dict.fromkeys(tiers, VERSION))
+    latest = {tier: versions[0] for tier, versions in VERSIONS.items()}
+    return ParseVersions(**VERSIONS, latest=latest)
 
 
 @router.get("")
