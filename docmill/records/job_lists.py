@@ -235,9 +235,9 @@ class JobList:
         if (configuration := filters.get("configuration_id")) is not None:
             asked.append(or_(Batch.configuration_id == configuration, Batch.epoch > 1))
         if (first := filters.get("created_from")) is not None:
-            asked.append(or_(Batch.ended_at.is_(None), Batch.ended_at >= first - SKEW))
+            asked.append(or_(Batch.ended_at.is_(None), Batch.ended_at >= _moved(first, -SKEW)))
         if (last := filters.get("created_to")) is not None:
-            asked.append(Batch.created_at <= last + SKEW)
+            asked.append(Batch.created_at <= _moved(last, SKEW))
         if (kind := filters.get("input_kind")) is not None:
             given = Batch.config["document_input_type"].as_string()
             asked.append(func.coalesce(given, "file_id") == kind)
@@ -402,3 +402,11 @@ def _from(place: Place) -> ColumnElement[bool]:
     return and_(
         Batch.created_at <= place.created_at, or_(Batch.created_at < place.created_at, last)
     )
+
+
+def _moved(moment: datetime, by: timedelta) -> datetime:
+    """Return ``moment`` moved by so much, as far as the calendar goes."""
+    try:
+        return moment + by
+    except OverflowError:
+        return moment
