@@ -1,13 +1,23 @@
 """What a completed file does not have: in the manifest, the terminal and the report."""
 
 import json
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from tests.cli.starting import Cli
 from tests.engines.documents import pdf, tiff
+
+
+def _animation() -> bytes:
+    """Three blank frames."""
+    first, *rest = (Image.new("RGB", (200, 100), color) for color in ("white", "ivory", "snow"))
+    data = BytesIO()
+    first.save(data, "GIF", save_all=True, append_images=rest)
+    return data.getvalue()
 
 
 @pytest.fixture
@@ -16,7 +26,7 @@ def doubtful(tmp_path: Path) -> Path:
     folder, own = tmp_path / "doubtful", tmp_path.name.encode()
     folder.mkdir()
     (folder / "blank.tif").write_bytes(tiff(1) + own)
-    (folder / "frames.tif").write_bytes(tiff(3) + own)
+    (folder / "frames.gif").write_bytes(_animation() + own)
     (folder / "pages.pdf").write_bytes(pdf(f"Words of {tmp_path.name}", "", ""))
     (folder / "empty.html").write_text(f"<html><!-- {tmp_path.name} --><body></body></html>")
     (folder / "whole.txt").write_text(f"All the text of {tmp_path.name}.\n")
@@ -41,8 +51,8 @@ def test_the_manifest_names_files_without_text_also_when_they_are_known(
     again = cli.json("run", doubtful, "--out", out)
 
     assert first.returncode == 0, first.stdout + first.stderr
-    assert _without_text(codes) == {"blank.tif", "empty.html", "frames.tif", "pages.pdf"}
-    assert "frames_not_read" in codes["frames.tif"]
+    assert _without_text(codes) == {"blank.tif", "empty.html", "frames.gif", "pages.pdf"}
+    assert "frames_not_read" in codes["frames.gif"]
     assert codes["whole.txt"] == set()
     assert again["skipped_by_reason"] == {"already_processed": 5}
     assert _codes(out) == codes
@@ -68,7 +78,7 @@ def test_the_terminal_and_the_report_group_warnings_by_code(cli: Cli, doubtful: 
     by_code = {group["code"]: group for group in groups["warnings"]}
     assert by_code["no_text"]["files"] == 3
     assert by_code["no_text"]["kind"] == "loss"
-    assert by_code["frames_not_read"]["example"]["path"] == "frames.tif"
+    assert by_code["frames_not_read"]["example"]["path"] == "frames.gif"
     assert "no_text (loss): 3 files" in shown
     assert {one["code"] for one in results["empty.html"]["warnings"]} == {"no_text"}
     assert results["whole.txt"]["warnings"] == []
@@ -88,7 +98,7 @@ def test_strict_turns_losses_or_named_codes_into_failures(cli: Cli, doubtful: Pa
     assert named["files_with_warnings"] == 3
     rows = [json.loads(line) for line in (out / "manifest.jsonl").read_text().splitlines()]
     by_path = {row["path"]: row for row in rows}
-    assert by_path["frames.tif"]["outcome"] == "failed"
-    assert "frames_not_read" in {one["code"] for one in by_path["frames.tif"]["warnings"]}
+    assert by_path["frames.gif"]["outcome"] == "failed"
+    assert "frames_not_read" in {one["code"] for one in by_path["frames.gif"]["warnings"]}
     assert wrong.returncode == 2
     assert "no_such_code" in wrong.stderr
