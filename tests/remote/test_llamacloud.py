@@ -253,8 +253,9 @@ async def test_parameters_go_out_in_upstreams_words_and_docmills_own_work_here(
     )
     assert [page["page_number"] for page in result["pages"]] == [2, 3]
     assert result["joining"]["prefix"] == "[{pageNumber}]"
-    assert any("hide_headers" in warning for warning in result["warnings"])
-    assert any("agentic" in warning for warning in result["warnings"])
+    said = [warning["message"] for warning in result["warnings"]]
+    assert any("hide_headers" in message for message in said)
+    assert any("agentic" in message for message in said)
     assert {"stripped.json", "words.jsonl"} <= result["files"].keys()
 
 

@@ -79,9 +79,10 @@ async def test_a_batch_waits_while_the_disk_is_full_and_goes_on_when_there_is_ro
 
         await until(tried_twice)
         assert set((await small_mill.outcomes(batch)).values()) <= {"pending", "processing"}
-        assert not list(inside.rglob("result.json"))
+        assert not list(inside.rglob("*.result.json"))
         filler.unlink()
         result = await small_mill.client.result(batch.id)
-        found = {path.parent for path in inside.rglob("result.json")}
+        found = list(inside.rglob("*.result.json"))
+        texts = list(inside.rglob("*.document.md"))
     assert result.tally.completed == 3
-    assert len(found) == 3, "no result lies there twice, or half"
+    assert (len(found), len(texts)) == (3, 3), "no result lies there twice, or half"
