@@ -192,7 +192,7 @@ async def test_a_batch_made_while_temporal_was_away_starts_when_it_is_back(
     running: RunningDocmill, tmp_path: Path, numbered: list[tuple[str, bytes]]
 ) -> None:
     port = free_port()
-    # A home of its own, so that only this server can start the batch.
+    # A home of its own, so that only this server can start the batch: when somebody reads it.
     temporal = await _temporal(running)
     with ApiServer(tmp_path / "home", TEMPORAL_ADDRESS=f"127.0.0.1:{port}") as server:
         api = httpx.AsyncClient(base_url=server.url, timeout=30)
@@ -203,6 +203,7 @@ async def test_a_batch_made_while_temporal_was_away_starts_when_it_is_back(
         workflow = temporal.get_workflow_handle(batch["id"])
 
         async def started() -> bool:
+            await ok(await api.get(f"{V2}/{batch['id']}"))
             try:
                 return bool((await workflow.describe()).id == batch["id"])
             except RPCError:

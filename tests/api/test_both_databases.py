@@ -112,7 +112,10 @@ def sides(
         ApiServer(homes / "sqlite") as one,
         ApiServer(homes / "pg", DOCMILL_DATABASE_URL=url) as two,
     ):
-        yield Side(one), Side(two)
+        both = Side(one), Side(two)
+        yield both
+        for side in both:
+            side.http.close()
 
 
 def _lists(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:

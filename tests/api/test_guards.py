@@ -65,6 +65,7 @@ async def test_connection_goes_on_after_an_unexpected_error(tmp_path: Path) -> N
         writer.write(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
         second = await reader.readuntil(b"\r\n")
         writer.close()
+        await writer.wait_closed()
     finally:
         server.should_exit = True
         await serving
