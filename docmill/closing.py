@@ -123,9 +123,7 @@ async def _write_manifest(
     """Write both forms of the manifest to the store; return the JSONL's key and hash."""
     prefix = f"batches/{batch.id}/{batch.epoch}"
     with closing(Staging.below(scratch)) as staging, staging.folder() as folder:
-        summary = await write_manifest(
-            _rows(database, batch), folder, batch_id=batch.id, left_out=batch.left_out
-        )
+        summary = await write_manifest(_rows(database, batch), folder, left_out=batch.left_out)
         for file in ("manifest.jsonl", "manifest.parquet"):
             await store.put_file(f"{prefix}/{file}", folder / file)
     return f"{prefix}/manifest.jsonl", summary.sha256

@@ -115,9 +115,7 @@ class Exporter:
         self.findings.counts.clear()
         with writing_to(self._out):
             self._out.mkdir(parents=True, exist_ok=True)
-        summary = await write_manifest(
-            self._rows(data), self._out, batch_id=batch.id, left_out=batch.left_out
-        )
+        summary = await write_manifest(self._rows(data), self._out, left_out=batch.left_out)
         await asyncio.to_thread(write_report, self._out / REPORT, data)
         if self._lost:
             raise NotFoundError(

@@ -23,9 +23,9 @@ from docmill.outputs.naming import MANIFEST_HASHES, MANIFEST_LINES, MANIFEST_TAB
 from docmill.outputs.writing import hash_of, writing_to
 from docmill.records.items import ItemRow
 
-BATCH_KEY = "docmill.batch_id"
 LEFT_OUT_KEY = "docmill.left_out"
-"""Keys in the footer of ``manifest.parquet``."""
+"""The key in the footer of ``manifest.parquet``. One only: the writer puts several into an order of
+chance, and the same manifest must have the same bytes."""
 _BLOCK = 1000
 """Rows that are written at a time."""
 _ROW_GROUP = 8192
@@ -139,7 +139,6 @@ async def write_manifest(
     rows: AsyncIterator[ManifestRow],
     folder: Path,
     *,
-    batch_id: str = "",
     left_out: Mapping[str, Any] | None = None,
 ) -> ManifestSummary:
     """Write both forms and their hashes (``sha256sum -c manifest.sha256``), each file whole.
@@ -149,14 +148,13 @@ async def write_manifest(
     Args:
         rows: every file of the listing.
         folder: where the three files go.
-        batch_id: for the footer of the Parquet form.
-        left_out: likewise, as JSON: what the listing left out.
+        left_out: for the footer of the Parquet form, as JSON: what the listing left out.
 
     Raises:
         UsageError: the folder may not be written.
         UnavailableError: it cannot be written now.
     """
-    footer = {BATCH_KEY: batch_id, LEFT_OUT_KEY: json.dumps(left_out or {}, sort_keys=True)}
+    footer = {LEFT_OUT_KEY: json.dumps(left_out or {}, sort_keys=True)}
     with writing_to(folder), closing(Staging(folder)) as staging:
         lines, table, hashes = staging.fresh(), staging.fresh(), staging.fresh()
         summary = await _write_lines(rows, lines)
