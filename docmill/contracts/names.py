@@ -7,7 +7,7 @@ BATCH_QUEUE = "docmill"
 LOCAL_ENGINES_QUEUE = "docmill-local-engines"
 """Items whose engine runs in a child process of the worker."""
 REMOTE_ENGINES_QUEUE = "docmill-remote-engines"
-"""Items that wait for an engine over HTTP (from part 3 on)."""
+"""Items that wait for an engine over HTTP."""
 
 DELIVERIES_QUEUE = "docmill-deliveries"
 """Webhooks and retention: a slow receiver never keeps a batch waiting."""
