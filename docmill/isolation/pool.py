@@ -1,4 +1,4 @@
-"""A pool of engine processes: as many as there are slots, each for one file at a time."""
+"""A pool of engine processes, each for one task at a time."""
 
 import asyncio
 import tempfile
@@ -11,6 +11,7 @@ from docmill.engines.base import EngineReport, EngineTask
 from docmill.errors import ItemFailure, UnavailableError
 from docmill.isolation.engine_process import EngineProcess, NotStartedError
 from docmill.isolation.guarding import Guard
+from docmill.isolation.turns import Turns
 
 BUILTIN_ENGINES = "docmill.engines.registry:builtin"
 RECYCLE_AFTER = 200
@@ -28,12 +29,12 @@ class EnginePool:
     calls belong to one event loop, whose thread must live as long as the pool.
 
     Attributes:
-        slots: tasks that run at the same time; more wait.
+        children: processes, and so tasks that run at the same time; more wait.
     """
 
     def __init__(
         self,
-        slots: int,
+        children: int,
         *,
         recycle_after: int = RECYCLE_AFTER,
         engines: str = BUILTIN_ENGINES,
@@ -42,19 +43,19 @@ class EnginePool:
         """Make a pool; it starts nothing yet.
 
         Args:
-            slots: tasks at the same time, at least 1.
+            children: processes, at least 1.
             recycle_after: files that one process serves.
             engines: ``module:function ARGUMENT …``, which returns the `Registry` inside the
                 children; arguments are words, for a child's environment holds no settings.
             new_folder: makes the private folder of a child; by default in the system's place
                 for temporary files.
         """
-        self.slots = slots
+        self.children = children
         self._recycle_after = recycle_after
         self._engines = engines
         self._new_folder = new_folder or _temporary_folder
         self._guard = Guard()
-        self._free = asyncio.Semaphore(slots)
+        self._turns = Turns(children)
         self._idle: list[EngineProcess] = []
         self._processes: set[EngineProcess] = set()
         self._closed = False
@@ -94,33 +95,55 @@ class EnginePool:
         await self.close()
 
     async def run(
-        self, task: EngineTask, on_started: Callable[[], None] | None = None
+        self,
+        task: EngineTask,
+        *,
+        project: str = "",
+        within: float | None = None,
+        on_started: Callable[[], None] | None = None,
     ) -> EngineReport:
-        """Run ``task`` in a child as soon as a slot is free.
+        """Run ``task`` in a child, as soon as one is free and it is the project's turn.
 
-        Cancelling the caller kills the child. The wall clock of the task's limits runs from when
-        a child has it.
+        Free children go to the waiting projects in turn, and inside a project to its tasks in
+        their order. Cancelling the caller kills the child. The wall clock of the task's limits
+        runs from when a child has it.
 
         Args:
             task: what to run; its output folder holds result files once this returns.
+            project: whose task it is.
+            within: seconds to wait for a child at most; None waits for as long as it takes.
             on_started: called when the child begins.
 
         Raises:
             ItemFailure: the engine's own failure, or TIMEOUT, OUT_OF_MEMORY, CRASHED.
-            UnavailableError: the pool is closed, or no process can be started.
+            UnavailableError: no child was free in time, the pool is closed, or no process can be
+                started.
         """
-        async with self._free:
-            for _ in range(_STARTS):
-                process = await self._take()
-                try:
-                    return await process.run(task, on_started)
-                except NotStartedError:
-                    continue
-                except ItemFailure:
-                    self._refuse_when_closed()
-                    raise
-                finally:
-                    self._give_back(process)
+        try:
+            async with asyncio.timeout(within):
+                await self._turns.take(project)
+        except TimeoutError:
+            raise UnavailableError(
+                f"No engine process was free for {within:g} seconds.",
+                "The task is tried again; more workers, or more DOCMILL_ENGINE_SLOTS, help.",
+            ) from None
+        try:
+            return await self._run(task, on_started)
+        finally:
+            self._turns.give_back()
+
+    async def _run(self, task: EngineTask, on_started: Callable[[], None] | None) -> EngineReport:
+        for _ in range(_STARTS):
+            process = await self._take()
+            try:
+                return await process.run(task, on_started)
+            except NotStartedError:
+                continue
+            except ItemFailure:
+                self._refuse_when_closed()
+                raise
+            finally:
+                self._give_back(process)
         self._refuse_when_closed()
         raise UnavailableError(
             f"{_STARTS} engine processes died before they began.",

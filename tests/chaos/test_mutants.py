@@ -63,7 +63,7 @@ class Mill:
 
         try:
             async with asyncio.timeout(10 * LIMITS.seconds):
-                report = await self.pool.run(task, on_started)
+                report = await self.pool.run(task, on_started=on_started)
         except ItemFailure as failure:
             return failure.failure_class.value
         except (DocmillError, TimeoutError) as error:
