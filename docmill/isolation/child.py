@@ -31,7 +31,7 @@ def main() -> None:
     registry = load_registry(engines)
     watcher = Watcher(
         chosen=lambda engine: _send(answers, frames.engine_message(engine)),
-        counted=lambda pages: _send(answers, frames.pages_message(pages)),
+        counted=lambda *pages: _send(answers, frames.pages_message(*pages)),
     )
     _send(answers, {"ready": os.getpid(), "inherited_peak": peak_so_far()})
     while message := frames.read(requests):

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import structlog
 
@@ -110,13 +111,7 @@ class EngineProcess(ChildProcess):
             raise NotStartedError from None
         if on_started:
             on_started()
-        message = await self.receive()
-        if engine := frames.engine_of(message):
-            self._engine = engine
-            message = await self.receive()
-        if (pages := frames.pages_of(message)) is not None:
-            clock.allow(pages)
-            message = await self.receive()
+        message = await self._answer(clock)
         answer = frames.answer_of(message)
         full = isinstance(answer, ItemFailure) and (
             answer.failure_class is FailureClass.OUT_OF_MEMORY
@@ -125,6 +120,17 @@ class EngineProcess(ChildProcess):
             # It left processes behind, or what filled its memory may still be there.
             await self.end()
         return answer
+
+    async def _answer(self, clock: "_Clock") -> dict[str, Any]:
+        """Return the first message that is no announcement."""
+        while True:
+            message = await self.receive()
+            if engine := frames.engine_of(message):
+                self._engine = engine
+            elif pages := frames.pages_of(message):
+                clock.allow(*pages)
+            else:
+                return message
 
     async def _judge(self, task: EngineTask) -> ItemFailure:
         """Say why the process closed its pipe in the middle of ``task``."""
@@ -145,7 +151,7 @@ class EngineProcess(ChildProcess):
 
 
 class _Clock:
-    """The wall clock of one task, which may have to wait for the number of pages.
+    """The wall clock of one task, which grows with the pages that its child announces.
 
     Attributes:
         seconds: what it gives now.
@@ -158,9 +164,10 @@ class _Clock:
         self.seconds = limits.wall_clock(pages=1)
         self.timeout = asyncio.timeout_at(self._began + self.seconds)
 
-    def allow(self, pages: int) -> None:
-        """Give the time of a document with so many wanted pages."""
-        self.seconds = self._limits.wall_clock(pages)
+    def allow(self, pages: int, ocr_pages: int) -> None:
+        """Give the time of a document with so many wanted pages; never less than before."""
+        pages, ocr_pages = min(pages, self._limits.pages), min(ocr_pages, self._limits.pages)
+        self.seconds = max(self.seconds, self._limits.wall_clock(pages, ocr_pages))
         self.timeout.reschedule(self._began + self.seconds)
 
 

@@ -89,21 +89,23 @@ def engine_of(message: dict[str, Any]) -> tuple[str, str] | None:
     return str(message["engine"]), str(message.get("engine_version"))
 
 
-def pages_message(pages: int) -> dict[str, Any]:
-    """Return the message that says how many pages are to be worked on."""
-    return {"pages": pages}
+def pages_message(pages: int, ocr_pages: int) -> dict[str, Any]:
+    """Return the message that says how many pages are to be read, and how many recognised."""
+    return {"pages": pages, "ocr_pages": ocr_pages}
 
 
-def pages_of(message: dict[str, Any]) -> int | None:
-    """Return the pages that a message announces; None for an answer.
+def pages_of(message: dict[str, Any]) -> tuple[int, int] | None:
+    """Return the pages that a message announces, read and recognised; None for an answer.
 
     Raises:
-        FrameError: it is no number of pages.
+        FrameError: these are no numbers of pages.
     """
-    pages = message.get("pages")
-    if pages is not None and (not isinstance(pages, int) or pages < 0):
-        raise FrameError(f"a message announces {pages!r} pages")
-    return pages
+    if "pages" not in message:
+        return None
+    match message:
+        case {"pages": int(pages), "ocr_pages": int(ocr_pages)} if min(pages, ocr_pages) >= 0:
+            return pages, ocr_pages
+    raise FrameError(f"a message announces {message!r:.100} pages")
 
 
 def answer_of(message: dict[str, Any]) -> EngineReport | ItemFailure:
