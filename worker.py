@@ -43,7 +43,7 @@ from docmill.leftovers import Leftovers
 from docmill.logs import configure_logs
 from docmill.objects import ObjectStore, open_store
 from docmill.objects.staging import Staging
-from docmill.preflight import check_histories
+from docmill.preflight import build_id, check_histories
 from docmill.reconciling import Reconciler
 from docmill.records.database import Database
 from docmill.records.projects import Projects
@@ -179,6 +179,7 @@ def _engine_worker(client: Client, processing: Processing, queue: str, slots: in
         max_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
         default_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
         graceful_shutdown_timeout=GRACE,
+        build_id=build_id(),
     )
 
 
@@ -203,6 +204,7 @@ def _batch_worker(
         max_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
         default_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
         graceful_shutdown_timeout=GRACE,
+        build_id=build_id(),
     )
 
 
@@ -226,6 +228,7 @@ async def running_deliveries(
         max_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
         default_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
         graceful_shutdown_timeout=GRACE,
+        build_id=build_id(),
     )
     await ensure_retention(client)
     async with worker:
