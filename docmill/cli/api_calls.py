@@ -104,13 +104,17 @@ def call(
         ) from None
     if answer.is_error:
         raise _refusal(answer)
+    sys.stdout.write(f"{_shown(answer)}\n")
+
+
+def _shown(answer: httpx.Response) -> str:
+    """Return the answer's JSON for people to read."""
     try:
-        shown = json.dumps(answer.json(), indent=2, ensure_ascii=False)
+        return json.dumps(answer.json(), indent=2, ensure_ascii=False)
     except ValueError:
         raise UnavailableError(
-            f"What answers at {address} is not Docmill's API.", "See --base-url."
+            f"What answers at {answer.url} is not Docmill's API.", "See --base-url."
         ) from None
-    sys.stdout.write(f"{shown}\n")
 
 
 def _given(values: dict[str, Any] | None) -> dict[str, Any]:
