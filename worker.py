@@ -132,11 +132,12 @@ async def _local_engines(
     suite = await _suite(settings, engines, folders)
     pool = EnginePool(
         settings.engine_slots,
-        recycle_after=settings.engine_recycle_after,
         engines=suite.engines,
         new_folder=folders.make,
     )
-    return suite, await stack.enter_async_context(pool)
+    await stack.enter_async_context(pool)
+    pool.prepare()  # it starts while the rest of the worker does
+    return suite, pool
 
 
 def _end_family(folder: Path) -> None:

@@ -29,12 +29,13 @@ class EngineProcess(ChildProcess):
     """A child process and its conversation: a task, ``started``, the engine, an answer.
 
     Attributes:
-        served: tasks that it was given.
+        growth: bytes of memory that it has more than when it was ready.
     """
 
     def __init__(self, engines: str, guard: Guard, folder: Path) -> None:
         super().__init__(engines, guard, folder)
-        self.served = 0
+        self.growth = 0
+        self._first_resident = 0
         self._engine: tuple[str | None, str | None] = _NO_ENGINE
 
     async def start(self) -> None:
@@ -48,6 +49,7 @@ class EngineProcess(ChildProcess):
                 await self.connect()
                 ready = await self.receive()
                 self.inherited_peak = int(ready["inherited_peak"])
+                self._first_resident = frames.resident_of(ready)
         except (TimeoutError, asyncio.IncompleteReadError, frames.FrameError, KeyError):
             await self.end()
             log.error("engine.process_not_started", stderr=bounded(self.last_words))
@@ -75,7 +77,6 @@ class EngineProcess(ChildProcess):
             raise
 
     async def _run(self, task: EngineTask, on_started: Callable[[], None] | None) -> EngineReport:
-        self.served += 1
         self._engine = _NO_ENGINE
         self.forget_last_words()
         clock = _Clock(task.limits)
@@ -116,8 +117,9 @@ class EngineProcess(ChildProcess):
         full = isinstance(answer, ItemFailure) and (
             answer.failure_class is FailureClass.OUT_OF_MEMORY
         )
-        if message.get("retire") or full:
-            # It left processes behind, or what filled its memory may still be there.
+        self.growth = frames.resident_of(message) - self._first_resident
+        if message.get("is_spent") or full:
+            # It left something behind, or what filled its memory may still be there.
             await self.end()
         return answer
 

@@ -67,6 +67,38 @@ def read(stream: BinaryIO) -> dict[str, Any] | None:
     return unpack(stream.read(body_length(header)))
 
 
+def ready_message(inherited_peak: int, resident: int) -> dict[str, Any]:
+    """Return the message that a child can take tasks.
+
+    Args:
+        inherited_peak: bytes that the kernel counts as its own from before its start.
+        resident: bytes of memory that it has now.
+    """
+    return {"inherited_peak": inherited_peak, "resident": resident}
+
+
+def state_message(is_spent: bool, resident: int) -> dict[str, Any]:
+    """Return what an answer says of the child that gives it, beside the answer itself.
+
+    Args:
+        is_spent: whether it should take no further task.
+        resident: bytes of memory that it has now.
+    """
+    return {"is_spent": is_spent, "resident": resident}
+
+
+def resident_of(message: dict[str, Any]) -> int:
+    """Return the memory of the child that sent ``message``, in bytes.
+
+    Raises:
+        FrameError: it does not say.
+    """
+    resident = message.get("resident")
+    if not isinstance(resident, int):
+        raise FrameError(f"a message claims {resident!r} bytes of memory")
+    return resident
+
+
 def task_message(task: EngineTask) -> dict[str, Any]:
     """Return ``task`` as a message."""
     return asdict(task)

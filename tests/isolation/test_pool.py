@@ -16,6 +16,8 @@ from docmill.testing.mock_engine import MODULE
 from tests.fixtures.engines import Bench
 from tests.isolation.processes import alive, engine_folder, environment, leftovers, until
 
+MIB = 1024 * 1024
+
 
 async def test_no_child_is_started_before_it_is_needed(mock: Bench) -> None:
     assert not mock.pool.pids
@@ -25,17 +27,97 @@ async def test_no_child_is_started_before_it_is_needed(mock: Bench) -> None:
     assert len(mock.pool.pids) == 1
 
 
-async def test_one_child_serves_many_files_and_is_then_replaced(tmp_path: Path) -> None:
-    async with EnginePool(1, recycle_after=3, engines=MODULE) as pool:
-        bench = Bench(pool, tmp_path)
-        seen = []
-        for _ in range(7):
-            await bench.command(do="parse", record=str(tmp_path / "runs"))
-            seen.append(pool.pids)
+async def test_a_child_that_is_prepared_serves_the_first_task(mock: Bench) -> None:
+    mock.pool.prepare()
+    mock.pool.prepare()
+    await until(lambda: len(mock.pool.pids) == 1)
+    prepared = mock.pool.pids
 
-    assert [len(pids) for pids in seen] == [1, 1, 0, 1, 1, 0, 1]
-    assert len({pid for pids in seen for pid in pids}) == 3
-    assert len((tmp_path / "runs").read_text().splitlines()) == 7
+    await mock.command(do="parse")
+
+    assert mock.pool.pids == prepared
+
+
+async def test_one_child_serves_many_files(tmp_path: Path) -> None:
+    async with EnginePool(1, engines=MODULE) as pool:
+        bench = Bench(pool, tmp_path)
+        seen = set[int]()
+        for _ in range(20):
+            await bench.command(do="parse")
+            seen |= pool.pids
+
+    assert len(seen) == 1
+
+
+async def test_a_child_that_has_grown_is_replaced_when_another_one_is_ready(
+    tmp_path: Path,
+) -> None:
+    async with EnginePool(1, growth_bytes=40 * MIB, engines=MODULE) as pool:
+        bench = Bench(pool, tmp_path)
+        await bench.command(do="grow", mib=20)
+        (first,) = pool.pids
+        await bench.command(do="grow", mib=30)  # 50 in all: a spare is started
+        await until(lambda: len(pool.pids) == 2)
+        (spare,) = pool.pids - {first}
+        while first in pool.pids:  # it serves until the spare is ready
+            await bench.command(do="parse")
+        await bench.command(do="parse")
+
+        assert pool.pids == {spare}
+
+
+async def test_a_child_that_has_grown_by_twice_as_much_is_replaced_at_once(
+    tmp_path: Path,
+) -> None:
+    async with EnginePool(1, growth_bytes=40 * MIB, engines=MODULE) as pool:
+        bench = Bench(pool, tmp_path)
+        await bench.command(do="grow", mib=90)
+
+        assert not pool.pids
+        assert (await bench.command(do="parse")).report.pages_ok == 1
+
+
+async def test_a_child_that_leaves_files_open_is_replaced_before_its_limit(mock: Bench) -> None:
+    for _ in range(3):
+        await mock.command(do="open", files=100)  # of 256
+
+    assert (await mock.command(do="parse")).report.pages_ok == 1
+
+
+async def test_a_spare_takes_the_place_of_a_child_that_died(mock: Bench) -> None:
+    await mock.command(do="parse")
+    (first,) = mock.pool.pids
+    mock.pool.prepare()
+    await until(lambda: len(mock.pool.pids) == 2)
+    spare = mock.pool.pids - {first}
+
+    with pytest.raises(ItemFailure):
+        await mock.command(do="segfault")
+    await mock.command(do="parse")
+
+    assert mock.pool.pids == spare
+
+
+async def test_a_spare_that_cannot_start_is_tried_again_by_who_needs_it(tmp_path: Path) -> None:
+    async with EnginePool(1, engines="docmill.nowhere:registry") as pool:
+        pool.prepare()
+        await until(lambda: len(pool.pids) == 1)
+        await until(lambda: not pool.pids)
+
+        with pytest.raises(UnavailableError, match="could not be started"):
+            await Bench(pool, tmp_path).command(do="parse")
+
+
+async def test_a_pool_that_is_closed_while_a_spare_starts_leaves_nothing(mock: Bench) -> None:
+    mock.pool.prepare()
+    await until(lambda: len(mock.pool.pids) == 1)
+    (spare,) = mock.pool.pids
+
+    await mock.pool.close()
+    mock.pool.prepare()
+
+    assert not alive(spare)
+    assert not mock.pool.pids
 
 
 async def test_never_more_tasks_than_children(mock: Bench) -> None:
