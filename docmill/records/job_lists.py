@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, func, or_, select, union_all
+from sqlalchemy import ColumnElement, Row, and_, func, literal, or_, select, tuple_, union_all
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from docmill.contracts import BatchStatus, ItemStatus, JobStatus
@@ -57,6 +57,11 @@ class Place:
     batch_id: str
     position: int
 
+    @property
+    def inside(self) -> bool:
+        """Whether jobs of the same batch can lie behind this place."""
+        return self.position < BEHIND_ALL
+
     def behind(self, other: "Place") -> bool:
         """Whether this place comes after ``other``."""
         mine, theirs = (self.created_at, self.batch_id), (other.created_at, other.batch_id)
@@ -92,9 +97,15 @@ _PARTIAL = (ItemStatus.PENDING, ItemStatus.CANCELLED)
 
 @dataclass(frozen=True, slots=True)
 class _Stream:
-    """The items of a batch in one state, as one index gives them."""
+    """The items of a batch in one state, as one index gives them.
+
+    Attributes:
+        batches: the states of a batch in which the jobs of such items have the wanted status.
+        partial: the index is the one of jobs without a result.
+    """
 
     status: ItemStatus
+    batches: frozenset[BatchStatus]
     partial: bool
 
     def of(self, batch: ColumnElement[bool]) -> Sequence[Any]:
@@ -104,22 +115,21 @@ class _Stream:
 
 
 def _streams(status: str | None) -> Sequence[_Stream]:
-    """Return where items can be whose job has ``status``, whatever the state of their batch."""
+    """Return where items can be whose job has ``status``."""
     found = []
     for item in ItemStatus:
-        if item in _PARTIAL:
-            if _can_be(item, status, has_result=False):
-                found.append(_Stream(item, partial=True))
-        elif _can_be(item, status, has_result=True):
-            found.append(_Stream(item, partial=False))
-        elif _can_be(item, status, has_result=False):
-            found.append(_Stream(item, partial=item is ItemStatus.SKIPPED))
+        results = (False,) if item in _PARTIAL else (True, False)
+        batches = frozenset(
+            batch
+            for batch in BatchStatus
+            for has_result in results
+            if status in (None, JobStatus.of(item, batch, has_result=has_result))
+        )
+        shared = status in (None, JobStatus.COMPLETED)
+        partial = item in _PARTIAL or (item is ItemStatus.SKIPPED and not shared)
+        if batches:
+            found.append(_Stream(item, batches, partial))
     return found
-
-
-def _can_be(item: ItemStatus, status: str | None, *, has_result: bool) -> bool:
-    jobs = {JobStatus.of(item, batch, has_result=has_result) for batch in BatchStatus}
-    return status is None or status in jobs
 
 
 _HEAD = (
@@ -207,24 +217,23 @@ class JobList:
         Returns:
             The batches, and the place behind the last one that was read; None: it was the last.
         """
-        wanted = and_(*self._of_batch(), or_(*map(_has_any, self._streams))).label("wanted")
-        some = select(*_HEAD, wanted).where(Batch.project_id == self._project_id)
+        mine = [Batch.project_id == self._project_id]
         if place is not None:
-            some = some.where(_from(place))
-        read = some.order_by(*_NEWEST_FIRST).limit(chunk).subquery()
-        order = (read.c.created_at.desc(), read.c.id.desc())
-        number = func.row_number().over(order_by=order).label("number")
-        numbered = select(read, number, func.count().over().label("in_all")).subquery()
-        last = numbered.c.number == numbered.c.in_all
-        query = select(numbered).where(or_(numbered.c.wanted, last)).order_by(numbered.c.number)
-        rows = (await self._session.execute(query)).all()
-        if not rows:
-            return [], None
-        self._read += 2 * rows[-1].in_all
-        end = Place(rows[-1].created_at, rows[-1].id, BEHIND_ALL)
-        heads = [row for row in rows if row.wanted]
+            mine.append(_key() <= _key_of(place) if place.inside else _key() < _key_of(place))
+        walk = select(Batch.created_at, Batch.id).where(*mine).order_by(*_NEWEST_FIRST)
+        last = (await self._session.execute(walk.offset(chunk - 1).limit(1))).one_or_none()
+        end = None if last is None else Place(last.created_at, last.id, BEHIND_ALL)
+        if end is None:
+            rest = select(func.count()).select_from(walk.subquery())
+            chunk = await self._session.scalar(rest) or 0
+        else:
+            mine.append(_key() >= _key_of(end))
+        self._read += 2 * chunk
+        wanted = (*self._of_batch(), or_(*map(_has_any, self._streams)))
+        query = select(*_HEAD).where(*mine, *wanted).order_by(*_NEWEST_FIRST)
+        heads = await self._select(query.limit(chunk))  # so that PostgreSQL takes the index
         await self._learn_past(heads)
-        return heads, end if rows[-1].in_all == chunk else None
+        return heads, end
 
     def _of_batch(self) -> list[ColumnElement[bool]]:
         """Return what the filters ask of a batch."""
@@ -270,7 +279,8 @@ class JobList:
         size = 0
         for head in heads:
             items = len(self._of_file[head.id]) if head.id in self._of_file else head.total
-            if group and size + items > self._stride:
+            full = size >= self._stride or size + items > GROUP
+            if group and (full or items > self._stride):
                 yield group
                 group, size = [], 0
             group.append(head)
@@ -391,17 +401,20 @@ def _has_any(stream: _Stream) -> ColumnElement[bool]:
     One row of a subquery, not EXISTS: PostgreSQL would read all items to answer that by a hash.
     """
     mine = select(BatchItem.position).where(*stream.of(BatchItem.batch_id == Batch.id))
-    return mine.limit(1).scalar_subquery().is_not(None)
+    has_item = mine.limit(1).scalar_subquery().is_not(None)
+    if len(stream.batches) == len(BatchStatus):
+        return has_item
+    return and_(Batch.status.in_(sorted(stream.batches)), has_item)
 
 
-def _from(place: Place) -> ColumnElement[bool]:
-    """Return which batches can have jobs behind a place: its own, unless that was read whole."""
-    last = Batch.id < place.batch_id
-    if place.position < BEHIND_ALL:
-        last = or_(last, Batch.id == place.batch_id)
-    return and_(
-        Batch.created_at <= place.created_at, or_(Batch.created_at < place.created_at, last)
-    )
+def _key() -> ColumnElement[Any]:
+    """Return the key by which batches are ordered: compared as a row, one range of its index."""
+    return tuple_(Batch.created_at, Batch.id)
+
+
+def _key_of(place: Place) -> ColumnElement[Any]:
+    """Return the key of the batch of a place."""
+    return tuple_(literal(place.created_at, Batch.created_at.type), literal(place.batch_id))
 
 
 def _moved(moment: datetime, by: timedelta) -> datetime:
