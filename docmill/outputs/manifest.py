@@ -6,14 +6,14 @@ import json
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 from arro3.core import DataType, Field, Schema
 from arro3.io import read_json, write_parquet
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict, TypeAdapter
+from pydantic import Field as Alias
 
 from docmill.contracts.warnings import ResultWarning
 from docmill.objects.durable import move_into_place
@@ -21,7 +21,7 @@ from docmill.objects.results import RESULT_FILE, result_key
 from docmill.objects.staging import Staging
 from docmill.outputs.naming import MANIFEST_HASHES, MANIFEST_LINES, MANIFEST_TABLE
 from docmill.outputs.writing import hash_of, writing_to
-from docmill.records.items import ItemRow
+from docmill.records.items import ItemRecord, ItemRow
 
 LEFT_OUT_KEY = "docmill.left_out"
 """The key in the footer of ``manifest.parquet``. One only: the writer puts several into an order of
@@ -31,41 +31,24 @@ _BLOCK = 1000
 _ROW_GROUP = 8192
 
 
-class ManifestRow(BaseModel):
+@dataclass(frozen=True, slots=True)
+class ManifestRow(ItemRecord):
     """What became of one file.
 
     Attributes:
-        path: its path in the listing.
-        sha256: of its bytes; None when they were never read.
-        outcome: ``completed``, ``failed``, ``skipped`` or ``cancelled``; in the manifest of a
-            failed batch also ``pending`` or ``processing``.
-        partial: some pages failed, within the allowed ratio.
+        status: written as ``outcome``: ``completed``, ``failed``, ``skipped`` or ``cancelled``; in
+            the manifest of a failed batch also ``pending`` or ``processing``.
         output_path: of its ``result.json``: relative to the manifest, or the object's key.
         output_sha256: of that file, which names the hashes of the files that belong to it.
         warnings: what is not in its result, or may be wrong in it; empty for most files.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    __pydantic_config__ = ConfigDict(extra="forbid")
 
-    path: str
-    size: int
-    sha256: str | None
-    outcome: str
-    partial: bool
-    failure_class: str | None
-    failure_message: str | None
-    skip_reason: str | None
-    pages_total: int | None
-    pages_ok: int | None
-    pages_failed: int | None
-    engine: str | None
-    engine_version: str | None
-    attempts: int
-    started_at: datetime | None
-    finished_at: datetime | None
+    status: Annotated[str, Alias(alias="outcome")]
     output_path: str | None
     output_sha256: str | None
-    warnings: list[ResultWarning] = []
+    warnings: list[ResultWarning] = field(default_factory=list)
 
     @classmethod
     def of(cls, item: ItemRow, output_path: str | None = None) -> Self:
@@ -79,13 +62,17 @@ class ManifestRow(BaseModel):
             output_path = None
         elif output_path is None:
             output_path = result_key(item.object_prefix, RESULT_FILE)
-        shared = {name: getattr(item, name) for name in cls.model_fields if hasattr(item, name)}
+        shared = {one.name: getattr(item, one.name) for one in fields(ItemRecord)}
         return cls(
             **shared,
-            outcome=item.status,
             output_path=output_path,
             output_sha256=item.result_sha256,
+            warnings=item.warnings,
         )
+
+
+MANIFEST_ROW = TypeAdapter(ManifestRow)
+"""Reads and writes a row in the manifest's form."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +117,7 @@ def manifest_schema() -> Schema:
     return Schema(
         [
             Field(name, kind_of(name), nullable=name not in _REQUIRED)
-            for name in ManifestRow.model_fields
+            for name in MANIFEST_ROW.json_schema()["properties"]
         ]
     )
 
@@ -174,18 +161,18 @@ async def write_manifest(
 async def _write_lines(rows: AsyncIterator[ManifestRow], target: Path) -> ManifestSummary:
     digest = hashlib.sha256()
     counts: Counter[str] = Counter()
-    block: list[str] = []
+    block: list[bytes] = []
 
     def write_block() -> None:
-        data = "".join(block).encode()
+        data = b"".join(line + b"\n" for line in block)
         digest.update(data)
         file.write(data)
         block.clear()
 
     with target.open("xb") as file:
         async for row in rows:
-            counts[row.outcome] += 1
-            block.append(row.model_dump_json() + "\n")
+            counts[row.status] += 1
+            block.append(MANIFEST_ROW.dump_json(row, by_alias=True))
             if len(block) == _BLOCK:
                 await asyncio.to_thread(write_block)
         await asyncio.to_thread(write_block)

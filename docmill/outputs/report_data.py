@@ -121,8 +121,8 @@ class ReportData:
         """Take one file into account."""
         self.total += 1
         self.size += row.size
-        self.counts[row.outcome] += 1
-        self.pages_ok += (row.pages_ok or 0) if row.outcome == Outcome.COMPLETED else 0
+        self.counts[row.status] += 1
+        self.pages_ok += (row.pages_ok or 0) if row.status == Outcome.COMPLETED else 0
         self._add_kind(row)
         if row.partial:
             self.partial_count += 1
@@ -130,11 +130,11 @@ class ReportData:
                 self.partials.append(row)
         if row.warnings:
             self._add_warnings(row)
-        if row.outcome == Outcome.SKIPPED:
+        if row.status == Outcome.SKIPPED:
             self._add_skip(row)
-        elif row.outcome == Outcome.FAILED:
+        elif row.status == Outcome.FAILED:
             self._add_failure(row)
-        if row.outcome in (Outcome.COMPLETED, Outcome.FAILED):
+        if row.status in (Outcome.COMPLETED, Outcome.FAILED):
             self._add_time(row)
 
     @property
@@ -192,7 +192,7 @@ class ReportData:
         kind = PurePosixPath(row.path).suffix.lower() or "no extension"
         if kind in self._kinds or len(self._kinds) < _MANY_KINDS:
             self._kinds[kind] += 1
-            self._failed_kinds[kind] += row.outcome == Outcome.FAILED
+            self._failed_kinds[kind] += row.status == Outcome.FAILED
 
     def _add_skip(self, row: ManifestRow) -> None:
         reason = row.skip_reason or ""

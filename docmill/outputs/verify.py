@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from docmill.errors import UsageError
 from docmill.objects.results import MARKDOWN_FILE
-from docmill.outputs.manifest import ManifestRow
+from docmill.outputs.manifest import MANIFEST_ROW, ManifestRow
 from docmill.outputs.naming import (
     MANIFEST_HASHES,
     MANIFEST_LINES,
@@ -64,7 +64,7 @@ def read_rows(lines: Path) -> Iterator[ManifestRow]:
         with lines.open("rb") as file:
             for number, line in enumerate(file, start=1):
                 try:
-                    yield ManifestRow.model_validate_json(line)
+                    yield MANIFEST_ROW.validate_json(line)
                 except ValidationError:
                     raise UsageError(f"{lines} is damaged in line {number}.", hint) from None
     except OSError as error:
@@ -134,7 +134,7 @@ def _check_manifest(out: Path) -> list[Problem]:
 
 
 def _same_rows(out: Path) -> bool:
-    table = map(ManifestRow.model_validate, table_rows(out / MANIFEST_TABLE))
+    table = map(MANIFEST_ROW.validate_python, table_rows(out / MANIFEST_TABLE))
     lines = read_rows(out / MANIFEST_LINES)
     return all(line == row for line, row in itertools.zip_longest(lines, table))
 

@@ -1,13 +1,13 @@
 """The forms in which items leave and enter the ledger."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from docmill.contracts import JobType, Outcome
-from docmill.contracts.warnings import ResultWarning, stated_warnings
+from docmill.contracts.warnings import ResultWarning
 from docmill.engines.media import name_warning
 from docmill.errors import ConflictError
 from docmill.ids import Prefix, derived_id
@@ -213,31 +213,23 @@ class UncleanItem:
 
 
 @dataclass(frozen=True, slots=True)
-class ItemRow:
-    """One listed item with what the ledger knows of it; an unlisted outcome reads ``pending``.
+class ItemRecord:
+    """What the ledger, the HTTP API and the manifest say of one file of a batch.
 
     Attributes:
-        item_id: the directory file's id.
-        job_id: None while no job has been made for it.
+        path: its path in the listing.
+        sha256: of its bytes; None when they were never read.
+        partial: some pages failed, within the allowed ratio.
         attempts: how often a worker claimed it.
-        object_prefix: where the result's objects lie; with the two below only when there is one.
-        purged: there was a result, and it was kept for as long as results are.
-        result_warnings: as stored, of its result; None for none.
-        own_warnings: likewise, those about this file alone.
     """
 
-    position: int
-    item_id: str
-    name: str
     path: str
     size: int
     sha256: str | None
     status: str
-    job_id: str | None
     partial: bool
     failure_class: str | None
     failure_message: str | None
-    failure_phase: str | None
     skip_reason: str | None
     pages_total: int | None
     pages_ok: int | None
@@ -247,18 +239,40 @@ class ItemRow:
     attempts: int
     started_at: datetime | None
     finished_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerItem(ItemRecord):
+    """One file of a batch with all that the ledger knows of it; `pending` without an outcome.
+
+    Attributes:
+        item_id: the directory file's id.
+        job_id: None while no job has been made for it.
+        purged: there was a result, and it was kept for as long as results are.
+        warnings: what is not in its result, or may be wrong in it; those about the file come first.
+    """
+
+    position: int
+    item_id: str
+    name: str
+    job_id: str | None
+    failure_phase: str | None
+    purged: bool
+    warnings: list[ResultWarning] = field(kw_only=True)
+
+
+@dataclass(frozen=True, slots=True)
+class ItemRow(LedgerItem):
+    """One listed item and where its result is.
+
+    Attributes:
+        object_prefix: where the result's objects lie; None without a result, like the others.
+    """
+
     result_id: str | None
     object_prefix: str | None
     result_sha256: str | None
     media_type: str | None
-    purged: bool = False
-    result_warnings: list[Any] | None = None
-    own_warnings: list[Any] | None = None
-
-    @property
-    def warnings(self) -> list[ResultWarning]:
-        """What is not in its result, or may be wrong in it; those about the file come first."""
-        return stated_warnings([*(self.own_warnings or ()), *(self.result_warnings or ())])
 
 
 @dataclass(frozen=True, slots=True)

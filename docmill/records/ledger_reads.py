@@ -7,6 +7,7 @@ from sqlalchemy import Select, case, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from docmill.contracts import UNFINISHED, ItemStatus, Outcome, Tally
+from docmill.contracts.warnings import stated_warnings
 from docmill.records.counts import counts_of
 from docmill.records.items import FailureGroup, ItemRow, UncleanItem
 from docmill.records.listing import Listed, listed_with_status, listing_of
@@ -47,7 +48,7 @@ class LedgerReads:
         if after is not None:
             query = query.where(query.selected_columns.position > after)
         query = query.order_by(query.selected_columns.position).limit(limit).offset(offset)
-        return [ItemRow(*row) for row in await self._session.execute(query)]
+        return [_item(row) for row in await self._session.execute(query)]
 
     async def walk(self, batch: Batch, after: int, limit: int) -> list[ItemRow]:
         """Return the items behind position ``after``: every page costs the same."""
@@ -152,11 +153,9 @@ class LedgerReads:
 
 
 _WHAT_HAPPENED = (
-    case((BatchItem.job_created_at.is_not(None), BatchItem.job_id)),
     func.coalesce(BatchItem.partial, False),
     BatchItem.failure_class,
     BatchItem.failure_message,
-    BatchItem.failure_phase,
     BatchItem.skip_reason,
     BatchItem.pages_total,
     BatchItem.pages_ok,
@@ -166,32 +165,39 @@ _WHAT_HAPPENED = (
     func.coalesce(BatchItem.attempts, 0),
     BatchItem.started_at,
     BatchItem.finished_at,
-    BatchItem.result_id,
-    case((Result.purged_at.is_(None), Result.object_prefix)),
-    Result.result_sha256,
-    Result.media_type,
-    Result.purged_at.is_not(None),
-    Result.warnings,
-    BatchItem.warnings,
 )
-"""The columns of `ItemRow` behind ``status``."""
+"""The columns of `ItemRecord` behind ``status``."""
 
 
 def _items_of(batch: Batch) -> Select[Any]:
-    """Select the columns of `ItemRow`, in its order."""
+    """Select the columns of `ItemRow` in its order, and then both kinds of warnings."""
     listing = listing_of(batch).c
     known = (BatchItem.batch_id == batch.id) & (BatchItem.position == listing.position)
     return (
         select(
-            listing.position,
-            listing.item_id,
-            listing.name,
             func.coalesce(BatchItem.path, listing.path),
             listing.size,
             func.coalesce(BatchItem.sha256, listing.sha256),
             func.coalesce(BatchItem.status, _PENDING),
             *_WHAT_HAPPENED,
+            listing.position,
+            listing.item_id,
+            listing.name,
+            case((BatchItem.job_created_at.is_not(None), BatchItem.job_id)),
+            BatchItem.failure_phase,
+            Result.purged_at.is_not(None),
+            BatchItem.result_id,
+            case((Result.purged_at.is_(None), Result.object_prefix)),
+            Result.result_sha256,
+            Result.media_type,
+            BatchItem.warnings,
+            Result.warnings,
         )
         .outerjoin_from(listing.position.table, BatchItem, known)
         .outerjoin(Result, Result.id == BatchItem.result_id)
     )
+
+
+def _item(row: Sequence[Any]) -> ItemRow:
+    *columns, own, of_result = row
+    return ItemRow(*columns, warnings=stated_warnings([*(own or ()), *(of_result or ())]))

@@ -14,7 +14,7 @@ def row(path: str = "a.pdf", **fields: Any) -> ManifestRow:
         "path": path,
         "size": 1000,
         "sha256": "0" * 64,
-        "outcome": "completed",
+        "status": "completed",
         "partial": False,
         "failure_class": None,
         "failure_message": None,
@@ -37,7 +37,7 @@ def failed(path: str, failure_class: str = "corrupt", message: str | None = None
     """A failed file."""
     return row(
         path,
-        outcome="failed",
+        status="failed",
         failure_class=failure_class,
         failure_message=message,
         pages_total=None,

@@ -12,7 +12,7 @@ import pytest
 
 from docmill.contracts.warnings import WarningCode, warning
 from docmill.errors import UnavailableError, UsageError
-from docmill.outputs.manifest import ManifestRow, manifest_schema, write_manifest
+from docmill.outputs.manifest import MANIFEST_ROW, ManifestRow, manifest_schema, write_manifest
 from docmill.outputs.verify import read_rows, table_rows
 from tests.fixtures.ordinary_user import ordinary_user
 from tests.outputs.rows import many, row
@@ -43,7 +43,7 @@ async def test_parquet_and_lines_say_the_same(tmp_path: Path) -> None:
             path='ü "quoted"\\\n\u2028\x01.pdf',
             started_at=datetime(2026, 1, 2, 3, 4, 5, 678901, UTC),
         ),
-        row(outcome="failed", failure_class="encrypted", output_path=None, pages_ok=None),
+        row(status="failed", failure_class="encrypted", output_path=None, pages_ok=None),
         row(size=2**40, partial=True, sha256=None),
         row(warnings=[warning(WarningCode.NO_TEXT, 'None "at all".')]),
         row(warnings=[warning(WarningCode.OCR_ADDED, f"Page {n}.", n) for n in (1, 2**31 - 1)]),
@@ -51,7 +51,8 @@ async def test_parquet_and_lines_say_the_same(tmp_path: Path) -> None:
     ]
     summary = await write_manifest(each(rows), tmp_path)
     assert list(read_rows(tmp_path / "manifest.jsonl")) == rows
-    assert [ManifestRow(**r) for r in table_rows(tmp_path / "manifest.parquet")] == rows
+    table = table_rows(tmp_path / "manifest.parquet")
+    assert [MANIFEST_ROW.validate_python(one) for one in table] == rows
     assert summary.rows == 3005
     assert summary.counts == {"completed": 3004, "failed": 1}
 

@@ -51,8 +51,8 @@ class Page(HTMLParser):
         self.text += data
 
 
-KNOWN = {"outcome": "skipped", "skip_reason": "already_processed"}
-LARGE = {"outcome": "skipped", "skip_reason": "size_limit_exceeded"}
+KNOWN = {"status": "skipped", "skip_reason": "already_processed"}
+LARGE = {"status": "skipped", "skip_reason": "size_limit_exceeded"}
 
 
 @pytest.mark.parametrize(
@@ -66,12 +66,12 @@ LARGE = {"outcome": "skipped", "skip_reason": "size_limit_exceeded"}
         ([row(), row(**LARGE)], BatchStatus.COMPLETED, "1 of 2 files are done, 1 skipped."),
         ([failed("b")], BatchStatus.COMPLETED, "The file failed."),
         (
-            [row(), row(outcome="cancelled")],
+            [row(), row(status="cancelled")],
             BatchStatus.CANCELLED,
             "Cancelled after 1 of 2 files.",
         ),
         (
-            [row(), row(outcome="pending")],
+            [row(), row(status="pending")],
             BatchStatus.FAILED,
             "The batch failed with 1 of 2 files done.",
         ),

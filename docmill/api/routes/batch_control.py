@@ -14,7 +14,6 @@ from docmill.api.schemas.live import (
     Cancel,
     ConcurrencyChange,
     FailureGroupView,
-    LedgerItemView,
     LiveBatch,
     ManifestFormat,
     PastAttemptView,
@@ -28,6 +27,7 @@ from docmill.api.wire import CursorPage, PageSize, Text, page_limit
 from docmill.contracts import ItemStatus, RedriveRequest
 from docmill.errors import ConflictError
 from docmill.parameters import job_parameters
+from docmill.records.items import LedgerItem
 from docmill.records.ledger_reads import LedgerReads
 from docmill.records.redriving import History
 
@@ -66,7 +66,7 @@ async def list_ledger_items(
     status: Annotated[ItemStatus | None, Query()] = None,
     page_size: Annotated[PageSize, Query()] = None,
     page_token: Annotated[Text | None, Query()] = None,
-) -> CursorPage[LedgerItemView]:
+) -> CursorPage[LedgerItem]:
     """One page of a batch's files in listing order, pending ones included."""
     batch = await services.batches.current(scope.project_id, batch_id, ALL)
     filters: Mapping[str, Any] = {"batch_id": batch_id, "status": status}
@@ -79,7 +79,7 @@ async def list_ledger_items(
         total = await ledger.count(batch, status)
     token = position_token(rows[limit - 1].position, filters) if len(rows) > limit else None
     return CursorPage(
-        items=[LedgerItemView.model_validate(row) for row in rows[:limit]],
+        items=list(rows[:limit]),
         next_page_token=token,
         total_size=total,
     )

@@ -9,7 +9,6 @@ from docmill.api.schemas.directories import LeftOutView
 from docmill.api.schemas.strictness import Strict
 from docmill.api.wire import ProjectId, RequestModel, WireModel
 from docmill.contracts import MAX_CONCURRENCY
-from docmill.contracts.warnings import ResultWarning
 from docmill.errors import GUIDES, FailureClass
 from docmill.records.items import FailureGroup
 
@@ -89,37 +88,6 @@ class FailureGroupView(WireModel):
             example_path=group.example_path,
             example_message=group.example_message,
         )
-
-
-class LedgerItemView(WireModel):
-    """One file of a batch with all that the ledger knows of it.
-
-    ``purged``: it had a result, which was kept for as long as results are.
-    """
-
-    item_id: str
-    position: int
-    name: str
-    path: str
-    size: int
-    sha256: str | None
-    status: str
-    job_id: str | None
-    partial: bool
-    failure_class: str | None
-    failure_message: str | None
-    failure_phase: str | None
-    skip_reason: str | None
-    pages_total: int | None
-    pages_ok: int | None
-    pages_failed: int | None
-    engine: str | None
-    engine_version: str | None
-    attempts: int
-    started_at: datetime | None
-    finished_at: datetime | None
-    purged: bool
-    warnings: list[ResultWarning]
 
 
 class PastAttemptView(WireModel):

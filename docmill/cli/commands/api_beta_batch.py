@@ -11,7 +11,6 @@ from docmill.cli.commands.api_options import (
     OrganizationId,
     ProjectId,
 )
-from docmill.cli.options import StrictCommand, StrictOption, words_of
 
 PATH = "/api/v1/beta/batch-processing"
 
@@ -24,7 +23,7 @@ group = typer.Typer(
 JobId = Annotated[str, typer.Option(metavar="ID", help="The batch.")]
 
 
-@group.command(cls=StrictCommand)
+@group.command()
 def create(
     *,
     job_config: Annotated[
@@ -47,7 +46,6 @@ def create(
         int | None, typer.Option(metavar="N", help="Files of one page, 1 to 1000.")
     ] = None,
     temporal_namespace: Namespace = None,
-    strict: StrictOption = None,
     api_key: ApiKey = None,
     base_url: BaseUrl = None,
 ) -> None:
@@ -66,7 +64,6 @@ def create(
             "directory_id": directory_id,
             "item_ids": item_id,
             "page_size": page_size,
-            "strict": words_of(strict),
         },
         headers={"temporal-namespace": temporal_namespace},
     )
@@ -117,11 +114,11 @@ def get_status(
     base_url: BaseUrl = None,
 ) -> None:
     """Show one batch and how far it is."""
-    from docmill.cli.api_calls import below, call
+    from docmill.cli.api_calls import call
 
     call(
         "GET",
-        below(PATH, job_id),
+        f"{PATH}/{job_id}",
         base_url=base_url,
         api_key=api_key,
         query={"organization_id": organization_id, "project_id": project_id},
@@ -140,11 +137,11 @@ def cancel(
     base_url: BaseUrl = None,
 ) -> None:
     """Ask a batch to stop."""
-    from docmill.cli.api_calls import below, call
+    from docmill.cli.api_calls import call
 
     call(
         "POST",
-        f"{below(PATH, job_id)}/cancel",
+        f"{PATH}/{job_id}/cancel",
         base_url=base_url,
         api_key=api_key,
         query={"organization_id": organization_id, "project_id": project_id},

@@ -88,7 +88,7 @@ async def _findings(
 
 
 def _as_json(row: ItemRow) -> dict[str, Any]:
-    internal = ("position", "object_prefix", "result_id", "name", "result_warnings", "own_warnings")
+    internal = ("position", "object_prefix", "result_id", "name")
     shown = {key: value for key, value in asdict(row).items() if key not in internal}
     return shown | {"warnings": [one.model_dump(mode="json") for one in row.warnings]}
 
