@@ -43,7 +43,7 @@ from docmill.leftovers import Leftovers
 from docmill.logs import configure_logs
 from docmill.objects import ObjectStore, open_store
 from docmill.objects.staging import Staging
-from docmill.preflight import build_id, check_histories
+from docmill.preflight import check_histories
 from docmill.reconciling import Reconciler
 from docmill.records.database import Database
 from docmill.records.projects import Projects
@@ -132,12 +132,11 @@ async def _local_engines(
     suite = await _suite(settings, engines, folders)
     pool = EnginePool(
         settings.engine_slots,
+        recycle_after=settings.engine_recycle_after,
         engines=suite.engines,
         new_folder=folders.make,
     )
-    await stack.enter_async_context(pool)
-    pool.prepare()  # it starts while the rest of the worker does
-    return suite, pool
+    return suite, await stack.enter_async_context(pool)
 
 
 def _end_family(folder: Path) -> None:
@@ -180,7 +179,6 @@ def _engine_worker(client: Client, processing: Processing, queue: str, slots: in
         max_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
         default_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
         graceful_shutdown_timeout=GRACE,
-        build_id=build_id(),
     )
 
 
@@ -205,7 +203,6 @@ def _batch_worker(
         max_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
         default_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
         graceful_shutdown_timeout=GRACE,
-        build_id=build_id(),
     )
 
 
@@ -229,7 +226,6 @@ async def running_deliveries(
         max_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
         default_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
         graceful_shutdown_timeout=GRACE,
-        build_id=build_id(),
     )
     await ensure_retention(client)
     async with worker:

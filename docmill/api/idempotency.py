@@ -17,8 +17,11 @@ from fastapi import Depends, Header, Request
 from docmill.api.errors import FieldError
 from docmill.api.scope import Scope, current_scope
 from docmill.errors import NotFoundError
+from docmill.ids import Prefix, new_id
+from docmill.records.batches import Batches
 from docmill.records.claims import Attempt, Claim, Claims, Repeat
 from docmill.records.database import Session
+from docmill.records.tables import Batch
 
 
 class Creates:
@@ -73,6 +76,22 @@ class Creates:
         state = None if source is None else _digest(source)
         claim = await Claims(session).decide(attempt, object_id, answer_id=answer_id, source=state)
         return _checked(claim, attempt)
+
+    async def known_batch(self, session: Session, fields: Mapping[str, Any]) -> Batch | None:
+        """Return the batch that the request's key has made before; see `before`."""
+        made = await self.before(session, fields)
+        return await self._batch(session, made) if made else None
+
+    async def claim_batch(
+        self, session: Session, fields: Mapping[str, Any], prefix: Prefix, source: object
+    ) -> str | Batch:
+        """Return the id of the batch to insert, or the batch of an earlier attempt; see `claim`."""
+        claim = await self.claim(session, fields, new_id(prefix), source=source)
+        known = await self._batch(session, claim.object_id) if claim.joined else None
+        return known or claim.object_id
+
+    async def _batch(self, session: Session, batch_id: str) -> Batch | None:
+        return await Batches(session).find(self._scope.project_id, batch_id)
 
     def _attempt(self, fields: Mapping[str, Any]) -> Attempt:
         asked = _digest([self._scope.project_id, self._route, fields])

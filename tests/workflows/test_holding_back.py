@@ -1,7 +1,9 @@
 """A pause, a drain and a lower concurrency hold for what lies in the task queue already."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from docmill.contracts import PROCESS_ITEM
 from docmill.records.batches import Batches
@@ -65,13 +67,20 @@ async def scheduled(mill: Mill, batch: Batch) -> int:
     return sum(found.activity_type.name == PROCESS_ITEM for found in attributes)
 
 
+@asynccontextmanager
+async def two_at_work(mill: Mill, folder: Path, **spec: Any) -> AsyncIterator[Batch]:
+    """A batch over ``folder`` whose engine was given two files: both slots are taken."""
+    async with mill.faulty_worker():
+        batch = await mill.start(folder, **spec)
+        await until(begun(folder, 2))
+        yield batch
+
+
 async def test_a_pause_holds_for_files_that_were_scheduled_before_it(
     small_mill: Mill, tmp_path: Path
 ) -> None:
     folder = write_gated(tmp_path / "in")
-    async with small_mill.faulty_worker():
-        batch = await small_mill.start(folder)
-        await until(begun(folder, 2))
+    async with two_at_work(small_mill, folder) as batch:
         await small_mill.service.pause(batch)
         open_gates(folder)
         await small_mill.until_progress(batch, lambda now: now.in_flight == 0)
@@ -94,9 +103,7 @@ async def test_a_pause_whose_signal_was_lost_is_found_in_the_row(
     small_mill: Mill, tmp_path: Path
 ) -> None:
     folder = write_gated(tmp_path / "in")
-    async with small_mill.faulty_worker():
-        batch = await small_mill.start(folder)
-        await until(begun(folder, 2))
+    async with two_at_work(small_mill, folder) as batch:
         async with small_mill.database.write() as session:
             await Batches(session).set_state(batch.id, paused=True)
         open_gates(folder)
@@ -112,9 +119,8 @@ async def test_what_a_full_run_leaves_is_started_by_the_next_one(
     small_mill: Mill, tmp_path: Path
 ) -> None:
     folder = write_gated(tmp_path / "in")
-    async with small_mill.faulty_worker():
-        batch = await small_mill.start(folder, page_size=6, continue_as_new_threshold=6)
-        await until(begun(folder, 2))
+    short_runs = {"page_size": 6, "continue_as_new_threshold": 6}
+    async with two_at_work(small_mill, folder, **short_runs) as batch:
         await small_mill.service.pause(batch)
         open_gates(folder)
         await small_mill.until_progress(batch, lambda now: (now.runs, now.in_flight) == (2, 0))
@@ -128,9 +134,7 @@ async def test_a_drained_cancel_begins_no_file_that_was_scheduled_before_it(
     small_mill: Mill, tmp_path: Path
 ) -> None:
     folder = write_gated(tmp_path / "in")
-    async with small_mill.faulty_worker():
-        batch = await small_mill.start(folder)
-        await until(begun(folder, 2))
+    async with two_at_work(small_mill, folder) as batch:
         await small_mill.service.cancel(batch, drain=True)
         open_gates(folder)
         result = await small_mill.client.result(batch.id)
@@ -142,9 +146,7 @@ async def test_a_lower_concurrency_holds_for_files_that_were_scheduled_before_it
     small_mill: Mill, tmp_path: Path
 ) -> None:
     folder = write_gated(tmp_path / "in")
-    async with small_mill.faulty_worker():
-        batch = await small_mill.start(folder)
-        await until(begun(folder, 2))
+    async with two_at_work(small_mill, folder) as batch:
         await small_mill.service.set_concurrency(batch, 1)
         first, second = await at_work(small_mill, batch)
         open_gates(folder, first)

@@ -30,7 +30,7 @@ from docmill.api.webhook_targets import webhook_targets
 from docmill.api.wire import MAX_PAGE, OffsetPage, Text
 from docmill.contracts import BatchSpec, BatchStatus, ItemStatus, JobSpec, JobType, Tally, V1Status
 from docmill.creation import Listing, insert_batch
-from docmill.ids import Prefix, new_id
+from docmill.ids import Prefix
 from docmill.records.batches import Batches
 from docmill.records.database import Session
 from docmill.records.directory_files import DirectoryFiles
@@ -77,19 +77,18 @@ async def _insert(
     """Write the batch with all that belongs to it, or find the one of an earlier attempt."""
     project_id = scope.project_id
     asked = {**body.model_dump(), "namespace": namespace}
-    made = await creates.before(session, asked)
-    if made and (known := await Batches(session).find(project_id, made)):
+    if known := await creates.known_batch(session, asked):
         return known
     listing = await _listing(session, project_id, body)
     state = listing.watermark if isinstance(listing, Directory) else listing
-    claim = await creates.claim(session, asked, new_id(Prefix.V1_BATCH), source=state)
-    if claim.joined and (known := await Batches(session).find(project_id, claim.object_id)):
-        return known
+    new = await creates.claim_batch(session, asked, Prefix.V1_BATCH, state)
+    if isinstance(new, Batch):
+        return new
     targets = await webhook_targets(
         session,
         services.fence,
         project_id=project_id,
-        owner_id=claim.object_id,
+        owner_id=new,
         inline=v1_webhooks(body.job_config),
     )
     batch, _ = await insert_batch(
@@ -98,7 +97,7 @@ async def _insert(
         _spec(project_id, body),
         listing,
         targets=targets,
-        id=claim.object_id,
+        id=new,
         api="v1",
         namespace=namespace,
         config=without_secrets(body.job_config.model_dump(exclude_unset=True)),

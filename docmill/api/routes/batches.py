@@ -23,7 +23,7 @@ from docmill.api.webhook_targets import webhook_targets
 from docmill.api.wire import CursorPage, PageSize, Text, UtcTime, page_limit
 from docmill.contracts import BatchSpec, BatchStatus, JobSpec, JobType
 from docmill.creation import insert_batch
-from docmill.ids import Prefix, new_id
+from docmill.ids import Prefix
 from docmill.parameters import job_parameters
 from docmill.records.batches import Batches
 from docmill.records.database import Session
@@ -81,8 +81,7 @@ async def _insert(
 ) -> Batch:
     """Write the batch with all that belongs to it, or find the one of an earlier attempt."""
     asked, job, project_id = body.model_dump(), body.config.job, scope.project_id
-    made = await creates.before(session, asked)
-    if made and (known := await Batches(session).find(project_id, made)):
+    if known := await creates.known_batch(session, asked):
         return known
     directory = await source_directory(
         session, project_id, body.source_directory_id, "source_directory_id"
@@ -91,21 +90,21 @@ async def _insert(
         session, project_id, job.configuration_id, job.type, "body", "config", "job"
     )
     state = [directory.watermark, configuration.version]
-    claim = await creates.claim(session, asked, new_id(Prefix.BATCH), source=state)
-    if claim.joined and (known := await Batches(session).find(project_id, claim.object_id)):
-        return known
+    new = await creates.claim_batch(session, asked, Prefix.BATCH, state)
+    if isinstance(new, Batch):
+        return new
     targets = await webhook_targets(
         session,
         services.fence,
         project_id=project_id,
-        owner_id=claim.object_id,
+        owner_id=new,
         stored=body.webhook_configuration_ids,
         inline=body.webhook_configurations,
         configuration=configuration,
     )
     spec, fields = _spec(project_id, body, configuration), _columns(services, body)
     batch, _ = await insert_batch(
-        session, services.settings, spec, directory, targets=targets, id=claim.object_id, **fields
+        session, services.settings, spec, directory, targets=targets, id=new, **fields
     )
     return batch
 
