@@ -13,6 +13,8 @@ COPY workflows workflows
 COPY activities activities
 COPY docmill docmill
 COPY worker.py starter.py server.py ./
+# The user below may not write here, so that every start would compile all of it.
+RUN python -m compileall -q docmill workflows activities worker.py starter.py server.py
 # The application runs from its root and is never installed (docs/decisions/0001).
 ENV PATH=/app/.venv/bin:$PATH PYTHONPATH=/app PYTHONUNBUFFERED=1 \
     DOCMILL_HOME=/var/lib/docmill DOCMILL_LOG_FORMAT=json

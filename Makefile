@@ -13,6 +13,10 @@ SOURCES    := workflows activities docmill worker.py starter.py server.py tests 
 PYTHON     ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$p" && break; done)
 
+# Where PYTHONDONTWRITEBYTECODE is set, each process would compile all that it imports, which is
+# half of its start; what has not changed is not compiled again.
+COMPILE = $(PY) -m compileall -q docmill workflows activities worker.py starter.py server.py
+
 export UV_PYTHON_DOWNLOADS := never
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport VIRTUAL_ENV
@@ -25,17 +29,20 @@ help:                   ## show these targets
 
 # The demo's folder holds one broken file on purpose: exit code 1 of `run` says just that.
 demo: $(VENV)/.run      ## set everything up, parse examples/documents, show the result
+	@$(COMPILE)
 	@$(PY) starter.py run examples/documents --out $(DEMO_OUT) || test $$? -eq 1
 	@echo
 	@echo "Read the report:    $(CURDIR)/$(DEMO_OUT)/report.html"
 	@echo "Your own folder:    $(PY) starter.py run FOLDER"
 
 setup: $(VENV)/.run     ## only set up what running needs
+	@$(COMPILE)
 
 test: needs lint types pytest  ## set everything up, run the whole test suite
 
 .PHONY: needs
 needs: $(VENV)/.dev
+	@$(COMPILE)
 	@$(PY) tests/needs.py
 
 wheel: $(VENV)/.dev     ## build the wheel of the command `docmill` into dist/
@@ -86,10 +93,10 @@ $(UV): Makefile
 	@touch $@
 
 $(VENV)/.run: $(UV) pyproject.toml uv.lock
-	@$(UV) sync --quiet --locked --inexact --no-dev
+	@$(UV) sync --quiet --locked --inexact --no-dev --compile-bytecode
 	@touch $@
 
 $(VENV)/.dev: $(UV) pyproject.toml uv.lock
 	@echo "Setting up what the tests need"
-	@$(UV) sync --quiet --locked
+	@$(UV) sync --quiet --locked --compile-bytecode
 	@touch $(VENV)/.run $@

@@ -43,7 +43,7 @@ from docmill.leftovers import Leftovers
 from docmill.logs import configure_logs
 from docmill.objects import ObjectStore, open_store
 from docmill.objects.staging import Staging
-from docmill.preflight import check_histories
+from docmill.preflight import build_id, check_histories
 from docmill.reconciling import Reconciler
 from docmill.records.database import Database
 from docmill.records.projects import Projects
@@ -132,11 +132,12 @@ async def _local_engines(
     suite = await _suite(settings, engines, folders)
     pool = EnginePool(
         settings.engine_slots,
-        recycle_after=settings.engine_recycle_after,
         engines=suite.engines,
         new_folder=folders.make,
     )
-    return suite, await stack.enter_async_context(pool)
+    await stack.enter_async_context(pool)
+    pool.prepare()  # it starts while the rest of the worker does
+    return suite, pool
 
 
 def _end_family(folder: Path) -> None:
@@ -179,6 +180,7 @@ def _engine_worker(client: Client, processing: Processing, queue: str, slots: in
         max_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
         default_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
         graceful_shutdown_timeout=GRACE,
+        build_id=build_id(),
     )
 
 
@@ -203,6 +205,7 @@ def _batch_worker(
         max_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
         default_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
         graceful_shutdown_timeout=GRACE,
+        build_id=build_id(),
     )
 
 
@@ -226,6 +229,7 @@ async def running_deliveries(
         max_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
         default_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
         graceful_shutdown_timeout=GRACE,
+        build_id=build_id(),
     )
     await ensure_retention(client)
     async with worker:

@@ -164,7 +164,7 @@ GUIDES: dict[FailureClass, FailureGuide] = {
     FailureClass.TIMEOUT: _G(
         Retry.NEVER,
         "The engine ran longer than the limit for one file and was stopped.",
-        "Raise DOCMILL_ENGINE_TIMEOUT_SECONDS, or use the tier fast.",
+        "Raise DOCMILL_ENGINE_TIMEOUT_SECONDS or the time of each page, or use the tier fast.",
     ),
     FailureClass.OUT_OF_MEMORY: _G(
         Retry.NEVER,

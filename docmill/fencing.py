@@ -61,6 +61,9 @@ _LAST_PORT = 65_535
 _ODD = re.compile(r"[\x00-\x20\x7f\\]")
 """What parsers of URLs disagree about."""
 _NAME = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)(\.(?!-)[a-z0-9_-]{1,63}(?<!-))*")
+_LOCAL = re.compile(r"(.+\.)?localhost\.?")
+_LOOPBACK = ipaddress.IPv4Address("127.0.0.1")
+"""Where these names always lead (RFC 6761, section 6.3)."""
 _NUMBER = re.compile(r"\d+|0x[0-9a-f]*")
 """A last label like this makes a host an address in some spelling, such as ``0x7f.1``."""
 
@@ -162,7 +165,7 @@ class Fence:
         if host in self.hosts:
             return
         try:
-            address = ipaddress.ip_address(host)
+            address = _LOOPBACK if _LOCAL.fullmatch(host) else ipaddress.ip_address(host)
         except ValueError:
             last = host.rpartition(".")[2]
             if not _NAME.fullmatch(host) or _NUMBER.fullmatch(last):

@@ -23,6 +23,10 @@ from docmill.records.steps import Steps
 from docmill.remote.base import RemoteEngine, RemoteJob
 from docmill.settings import Settings
 
+CHILD_WAIT_SECONDS = 60.0
+"""For a free engine process. An item whose neighbours take longer goes back to its task queue,
+from where any worker takes it again: it is charged to nobody, and its time has not begun."""
+
 ABANDON_SECONDS = 2.0
 """A cancelled batch is to be over within five."""
 
@@ -79,7 +83,7 @@ class ItemEngines:
         """
         task = self._task(item, document, output)
         if engine_queue(item.engine) == LOCAL_ENGINES_QUEUE:
-            return await self.pool.run(task)
+            return await self._run_here(item, task)
         return await self._remote(item).run(self._job(item, task))
 
     async def abandon(self, item: ClaimedItem) -> None:
@@ -99,6 +103,9 @@ class ItemEngines:
         """Drop what was saved for retries: the item has its outcome."""
         if item.engine in self.remote:
             await self._steps(item).forget()
+
+    async def _run_here(self, item: ClaimedItem, task: EngineTask) -> EngineReport:
+        return await self.pool.run(task, project=item.project_id, within=CHILD_WAIT_SECONDS)
 
     def _remote(self, item: ClaimedItem) -> RemoteEngine:
         try:
@@ -121,7 +128,7 @@ class ItemEngines:
 
     def _job(self, item: ClaimedItem, task: EngineTask) -> RemoteJob:
         async def read(parameters: dict[str, Any]) -> ParseResult:
-            return await self._read(task, parameters)
+            return await self._read(item, task, parameters)
 
         steps = self._steps(item)
         return RemoteJob(task, run_of(item), item.item_id, steps, read)
@@ -129,7 +136,9 @@ class ItemEngines:
     def _steps(self, item: ClaimedItem) -> Steps:
         return Steps(self.database, run_of(item))
 
-    async def _read(self, task: EngineTask, parameters: dict[str, Any]) -> ParseResult:
+    async def _read(
+        self, item: ClaimedItem, task: EngineTask, parameters: dict[str, Any]
+    ) -> ParseResult:
         """Parse the document locally, beside the output rather than in it."""
         folder = Path(task.output_dir).parent / f"text-{uuid4().hex}"
         folder.mkdir()
@@ -141,7 +150,7 @@ class ItemEngines:
             parameters=parameters,
             limits=limits,
         )
-        await self.pool.run(parse)
+        await self._run_here(item, parse)
         return ParseResult.model_validate_json((folder / RESULT_FILE).read_bytes())
 
 

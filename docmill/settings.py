@@ -49,12 +49,14 @@ class Settings(BaseSettings):
         temporal_ui_url: address of the Web UI of a Temporal server that is not embedded; batches'
             own pages are printed below it.
         engine_slots: files that one worker parses at the same time, one child process each.
-        engine_timeout_seconds: wall clock for one file; afterwards its child is killed.
-        engine_timeout_max_seconds: the most that a parse's own ``timeouts`` can ask for.
+        engine_timeout_seconds: wall clock for one file, without what its pages add; afterwards its
+            child is killed.
+        engine_timeout_page_seconds: what each page adds to it.
+        engine_timeout_ocr_page_seconds: what each page adds besides on which text is recognised.
+        engine_timeout_max_seconds: the most that one run of an engine may take, and that a parse's
+            own ``timeouts`` can ask for.
         engine_memory_mb: address space of one child, in MiB.
         engine_output_mb: the largest file a child may write, in MiB.
-        engine_recycle_after: files that one child serves before it is replaced, because an
-            engine's memory does not shrink.
         engines_allow: names of the installed third-party engines that may be loaded, separated
             by commas; ``*`` allows all, an empty value none.
         engines_prefer: names of third-party engines that win over built-in ones for what both
@@ -117,10 +119,11 @@ class Settings(BaseSettings):
     temporal_ui_url: str = ""
     engine_slots: int = Field(default_factory=lambda: os.cpu_count() or 2, ge=1, le=256)
     engine_timeout_seconds: float = Field(default=300, gt=0, le=86_400)
+    engine_timeout_page_seconds: float = Field(default=1, ge=0, le=3_600)
+    engine_timeout_ocr_page_seconds: float = Field(default=15, ge=0, le=3_600)
     engine_timeout_max_seconds: float = Field(default=7200, gt=0, le=86_400)
     engine_memory_mb: int = Field(default=2048, ge=384)
     engine_output_mb: int = Field(default=1024, ge=1)
-    engine_recycle_after: int = Field(default=200, ge=1)
     engines_allow: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split(","))] = ("*",)
     engines_prefer: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split(","))] = ()
     max_file_mb: int = Field(default=300, ge=1)

@@ -9,7 +9,7 @@ from typing import Annotated
 from fastapi import Depends, Query
 from fastapi.security import HTTPBearer
 
-from docmill.api.wire import Text, wire_project
+from docmill.api.wire import Text, stored_project
 from docmill.errors import NotFoundError
 from docmill.ids import DEFAULT_ORGANIZATION_ID, DEFAULT_PROJECT_ID
 
@@ -35,7 +35,7 @@ async def current_scope(
         NotFoundError: the project or organization is unknown here.
     """
     check_project(project_id)
-    if organization_id not in (None, "", DEFAULT_ORGANIZATION_ID):
+    if organization_id and organization_id.lower() != DEFAULT_ORGANIZATION_ID:
         raise NotFoundError(
             f"There is no organization {organization_id}.", "Leave organization_id out."
         )
@@ -48,7 +48,7 @@ def check_project(project_id: str | None) -> None:
     Raises:
         NotFoundError: there is no such project.
     """
-    if project_id not in (None, "", DEFAULT_PROJECT_ID, wire_project(DEFAULT_PROJECT_ID)):
+    if project_id and stored_project(project_id) != DEFAULT_PROJECT_ID:
         raise NotFoundError(f"There is no project {project_id}.", "Leave project_id out.")
 
 

@@ -13,7 +13,8 @@ from docmill.api.errors import FieldError
 
 _WHERE = ("body", "job_config", "parameters")
 _SECRET = re.compile(
-    r"(api_?key|openai_key|secret|password|passwd|token|authorization|credentials?|cookie)$",
+    r"((^|_|api|access|private)key|secret|password|passwd|passphrase|token|credentials?|cookie"
+    r"|(^|_)auth(_?header)?|authorization|signature)$",
     re.IGNORECASE,
 )
 _URL = re.compile(r"\s*[a-z][a-z0-9+.-]*://", re.IGNORECASE)

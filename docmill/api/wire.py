@@ -107,6 +107,11 @@ def wire_project(project_id: str) -> str:
     return project_id.removeprefix(f"{Prefix.PROJECT}-")
 
 
+def stored_project(project_id: str) -> str:
+    """Return a project's id as rows have it; requests write a UUID, in either case of letters."""
+    return f"{Prefix.PROJECT}-{wire_project(project_id).lower()}"
+
+
 ProjectId = Annotated[str, AfterValidator(wire_project)]
 """A project's id in answers: a UUID, as upstream's; requests may also name it with its prefix."""
 

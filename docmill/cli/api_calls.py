@@ -4,6 +4,7 @@ import json
 import os
 import sys
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import yaml
@@ -47,6 +48,17 @@ def value_of(text: str, flag: str) -> Any:
         ) from None
 
 
+def below(path: str, identifier: str) -> str:
+    """Return the path of an object.
+
+    Raises:
+        UsageError: no object can have this id.
+    """
+    if not identifier.strip(".") or "/" in identifier or not identifier.isprintable():
+        raise UsageError(f"{identifier!r} is no id.", "The command list shows ids.")
+    return f"{path}/{quote(identifier, safe='')}"
+
+
 def call(
     method: str,
     path: str,
@@ -83,8 +95,8 @@ def call(
         raise UsageError(
             f"The address cannot be called: {error}.", "See the id, and --base-url."
         ) from None
-    except UnicodeEncodeError:
-        raise UsageError("A header must be plain ASCII.", "See the options' values.") from None
+    except ValueError:  # text that is no Unicode or no header; numbers that are not finite
+        raise UsageError("A value cannot be sent as it is.", "See the options' values.") from None
     except httpx.TransportError as error:
         raise UnavailableError(
             f"The API at {address} does not answer: {error}",
@@ -92,7 +104,17 @@ def call(
         ) from None
     if answer.is_error:
         raise _refusal(answer)
-    sys.stdout.write(json.dumps(answer.json(), indent=2, ensure_ascii=False) + "\n")
+    sys.stdout.write(f"{_shown(answer)}\n")
+
+
+def _shown(answer: httpx.Response) -> str:
+    """Return the answer's JSON for people to read."""
+    try:
+        return json.dumps(answer.json(), indent=2, ensure_ascii=False)
+    except ValueError:
+        raise UnavailableError(
+            f"What answers at {answer.url} is not Docmill's API.", "See --base-url."
+        ) from None
 
 
 def _given(values: dict[str, Any] | None) -> dict[str, Any]:

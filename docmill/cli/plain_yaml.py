@@ -15,6 +15,11 @@ class _PlainLoader(yaml.SafeLoader):
 
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012 - as the base class spells it
 
+    def construct_document(self, node: yaml.Node) -> Any:
+        """Build inner values first, so that one that holds itself is refused."""
+        self.deep_construct = True
+        return super().construct_document(node)
+
 
 for _tag, _pattern, _first in (
     ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
@@ -31,6 +36,6 @@ def load_yaml(text: str) -> Any:
     """Return the value of ``text``, which is JSON or YAML.
 
     Raises:
-        yaml.YAMLError: it is neither.
+        yaml.YAMLError: it is neither, or a value holds itself.
     """
     return yaml.load(text, _PlainLoader)  # noqa: S506 - a SafeLoader with fewer resolvers

@@ -14,7 +14,11 @@ from docmill.embedded.locks import FileLock
 from docmill.errors import UnavailableError
 from docmill.settings import MIB
 
-POLL_SECONDS = 0.05
+POLL_SECONDS = 0.01
+START_SECONDS = 1.0
+"""For one that has just ended to let its lock go."""
+KILL_SECONDS = 10.0
+"""For the kernel to end a killed process, on a machine that swaps."""
 MAX_LOG_BYTES = 20 * MIB
 """A log that has grown beyond this is put aside when its process is started again."""
 
@@ -68,12 +72,11 @@ class HomeProcess:
             UnavailableError: a process of this kind lives already.
         """
         lock = FileLock(self._lock_path)
-        for _ in range(20):
-            if lock.take():
-                break
+        deadline = asyncio.get_running_loop().time() + START_SECONDS
+        while not lock.take():
+            if asyncio.get_running_loop().time() > deadline:
+                raise UnavailableError(f"Another {self.name} runs on this home already.")
             await asyncio.sleep(POLL_SECONDS)
-        else:
-            raise UnavailableError(f"Another {self.name} runs on this home already.")
         try:
             os.ftruncate(lock.fileno(), 0)
             child = self._popen(command, environment, lock.fileno(), tied)
@@ -111,10 +114,18 @@ class HomeProcess:
 
         Another command may start one in its place at once: that one is left alone.
         """
+        await self._end((signal.SIGTERM, grace), (signal.SIGKILL, KILL_SECONDS))
+
+    async def kill(self) -> None:
+        """End the process at once; it must be one that loses nothing by that."""
+        await self._end((signal.SIGKILL, KILL_SECONDS))
+
+    async def _end(self, *signals: tuple[signal.Signals, float]) -> None:
+        """Send one signal after the other until the process is gone, each with its patience."""
         pid = await self._known_pid()
         if pid is None:
             return
-        for number, seconds in ((signal.SIGTERM, grace), (signal.SIGKILL, 10.0)):
+        for number, seconds in signals:
             with suppress(ProcessLookupError):
                 os.kill(pid, number)
             if await self.gone(seconds, pid):

@@ -1,5 +1,6 @@
 """The protocol of engines, and the shape of what they produce."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
@@ -20,12 +21,15 @@ class Document:
         media_type: what `docmill.engines.detect` found in the content.
         output_dir: where the engine may leave images and the like, to be named in its result;
             None when only the result itself is wanted.
+        counted: an engine may tell here, before the costly part, how many pages it reads and on
+            how many of them it recognises text: its time limit grows with both.
     """
 
     path: Path
     name: str
     media_type: str
     output_dir: Path | None = None
+    counted: Callable[[int, int], None] = lambda _pages, _ocr_pages: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,9 @@ class Limits:
     Attributes:
         seconds: wall clock, without what each page adds.
         seconds_per_page: what each page that was asked for adds to it.
+        seconds_per_ocr_page: what each page adds besides on which text is recognised.
+        count_from_bytes: a file below this size is not opened to count its pages beforehand; what
+            it holds is read in ``seconds``.
         most_seconds: the wall clock's bound, however many pages there are; None for no bound.
         memory_bytes: address space of the child.
         output_bytes: size of the largest file that it writes.
@@ -49,14 +56,22 @@ class Limits:
     output_bytes: int = 1024 * 1024 * 1024
     pages: int = 5000
     seconds_per_page: float = 0.0
+    seconds_per_ocr_page: float = 0.0
+    count_from_bytes: int = 0
     most_seconds: float | None = None
     cells: int = 1_000_000
     html_bytes: int = 50 * 1024 * 1024
     unpacked_bytes: int = 256 * 1024 * 1024
 
-    def wall_clock(self, pages: int) -> float:
-        """Return the seconds that a document with so many wanted pages may take."""
-        total = self.seconds + self.seconds_per_page * pages
+    def wall_clock(self, pages: int, ocr_pages: int = 0) -> float:
+        """Return the seconds that a document may take.
+
+        Args:
+            pages: that were asked for.
+            ocr_pages: those of them on which text is recognised.
+        """
+        of_pages = self.seconds_per_page * pages + self.seconds_per_ocr_page * ocr_pages
+        total = self.seconds + of_pages
         return total if self.most_seconds is None else min(total, self.most_seconds)
 
 

@@ -136,6 +136,7 @@ class _Parse:
         self._path = path
         self._media = Media(document.media_type)
         self._output = document.output_dir
+        self._counted = document.counted
         self._given = given
         self._asked = frozenset(parameters.asked(given)) if document.output_dir else frozenset()
         self._request = ParseRequest.read(given)
@@ -273,13 +274,14 @@ class _Parse:
         textless = [n for n, page in pages.items() if not page.text.strip()]
         found: Pages = {}
         if self._request.ocr and self._languages.codes:
-            seconds = self._limits.wall_clock(len(pages)) * _OCR_SHARE
-            reader = Recogniser(self._parser, self._path, seconds, self._about_pages)
             garbled = {n: page for n, page in pages.items() if is_unreadable(page.text)}
             scans = {
                 n: page for n, page in pages.items() if n not in garbled and is_stamped_scan(page)
             }
-            if textless or garbled or scans:
+            if count := len(textless) + len(garbled) + len(scans):
+                self._counted(len(pages), count)
+                seconds = self._limits.wall_clock(len(pages), count) * _OCR_SHARE
+                reader = Recogniser(self._parser, self._path, seconds, self._about_pages)
                 with self._clock.step("ocr"):
                     found |= reader.read(textless)
                     found |= reader.replace_unmapped(garbled)

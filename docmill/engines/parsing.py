@@ -7,7 +7,7 @@ from typing import Any
 
 from docmill.contracts.left_out import is_half_download, is_lock
 from docmill.engines.accounting import account
-from docmill.engines.base import CountsPages, Document, Engine, EngineTask, ParseResult
+from docmill.engines.base import CountsPages, Document, Engine, EngineTask, Limits, ParseResult
 from docmill.engines.detect import detect
 from docmill.engines.parameters import ParseRequest, not_honoured, time_cut
 from docmill.engines.registry import PARSE, Registry
@@ -24,11 +24,12 @@ class Watcher:
 
     Attributes:
         chosen: told which engine gets the file: a crash can then be put down to it.
-        counted: told how many pages were asked for, where time is given by the page.
+        counted: told how many pages were asked for, where time is given by the page, and on how
+            many of them text is recognised.
     """
 
     chosen: Callable[[Engine], None] = lambda _engine: None
-    counted: Callable[[int], None] = lambda _pages: None
+    counted: Callable[[int, int], None] = lambda _pages, _ocr_pages: None
 
 
 def parsed(
@@ -61,10 +62,11 @@ def _parsed(
     detection = detect(path, task.name, registry.extensions)
     engine = registry.engine_for(PARSE, detection.media_type)
     watcher.chosen(engine)
-    document = Document(path, task.name, detection.media_type, Path(task.output_dir))
-    if task.limits.seconds_per_page and isinstance(engine, CountsPages):
+    output = Path(task.output_dir)
+    document = Document(path, task.name, detection.media_type, output, watcher.counted)
+    if _is_counted(document, task.limits) and isinstance(engine, CountsPages):
         pages = request.pages.of(engine.count_pages(document), task.limits.pages)
-        watcher.counted(len(pages))
+        watcher.counted(len(pages), 0)
     found = _run(engine, document, parameters, task)
     result = account(found, request.pages, request.allowed_failure_ratio, task.limits)
     warnings = [
@@ -74,6 +76,13 @@ def _parsed(
         *result.warnings,
     ]
     return result.model_copy(update={"warnings": warnings}), document
+
+
+def _is_counted(document: Document, limits: Limits) -> bool:
+    """Whether a file's time depends on its pages so much that they are counted beforehand."""
+    if not limits.seconds_per_page:
+        return False
+    return document.path.stat().st_size >= limits.count_from_bytes
 
 
 def _run(

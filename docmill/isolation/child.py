@@ -17,7 +17,7 @@ from docmill.engines.registry import Registry
 from docmill.engines.running import run_task
 from docmill.errors import DocmillError, FailureClass, ItemFailure, bounded
 from docmill.isolation import frames, limits
-from docmill.isolation.verdicts import out_of_memory, peak_so_far
+from docmill.isolation.verdicts import out_of_memory, peak_so_far, resident_bytes
 
 _PATH = re.compile(r"(?<![\w:/.])/(?:[^\s/'\"]+/)+([^\s/'\"]*)")
 
@@ -31,15 +31,15 @@ def main() -> None:
     registry = load_registry(engines)
     watcher = Watcher(
         chosen=lambda engine: _send(answers, frames.engine_message(engine)),
-        counted=lambda pages: _send(answers, frames.pages_message(pages)),
+        counted=lambda *pages: _send(answers, frames.pages_message(*pages)),
     )
-    _send(answers, {"ready": os.getpid(), "inherited_peak": peak_so_far()})
+    _send(answers, frames.ready_message(peak_so_far(), resident_bytes()))
     while message := frames.read(requests):
         task = frames.task_of(message)
         _send(answers, {"started": True})
         limits.limit_task(task.limits)
         answer = run(task, registry, watcher)
-        _send(answers, answer | {"retire": limits.has_children()})
+        _send(answers, answer | frames.state_message(limits.is_spent(), resident_bytes()))
     # Native libraries may crash while the interpreter takes them down.
     os._exit(0)
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import structlog
 
@@ -28,12 +29,13 @@ class EngineProcess(ChildProcess):
     """A child process and its conversation: a task, ``started``, the engine, an answer.
 
     Attributes:
-        served: tasks that it was given.
+        growth: bytes of memory that it has more than when it was ready.
     """
 
     def __init__(self, engines: str, guard: Guard, folder: Path) -> None:
         super().__init__(engines, guard, folder)
-        self.served = 0
+        self.growth = 0
+        self._first_resident = 0
         self._engine: tuple[str | None, str | None] = _NO_ENGINE
 
     async def start(self) -> None:
@@ -47,6 +49,7 @@ class EngineProcess(ChildProcess):
                 await self.connect()
                 ready = await self.receive()
                 self.inherited_peak = int(ready["inherited_peak"])
+                self._first_resident = frames.resident_of(ready)
         except (TimeoutError, asyncio.IncompleteReadError, frames.FrameError, KeyError):
             await self.end()
             log.error("engine.process_not_started", stderr=bounded(self.last_words))
@@ -74,7 +77,6 @@ class EngineProcess(ChildProcess):
             raise
 
     async def _run(self, task: EngineTask, on_started: Callable[[], None] | None) -> EngineReport:
-        self.served += 1
         self._engine = _NO_ENGINE
         self.forget_last_words()
         clock = _Clock(task.limits)
@@ -110,21 +112,27 @@ class EngineProcess(ChildProcess):
             raise NotStartedError from None
         if on_started:
             on_started()
-        message = await self.receive()
-        if engine := frames.engine_of(message):
-            self._engine = engine
-            message = await self.receive()
-        if (pages := frames.pages_of(message)) is not None:
-            clock.allow(pages)
-            message = await self.receive()
+        message = await self._answer(clock)
         answer = frames.answer_of(message)
         full = isinstance(answer, ItemFailure) and (
             answer.failure_class is FailureClass.OUT_OF_MEMORY
         )
-        if message.get("retire") or full:
-            # It left processes behind, or what filled its memory may still be there.
+        self.growth = frames.resident_of(message) - self._first_resident
+        if message.get("is_spent") or full:
+            # It left something behind, or what filled its memory may still be there.
             await self.end()
         return answer
+
+    async def _answer(self, clock: "_Clock") -> dict[str, Any]:
+        """Return the first message that is no announcement."""
+        while True:
+            message = await self.receive()
+            if engine := frames.engine_of(message):
+                self._engine = engine
+            elif pages := frames.pages_of(message):
+                clock.allow(*pages)
+            else:
+                return message
 
     async def _judge(self, task: EngineTask) -> ItemFailure:
         """Say why the process closed its pipe in the middle of ``task``."""
@@ -145,7 +153,7 @@ class EngineProcess(ChildProcess):
 
 
 class _Clock:
-    """The wall clock of one task, which may have to wait for the number of pages.
+    """The wall clock of one task, which grows with the pages that its child announces.
 
     Attributes:
         seconds: what it gives now.
@@ -158,9 +166,10 @@ class _Clock:
         self.seconds = limits.wall_clock(pages=1)
         self.timeout = asyncio.timeout_at(self._began + self.seconds)
 
-    def allow(self, pages: int) -> None:
-        """Give the time of a document with so many wanted pages."""
-        self.seconds = self._limits.wall_clock(pages)
+    def allow(self, pages: int, ocr_pages: int) -> None:
+        """Give the time of a document with so many wanted pages; never less than before."""
+        pages, ocr_pages = min(pages, self._limits.pages), min(ocr_pages, self._limits.pages)
+        self.seconds = max(self.seconds, self._limits.wall_clock(pages, ocr_pages))
         self.timeout.reschedule(self._began + self.seconds)
 
 

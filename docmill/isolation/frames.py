@@ -67,6 +67,38 @@ def read(stream: BinaryIO) -> dict[str, Any] | None:
     return unpack(stream.read(body_length(header)))
 
 
+def ready_message(inherited_peak: int, resident: int) -> dict[str, Any]:
+    """Return the message that a child can take tasks.
+
+    Args:
+        inherited_peak: bytes that the kernel counts as its own from before its start.
+        resident: bytes of memory that it has now.
+    """
+    return {"inherited_peak": inherited_peak, "resident": resident}
+
+
+def state_message(is_spent: bool, resident: int) -> dict[str, Any]:
+    """Return what an answer says of the child that gives it, beside the answer itself.
+
+    Args:
+        is_spent: whether it should take no further task.
+        resident: bytes of memory that it has now.
+    """
+    return {"is_spent": is_spent, "resident": resident}
+
+
+def resident_of(message: dict[str, Any]) -> int:
+    """Return the memory of the child that sent ``message``, in bytes.
+
+    Raises:
+        FrameError: it does not say.
+    """
+    resident = message.get("resident")
+    if not isinstance(resident, int):
+        raise FrameError(f"a message claims {resident!r} bytes of memory")
+    return resident
+
+
 def task_message(task: EngineTask) -> dict[str, Any]:
     """Return ``task`` as a message."""
     return asdict(task)
@@ -89,21 +121,23 @@ def engine_of(message: dict[str, Any]) -> tuple[str, str] | None:
     return str(message["engine"]), str(message.get("engine_version"))
 
 
-def pages_message(pages: int) -> dict[str, Any]:
-    """Return the message that says how many pages are to be worked on."""
-    return {"pages": pages}
+def pages_message(pages: int, ocr_pages: int) -> dict[str, Any]:
+    """Return the message that says how many pages are to be read, and how many recognised."""
+    return {"pages": pages, "ocr_pages": ocr_pages}
 
 
-def pages_of(message: dict[str, Any]) -> int | None:
-    """Return the pages that a message announces; None for an answer.
+def pages_of(message: dict[str, Any]) -> tuple[int, int] | None:
+    """Return the pages that a message announces, read and recognised; None for an answer.
 
     Raises:
-        FrameError: it is no number of pages.
+        FrameError: these are no numbers of pages.
     """
-    pages = message.get("pages")
-    if pages is not None and (not isinstance(pages, int) or pages < 0):
-        raise FrameError(f"a message announces {pages!r} pages")
-    return pages
+    if "pages" not in message:
+        return None
+    match message:
+        case {"pages": int(pages), "ocr_pages": int(ocr_pages)} if min(pages, ocr_pages) >= 0:
+            return pages, ocr_pages
+    raise FrameError(f"a message announces {message!r:.100} pages")
 
 
 def answer_of(message: dict[str, Any]) -> EngineReport | ItemFailure:

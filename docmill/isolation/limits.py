@@ -11,6 +11,7 @@ from pathlib import Path
 from docmill.engines.base import Limits
 
 OPEN_FILES = 256
+"""Of one process; an engine that leaves some open after each task is replaced at the half."""
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
@@ -48,6 +49,15 @@ def die_with_parent(parent: int) -> None:
         prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     if os.getppid() != parent:
         os._exit(1)
+
+
+def is_spent() -> bool:
+    """Whether this process should take no further task.
+
+    Something that it started still runs, or it keeps so many files open that the limit is near.
+    """
+    open_files = sum(1 for _ in Path("/dev/fd").iterdir())
+    return has_children() or open_files > OPEN_FILES // 2
 
 
 def has_children() -> bool:

@@ -1,4 +1,4 @@
-"""A pool of engine processes: as many as there are slots, each for one file at a time."""
+"""A pool of engine processes, each for one task at a time."""
 
 import asyncio
 import tempfile
@@ -11,10 +11,16 @@ from docmill.engines.base import EngineReport, EngineTask
 from docmill.errors import ItemFailure, UnavailableError
 from docmill.isolation.engine_process import EngineProcess, NotStartedError
 from docmill.isolation.guarding import Guard
+from docmill.isolation.turns import Turns
 
 BUILTIN_ENGINES = "docmill.engines.registry:builtin"
-RECYCLE_AFTER = 200
-"""Files; the memory of an engine does not shrink after a large one."""
+GROWTH_BYTES = 256 * 1024 * 1024
+"""Memory that a process may have more than at its start, before it is replaced: the memory of an
+engine does not shrink after a large file, and the next file has what is left of the limit.
+
+Measured: 50 MiB after hundreds of small PDFs, 200 to 260 after long ones, OCR and sheets of
+100,000 cells, however many files follow. What lies above that is a leak, or a bomb's remains.
+"""
 
 _STARTS = 3
 """Processes that are tried for one task, when they die before they begin with it."""
@@ -24,38 +30,40 @@ class EnginePool:
     """Runs engines in supervised child processes.
 
     A process is started when it is first needed, killed with everything it started on timeout,
-    cancellation or garbage, and replaced after it died or served ``recycle_after`` files. All
-    calls belong to one event loop, whose thread must live as long as the pool.
+    cancellation or garbage, and replaced after it died or when its memory has grown. All calls
+    belong to one event loop, whose thread must live as long as the pool.
 
     Attributes:
-        slots: tasks that run at the same time; more wait.
+        children: processes, and so tasks that run at the same time; more wait.
     """
 
     def __init__(
         self,
-        slots: int,
+        children: int,
         *,
-        recycle_after: int = RECYCLE_AFTER,
+        growth_bytes: int = GROWTH_BYTES,
         engines: str = BUILTIN_ENGINES,
         new_folder: Callable[[], Path] | None = None,
     ) -> None:
         """Make a pool; it starts nothing yet.
 
         Args:
-            slots: tasks at the same time, at least 1.
-            recycle_after: files that one process serves.
+            children: processes, at least 1.
+            growth_bytes: a process is replaced as soon as another one is ready when its memory
+                has grown by this, and at once when it has grown by twice as much.
             engines: ``module:function ARGUMENT …``, which returns the `Registry` inside the
                 children; arguments are words, for a child's environment holds no settings.
             new_folder: makes the private folder of a child; by default in the system's place
                 for temporary files.
         """
-        self.slots = slots
-        self._recycle_after = recycle_after
+        self.children = children
+        self._growth_bytes = growth_bytes
         self._engines = engines
         self._new_folder = new_folder or _temporary_folder
         self._guard = Guard()
-        self._free = asyncio.Semaphore(slots)
+        self._turns = Turns(children)
         self._idle: list[EngineProcess] = []
+        self._spare: asyncio.Task[EngineProcess] | None = None
         self._processes: set[EngineProcess] = set()
         self._closed = False
 
@@ -73,11 +81,20 @@ class EnginePool:
         """Start the guard; children follow when they are needed."""
         self._guard.start()
 
+    def prepare(self) -> None:
+        """Start a child in the background, so that the next one that is needed is ready.
+
+        One that cannot be started is no trouble yet: whoever needs it starts it again.
+        """
+        if self._spare is None and not self._closed:
+            self._spare = asyncio.create_task(self._start())
+            self._spare.add_done_callback(self._drop_failed)
+
     async def close(self) -> None:
         """Kill all children and wait until they are gone; running tasks end as unavailable."""
         self._closed = True
         ending = [process.end() for process in self._processes]
-        await asyncio.gather(*ending)
+        await asyncio.gather(*ending, *filter(None, [self._spare]), return_exceptions=True)
         self._idle.clear()
         await self._guard.close()
 
@@ -94,33 +111,55 @@ class EnginePool:
         await self.close()
 
     async def run(
-        self, task: EngineTask, on_started: Callable[[], None] | None = None
+        self,
+        task: EngineTask,
+        *,
+        project: str = "",
+        within: float | None = None,
+        on_started: Callable[[], None] | None = None,
     ) -> EngineReport:
-        """Run ``task`` in a child as soon as a slot is free.
+        """Run ``task`` in a child, as soon as one is free and it is the project's turn.
 
-        Cancelling the caller kills the child. The wall clock of the task's limits runs from when
-        a child has it.
+        Free children go to the waiting projects in turn, and inside a project to its tasks in
+        their order. Cancelling the caller kills the child. The wall clock of the task's limits
+        runs from when a child has it.
 
         Args:
             task: what to run; its output folder holds result files once this returns.
+            project: whose task it is.
+            within: seconds to wait for a child at most; None waits for as long as it takes.
             on_started: called when the child begins.
 
         Raises:
             ItemFailure: the engine's own failure, or TIMEOUT, OUT_OF_MEMORY, CRASHED.
-            UnavailableError: the pool is closed, or no process can be started.
+            UnavailableError: no child was free in time, the pool is closed, or no process can be
+                started.
         """
-        async with self._free:
-            for _ in range(_STARTS):
-                process = await self._take()
-                try:
-                    return await process.run(task, on_started)
-                except NotStartedError:
-                    continue
-                except ItemFailure:
-                    self._refuse_when_closed()
-                    raise
-                finally:
-                    self._give_back(process)
+        try:
+            async with asyncio.timeout(within):
+                await self._turns.take(project)
+        except TimeoutError:
+            raise UnavailableError(
+                f"No engine process was free for {within:g} seconds.",
+                "The task is tried again; more workers, or more DOCMILL_ENGINE_SLOTS, help.",
+            ) from None
+        try:
+            return await self._run(task, on_started)
+        finally:
+            self._turns.give_back()
+
+    async def _run(self, task: EngineTask, on_started: Callable[[], None] | None) -> EngineReport:
+        for _ in range(_STARTS):
+            process = await self._take()
+            try:
+                return await process.run(task, on_started)
+            except NotStartedError:
+                continue
+            except ItemFailure:
+                self._refuse_when_closed()
+                raise
+            finally:
+                self._give_back(process)
         self._refuse_when_closed()
         raise UnavailableError(
             f"{_STARTS} engine processes died before they began.",
@@ -133,6 +172,15 @@ class EnginePool:
             process = self._idle.pop()
             if process.usable:
                 return process
+        if self._spare is not None:
+            starting, self._spare = self._spare, None
+            process = await starting
+            if process.usable:
+                return process
+        return await self._start()
+
+    async def _start(self) -> EngineProcess:
+        self._refuse_when_closed()
         process = EngineProcess(self._engines, self._guard, self._new_folder())
         self._processes.add(process)
         process.ended.add_done_callback(lambda _: self._processes.discard(process))
@@ -140,10 +188,23 @@ class EnginePool:
         return process
 
     def _give_back(self, process: EngineProcess) -> None:
-        if process.usable and process.served < self._recycle_after and not self._closed:
+        if not process.usable or self._closed:
+            process.kill()
+        elif process.growth < self._growth_bytes:
             self._idle.append(process)
+        elif self._spare is not None and self._spare.done():
+            process.kill()
+            self._idle.append(self._spare.result())
+            self._spare = None
+        elif process.growth < self._growth_bytes * 2:
+            self._idle.append(process)
+            self.prepare()
         else:
             process.kill()
+
+    def _drop_failed(self, spare: asyncio.Task[EngineProcess]) -> None:
+        if (spare.cancelled() or spare.exception()) and self._spare is spare:
+            self._spare = None
 
     def _refuse_when_closed(self) -> None:
         if self._closed:

@@ -17,6 +17,8 @@ file, both JSON: ``{"do": "sleep", "seconds": 2}``. A file without one is parsed
 ``segfault``       reads address 0
 ``exit``           ends the process with ``code``
 ``allocate``       takes memory without end
+``grow``           keeps ``mib`` MiB of memory for as long as the process lives, then succeeds
+``open``           leaves ``files`` files open
 ``abort``          dies as native code does that cannot allocate
 ``fork``           leaves a child behind, its pid in the file ``pid``; with ``escape`` in a session
                    of its own; then succeeds, or sleeps for ``seconds`` first
@@ -52,6 +54,7 @@ MODULE = "docmill.testing.mock_engine:registry"
 
 Command = dict[str, Any]
 _FOREVER = 3600.0
+_KEPT: list[bytes] = []
 
 
 class MockPanicError(BaseException):
@@ -158,6 +161,16 @@ def _allocate(_: Command) -> None:
         kept.append(bytearray(16 * 1024 * 1024))
 
 
+def _grow(command: Command) -> None:
+    # Written to, so that the memory is resident.
+    _KEPT.append(b"\x01" * (int(command["mib"]) * 1024 * 1024))
+
+
+def _open(command: Command) -> None:
+    for _ in range(int(command["files"])):
+        os.open(os.devnull, os.O_RDONLY)
+
+
 def _abort(_: Command) -> None:
     os.write(2, b"memory allocation of 4294967296 bytes failed\n")
     os.abort()
@@ -223,6 +236,8 @@ _ACTIONS: dict[str, Callable[[Command], Any]] = {
     "segfault": _segfault,
     "exit": _exit,
     "allocate": _allocate,
+    "grow": _grow,
+    "open": _open,
     "abort": _abort,
     "fork": _fork,
     "fork_bomb": _fork_bomb,

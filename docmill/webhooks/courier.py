@@ -1,9 +1,11 @@
 """One attempt to deliver one message: fenced, without redirects, and soon over."""
 
 import asyncio
+import ssl
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from functools import cached_property
 from http import HTTPStatus
 
 import httpx
@@ -33,7 +35,11 @@ class Courier:
     def __init__(self, fence: Fence, *, seconds: float = ATTEMPT_SECONDS) -> None:
         self._fence = fence
         self._seconds = seconds
-        self._tls = httpx.create_ssl_context()
+
+    @cached_property
+    def _tls(self) -> ssl.SSLContext:
+        """Made for the first delivery: loading the certificates takes a tenth of a second."""
+        return httpx.create_ssl_context()
 
     @asynccontextmanager
     async def line(self) -> AsyncIterator["Line"]:

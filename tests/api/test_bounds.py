@@ -188,8 +188,11 @@ async def test_project_ids_are_uuids_and_the_prefixed_form_is_taken(
 ) -> None:
     project = (await api.get("/api/v1/projects")).json()[0]["id"]
     assert str(uuid.UUID(project)) == project
-    for form in (project, f"prj-{project}"):
+    for form in (project, f"prj-{project}", project.upper()):
         assert (await api.get("/api/v2/parse", params={"project_id": form})).status_code == 200
+        for version in ("v1", "v2"):
+            shown = await api.get(f"/api/{version}/projects/{form}")
+            assert (shown.status_code, shown.json().get("id")) == (200, project)
 
 
 async def test_versions_that_upstreams_clients_pin_are_listed(api: httpx.AsyncClient) -> None:

@@ -59,6 +59,19 @@ async def test_wrong_parameters_are_refused(
     assert answer.status_code == 422
 
 
+async def test_the_reading_of_an_extraction_is_checked(api: httpx.AsyncClient) -> None:
+    schema = {"type": "object", "properties": {"number": {"type": "string"}}}
+    extract = {"product_type": "extract_v2", "data_schema": schema}
+    made = await ok(await api.post(BASE, json={"name": "e", "parameters": extract}), 201)
+    for wrong in ("cfg-none", made["id"]):
+        body = {"name": "wrong", "parameters": {**extract, "parse_config_id": wrong}}
+        answer = await api.post(BASE, json=body)
+        assert answer.status_code == 422, wrong
+        assert answer.json()["detail"][0]["loc"] == ["body", "parameters", "parse_config_id"]
+    body = {"name": "e", "parameters": {**extract, "parse_config_id": "cfg-PARSE_FAST"}}
+    await ok(await api.post(BASE, json=body), 201)
+
+
 async def test_webhooks_and_other_products_are_stored(api: httpx.AsyncClient) -> None:
     endpoint = {"webhook_url": "https://example.com/hook"}
     hook = await ok(await api.post("/api/v1/beta/webhook-configs", json=endpoint), 201)

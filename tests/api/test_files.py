@@ -44,6 +44,12 @@ async def test_files_are_listed_in_the_order_asked_for(api: httpx.AsyncClient) -
     assert (await api.get(BASE, params={"order_by": "size"})).status_code == 422
 
 
+async def test_an_unknown_filter_is_refused(api: httpx.AsyncClient) -> None:
+    answer = await api.post(f"{BASE}/query", json={"filter": {"name": "a"}})
+    assert answer.status_code == 422
+    assert answer.json()["detail"][0]["loc"] == ["body", "filter", "name"]
+
+
 async def test_content_is_fetched_without_a_header(api: httpx.AsyncClient) -> None:
     data = bytes(range(256)) * 5000
     made = await _upload(api, 'ünïcode " name.bin', data)

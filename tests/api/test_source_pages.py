@@ -154,3 +154,10 @@ def test_values_and_refusals_are_explained(pages: Pages) -> None:
     namespace = pages.end(BETA_CREATE + f" --directory-id dir-{UUIDS} --temporal-namespace other")
     assert namespace.returncode == 2
     assert "other" in namespace.stderr
+
+
+def test_a_create_passes_on_what_it_is_strict_about(pages: Pages) -> None:
+    for printed in (CREATE, BETA_CREATE.rstrip() + f" --directory-id dir-{UUIDS}"):
+        refused = pages.end(f"{printed.rstrip()} --strict=nonsense")
+        assert (refused.returncode, "no warning nonsense" in refused.stderr) == (2, True)
+    assert pages.show(f"{CREATE.rstrip()} --strict")["status"] == "PENDING"

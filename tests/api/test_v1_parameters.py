@@ -84,6 +84,10 @@ def test_every_option_that_is_taken_over_is_one_of_parse_v2() -> None:
 
 def test_secrets_are_hidden_at_any_depth() -> None:
     config = {"parameters": {"azure_openai_key": "s", "webhook": [{"signing_secret": "s"}], "x": 1}}
+    for name in ("auth_header", "AWS_SECRET_ACCESS_KEY", "privateKey", "passphrase", "auth"):
+        assert without_secrets({name: "s"}) == {name: "***"}
+    for name in ("author", "keywords", "monkey", "max_tokens", "turkey"):
+        assert without_secrets({name: "s"}) == {name: "s"}
     hidden = without_secrets(config)
     assert hidden == {
         "parameters": {"azure_openai_key": "***", "webhook": [{"signing_secret": "***"}], "x": 1}

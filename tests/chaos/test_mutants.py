@@ -63,7 +63,7 @@ class Mill:
 
         try:
             async with asyncio.timeout(10 * LIMITS.seconds):
-                report = await self.pool.run(task, on_started)
+                report = await self.pool.run(task, on_started=on_started)
         except ItemFailure as failure:
             return failure.failure_class.value
         except (DocmillError, TimeoutError) as error:
@@ -79,7 +79,7 @@ async def test_every_mutant_has_a_typed_outcome_in_time(
     engines.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(engines))
     chosen = iter(seeds(BOUNDED, EVERYTHING, factor=MUTANTS_A_SEED))
-    async with EnginePool(2, recycle_after=50) as pool:
+    async with EnginePool(2, growth_bytes=20 * 1024 * 1024) as pool:
         mill = Mill(pool, tmp_path)
 
         async def slot() -> None:

@@ -1,10 +1,10 @@
-"""Options in YAML: text stays text where YAML 1.1 sees dates and booleans."""
+"""Values of options: text stays text where YAML 1.1 sees dates and booleans; odd ids."""
 
 from typing import Any
 
 import pytest
 
-from docmill.cli.api_calls import value_of
+from docmill.cli.api_calls import below, value_of
 from docmill.errors import UsageError
 
 
@@ -21,13 +21,26 @@ from docmill.errors import UsageError
         ("{empty: , tilde: ~}", {"empty": None, "tilde": None}),
         ("{ключ: значение}", {"ключ": "значение"}),
         ("{<<: x, =: y}", {"<<": "x", "=": "y"}),
+        ("{a: &a [1], b: *a}", {"a": [1], "b": [1]}),
     ],
 )
 def test_plain_values_are_those_of_json(text: str, value: Any) -> None:
     assert value_of(text, "--job-config") == value
 
 
-@pytest.mark.parametrize("text", ["{a: ", "!!python/object:os.system {}", "[" * 5_000, "{[1]: 2}"])
+@pytest.mark.parametrize(
+    "text", ["{a: ", "!!python/object:os.system {}", "[" * 5_000, "{[1]: 2}", "{a: &a [*a]}"]
+)
 def test_value_that_cannot_be_read_is_a_usage_error(text: str) -> None:
     with pytest.raises(UsageError, match="--job-config"):
         value_of(text, "--job-config")
+
+
+@pytest.mark.parametrize("identifier", ["", ".", "..", "a/../b", "a\nb", "\udcff"])
+def test_an_id_that_would_change_the_path_is_a_usage_error(identifier: str) -> None:
+    with pytest.raises(UsageError, match="is no id"):
+        below("/batches", identifier)
+
+
+def test_an_id_is_one_segment_of_the_path() -> None:
+    assert below("/batches", "a?b#c%2F") == "/batches/a%3Fb%23c%252F"

@@ -100,6 +100,15 @@ def written(
     return picture
 
 
+def scanned(pages: Sequence[str]) -> bytes:
+    """The PDF of a scanned book: each page is one small picture of a line of text."""
+    pdf = Pdf()
+    for text in pages:
+        picture = pdf.image(written([text], (1000, 400), at=100))
+        pdf.page(placed("I", (0, 550, 612, 242)), images={"I": picture})
+    return pdf.bytes()
+
+
 def saved(picture: Image.Image, kind: str, **options: Any) -> bytes:
     """The file of a picture."""
     out = io.BytesIO()

@@ -26,6 +26,9 @@ http://0/
 http://0.0.0.0/
 http://127.0.0.1./
 http://localhost./
+http://localhost/
+https://LocalHost:8443/
+http://anything.localhost/
 http://example.com./
 http://example.com..//
 http://.example.com/

@@ -1,18 +1,22 @@
 """The life of the children in a pool."""
 
 import asyncio
+import json
 import os
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from docmill.engines.base import EngineTask, Limits
+from docmill.engines.base import EngineReport, EngineTask, Limits
 from docmill.errors import ItemFailure, UnavailableError
 from docmill.isolation.pool import EnginePool
 from docmill.testing.mock_engine import MODULE
 from tests.fixtures.engines import Bench
 from tests.isolation.processes import alive, engine_folder, environment, leftovers, until
+
+MIB = 1024 * 1024
 
 
 async def test_no_child_is_started_before_it_is_needed(mock: Bench) -> None:
@@ -23,20 +27,100 @@ async def test_no_child_is_started_before_it_is_needed(mock: Bench) -> None:
     assert len(mock.pool.pids) == 1
 
 
-async def test_one_child_serves_many_files_and_is_then_replaced(tmp_path: Path) -> None:
-    async with EnginePool(1, recycle_after=3, engines=MODULE) as pool:
+async def test_a_child_that_is_prepared_serves_the_first_task(mock: Bench) -> None:
+    mock.pool.prepare()
+    mock.pool.prepare()
+    await until(lambda: len(mock.pool.pids) == 1)
+    prepared = mock.pool.pids
+
+    await mock.command(do="parse")
+
+    assert mock.pool.pids == prepared
+
+
+async def test_one_child_serves_many_files(tmp_path: Path) -> None:
+    async with EnginePool(1, engines=MODULE) as pool:
         bench = Bench(pool, tmp_path)
-        seen = []
-        for _ in range(7):
-            await bench.command(do="parse", record=str(tmp_path / "runs"))
-            seen.append(pool.pids)
+        seen = set[int]()
+        for _ in range(20):
+            await bench.command(do="parse")
+            seen |= pool.pids
 
-    assert [len(pids) for pids in seen] == [1, 1, 0, 1, 1, 0, 1]
-    assert len({pid for pids in seen for pid in pids}) == 3
-    assert len((tmp_path / "runs").read_text().splitlines()) == 7
+    assert len(seen) == 1
 
 
-async def test_never_more_tasks_than_slots(mock: Bench) -> None:
+async def test_a_child_that_has_grown_is_replaced_when_another_one_is_ready(
+    tmp_path: Path,
+) -> None:
+    async with EnginePool(1, growth_bytes=40 * MIB, engines=MODULE) as pool:
+        bench = Bench(pool, tmp_path)
+        await bench.command(do="grow", mib=20)
+        (first,) = pool.pids
+        await bench.command(do="grow", mib=30)  # 50 in all: a spare is started
+        await until(lambda: len(pool.pids) == 2)
+        (spare,) = pool.pids - {first}
+        while first in pool.pids:  # it serves until the spare is ready
+            await bench.command(do="parse")
+        await bench.command(do="parse")
+
+        assert pool.pids == {spare}
+
+
+async def test_a_child_that_has_grown_by_twice_as_much_is_replaced_at_once(
+    tmp_path: Path,
+) -> None:
+    async with EnginePool(1, growth_bytes=40 * MIB, engines=MODULE) as pool:
+        bench = Bench(pool, tmp_path)
+        await bench.command(do="grow", mib=90)
+
+        assert not pool.pids
+        assert (await bench.command(do="parse")).report.pages_ok == 1
+
+
+async def test_a_child_that_leaves_files_open_is_replaced_before_its_limit(mock: Bench) -> None:
+    for _ in range(3):
+        await mock.command(do="open", files=100)  # of 256
+
+    assert (await mock.command(do="parse")).report.pages_ok == 1
+
+
+async def test_a_spare_takes_the_place_of_a_child_that_died(mock: Bench) -> None:
+    await mock.command(do="parse")
+    (first,) = mock.pool.pids
+    mock.pool.prepare()
+    await until(lambda: len(mock.pool.pids) == 2)
+    spare = mock.pool.pids - {first}
+
+    with pytest.raises(ItemFailure):
+        await mock.command(do="segfault")
+    await mock.command(do="parse")
+
+    assert mock.pool.pids == spare
+
+
+async def test_a_spare_that_cannot_start_is_tried_again_by_who_needs_it(tmp_path: Path) -> None:
+    async with EnginePool(1, engines="docmill.nowhere:registry") as pool:
+        pool.prepare()
+        await until(lambda: len(pool.pids) == 1)
+        await until(lambda: not pool.pids)
+
+        with pytest.raises(UnavailableError, match="could not be started"):
+            await Bench(pool, tmp_path).command(do="parse")
+
+
+async def test_a_pool_that_is_closed_while_a_spare_starts_leaves_nothing(mock: Bench) -> None:
+    mock.pool.prepare()
+    await until(lambda: len(mock.pool.pids) == 1)
+    (spare,) = mock.pool.pids
+
+    await mock.pool.close()
+    mock.pool.prepare()
+
+    assert not alive(spare)
+    assert not mock.pool.pids
+
+
+async def test_never_more_tasks_than_children(mock: Bench) -> None:
     tasks = [
         asyncio.create_task(mock.parse_bytes(f"{n}.txt", '{"do": "sleep", "seconds": 0.05}'))
         for n in range(6)
@@ -46,7 +130,7 @@ async def test_never_more_tasks_than_slots(mock: Bench) -> None:
         highest = max(highest, len(mock.pool.pids))
         await asyncio.sleep(0.01)
 
-    assert highest <= mock.pool.slots
+    assert highest <= mock.pool.children
     assert [(await task).report.pages_ok for task in tasks] == [1] * 6
 
 
@@ -82,11 +166,11 @@ async def _with_start(mock: Bench, started: asyncio.Event) -> None:
     output = mock.folder / "started"
     output.mkdir()
     task = EngineTask("parse", str(path), path.name, str(output))
-    await mock.pool.run(task, started.set)
+    await mock.pool.run(task, on_started=started.set)
 
 
 async def test_the_event_loop_goes_on_while_engines_work(mock: Bench) -> None:
-    """A task of the loop gets its turns while both slots are busy, as heartbeats must."""
+    """A task of the loop gets its turns while both children are busy, as heartbeats must."""
     turns = 0
 
     async def tick() -> None:
@@ -166,3 +250,78 @@ async def test_a_child_has_its_limits_and_a_session_of_its_own(mock: Bench) -> N
     assert limits["Max core file size"] == "0"
     assert int(limits["Max open files"]) <= 256
     assert os.getsid(child) == child
+
+
+async def test_children_go_to_waiting_projects_in_turn(tmp_path: Path) -> None:
+    gate, done = tmp_path / "gate", list[str]()
+    async with EnginePool(1, engines=MODULE) as pool:
+
+        async def run(project: str, number: int, **command: Any) -> None:
+            await pool.run(_task(tmp_path, f"{project}-{number}", **command), project=project)
+            done.append(f"{project}-{number}")
+
+        first = asyncio.create_task(run("large", 0, do="wait", file=str(gate)))
+        await until(lambda: len(pool.pids) == 1)
+        waiting = [
+            asyncio.create_task(run(project, number, do="parse"))
+            for project, count in (("large", 4), ("small", 2), ("late", 1))
+            for number in range(1, count + 1)
+        ]
+        await asyncio.sleep(0)  # all of them begin to wait
+        gate.touch()
+        await asyncio.gather(first, *waiting)
+
+    assert done == [
+        "large-0", "small-1", "late-1", "large-1", "small-2", "large-2", "large-3", "large-4",
+    ]  # fmt: skip
+
+
+async def test_a_wait_for_a_child_ends_and_is_no_files_fault(tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    async with EnginePool(1, engines=MODULE) as pool:
+        busy = asyncio.create_task(pool.run(_task(tmp_path, "a", do="wait", file=str(gate))))
+        await asyncio.sleep(0)
+
+        with pytest.raises(UnavailableError, match="No engine process was free"):
+            await pool.run(_task(tmp_path, "b", do="parse"), within=0.01)
+
+        gate.touch()
+        assert (await busy).pages_ok == 1
+        assert (await pool.run(_task(tmp_path, "c", do="parse"), within=0.01)).pages_ok == 1
+
+
+async def test_a_cancelled_wait_takes_no_child_from_others(tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    async with EnginePool(1, engines=MODULE) as pool:
+        busy = asyncio.create_task(pool.run(_task(tmp_path, "a", do="wait", file=str(gate))))
+        waiting = [
+            asyncio.create_task(pool.run(_task(tmp_path, name, do="parse"))) for name in "bcd"
+        ]
+        await asyncio.sleep(0)
+        waiting[0].cancel()
+        gate.touch()
+        await busy
+        waiting[1].cancel()  # in the moment in which it is given the child
+
+        results = await asyncio.gather(*waiting, return_exceptions=True)
+
+        assert [type(result) for result in results[:2]] == [asyncio.CancelledError] * 2
+        assert isinstance(results[2], EngineReport)
+
+
+async def test_the_clock_of_a_task_starts_when_a_child_has_it(tmp_path: Path) -> None:
+    async with EnginePool(1, engines=MODULE) as pool:
+        longer = pool.run(_task(tmp_path, "longer", do="sleep", seconds=1.6))
+        short = pool.run(_task(tmp_path, "short", limits=Limits(seconds=1.5), do="parse"))
+
+        reports = await asyncio.gather(longer, short)
+
+    assert [report.pages_ok for report in reports] == [1, 1]
+
+
+def _task(folder: Path, name: str, *, limits: Limits | None = None, **command: Any) -> EngineTask:
+    """A task of the mock engine, with an output folder of its own."""
+    document, output = folder / f"{name}.txt", folder / f"{name}.out"
+    document.write_text(json.dumps(command))
+    output.mkdir()
+    return EngineTask("parse", str(document), document.name, str(output), limits=limits or Limits())

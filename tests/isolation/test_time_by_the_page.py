@@ -1,4 +1,4 @@
-"""The wall clock of a file grows with its pages, when a parse asks for that."""
+"""The wall clock of a file grows with its pages."""
 
 import pytest
 
@@ -9,9 +9,16 @@ from docmill.item_limits import MARGIN_SECONDS, engine_limits, item_timeout_seco
 from docmill.parameters import effective_parameters
 from docmill.settings import Settings
 from tests.engines import documents
+from tests.engines.drawn import scanned
 from tests.fixtures.engines import Bench
 
-SETTINGS = Settings(engine_timeout_seconds=300, engine_timeout_max_seconds=1000, max_pages=50)
+SETTINGS = Settings(
+    engine_timeout_seconds=300,
+    engine_timeout_page_seconds=2,
+    engine_timeout_ocr_page_seconds=10,
+    engine_timeout_max_seconds=1000,
+    max_pages=50,
+)
 
 
 @pytest.mark.parametrize(
@@ -35,6 +42,16 @@ async def test_each_page_that_was_asked_for_adds_its_time(
     assert f"after {seconds} seconds" in failed.value.message
 
 
+async def test_pages_that_are_recognised_add_more_time(engines: Bench) -> None:
+    book = scanned([f"The amber crate holds {n} lanterns" for n in range(20)])
+    limits = Limits(seconds=2, seconds_per_ocr_page=20)  # two seconds would be too short
+
+    run = await engines.parse_bytes("book.pdf", book, limits=limits)
+
+    assert run.report.pages_ok == 20
+    assert run.result.pages[19].text.split()[-2:] == ["19", "lanterns"]
+
+
 async def test_pages_add_no_time_beyond_the_most(engines: Bench) -> None:
     limits = Limits(seconds=1, seconds_per_page=60, most_seconds=1.5)
 
@@ -49,7 +66,7 @@ async def test_pages_add_no_time_beyond_the_most(engines: Bench) -> None:
 @pytest.mark.parametrize(
     ("timeouts", "base", "longest"),
     [
-        ({}, 300, 300),
+        ({}, 300, 900),
         ({"base_in_seconds": 20}, 20, 20),
         ({"base_in_seconds": 7200}, 1000, 1000),
         ({"base_in_seconds": 20, "extra_time_per_page_in_seconds": 2}, 20, 120),
@@ -63,6 +80,6 @@ def test_an_item_has_longer_than_its_engine(
     limits = engine_limits(parameters, SETTINGS)
 
     assert limits.seconds == base
-    assert limits.wall_clock(SETTINGS.max_pages) == longest
+    assert limits.wall_clock(SETTINGS.max_pages, SETTINGS.max_pages) == longest
     beside = SETTINGS.fetch_timeout_seconds + MARGIN_SECONDS
     assert item_timeout_seconds("local", parameters, SETTINGS) == longest + beside

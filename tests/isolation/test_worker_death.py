@@ -37,7 +37,7 @@ async def main():
             output = folder / f"out-{number}"
             output.mkdir()
             task = EngineTask("parse", str(document), document.name, str(output))
-            await pool.run(task, started)
+            await pool.run(task, on_started=started)
 
         await asyncio.gather(*(run(n, c) for n, c in enumerate(commands)))
 

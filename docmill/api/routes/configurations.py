@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 
 from docmill.api.configured import find_configuration
+from docmill.api.errors import FieldError
 from docmill.api.paging import inward, page
 from docmill.api.schemas.configurations import (
     ConfigurationCreate,
@@ -18,7 +19,7 @@ from docmill.api.services import CurrentServices
 from docmill.api.webhook_targets import check_webhooks
 from docmill.api.wire import CursorPage, PageSize, Text, page_limit
 from docmill.contracts import JobType
-from docmill.errors import ConflictError
+from docmill.errors import ConflictError, NotFoundError
 from docmill.parameters import effective_parameters, job_parameters
 from docmill.records.configurations import Configurations
 from docmill.records.presets import preset
@@ -49,8 +50,29 @@ async def _checked(
     given = parameters.model_dump(exclude_unset=True)
     product = _CHECKED.get(parameters.product_type)
     if product is not None:
-        effective_parameters(product, job_parameters(given))
+        used = effective_parameters(product, job_parameters(given))
+        await _check_reading(services, scope, used.get("parse_config_id"))
     return given
+
+
+async def _check_reading(
+    services: CurrentServices, scope: CurrentScope, configuration_id: str | None
+) -> None:
+    """Check the configuration that says how an extraction's text is read, if one is named.
+
+    Raises:
+        FieldError: there is none with this id, or it belongs to another product.
+    """
+    if configuration_id is None:
+        return
+    where = ("body", "parameters", "parse_config_id")
+    try:
+        async with services.database.read() as session:
+            found = await find_configuration(session, scope.project_id, configuration_id)
+    except NotFoundError as error:
+        raise FieldError(error.message, *where, hint=error.hint) from None
+    if found.product_type != "parse_v2":
+        raise FieldError(f"{configuration_id} configures {found.product_type}.", *where)
 
 
 @router.post("", status_code=201)

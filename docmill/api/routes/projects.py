@@ -8,7 +8,7 @@ from docmill.api.paging import inward, page
 from docmill.api.schemas.projects import ProjectView
 from docmill.api.scope import bearer
 from docmill.api.services import CurrentServices
-from docmill.api.wire import CursorPage, PageSize, Text, page_limit
+from docmill.api.wire import CursorPage, PageSize, Text, page_limit, stored_project
 from docmill.records.projects import Projects
 
 router = APIRouter(tags=["projects"], dependencies=[Depends(bearer)])
@@ -48,4 +48,4 @@ async def page_projects(
 async def get_project(services: CurrentServices, project_id: str) -> ProjectView:
     """One project."""
     async with services.database.read() as session:
-        return ProjectView.model_validate(await Projects(session).get(project_id))
+        return ProjectView.model_validate(await Projects(session).get(stored_project(project_id)))

@@ -25,8 +25,8 @@ class FileView(WireModel):
     download_url: PresignedUrl | None = None
 
 
-class FileFilter(RequestModel):
-    """Which files a query asks for.
+class FileFilter(RequestModel, extra="forbid"):
+    """Which files a query asks for; an unknown filter is refused, for without it more would match.
 
     Attributes:
         only_manually_uploaded: true or false alike: every file of this API was uploaded.

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from docmill.cli.commands.api_options import ApiKey, BaseUrl, OrganizationId, ProjectId
+from docmill.cli.options import StrictCommand, StrictOption, words_of
 
 PATH = "/api/v2/batches"
 
@@ -17,7 +18,7 @@ group = typer.Typer(
 BatchId = Annotated[str, typer.Option(metavar="ID", help="The batch.")]
 
 
-@group.command()
+@group.command(cls=StrictCommand)
 def create(
     *,
     config: Annotated[
@@ -31,6 +32,7 @@ def create(
     ],
     organization_id: OrganizationId = None,
     project_id: ProjectId = None,
+    strict: StrictOption = None,
     api_key: ApiKey = None,
     base_url: BaseUrl = None,
 ) -> None:
@@ -46,6 +48,7 @@ def create(
         body={
             "config": value_of(config, "--config"),
             "source_directory_id": source_directory_id,
+            "strict": words_of(strict),
         },
     )
 
@@ -100,11 +103,11 @@ def get(
     base_url: BaseUrl = None,
 ) -> None:
     """Show one batch."""
-    from docmill.cli.api_calls import call
+    from docmill.cli.api_calls import below, call
 
     call(
         "GET",
-        f"{PATH}/{batch_id}",
+        below(PATH, batch_id),
         base_url=base_url,
         api_key=api_key,
         query={
@@ -125,11 +128,11 @@ def cancel(
     base_url: BaseUrl = None,
 ) -> None:
     """Ask a batch to stop."""
-    from docmill.cli.api_calls import call
+    from docmill.cli.api_calls import below, call
 
     call(
         "POST",
-        f"{PATH}/{batch_id}/cancel",
+        f"{below(PATH, batch_id)}/cancel",
         base_url=base_url,
         api_key=api_key,
         query={"organization_id": organization_id, "project_id": project_id},

@@ -11,6 +11,7 @@ from docmill.cli.commands.api_options import (
     OrganizationId,
     ProjectId,
 )
+from docmill.cli.options import StrictCommand, StrictOption, words_of
 
 PATH = "/api/v1/beta/batch-processing"
 
@@ -23,7 +24,7 @@ group = typer.Typer(
 JobId = Annotated[str, typer.Option(metavar="ID", help="The batch.")]
 
 
-@group.command()
+@group.command(cls=StrictCommand)
 def create(
     *,
     job_config: Annotated[
@@ -46,6 +47,7 @@ def create(
         int | None, typer.Option(metavar="N", help="Files of one page, 1 to 1000.")
     ] = None,
     temporal_namespace: Namespace = None,
+    strict: StrictOption = None,
     api_key: ApiKey = None,
     base_url: BaseUrl = None,
 ) -> None:
@@ -64,6 +66,7 @@ def create(
             "directory_id": directory_id,
             "item_ids": item_id,
             "page_size": page_size,
+            "strict": words_of(strict),
         },
         headers={"temporal-namespace": temporal_namespace},
     )
@@ -114,11 +117,11 @@ def get_status(
     base_url: BaseUrl = None,
 ) -> None:
     """Show one batch and how far it is."""
-    from docmill.cli.api_calls import call
+    from docmill.cli.api_calls import below, call
 
     call(
         "GET",
-        f"{PATH}/{job_id}",
+        below(PATH, job_id),
         base_url=base_url,
         api_key=api_key,
         query={"organization_id": organization_id, "project_id": project_id},
@@ -137,11 +140,11 @@ def cancel(
     base_url: BaseUrl = None,
 ) -> None:
     """Ask a batch to stop."""
-    from docmill.cli.api_calls import call
+    from docmill.cli.api_calls import below, call
 
     call(
         "POST",
-        f"{PATH}/{job_id}/cancel",
+        f"{below(PATH, job_id)}/cancel",
         base_url=base_url,
         api_key=api_key,
         query={"organization_id": organization_id, "project_id": project_id},

@@ -1,0 +1,66 @@
+"""Who gets the next free child: projects in turn, the tasks of one project in their order."""
+
+import asyncio
+from collections import deque
+from itertools import count
+
+_REMEMBERED = 1000
+"""Projects whose last turn is remembered; one that is forgotten counts as never served."""
+
+
+class Turns:
+    """A semaphore whose places go to the waiting project that was served longest ago.
+
+    A project with ten thousand tasks and one with three then wait for one task of each other,
+    never for all of them.
+    """
+
+    def __init__(self, places: int) -> None:
+        """Make ``places`` free places."""
+        self._free = places
+        self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
+        self._numbers = count(1)
+        self._served: dict[str, int] = {}
+
+    async def take(self, project: str) -> None:
+        """Take a place for ``project`` as soon as it is its turn."""
+        if self._free:
+            self._free -= 1
+            self._serve(project)
+            return
+        place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(project, deque()).append(place)
+        try:
+            await place
+        except asyncio.CancelledError:
+            if place.cancelled():
+                self._give_up(project, place)
+            else:  # the place was given in the same moment
+                self.give_back()
+            raise
+
+    def give_back(self) -> None:
+        """Give a place to who is next."""
+        while self._waiting:
+            project = min(self._waiting, key=lambda name: self._served.get(name, 0))
+            place = self._waiting[project].popleft()
+            if not self._waiting[project]:
+                del self._waiting[project]
+            if not place.done():
+                self._serve(project)
+                place.set_result(None)
+                return
+        self._free += 1
+
+    def _give_up(self, project: str, place: asyncio.Future[None]) -> None:
+        waiting = self._waiting.get(project)
+        if waiting and place in waiting:
+            waiting.remove(place)
+            if not waiting:
+                del self._waiting[project]
+
+    def _serve(self, project: str) -> None:
+        self._served.pop(project, None)
+        self._served[project] = next(self._numbers)
+        if len(self._served) > _REMEMBERED:
+            del self._served[next(iter(self._served))]
