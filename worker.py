@@ -30,9 +30,10 @@ from docmill.contracts import (
     REMOTE_ENGINES_QUEUE,
 )
 from docmill.embedded.child import ORPHAN_FLAG, parent_gone
-from docmill.embedded.connect import connect_named
+from docmill.embedded.connect import connect_named, connect_to
 from docmill.embedded.home import Home
 from docmill.embedded.members import Membership
+from docmill.embedded.ports import Addresses
 from docmill.errors import DocmillError
 from docmill.fencing import Fence
 from docmill.isolation.families import kill_marked
@@ -249,12 +250,13 @@ async def _main(*, tied: bool) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     async with AsyncExitStack() as stack:
+        addresses: Addresses | None = None
         if tied:
-            await stack.enter_async_context(Membership(Home(settings.home)))
+            addresses = await stack.enter_async_context(Membership(Home(settings.home)))
             orphaned = asyncio.create_task(parent_gone())
             orphaned.add_done_callback(lambda _: stop.set())
             stack.callback(orphaned.cancel)
-        client = await connect_named()
+        client = await (connect_to(addresses.grpc) if addresses else connect_named())
         replayed = await check_histories(client, BatchWorkflow)
         log.info("worker.preflight", replayed=replayed)
         await stack.enter_async_context(running_worker(client, settings))

@@ -10,8 +10,9 @@ from pathlib import Path
 from docmill.cli.exits import Exit
 from docmill.cli.performing import settings_of
 from docmill.cli.voice import Voice
-from docmill.embedded.connect import connect_named, names_server
+from docmill.embedded.connect import connect_named
 from docmill.embedded.home import MIN_FREE_BYTES, Home
+from docmill.embedded.named import names_server
 from docmill.embedded.ports import PREFERRED_UI_PORT, is_free
 from docmill.embedded.processes import HomeProcess
 from docmill.embedded.server import binary

@@ -7,8 +7,10 @@ from pathlib import Path
 
 from docmill.batches import BatchService
 from docmill.cli.exits import Exit
-from docmill.cli.office import Office, open_office, open_runtime
+from docmill.cli.office import Office, open_office
 from docmill.cli.options import program
+from docmill.cli.performing import settings_of
+from docmill.cli.runtime import open_runtime
 from docmill.cli.snapshot import Snapshot, look_at
 from docmill.cli.voice import Voice
 from docmill.errors import UnavailableError
@@ -69,10 +71,10 @@ async def change_concurrency(
 async def _steered(
     batch_id: str, profile: str | None, home: Path | None, voice: Voice
 ) -> AsyncIterator[tuple[Office, BatchService, Batch]]:
-    async with open_office(home) as office:
+    async with open_office(settings_of(home)) as office:
         batch = (await look_at(office.database, DEFAULT_PROJECT_ID, batch_id)).batch
-        async with open_runtime(office, profile, voice.say) as runtime:
-            yield office, runtime.service, batch
+        async with open_runtime(office.settings, profile, voice.say) as runtime:
+            yield office, office.batches(runtime), batch
 
 
 async def _ended(office: Office, batch: Batch, seconds: float | None) -> Snapshot:

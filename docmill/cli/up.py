@@ -9,11 +9,13 @@ import httpx
 
 from docmill.cli.exits import Exit
 from docmill.cli.interruption import until_interrupted
-from docmill.cli.office import Office, Runtime, open_office, open_runtime
+from docmill.cli.office import Office, open_office
 from docmill.cli.options import program
+from docmill.cli.performing import settings_of
+from docmill.cli.runtime import open_runtime
 from docmill.cli.voice import Voice
 from docmill.embedded.child import ORPHAN_FLAG
-from docmill.embedded.connect import names_server
+from docmill.embedded.named import names_server
 from docmill.embedded.ports import LOOPBACK, is_free
 from docmill.embedded.supervisor import Supervisor, worker_environment
 from docmill.errors import UsageError
@@ -38,16 +40,18 @@ async def stay_up(port: int, *, home: Path | None) -> int:
 
 async def _serve(voice: Voice, port: int, home: Path | None) -> int:
     async with AsyncExitStack() as stack:
-        office = await stack.enter_async_context(open_office(home))
-        runtime = await stack.enter_async_context(open_runtime(office, None, voice.say))
-        api = _api(office, runtime, port, voice)
+        settings = settings_of(home)
+        office = await stack.enter_async_context(open_office(settings))
+        runtime = await stack.enter_async_context(open_runtime(settings, None, voice.say))
+        temporal = await runtime.connection()
+        api = _api(office, temporal.address, port, voice)
         if not is_free(port) and not api.process.alive():
             raise UsageError(f"Port {port} is in use.", "Choose another one with --port.")
         await stack.enter_async_context(api)
         await _answers(port)
         voice.say(f"HTTP API:     http://{LOOPBACK}:{port}  (docs: http://{LOOPBACK}:{port}/docs)")
-        voice.say(f"Temporal UI:  {runtime.ui}")
-        voice.say(f"Temporal:     TEMPORAL_ADDRESS={runtime.address}")
+        voice.say(f"Temporal UI:  {temporal.ui}")
+        voice.say(f"Temporal:     TEMPORAL_ADDRESS={temporal.address}")
         voice.say(f"Home:         {office.home.root}")
         voice.say("Ctrl-C stops everything; unfinished batches are kept.")
         await asyncio.Event().wait()
@@ -66,12 +70,12 @@ async def _answers(port: int) -> None:
                 return
 
 
-def _api(office: Office, runtime: Runtime, port: int, voice: Voice) -> Supervisor:
+def _api(office: Office, address: str, port: int, voice: Voice) -> Supervisor:
     return Supervisor(
         office.home,
         "api",
         [sys.executable, str(APPLICATION / "server.py"), "--port", str(port), ORPHAN_FLAG],
-        worker_environment(office.home, runtime.address),
+        worker_environment(office.home, address),
         on_death=lambda deaths: voice.say(
             f"The HTTP API died ({deaths} in a row) and is started again; "
             f"its log: {office.home.log('api')}"

@@ -1,25 +1,19 @@
 """Clients of a Temporal server: one that the user names, or a home's embedded one."""
 
 import os
+from collections.abc import Collection
 
 from temporalio.api.enums.v1 import TaskQueueType
+from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.envconfig import ClientConfig
+from temporalio.service import RPCError
 
 from docmill.client import KEEP_ALIVE
 from docmill.errors import UnavailableError, UsageError
-
-
-def names_server(profile: str | None) -> bool:
-    """Whether the user named a server: TEMPORAL_ADDRESS, TEMPORAL_PROFILE or ``--profile``.
-
-    A profile called ``default`` in Temporal's file is not enough: a command that says nothing
-    of a server must not reach somebody's cluster.
-    """
-    return bool(profile or os.environ.get("TEMPORAL_PROFILE") or os.environ.get("TEMPORAL_ADDRESS"))
 
 
 async def connect_named(profile: str | None = None) -> Client:
@@ -69,6 +63,18 @@ async def connect_to(address: str) -> Client:
             f"The embedded Temporal server does not answer at {address}: {error}",
             "Run the command doctor.",
         ) from None
+
+
+async def answers(address: str, attributes: Collection[str]) -> bool:
+    """Whether a server answers at ``address`` that has these search attributes."""
+    try:
+        client = await Client.connect(address)
+        found = await client.operator_service.list_search_attributes(
+            ListSearchAttributesRequest(namespace=client.namespace)
+        )
+    except (RPCError, RuntimeError):
+        return False
+    return set(attributes) <= set(found.custom_attributes)
 
 
 async def pollers(client: Client, queue: str) -> list[str]:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-RETRY_SECONDS = 0.05
+RETRY_SECONDS = 0.01
 """Locks are polled: a thread that blocks in flock could not be cancelled."""
 
 

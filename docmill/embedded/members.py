@@ -1,8 +1,8 @@
 """Membership of a home: the first member starts the Temporal server, the last one stops it."""
 
 import asyncio
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager, suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from types import TracebackType
 
 from docmill.embedded.home import Home
@@ -39,6 +39,18 @@ class Membership:
             except BaseException:
                 await self._give_up_share()
                 raise
+
+    @asynccontextmanager
+    async def joining(self) -> AsyncIterator[asyncio.Task[Addresses]]:
+        """Join while the block runs, and leave at its end: what needs no server goes ahead."""
+        joining = asyncio.create_task(self.join())
+        try:
+            yield joining
+        finally:
+            joining.cancel()
+            await asyncio.wait([joining])
+            if not joining.cancelled() and joining.exception() is None:
+                await self.leave()
 
     async def revive(self) -> Addresses:
         """Start the server again when it has died while we are a member."""

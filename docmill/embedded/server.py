@@ -9,10 +9,6 @@ from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
-from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
-from temporalio.client import Client
-from temporalio.service import RPCError
-
 from docmill import contracts
 from docmill.embedded.home import Home
 from docmill.embedded.ports import LOOPBACK, Addresses, choose_ports
@@ -119,23 +115,15 @@ class EmbeddedServer:
 
     async def _ready(self, chosen: Addresses) -> bool:
         """Wait until the live server answers with our search attributes in place."""
+        # Imported while the server starts: Temporal's client takes as long to load.
+        from docmill.embedded.connect import answers  # noqa: PLC0415
+
         deadline = asyncio.get_running_loop().time() + START_SECONDS
         while self.process.alive() and asyncio.get_running_loop().time() < deadline:
-            if await _answers(chosen.grpc):
+            if await answers(chosen.grpc, SEARCH_ATTRIBUTES):
                 return self.process.alive()
             await asyncio.sleep(READY_SECONDS)
         return False
-
-
-async def _answers(address: str) -> bool:
-    try:
-        client = await Client.connect(address)
-        found = await client.operator_service.list_search_attributes(
-            ListSearchAttributesRequest(namespace=client.namespace)
-        )
-    except (RPCError, RuntimeError):
-        return False
-    return set(SEARCH_ATTRIBUTES) <= set(found.custom_attributes)
 
 
 def _plain_environment() -> dict[str, str]:

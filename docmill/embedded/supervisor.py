@@ -92,8 +92,12 @@ class Supervisor:
             started = clock()
 
 
-def worker_environment(home: Home, address: str) -> dict[str, str]:
-    """Return the environment of a worker of ``home``'s embedded server at ``address``.
+def worker_environment(home: Home, address: str | None = None) -> dict[str, str]:
+    """Return the environment of a process that serves ``home``.
+
+    Args:
+        home: where it works.
+        address: of the embedded server; a worker, which is its member, finds it by itself.
 
     Settings that the user made for other Temporal servers (keys, TLS, namespaces) are left out.
     An installed worker needs no ``PYTHONPATH``: a script's own folder comes first, unless
@@ -106,6 +110,7 @@ def worker_environment(home: Home, address: str) -> dict[str, str]:
     }
     return (
         kept
-        | {"DOCMILL_HOME": str(home.root), "TEMPORAL_ADDRESS": address, "PYTHONUNBUFFERED": "1"}
+        | {"DOCMILL_HOME": str(home.root), "PYTHONUNBUFFERED": "1"}
+        | ({} if address is None else {"TEMPORAL_ADDRESS": address})
         | ({} if IS_INSTALLED else {"PYTHONPATH": str(APPLICATION)})
     )

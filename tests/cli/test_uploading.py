@@ -11,6 +11,7 @@ from docmill.cli.office import Office, open_office
 from docmill.cli.running.uploading import upload_folder
 from docmill.ids import DEFAULT_PROJECT_ID
 from docmill.records.directory_files import DirectoryFiles
+from docmill.settings import load_settings
 from docmill.sources.folder import FolderSource
 
 
@@ -18,7 +19,7 @@ from docmill.sources.folder import FolderSource
 async def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Office]:
     """A home of its own."""
     monkeypatch.delenv("DOCMILL_DATABASE_URL", raising=False)
-    async with open_office(tmp_path / "home") as office:
+    async with open_office(load_settings(home=tmp_path / "home")) as office:
         yield office
 
 

@@ -191,10 +191,11 @@ def _perform(
 ) -> None:
     from docmill.cli.running.request import plan_of
 
-    plan = plan_of(request, settings_of(home))
+    settings = settings_of(home)
+    plan = plan_of(request, settings)
     from docmill.cli.running.command import run_plan  # after the checks, which need little
 
-    perform(run_plan(plan, as_json=as_json, profile=profile, home=home))
+    perform(run_plan(plan, settings, as_json=as_json, profile=profile))
 
 
 def register(app: typer.Typer) -> None:

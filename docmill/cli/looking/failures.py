@@ -5,6 +5,7 @@ from typing import Any
 
 from docmill.cli.exits import Exit
 from docmill.cli.office import open_office
+from docmill.cli.performing import settings_of
 from docmill.cli.voice import Voice
 from docmill.errors import GUIDES, FailureClass
 from docmill.ids import DEFAULT_PROJECT_ID
@@ -18,7 +19,7 @@ from docmill.records.tables import Batch
 async def show_failures(batch_id: str, *, as_json: bool, home: Path | None) -> int:
     """Print the failed files of one batch, grouped by cause."""
     voice = Voice(as_json=as_json)
-    async with open_office(home) as office:
+    async with open_office(settings_of(home)) as office:
         async with office.database.read() as session:
             batch = await Batches(session).get(DEFAULT_PROJECT_ID, batch_id)
         groups = await failure_groups(office.database, batch)

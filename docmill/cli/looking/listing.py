@@ -6,6 +6,7 @@ from rich.table import Table
 
 from docmill.cli.exits import Exit
 from docmill.cli.office import open_office
+from docmill.cli.performing import settings_of
 from docmill.cli.snapshot import Snapshot
 from docmill.cli.voice import Voice
 from docmill.contracts import BatchStatus
@@ -21,7 +22,7 @@ async def list_batches(state: str | None, limit: int, *, as_json: bool, home: Pa
     """Print the newest batches."""
     voice = Voice(as_json=as_json)
     wanted = _known(state) if state else None
-    async with open_office(home) as office, office.database.read() as session:
+    async with open_office(settings_of(home)) as office, office.database.read() as session:
         batches = Batches(session)
         rows = (await batches.list(DEFAULT_PROJECT_ID, status=wanted, limit=limit)).items
         counts = await batches.counts([row.id for row in rows])

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from docmill.cli.exits import Exit
 from docmill.cli.office import open_office
+from docmill.cli.performing import settings_of
 from docmill.cli.voice import Voice
 from docmill.contracts import ItemStatus
 from docmill.errors import NotFoundError, UsageError
@@ -32,7 +33,7 @@ async def show_results(
     """Print the files of one batch and what became of each."""
     voice = Voice(as_json=as_json)
     wanted = _known(state) if state else None
-    async with open_office(home) as office:
+    async with open_office(settings_of(home)) as office:
         async with office.database.read() as session:
             batch = await Batches(session).get(DEFAULT_PROJECT_ID, batch_id)
         rows = await _rows(office.database, batch, wanted, limit)

@@ -5,10 +5,11 @@ from pathlib import Path
 from docmill.cli.exits import Exit
 from docmill.cli.looking.warnings import batch_warnings, counts_as_json, say_warnings
 from docmill.cli.office import Office, open_office
+from docmill.cli.performing import settings_of
 from docmill.cli.snapshot import Snapshot, look_at
 from docmill.cli.voice import Voice
 from docmill.contracts import BatchStatus
-from docmill.embedded.connect import names_server
+from docmill.embedded.named import names_server
 from docmill.embedded.processes import HomeProcess
 from docmill.ids import DEFAULT_PROJECT_ID
 from docmill.records.admission import Admission
@@ -18,7 +19,7 @@ from docmill.records.tables import Batch
 async def show_status(batch_id: str, *, as_json: bool, home: Path | None) -> int:
     """Print the state and the counts of one batch."""
     voice = Voice(as_json=as_json)
-    async with open_office(home) as office:
+    async with open_office(settings_of(home)) as office:
         snapshot = await look_at(office.database, DEFAULT_PROJECT_ID, batch_id)
         warnings = await batch_warnings(office.database, snapshot.batch)
         voice.answer(snapshot.as_json() | counts_as_json(warnings))

@@ -6,6 +6,7 @@ from typing import Any
 
 from docmill.cli.exits import Exit
 from docmill.cli.office import open_office
+from docmill.cli.performing import settings_of
 from docmill.cli.voice import Voice
 from docmill.contracts.warnings import WARNING_GUIDES, WarningCode, WarningKind, kind_of
 from docmill.ids import DEFAULT_PROJECT_ID
@@ -42,7 +43,7 @@ class WarningGroup:
 async def show_warnings(batch_id: str, *, as_json: bool, home: Path | None) -> int:
     """Print the warnings of one batch's files, grouped by code: losses first, notes last."""
     voice = Voice(as_json=as_json)
-    async with open_office(home) as office, office.database.read() as session:
+    async with open_office(settings_of(home)) as office, office.database.read() as session:
         batch = await Batches(session).get(DEFAULT_PROJECT_ID, batch_id)
         found = await warnings_of(session, batch)
         ledger = Ledger(session)

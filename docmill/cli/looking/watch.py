@@ -7,8 +7,10 @@ from docmill.cli.exits import Exit
 from docmill.cli.following import follow
 from docmill.cli.interruption import until_interrupted
 from docmill.cli.looking.warnings import batch_warnings, counts_as_json, say_warnings
-from docmill.cli.office import open_office, open_runtime
+from docmill.cli.office import open_office
+from docmill.cli.performing import settings_of
 from docmill.cli.progress import view_for
+from docmill.cli.runtime import open_runtime
 from docmill.cli.snapshot import look_at
 from docmill.cli.voice import Voice
 from docmill.ids import DEFAULT_PROJECT_ID
@@ -26,14 +28,16 @@ async def watch_batch(
 
 
 async def _watch(voice: Voice, batch_id: str, profile: str | None, home: Path | None) -> int:
-    async with open_office(home) as office:
+    async with open_office(settings_of(home)) as office:
         snapshot = await look_at(office.database, DEFAULT_PROJECT_ID, batch_id)
         if not snapshot.ended:
-            async with open_runtime(office, profile, voice.say) as runtime:
-                voice.say(f"Temporal: {runtime.page_of(batch_id) or runtime.client.namespace}")
+            async with open_runtime(office.settings, profile, voice.say) as runtime:
+                page = (await runtime.connection()).page_of(batch_id)
+                voice.say(f"Temporal: {page or runtime.namespace}")
+                service = office.batches(runtime)
                 with view_for(voice) as view:
                     snapshot = await follow(
-                        office.database, runtime.service, snapshot.batch, view, voice=voice
+                        office.database, service, snapshot.batch, view, voice=voice
                     )
         voice.say(f"{batch_id}: {snapshot.state}, {snapshot.counts()}")
         warnings = await batch_warnings(office.database, snapshot.batch)

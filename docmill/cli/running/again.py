@@ -6,12 +6,14 @@ from typing import Any
 
 from docmill.cli.exits import Exit
 from docmill.cli.interruption import until_interrupted
-from docmill.cli.office import open_office, open_runtime
+from docmill.cli.office import open_office
 from docmill.cli.options import program
+from docmill.cli.performing import settings_of
 from docmill.cli.running.attending import attend
 from docmill.cli.running.job_parameters import read_parameters
 from docmill.cli.running.output_folder import OUT_ROOT
 from docmill.cli.running.summary import ending_of, print_ending
+from docmill.cli.runtime import open_runtime
 from docmill.cli.snapshot import look_at
 from docmill.cli.voice import Voice
 from docmill.contracts import RedriveRequest
@@ -60,16 +62,20 @@ async def _run_again(
     home: Path | None,
 ) -> int:
     began = monotonic()
-    async with open_office(home) as office:
+    async with open_office(settings_of(home)) as office:
         batch = (await look_at(office.database, DEFAULT_PROJECT_ID, batch_id)).batch
         folder = _out_of(batch, out)
-        async with open_runtime(office, profile, voice.say) as runtime:
-            batch = await runtime.service.redrive(batch, request)
+        async with open_runtime(office.settings, profile, voice.say) as runtime:
+            service = office.batches(runtime)
+            batch = await service.redrive(batch, request)
             voice.say(f"Batch {batch.id}: attempt {batch.epoch}.", style="bold")
-            await runtime.service.start(batch)
+            await service.start(batch)
+            temporal = await runtime.connection()
             listed = ScanSummary(batch.total, 0, 0)
-            snapshot, findings = await attend(office, runtime, batch, folder, voice, listed=listed)
-        page = runtime.page_of(batch_id)
+            snapshot, findings = await attend(
+                office, service, batch, folder, voice, temporal=temporal, listed=listed
+            )
+        page = temporal.page_of(batch_id)
         seconds = monotonic() - began
         ending = await ending_of(
             office.database, snapshot, folder, page=page, seconds=seconds, findings=findings

@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
+from docmill.batches import BatchService
 from docmill.cli.following import follow
-from docmill.cli.office import Office, Runtime
+from docmill.cli.office import Office
 from docmill.cli.progress import view_for
 from docmill.cli.running.exporting import exporting
+from docmill.cli.runtime import Connection
 from docmill.cli.snapshot import Snapshot
 from docmill.cli.voice import Voice
 from docmill.outputs.findings import Findings
@@ -15,11 +17,12 @@ from docmill.records.tables import Batch
 
 async def attend(
     office: Office,
-    runtime: Runtime,
+    service: BatchService,
     batch: Batch,
     out: Path,
     voice: Voice,
     *,
+    temporal: Connection,
     listed: ScanSummary,
 ) -> tuple[Snapshot, Findings]:
     """Show the batch until it has ended, with its results in ``out``.
@@ -29,18 +32,19 @@ async def attend(
 
     Args:
         office: where the batch is.
-        runtime: what runs it.
+        service: notices when nothing runs it.
         batch: it.
         out: the folder of the results.
         voice: shows and tells.
+        temporal: where it runs.
         listed: what the listing found, for files that have vanished.
     """
-    page = runtime.page_of(batch.id)
-    voice.say(f"Temporal: {page or f'workflow {batch.id} on {runtime.address}'}")
+    page = temporal.page_of(batch.id)
+    voice.say(f"Temporal: {page or f'workflow {batch.id} on {temporal.address}'}")
     async with exporting(office, batch, out, voice) as export:
         with view_for(voice) as view:
             snapshot = await follow(
-                office.database, runtime.service, batch, view, voice=voice, on_look=export.check
+                office.database, service, batch, view, voice=voice, on_look=export.check
             )
         await export.finish(listed.vanished, listed.vanished_count)
     return snapshot, export.findings

@@ -3,24 +3,25 @@
 import socket
 from collections.abc import Sequence
 
-from docmill.cli.office import Office, Runtime
+from docmill.cli.office import Office
 from docmill.cli.options import program
+from docmill.cli.runtime import Connection
 from docmill.cli.voice import Voice
 from docmill.contracts import BATCH_QUEUE
 from docmill.embedded.connect import pollers
 from docmill.errors import UsageError
 
 
-async def needs_upload(office: Office, runtime: Runtime, voice: Voice) -> bool:
+async def needs_upload(office: Office, temporal: Connection, voice: Voice) -> bool:
     """Whether the files must go to the shared store; says so when nobody works.
 
     Raises:
         UsageError: workers on other machines cannot reach this home's records or results.
     """
-    identities = await pollers(runtime.client, BATCH_QUEUE)
+    identities = await pollers(temporal.client, BATCH_QUEUE)
     if not identities:
         voice.say(
-            f"No worker polls {runtime.address}: the batch waits until one does "
+            f"No worker polls {temporal.address}: the batch waits until one does "
             f"({program()} worker).",
             style="yellow",
         )

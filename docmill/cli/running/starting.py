@@ -65,7 +65,7 @@ def one_at_a_time(office: Office, plan: Plan) -> AbstractAsyncContextManager[Non
 
 
 async def create(office: Office, service: BatchService, plan: Plan, scanned: Scanned) -> Batch:
-    """Create and start the next batch of this identity.
+    """Create the next batch of this identity; nothing runs before it is started.
 
     Of two equal commands that do this at the same time, both get the one batch that was made.
     """
@@ -78,5 +78,4 @@ async def create(office: Office, service: BatchService, plan: Plan, scanned: Sca
         identity=plan.identity,
         identity_number=latest.identity_number + 1 if latest else 0,
     )
-    await service.start(batch)
     return batch

@@ -1,0 +1,147 @@
+"""What runs batches: the server that the user named, or the home's own with a worker.
+
+This module loads little, and neither does anything that it starts with: the processes start
+first, and the command loads what it works with, and lists its files, while they do.
+"""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from docmill.embedded.child import ORPHAN_FLAG
+from docmill.embedded.home import Home
+from docmill.embedded.members import Membership
+from docmill.embedded.named import names_server
+from docmill.embedded.supervisor import Supervisor, worker_environment
+from docmill.settings import APPLICATION, Settings
+
+if TYPE_CHECKING:
+    from temporalio.client import Client
+
+    from docmill.embedded.ports import Addresses
+
+EMBEDDED_NAMESPACE = "default"
+"""That of a server in development mode."""
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """Temporal, reached.
+
+    Attributes:
+        address: where Temporal clients connect to.
+        ui: the Web UI's address; None when nobody said where it is.
+    """
+
+    client: "Client"
+    address: str
+    ui: str | None
+
+    def page_of(self, batch_id: str) -> str | None:
+        """Return the address of a batch's own page in Temporal's Web UI."""
+        if self.ui is None:
+            return None
+        return f"{self.ui}/namespaces/{self.client.namespace}/workflows/{batch_id}"
+
+
+class Runtime:
+    """The server and its workers, which may still be starting.
+
+    Attributes:
+        namespace: where batches run.
+        remote: whether the user named the server.
+    """
+
+    def __init__(
+        self, connecting: "asyncio.Future[Connection]", namespace: str, *, remote: bool
+    ) -> None:
+        self._connecting = connecting
+        self.namespace = namespace
+        self.remote = remote
+
+    async def connection(self) -> Connection:
+        """Return the connection as soon as the server answers.
+
+        Raises:
+            UnavailableError: it cannot be started or reached.
+        """
+        return await asyncio.shield(self._connecting)
+
+    async def client(self) -> "Client":
+        """Return the Temporal client, likewise."""
+        return (await self.connection()).client
+
+
+@asynccontextmanager
+async def open_runtime(
+    settings: Settings, profile: str | None, tell: Callable[[str], None]
+) -> AsyncIterator[Runtime]:
+    """Connect to the named server, or start the home's own and a worker with it.
+
+    Args:
+        settings: whose home the embedded server belongs to.
+        profile: of a named server.
+        tell: says to the user what went wrong and is being mended.
+
+    Raises:
+        UsageError: the home cannot be used, or the profile is wrong.
+        UnavailableError: the named server cannot be reached, or the disk is full. Of one that
+            is being started, `Runtime.connection` says so.
+    """
+    if not names_server(profile):
+        home = Home(settings.home).create()
+        home.check_space()
+        async with _embedded(home, tell) as connecting:
+            yield Runtime(connecting, EMBEDDED_NAMESPACE, remote=False)
+        return
+    from docmill.embedded.connect import connect_named
+
+    client = await connect_named(profile)
+    ui = settings.temporal_ui_url.rstrip("/") or None
+    connected = asyncio.get_running_loop().create_future()
+    connected.set_result(Connection(client, client.service_client.config.target_host, ui))
+    yield Runtime(connected, client.namespace, remote=True)
+
+
+@asynccontextmanager
+async def _embedded(
+    home: Home, tell: Callable[[str], None]
+) -> AsyncIterator["asyncio.Task[Connection]"]:
+    member = Membership(home)
+    worker = Supervisor(
+        home,
+        "worker",
+        [sys.executable, str(APPLICATION / "worker.py"), ORPHAN_FLAG],
+        worker_environment(home),
+        on_death=lambda deaths: tell(
+            f"The worker died ({deaths} in a row) and is started again; "
+            f"its log: {home.log('worker')}"
+        ),
+    )
+    async with AsyncExitStack() as stack:
+        joining = await stack.enter_async_context(member.joining())
+        await stack.enter_async_context(worker)
+        connecting = asyncio.create_task(_connected(joining))
+        stack.callback(connecting.cancel)
+        keeping = asyncio.create_task(_kept(member, connecting, tell))
+        stack.callback(keeping.cancel)
+        yield connecting
+
+
+async def _connected(joining: "asyncio.Task[Addresses]") -> Connection:
+    addresses = await asyncio.shield(joining)
+    from docmill.embedded.connect import connect_to
+
+    return Connection(await connect_to(addresses.grpc), addresses.grpc, addresses.ui)
+
+
+async def _kept(
+    member: Membership, connecting: "asyncio.Task[Connection]", tell: Callable[[str], None]
+) -> None:
+    """Keep a server alive that has once answered; one that has not, its starter tries again."""
+    await asyncio.wait([connecting])
+    if not connecting.cancelled() and connecting.exception() is None:
+        await member.keep_server(lambda: tell("The Temporal server died and is started again."))
