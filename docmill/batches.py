@@ -101,6 +101,15 @@ class BatchService:
         except (DocmillError, TimeoutError):
             return batch
 
+    async def ended(self, batch: Batch) -> None:
+        """Wait until the workflow of a batch has ended, or Temporal cannot be asked.
+
+        Raises:
+            NotFoundError: Temporal has no workflow of it.
+            UnavailableError: Temporal is away.
+        """
+        await (await self._client(batch)).ended(batch.id)
+
     async def redrive(self, batch: Batch, request: RedriveRequest) -> Batch:
         """Begin another attempt of an ended batch; nothing runs before `start`.
 

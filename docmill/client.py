@@ -3,6 +3,7 @@
 Any other language does the same with the wire names and payloads of `docmill.contracts`.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -11,6 +12,7 @@ from temporalio.client import (
     Client,
     KeepAliveConfig,
     WorkflowExecutionStatus,
+    WorkflowFailureError,
     WorkflowHandle,
     WorkflowUpdateFailedError,
     WorkflowUpdateRPCTimeoutOrCancelledError,
@@ -226,6 +228,17 @@ class BatchClient:
             return await handle.result()
         except RPCError as error:
             raise _translated(error, batch_id) from None
+
+    async def ended(self, batch_id: str) -> None:
+        """Wait until the batch's latest workflow has ended, in whatever way.
+
+        One call that the server answers at the end: it costs it nothing while the batch runs.
+        """
+        with suppress(WorkflowFailureError):
+            try:
+                await self._handle(batch_id).result()
+            except RPCError as error:
+                raise _translated(error, batch_id) from None
 
     def _handle(self, batch_id: str) -> WorkflowHandle[Any, Any]:
         return self.temporal.get_workflow_handle(batch_id)

@@ -112,7 +112,7 @@ class LiveView:
 
     def __init__(self, voice: Voice) -> None:
         self._pace = Pace()
-        self._live = Live(console=voice.console, refresh_per_second=4, transient=True)
+        self._live = Live(console=voice.console, auto_refresh=False, transient=True)
 
     def __enter__(self) -> "LiveView":
         self._live.start()
@@ -127,9 +127,9 @@ class LiveView:
         self._live.stop()
 
     def show(self, snapshot: Snapshot) -> None:
-        """Redraw."""
+        """Redraw, once for each look."""
         self._pace.see(snapshot)
-        self._live.update(_drawing(snapshot, self._pace))
+        self._live.update(_drawing(snapshot, self._pace), refresh=True)
 
 
 def _drawing(snapshot: Snapshot, pace: Pace) -> RenderableType:

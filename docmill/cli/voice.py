@@ -3,10 +3,12 @@
 import json
 import sys
 from datetime import datetime
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-from rich.table import Table
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
 
 PIPE_WIDTH = 200
 """Columns of tables that no terminal wraps."""
@@ -16,15 +18,20 @@ class Voice:
     """Speaks to a person on standard output, or on standard error while JSON is asked for.
 
     Attributes:
-        console: for tables and live progress.
         as_json: whether standard output is kept for one JSON object.
     """
 
     def __init__(self, *, as_json: bool) -> None:
         self.as_json = as_json
-        stream = sys.stderr if as_json else sys.stdout
+
+    @cached_property
+    def console(self) -> "Console":
+        """For tables and live progress; loaded when there is something to show."""
+        from rich.console import Console
+
+        stream = sys.stderr if self.as_json else sys.stdout
         wide = None if stream.isatty() else PIPE_WIDTH
-        self.console = Console(file=stream, width=wide, highlight=False)
+        return Console(file=stream, width=wide, highlight=False)
 
     def say(self, text: str = "", *, style: str | None = None) -> None:
         """Print a line for people; long lines are left to the terminal."""
@@ -34,7 +41,7 @@ class Voice:
         """Say that the first Ctrl-C was heard."""
         self.say("Stopping in order; Ctrl-C again ends at once.", style="yellow")
 
-    def table(self, table: Table) -> None:
+    def table(self, table: "Table") -> None:
         """Print a table."""
         self.console.print(table)
 
