@@ -38,7 +38,9 @@ def write_beside(result: ParseResult, document: Document, given: dict[str, Any])
         return result
     files = dict(result.files)
     warnings = list(result.warnings)
-    pages = [(page.page_number, plain_text(page.markdown)) for page in result.pages]
+    pages = []
+    if asked & {parameters.STRIPPED_MARKDOWN, parameters.CONCATENATED_TEXT}:
+        pages = [(page.page_number, plain_text(page.markdown)) for page in result.pages]
     if parameters.STRIPPED_MARKDOWN in asked:
         stripped = [{"page_number": number, "markdown": text} for number, text in pages]
         text = json.dumps({"pages": stripped}, ensure_ascii=False)
@@ -54,7 +56,7 @@ def write_beside(result: ParseResult, document: Document, given: dict[str, Any])
     elif parameters.OUTPUT_PDF in asked:
         message = f"Only a PDF is saved as PDF; {parameters.OUTPUT_PDF} changed nothing."
         warnings.append(warning(WarningCode.PARAMETER_NOT_HONOURED, message))
-    numbers = {number for number, _ in pages}
+    numbers = {page.page_number for page in result.pages}
     images = [i for i in result.images if i.page_number is None or i.page_number in numbers]
     return result.model_copy(update={"files": files, "warnings": warnings, "images": images})
 

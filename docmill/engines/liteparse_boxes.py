@@ -53,5 +53,3 @@ def _boxes(page: "liteparse.ParsedPage") -> Iterator[Placed]:
     for block in page.blocks or ():
         if block.bbox:
             yield block.bbox
-        for row in ([block.header] if block.header else []) + (block.rows or []):
-            yield from (cell.bbox for cell in row if cell.bbox)

@@ -87,8 +87,8 @@ class LiteParseEngine:
             from docmill.engines import pictures  # noqa: PLC0415 - as in `_source`
 
             return pictures.look_at(document.path, Media.TIFF).pages
-        with tempfile.TemporaryDirectory() as folder:
-            return liteparse_native.count_pages(_alias(document, Path(folder)))
+        with _named(document) as path:
+            return liteparse_native.count_pages(path)
 
 
 @contextmanager
@@ -96,30 +96,40 @@ def _source(
     document: Document, request: ParseRequest, limits: Limits
 ) -> Iterator[tuple[Path, list[ResultWarning]]]:
     """Give what LiteParse is to read, and what it does not have of the document."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        if document.media_type not in IMAGES:
-            yield _alias(document, folder), []
-            return
-        from docmill.engines import pictures  # noqa: PLC0415 - a child without pictures needs none
+    if document.media_type not in IMAGES:
+        with _named(document) as path:
+            yield path, []
+        return
+    from docmill.engines import pictures  # noqa: PLC0415 - a child without pictures needs none
 
-        picture = pictures.look_at(document.path, Media(document.media_type))
-        check_page_limit(picture.pages, request.pages, limits)
-        path, unread = folder / "frames.pdf", picture.unread
+    picture = pictures.look_at(document.path, Media(document.media_type))
+    check_page_limit(picture.pages, request.pages, limits)
+    with tempfile.TemporaryDirectory() as folder, _named(document) as named:
+        path, unread = Path(folder, "frames.pdf"), picture.unread
         readable = picture.plain or pictures.as_pdf(document.path, path)
         if not readable and pictures.is_big_tiff(document.path):
             raise ItemFailure(FailureClass.UNSUPPORTED_TYPE, _BIG_TIFF)
         if picture.plain or not readable:
-            path, unread = _alias(document, folder), unread + picture.pages - 1
+            path, unread = named, unread + picture.pages - 1
         message = f"The picture has {unread + 1} frames; only the first was read."
         yield path, [warning(WarningCode.FRAMES_NOT_READ, message)] if unread else []
 
 
-def _alias(document: Document, folder: Path) -> Path:
-    """LiteParse goes by the extension, and it cannot open names that are not UTF-8."""
-    alias = folder / ("document" + extension_of(Media(document.media_type)))
-    alias.symlink_to(document.path)
-    return alias
+@contextmanager
+def _named(document: Document) -> Iterator[Path]:
+    """Give a document under a name that LiteParse opens.
+
+    It goes by the extension, and cannot open names that are not UTF-8.
+    """
+    extension = extension_of(Media(document.media_type))
+    # The stand-ins for bytes that are not UTF-8 are not printable.
+    if document.path.suffix == extension and str(document.path).isprintable():
+        yield document.path
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        alias = Path(folder, f"document{extension}")
+        alias.symlink_to(document.path)
+        yield alias
 
 
 class _Parse:
@@ -259,7 +269,7 @@ class _Parse:
             native = self._parser.read(
                 self._path,
                 target_pages=as_target_pages(numbers),
-                page_orientation_corrections=[(n, turn) for n in numbers],
+                page_orientation_corrections=tuple((n, turn) for n in numbers),
             )
         return {
             page.page_num: turn_back(

@@ -1,6 +1,7 @@
 """LiteParse itself: how it is called, and what its errors mean."""
 
 import re
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,10 +19,7 @@ _OUT_OF_MEMORY = re.compile(r"out of memory|memory limit|allocation|cannot alloc
 class NativeParser:
     """Calls LiteParse with the options of one parse.
 
-    What is used of a result: ``total_pages``, ``page_errors``, ``images``, ``doc_meta``,
-    ``form_type``, ``xfa_packets``; of a page its number, size, label, ``text``, ``markdown``,
-    ``blocks``, ``form_fields``, ``annotations``, and of ``complexity`` the reasons and the images;
-    of a text item its text, box, ``rotation``, ``confidence`` and, when asked for, ``words``.
+    Its results hold what `docmill.engines.liteparse_results` takes over.
     """
 
     def __init__(self, given: dict[str, Any], languages: OcrLanguages) -> None:
@@ -32,6 +30,7 @@ class NativeParser:
             languages: what text is recognised with.
         """
         self._options = _options(given)
+        self._words = parameters.WORDS in parameters.asked(given)
         self._languages = languages
 
     def read(self, path: Path, **options: Any) -> "liteparse.ParseResult":
@@ -59,21 +58,36 @@ class NativeParser:
         )
 
     def _parse(self, path: Path, **options: Any) -> "liteparse.ParseResult":
-        import liteparse  # noqa: PLC0415 - a child that never sees a PDF never loads pdfium
+        # A child that never sees a PDF never loads pdfium.
+        from docmill.engines.liteparse_results import result_of  # noqa: PLC0415
 
-        parser = liteparse.LiteParse(
-            output_format="markdown",
-            continue_on_page_error=True,
-            extract_blocks=True,
-            extract_document_metadata=True,
-            quiet=True,
-            **self._options,
-            **options,
-        )
+        parser = _parser(**self._options, **options)
         try:
-            return parser.parse(path)
-        except liteparse.ParseError as error:
+            # Its `parse` would turn everything into Python objects; the version is pinned.
+            native = parser._native.parse(str(path.absolute()))
+        except MemoryError:
+            raise
+        except Exception as error:  # noqa: BLE001 - native errors have no class of their own
             raise failure_of(str(error)) from None
+        return result_of(native, words=self._words)
+
+
+@lru_cache(maxsize=1)
+def _parser(**options: Any) -> "liteparse.LiteParse":
+    """Return LiteParse with ``options``, which must be hashable.
+
+    It has threads of its own, and files that follow each other mostly have the same options.
+    """
+    import liteparse  # noqa: PLC0415 - as above
+
+    return liteparse.LiteParse(
+        output_format="markdown",
+        continue_on_page_error=True,
+        extract_blocks=True,
+        extract_document_metadata=True,
+        quiet=True,
+        **options,
+    )
 
 
 def count_pages(path: Path) -> int:

@@ -146,7 +146,7 @@ class Recogniser:
         native = self._parser.recognise(
             path,
             target_pages=as_target_pages(sorted(turns)),
-            page_orientation_corrections=[pair for pair in sorted(turns.items()) if pair[1]],
+            page_orientation_corrections=tuple(p for p in sorted(turns.items()) if p[1]),
         )
         return {page.page_num: _as_stored(page, turns[page.page_num]) for page in native.pages}
 

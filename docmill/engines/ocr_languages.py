@@ -2,6 +2,7 @@
 
 import sys
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 DEFAULT_LANGUAGE = "eng"
@@ -34,8 +35,9 @@ def data_folder() -> Path:
     return Path(sys.prefix, "share", "tessdata")
 
 
+@lru_cache
 def installed(folder: Path | None = None) -> list[str]:
-    """Return the languages whose data is installed, sorted."""
+    """Return the languages whose data is installed, sorted; a process looks once."""
     files = (folder or data_folder()).glob("*.traineddata")
     return sorted(file.stem for file in files if file.stem != "osd")
 

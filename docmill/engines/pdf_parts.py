@@ -23,6 +23,8 @@ _TICKED = frozenset({"checkbox", "radio", "radiobutton"})
 _DYNAMIC_XFA = 2
 """pdfium's FORMTYPE_XFA_FULL: the pages are placeholders, the form itself is XML."""
 _ATTACHED = re.compile(rb"/Type\s*/EmbeddedFile\b")
+_ATTACHED_TYPE = b"/EmbeddedFile"
+"""It is found in a tenth of the time of the pattern, and most PDFs do not have it."""
 _PORTFOLIO = b"/Collection"
 _NAMED = 5
 _LONG = 12
@@ -83,7 +85,7 @@ def attachments(path: Path) -> tuple[int, list[ResultWarning]]:
     document can be opened: the stream of an attached file is never inside another stream.
     """
     with path.open("rb") as file, closing(_mapped(file.fileno())) as content:
-        marks = len(_ATTACHED.findall(content))
+        marks = len(_ATTACHED.findall(content)) if content.find(_ATTACHED_TYPE) >= 0 else 0
         portfolio = content.find(_PORTFOLIO) >= 0
     if not marks and not portfolio:
         return 0, []

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
-from liteparse import AnnotationRect, LayoutBlock, TextItem
+from liteparse import LayoutBlock, TextItem
 
 from docmill.engines.base import Box
 from docmill.engines.turning import quarter, upright
@@ -62,7 +62,7 @@ def running_lines(
 ) -> RunningLines:
     """Return the lines near the edges that belong to no block of the page's body."""
     top, foot = height * BAND, height * (1 - BAND)
-    edges = [item for item in items if not top <= _middle(item) <= foot]
+    edges = [item for item in items if not top <= item.y + item.height / 2 <= foot]
     outside = outside_of(edges, blocks)
     return RunningLines(
         header=_lines((item.text, item) for item in outside if _middle(item) < top),
@@ -72,8 +72,20 @@ def running_lines(
 
 def outside_of(items: Iterable[TextItem], blocks: Iterable[LayoutBlock]) -> list[TextItem]:
     """Return the items that lie in none of ``blocks``."""
-    boxes = [block.bbox for block in blocks if block.bbox is not None]
-    return [item for item in items if not any(_within(item, box) for box in boxes)]
+    boxes = [
+        (box.x - _SLACK, box.x + box.width + _SLACK, box.y - _SLACK, box.y + box.height + _SLACK)
+        for block in blocks
+        if (box := block.bbox) is not None
+    ]
+    found = []
+    for item in items:
+        x, y = item.x + item.width / 2, item.y + item.height / 2
+        for left, right, top, foot in boxes:
+            if left <= x <= right and top <= y <= foot:
+                break
+        else:
+            found.append(item)
+    return found
 
 
 def lines_of(items: Iterable[TextItem], width: float, height: float) -> list[str]:
@@ -132,14 +144,6 @@ def _lines(items: "Iterable[tuple[str, TextItem | Box]]") -> tuple[str, ...]:
 
 def _is_number(line: str) -> bool:
     return _NUMBER.fullmatch(line.strip(_DASHES)) is not None
-
-
-def _within(item: TextItem, box: AnnotationRect) -> bool:
-    x, y = item.x + item.width / 2, _middle(item)
-    return bool(
-        box.x - _SLACK <= x <= box.x + box.width + _SLACK
-        and box.y - _SLACK <= y <= box.y + box.height + _SLACK
-    )
 
 
 def _middle(box: "TextItem | Box") -> float:

@@ -1,5 +1,6 @@
 """The files of a result: what every engine of a product leaves in its output folder."""
 
+import hashlib
 from pathlib import Path
 
 from docmill.contracts.warnings import at_most
@@ -22,10 +23,12 @@ def write_parsed(result: ParseResult, task: EngineTask) -> EngineReport:
     """
     folder = Path(task.output_dir)
     pages = ((page.page_number, page.markdown) for page in result.pages)
-    markdown = result.joining.join(pages, PAGE_BREAK)
-    (folder / MARKDOWN_FILE).write_text(markdown, encoding="utf-8", newline="")
-    names = {MARKDOWN_FILE, *result.files, *(image.filename for image in result.images)}
-    return write_result(result.model_copy(update={"files": hashes_of(folder, names)}), task)
+    markdown = result.joining.join(pages, PAGE_BREAK).encode()
+    (folder / MARKDOWN_FILE).write_bytes(markdown)
+    others = {*result.files, *(image.filename for image in result.images)} - {MARKDOWN_FILE}
+    hashes = hashes_of(folder, others) | {MARKDOWN_FILE: hashlib.sha256(markdown).hexdigest()}
+    files = dict(sorted(hashes.items()))
+    return write_result(result.model_copy(update={"files": files}), task)
 
 
 def write_result(
@@ -36,8 +39,7 @@ def write_result(
     However many warnings there are, the result and its report get a bounded number of them.
     """
     result = result.model_copy(update={"warnings": at_most(result.warnings)})
-    path = Path(task.output_dir) / RESULT_FILE
-    path.write_text(result.model_dump_json(), encoding="utf-8")
+    (Path(task.output_dir) / RESULT_FILE).write_bytes(result.model_dump_json().encode())
     return EngineReport(
         engine=result.engine,
         engine_version=result.engine_version,

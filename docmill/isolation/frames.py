@@ -2,7 +2,6 @@
 
 import json
 import struct
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -101,7 +100,12 @@ def resident_of(message: dict[str, Any]) -> int:
 
 def task_message(task: EngineTask) -> dict[str, Any]:
     """Return ``task`` as a message."""
-    return asdict(task)
+    # `asdict` would copy the parameters deeply.
+    return _fields(task) | {"limits": _fields(task.limits)}
+
+
+def _fields(one: EngineTask | Limits) -> dict[str, Any]:
+    return {name: getattr(one, name) for name in one.__slots__}
 
 
 def task_of(message: dict[str, Any]) -> EngineTask:
