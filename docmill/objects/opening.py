@@ -6,7 +6,6 @@ from urllib.parse import unquote, urlsplit
 from docmill.errors import UsageError
 from docmill.objects.base import ObjectStore
 from docmill.objects.local import LocalStore
-from docmill.objects.remote import RemoteStore
 
 REMOTE_SCHEMES = frozenset({"s3", "gs", "az"})
 
@@ -28,6 +27,8 @@ def open_store(url: str) -> ObjectStore:
     if not parts.scheme and url.startswith("/"):
         return LocalStore(Path(url))
     if parts.scheme in REMOTE_SCHEMES and parts.netloc:
+        from docmill.objects.remote import RemoteStore  # noqa: PLC0415 - most homes have none
+
         return RemoteStore(url)
     raise UsageError(
         "DOCMILL_STORE_URL names no object store that Docmill knows.",

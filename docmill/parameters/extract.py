@@ -6,7 +6,6 @@ from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
 from docmill.errors import UsageError
-from docmill.parameters.extract_schema import checked_schema
 from docmill.parameters.parse import ParseParameters, TargetPages, Tier
 from docmill.parameters.strict import Strict
 
@@ -18,6 +17,9 @@ Target = Literal["per_doc", "per_page", "per_table_row"]
 
 
 def _schema(value: dict[str, Any]) -> dict[str, Any]:
+    # Loaded for the first schema: commands and engines that extract nothing start without it.
+    from docmill.parameters.extract_schema import checked_schema  # noqa: PLC0415
+
     try:
         return checked_schema(value)
     except UsageError as error:

@@ -1,0 +1,62 @@
+"""What a command and a worker load before they work: each module costs every start."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from docmill.records.database import Database
+from docmill.settings import APPLICATION, load_settings
+
+
+def loaded_by(code: str, **environment: str) -> set[str]:
+    """The packages that a Python of its own has loaded after ``code``."""
+    report = (
+        "import json, sys; print(json.dumps(sorted({m.partition('.')[0] for m in sys.modules})))"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", f"{code}\n{report}"],
+        env={**os.environ, "PYTHONPATH": str(APPLICATION), **environment},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    return set(json.loads(ended.stdout.splitlines()[-1]))
+
+
+def test_a_run_loads_little_before_it_starts_the_server_and_the_worker() -> None:
+    loaded = loaded_by(
+        "import docmill.cli.app, docmill.cli.running.request, docmill.cli.running.command\n"
+        "from docmill.cli.voice import Voice; Voice(as_json=False)"
+    )
+
+    assert loaded.isdisjoint(
+        {"sqlalchemy", "alembic", "temporalio", "rich", "jinja2", "httpx", "obstore", "jsonschema"}
+    )
+
+
+def test_a_worker_loads_no_command_line_no_api_and_no_migrations() -> None:
+    loaded = loaded_by("import worker")
+
+    assert loaded.isdisjoint({"alembic", "typer", "fastapi", "starlette", "uvicorn", "jinja2"})
+
+
+async def test_a_schema_that_is_current_is_left_alone_without_alembic(tmp_path: Path) -> None:
+    database = Database(load_settings(home=tmp_path, database_url="").database)
+    await database.migrate()
+    await database.close()
+
+    loaded = loaded_by(
+        "import asyncio\n"
+        "from docmill.records.database import Database\n"
+        "from docmill.settings import load_settings\n"
+        "database = Database(load_settings().database)\n"
+        "asyncio.run(database.migrate())",
+        DOCMILL_HOME=str(tmp_path),
+        DOCMILL_DATABASE_URL="",
+    )
+
+    assert "sqlalchemy" in loaded
+    assert "alembic" not in loaded

@@ -1,0 +1,53 @@
+"""Staying with a batch: its end is told by Temporal, not found by asking again and again."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from docmill.cli import following
+from docmill.cli.following import follow
+from docmill.cli.progress import PlainView
+from docmill.cli.voice import Voice
+from docmill.client import BatchClient
+from docmill.errors import NotFoundError
+from docmill.ids import Prefix, new_id
+from tests.fixtures.mill import Mill, write_texts
+
+
+async def test_the_end_of_a_batch_is_seen_without_another_look(
+    small_mill: Mill, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(following, "LOOK_SECONDS", 3600.0)
+    monkeypatch.setattr(following, "RECONCILE_SECONDS", 3600.0)
+    batch = await small_mill.start(write_texts(tmp_path / "in", 3))
+    voice = Voice(as_json=False)
+    with PlainView(voice) as view:
+        watching = asyncio.create_task(
+            follow(small_mill.database, small_mill.service, batch, view, voice=voice)
+        )
+        async with small_mill.worker():
+            ended = await watching
+
+    assert (ended.state, ended.tally.completed) == ("completed", 3)
+
+
+async def test_a_batch_that_was_terminated_is_followed_to_its_true_end(
+    small_mill: Mill, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(following, "RECONCILE_SECONDS", 3600.0)
+    batch = await small_mill.start(write_texts(tmp_path / "in", 3))
+    voice = Voice(as_json=False)
+    with PlainView(voice) as view:
+        watching = asyncio.create_task(
+            follow(small_mill.database, small_mill.service, batch, view, voice=voice)
+        )
+        await small_mill.temporal.get_workflow_handle(batch.id).terminate("enough")
+        ended = await watching
+
+    assert (ended.state, ended.batch.reason) == ("cancelled", "terminated through Temporal")
+
+
+async def test_a_batch_without_a_workflow_has_no_end_to_wait_for(small_mill: Mill) -> None:
+    with pytest.raises(NotFoundError):
+        await BatchClient(small_mill.temporal).ended(new_id(Prefix.BATCH))
