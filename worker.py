@@ -5,7 +5,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -16,10 +16,12 @@ from temporalio.worker import Worker
 
 from activities.admitting import Admitting
 from activities.delivering import Delivering
+from activities.groups import Groups
 from activities.listing import Listing
 from activities.opened import Opener
 from activities.processing import Processing
 from activities.recording import Recording
+from activities.resources import Resources
 from activities.retaining import Retaining
 from docmill.attributes import has_search_attributes
 from docmill.choosing import configured
@@ -27,6 +29,7 @@ from docmill.contracts import (
     BATCH_QUEUE,
     DELIVERIES_QUEUE,
     LOCAL_ENGINES_QUEUE,
+    LOCAL_GROUPS_QUEUE,
     REMOTE_ENGINES_QUEUE,
 )
 from docmill.embedded.child import ORPHAN_FLAG, parent_gone
@@ -109,16 +112,17 @@ async def running_worker(
         items = ItemEngines(database, pool, suite, remote, settings)
         if remote:
             await stack.enter_async_context(Leftovers(database, remote).sweeping())
-        processing = Processing(database, store, items, scratch, settings)
-        for queue, slots in _engine_queues(settings, remote):
-            await stack.enter_async_context(_engine_worker(client, processing, queue, slots))
+        resources = Resources(database, store, items, scratch, settings)
+        processing, groups = Processing(resources), Groups(resources)
+        for queue, run, slots in _engine_queues(settings, remote, processing, groups):
+            await stack.enter_async_context(_engine_worker(client, queue, run, slots))
         link = TemporalLink.over(client, settings.temporal_namespaces)
         reconciler = Reconciler(database, store, settings, link)
         await stack.enter_async_context(reconciler.sweeping())
         opener = Opener(database, settings, attributes=await has_search_attributes(client))
         recording = Recording(database, store, settings, opener)
         admitting = Admitting(database, reconciler, opener, settings)
-        listing = Listing(database, items.version_of)
+        listing = Listing(database, items.version_of, items.costs)
         await stack.enter_async_context(_batch_worker(client, listing, recording, admitting))
         await stack.enter_async_context(running_deliveries(client, database, store, settings))
         yield
@@ -160,23 +164,30 @@ async def _suite(settings: Settings, engines: str, folders: Staging) -> EngineSu
 
 
 def _engine_queues(
-    settings: Settings, remote: Mapping[str, RemoteEngine]
-) -> Iterator[tuple[str, int]]:
-    """Yield the queues that this worker takes items from, with its slots for each.
+    settings: Settings,
+    remote: Mapping[str, RemoteEngine],
+    processing: Processing,
+    groups: Groups,
+) -> Iterator[tuple[str, Callable[..., Awaitable[object]], int]]:
+    """Yield the queues that this worker takes items from, what runs them, and its slots for each.
 
-    Without an endpoint it takes no remote items: another worker may have one.
+    Without an endpoint it takes no remote items: another worker may have one. A group is given
+    one slot more than there are children: while it stores and records, another one uses its child.
     """
-    yield LOCAL_ENGINES_QUEUE, settings.engine_slots
+    yield LOCAL_ENGINES_QUEUE, processing.process_item, settings.engine_slots
+    yield LOCAL_GROUPS_QUEUE, groups.process_group, settings.engine_slots + 1
     if remote:
-        yield REMOTE_ENGINES_QUEUE, settings.remote_slots
+        yield REMOTE_ENGINES_QUEUE, processing.process_item, settings.remote_slots
 
 
-def _engine_worker(client: Client, processing: Processing, queue: str, slots: int) -> Worker:
-    """Takes as many items as there are slots: none waits for a child with its clock on."""
+def _engine_worker(
+    client: Client, queue: str, run: Callable[..., Awaitable[object]], slots: int
+) -> Worker:
+    """Takes as many activities as there are slots."""
     return Worker(
         client,
         task_queue=queue,
-        activities=[processing.process_item],
+        activities=[run],
         max_concurrent_activities=slots,
         max_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
         default_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,

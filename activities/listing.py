@@ -1,12 +1,14 @@
 """The next page of the frozen listing."""
 
 from collections.abc import Callable
+from functools import partial
 
 from temporalio import activity
 
 from activities.failing import translated
 from activities.heartbeats import heartbeating
 from docmill.contracts import NEXT_PAGE, JobType, Page, PageRequest
+from docmill.item_groups import GroupPlanner, ItemCosts
 from docmill.parameters import cache_key
 from docmill.records.batches import Batches
 from docmill.records.database import Database
@@ -16,10 +18,22 @@ from docmill.records.paging import Paging
 class Listing:
     """Pages of a batch's listing, as references; their ledger rows are written on the way."""
 
-    def __init__(self, database: Database, suite_version: Callable[[str, str, str], str]) -> None:
-        """Take the database, and what names this worker's engines by product, engine and file."""
+    def __init__(
+        self,
+        database: Database,
+        suite_version: Callable[[str, str, str], str],
+        costs: ItemCosts,
+    ) -> None:
+        """Make the activities.
+
+        Args:
+            database: of the records.
+            suite_version: names this worker's engines by product, engine and file.
+            costs: what this worker has measured of its engines.
+        """
         self._database = database
         self._suite_version = suite_version
+        self._costs = costs
 
     @activity.defn(name=NEXT_PAGE)
     @translated
@@ -36,4 +50,8 @@ class Listing:
                     self._suite_version(batch.job_type, batch.engine, path),
                 )
 
-            return await Paging(session).next_page(batch, request, key_of)
+            if request.group_up_to == 1:
+                return await Paging(session).next_page(batch, request, key_of)
+            planner = GroupPlanner(self._costs, batch.id, batch.parameters)
+            plan = partial(planner.plan, request.group_up_to)
+            return await Paging(session).next_page(batch, request, key_of, plan)

@@ -1,13 +1,26 @@
 """What the workflow must know about its batch, read from the batch's row."""
 
 from docmill.choosing import engine_queue
-from docmill.contracts import BatchStatus, JobType, OpenedBatch, SteeringState, Tally
+from docmill.contracts import (
+    LOCAL_ENGINES_QUEUE,
+    MAX_GROUP,
+    UNGROUPED_BATCH,
+    BatchStatus,
+    JobType,
+    OpenedBatch,
+    SteeringState,
+    Tally,
+)
 from docmill.item_limits import item_timeout_seconds
 from docmill.records.batches import Batches
 from docmill.records.database import Database
 from docmill.records.ledger import Ledger
 from docmill.records.tables import Batch
 from docmill.settings import Settings
+
+GROUPS_IN_FLIGHT = 4
+"""With a failure threshold, no more files are in flight than the concurrency says; that many
+groups share them, so that the workers have something to do."""
 
 
 class Opener:
@@ -47,7 +60,21 @@ class Opener:
             settled=settled,
             max_failures=batch.max_failures,
             max_failure_rate=batch.max_failure_rate,
+            group_up_to=_group_up_to(batch, batch.total - settled.accounted),
         )
+
+
+def _group_up_to(batch: Batch, items: int) -> int:
+    """Return how many of a batch's ``items`` may share an activity at most."""
+    if engine_queue(batch.engine) != LOCAL_ENGINES_QUEUE:
+        return 1
+    if batch.items_per_activity is not None:
+        most = batch.items_per_activity
+    else:
+        most = MAX_GROUP if items > UNGROUPED_BATCH else 1
+    if batch.max_failures is None and batch.max_failure_rate is None:
+        return most
+    return min(most, max(1, batch.concurrency // GROUPS_IN_FLIGHT))
 
 
 def steering_of(batch: Batch) -> SteeringState:

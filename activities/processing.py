@@ -9,15 +9,23 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import NoReturn
-from uuid import uuid4
 
 import structlog
 from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from activities.failing import translated
+from activities.gate import Gate
 from activities.heartbeats import heartbeating
-from docmill.contracts import PROCESS_ITEM, ItemResult, ItemTask, Outcome, SkipReason
+from activities.resources import Resources
+from docmill.contracts import (
+    LOCAL_ENGINES_QUEUE,
+    PROCESS_ITEM,
+    ItemResult,
+    ItemTask,
+    Outcome,
+    SkipReason,
+)
 from docmill.contracts.warnings import breach_of
 from docmill.engines.base import EngineReport
 from docmill.errors import (
@@ -31,33 +39,23 @@ from docmill.errors import (
     bounded,
 )
 from docmill.fetching import OversizeError
-from docmill.item_engines import ItemEngines
-from docmill.item_limits import item_timeout_seconds
-from docmill.objects import ObjectStore
-from docmill.objects.results import delete_result, result_prefix
-from docmill.objects.staging import Staging
-from docmill.records.database import Database
-from docmill.records.items import file_warnings
+from docmill.item_documents import Document, ItemDocuments
+from docmill.objects.results import delete_result
+from docmill.records.items import PeekedItem, file_warnings
 from docmill.records.ledger import (
     Claim,
     ClaimedItem,
     Ledger,
     NewResult,
     NotBegun,
-    ReadBytes,
     Settlement,
     StaleItem,
 )
 from docmill.records.tables import Result
-from docmill.results import item_cache_key, prefix_of, store_result
-from docmill.settings import MIB, Settings
-from docmill.sources.opened import OpenedDocument
-from docmill.sources.reading import open_document, read_in_place
+from docmill.results import completed, prefix_of, remove_unrecorded, store_result
+from docmill.settings import MIB
+from docmill.sources.reading import open_document
 from docmill.sources.web import WebSources
-
-READ_FIRST_BYTES = 16 * MIB
-"""A local file up to this size is read before its item is claimed: a tenth of a second of work
-that is lost, and charged to nobody, when the worker dies over it."""
 
 SAME_BYTES_PAUSE = timedelta(seconds=1)
 """Between two looks for the result that another item makes; it waits without a slot."""
@@ -81,20 +79,6 @@ class BeingMadeError(Exception):
     """Another item with the same bytes and parameters is being processed now."""
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
-    """An item's bytes, read and hashed.
-
-    Attributes:
-        cache_key: of the result that they get.
-        read: what the ledger needs to look for that result; None when stored ones are not wanted.
-    """
-
-    opened: OpenedDocument
-    cache_key: str
-    read: ReadBytes | None
-
-
 @dataclass(slots=True)
 class Attempt:
     """One claim of this worker, for as long as it holds.
@@ -109,25 +93,25 @@ class Attempt:
     document: Document | None
     cleaned: int
 
+    @property
+    def as_it_is(self) -> ClaimedItem:
+        """The item, to be handed back."""
+        return replace(self.item, cleaned_attempts=self.cleaned)
+
 
 class Processing:
     """Runs one item at a time per slot; every effect of it is safe to repeat."""
 
-    def __init__(
-        self,
-        database: Database,
-        store: ObjectStore,
-        engines: ItemEngines,
-        scratch: Staging,
-        settings: Settings,
-    ) -> None:
-        self._database = database
-        self._store = store
-        self._engines = engines
-        self._scratch = scratch
-        self._settings = settings
-        self._web = WebSources(database, store, settings)
-        self._worker = uuid4().hex
+    def __init__(self, resources: Resources) -> None:
+        self._database = resources.database
+        self._store = resources.store
+        self._engines = resources.engines
+        self._scratch = resources.scratch
+        self._settings = resources.settings
+        self._gate = resources.gate
+        self._worker = resources.worker
+        self._documents = ItemDocuments(self._engines, self._store, self._settings)
+        self._web = WebSources(self._database, self._store, self._settings)
 
     @activity.defn(name=PROCESS_ITEM)
     @translated
@@ -139,45 +123,34 @@ class Processing:
                 and the ledger says so; retryable when trying again is right.
         """
         async with heartbeating():
-            document = await self._read_first(task)
-            match claim := await self._claim(task, document):
-                case NotBegun.HELD:
-                    return ItemResult(outcome=Outcome.CANCELLED, left=True)
-                case NotBegun.BEING_MADE:
-                    raise _being_made()
-                case Outcome():
-                    return ItemResult(outcome=claim)
-                case ClaimedItem():
-                    outcome = await self._run(Attempt(claim, document, claim.cleaned_attempts))
-                    return ItemResult(outcome=outcome)
+            async with self._database.read() as session:
+                peeked = (await Ledger(session).peek([task])).get(task.position)
+            local = activity.info().task_queue == LOCAL_ENGINES_QUEUE
+            gate = self._gate if local else Gate()  # a remote engine is no danger to this worker
+            async with gate.entered(alone=peeked is not None and peeked.suspect):
+                return await self._process(task, await self._read_first(peeked))
 
-    async def _read_first(self, task: ItemTask) -> Document | None:
+    async def _process(self, task: ItemTask, document: Document | None) -> ItemResult:
+        claim = await self._claim(task, document)
+        if isinstance(claim, Outcome):
+            return ItemResult(outcome=claim)
+        if isinstance(claim, ClaimedItem):
+            outcome = await self._run(Attempt(claim, document, claim.cleaned_attempts))
+            return ItemResult(outcome=outcome)
+        if claim is NotBegun.BEING_MADE:
+            raise _being_made()
+        return ItemResult(outcome=Outcome.CANCELLED, left=True)
+
+    async def _read_first(self, peeked: PeekedItem | None) -> Document | None:
         """Read and hash the item's bytes before it is claimed, if that costs little.
 
         Then the claim can look for its result and take the lease. Only the first time: a worker
         that dies here is not charged for it, from then on every one is. What is wrong with the
         file is said once it is claimed.
         """
-        if activity.info().attempt > 1:
+        if activity.info().attempt > 1 or peeked is None or peeked.held_by is not None:
             return None
-        async with self._database.read() as session:
-            item = await Ledger(session).peek(task)
-        most = min(READ_FIRST_BYTES, self._settings.max_file_mb * MIB)
-        if item is None or item.size > most or item.strict:
-            return None  # whether a strict batch accepts a stored result is seen after the claim
-        try:
-            opened = await read_in_place(item, self._store)
-        except ItemFailure:
-            return None
-        return None if opened is None else self._document(item, opened)
-
-    def _document(self, item: ClaimedItem, opened: OpenedDocument) -> Document:
-        version = self._engines.version_of(item.job_type, item.engine, item.path)
-        key = item_cache_key(item, opened.sha256, version)
-        if item.parameters.get("disable_cache"):
-            return Document(opened, key, None)  # its key is its own
-        longest = item_timeout_seconds(item.engine, item.parameters, self._settings)
-        return Document(opened, key, ReadBytes(opened.sha256, key, lease_seconds=longest))
+        return await self._documents.read_first(peeked.item)
 
     async def _claim(self, task: ItemTask, document: Document | None) -> Claim:
         read = None if document is None else document.read
@@ -221,7 +194,7 @@ class Processing:
                 return await self._make(attempt, attempt.document, folder)
             attempt.item = item = await self._web.bring(item, folder)
             async with open_document(item, self._store, folder) as opened:
-                document = self._document(item, opened)
+                document = self._documents.describe(item, opened)
                 if (known := await self._known_result(item, document)) is not None:
                     return await self._share(attempt, opened.sha256, known)
                 return await self._make(attempt, document, folder)
@@ -248,14 +221,9 @@ class Processing:
         return await self._complete(attempt, document, report, output)
 
     async def _clean_up(self, attempt: Attempt) -> None:
-        """Remove what earlier attempts stored without recording it.
-
-        They can record no more: this claim holds the item.
-        """
+        """Remove what earlier attempts stored without recording it."""
         item = attempt.item
-        for number in range(attempt.cleaned + 1, item.attempt):
-            place = (item.project_id, item.batch_id, item.position, item.epoch, number)
-            await delete_result(self._store, result_prefix(*place))
+        await remove_unrecorded(self._store, item, attempt.cleaned)
         attempt.cleaned = item.attempt
 
     # -- the ends of an item ----------------------------------------------------------------
@@ -271,19 +239,7 @@ class Processing:
         if breach := breach_of(item.strict, warnings):
             incomplete = _incomplete(breach, document.opened.sha256, result)
             raise IncompleteError(breach, replace(incomplete, result=result))
-        settlement = Settlement(
-            outcome=Outcome.COMPLETED,
-            sha256=document.opened.sha256,
-            result=result,
-            partial=report.partial,
-            pages_total=report.pages_total,
-            pages_ok=report.pages_ok,
-            pages_failed=report.pages_failed,
-            engine=report.engine,
-            engine_version=report.engine_version,
-            cleaned_attempts=item.attempt,
-        )
-        return await self._settle(item, settlement)
+        return await self._settle(item, completed(item, document.opened.sha256, report, result))
 
     async def _share(self, attempt: Attempt, sha256: str, known: Result) -> Outcome:
         """Take a stored result for this item, unless its batch does not accept it."""
@@ -317,9 +273,7 @@ class Processing:
             raise _waiting(failure)
         if failure.retry is Retry.ENGINE and item.engine_failures + 1 < ENGINE_ATTEMPTS:
             async with self._database.write() as session:
-                await Ledger(session).hand_back(
-                    [item], cleaned=attempt.cleaned, engine_failure=True
-                )
+                await Ledger(session).hand_back([attempt.as_it_is], engine_failure=True)
             raise _benign(failure.message, kind, pause=failure.pause)
         settlement = Settlement(
             outcome=Outcome.FAILED,
@@ -371,7 +325,7 @@ class Processing:
         """Give the item back; when even that fails, the next claim by this worker mends it."""
         try:
             async with self._database.write() as session:
-                await Ledger(session).hand_back([attempt.item], cleaned=attempt.cleaned)
+                await Ledger(session).hand_back([attempt.as_it_is])
         except UnavailableError:
             log.warning("item.not_handed_back", **_names(attempt.item))
 

@@ -5,7 +5,13 @@ from pathlib import Path
 from typing import Any
 
 from docmill.choosing import engine_of
-from docmill.contracts import BatchSpec
+from docmill.contracts import (
+    DEFAULT_CONTINUE_AS_NEW_THRESHOLD,
+    DEFAULT_PAGE_SIZE,
+    GROUPED_CONTINUE_AS_NEW_THRESHOLD,
+    MAX_PAGE_SIZE,
+    BatchSpec,
+)
 from docmill.contracts.warnings import strict_codes
 from docmill.errors import UsageError
 from docmill.ids import Prefix, new_id
@@ -86,6 +92,8 @@ async def insert_batch(
     parameters = await _parameters(session, spec)
     directory = listing if isinstance(listing, Directory) else None
     places = () if isinstance(listing, Directory) else listing
+    shared = spec.items_per_activity or settings.items_per_activity
+    grouped = shared != 1
     batch = Batch(
         id=fields.pop("id", None) or new_id(Prefix.BATCH),
         project_id=spec.project_id,
@@ -97,8 +105,10 @@ async def insert_batch(
         parameters=parameters,
         parameters_hash=parameters_hash(parameters),
         engine=engine_of(spec.job.type, parameters, settings),
-        page_size=spec.page_size,
-        continue_as_new_threshold=spec.continue_as_new_threshold,
+        page_size=spec.page_size or (MAX_PAGE_SIZE if grouped else DEFAULT_PAGE_SIZE),
+        continue_as_new_threshold=spec.continue_as_new_threshold
+        or (GROUPED_CONTINUE_AS_NEW_THRESHOLD if grouped else DEFAULT_CONTINUE_AS_NEW_THRESHOLD),
+        items_per_activity=None if shared == "auto" else shared,
         concurrency=spec.concurrency or settings.concurrency,
         max_failures=spec.max_failures,
         max_failure_rate=spec.max_failure_rate,

@@ -1,9 +1,10 @@
 """The engines of one worker: an item's file goes to a child process or over the network."""
 
 import asyncio
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 from typing import Any
 from uuid import uuid4
@@ -15,6 +16,7 @@ from docmill.engines.media import decided_by_name
 from docmill.errors import UnavailableError
 from docmill.isolation.pool import EnginePool
 from docmill.isolation.survey import EngineSuite
+from docmill.item_groups import ItemCosts
 from docmill.item_limits import engine_limits
 from docmill.objects.results import RESULT_FILE
 from docmill.records.database import Database
@@ -41,6 +43,7 @@ class ItemEngines:
         suite: which local engines those have.
         remote: engines over HTTP, by name.
         settings: limits.
+        costs: what local engines took, for planning groups.
     """
 
     database: Database
@@ -48,6 +51,7 @@ class ItemEngines:
     suite: EngineSuite
     remote: Mapping[str, RemoteEngine]
     settings: Settings
+    costs: ItemCosts = field(default_factory=ItemCosts)
 
     def version_of(self, job_type: str, engine: str, name: str) -> str:
         """Return the identity of what makes a result of a file: part of the result's cache key.
@@ -69,13 +73,20 @@ class ItemEngines:
         text = self.suite.version_for(JobType.PARSE)
         return f"{text}+{engine}-{remote.version}+as-{decided}"
 
-    async def run(self, item: ClaimedItem, document: Path, output: Path) -> EngineReport:
+    async def run(
+        self,
+        item: ClaimedItem,
+        document: Path,
+        output: Path,
+        on_started: Callable[[], None] | None = None,
+    ) -> EngineReport:
         """Work on one item.
 
         Args:
             item: as claimed.
             document: a readable copy of its bytes.
             output: an empty folder for ``result.json`` and what it names.
+            on_started: called when a local engine begins; until then the item waits for one.
 
         Raises:
             ItemFailure: with the class that fits.
@@ -83,7 +94,7 @@ class ItemEngines:
         """
         task = self._task(item, document, output)
         if engine_queue(item.engine) == LOCAL_ENGINES_QUEUE:
-            return await self._run_here(item, task)
+            return await self._run_here(item, task, on_started)
         return await self._remote(item).run(self._job(item, task))
 
     async def abandon(self, item: ClaimedItem) -> None:
@@ -104,8 +115,22 @@ class ItemEngines:
         if item.engine in self.remote:
             await self._steps(item).forget()
 
-    async def _run_here(self, item: ClaimedItem, task: EngineTask) -> EngineReport:
-        return await self.pool.run(task, project=item.project_id, within=CHILD_WAIT_SECONDS)
+    async def _run_here(
+        self, item: ClaimedItem, task: EngineTask, on_started: Callable[[], None] | None = None
+    ) -> EngineReport:
+        began = 0.0
+
+        def begin() -> None:
+            nonlocal began
+            began = time.monotonic()
+            if on_started is not None:
+                on_started()
+
+        report = await self.pool.run(
+            task, begin, project=item.project_id, within=CHILD_WAIT_SECONDS
+        )
+        self.costs.note(item.batch_id, item.path, time.monotonic() - began)
+        return report
 
     def _remote(self, item: ClaimedItem) -> RemoteEngine:
         try:

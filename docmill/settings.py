@@ -69,6 +69,8 @@ class Settings(BaseSettings):
         max_unpacked_mb: what one Office file or e-book may unpack to, in MiB; more fails as
             ``limit_exceeded``.
         concurrency: items of one batch in flight at the same time, over all workers.
+        items_per_activity: how many small files of a batch share one activity at most, 1..64;
+            ``auto`` groups them by the work that they are expected to be.
         max_running_batches: batches of one project that run at the same time; the next ones wait
             in line as THROTTLED. 0 sets no limit.
         max_upload_mb: the largest file that the HTTP API takes, in MiB.
@@ -132,6 +134,7 @@ class Settings(BaseSettings):
     max_html_mb: int = Field(default=50, ge=1)
     max_unpacked_mb: int = Field(default=256, ge=1)
     concurrency: int = Field(default=50, ge=1, le=256)
+    items_per_activity: Annotated[int, Field(ge=1, le=64)] | Literal["auto"] = "auto"
     max_running_batches: int = Field(default=100, ge=0)
     max_upload_mb: int = Field(default=4096, ge=1)
     public_url: str = Field(default="", pattern=_URL_OR_NOTHING)

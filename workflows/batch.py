@@ -1,8 +1,8 @@
-"""BatchWorkflow: one activity per file of a frozen listing, page by page, however long it takes."""
+"""BatchWorkflow: the files of a frozen listing, page by page, however long it takes."""
 
 import asyncio
-from datetime import timedelta
-from enum import StrEnum
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any, NoReturn
 
 from temporalio import workflow
@@ -13,35 +13,33 @@ with workflow.unsafe.imports_passed_through():
     # plain data and references to activities: loading them again for every run would triple the
     # sandbox's cost, and the libraries behind the activities are no workflow code
     from activities.admitting import Admitting
+    from activities.groups import Groups
     from activities.listing import Listing
     from activities.processing import Processing
     from activities.recording import Recording
     from docmill import contracts
     from docmill.contracts import (
-        MAX_CONCURRENCY,
-        AdmitRequest,
         BatchInput,
         BatchProgress,
         BatchResult,
         BatchState,
         BatchStatus,
-        CancelRequest,
-        CloseRequest,
-        ConcurrencyChange,
         FailedItem,
+        GroupTask,
+        ItemGroup,
         ItemRef,
         ItemTask,
-        LostItem,
+        LeftReason,
         OpenedBatch,
-        OpenRequest,
-        Outcome,
         Page,
-        PageRequest,
         StateChange,
         SteeringState,
+        Tally,
     )
     from docmill.errors import FailureClass, bounded
     from workflows import causes, display, history, policies, thresholds
+    from workflows.phase import Phase
+from workflows.window import Window
 
 MAX_SWEEPS = 3
 """Searches for items without an outcome before the batch fails, naming them."""
@@ -62,22 +60,6 @@ STEERED_ALWAYS = "steering-is-recorded-in-every-phase"
 change is being recorded."""
 
 
-class Phase(StrEnum):
-    """Where a run of the workflow is; the last three are the ends of a batch."""
-
-    OPENING = "opening"
-    THROTTLED = "throttled"
-    RUNNING = "running"
-    LEAVING = "leaving"
-    """Full: what is in flight ends, then the next run goes on."""
-    CLOSING = "closing"
-    SWEEPING = "sweeping"
-    """The close found items without an outcome, and runs them once more."""
-    COMPLETED = "completed"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-
-
 @workflow.defn(name=contracts.BATCH_WORKFLOW)
 class BatchWorkflow:
     """Runs one batch; its workflow id is the batch id, so that a second start finds the first.
@@ -91,14 +73,13 @@ class BatchWorkflow:
         self._batch = batch
         self._state = batch.carried or BatchState()
         self._phase = Phase.OPENING if self._state.opened is None else Phase.RUNNING
-        self._window: set[asyncio.Task[None]] = set()  # one per activity, or per item set aside
-        self._set_aside = 0  # items of the window that a worker left, and that wait to start again
+        self._window = Window()
         self._return_to: int | None = None  # first item that this run leaves to the next one
-        self._broken: BaseException | None = None  # an error in the window that is no item's
         self._admitted = 0  # items that this run started
         self._recorder = asyncio.Lock()
         self._recording = False
-        self._changes = 0  # signals and updates that this run has heard
+        self._changes = 0  # signals and updates that this run has received
+        self._shown_at = datetime.min.replace(tzinfo=UTC)  # when the details were set
 
     @workflow.run
     async def run(self, batch: BatchInput) -> BatchResult:
@@ -136,7 +117,7 @@ class BatchWorkflow:
         if state.opened is None:
             opened = await workflow.execute_activity_method(
                 Recording.open_batch,
-                OpenRequest(
+                contracts.OpenRequest(
                     batch_id=self._batch.batch_id,
                     spec=self._batch.spec,
                     redrive=self._batch.redrive,
@@ -160,7 +141,7 @@ class BatchWorkflow:
         admission = asyncio.ensure_future(
             workflow.execute_activity_method(
                 Admitting.admit_batch,
-                AdmitRequest(batch_id=self._batch.batch_id),
+                contracts.AdmitRequest(batch_id=self._batch.batch_id),
                 **self._options(policies.ADMIT, "wait for a place"),
             )
         )
@@ -200,13 +181,14 @@ class BatchWorkflow:
         left = self._opened.continue_as_new_threshold - self._admitted
         page = await workflow.execute_activity_method(
             Listing.next_page,
-            PageRequest(
+            contracts.PageRequest(
                 batch_id=self._batch.batch_id,
                 epoch=self._opened.epoch,
                 after=after,
                 limit=max(1, min(self._opened.page_size, left)),
                 count_after=self._state.counted,
                 unfinished_only=self._opened.unfinished_only or self._state.sweep > 0,
+                group_up_to=1 if self._state.sweep > 0 else self._opened.group_up_to,
             ),
             **self._options(policies.RECORD, f"files behind {after:,}"),
         )
@@ -223,16 +205,16 @@ class BatchWorkflow:
         return task
 
     async def _process_page(self, page: Page) -> None:
-        """Start the items of a page as there is room; those that were set aside go first."""
+        """Start the activities of a page as there is room; what was set aside goes first."""
         self._take(page)
-        for item in page.items:
-            await workflow.wait_condition(
-                lambda: self._must_leave or (self._has_room and not self._set_aside)
-            )
-            if self._must_leave:
+        for work in page.activities:
+            if not await self._comes_up(len(work.positions)):
+                self._state.cursor = max(self._state.cursor, work.positions[0] - 1)
                 return
-            self._start(item)
-            self._state.cursor = item.position
+            self._window.put(
+                self._process_group(work) if isinstance(work, ItemGroup) else self._process(work)
+            )
+            self._admitted += len(work.positions)
         self._state.cursor = page.cursor
         self._publish()
 
@@ -246,12 +228,12 @@ class BatchWorkflow:
     async def _settle(self) -> None:
         """Wait for the items in flight; a cancel ends them instead. Raise what broke the window."""
         await workflow.wait_condition(
-            lambda: not self._window or self._state.killing or self._broken is not None
+            lambda: not self._window or self._state.killing or self._window.broken is not None
         )
         if self._state.killing:
-            await self._cancel_window()
-        if self._broken is not None:
-            raise self._broken
+            await self._window.cancel(policies.CANCEL_GRACE)
+        if self._window.broken is not None:
+            raise self._window.broken
 
     async def _next_run(self) -> BatchInput:
         """Return the input of the run that goes on where this one stops."""
@@ -263,19 +245,14 @@ class BatchWorkflow:
         workflow.logger.info("batch.continued", extra={"runs": state.runs, "cursor": state.cursor})
         return BatchInput(batch_id=self._batch.batch_id, carried=state)
 
-    # -- one item ---------------------------------------------------------------------------
+    # -- items and groups -------------------------------------------------------------------
 
-    def _start(self, item: ItemRef) -> None:
-        """Give ``item`` a place in the window, which it frees however it ends."""
-        task = asyncio.ensure_future(self._process(item))
-        self._window.add(task)
-        task.add_done_callback(self._free)
-        self._admitted += 1
-
-    def _free(self, task: asyncio.Task[None]) -> None:
-        self._window.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            self._broken = self._broken or error
+    async def _comes_up(self, files: int) -> bool:
+        """Wait until an activity of so many files may start; False: this run starts no more."""
+        await workflow.wait_condition(
+            lambda: self._must_leave or (self._has_room(files) and not self._window.waits)
+        )
+        return not self._must_leave
 
     async def _process(self, item: ItemRef) -> None:
         """Bring one item to its outcome; one that a worker left starts again when it may."""
@@ -296,23 +273,65 @@ class BatchWorkflow:
                     await self._count_failure(item, task, error)
                 return
             if not result.left:
-                self._count(result.outcome)
+                self._count(Tally().plus(result.outcome))
                 return
-            if not await self._may_start_again(task):
+            if not await self._may_start((item.position,), held_beside=task.planned_concurrency):
                 return
 
-    async def _may_start_again(self, task: ItemTask) -> bool:
-        """Wait until an item that a worker left may start; False leaves it to the next run."""
-        self._set_aside += 1
-        try:
-            if not self._explains(task):
-                await self._follow_row(task)
-            while not (self._must_leave or self._has_room):
-                await workflow.wait_condition(lambda: self._must_leave or self._has_room)
-        finally:
-            self._set_aside -= 1
+    async def _process_group(self, group: ItemGroup) -> None:
+        """Bring the items of a group to their outcomes; what a worker left is a group again."""
+        positions = group.positions
+        while True:
+            task = GroupTask(
+                batch_id=self._batch.batch_id,
+                epoch=self._opened.epoch,
+                positions=positions,
+                planned_concurrency=self._concurrency,
+            )
+            try:
+                with self._window.group_of(len(positions)):
+                    result = await workflow.execute_activity_method(
+                        Groups.process_group, task, **self._options(policies.GROUP, group.name)
+                    )
+            except ActivityError as error:
+                if not is_cancelled_exception(error) and not self._cut_short(error):
+                    workflow.logger.warning("batch.group_failed", extra={"first": positions[0]})
+                    self._set_apart([ItemRef.of(at, f"file {at}") for at in positions])
+                return
+            self._count(result.settled)
+            self._set_apart(result.alone)
+            positions = result.left
+            if result.reason is LeftReason.BUSY:
+                await workflow.sleep(policies.LEFT_PAUSE)
+            held = task.planned_concurrency if result.reason is LeftReason.HELD else None
+            if not positions or not await self._may_start(positions, held_beside=held):
+                return
+
+    def _set_apart(self, items: Sequence[ItemRef]) -> None:
+        """Give items of a group activities of their own, as there is room."""
+
+        async def process(item: ItemRef) -> None:
+            if await self._may_start((item.position,)):
+                await self._process(item)
+
+        for item in items:
+            self._window.put(process(item))
+
+    async def _may_start(
+        self, positions: tuple[int, ...], *, held_beside: int | None = None
+    ) -> bool:
+        """Wait until there is room; False leaves these items to the next run.
+
+        ``held_beside`` is the concurrency that was planned when a worker held them back.
+        """
+        files = len(positions)
+        with self._window.set_aside():
+            if held_beside is not None and not self._explains(held_beside):
+                await self._follow_row(held_beside)
+            while not (self._must_leave or self._has_room(files)):
+                await workflow.wait_condition(lambda: self._must_leave or self._has_room(files))
         if self._must_leave:
-            self._return_to = min(self._return_to or task.position, task.position)
+            self._return_to = min(self._return_to or positions[0], positions[0])
             return False
         return True
 
@@ -331,7 +350,7 @@ class BatchWorkflow:
             message, kind = causes.describe(error)
             await workflow.execute_activity_method(
                 Recording.record_lost_item,
-                LostItem(
+                contracts.LostItem(
                     batch_id=task.batch_id,
                     epoch=task.epoch,
                     position=task.position,
@@ -342,25 +361,18 @@ class BatchWorkflow:
             )
         failed = FailedItem(position=item.position, name=item.name, failure_class=failure_class)
         self._state.failures = (*self._state.failures, failed)[-KEPT_FAILURES:]
-        self._count(Outcome.FAILED)
+        self._count(Tally(failed=1))
 
-    def _count(self, outcome: Outcome) -> None:
-        self._state.tally = self._state.tally.plus(outcome)
+    def _count(self, outcomes: Tally) -> None:
+        self._state.tally = self._state.tally.merged(outcomes)
         self._judge()
-        self._show()
+        if workflow.now() - self._shown_at >= policies.SHOW_INTERVAL:
+            self._show()
 
     def _judge(self) -> None:
         """Stop the batch once a failure threshold is passed; a sweep only repairs what is left."""
         if self._state.stop_reason is None and self._state.sweep == 0:
             self._state.stop_reason = thresholds.passed(self._opened, self._state.tally)
-
-    async def _cancel_window(self) -> None:
-        """Cancel the items in flight and wait for them, but not longer than the grace."""
-        window = list(self._window)
-        for task in window:
-            task.cancel()
-        if window:
-            await workflow.wait(window, timeout=policies.CANCEL_GRACE.total_seconds())
 
     # -- the end ----------------------------------------------------------------------------
 
@@ -389,7 +401,7 @@ class BatchWorkflow:
     async def _fail(self, message: str, kind: str, cause: BaseException | None = None) -> NoReturn:
         """Record that the batch itself failed, and why."""
         self._phase = Phase.CLOSING
-        await self._cancel_window()
+        await self._window.cancel(policies.CANCEL_GRACE)
         await self._record_end(BatchStatus.FAILED, message)
         await workflow.wait_condition(workflow.all_handlers_finished)
         self._finish(BatchStatus.FAILED)
@@ -399,7 +411,7 @@ class BatchWorkflow:
         opened = self._state.opened
         return await workflow.execute_activity_method(
             Recording.close_batch,
-            CloseRequest(
+            contracts.CloseRequest(
                 batch_id=self._batch.batch_id,
                 epoch=opened.epoch if opened else 0,
                 ending=ending,
@@ -421,7 +433,7 @@ class BatchWorkflow:
     def progress(self) -> BatchProgress:
         """Counts of this moment."""
         return display.progress(
-            self._batch.batch_id, self._state, self._in_flight, self._shown, workflow.now()
+            self._batch.batch_id, self._state, self._window.files, self._shown, workflow.now()
         )
 
     @workflow.query(name=contracts.FAILURES_QUERY)
@@ -432,7 +444,7 @@ class BatchWorkflow:
     # -- signals and the update -------------------------------------------------------------
 
     @workflow.signal(name=contracts.CANCEL_SIGNAL)
-    async def cancel(self, request: CancelRequest) -> None:
+    async def cancel(self, request: contracts.CancelRequest) -> None:
         """Start no more items, end those in flight, close as CANCELLED. The first reason stays."""
         if not self._state.cancelling:
             self._state.cancel_reason = bounded(request.reason) or "cancelled on request"
@@ -456,16 +468,16 @@ class BatchWorkflow:
         await self._record_state()
 
     @workflow.update(name=contracts.SET_CONCURRENCY_UPDATE)
-    async def set_concurrency(self, change: ConcurrencyChange) -> int:
+    async def set_concurrency(self, change: contracts.ConcurrencyChange) -> int:
         """Change how many items may be in flight; with fewer, none starts until it fits."""
         self._state.concurrency = change.concurrency
         await self._record_state()
         return change.concurrency
 
     @set_concurrency.validator
-    def _check_concurrency(self, change: ConcurrencyChange) -> None:
-        if not 1 <= change.concurrency <= MAX_CONCURRENCY:
-            raise ValueError(f"concurrency must be 1 to {MAX_CONCURRENCY}")
+    def _check_concurrency(self, change: contracts.ConcurrencyChange) -> None:
+        if not 1 <= change.concurrency <= contracts.MAX_CONCURRENCY:
+            raise ValueError(f"concurrency must be 1 to {contracts.MAX_CONCURRENCY}")
 
     async def _record_state(self) -> None:
         """Write the present state to the batch row; one at a time, so that the last one wins.
@@ -489,10 +501,10 @@ class BatchWorkflow:
             finally:
                 self._recording = False
 
-    async def _follow_row(self, task: ItemTask) -> None:
+    async def _follow_row(self, planned: int) -> None:
         """Adopt what the batch row says: its writer's signal may be late, or lost."""
         async with self._recorder:
-            if self._explains(task):
+            if self._explains(planned):
                 return
             changes = self._changes
             row = await self._exchange_state(
@@ -503,7 +515,7 @@ class BatchWorkflow:
                 self._state.follow(row)
                 self._publish()
                 workflow.logger.info("batch.followed_its_row", extra={"state": self._shown})
-        if not self._explains(task):
+        if not self._explains(planned):
             await workflow.sleep(policies.LEFT_PAUSE)
 
     async def _exchange_state(self, change: StateChange, summary: str) -> SteeringState | None:
@@ -512,9 +524,9 @@ class BatchWorkflow:
             Recording.record_state, change, **self._options(policies.RECORD, summary)
         )
 
-    def _explains(self, task: ItemTask) -> bool:
-        """Whether the state of the batch tells why a worker left the item of ``task``."""
-        lowered = (task.planned_concurrency or 0) > self._concurrency
+    def _explains(self, planned: int) -> bool:
+        """Whether the batch's state says why a worker held back what was ``planned`` beside."""
+        lowered = planned > self._concurrency
         return bool(self._state.paused) or self._state.stopping or lowered
 
     def _options(self, config: workflow.ActivityConfig, summary: str) -> workflow.ActivityConfig:
@@ -541,15 +553,16 @@ class BatchWorkflow:
     def _concurrency(self) -> int:
         return self._state.concurrency or self._opened.concurrency
 
-    @property
-    def _in_flight(self) -> int:
-        """Items whose activity is scheduled or runs."""
-        return len(self._window) - self._set_aside
+    def _has_room(self, files: int) -> bool:
+        """Whether an activity of so many files may start.
 
-    @property
-    def _has_room(self) -> bool:
-        held = self._state.paused or self._recording
-        return not held and self._in_flight < self._concurrency
+        Concurrency counts activities; with a failure threshold it counts files.
+        """
+        if self._state.paused or self._recording:
+            return False
+        if self._opened.may_stop_early and self._opened.group_up_to > 1:
+            return self._window.files + files <= max(self._concurrency, files)
+        return self._window.activities < self._concurrency
 
     @property
     def _must_leave(self) -> bool:
@@ -557,7 +570,7 @@ class BatchWorkflow:
         return (
             self._state.stopping
             or self._phase is Phase.LEAVING
-            or self._broken is not None
+            or self._window.broken is not None
             or self._admitted >= self._opened.continue_as_new_threshold
             or history.is_full(len(self._window))
         )
@@ -566,21 +579,11 @@ class BatchWorkflow:
 
     @property
     def _shown(self) -> str:
-        """The state in the words of `BatchProgress`."""
-        match self._phase:
-            case Phase.OPENING | Phase.COMPLETED | Phase.FAILED | Phase.CANCELLED:
-                return self._phase.value
-            case _ if self._state.cancelling:
-                return "cancelling"
-            case _ if self._state.stop_reason is not None:
-                return "stopping"
-            case Phase.THROTTLED | Phase.CLOSING:
-                return self._phase.value
-            case _:
-                return "paused" if self._state.paused else "running"
+        return self._phase.shown(self._state)
 
     def _show(self) -> None:
-        workflow.set_current_details(display.details(self._state, self._in_flight, self._shown))
+        self._shown_at = workflow.now()
+        workflow.set_current_details(display.details(self._state, self._window.files, self._shown))
 
     def _publish(self) -> None:
         """Bring details and search attributes up to date."""

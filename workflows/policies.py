@@ -5,6 +5,8 @@ from datetime import timedelta
 from temporalio.common import RetryPolicy
 from temporalio.workflow import ActivityCancellationType, ActivityConfig
 
+from docmill.contracts.names import LOCAL_GROUPS_QUEUE
+
 RECORD_TIMEOUT = timedelta(seconds=60)
 """One short transaction; a minute is a database in trouble, and another try is right. It
 heartbeats as well: without, a page that a killed worker held would keep its batch for a minute."""
@@ -42,6 +44,13 @@ INFRASTRUCTURE = RetryPolicy(
 """Database, store or network away: the batch waits and goes on. Budgets for what a file itself
 causes are counted in the ledger, not here, because a lost worker must not eat them."""
 
+GROUP_TIMEOUT = timedelta(minutes=10)
+"""A group begins no file after 3 s; the rest is storing and recording, on a slow disk. It
+heartbeats, so a lost worker is noticed at once."""
+
+SHOW_INTERVAL = timedelta(seconds=1)
+"""Details for people are set at most this often."""
+
 LEFT_PAUSE = timedelta(seconds=1)
 """Before an item is planned again that a worker left for a reason that is gone by now: whatever
 makes workers leave items must not write history as fast as they can."""
@@ -63,6 +72,13 @@ RECORD = _bookkeeping(RECORD_TIMEOUT)
 CLOSE = _bookkeeping(CLOSE_TIMEOUT)
 DELIVER: ActivityConfig = {**_bookkeeping(ROUND_TIMEOUT), "summary": "deliver what is due"}
 RETAIN: ActivityConfig = {**CLOSE, "summary": "remove what was kept long enough"}
+
+GROUP: ActivityConfig = {
+    **_bookkeeping(GROUP_TIMEOUT),
+    "task_queue": LOCAL_GROUPS_QUEUE,
+    "cancellation_type": ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+}
+"""A group of items. A cancel waits for the activity, which records what it has."""
 
 ITEM = ActivityConfig(
     heartbeat_timeout=HEARTBEAT_TIMEOUT,

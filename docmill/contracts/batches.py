@@ -1,15 +1,14 @@
 """The life of a batch: how it is described, opened, carried on, steered and closed."""
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from docmill.contracts.names import (
-    DEFAULT_CONTINUE_AS_NEW_THRESHOLD,
-    DEFAULT_PAGE_SIZE,
     LOCAL_ENGINES_QUEUE,
     MAX_CONCURRENCY,
+    MAX_GROUP,
     MAX_INLINE_ITEMS,
     MAX_PAGE_SIZE,
 )
@@ -42,9 +41,15 @@ class BatchSpec(Payload):
         exclude: globs of relative paths to leave out.
         follow_links: whether symlinks of the folder that stay within it are followed.
         job: what to run for each file.
-        page_size: files that one `next_page` returns, 1..1000.
-        continue_as_new_threshold: files of one workflow run at most.
-        concurrency: items in flight; None takes the worker's setting.
+        page_size: files that one `next_page` returns, 1..1000; None takes 1,000 when files may
+            share an activity, else 100.
+        continue_as_new_threshold: files of one workflow run at most; None takes 50,000 when files
+            may share an activity, else 1,000.
+        concurrency: activities for items in flight; None takes the worker's setting.
+        items_per_activity: how many small files share an activity at most, 1..64. ``auto`` gives
+            each file of a small batch its own, and groups those of a larger one by the work that
+            they are expected to be; None takes the worker's setting. Large files, pictures and
+            files of remote engines never share one.
         max_failures: stop the batch as FAILED once more items than this have failed.
         max_failure_rate: likewise, once a larger part than this (0..1) of the items that ran has
             failed; looked at from `FAILURE_SAMPLE` items on.
@@ -61,8 +66,9 @@ class BatchSpec(Payload):
     exclude: tuple[str, ...] = ()
     follow_links: bool = False
     job: JobSpec = JobSpec()
-    page_size: int = Field(default=DEFAULT_PAGE_SIZE, ge=1, le=MAX_PAGE_SIZE)
-    continue_as_new_threshold: int = Field(default=DEFAULT_CONTINUE_AS_NEW_THRESHOLD, ge=1)
+    page_size: int | None = Field(default=None, ge=1, le=MAX_PAGE_SIZE)
+    continue_as_new_threshold: int | None = Field(default=None, ge=1)
+    items_per_activity: Annotated[int, Field(ge=1, le=MAX_GROUP)] | Literal["auto"] | None = None
     concurrency: int | None = Field(default=None, ge=1, le=MAX_CONCURRENCY)
     max_failures: int | None = Field(default=None, ge=0)
     max_failure_rate: float | None = Field(default=None, ge=0, lt=1)
@@ -132,6 +138,7 @@ class OpenedBatch(Payload):
         settled: outcomes that earlier attempts left.
         max_failures: more failed items of this attempt end the batch as FAILED.
         max_failure_rate: likewise for their part of the items that ran.
+        group_up_to: items that share an activity at most; 1 gives each its own.
     """
 
     project_id: str
@@ -153,6 +160,12 @@ class OpenedBatch(Payload):
     settled: Tally = Tally()
     max_failures: int | None = None
     max_failure_rate: float | None = None
+    group_up_to: int = 1
+
+    @property
+    def may_stop_early(self) -> bool:
+        """Whether failed items can end the batch."""
+        return self.max_failures is not None or self.max_failure_rate is not None
 
 
 class FailedItem(Payload):

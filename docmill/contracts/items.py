@@ -1,4 +1,7 @@
-"""Pages of a listing, and the items of them."""
+"""Pages of a listing, and the items and groups of them."""
+
+from collections.abc import Sequence
+from enum import StrEnum
 
 from docmill.contracts.words import Outcome, Payload, Tally
 
@@ -12,6 +15,7 @@ class PageRequest(Payload):
         count_after: `Page.settled` counts only positions behind this one; a run that stopped in
             the middle of a page fetches its rest again without counting it twice.
         unfinished_only: a sweep: only items that have no outcome yet.
+        group_up_to: items of one group at most; 1 asks for no groups.
     """
 
     batch_id: str
@@ -20,6 +24,16 @@ class PageRequest(Payload):
     limit: int
     count_after: int = 0
     unfinished_only: bool = False
+    group_up_to: int = 1
+
+
+MAX_SHOWN_NAME = 80
+"""Characters of a name in a page: it is repeated in workflow history."""
+
+
+def shown_name(name: str) -> str:
+    """Return a file's name, cut for people."""
+    return name[:MAX_SHOWN_NAME]
 
 
 class ItemRef(Payload):
@@ -28,12 +42,42 @@ class ItemRef(Payload):
     position: int
     name: str
 
+    @classmethod
+    def of(cls, position: int, name: str) -> "ItemRef":
+        """Return the reference of an item whose name may be long."""
+        return cls(position=position, name=shown_name(name))
+
+    @property
+    def positions(self) -> tuple[int, ...]:
+        """The one position, as a group has several."""
+        return (self.position,)
+
+
+class ItemGroup(Payload):
+    """Small items of a page that share one activity.
+
+    Attributes:
+        positions: in listing order; others may lie between them.
+        first: name of the first one, cut for people.
+        last: name of the last one, likewise.
+    """
+
+    positions: tuple[int, ...]
+    first: str
+    last: str
+
+    @property
+    def name(self) -> str:
+        """What people see of the group."""
+        return f"{self.first} … {self.last} ({len(self.positions)} files)"
+
 
 class Page(Payload):
     """The next range of the frozen listing.
 
     Attributes:
-        items: those that need an activity.
+        items: those that need an activity of their own.
+        groups: those that share one.
         cursor: position of the last listed item of this range.
         more: whether the listing goes on behind ``cursor``.
         settled: outcomes of items of this range that needed no activity: unchanged since they
@@ -41,9 +85,17 @@ class Page(Payload):
     """
 
     items: tuple[ItemRef, ...] = ()
+    groups: tuple[ItemGroup, ...] = ()
     cursor: int
     more: bool
     settled: Tally = Tally()
+
+    @property
+    def activities(self) -> Sequence[ItemRef | ItemGroup]:
+        """Items and groups, each in the place of its first position."""
+        if not self.groups:
+            return self.items
+        return sorted((*self.items, *self.groups), key=lambda one: one.positions[0])
 
 
 class ItemTask(Payload):
@@ -72,6 +124,47 @@ class ItemResult(Payload):
 
     outcome: Outcome
     left: bool = False
+
+
+class GroupTask(Payload):
+    """Argument of ``process_group``: ids only.
+
+    Attributes:
+        positions: of the items, in listing order.
+        planned_concurrency: how many activities might be in flight when this one was planned.
+    """
+
+    batch_id: str
+    epoch: int
+    positions: tuple[int, ...]
+    planned_concurrency: int
+
+
+class LeftReason(StrEnum):
+    """Why a group left items without an outcome."""
+
+    HELD = "held"
+    """Their batch is paused, ends, or has more in flight than it may."""
+    OUT_OF_TIME = "out_of_time"
+    """The worker stops, or the group ran for as long as one may."""
+    BUSY = "busy"
+    """The same bytes are being processed elsewhere, or no engine was free."""
+
+
+class GroupResult(Payload):
+    """Answer of ``process_group``: what came of each item.
+
+    Attributes:
+        settled: outcomes of those that have one now.
+        alone: those that need an activity of their own: they failed, or took too long.
+        left: those that are to be planned again, in listing order.
+        reason: why they were left.
+    """
+
+    settled: Tally = Tally()
+    alone: tuple[ItemRef, ...] = ()
+    left: tuple[int, ...] = ()
+    reason: LeftReason | None = None
 
 
 class LostItem(Payload):

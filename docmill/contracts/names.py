@@ -6,6 +6,10 @@ BATCH_QUEUE = "docmill"
 """Workflows, listing and recording."""
 LOCAL_ENGINES_QUEUE = "docmill-local-engines"
 """Items whose engine runs in a child process of the worker."""
+LOCAL_GROUPS_QUEUE = "docmill-local-groups"
+"""Groups of small items whose engine runs in a child process of the worker. A queue of their own:
+on the other one a small batch would wait behind groups of a second each. Workers of a version
+without groups never see them."""
 REMOTE_ENGINES_QUEUE = "docmill-remote-engines"
 """Items that wait for an engine over HTTP."""
 
@@ -37,6 +41,7 @@ OPEN_BATCH = "open_batch"
 ADMIT_BATCH = "admit_batch"
 NEXT_PAGE = "next_page"
 PROCESS_ITEM = "process_item"
+PROCESS_GROUP = "process_group"
 RECORD_LOST_ITEM = "record_lost_item"
 RECORD_STATE = "record_state"
 CLOSE_BATCH = "close_batch"
@@ -56,11 +61,17 @@ TOTAL_ATTRIBUTE = "DocmillTotal"
 MAX_INLINE_ITEMS = 1_000
 """Item ids that a Temporal client may pass in the input; more belong into a directory."""
 DEFAULT_PAGE_SIZE = 100
-"""v1's default; also what one `next_page` returns unless the batch says otherwise."""
+"""v1's default; also what one `next_page` returns of a batch without groups."""
 MAX_PAGE_SIZE = 1_000
 """v1's bound (api-contract 3.1)."""
 DEFAULT_CONTINUE_AS_NEW_THRESHOLD = 1_000
 """Files of one run at most; the history's own bound usually ends a run earlier."""
+GROUPED_CONTINUE_AS_NEW_THRESHOLD = 50_000
+"""The same for a batch with groups: a group of 64 writes as much history as one item."""
+MAX_GROUP = 64
+"""Items of one group at most."""
+UNGROUPED_BATCH = 100
+"""A batch of up to so many items runs one activity per item: groups would gain it nothing."""
 FAILURE_SAMPLE = 20
 """Items that must have run before a rate of failures is judged: one bad file among the first three
 says nothing about the rest."""

@@ -1,43 +1,67 @@
 """Whether a batch holds its items back: paused, ending, or with more in flight than it may."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import distinct, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from docmill.contracts import ItemStatus, ItemTask
+from docmill.contracts import ENDED_BATCHES, ItemStatus, ItemTask
+from docmill.records.items import GROUP_MARK
 from docmill.records.tables import Batch, BatchItem
 
 
-async def is_held(session: AsyncSession, row: Any, task: ItemTask) -> bool:
-    """Return whether the item of ``task`` must not begin now.
+async def is_held(session: AsyncSession, row: Any, tasks: Sequence[ItemTask]) -> bool:
+    """Return whether the items of one activity must not begin now.
 
     An activity may have waited in its task queue since before its batch was paused, cancelled or
     slowed down. A workflow that does not understand being refused is never refused.
 
     Args:
         session: of the claim's transaction.
-        row: the item, with ``paused``, ``cancel_requested`` and ``concurrency`` of its batch.
-        task: what the workflow planned.
+        row: one of the items, with ``paused``, ``cancel_requested`` and ``concurrency`` of its
+            batch.
+        tasks: what the workflow planned: items of one batch.
     """
-    if task.planned_concurrency is None:
+    planned = tasks[0].planned_concurrency
+    if planned is None:
         return False
     if row.paused or row.cancel_requested:
         return True
     concurrency: int = row.concurrency
-    if task.planned_concurrency <= concurrency:
+    if planned <= concurrency:
         return False  # the workflow plans no more than that
-    return await _others_at_work(session, task) >= concurrency
+    return await _others_at_work(session, tasks) >= concurrency
 
 
-async def _others_at_work(session: AsyncSession, task: ItemTask) -> int:
-    """Count the other items that workers hold, one claim at a time: of two, one sees the other."""
+async def must_stop(session: AsyncSession, batch_id: str, epoch: int) -> bool:
+    """Return whether a group must begin no further item: its batch is paused, ends, or went on.
+
+    Args:
+        session: of any transaction.
+        batch_id: the batch.
+        epoch: of the group's items.
+    """
+    query = select(Batch.paused, Batch.cancel_requested, Batch.status, Batch.epoch)
+    row = (await session.execute(query.where(Batch.id == batch_id))).one()
+    return row.paused or row.cancel_requested or row.status in ENDED_BATCHES or row.epoch != epoch
+
+
+async def _others_at_work(session: AsyncSession, tasks: Sequence[ItemTask]) -> int:
+    """Count the other activities that hold items, one claim at a time: of two, one sees the other.
+
+    A group counts once.
+    """
+    batch_id = tasks[0].batch_id
     await session.execute(
-        select(Batch.id).where(Batch.id == task.batch_id).with_for_update(key_share=True)
+        select(Batch.id).where(Batch.id == batch_id).with_for_update(key_share=True)
     )
-    others = select(func.count()).where(
-        BatchItem.batch_id == task.batch_id,
+    others = (
+        BatchItem.batch_id == batch_id,
         BatchItem.status == ItemStatus.PROCESSING.value,
-        BatchItem.position != task.position,
+        BatchItem.position.not_in([task.position for task in tasks]),
     )
-    return (await session.scalar(others)) or 0
+    grouped = BatchItem.claimed_by.contains(GROUP_MARK)
+    items = await session.scalar(select(func.count()).where(*others, ~grouped))
+    groups = select(func.count(distinct(BatchItem.claimed_by))).where(*others, grouped)
+    return (items or 0) + (await session.scalar(groups) or 0)

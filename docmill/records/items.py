@@ -20,6 +20,15 @@ JOB_PREFIXES = {
 }
 
 
+GROUP_MARK = "/"
+"""Between the worker and its group in ``BatchItem.claimed_by``."""
+
+
+def group_claim(worker: str, group: str) -> str:
+    """Return the identity under which a worker claims the items of one group."""
+    return f"{worker}{GROUP_MARK}{group}"
+
+
 class StaleItem(ConflictError):  # noqa: N818 - a fence that held, not a fault
     """A task of an earlier epoch came back: the batch has been redriven since."""
 
@@ -108,6 +117,25 @@ class ClaimedItem:
 
 
 @dataclass(frozen=True, slots=True)
+class PeekedItem:
+    """An item without an outcome, as it was read without a claim.
+
+    Attributes:
+        item: as a claim would give it, but for the number of the attempt.
+        held_by: the claim that holds it; None while nobody does.
+    """
+
+    item: ClaimedItem
+    held_by: str | None
+
+    @property
+    def suspect(self) -> bool:
+        """Whether a worker may have died of it: it must not be processed beside others."""
+        lost = self.held_by is not None and GROUP_MARK not in self.held_by
+        return lost or self.item.worker_losses > 0
+
+
+@dataclass(frozen=True, slots=True)
 class ReadBytes:
     """What is known of an item's bytes once they were read.
 
@@ -128,7 +156,9 @@ class NotBegun(StrEnum):
     BEING_MADE = "being_made"
     """Another item with the same bytes and parameters is being processed now."""
     HELD = "held"
-    """Its batch is paused, ends, or has more items in flight than it may."""
+    """Its batch is paused, ends, or has more in flight than it may."""
+    ALONE = "alone"
+    """It must have an activity of its own: a worker was lost that may have died of it."""
 
 
 @dataclass(frozen=True, slots=True)

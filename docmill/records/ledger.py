@@ -19,11 +19,13 @@ from docmill.records.cancelling import cancel_rest
 from docmill.records.counts import add_counts
 from docmill.records.holding import is_held
 from docmill.records.items import (
+    GROUP_MARK,
     ClaimedItem,
     FailureGroup,
     ItemRow,
     NewResult,
     NotBegun,
+    PeekedItem,
     ReadBytes,
     Settled,
     Settlement,
@@ -73,13 +75,18 @@ Settling = tuple[ClaimedItem, Settlement]
 class Ledger(LedgerReads):
     """What happens to the items of a batch."""
 
-    async def peek(self, task: ItemTask) -> ClaimedItem | None:
-        """Return an item that nobody holds as a claim would, without claiming it."""
-        found = await self._session.execute(LOAD_ITEMS, _place(task.batch_id, [task.position]))
-        row = found.one_or_none()
-        if row is None or row.status != ItemStatus.PENDING or row.current_epoch != task.epoch:
-            return None
-        return claimed_item(row, row.epoch, row.attempts, row.worker_losses)
+    async def peek(self, tasks: Sequence[ItemTask]) -> dict[int, PeekedItem]:
+        """Return items of one batch without an outcome as a claim would, without claiming them."""
+        epoch_of = {task.position: task.epoch for task in tasks}
+        rows = await self._session.execute(LOAD_ITEMS, _place(tasks[0].batch_id, epoch_of))
+        return {
+            row.position: PeekedItem(
+                claimed_item(row, row.epoch, row.attempts, row.worker_losses),
+                held_by=row.claimed_by if row.status == ItemStatus.PROCESSING else None,
+            )
+            for row in rows
+            if row.status in UNFINISHED and row.current_epoch == epoch_of[row.position]
+        }
 
     async def claim(
         self, wanted: Sequence[tuple[ItemTask, ReadBytes | None]], worker: str
@@ -92,7 +99,8 @@ class Ledger(LedgerReads):
             wanted: which items, of which epoch, and what is known of their bytes; None when they
                 were not read yet: then nobody looks for a result, and no lease is taken.
             worker: identity of this worker's process; finding an item in the hands of another
-                one means that the other is lost.
+                one means that the other is lost. Of a group, what `group_claim` makes of it: a
+                group takes no items that another process held, so that it never counts a loss.
 
         Returns:
             What came of each, by position.
@@ -155,15 +163,16 @@ class Ledger(LedgerReads):
         self,
         items: Sequence[ClaimedItem],
         *,
-        cleaned: int | None = None,
         engine_failure: bool = False,
+        alone: bool = False,
     ) -> frozenset[int]:
         """Return claimed items of one batch to pending: their worker stops, or the engine failed.
 
         Args:
-            items: as claimed; a later claim by anyone makes this a no-op.
-            cleaned: attempts up to this one left nothing in the store; None: as it was.
+            items: as claimed, ``cleaned_attempts`` as it is now; a later claim by anyone makes
+                this a no-op.
             engine_failure: count one transient engine failure.
+            alone: from now on they have activities of their own.
 
         Returns:
             Positions of those that were still held.
@@ -177,8 +186,9 @@ class Ledger(LedgerReads):
                 "claimed_by": None,
                 "worker_losses": item.worker_losses,
                 "engine_failures": item.engine_failures + int(engine_failure),
-                "cleaned_attempts": item.cleaned_attempts if cleaned is None else cleaned,
+                "cleaned_attempts": item.cleaned_attempts,
             }
+            | ({"alone": True} if alone else {})
             for item in items
             if item.position in held
         ]
@@ -228,22 +238,29 @@ class Ledger(LedgerReads):
                 "Items are claimed only after their page was made.",
             )
         claims: dict[int, Claim] = {}
-        items, left = [], []
+        items, left, orphaned = [], [], []
+        held = await is_held(self._session, rows[0], tasks)
         for row in rows:
             task, epoch = task_of[row.position], row.current_epoch
-            lost = row.status == ItemStatus.PROCESSING and row.claimed_by != worker
-            losses = row.worker_losses + int(lost)
+            holder = row.claimed_by or ""
+            lost = row.status == ItemStatus.PROCESSING and _process(holder) != _process(worker)
+            losses = row.worker_losses + int(lost and GROUP_MARK not in holder)
             if row.status not in UNFINISHED:
                 claims[row.position] = Outcome(row.status)
             elif epoch != task.epoch:
                 raise StaleItem("This item belongs to an earlier run of the batch.")
-            elif not await is_held(self._session, row, task):
+            elif lost and GROUP_MARK in worker:
+                claims[row.position] = NotBegun.ALONE
+                if GROUP_MARK in holder:
+                    orphaned.append(claimed_item(row, row.epoch, row.attempts, losses))
+            elif not held:
                 items.append(claimed_item(row, epoch, row.attempts + 1, losses))
             else:
                 claims[row.position] = NotBegun.HELD
                 if row.status == ItemStatus.PROCESSING:  # whoever had it has lost it
                     left.append(claimed_item(row, row.epoch, row.attempts, losses))
         await self.hand_back(left)
+        await self.hand_back(orphaned, alone=True)
         return claims, items
 
     async def _reserve(self, known: Sequence[Known]) -> "_Reserved":
@@ -271,8 +288,9 @@ class Ledger(LedgerReads):
         if not items:
             return
         place = _place(items[0].batch_id, [item.position for item in items])
-        taken = {"at_epoch": items[0].epoch, "at_worker": worker, "at_time": now()}
-        await self._session.execute(CLAIM_ITEMS, place | taken)
+        held = {"at_worker": worker, "at_process": _process(worker)}
+        taken = {"at_epoch": items[0].epoch, "at_time": now()}
+        await self._session.execute(CLAIM_ITEMS, place | held | taken)
         news = [JobNews(item.job_id, item.item_id) for item in items]
         await tell_of_jobs(self._session, items[0].audience, JobState.RUNNING, news)
 
@@ -408,6 +426,11 @@ def _warnings(settlement: Settlement, shared: Mapping[str, SharedResult]) -> Seq
     """Return the warnings of a settled file, as stored: its own, and those of its result."""
     result = settlement.result or shared.get(settlement.existing_result_id or "")
     return [*(settlement.warnings or ()), *((result and result.warnings) or ())]
+
+
+def _process(claimed_by: str) -> str:
+    """Return which worker process a claim is of."""
+    return claimed_by.partition(GROUP_MARK)[0]
 
 
 def _place(batch_id: str, positions: Collection[int]) -> dict[str, Any]:

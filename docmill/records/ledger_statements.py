@@ -8,7 +8,7 @@ from sqlalchemy import and_, bindparam, case, func, or_, select, update
 
 from docmill.contracts import UNFINISHED, ItemStatus, Outcome
 from docmill.errors import bounded
-from docmill.records.items import ClaimedItem, Settlement
+from docmill.records.items import GROUP_MARK, ClaimedItem, Settlement
 from docmill.records.outbox import Audience
 from docmill.records.portable import table_of
 from docmill.records.results import result_id_of
@@ -107,7 +107,8 @@ CLAIM_ITEMS = (
             (
                 and_(
                     _items.c.status == ItemStatus.PROCESSING.value,
-                    _items.c.claimed_by != bindparam("at_worker"),
+                    _items.c.claimed_by != bindparam("at_process"),
+                    ~_items.c.claimed_by.contains(GROUP_MARK),
                 ),
                 1,
             ),

@@ -9,7 +9,12 @@ from docmill.records.tables import Batch, BatchItem, BatchListing, DirectoryFile
 
 
 class Listed(NamedTuple):
-    """One listed item; ``status`` is None while the ledger has no row for it."""
+    """One listed item; ``status`` and ``alone`` are None while the ledger has no row for it.
+
+    Attributes:
+        by_url: whether its bytes come from a URL.
+        alone: whether it must have an activity of its own.
+    """
 
     position: int
     directory_id: str
@@ -20,7 +25,9 @@ class Listed(NamedTuple):
     file_id: str | None
     size: int
     sha256: str | None
+    by_url: bool
     status: str | None
+    alone: bool | None
 
 
 _COLUMNS = (
@@ -32,6 +39,7 @@ _COLUMNS = (
     DirectoryFile.file_id,
     DirectoryFile.size,
     DirectoryFile.sha256,
+    DirectoryFile.source_url.is_not(None).label("by_url"),
 )
 
 
@@ -70,7 +78,7 @@ def listed_with_status(batch: Batch, *, unfinished_only: bool = False) -> Select
     listing = listing_of(batch).c
     known = (BatchItem.batch_id == batch.id) & (BatchItem.position == listing.position)
     query: Select[Any] = (
-        select(*listing, BatchItem.status)
+        select(*listing, BatchItem.status, BatchItem.alone)
         .outerjoin_from(listing.position.table, BatchItem, known)
         .order_by(listing.position)
     )

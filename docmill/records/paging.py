@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from docmill.contracts import (
     UNFINISHED,
+    ItemGroup,
     ItemRef,
     ItemStatus,
     Outcome,
@@ -28,9 +29,6 @@ from docmill.records.tables import Batch, BatchItem, Result, now
 from docmill.records.warning_counts import WarnedFile, add_warned
 from docmill.webhook_events import JobState
 
-MAX_NAME = 80
-"""Characters of a name in a page: it is repeated in workflow history."""
-
 _IDLE = (None, ItemStatus.PENDING.value)
 """States in which nobody works on an item."""
 
@@ -44,6 +42,7 @@ _SKIP = (
 )
 """Settles an item whose result is there; a redriven one has its job already."""
 
+Plan = Callable[[Sequence[Listed], bool], tuple[tuple[ItemRef, ...], tuple[ItemGroup, ...]]]
 Hit = tuple[Listed, Result]
 """A listed item, and the stored result that its bytes already have."""
 
@@ -55,7 +54,11 @@ class Paging:
         self._session = session
 
     async def next_page(
-        self, batch: Batch, request: PageRequest, cache_key_of: Callable[[str, str], str]
+        self,
+        batch: Batch,
+        request: PageRequest,
+        cache_key_of: Callable[[str, str], str],
+        plan: Plan | None = None,
     ) -> Page:
         """Return the next range of the listing, and make sure that the ledger has its rows.
 
@@ -67,6 +70,8 @@ class Paging:
             request: which range.
             cache_key_of: gives the cache key of some bytes (by sha256) of a file under this path
                 under this batch's job.
+            plan: divides items into those that stay alone and groups of the others, given
+                whether the listing ends with them; None: all stay alone.
 
         Raises:
             StaleItem: the request is of another epoch.
@@ -90,12 +95,9 @@ class Paging:
         for position, outcome in settled.items():
             if position > request.count_after:
                 tally = tally.plus(outcome)
-        items = [
-            ItemRef(position=row.position, name=row.name[:MAX_NAME])
-            for row in rows
-            if row.position not in settled
-        ]
-        return Page(items=tuple(items), cursor=rows[-1].position, more=more, settled=tally)
+        open_rows = [row for row in rows if row.position not in settled]
+        alone, groups = (plan or _all_alone)(open_rows, not more)
+        return Page(items=alone, groups=groups, cursor=rows[-1].position, more=more, settled=tally)
 
     async def _range(self, batch: Batch, request: PageRequest) -> Sequence[Listed]:
         query = listed_with_status(batch, unfinished_only=request.unfinished_only)
@@ -176,6 +178,12 @@ class Paging:
         if audience := _audience(batch):
             new = [row for row in rows if row.position in positions]
             await tell_of_jobs(self._session, audience, JobState.PENDING, _news(batch, new))
+
+
+def _all_alone(
+    rows: Sequence[Listed], _last_page: bool
+) -> tuple[tuple[ItemRef, ...], tuple[ItemGroup, ...]]:
+    return tuple(ItemRef.of(row.position, row.name) for row in rows), ()
 
 
 def _news(batch: Batch, rows: Sequence[Listed]) -> list[JobNews]:

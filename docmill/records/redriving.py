@@ -30,6 +30,7 @@ _FRESH: dict[str, Any] = {
     "claimed_by": None,
     "engine_failures": 0,
     "worker_losses": 0,
+    "alone": False,
     **dict.fromkeys(("failure_class", "failure_message", "failure_phase", "skip_reason")),
     **dict.fromkeys(("engine", "engine_version", "started_at", "finished_at")),
     **dict.fromkeys(("warnings", "job_deleted_at")),

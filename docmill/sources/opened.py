@@ -38,9 +38,10 @@ class OpenedDocument:
         Raises:
             ItemFailure: ``source_vanished`` or ``source_changed``.
         """
-        await asyncio.to_thread(self._verify)
+        await asyncio.to_thread(self.check_unchanged)
 
-    def _verify(self) -> None:
+    def check_unchanged(self) -> None:
+        """Do the same in this thread, which waits for the file system."""
         try:
             now = self.path.stat(follow_symlinks=False)
         except OSError as error:

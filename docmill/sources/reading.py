@@ -55,7 +55,7 @@ async def open_document(
         ItemFailure: ``source_vanished``, ``source_changed``, ``empty``, or ``storage_error``.
         UnavailableError: the store is away, or the scratch folder is full.
     """
-    if (document := await read_in_place(item, store)) is not None:
+    if (document := await asyncio.to_thread(read_here, item, store)) is not None:
         yield document
         return
     assert item.object_key is not None
@@ -69,16 +69,18 @@ async def open_document(
         await asyncio.to_thread(copy.unlink, missing_ok=True)
 
 
-async def read_in_place(item: ListedItem, store: ObjectStore) -> OpenedDocument | None:
+def read_here(item: ListedItem, store: ObjectStore) -> OpenedDocument | None:
     """Open the bytes of a listed file that lie on this machine; None when they lie elsewhere.
+
+    It reads the whole file: call it in a thread.
 
     Raises:
         ItemFailure: as for `open_document`.
     """
     if item.source_path is not None:
-        return await asyncio.to_thread(_open_in_place, item)
+        return _open_in_place(item)
     path = store.local_path(item.object_key) if item.object_key else None
-    return None if path is None else await asyncio.to_thread(_read_upload, item, path)
+    return None if path is None else _read_upload(item, path)
 
 
 def _open_in_place(item: ListedItem) -> OpenedDocument:

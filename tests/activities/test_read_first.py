@@ -11,6 +11,8 @@ from temporalio.testing import ActivityEnvironment
 
 from activities import processing
 from activities.processing import Processing
+from activities.resources import Resources
+from docmill import item_documents
 from docmill.contracts import BatchSpec, ItemTask
 from docmill.objects.staging import Staging
 from tests.fixtures.mill import Mill, write_texts
@@ -63,8 +65,9 @@ async def test_a_worker_that_dies_over_a_file_is_charged_from_the_second_time_on
     await page(small_mill.database, batch)
     scratch = Staging.below(small_mill.settings.scratch)
     engines: Any = None  # it dies before one is needed
-    dying = Processing(small_mill.database, small_mill.store, engines, scratch, small_mill.settings)
-    monkeypatch.setattr(processing, "read_in_place", _die)
+    mill = small_mill
+    dying = Processing(Resources(mill.database, mill.store, engines, scratch, mill.settings))
+    monkeypatch.setattr(item_documents, "read_here", _die)
     monkeypatch.setattr(processing, "open_document", _die)
     environment = ActivityEnvironment()
     environment.info = replace(environment.info, attempt=attempt)

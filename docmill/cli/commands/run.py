@@ -122,8 +122,16 @@ def run(
         int | None,
         typer.Option(metavar="N", min=1, help="Files of one workflow run at most."),
     ] = None,
+    items_per_activity: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N",
+            help="Small files that share one Temporal activity at most, 1 to 64, or auto.  "
+            "[default: auto]",
+        ),
+    ] = None,
     concurrency: Annotated[
-        int | None, typer.Option(metavar="N", min=1, max=256, help="Files in flight at most.")
+        int | None, typer.Option(metavar="N", min=1, max=256, help="Activities in flight at most.")
     ] = None,
     force: Annotated[
         bool,
@@ -156,7 +164,7 @@ def run(
     ended, it takes new, changed and failed files and skips what is unchanged.
     """
     from docmill.cli.running.job_parameters import JobFlags
-    from docmill.cli.running.request import Pace, RunRequest
+    from docmill.cli.running.request import Pace, RunRequest, items_per_activity_of
     from docmill.contracts import JobType
 
     request = RunRequest(
@@ -167,7 +175,12 @@ def run(
         exclude=tuple(exclude or ()),
         follow_links=follow_links,
         pace=Pace(
-            page_size, continue_as_new_threshold, concurrency, max_failures, max_failure_rate
+            page_size,
+            continue_as_new_threshold,
+            items_per_activity_of(items_per_activity),
+            concurrency,
+            max_failures,
+            max_failure_rate,
         ),
         flags=JobFlags(
             job=JobType(job),

@@ -4,18 +4,12 @@ import hashlib
 import json
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from docmill.choosing import engine_of
 from docmill.cli.running.job_parameters import JobFlags, parameters_of
 from docmill.cli.running.output_folder import Owner, claim, default_out
-from docmill.contracts import (
-    DEFAULT_CONTINUE_AS_NEW_THRESHOLD,
-    DEFAULT_PAGE_SIZE,
-    BatchSpec,
-    JobSpec,
-    JobType,
-)
+from docmill.contracts import MAX_GROUP, BatchSpec, JobSpec, JobType
 from docmill.contracts.warnings import WarningCode, strict_codes
 from docmill.errors import UsageError
 from docmill.ids import DEFAULT_PROJECT_ID
@@ -30,9 +24,27 @@ class Pace:
 
     page_size: int | None = None
     continue_as_new_threshold: int | None = None
+    items_per_activity: int | Literal["auto"] | None = None
     concurrency: int | None = None
     max_failures: int | None = None
     max_failure_rate: float | None = None
+
+
+def items_per_activity_of(text: str | None) -> int | Literal["auto"] | None:
+    """Return what ``--items-per-activity`` says.
+
+    Raises:
+        UsageError: it is neither ``auto`` nor a number from 1 to 64.
+    """
+    if text is None:
+        return None
+    if text == "auto":
+        return "auto"
+    if text.isascii() and text.isdecimal() and 1 <= int(text) <= MAX_GROUP:
+        return int(text)
+    raise UsageError(
+        f"{text} files cannot share an activity.", f"Give a number from 1 to {MAX_GROUP}, or auto."
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +104,9 @@ class Plan:
             project_id=DEFAULT_PROJECT_ID,
             source_directory_id=directory_id,
             job=JobSpec(type=request.job, parameters=self.parameters),
-            page_size=pace.page_size or DEFAULT_PAGE_SIZE,
-            continue_as_new_threshold=pace.continue_as_new_threshold
-            or DEFAULT_CONTINUE_AS_NEW_THRESHOLD,
+            page_size=pace.page_size,
+            continue_as_new_threshold=pace.continue_as_new_threshold,
+            items_per_activity=pace.items_per_activity,
             concurrency=pace.concurrency,
             max_failures=pace.max_failures,
             max_failure_rate=pace.max_failure_rate,

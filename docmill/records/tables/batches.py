@@ -46,6 +46,8 @@ class Batch(Table):
     page_size: Mapped[int]
     continue_as_new_threshold: Mapped[int]
     concurrency: Mapped[int]
+    items_per_activity: Mapped[int | None]
+    """How many small items share an activity at most; None: as many as are little work."""
     epoch: Mapped[int] = mapped_column(default=1)
     status: Mapped[str] = mapped_column(default="PENDING")
     paused: Mapped[bool] = mapped_column(default=False)
@@ -163,12 +165,15 @@ class BatchItem(Table):
     attempts: Mapped[int] = mapped_column(default=0)
     """Grows with every claim, and fences an attempt that came back from the dead."""
     claimed_by: Mapped[str | None]
-    """The worker process that holds it; another one that claims it has found a lost worker."""
+    """The worker process that holds it, with ``/`` and the group that it holds it in, if any.
+    Another process that claims an item held without a group has found a lost worker."""
     cleaned_attempts: Mapped[int] = mapped_column(default=0)
     """Attempts up to this one left nothing in the store but what a result names; later ones may
     have, because they died, or could not clean up after themselves."""
     engine_failures: Mapped[int] = mapped_column(default=0)
     worker_losses: Mapped[int] = mapped_column(default=0)
+    alone: Mapped[bool] = mapped_column(default=False)
+    """Whether it must have an activity of its own: in a group it failed, or took too long."""
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
 

@@ -1,0 +1,395 @@
+"""A group of small items: claimed, processed and settled together, each with its own outcome.
+
+A group only completes what completes cleanly. Whatever fails gets an activity of its own, so that
+every failure is seen in the Temporal UI, and retry budgets and isolation are those of one item.
+"""
+
+import asyncio
+import shutil
+import time
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from uuid import uuid4
+
+import structlog
+from temporalio import activity
+
+from activities.failing import translated
+from activities.heartbeats import heartbeating
+from activities.resources import Resources
+from docmill.contracts import (
+    PROCESS_GROUP,
+    GroupResult,
+    GroupTask,
+    ItemRef,
+    ItemTask,
+    LeftReason,
+    Outcome,
+    SkipReason,
+    Tally,
+)
+from docmill.engines.base import EngineReport
+from docmill.errors import ItemFailure, Retry, UnavailableError
+from docmill.item_documents import Document, ItemDocuments
+from docmill.objects.results import delete_result
+from docmill.records.holding import must_stop
+from docmill.records.items import (
+    ClaimedItem,
+    NewResult,
+    NotBegun,
+    PeekedItem,
+    Settlement,
+    group_claim,
+)
+from docmill.records.ledger import Claim, Ledger
+from docmill.records.results import result_id_of
+from docmill.results import Output, completed, prefix_of, remove_unrecorded, store_results
+
+BEGIN_WITHIN = 3.0
+"""Seconds: no file is handed to an engine later than this after the group began. So the worker's
+grace of 5 s suffices for the last one; the rest is left, and planned again."""
+
+LONGEST_FILE = 5.0
+"""Seconds: a file that an engine has for longer than this gets an activity of its own."""
+
+SETTLE_AFTER = 0.25
+"""Seconds: outcomes are recorded at most so far behind, so that counts stay live."""
+SETTLE_FILES = 32
+"""Or at most so many files behind."""
+
+log = structlog.get_logger(__name__)
+
+
+class Groups:
+    """Runs groups; every effect is safe to repeat."""
+
+    def __init__(self, resources: Resources) -> None:
+        self._database = resources.database
+        self._store = resources.store
+        self._engines = resources.engines
+        self._scratch = resources.scratch
+        self._gate = resources.gate
+        self._worker = resources.worker
+        self._documents = ItemDocuments(self._engines, self._store, resources.settings)
+
+    @activity.defn(name=PROCESS_GROUP)
+    @translated
+    async def process_group(self, task: GroupTask) -> GroupResult:
+        """Bring the items of a group to their outcomes, as far as they complete cleanly.
+
+        Only what the whole group needs fails it: the database or the object store is away.
+        """
+        async with heartbeating(), self._gate.entered(), AsyncExitStack() as stack:
+            folder = await asyncio.to_thread(self._scratch.make)
+            stack.push_async_callback(asyncio.to_thread, shutil.rmtree, folder, ignore_errors=True)
+            group = _Group(task)
+            await self._claim(group, folder, stack)
+            try:
+                await self._process(group)
+            finally:
+                await self._hand_back(group)
+            return group.result()
+
+    async def _claim(self, group: "_Group", folder: Path, stack: AsyncExitStack) -> None:
+        """Read the documents, and claim those that could be read, in one transaction."""
+        tasks = group.tasks
+        async with self._database.read() as session:
+            peeked = await Ledger(session).peek(tasks)
+        items = [one.item for one in peeked.values() if not one.suspect]
+        documents = await self._documents.read_several(items, folder, stack)
+        group.set_apart([one.item for position, one in peeked.items() if position not in documents])
+        read_of = {position: document.read for position, document in documents.items()}
+        wanted = [
+            (task, read_of.get(task.position))
+            for task in tasks
+            if task.position in read_of or task.position not in peeked
+        ]
+        if not wanted:
+            return
+        async with self._database.write() as session:
+            claims = await Ledger(session).claim(wanted, group_claim(self._worker, uuid4().hex))
+        group.take(claims, peeked, documents, folder)
+        await asyncio.to_thread(_make_folders, [member.output for member in group.members])
+
+    async def _process(self, group: "_Group") -> None:
+        """Give each file to an engine while the last ones are stored and recorded."""
+        recording = asyncio.create_task(self._record_as_made(group))
+        try:
+            began = time.monotonic()
+            for member in group.members:
+                if recording.done() or group.stopped:
+                    break
+                if activity.is_worker_shutdown() or time.monotonic() - began > BEGIN_WITHIN:
+                    group.reason = group.reason or LeftReason.OUT_OF_TIME
+                    break
+                await self._make(group, member)
+        finally:
+            group.all_made.set()
+            await recording
+
+    async def _make(self, group: "_Group", member: "_Member") -> None:
+        """Give one file to an engine; one that does not complete is set apart or left."""
+        item = member.item
+        clock = asyncio.timeout(None)
+
+        def begin() -> None:
+            clock.reschedule(asyncio.get_running_loop().time() + LONGEST_FILE)
+
+        try:
+            await remove_unrecorded(self._store, item, item.cleaned_attempts)
+            async with clock:
+                member.report = await self._engines.run(
+                    item, member.document.opened.path, member.output, begin
+                )
+        except ItemFailure as failure:
+            if failure.retry is Retry.INFRASTRUCTURE:
+                group.reason = LeftReason.BUSY
+            else:
+                group.set_apart([item], charge=failure.retry is Retry.ENGINE)
+        except (UnavailableError, OSError):
+            if clock.expired():
+                group.set_apart([item])
+            else:
+                group.reason = LeftReason.BUSY
+        except Exception:
+            log.exception("group.unexpected", batch_id=item.batch_id, item_id=item.item_id)
+            group.set_apart([item])
+        else:
+            group.made.append(member)
+
+    # -- outcomes ---------------------------------------------------------------------------
+
+    async def _record_as_made(self, group: "_Group") -> None:
+        """Store and record what was made, until all is."""
+        while not (group.all_made.is_set() and not group.made):
+            if len(group.made) < SETTLE_FILES:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(SETTLE_AFTER):
+                        await group.all_made.wait()
+            made, group.made = group.made[:SETTLE_FILES], group.made[SETTLE_FILES:]
+            if made:
+                await self._record(group, made)
+
+    async def _record(self, group: "_Group", made: Sequence["_Member"]) -> None:
+        stored = await self._store_results(group, made)
+        settling = [pair for member, result in stored for pair in member.settlements(result)]
+        async with self._database.write() as session:
+            settled = await Ledger(session).settle(settling)
+            batch_id, epoch = group.task.batch_id, group.task.epoch
+            group.stopped = await must_stop(session, batch_id, epoch)
+        for prefix in settled.unnamed:
+            await delete_result(self._store, prefix)
+        group.count(settled.positions, settling)
+
+    async def _store_results(
+        self, group: "_Group", made: Sequence["_Member"]
+    ) -> Sequence[tuple["_Member", NewResult]]:
+        """Store results; of a file that changed meanwhile there is none."""
+        changed = await asyncio.to_thread(lambda: [one for one in made if not one.is_unchanged()])
+        made = [member for member in made if member not in changed]
+        group.storing(made)
+        found = await store_results(self._store, [member.as_output() for member in made])
+        stored = [
+            (member, result)
+            for member, result in zip(made, found, strict=True)
+            if isinstance(result, NewResult)
+        ]
+        whole = {member.item.position for member, _ in stored}
+        group.set_apart([it.item for it in (*changed, *made) if it.item.position not in whole])
+        return stored
+
+    async def _hand_back(self, group: "_Group") -> None:
+        """Give back what has no outcome; when even that fails, the next claim takes it."""
+        try:
+            async with self._database.write() as session:
+                ledger = Ledger(session)
+                await ledger.hand_back(group.to_leave())
+                await ledger.hand_back(group.to_set_apart(charged=False), alone=True)
+                await ledger.hand_back(
+                    group.to_set_apart(charged=True), alone=True, engine_failure=True
+                )
+        except UnavailableError:
+            log.warning("group.not_handed_back", batch_id=group.task.batch_id)
+
+
+@dataclass(slots=True, eq=False)
+class _Member:
+    """One claimed item of a group.
+
+    Attributes:
+        item: as claimed.
+        document: its bytes.
+        output: the folder for what an engine makes of it.
+        twins: items with the same bytes, which nobody claimed: they share its result.
+        report: of the engine, once it has run.
+    """
+
+    item: ClaimedItem
+    document: Document
+    output: Path
+    twins: list[ClaimedItem] = field(default_factory=list)
+    report: EngineReport | None = None
+
+    def is_unchanged(self) -> bool:
+        try:
+            self.document.opened.check_unchanged()
+        except ItemFailure:
+            return False
+        return True
+
+    def as_output(self) -> Output:
+        assert self.report is not None
+        return Output(prefix_of(self.item), self.document.cache_key, self.report, self.output)
+
+    def settlements(self, result: NewResult) -> Sequence[tuple[ClaimedItem, Settlement]]:
+        """Return the outcomes of the item and of its twins."""
+        assert self.report is not None
+        sha256 = self.document.opened.sha256
+        shared = Settlement(
+            outcome=Outcome.SKIPPED,
+            sha256=sha256,
+            existing_result_id=result_id_of(self.item.project_id, result.cache_key),
+            skip_reason=SkipReason.ALREADY_PROCESSED,
+        )
+        own = completed(self.item, sha256, self.report, result)
+        return [(self.item, own), *((twin, shared) for twin in self.twins)]
+
+
+class _Group:
+    """What is known of the items of one group.
+
+    Attributes:
+        task: which items.
+        members: those that it holds.
+        made: members that an engine has made a result of, not yet recorded.
+        all_made: set when no more are made.
+        stopped: whether the batch wants nothing begun.
+        reason: why items are left.
+    """
+
+    def __init__(self, task: GroupTask) -> None:
+        self.task = task
+        self.members: list[_Member] = []
+        self.made: list[_Member] = []
+        self.all_made = asyncio.Event()
+        self.stopped = False
+        self.reason: LeftReason | None = None
+        self._tally = Tally()
+        self._ended: set[int] = set()
+        self._apart: dict[int, ClaimedItem] = {}
+        self._charged: set[int] = set()
+        self._stored: set[int] = set()
+
+    @property
+    def tasks(self) -> list[ItemTask]:
+        """The items, as single ones are named."""
+        return [
+            ItemTask(
+                batch_id=self.task.batch_id,
+                epoch=self.task.epoch,
+                position=position,
+                planned_concurrency=self.task.planned_concurrency,
+            )
+            for position in self.task.positions
+        ]
+
+    def take(
+        self,
+        claims: Mapping[int, Claim],
+        peeked: Mapping[int, PeekedItem],
+        documents: Mapping[int, Document],
+        folder: Path,
+    ) -> None:
+        """Take over what came of the claim."""
+        makers: dict[str, _Member] = {}
+        waiting = []
+        for position, claim in sorted(claims.items()):
+            match claim:
+                case ClaimedItem() if position in documents:
+                    member = _Member(claim, documents[position], folder / f"output-{position}")
+                    self.members.append(member)
+                    makers[member.document.cache_key] = member
+                case Outcome():
+                    self._end(position, claim)
+                case NotBegun.BEING_MADE:
+                    waiting.append(position)
+                case NotBegun.HELD:
+                    self.reason, self.stopped = LeftReason.HELD, True
+                case NotBegun.ALONE:
+                    self.set_apart([peeked[position].item])
+        for position in waiting:
+            maker = makers.get(documents[position].cache_key)
+            if maker is None:
+                self.reason = self.reason or LeftReason.BUSY
+            else:
+                maker.twins.append(peeked[position].item)
+
+    def set_apart(self, items: Sequence[ClaimedItem], *, charge: bool = False) -> None:
+        """Give items activities of their own; ``charge`` counts an engine failure of each."""
+        self._apart |= {item.position: item for item in items}
+        if charge:
+            self._charged |= {item.position for item in items}
+
+    def storing(self, members: Sequence[_Member]) -> None:
+        """Note that from now on their results may be in the store."""
+        self._stored |= {member.item.position for member in members}
+
+    def count(
+        self,
+        positions: Collection[int],
+        settling: Sequence[tuple[ClaimedItem, Settlement]],
+    ) -> None:
+        """Count outcomes that were recorded; of the others somebody else holds the item."""
+        for item, settlement in settling:
+            if item.position in positions:
+                self._end(item.position, settlement.outcome)
+
+    def to_leave(self) -> list[ClaimedItem]:
+        """Return what it holds and leaves, as it is to be handed back."""
+        return [self._as_it_is(item) for item in self._held() if item.position not in self._apart]
+
+    def to_set_apart(self, *, charged: bool) -> list[ClaimedItem]:
+        """Return what it holds and sets apart, likewise."""
+        return [
+            self._as_it_is(item)
+            for item in self._held()
+            if item.position in self._apart and (item.position in self._charged) is charged
+        ]
+
+    def result(self) -> GroupResult:
+        """Return what came of each item."""
+        left = tuple(
+            position
+            for position in self.task.positions
+            if position not in self._ended and position not in self._apart
+        )
+        if self.stopped:
+            self.reason = LeftReason.HELD
+        return GroupResult(
+            settled=self._tally,
+            alone=tuple(
+                ItemRef.of(position, item.name) for position, item in sorted(self._apart.items())
+            ),
+            left=left,
+            reason=(self.reason or LeftReason.BUSY) if left else None,
+        )
+
+    def _end(self, position: int, outcome: Outcome) -> None:
+        self._ended.add(position)
+        self._tally = self._tally.plus(outcome)
+
+    def _held(self) -> list[ClaimedItem]:
+        return [one.item for one in self.members if one.item.position not in self._ended]
+
+    def _as_it_is(self, item: ClaimedItem) -> ClaimedItem:
+        """The item with what its attempts have left in the store."""
+        if item.position in self._stored:
+            return item
+        return replace(item, cleaned_attempts=item.attempt) if item.clean else item
+
+
+def _make_folders(folders: Sequence[Path]) -> None:
+    for folder in folders:
+        folder.mkdir()
