@@ -34,6 +34,7 @@ from docmill.engines.base import EngineReport
 from docmill.errors import ItemFailure, Retry, UnavailableError
 from docmill.item_documents import Document, ItemDocuments
 from docmill.objects.results import delete_result
+from docmill.records.database import Session
 from docmill.records.holding import must_stop
 from docmill.records.items import (
     ClaimedItem,
@@ -171,14 +172,16 @@ class Groups:
             made, group.made = group.made[:SETTLE_FILES], group.made[SETTLE_FILES:]
             if made:
                 await self._record(group, made)
+            elif not group.all_made.is_set():
+                async with self._database.read() as session:
+                    group.stopped = await group.must_stop(session)
 
     async def _record(self, group: "_Group", made: Sequence["_Member"]) -> None:
         stored = await self._store_results(group, made)
         settling = [pair for member, result in stored for pair in member.settlements(result)]
         async with self._database.write() as session:
             settled = await Ledger(session).settle(settling)
-            batch_id, epoch = group.task.batch_id, group.task.epoch
-            group.stopped = await must_stop(session, batch_id, epoch)
+            group.stopped = await group.must_stop(session)
         for prefix in settled.unnamed:
             await delete_result(self._store, prefix)
         group.count(settled.positions, settling)
@@ -325,6 +328,10 @@ class _Group:
                 self.reason = self.reason or LeftReason.BUSY
             else:
                 maker.twins.append(peeked[position].item)
+
+    async def must_stop(self, session: Session) -> bool:
+        """Ask whether the batch wants nothing begun: it is paused, ends, or went on."""
+        return await must_stop(session, self.task.batch_id, self.task.epoch)
 
     def set_apart(self, items: Sequence[ClaimedItem], *, charge: bool = False) -> None:
         """Give items activities of their own; ``charge`` counts an engine failure of each."""
