@@ -10,6 +10,7 @@ from temporalio.converter import DataConverter
 
 from activities.admitting import Admitting
 from activities.delivering import Delivering
+from activities.groups import Groups
 from activities.listing import Listing
 from activities.processing import Processing
 from activities.recording import Recording
@@ -31,6 +32,7 @@ def test_wire_names_are_those_of_the_contract() -> None:
     methods: list[Callable[..., Any]] = [
         Listing.next_page,
         Processing.process_item,
+        Groups.process_group,
         Recording.open_batch,
         Admitting.admit_batch,
         Recording.record_state,
@@ -43,6 +45,7 @@ def test_wire_names_are_those_of_the_contract() -> None:
     assert names == {
         "next_page",
         "process_item",
+        "process_group",
         "open_batch",
         "admit_batch",
         "record_state",
