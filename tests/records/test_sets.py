@@ -5,14 +5,20 @@ import random
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from sqlalchemy import event
 
-from docmill.contracts import ItemTask, Outcome, Tally
+from docmill.contracts import ItemTask, Outcome, PageRequest, SkipReason, Tally
 from docmill.records.batches import Batches
 from docmill.records.database import Database
+from docmill.records.holding import must_stop
+from docmill.records.items import group_claim
 from docmill.records.ledger import Claim, ClaimedItem, Ledger, NotBegun, ReadBytes, Settlement
+from docmill.records.listing import Listed
+from docmill.records.paging import Paging
+from docmill.records.results import result_id_of
 from docmill.records.tables import Batch
 from tests.records.making import (
     batch_over,
@@ -205,3 +211,91 @@ async def test_claims_and_settlements_that_overlap_in_any_order_never_wait_for_e
     assert statuses.count("completed") == done
     async with database.read() as session:
         assert (await Ledger(session).tally(batch)) == Tally(completed=done)
+
+
+GROUP = group_claim("worker", "g1")
+
+
+async def test_a_group_takes_nothing_that_a_lost_worker_held(
+    database: Database, batch: Batch
+) -> None:
+    await _claim(database, batch, {1: "a", 2: "b"}, group_claim("killed", "g0"))
+    await _claim(database, batch, {3: "c"}, "killed")
+    claims = await _claim(database, batch, dict.fromkeys(range(1, 5)), GROUP)
+    assert [claims[n] for n in (1, 2, 3)] == [NotBegun.ALONE] * 3
+    assert [item.position for item in _claimed(claims)] == [4]
+    statuses = ["pending", "pending", "processing", "processing", "pending", "pending"]
+    assert await _statuses(database, batch) == statuses, (
+        "a single item's claim stays, to be charged"
+    )
+    planned = await _alone(database, batch)
+    assert planned == {1, 2}, "a later page plans them alone"
+
+
+async def test_a_group_takes_its_own_items_again_when_it_is_retried(
+    database: Database, batch: Batch
+) -> None:
+    await _claim(database, batch, {1: "a"}, GROUP)
+    (item,) = _claimed(await _claim(database, batch, {1: "a"}, group_claim("worker", "g2")))
+    assert (item.attempt, item.worker_losses) == (2, 0)
+
+
+async def test_an_item_that_a_lost_group_held_is_not_charged(
+    database: Database, batch: Batch
+) -> None:
+    await _claim(database, batch, {1: "a"}, group_claim("killed", "g0"))
+    (item,) = _claimed(await _claim(database, batch, {1: "a"}, "worker"))
+    assert (item.attempt, item.worker_losses) == (2, 0)
+    (again,) = _claimed(await _claim(database, batch, {1: "a"}, "third"))
+    assert again.worker_losses == 1, "now it ran by itself"
+
+
+async def test_an_item_settles_with_the_result_that_is_stored_beside_it(
+    database: Database, batch: Batch
+) -> None:
+    claims = await _claim(database, batch, {1: "same", 2: "same"}, GROUP)
+    (maker,) = _claimed(claims)
+    assert claims[2] is NotBegun.BEING_MADE
+    async with database.read() as session:
+        task = ItemTask(batch_id=batch.id, epoch=1, position=2)
+        peeked = await Ledger(session).peek([task])
+    shared = Settlement(
+        outcome=Outcome.SKIPPED,
+        sha256="same",
+        existing_result_id=result_id_of(maker.project_id, key_of("same")),
+        skip_reason=SkipReason.ALREADY_PROCESSED,
+    )
+    settling = [(maker, _completed(maker, "same")), (peeked[2].item, shared)]
+    assert (await _settle(database, settling))[0] == {1, 2}
+    assert (await _statuses(database, batch))[:2] == ["completed", "skipped"]
+
+
+@pytest.mark.parametrize(
+    ("change", "stops"),
+    [
+        ({}, False),
+        ({"paused": True}, True),
+        ({"cancel_requested": True}, True),
+        ({"epoch": 2}, True),
+    ],
+)
+async def test_a_group_stops_when_its_batch_is_paused_ends_or_went_on(
+    database: Database, batch: Batch, change: dict[str, Any], stops: bool
+) -> None:
+    async with database.write() as session:
+        await Batches(session).set_state(batch.id, **change)
+        assert await must_stop(session, batch.id, 1) is stops
+
+
+async def _alone(database: Database, batch: Batch) -> set[int]:
+    """Positions that the next page plans alone."""
+    planned: list[Listed] = []
+
+    def plan(rows: Sequence[Listed], _last: bool) -> tuple[tuple[()], tuple[()]]:
+        planned.extend(rows)
+        return (), ()
+
+    request = PageRequest(batch_id=batch.id, epoch=1, after=0, limit=100)
+    async with database.write() as session:
+        await Paging(session).next_page(batch, request, key_of, plan)
+    return {row.position for row in planned if row.alone}
