@@ -78,7 +78,7 @@ def test_a_group_is_about_a_second_of_work_or_full() -> None:
     for _ in range(SMALLEST_SAMPLE):
         costs.note("bat-1", "a.pdf", 0.125)
         costs.note("bat-1", "a.txt", 0.001)
-    _, groups = planner(costs).plan(64, files(100, "b.pdf"), last_page=False)
+    _, groups = planner(costs).plan(64, files(96, "b.pdf"), last_page=False)
     assert {len(group.positions) for group in groups} == {round(GROUP_SECONDS / 0.125)}
     _, groups = planner(costs).plan(64, files(128), last_page=False)
     assert [len(group.positions) for group in groups] == [64, 64]
