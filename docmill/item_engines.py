@@ -127,7 +127,7 @@ class ItemEngines:
                 on_started()
 
         report = await self.pool.run(
-            task, begin, project=item.project_id, within=CHILD_WAIT_SECONDS
+            task, project=item.project_id, within=CHILD_WAIT_SECONDS, on_started=begin
         )
         self.costs.note(item.batch_id, item.path, time.monotonic() - began)
         return report
