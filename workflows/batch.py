@@ -20,7 +20,6 @@ with workflow.unsafe.imports_passed_through():
     from docmill import contracts
     from docmill.contracts import (
         BatchInput,
-        BatchProgress,
         BatchResult,
         BatchState,
         BatchStatus,
@@ -39,7 +38,7 @@ with workflow.unsafe.imports_passed_through():
     from docmill.errors import FailureClass, bounded
     from workflows import causes, display, history, policies, thresholds
     from workflows.phase import Phase
-from workflows.window import Window
+    from workflows.window import Window
 
 MAX_SWEEPS = 3
 """Searches for items without an outcome before the batch fails, naming them."""
@@ -267,8 +266,7 @@ class BatchWorkflow:
                 result = await workflow.execute_activity_method(
                     Processing.process_item, task, **self._item_options(item.name)
                 )
-            except ActivityError as error:
-                # Cancelled items are counted at the close.
+            except ActivityError as error:  # cancelled items are counted at the close
                 if not is_cancelled_exception(error) and not self._cut_short(error):
                     await self._count_failure(item, task, error)
                 return
@@ -430,7 +428,7 @@ class BatchWorkflow:
     # -- queries ----------------------------------------------------------------------------
 
     @workflow.query(name=contracts.PROGRESS_QUERY)
-    def progress(self) -> BatchProgress:
+    def progress(self) -> contracts.BatchProgress:
         """Counts of this moment."""
         return display.progress(
             self._batch.batch_id, self._state, self._window.files, self._shown, workflow.now()
