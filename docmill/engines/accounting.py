@@ -27,8 +27,10 @@ from docmill.errors import FailureClass, ItemFailure
 DEFAULT_ALLOWED_FAILURE_RATIO = 0.05
 """LlamaCloud's default: one bad page of twenty is tolerated."""
 
-_PICTURE = re.compile(r"!\[[^\]]*\]\([^)]*\)")
+_PICTURE = re.compile(r"\\?!\[[^\]]*\]\([^)]*\)")
 """An image of Markdown: it is no text."""
+_RULE = re.compile(r"^\s*-{3,}\s*$", re.M)
+"""A break between slides: likewise."""
 _MISSING = "The engine returned nothing for this page."
 
 
@@ -142,18 +144,21 @@ def _silent(pages: list[ParsedPage], result: ParseResult) -> Iterator[ResultWarn
     """Yield what the engine did not say of pages without text.
 
     Blank sheets, slides and pages of Office files hold nothing, as far as their engines know; a
-    page of a PDF or an image may be a picture of text.
+    page of a PDF or an image may be a picture of text, and so may a page with nothing but pictures.
     """
     told = {(one.code, one.page) for one in result.warnings}
     silent = [page.page_number for page in pages if page.success and not _has_text(page)]
-    if result.media_type == Media.PDF or result.media_type.startswith("image/"):
-        for number in silent:
-            if (WarningCode.PAGE_WITHOUT_TEXT, number) not in told:
-                yield warning(WarningCode.PAGE_WITHOUT_TEXT, f"No text on page {number}.", number)
+    drawn = result.media_type == Media.PDF or result.media_type.startswith("image/")
+    pictures = {page.page_number for page in pages if _PICTURE.search(page.markdown)}
+    for number in silent:
+        if (drawn or number in pictures) and (WarningCode.PAGE_WITHOUT_TEXT, number) not in told:
+            yield warning(WarningCode.PAGE_WITHOUT_TEXT, f"No text on page {number}.", number)
     everything = len(silent) == sum(page.success for page in pages)
     if everything and (WarningCode.NO_TEXT, None) not in told:
         yield warning(WarningCode.NO_TEXT, "No text came from the document.")
 
 
 def _has_text(page: ParsedPage) -> bool:
-    return bool(page.text.strip() or _PICTURE.sub("", page.markdown).strip())
+    """Whether a page holds more than pictures, whose names its plain text may have, too."""
+    rest = _PICTURE.sub("", page.markdown)
+    return bool(_RULE.sub("", rest).strip() or (rest == page.markdown and page.text.strip()))

@@ -154,6 +154,18 @@ def test_pages_without_text_are_named_whatever_the_engine_says() -> None:
     assert _codes(picture, media_type="image/png") == [("page_without_text", 1), ("no_text", None)]
 
 
+def test_a_slide_or_document_of_nothing_but_pictures_has_no_text() -> None:
+    words = ParsedPage(page_number=1, markdown="|a|")
+    slide = ParsedPage(page_number=2, markdown="\\![a.png](a.png)\n\n-----\n", text="a.png -----")
+    slides = "application/vnd.openxmlformats-officedocument.presentationml.presentation"
+
+    assert _codes(words, slide, media_type=slides) == [("page_without_text", 2)]
+    assert _codes(slide.model_copy(update={"page_number": 1}), media_type=slides) == [
+        ("page_without_text", 1),
+        ("no_text", None),
+    ]
+
+
 def test_blank_sheets_and_slides_are_no_loss_but_a_document_of_them_is() -> None:
     words, blank = ParsedPage(page_number=1, markdown="|a|"), ParsedPage(page_number=2)
     sheets = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
