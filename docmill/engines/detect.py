@@ -4,6 +4,7 @@ The order of decision: the magic number of a binary format and what its package 
 of a text, and last the file's name, for the few types that `media.decided_by_name` lists.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePath
@@ -48,11 +49,36 @@ _UNREAD: tuple[tuple[int, bytes, str], ...] = (
     (0, b"\0\0\0\x01Bud1", "the folder settings of macOS (.DS_Store)"),
     (0, b"\xffWPC", "a WordPerfect document"),
     (0, b"8BPS", "a Photoshop image"),
+    (4, b"ftypavif", "an AVIF image"),
+    (4, b"ftyphei", "an image in HEIF"),
+    (4, b"ftypmif1", "an image in HEIF"),
     (4, b"ftyp", "a video, or an image in HEIF"),
+    (0, b"\0\0\0\x0cjP  \r\n\x87\n", "a JPEG 2000 image"),
+    (0, b"\xff\x4f\xff\x51", "a JPEG 2000 image"),
+    (0, b"\0\0\0\x0cJXL \r\n\x87\n", "a JPEG XL image"),
+    (0, b"\0\0\x01\0", "an icon of Windows"),
+    (0, b"AT&TFORM", "a DjVu document"),
+    (0, b"\xd7\xcd\xc6\x9a", "a Windows metafile"),
+    (40, b" EMF", "a Windows metafile"),
+    (60, b"BOOKMOBI", "a Mobipocket book"),
+    (0, b"ITSF", "a help file of Windows (CHM)"),
+    (0, b"1\xbe\0\0", "a document of Windows Write"),
+    (0, b"\xe4\x52\x5c\x7b\x8c\xd8\xa7\x4d", "a OneNote section"),
+    (0, b"AC10", "an AutoCAD drawing"),
+    (4, b"Standard Jet DB", "an Access database"),
+    (4, b"Standard ACE DB", "an Access database"),
+    (0, b"PAR1", "a Parquet file"),
+    (0, b"bplist00", "a binary property list, such as a Safari web archive"),
+    (0, b"L\0\0\0\x01\x14\x02\0", "a shortcut of Windows"),
+    (0, b"MZ", "a program"),
+    (0, b"\xca\xfe\xba\xbe", "a program"),
     (0, b"OggS", "a sound or video"),
     (0, b"ID3", "a sound"),
 )
 """Formats that no engine reads, by offset and magic number; the reason names them."""
+_POSTSCRIPT = b"%!PS-Adobe-"
+_PORTABLE = re.compile(rb"P[4-7]\s+(?:#[^\n]*\n\s*)?(?:\d+\s+\d+\s|WIDTH )")
+"""How a binary image of the netpbm family begins."""
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
 _PDF_JUNK = 1024
 """Readers accept this many bytes in front of a PDF's header."""
@@ -127,6 +153,11 @@ def _binary(path: Path, head: bytes, promise: Media | None) -> Media | None:
 
 
 def _refuse_unread(head: bytes) -> None:
+    if head.startswith(_POSTSCRIPT):  # it is text, and what it draws is a document
+        message = "No engine reads a PostScript document. Convert it to PDF."
+        raise ItemFailure(FailureClass.UNSUPPORTED_TYPE, message)
+    if _PORTABLE.match(head):
+        raise ItemFailure(FailureClass.UNSUPPORTED_TYPE, "No engine reads a PNM image.")
     for offset, magic, kind in _UNREAD:
         if head[offset:].startswith(magic) and not _is_plain(head):
             raise ItemFailure(FailureClass.UNSUPPORTED_TYPE, f"No engine reads {kind}.")
