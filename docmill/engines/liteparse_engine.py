@@ -20,12 +20,20 @@ from docmill.engines.images import Album
 from docmill.engines.liteparse_boxes import turn_back
 from docmill.engines.liteparse_merge import with_turned_runs
 from docmill.engines.liteparse_native import NativeParser
-from docmill.engines.liteparse_ocr import TURNED, Pages, Recogniser, is_stamped_scan
+from docmill.engines.liteparse_ocr import (
+    COVERED,
+    TURNED,
+    Pages,
+    Recogniser,
+    is_stamped_scan,
+    may_hide_a_scan,
+)
 from docmill.engines.liteparse_pages import PageReader, word_boxes
 from docmill.engines.media import IMAGES, PAGED, Media, extension_of
 from docmill.engines.page_warnings import PageWarnings
 from docmill.engines.parameters import ParseRequest
 from docmill.engines.selection import as_target_pages
+from docmill.engines.text_check import letters_of
 from docmill.engines.turning import quarter, turn_of
 from docmill.engines.unmapped import is_unreadable
 from docmill.errors import FailureClass, ItemFailure
@@ -74,8 +82,15 @@ class LiteParseEngine:
         Raises:
             ItemFailure: ENCRYPTED, CORRUPT, TOO_MANY_PAGES, OUT_OF_MEMORY or PAGES_FAILED.
         """
-        with _source(document, ParseRequest.read(parameters), limits) as (path, warnings):
-            return _Parse(path, document, parameters, limits, warnings).result()
+        try:
+            return _parsed(document, parameters, limits)
+        except ItemFailure as failure:
+            if failure.failure_class is not FailureClass.CORRUPT or (
+                document.media_type not in IMAGES
+            ):
+                raise
+            # A kind of picture that LiteParse does not know, such as a TIFF with a palette.
+            return _parsed(document, parameters, limits, converted=True)
 
     def count_pages(self, document: Document) -> int:
         """Return how many pages a document has; only its first is read.
@@ -91,9 +106,17 @@ class LiteParseEngine:
             return liteparse_native.count_pages(path)
 
 
+def _parsed(
+    document: Document, given: dict[str, Any], limits: Limits, *, converted: bool = False
+) -> ParseResult:
+    request = ParseRequest.read(given)
+    with _source(document, request, limits, converted=converted) as (path, warnings):
+        return _Parse(path, document, given, limits, warnings).result()
+
+
 @contextmanager
 def _source(
-    document: Document, request: ParseRequest, limits: Limits
+    document: Document, request: ParseRequest, limits: Limits, *, converted: bool
 ) -> Iterator[tuple[Path, list[ResultWarning]]]:
     """Give what LiteParse is to read, and what it does not have of the document."""
     if document.media_type not in IMAGES:
@@ -106,10 +129,11 @@ def _source(
     check_page_limit(picture.pages, request.pages, limits)
     with tempfile.TemporaryDirectory() as folder, _named(document) as named:
         path, unread = Path(folder, "frames.pdf"), picture.unread
-        readable = picture.plain or pictures.as_pdf(document.path, path)
+        plain = picture.plain and not converted
+        readable = plain or pictures.as_pdf(document.path, path)
         if not readable and pictures.is_big_tiff(document.path):
             raise ItemFailure(FailureClass.UNSUPPORTED_TYPE, _BIG_TIFF)
-        if picture.plain or not readable:
+        if plain or not readable:
             path, unread = named, unread + picture.pages - 1
         message = f"The picture has {unread + 1} frames; only the first was read."
         yield path, [warning(WarningCode.FRAMES_NOT_READ, message)] if unread else []
@@ -285,8 +309,11 @@ class _Parse:
         found: Pages = {}
         if self._request.ocr and self._languages.codes:
             garbled = {n: page for n, page in pages.items() if is_unreadable(page.text)}
+            in_forms = self._scans_in_forms(pages)
             scans = {
-                n: page for n, page in pages.items() if n not in garbled and is_stamped_scan(page)
+                n: page
+                for n, page in pages.items()
+                if n not in garbled and (n in in_forms or is_stamped_scan(page))
             }
             if count := len(textless) + len(garbled) + len(scans):
                 self._counted(len(pages), count)
@@ -296,9 +323,36 @@ class _Parse:
                     found |= reader.read(textless)
                     found |= reader.replace_unmapped(garbled)
                     found |= reader.add_to(scans)
+        for n, page in found.items():
+            beside = {"form_fields": pages[n].form_fields, "annotations": pages[n].annotations}
+            found[n] = replace(page, **beside)
         unreadable = [n for n in pages if is_unreadable(found.get(n, pages[n]).text)]
         self._about_pages.add(WarningCode.TEXT_UNREADABLE, _UNREADABLE, *unreadable)
         return found
+
+    def _scans_in_forms(self, pages: Pages) -> set[int]:
+        """Return the pages with little text on a scan inside a form XObject."""
+        numbers = [n for n, page in pages.items() if may_hide_a_scan(page)]
+        if self._media is not Media.PDF or not numbers:
+            return set()
+        from docmill.engines import pdf_objects  # noqa: PLC0415 - it loads a pdfium
+
+        if not pdf_objects.has_forms_and_images(self._path):
+            return set()
+        covered = pdf_objects.covered_by_forms(self._path, numbers)
+        return {n for n, share in covered.items() if share >= COVERED}
+
+    def _lines_beyond_text(self, pages: Pages) -> dict[int, list[str]]:
+        """Return by page what is on it and not in its text: values, comments, stamps."""
+        beyond = {n: pdf_parts.lines_beyond_text(page) for n, page in pages.items()}
+        stamped = [n for n, page in pages.items() if pdf_parts.has_stamp(page)]
+        if stamped:
+            from docmill.engines import pdf_objects  # noqa: PLC0415 - as above
+
+            for n, lines in pdf_objects.texts_of_stamps(self._path, stamped).items():
+                known = letters_of("".join((pages[n].text, *beyond[n])))
+                beyond[n] += [line for line in lines if letters_of(line) not in known]
+        return beyond
 
     def _warn_of_empty(self, pages: list[ParsedPage]) -> None:
         if self._languages.missing and self._request.ocr:
@@ -316,7 +370,7 @@ class _Parse:
         """Return the pages that were asked for as ours; the values of XFA are on the first."""
         errors = {error.page_num: error.message for error in native.page_errors}
         reader = PageReader(self._given, _file_names(native))
-        beyond = {n: pdf_parts.lines_beyond_text(pages[n]) for n in pages}
+        beyond = self._lines_beyond_text(pages)
         if native.xfa_packets and pages:
             known = chain((page.text for page in pages.values()), *beyond.values())
             beyond[min(pages)] += pdf_parts.lines_of_xfa(native, "\n".join(known))

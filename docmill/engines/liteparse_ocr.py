@@ -21,7 +21,7 @@ from docmill.engines.liteparse_pages import confidence_of
 from docmill.engines.page_warnings import PageWarnings
 from docmill.engines.selection import as_target_pages
 from docmill.engines.text_check import words_of
-from docmill.engines.turning import turn_of
+from docmill.engines.turning import quarter, turn_of
 from docmill.engines.unmapped import is_unmapped
 
 if TYPE_CHECKING:
@@ -37,17 +37,25 @@ Scans that lie on their side or head are read with 0.43 to 0.54, upright ones wi
 """
 _BETTER = 0.15
 """By how much another direction must be better."""
+_SURELY_UPRIGHT = 0.9
+"""Mean confidence from which a page is not tried upside down: the right way up it is 0.94 and more,
+on its head up to 0.86, for short lines in capitals."""
+_BETTER_UPSIDE_DOWN = 0.08
+"""By how much a page must be better on its head, when it was not doubtful as it stood."""
 _SURE = 0.8
 """Confidence of recognised text that takes the place of unmapped characters."""
 _POOR = 0.5
 """Mean confidence below which nothing is added to a page with text: it is a picture, not a scan."""
-_COVERED = 0.5
+COVERED = 0.5
 """Share of a page that images cover from which it may be a scan with text on it."""
+_SPARSE = 0.05
+"""Share of a page that text covers below which images are looked for inside form XObjects, too."""
 _KNOWN = 0.8
 """Share of recognised words that the page's text has, from which they add nothing."""
 _WORD = 3
 """Letters of a word that is broader than high when it runs from left to right."""
-_TURNS = (180, 90, 270)
+_UPSIDE_DOWN = 180
+_TURNS = (_UPSIDE_DOWN, 90, 270)
 TURNED = "The text of {page} was read turned: it stands sideways or upside down."
 _DOUBTFUL_TEXT = "The text of {page} was recognised with little confidence."
 _POOR_PICTURE = "The images on {page} may hold text; what was recognised is too doubtful to add."
@@ -157,13 +165,23 @@ class Recogniser:
             The numbers of the pages that were turned.
         """
         turned: set[int] = set()
-        for turn in _TURNS:
-            doubtful = {number: turn for number, page in found.items() if _is_doubtful(page)}
-            if not doubtful or self._is_late():
+        first = {number: turn_of(page.text_items) for number, page in found.items()}
+        best = dict(first)
+        for further in _TURNS:
+            turns = {number: (turn + further) % 360 for number, turn in first.items()}
+            doubtful = {
+                n: turns[n]
+                for n, page in found.items()
+                if _is_doubtful(page)
+                or (_is_unsure(page) and (turns[n] - best[n]) % 360 == _UPSIDE_DOWN)
+            }
+            if self._is_late():
                 break
+            if not doubtful:
+                continue
             for number, page in self._recognise(path, doubtful).items():
                 if _is_better(page, found[number]):
-                    found[number] = page
+                    found[number], best[number] = page, turns[number]
                     turned.add(number)
         return turned
 
@@ -176,7 +194,15 @@ def is_stamped_scan(page: "liteparse.ParsedPage") -> bool:
     seen = page.complexity
     if seen is None or not page.text.strip() or "invisible-text-layer" in seen.reasons:
         return False
-    return bool(seen.full_page_image or seen.image_coverage >= _COVERED)
+    return bool(seen.full_page_image or seen.image_coverage >= COVERED)
+
+
+def may_hide_a_scan(page: "liteparse.ParsedPage") -> bool:
+    """Whether so little text is on a page that it may be on a scan which LiteParse has not seen."""
+    seen = page.complexity
+    if seen is None or not page.text.strip() or "invisible-text-layer" in seen.reasons:
+        return False
+    return bool(seen.needs_ocr or seen.text_coverage < _SPARSE) and not is_stamped_scan(page)
 
 
 def _as_stored(page: "liteparse.ParsedPage", turn: int) -> "liteparse.ParsedPage":
@@ -187,9 +213,14 @@ def _as_stored(page: "liteparse.ParsedPage", turn: int) -> "liteparse.ParsedPage
 
 
 def _is_doubtful(page: "liteparse.ParsedPage") -> bool:
-    """Whether a page may be read better in another direction."""
+    """Whether a page may be read better in any other direction."""
     sure = confidence_of(page.text_items)
     return sure is not None and (sure < DOUBTFUL or _is_scattered(page))
+
+
+def _is_unsure(page: "liteparse.ParsedPage") -> bool:
+    """Whether a page may stand on its head although it reads well enough."""
+    return (confidence_of(page.text_items) or 1.0) < _SURELY_UPRIGHT
 
 
 def _is_better(page: "liteparse.ParsedPage", other: "liteparse.ParsedPage") -> bool:
@@ -198,15 +229,17 @@ def _is_better(page: "liteparse.ParsedPage", other: "liteparse.ParsedPage") -> b
     if letters * 2 < before or _is_scattered(page):
         return False
     sure, was = (confidence_of(one.text_items) or 0.0 for one in (page, other))
-    return bool(sure >= was + (-_BETTER if _is_scattered(other) else _BETTER))
+    if _is_scattered(other):
+        return bool(sure >= was - _BETTER)
+    return bool(sure >= was + (_BETTER if was < DOUBTFUL else _BETTER_UPSIDE_DOWN))
 
 
 def _is_scattered(page: "liteparse.ParsedPage") -> bool:
     """Whether the words stand upright in a column each: lines that run down, read across."""
     upright = [
-        bool(item.width < item.height)
+        bool(item.width < item.height) == (item.rotation % _UPSIDE_DOWN == 0)
         for item in page.text_items
-        if len(item.text) >= _WORD and not item.rotation
+        if len(item.text) >= _WORD and quarter(item) is not None
     ]
     return upright.count(True) * 2 > len(upright)
 

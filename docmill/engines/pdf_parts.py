@@ -43,6 +43,11 @@ def lines_beyond_text(page: "liteparse.ParsedPage") -> list[str]:
     return [line for line, value, rect in parts if not shown.holds(value, rect)]
 
 
+def has_stamp(page: "liteparse.ParsedPage") -> bool:
+    """Whether a stamp is on a page, whose text is part of its picture."""
+    return any(note.subtype.lower() == "stamp" for note in page.annotations or ())
+
+
 def lines_of_xfa(native: "liteparse.ParseResult", known: str) -> list[str]:
     """Return the values of an XFA form that the text ``known`` does not have, with their names."""
     letters = letters_of(known)
@@ -160,7 +165,8 @@ def _value(field: "liteparse.FormField") -> str:
         return ""
     if field.type not in {"text", "combobox", "listbox"}:
         return ""
-    return " ".join((field.value or ", ".join(field.selected_options)).split())
+    # A list's value is its first choice, and may be another word than what is shown.
+    return " ".join((", ".join(field.selected_options) or field.value or "").split())
 
 
 def _comments(page: "liteparse.ParsedPage") -> Iterator[_Part]:

@@ -102,7 +102,18 @@ def _strips(pdf: Pdf, scan: Image.Image) -> str:
     return "Exhibit 7"
 
 
-@pytest.mark.parametrize("make", [_stamp, _stamp_in_a_form, _letterhead, _strips])
+def _scan_in_a_form(pdf: Pdf, scan: Image.Image) -> str:
+    image = f"/Resources<</XObject<</I {pdf.image(scan)} 0 R>>>>"
+    inner = pdf.stream(
+        placed("I", (0, 0, 1, 1)), f"/Type/XObject/Subtype/Form/BBox[0 0 1 1]{image}"
+    )
+    outer = f"/Type/XObject/Subtype/Form/BBox[0 0 612 792]/Resources<</XObject<</N {inner} 0 R>>>>"
+    form = pdf.stream(placed("N", WHOLE), outer)
+    pdf.page("/S Do\n" + line("EXAMPLE-0000418", (420, 15)), images={"S": form})
+    return "EXAMPLE-0000418"
+
+
+@pytest.mark.parametrize("make", [_stamp, _stamp_in_a_form, _letterhead, _strips, _scan_in_a_form])
 async def test_a_scan_with_text_on_it_is_recognised_too(
     engines: Bench, make: Callable[[Pdf, Image.Image], str]
 ) -> None:
@@ -115,6 +126,27 @@ async def test_a_scan_with_text_on_it_is_recognised_too(
         assert text in " ".join(run.markdown.split())
     assert [w.code for w in run.report.warnings] == [WarningCode.OCR_ADDED]
     assert run.result.pages[0].ocr
+
+
+async def test_a_scan_under_a_stamp_that_runs_sideways_is_read_upright(engines: Bench) -> None:
+    pdf = Pdf()
+    stamp = line("EXAMPLE-0000419", (590, 300), turn=90)
+    pdf.page(placed("I", WHOLE) + stamp, images={"I": pdf.image(written(LEDGER))})
+
+    run = await engines.parse_bytes("side.pdf", pdf.bytes())
+
+    for text in ("EXAMPLE-0000419", "amber crate holds seven lanterns"):
+        assert text in " ".join(run.markdown.split())
+
+
+async def test_comments_on_a_scan_stay(engines: Bench) -> None:
+    pdf = Pdf()
+    note = "<</Type/Annot/Subtype/Text/Rect[50 50 70 70]/Contents(check the sum)>>"
+    pdf.page(placed("I", WHOLE), images={"I": pdf.image(written(LEDGER))}, annotations=[note])
+
+    run = await engines.parse_bytes("scan.pdf", pdf.bytes())
+
+    assert run.markdown.endswith("Comment: check the sum")
 
 
 async def test_a_scan_that_lies_on_its_head_under_a_stamp_is_recognised(engines: Bench) -> None:

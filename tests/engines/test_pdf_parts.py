@@ -27,6 +27,8 @@ def _form(*fields: str) -> bytes:
         (f"/FT/Tx/T(x)/TU(Your town)/V(Basaltville){RECT}", "Your town: Basaltville"),
         (f"/FT/Ch/Ff 131072/T(town)/V(Cobaltville)/Opt[(A)(Cobaltville)]{RECT}", "Cobaltville"),
         (f"/FT/Ch/T(list)/V(Second)/Opt[(First)(Second)]{RECT}", "list: Second"),
+        (f"/FT/Ch/Ff 2097152/T(list)/V[(A)(C)]/Opt[(A)(B)(C)]{RECT}", "list: A, C"),
+        (f"/FT/Ch/Ff 131072/T(day)/V(d1)/Opt[[(d1)(Monday)][(d2)(Tuesday)]]{RECT}", "day: Monday"),
         (f"/FT/Btn/T(agree)/V/Yes/AS/Yes/AP<</N<</Yes null/Off null>>>>{RECT}", "[x] agree"),
     ],
 )
@@ -72,6 +74,20 @@ async def test_typed_text_and_comments_are_in_the_markdown(
 
     assert run.markdown.endswith(expected)
     assert run.result.inventory["comments"] == 1
+
+
+async def test_the_text_that_a_stamp_shows_is_in_the_markdown(engines: Bench) -> None:
+    pdf = Pdf()
+    form = "/Type/XObject/Subtype/Form/BBox[0 0 200 30]/Resources<</Font<</F1 3 0 R>>>>"
+    shown = pdf.stream(line("RECEIVED 7 June by Ann", (5, 5)), form)
+    stamp = f"<</Type/Annot/Subtype/Stamp/Rect[50 50 250 80]/F 4/AP<</N {shown} 0 R>>>>"
+    box = f"<</Type/Annot/Subtype/Square/Rect[50 90 250 120]/F 4/AP<</N {shown} 0 R>>>>"
+    data = pdf.page(BODY, annotations=[stamp, box]).bytes()
+
+    run = await engines.parse_bytes("stamped.pdf", data)
+
+    assert run.markdown.endswith("RECEIVED 7 June by Ann")
+    assert run.markdown.count("RECEIVED") == 1
 
 
 def _attached(count: int, collection: str = "") -> bytes:

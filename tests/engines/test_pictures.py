@@ -57,6 +57,17 @@ async def test_pages_of_a_tiff_can_be_chosen_and_are_limited(engines: Bench) -> 
     assert failed.value.failure_class is FailureClass.PAGES_FAILED
 
 
+@pytest.mark.parametrize("mode", ["P", "LA", "F", "CMYK", "I;16"])
+async def test_a_tiff_of_any_kind_of_pixels_is_read(engines: Bench, mode: str) -> None:
+    grey = _frames()[0]
+    wide = grey.convert("I").point(lambda level: level * 257).convert("I;16")
+    picture = wide if mode == "I;16" else grey.convert(mode)
+
+    run = await engines.parse_bytes("kind.tif", saved(picture, "TIFF"))
+
+    assert run.markdown == TEXTS[0]
+
+
 async def test_a_big_tiff_is_read(engines: Bench) -> None:
     data = saved(_frames()[0], "TIFF", big_tiff=True)
     assert data[2] == 43
@@ -115,6 +126,19 @@ async def test_a_picture_that_lies_on_its_side_or_head_is_turned(engines: Bench,
 
     assert all(text in " ".join(run.markdown.split()) for text in TEXTS)
     assert [w.code for w in run.report.warnings] == [WarningCode.PAGE_TURNED]
+
+
+@pytest.mark.parametrize("turn", [90, 180, 270])
+async def test_short_lines_that_lie_are_turned_in_the_right_direction(
+    engines: Bench, turn: int
+) -> None:
+    """Upside down they look sure enough, and sideways they read well word by word."""
+    lying = written(["Lot 1 zebra harbour text", "second line of words"], (1000, 420), at=60)
+    data = saved(lying.rotate(turn, expand=True), "PNG")
+
+    run = await engines.parse_bytes("scan.png", data)
+
+    assert "zebra harbour text second line of words" in " ".join(run.markdown.split())
 
 
 @pytest.mark.parametrize(("kind", "count"), [("GIF", 3), ("WEBP", 2), ("PNG", 2)])

@@ -1,0 +1,111 @@
+"""What LiteParse does not see in a PDF: images inside form XObjects, and the text of stamps.
+
+Both are looked for on those pages alone that may have them: opening a PDF a second time costs more
+than all other checks of its content.
+"""
+
+import itertools
+import mmap
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+
+import pypdfium2
+from pypdfium2 import raw
+
+_FORM = re.compile(rb"/Subtype\s*/Form\b")
+_IMAGE = re.compile(rb"/Subtype\s*/Image\b")
+_MOST_OBJECTS = 2_000
+"""Objects of a page that are looked at: a scan is among the first, a drawing has any number."""
+
+
+def has_forms_and_images(document: Path) -> bool:
+    """Whether a PDF holds both: their dictionaries are streams' and so never compressed."""
+    with (
+        document.open("rb") as file,
+        closing(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)) as content,
+    ):
+        return bool(_FORM.search(content) and _IMAGE.search(content))
+
+
+def covered_by_forms(document: Path, numbers: Sequence[int]) -> dict[int, float]:
+    """Return the share of each page that images inside form XObjects cover, 0 to 1 and more.
+
+    Args:
+        document: a PDF that can be opened without a password.
+        numbers: of the pages, from 1.
+    """
+    return {number: _share_in_forms(page) for number, page in _pages(document, numbers)}
+
+
+def texts_of_stamps(document: Path, numbers: Sequence[int]) -> dict[int, list[str]]:
+    """Return the lines that stamps on pages show; what they are commented with is not among them.
+
+    Args:
+        document: as above.
+        numbers: likewise.
+    """
+    found: dict[int, list[str]] = {}
+    for number, page in _pages(document, numbers):
+        for place in reversed(range(raw.FPDFPage_GetAnnotCount(page))):
+            annotation = raw.FPDFPage_GetAnnot(page, place)
+            kind = raw.FPDFAnnot_GetSubtype(annotation)
+            raw.FPDFPage_CloseAnnot(annotation)
+            if kind != raw.FPDF_ANNOT_STAMP:
+                raw.FPDFPage_RemoveAnnot(page, place)
+        before = _lines(page)
+        if raw.FPDFPage_Flatten(page, raw.FLAT_NORMALDISPLAY) != raw.FLATTEN_SUCCESS:
+            continue
+        pdf = page.pdf
+        page.close()  # pdfium shows the change on a page that is opened after it
+        with closing(pdf[number - 1]) as flat:
+            found[number] = list((Counter(_lines(flat)) - Counter(before)).elements())
+    return found
+
+
+def _pages(document: Path, numbers: Sequence[int]) -> Iterator[tuple[int, pypdfium2.PdfPage]]:
+    """Open pages one after the other; one that cannot be opened is left out."""
+    if not numbers:
+        return
+    try:
+        opened = pypdfium2.PdfDocument(document)
+    except pypdfium2.PdfiumError:
+        return
+    with closing(opened) as pdf:
+        for number in numbers:
+            try:
+                page = pdf[number - 1]
+            except (pypdfium2.PdfiumError, IndexError):
+                continue
+            with closing(page):
+                yield number, page
+
+
+def _lines(page: pypdfium2.PdfPage) -> list[str]:
+    with closing(page.get_textpage()) as text:
+        return [line.strip() for line in text.get_text_range().splitlines() if line.strip()]
+
+
+def _share_in_forms(page: pypdfium2.PdfPage) -> float:
+    width, height = page.get_size()
+    try:
+        objects = itertools.islice(page.get_objects(), _MOST_OBJECTS)
+        images = [one for one in objects if one.type == raw.FPDF_PAGEOBJ_IMAGE and one.container]
+        covered = sum(min(_area(image), width * height) for image in images)
+    except pypdfium2.PdfiumError:
+        return 0.0
+    return float(covered / (width * height)) if width * height else 0.0
+
+
+def _area(image: pypdfium2.PdfObject) -> float:
+    """The area of an image inside forms, in square points of the page."""
+    left, bottom, right, top = image.get_bounds()
+    area = abs((right - left) * (top - bottom))
+    form = image.container
+    while form is not None:
+        a, b, c, d, _, _ = form.get_matrix().get()
+        area *= abs(a * d - b * c)
+        form = form.container
+    return float(area)
