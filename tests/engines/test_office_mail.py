@@ -6,7 +6,8 @@ import quopri
 import pytest
 
 from docmill.contracts.warnings import WarningCode
-from tests.engines.office_documents import cell, rows, xlsx
+from docmill.errors import FailureClass, ItemFailure
+from tests.engines.office_documents import cell, docx, paragraph, rows, word_part, xlsx
 from tests.fixtures.engines import Bench
 
 GREETING = "Der Schlüssel liegt unter dem blauen Faß, 5 € Pfand. Viele Grüße aus Köln."
@@ -166,3 +167,83 @@ async def test_a_mailbox_keeps_its_messages(engines: Bench) -> None:
 
     assert "Schlüssel" in run.markdown
     assert "Second one." in run.markdown
+
+
+async def test_an_attached_text_keeps_its_letters(engines: Bench) -> None:
+    texts = {
+        "a.txt": attached("a.txt", "text/plain", RAW),
+        "b.log.txt": attached("b.log.txt", "application/octet-stream", RAW),
+    }
+
+    run = await engines.parse_bytes("m.eml", parts("mixed", *texts.values()))
+
+    assert run.markdown.count(GREETING.strip()) == len(texts)
+    assert {w.code for w in run.report.warnings} == {WarningCode.CHARSET_GUESSED}
+
+
+async def test_a_mail_attached_as_a_file_is_read_as_a_mail(engines: Bench) -> None:
+    inner = mail(
+        "text/plain", base64.encodebytes(b"amber harbour"), "Content-Transfer-Encoding: base64"
+    )
+    files = (attached("old.eml", "application/octet-stream", inner),)
+
+    run = await engines.parse_bytes("m.eml", parts("mixed", *files))
+
+    assert "amber harbour" in run.markdown
+    assert "Content-Transfer-Encoding" not in run.markdown
+
+
+async def test_an_attached_document_keeps_its_headers_and_notes(engines: Bench) -> None:
+    header = word_part("header", "hdr", paragraph("Basalt Registry"))
+    section = '<w:sectPr><w:headerReference w:type="default" r:id="r0"/></w:sectPr>'
+    document = docx(paragraph("seven lanterns") + section, [header])
+
+    run = await engines.parse_bytes(
+        "m.eml", parts("mixed", attached("a.docx", "application/octet-stream", document))
+    )
+
+    assert "#### a.docx\n\nBasalt Registry\n\nseven lanterns" in run.markdown
+
+
+async def test_bytes_that_are_no_text_of_the_stated_charset_are_told(engines: Bench) -> None:
+    body = "Grüße aus Köln für Müller\n".encode() + b"\xe9 end"
+
+    run = await engines.parse_bytes("m.eml", mail("text/plain; charset=utf-8", body))
+
+    assert "Köln" in run.markdown
+    assert [w.code for w in run.report.warnings] == [WarningCode.BYTES_REPLACED]
+
+
+BASE64 = "Content-Transfer-Encoding: base64"
+ENVELOPED = base64.encodebytes(bytes.fromhex("308006092a864886f70d010703a080") + bytes(64))
+SIGNED = base64.encodebytes(bytes.fromhex("308006092a864886f70d010702a080") + bytes(64))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        mail("application/pkcs7-mime; smime-type=enveloped-data", ENVELOPED, BASE64),
+        mail("application/x-pkcs7-mime; name=smime.p7m", ENVELOPED, BASE64),
+        mail('multipart/encrypted; boundary="B"', b"--B\n\nVersion: 1\n--B--\n"),
+    ],
+    ids=["S/MIME", "old S/MIME", "OpenPGP"],
+)
+async def test_an_encrypted_mail_is_encrypted(engines: Bench, data: bytes) -> None:
+    with pytest.raises(ItemFailure) as failed:
+        await engines.parse_bytes("m.eml", data)
+
+    assert failed.value.failure_class is FailureClass.ENCRYPTED
+
+
+async def test_a_message_inside_its_signature_is_named(engines: Bench) -> None:
+    signed = mail("application/pkcs7-mime; smime-type=signed-data", SIGNED, BASE64)
+    forwarded = parts(
+        "mixed",
+        b"Content-Type: text/plain\n\nsee below",
+        b"Content-Type: message/rfc822\n\n" + signed,
+    )
+
+    for data in (signed, forwarded):
+        run = await engines.parse_bytes("m.eml", data)
+        named = [w.message for w in run.report.warnings if w.code == WarningCode.CONTENT_NOT_READ]
+        assert named == ["Not read: attached messages (a message inside its signature)."]

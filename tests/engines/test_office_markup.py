@@ -76,6 +76,14 @@ async def test_nothing_is_removed_from_a_page(engines: Bench) -> None:
     assert run.result.inventory == {"form_values": 1, "undecoded": 0}
 
 
+async def test_a_page_inside_a_frame_is_kept(engines: Bench) -> None:
+    page = "<p>outer lamps</p><iframe srcdoc='&lt;p&gt;inner amber&lt;/p&gt;'></iframe>"
+
+    run = await engines.parse_bytes("a.html", f"<html><body>{page}</body></html>")
+
+    assert "inner amber" in run.markdown
+
+
 async def test_navigation_is_removed_when_that_is_asked_for(engines: Bench) -> None:
     run = await engines.parse_bytes(
         "a.html", FORM, input_options={"html": {"remove_navigation_elements": True}}

@@ -90,3 +90,22 @@ async def test_a_file_attached_to_one_of_outlook_that_nothing_reads_is_named(
 
     lost = [w for w in run.report.warnings if w.code is WarningCode.CONTENT_NOT_READ]
     assert any("plan.dwg" in w.message for w in lost)
+
+
+async def test_headers_and_footers_of_old_excel_are_kept(engines: Bench) -> None:
+    def text(kind: int, words: str) -> bytes:
+        return record(kind, struct.pack("<HB", len(words), 0) + words.encode())
+
+    start = record(0x809, struct.pack("<HHHHII", 0x600, 0x10, 0, 0, 0, 0))
+    cells = record(0x204, struct.pack("<HHHHB", 0, 0, 0, 5, 0) + b"amber")
+    sheet = (
+        start + text(0x14, "&LBasalt &&Co&R&D") + text(0x15, "&CPage &P of cobalt") + cells + END
+    )
+    place = len(start) + len(record(0x85, bytes(11))) + len(END)
+    bound = record(0x85, struct.pack("<IBBBB", place, 0, 0, 3, 0) + b"One")
+    data = compound({"Workbook": start + bound + END + sheet})
+
+    run = await engines.parse_bytes("a.xls", data)
+
+    assert run.markdown.startswith("Basalt &Co")
+    assert run.markdown.rstrip().endswith("Page of cobalt")

@@ -49,6 +49,15 @@ FAR_APART = {
         'table:number-columns-repeated="1000"/></table:table-row>'
         f"{table_row('far basalt')}</table:table>",
     ),
+    "corners.ods": open_document(
+        "spreadsheet",
+        f'<table:table table:name="One">{table_row("near amber")}<table:table-row '
+        'table:number-rows-repeated="1048574"><table:table-cell '
+        'table:number-columns-repeated="16384"/></table:table-row><table:table-row>'
+        '<table:table-cell table:number-columns-repeated="16383"/><table:table-cell '
+        'office:value-type="string"><text:p>far basalt</text:p></table:table-cell>'
+        "</table:table-row></table:table>",
+    ),
 }
 
 

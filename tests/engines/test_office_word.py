@@ -220,3 +220,22 @@ async def test_embedded_documents_are_kept_although_their_words_are_known(engine
     assert "| 7 tons |" in run.markdown
     assert "a letter inside" in run.markdown
     assert run.result.inventory == {"embedded_documents": 2}
+
+
+async def test_the_choice_of_an_old_form_and_drawn_words_are_kept(engines: Bench) -> None:
+    form = (
+        '<w:p><w:r><w:fldChar w:fldCharType="begin"><w:ffData><w:name w:val="Town"/><w:ddList>'
+        '<w:result w:val="1"/><w:listEntry w:val="Amberville"/><w:listEntry w:val="Basaltville"/>'
+        "</w:ddList></w:ffData></w:fldChar></w:r></w:p>"
+    )
+    shape = '<v:shape xmlns:v="urn:schemas-microsoft-com:vml"><v:textpath string="{}"/></v:shape>'
+    drawn = f"<w:p><w:r><w:pict>{shape}</w:pict></w:r></w:p>"
+    header = word_part("header", "hdr", drawn.format("COBALT DRAFT"))
+    section = '<w:sectPr><w:headerReference w:type="default" r:id="r0"/></w:sectPr>'
+    data = docx(paragraph("Body") + form + drawn.format("Drawn amber") + section, [header])
+
+    run = await engines.parse_bytes("a.docx", data)
+
+    assert run.markdown.startswith("COBALT DRAFT")
+    assert "### Text boxes\n\nDrawn amber" in run.markdown
+    assert "### Form values\n\n- Town: Basaltville" in run.markdown

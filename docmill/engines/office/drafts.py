@@ -1,7 +1,7 @@
 """Pages of a result before they are final: the engine's, and what a second reading adds."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,10 @@ _MOST_NESTED = 8
 """Levels of documents in documents that are read; the engine has bounds of its own."""
 
 
+ReadAgain = Callable[[str, "xberg.ExtractedDocument"], str | None]
+"""Reads a document inside another a second time, by its name and the engine's result."""
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """One document on its way through the engine.
@@ -27,12 +31,14 @@ class Job:
         limits: what may be used.
         with_images: whether embedded images are wanted.
         without_navigation: whether navigation is to be left out of HTML.
+        extracted: the engine's result, when it has read the file already, inside another.
     """
 
     source: Readable
     limits: Limits
     with_images: bool = False
     without_navigation: bool = False
+    extracted: "xberg.ExtractedDocument | None" = None
 
     @property
     def data(self) -> bytes:
@@ -94,13 +100,19 @@ def draft_of(extracted: "xberg.ExtractedDocument") -> Draft:
     return Draft(contents, extracted=extracted, stated=stated)
 
 
-def add_children(draft: Draft, part: Part) -> set[str]:
-    """Add the documents inside the document that the engine has read, and return their names."""
+def add_children(draft: Draft, part: Part, again: ReadAgain | None = None) -> set[str]:
+    """Add the documents inside the document that the engine has read, and return their names.
+
+    Args:
+        draft: the document.
+        part: what documents inside it are.
+        again: reads one of them a second time.
+    """
     if draft.extracted is None:
         return set()
     read = set()
     text = draft.text
-    for name, markdown in _children(draft.extracted, depth=0):
+    for name, markdown in _children(draft.extracted, again, depth=0):
         if not markdown.strip():
             continue
         read.add(name.rsplit("/", 1)[-1])
@@ -112,10 +124,14 @@ def add_children(draft: Draft, part: Part) -> set[str]:
     return read
 
 
-def _children(document: "xberg.ExtractedDocument", depth: int) -> Iterator[tuple[str, str]]:
+def _children(
+    document: "xberg.ExtractedDocument", again: ReadAgain | None, depth: int
+) -> Iterator[tuple[str, str]]:
     for child in document.children or [] if depth < _MOST_NESTED else []:
-        yield child.path, without_inlined(child.result)
-        yield from _children(child.result, depth + 1)
+        whole = again(child.path, child.result) if again else None
+        yield child.path, without_inlined(child.result) if whole is None else whole
+        if whole is None:  # else it has its own documents
+            yield from _children(child.result, again, depth + 1)
 
 
 def without_inlined(document: "xberg.ExtractedDocument") -> str:

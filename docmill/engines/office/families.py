@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from docmill.contracts.warnings import WarningCode, warning
 from docmill.engines.charsets import decode
 from docmill.engines.markdown_text import plain_text
-from docmill.engines.media import Media
+from docmill.engines.media import Media, promised
 from docmill.engines.office import (
     cells,
     ebook,
@@ -33,7 +33,8 @@ from docmill.engines.office.markup import (
     without_gaps,
 )
 from docmill.engines.office.package import Package, UnreadablePartError
-from docmill.engines.office.passages import Part, Reading
+from docmill.engines.office.passages import Part, Reading, place
+from docmill.engines.readable import Readable
 from docmill.errors import FailureClass, ItemFailure
 
 if TYPE_CHECKING:
@@ -43,6 +44,13 @@ Family = Callable[[Job], Draft]
 
 _NOT_THE_FILE = frozenset({FailureClass.CORRUPT, FailureClass.ENGINE_ERROR})
 """Failures of the engine that another reader may not have."""
+_READ_AGAIN = frozenset(
+    [
+        *[Media.DOCX, Media.XLSX, Media.PPTX, Media.DOC, Media.XLS],
+        *[Media.ODT, Media.ODS, Media.ODP, Media.RTF],
+    ]
+)
+"""Kinds of attached documents whose parts the engine does not read all."""
 _ANOTHER_READER = _NOT_THE_FILE | {FailureClass.LIMIT_EXCEEDED}
 
 
@@ -56,6 +64,8 @@ def read(job: Job) -> Draft:
 
 
 def _extracted(job: Job, data: bytes | None = None) -> Draft:
+    if job.extracted is not None:
+        return draft_of(job.extracted)
     given = job.data if data is None else data
     found = extract(given, job.media_type, job.limits, with_images=job.with_images)
     return draft_of(found)
@@ -110,7 +120,7 @@ def _read_mail(job: Job) -> Draft:
     draft = _extracted(job, mail.data)
     if draft.extracted is not None and len(draft.pages) == 1:
         draft.pages = [without_inlined(draft.extracted)]
-    files = add_children(draft, Part.ATTACHMENTS)
+    files = add_children(draft, Part.ATTACHMENTS, partial(_inner, job, draft, mail.file))
     nested = "\n".join(plain_text(p.markdown) for p in draft.reading.passages)
     draft.reading.extend(mail.read(f"{draft.text}\n{nested}", files))
     return draft
@@ -120,8 +130,36 @@ def _read_outlook(job: Job) -> Draft:
     draft = _extracted(job)
     if draft.extracted is not None and len(draft.pages) == 1:
         draft.pages = [without_inlined(draft.extracted)]
-    outlook.read_outlook(job.data, draft, add_children(draft, Part.ATTACHMENTS))
+    attached = outlook.attached_files(job.data)
+    again = partial(_inner, job, draft, attached.get)
+    outlook.read_outlook(job.data, draft, add_children(draft, Part.ATTACHMENTS, again))
     return draft
+
+
+def _inner(
+    job: Job,
+    draft: Draft,
+    bytes_of: Callable[[str], bytes | None],
+    name: str,
+    extracted: "xberg.ExtractedDocument",
+) -> str | None:
+    """Read a document inside a document a second time, too.
+
+    Returns:
+        its Markdown; None when there is no second reading of its kind.
+    """
+    media = promised(name)
+    data = bytes_of(name) if media in _READ_AGAIN else None
+    if media is None or data is None:
+        return None
+    try:
+        found = read(Job(Readable(data, media), job.limits, extracted=extracted))
+    except ItemFailure:
+        return None  # its name promises what it is not
+    draft.reading.warnings += [
+        one.model_copy(update={"page": None}) for one in found.reading.warnings
+    ]
+    return "\n\n".join(place(found.pages, found.reading, elsewhere=frozenset()))
 
 
 def _nested(job: Job, name: str, data: bytes) -> str | None:
@@ -237,10 +275,25 @@ def _old_workbook_by_engine(job: Job, data: bytes) -> Draft:
 
 
 def _read_opendocument(job: Job) -> Draft:
-    draft = _extracted(job)
+    try:
+        draft = _extracted(job)
+    except ItemFailure as failure:
+        if job.media_type != Media.ODS or failure.failure_class not in _ANOTHER_READER:
+            raise
+        draft = Draft(_every_table(job, failure))
     _second(draft, lambda: _opendocument(draft, job))
     add_children(draft, Part.EMBEDDED_DOCUMENTS)
     return draft
+
+
+def _every_table(job: Job, failure: ItemFailure) -> list[str]:
+    """The sheets of a spreadsheet whose cells lie too far apart for the engine."""
+    try:
+        root = Package(job.data).xml(opendocument.CONTENT)
+    except UnreadablePartError:
+        raise failure from None
+    sheets_found = opendocument.tables(root)
+    return sheets_markdown(opendocument.sheet_grid(one, job.limits.cells) for one in sheets_found)
 
 
 def _opendocument(draft: Draft, job: Job) -> Reading:

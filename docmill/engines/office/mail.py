@@ -10,12 +10,20 @@ from io import BytesIO
 
 from docmill.contracts.warnings import WarningCode, warning
 from docmill.engines.charsets import CharsetSource, decode
+from docmill.engines.media import PLAIN, Media, promised
 from docmill.engines.office.markup import flattened, read_markup
 from docmill.engines.office.passages import Part, Reading
 from docmill.engines.office.words import missing, words_of
+from docmill.errors import FailureClass, ItemFailure
 
 _MBOX = re.compile(rb"(?m)^(?=From \S[^\r\n]*\d{4}\r?$)")
 _TNEF = frozenset({"application/ms-tnef", "application/vnd.ms-tnef"})
+_SMIME = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime"})
+_ENVELOPED = frozenset({"", "enveloped-data", "authenveloped-data"})
+_SIGNED_DATA = bytes.fromhex("06092a864886f70d010702")
+"""The object identifier of signed data (RFC 5652, section 5.1)."""
+_CMS_HEAD = 32
+_TEXTS = PLAIN | {Media.HTML}
 _SAFE = frozenset({"utf-8", "iso8859-1", "cp1252", "ascii"})
 """Charsets, as Python names them, that the engine surely reads as they are meant."""
 _NO_CHARSET = frozenset({"", "unknown-8bit", "x-unknown", "unknown", "8bit", "binary", "default"})
@@ -39,8 +47,13 @@ class Mail:
         self._pages: list[str] = []
         self._versions: list[tuple[str, str]] = []
         self._files: list[str] = []
+        self._contents: dict[str, bytes] = {}
         messages = [part for part in _MBOX.split(data) if part]
         self.data = b"".join(self._readable(message) for message in messages)
+
+    def file(self, name: str) -> bytes | None:
+        """Return the bytes of an attached file; of several with one name, those of the first."""
+        return self._contents.get(name)
 
     def read(self, text: str, read_files: set[str]) -> Reading:
         """Return what stands in the mail and not in the engine's text.
@@ -69,10 +82,16 @@ class Mail:
 
     def _readable(self, data: bytes) -> bytes:
         message = BytesParser(policy=email.policy.compat32).parsebytes(data)
+        if kind := _encryption(message):
+            raise ItemFailure(FailureClass.ENCRYPTED, f"The mail is encrypted ({kind}).")
         changed = False
         for part in message.walk():
             changed = _make_headers_readable(part) or changed
-            if not self._counted(part) and part.get_content_maintype() == "text":
+            if self._cannot_be_read(part) or _opened(part):
+                changed = True
+            counted = self._counted(part)
+            text = _is_text_file(part) if counted else part.get_content_maintype() == "text"
+            if text:
                 changed = self._make_readable(part) or changed
         self._sort_versions(message)
         if not changed:
@@ -81,6 +100,19 @@ class Mail:
         generator = BytesGenerator(out, mangle_from_=False)
         generator.flatten(message, unixfrom=data.startswith(b"From "))
         return out.getvalue()
+
+    def _cannot_be_read(self, part: Message) -> bool:
+        """Name an encrypted message, or one inside its signature, and leave its bytes out."""
+        signed = part.get_content_type() in _SMIME
+        if not signed and not _encryption(part):
+            return False
+        what = "a message inside its signature" if signed else "an encrypted message"
+        self._reading.unread(Part.ATTACHED_MESSAGES, what)
+        part.set_type("text/plain")
+        del part["Content-Transfer-Encoding"]
+        del part["Content-Disposition"]
+        part.set_payload("")
+        return True
 
     def _counted(self, part: Message) -> bool:
         """Count files and messages; say whether ``part`` was one, or holds others."""
@@ -93,6 +125,9 @@ class Mail:
             return True
         if _is_file(part):
             self._files.append(name)
+            content = part.get_payload(decode=True)
+            if isinstance(content, bytes):
+                self._contents.setdefault(name, content)
             return True
         return part.is_multipart()
 
@@ -108,6 +143,8 @@ class Mail:
         else:
             found = decode(raw, markup=markup)
             text = found.text
+            replaced = (w for w in found.warnings if w.code == WarningCode.BYTES_REPLACED)
+            self._reading.warnings += replaced
             if found.source is CharsetSource.GUESS:
                 message = f"A text of the mail does not state its charset: read as {found.charset}."
                 self._reading.warnings.append(warning(WarningCode.CHARSET_GUESSED, message))
@@ -148,6 +185,42 @@ def _is_file(part: Message) -> bool:
         or bool(part.get_filename())
         or (part.get_content_maintype() not in {"text", "message", "multipart"})
     )
+
+
+def _opened(part: Message) -> bool:
+    """Make a message of a file whose name says that it is one; say whether it was such a file."""
+    named = promised(str(part.get_filename() or "")) is Media.EML and _is_file(part)
+    raw = part.get_payload(decode=True) if named else None
+    if not isinstance(raw, bytes):
+        return False
+    inner = BytesParser(policy=email.policy.compat32).parsebytes(raw)
+    if not inner.keys():
+        return False
+    del part["Content-Transfer-Encoding"]
+    part.set_type("message/rfc822")
+    part.set_payload([inner])
+    return True
+
+
+def _is_text_file(part: Message) -> bool:
+    """Whether an attached file is text, whatever its part says: its charset is seldom stated."""
+    if not _is_file(part):
+        return False
+    if part.get_content_maintype() == "text":
+        return True
+    return promised(str(part.get_filename() or "")) in _TEXTS
+
+
+def _encryption(part: Message) -> str | None:
+    """The method by which a part is encrypted; None for all that is not."""
+    kind = part.get_content_type()
+    if kind == "multipart/encrypted":
+        return "OpenPGP"
+    if kind in _SMIME and str(part.get_param("smime-type", "")).lower() in _ENVELOPED:
+        raw = part.get_payload(decode=True)
+        if isinstance(raw, bytes) and _SIGNED_DATA not in raw[:_CMS_HEAD]:
+            return "S/MIME"
+    return None
 
 
 def _charset(part: Message, raw: bytes) -> str | None:

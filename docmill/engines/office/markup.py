@@ -104,8 +104,9 @@ def read_markup(page: str, text: str, reading: Reading) -> None:
         reading: takes what is missing.
     """
     shown = _ANY_TAG.sub(" ", _NOT_SHOWN.sub(" ", page))
-    values = "<input" in page.lower()
-    if not values and not missing([html.unescape(shown)], text):
+    lower = page.lower()
+    values, framed = "<input" in lower, "srcdoc" in lower
+    if not values and not framed and not missing([html.unescape(shown)], text):
         return
     from selectolax.lexbor import LexborHTMLParser  # noqa: PLC0415 - rarely needed
 
@@ -114,6 +115,10 @@ def read_markup(page: str, text: str, reading: Reading) -> None:
         return
     for paragraph in missing(_paragraphs(tree.body), text):
         reading.put_back(paragraph)
+    for frame in tree.css("iframe[srcdoc]") if framed else ():
+        inner = LexborHTMLParser(frame.attributes.get("srcdoc") or "").body
+        for paragraph in missing(_paragraphs(inner), text) if inner is not None else ():
+            reading.put_back(paragraph)
     for field in tree.css("input[value]") if values else ():
         value = field.attributes.get("value") or ""
         kind = (field.attributes.get("type") or "").lower()

@@ -9,11 +9,13 @@ from typing import Any
 from docmill.contracts.warnings import WarningCode, warning
 from docmill.engines.office.grid import Grid, number_text
 from docmill.engines.office.passages import Part, Reading
+from docmill.engines.office.sheets import running_text
 from docmill.errors import FailureClass, ItemFailure
 
 _BOUND_SHEET, _EOF, _DIMENSIONS, _ROW = 0x85, 0x0A, 0x200, 0x208
 _TEXT_OBJECT, _CONTINUE = 0x1B6, 0x3C
 _FILE_PASS = 0x2F
+_RUNNING = {0x14: Part.HEADERS, 0x15: Part.FOOTERS}
 _FIRST_RECORDS = 200
 """Records of a sheet before its cells; Excel writes its extent among the first thirty."""
 
@@ -52,7 +54,7 @@ def widest(stream: bytes) -> int:
 
 
 def read_old_sheets(stream: bytes) -> Reading:
-    """Name hidden sheets, and read comments and text boxes."""
+    """Name hidden sheets, and read headers, footers, comments and text boxes."""
     reading = Reading()
     texts = b"\xb6\x01" in stream
     for number, (name, place, hidden) in enumerate(_sheets(stream), start=1):
@@ -60,6 +62,8 @@ def read_old_sheets(stream: bytes) -> Reading:
             reading.inventory[Part.HIDDEN_SHEETS] += 1
             message = f"The workbook hides the sheet {name}; it is part of the result."
             reading.warnings.append(warning(WarningCode.HIDDEN_CONTENT, message, number))
+        for part, text in _running(stream, place):
+            reading.add(part, [running_text(text)], number)
         for text in _boxes(stream, place) if texts else ():
             reading.add(Part.COMMENTS, [text], number)
     return reading
@@ -128,6 +132,17 @@ def _sheets(stream: bytes) -> Iterator[tuple[str, int, bool]]:
                     place,
                     state & 3 > 0,
                 )
+
+
+def _running(stream: bytes, place: int) -> Iterator[tuple[Part, str]]:
+    """The headers and footers of a sheet, which stand before its cells (MS-XLS 2.4.136)."""
+    for kind, body in itertools.islice(_records(stream, place), _FIRST_RECORDS):
+        if kind in {_ROW, _EOF}:
+            return
+        if kind in _RUNNING and len(body) > 3:  # noqa: PLR2004 - the length, and how wide letters are
+            length, wide = struct.unpack_from("<HB", body)
+            raw = body[3 : 3 + length * (2 if wide & 1 else 1)]
+            yield _RUNNING[kind], raw.decode("utf-16-le" if wide & 1 else "latin-1", "replace")
 
 
 def _boxes(stream: bytes, place: int) -> Iterator[str]:

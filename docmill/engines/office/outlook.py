@@ -44,6 +44,22 @@ def read_outlook(data: bytes, draft: Draft, files: set[str]) -> None:
         return  # what the engine has read stays
 
 
+def attached_files(data: bytes) -> dict[str, bytes]:
+    """Return the bytes of the files that are attached to a message, by each of their names."""
+    import olefile  # noqa: PLC0415 - as above
+
+    found: dict[str, bytes] = {}
+    try:
+        with olefile.OleFileIO(io.BytesIO(data)) as file:
+            for name in _storages(file, []):
+                if file.exists([name, _DATA]):
+                    content = bytes(file.openstream([name, _DATA]).read())
+                    found |= {_text(file, [name], tag): content for tag in _NAMES}
+    except _DAMAGE:
+        pass
+    return found
+
+
 def _read_attachments(
     file: "File", place: list[str], draft: Draft, files: set[str], depth: int
 ) -> None:

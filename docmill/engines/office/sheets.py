@@ -28,7 +28,7 @@ _RUNNING = re.compile(rb"<(?:\w+:)?headerFooter\b.*?</(?:\w+:)?headerFooter>", r
 _INLINE = re.compile(rb"<(?:\w+:)?is>.*?</(?:\w+:)?is>", re.S)
 _HAS_CELLS = re.compile(rb"<(?:\w+:)?(?:v|t)[\s>]")
 _SECTION_CODES = re.compile(
-    r'&(?:[LCRPNDTFAZGSXYUEBI+-]|\d+|K[0-9A-Fa-f]{6}|K\d\d[+-]\d{3}|"[^"]*")'
+    r'&(?:[&LCRPNDTFAZGSXYUEBI+-]|\d+|K[0-9A-Fa-f]{6}|K\d\d[+-]\d{3}|"[^"]*")'
 )
 """Codes of a sheet's header: sections, page numbers, fonts, colours (ECMA-376, 18.3.1.46)."""
 _NAMED = 5
@@ -117,9 +117,14 @@ def _read_sheet(data: bytes, number: int, reading: Reading) -> None:
         reading.warnings.append(warning(WarningCode.FORMULA_WITHOUT_VALUE, message, number))
     if found := _RUNNING.search(data):
         for element in tree_of(_without_prefixes(found[0])):
-            text = " ".join(_SECTION_CODES.sub(" ", (element.text or "")).split())
             part = Part.HEADERS if local(element.tag).endswith("Header") else Part.FOOTERS
-            reading.add(part, [text.replace("&&", "&")], number)
+            reading.add(part, [running_text(element.text or "")], number)
+
+
+def running_text(coded: str) -> str:
+    """Return the text of a sheet's header or footer without its codes."""
+    plain = _SECTION_CODES.sub(lambda code: "&" if code[0] == "&&" else " ", coded)
+    return " ".join(plain.split())
 
 
 def _read_around(

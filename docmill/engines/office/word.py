@@ -70,7 +70,32 @@ def read_word(source: Package, draft: Draft, nested: Nested) -> Reading:
         reading.warnings.append(warning(WarningCode.HIDDEN_CONTENT, message))
     for paragraph in missing(paragraphs(root), draft.text):
         reading.put_back(paragraph)
+    for drawn in missing(_drawn_text(root), draft.text):
+        reading.add(Part.TEXT_BOXES, [drawn])
+    for name, choice in _choices(root):
+        reading.add(Part.FORM_VALUES, [choice], None, name)
     return reading
+
+
+def _drawn_text(root: Element) -> list[str]:
+    """The text of WordArt of Word 97 to 2007, such as watermarks: it is no paragraph."""
+    return [text for one in descendants(root, "textpath") if (text := attribute(one, "string"))]
+
+
+def _choices(root: Element) -> Iterator[tuple[str, str]]:
+    """Names and choices of the lists of old forms, which stand in no run of text."""
+    for field in descendants(root, "ffData"):
+        for choices in children(field, "ddList"):
+            entries = [attribute(one, "val") for one in children(choices, "listEntry")]
+            chosen = [
+                attribute(one, "val")
+                for kind in ("result", "default")
+                for one in children(choices, kind)
+            ]
+            index = int(chosen[0]) if chosen and chosen[0].isdigit() else 0
+            names = [attribute(one, "val") for one in children(field, "name")]
+            if index < len(entries):
+                yield "".join(names), entries[index]
 
 
 def _read_notes(
@@ -180,7 +205,8 @@ def _read_running(
             continue
         seen.add(target)
         try:
-            texts = paragraphs(source.xml(target))
+            root = source.xml(target)
+            texts = [*paragraphs(root), *_drawn_text(root)]
         except UnreadablePartError as error:
             reading.unread(part, f"{target}: {error}")
             continue
