@@ -43,6 +43,7 @@ from docmill.isolation.families import kill_marked
 from docmill.isolation.pool import BUILTIN_ENGINES, EnginePool
 from docmill.isolation.survey import MEND_ENGINE, EngineSuite, chosen_suite
 from docmill.item_engines import ItemEngines
+from docmill.item_slices import SlicedItems
 from docmill.leftovers import Leftovers
 from docmill.logs import configure_logs
 from docmill.objects import ObjectStore, open_store
@@ -109,9 +110,9 @@ async def running_worker(
         remote = open_engines(settings, configured(settings))
         for engine in remote.values():
             stack.push_async_callback(engine.close)
-        items = ItemEngines(database, pool, suite, remote, settings)
-        if remote:
-            await stack.enter_async_context(Leftovers(database, remote).sweeping())
+        local = SlicedItems(pool, database, store, settings)
+        items = ItemEngines(database, local, suite, remote, settings)
+        await stack.enter_async_context(Leftovers(database, store, remote).sweeping())
         resources = Resources(database, store, items, scratch, settings)
         processing, groups = Processing(resources), Groups(resources)
         for queue, run, slots in _engine_queues(settings, remote, processing, groups):

@@ -3,8 +3,11 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 
 from temporalio import activity
+
+from docmill.contracts import PagesRead
 
 INTERVAL_SECONDS = 0.5
 """Below the SDK's throttle of one second, so that a cancel is never older than that."""
@@ -13,14 +16,29 @@ FIRST_SECONDS = 1.0
 """Most activities end before it: a heartbeat costs the server about 2 ms."""
 
 
+_details: ContextVar[list[PagesRead]] = ContextVar("details of this activity's heartbeats")
+
+
+def tell_pages(done: int, total: int) -> None:
+    """Put into this activity's heartbeats how many pages of a large document are read.
+
+    Args:
+        done: pages that were read; one that was recognised too counts twice.
+        total: pages to read and to recognise, as far as they are known.
+    """
+    _details.get()[:] = [PagesRead(pages_done=done, pages_total=total)]
+
+
 @asynccontextmanager
 async def heartbeating() -> AsyncIterator[None]:
     """Send heartbeats for as long as the block runs."""
+    details: list[PagesRead] = []
+    _details.set(details)
 
     async def beat() -> None:
         await asyncio.sleep(FIRST_SECONDS)
         while True:
-            activity.heartbeat()
+            activity.heartbeat(*details)
             await asyncio.sleep(INTERVAL_SECONDS)
 
     task = asyncio.create_task(beat())

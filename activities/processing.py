@@ -16,7 +16,7 @@ from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from activities.failing import translated
 from activities.gate import Gate
-from activities.heartbeats import heartbeating
+from activities.heartbeats import heartbeating, tell_pages
 from activities.resources import Resources
 from docmill.contracts import (
     LOCAL_ENGINES_QUEUE,
@@ -40,6 +40,7 @@ from docmill.errors import (
 )
 from docmill.fetching import OversizeError
 from docmill.item_documents import Document, ItemDocuments
+from docmill.item_slices import Sliced
 from docmill.objects.results import delete_result
 from docmill.records.items import PeekedItem, file_warnings
 from docmill.records.ledger import (
@@ -216,7 +217,8 @@ class Processing:
     async def _make(self, attempt: Attempt, document: Document, folder: Path) -> Outcome:
         output = folder / "output"
         output.mkdir()
-        report = await self._engines.run(attempt.item, document.opened.path, output)
+        sliced = Sliced(document.cache_key, tell_pages)
+        report = await self._engines.run(attempt.item, document.opened.path, output, sliced=sliced)
         await document.opened.verify_unchanged()
         return await self._complete(attempt, document, report, output)
 

@@ -136,7 +136,7 @@ def _watched() -> Iterator[dict[int, str]]:
     seen: dict[int, str] = {}
     read = liteparse_pages.PageReader.read
 
-    def watching(self: Any, page: Any, *further: Any) -> ParsedPage:
+    def watching(self: Any, page: Any, *further: Any) -> Any:
         seen[page.page_num] = " ".join(item.text for item in page.text_items)
         return read(self, page, *further)
 

@@ -15,7 +15,8 @@ LLM = "llm"
 """An OpenAI-compatible endpoint."""
 LLAMACLOUD = "llamacloud"
 
-_WITHOUT_ENDPOINT = frozenset({LOCAL, BASIC})
+LOCAL_ENGINES = frozenset({LOCAL, BASIC})
+"""What needs no endpoint."""
 
 _MISSING: Mapping[str, tuple[Callable[[Settings], bool], str, str]] = {
     LLM: (
@@ -57,7 +58,7 @@ def engine_of(job_type: JobType, parameters: Mapping[str, Any], settings: Settin
 
 def engine_queue(engine: str) -> str:
     """Return the task queue that runs the items of ``engine``."""
-    return LOCAL_ENGINES_QUEUE if engine in _WITHOUT_ENDPOINT else REMOTE_ENGINES_QUEUE
+    return LOCAL_ENGINES_QUEUE if engine in LOCAL_ENGINES else REMOTE_ENGINES_QUEUE
 
 
 def _by_settings(job_type: JobType, settings: Settings) -> str:

@@ -14,20 +14,16 @@ from docmill.contracts import LOCAL_ENGINES_QUEUE, JobType
 from docmill.engines.base import EngineReport, EngineTask, ParseResult
 from docmill.engines.media import decided_by_name
 from docmill.errors import UnavailableError
-from docmill.isolation.pool import EnginePool
 from docmill.isolation.survey import EngineSuite
 from docmill.item_groups import ItemCosts
 from docmill.item_limits import engine_limits
+from docmill.item_slices import Sliced, SlicedItems, run_of
 from docmill.objects.results import RESULT_FILE
 from docmill.records.database import Database
 from docmill.records.ledger import ClaimedItem
 from docmill.records.steps import Steps
 from docmill.remote.base import RemoteEngine, RemoteJob
 from docmill.settings import Settings
-
-CHILD_WAIT_SECONDS = 60.0
-"""For a free engine process. An item whose neighbours take longer goes back to its task queue,
-from where any worker takes it again: it is charged to nobody, and its time has not begun."""
 
 ABANDON_SECONDS = 2.0
 """A cancelled batch is to be over within five."""
@@ -39,7 +35,7 @@ class ItemEngines:
 
     Attributes:
         database: where remote engines save their steps.
-        pool: child processes for local engines.
+        local: runs local engines in child processes.
         suite: which local engines those have.
         remote: engines over HTTP, by name.
         settings: limits.
@@ -47,7 +43,7 @@ class ItemEngines:
     """
 
     database: Database
-    pool: EnginePool
+    local: SlicedItems
     suite: EngineSuite
     remote: Mapping[str, RemoteEngine]
     settings: Settings
@@ -79,46 +75,61 @@ class ItemEngines:
         document: Path,
         output: Path,
         on_started: Callable[[], None] | None = None,
+        sliced: Sliced | None = None,
     ) -> EngineReport:
         """Work on one item.
 
         Args:
             item: as claimed.
             document: a readable copy of its bytes.
-            output: an empty folder for ``result.json`` and what it names.
+            output: an empty folder for ``result.json`` and what it names; there is room beside it.
             on_started: called when a local engine begins; until then the item waits for one.
+            sliced: how a large document is read in slices; None reads it by one process.
 
         Raises:
             ItemFailure: with the class that fits.
             UnavailableError: the engine cannot be had now; trying again is right.
+            StaleItem: another attempt has the item, or it has its outcome.
         """
         task = self._task(item, document, output)
         if engine_queue(item.engine) == LOCAL_ENGINES_QUEUE:
-            return await self._run_here(item, task, on_started)
-        return await self._remote(item).run(self._job(item, task))
+            return await self._run_here(item, task, sliced, on_started)
+
+        async def read(parameters: dict[str, Any]) -> ParseResult:
+            parse = self._parse(task, parameters)
+            await self._run_here(item, parse, sliced)
+            result = Path(parse.output_dir) / RESULT_FILE
+            return ParseResult.model_validate_json(result.read_bytes())
+
+        job = RemoteJob(task, run_of(item), item.item_id, self._steps(item), read)
+        return await self._remote(item).run(job)
 
     async def abandon(self, item: ClaimedItem) -> None:
         """End what still runs for ``item`` elsewhere, as its batch was cancelled.
 
         What cannot be ended quickly stays in its saved steps, for `docmill.leftovers`.
         """
-        if item.engine not in self.remote:
+        engine = self.remote.get(item.engine)
+        if engine is None and not self.local.has_begun(item):
             return
-        steps, engine = self._steps(item), self.remote[item.engine]
         with suppress(TimeoutError, UnavailableError):
             async with asyncio.timeout(ABANDON_SECONDS):
-                if await engine.abandon(item.job_type, run_of(item), steps):
-                    await steps.forget()
+                if engine is None or await self._is_abandoned(item, engine):
+                    await self.local.forget(item)
 
     async def forget(self, item: ClaimedItem) -> None:
         """Drop what was saved for retries: the item has its outcome."""
-        if item.engine in self.remote:
-            await self._steps(item).forget()
+        if item.engine in self.remote or self.local.has_begun(item):
+            await self.local.forget(item)
 
     async def _run_here(
-        self, item: ClaimedItem, task: EngineTask, on_started: Callable[[], None] | None = None
+        self,
+        item: ClaimedItem,
+        task: EngineTask,
+        sliced: Sliced | None,
+        on_started: Callable[[], None] | None = None,
     ) -> EngineReport:
-        began = 0.0
+        began = None
 
         def begin() -> None:
             nonlocal began
@@ -126,10 +137,9 @@ class ItemEngines:
             if on_started is not None:
                 on_started()
 
-        report = await self.pool.run(
-            task, project=item.project_id, within=CHILD_WAIT_SECONDS, on_started=begin
-        )
-        self.costs.note(item.batch_id, item.path, time.monotonic() - began)
+        report = await self.local.run(item, task, sliced, begin)
+        if began is not None:
+            self.costs.note(item.batch_id, item.path, time.monotonic() - began)
         return report
 
     def _remote(self, item: ClaimedItem) -> RemoteEngine:
@@ -151,34 +161,20 @@ class ItemEngines:
             limits=engine_limits(item.parameters, self.settings),
         )
 
-    def _job(self, item: ClaimedItem, task: EngineTask) -> RemoteJob:
-        async def read(parameters: dict[str, Any]) -> ParseResult:
-            return await self._read(item, task, parameters)
-
-        steps = self._steps(item)
-        return RemoteJob(task, run_of(item), item.item_id, steps, read)
+    async def _is_abandoned(self, item: ClaimedItem, engine: RemoteEngine) -> bool:
+        return await engine.abandon(item.job_type, run_of(item), self._steps(item))
 
     def _steps(self, item: ClaimedItem) -> Steps:
         return Steps(self.database, run_of(item))
 
-    async def _read(
-        self, item: ClaimedItem, task: EngineTask, parameters: dict[str, Any]
-    ) -> ParseResult:
-        """Parse the document locally, beside the output rather than in it."""
+    def _parse(self, task: EngineTask, parameters: dict[str, Any]) -> EngineTask:
+        """Return the task that parses the document locally, beside the output rather than in it."""
         folder = Path(task.output_dir).parent / f"text-{uuid4().hex}"
         folder.mkdir()
-        limits = engine_limits(parameters, self.settings)
-        parse = replace(
+        return replace(
             task,
             product=JobType.PARSE.value,
             output_dir=str(folder),
             parameters=parameters,
-            limits=limits,
+            limits=engine_limits(parameters, self.settings),
         )
-        await self._run_here(item, parse)
-        return ParseResult.model_validate_json((folder / RESULT_FILE).read_bytes())
-
-
-def run_of(item: ClaimedItem) -> str:
-    """Return what all attempts of this run of the item share, and no other run has."""
-    return f"{item.job_id}-{item.epoch}"

@@ -7,6 +7,8 @@ from docmill.contracts import REMOTE_ENGINES_QUEUE
 from docmill.engines.base import Limits
 from docmill.settings import MIB, Settings
 
+TURNS = 4
+"""Slices of a large document wait for their turns among the files of others."""
 MARGIN_SECONDS = 300.0
 """Beyond the engine's own limit: reading, hashing and storing one file of the largest size."""
 
@@ -46,11 +48,11 @@ def engine_limits(parameters: dict[str, Any], settings: Settings) -> Limits:
 def item_timeout_seconds(engine: str, parameters: dict[str, Any], settings: Settings) -> float:
     """Return the start-to-close of one item: its fetch, its engine at the longest, and a margin.
 
-    How many pages a file has is not known yet, so it is reckoned with the most, all recognised. A
-    worker that is lost is noticed by its heartbeats, long before.
+    How many pages a file has is not known yet, so it is reckoned with the most, all recognised, and
+    with a machine that is shared. A worker that is lost is noticed by its heartbeats, long before.
     """
     limits = engine_limits(parameters, settings)
-    longest = limits.wall_clock(limits.pages, limits.pages)
+    longest = limits.wall_clock(limits.pages, limits.pages) * TURNS
     if engine_queue(engine) == REMOTE_ENGINES_QUEUE:
         longest += settings.remote_timeout_seconds
     return longest + settings.fetch_timeout_seconds + MARGIN_SECONDS

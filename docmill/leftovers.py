@@ -1,8 +1,9 @@
-"""What items have left at remote engines: ended when nobody holds the item any more.
+"""What items have left at remote engines and in the store: removed when nobody holds the item.
 
 An item can get its outcome while no attempt of it runs: it waits for its next try when its batch
 is cancelled, its worker was lost, or the cancel itself could not be delivered. Its saved steps
-then say what may still run, and be billed, at the other side.
+then say what may still run, and be billed, at the other side, and which slices of a large document
+are in the store.
 """
 
 import asyncio
@@ -12,7 +13,10 @@ from contextlib import asynccontextmanager
 
 import structlog
 
+from docmill.choosing import LOCAL_ENGINES
 from docmill.errors import UnavailableError
+from docmill.item_slices import remove_slices
+from docmill.objects import ObjectStore
 from docmill.records.database import Database
 from docmill.records.steps import Leftover, Steps, left_over
 from docmill.remote.base import RemoteEngine
@@ -35,11 +39,13 @@ class Leftovers:
     def __init__(
         self,
         database: Database,
+        store: ObjectStore,
         remote: Mapping[str, RemoteEngine],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Take the database, this worker's remote engines, and seconds that only grow."""
+        """Take database and store, this worker's remote engines, and seconds that only grow."""
         self._database = database
+        self._store = store
         self._remote = remote
         self._clock = clock
         self._tries: dict[str, int] = {}
@@ -71,7 +77,7 @@ class Leftovers:
         Raises:
             UnavailableError: the database is away.
         """
-        for left in await left_over(self._database, self._remote):
+        for left in await left_over(self._database, {*self._remote, *LOCAL_ENGINES}):
             if self._clock() >= self._due.get(left.run_id, 0.0):
                 await self._end(left)
 
@@ -86,12 +92,14 @@ class Leftovers:
             return
         if not abandoned:
             log.warning("remote.not_cancelled", run_id=left.run_id, engine=left.engine)
-        await steps.forget()
+        await remove_slices(self._store, steps)
         self._tries.pop(left.run_id, None)
         self._due.pop(left.run_id, None)
 
     async def _abandoned(self, left: Leftover, steps: Steps) -> bool:
-        engine = self._remote[left.engine]
+        engine = self._remote.get(left.engine)
+        if engine is None:  # a local one, of which nothing runs elsewhere
+            return True
         try:
             async with asyncio.timeout(ONE_SECONDS):
                 return await engine.abandon(left.job_type, left.run_id, steps)

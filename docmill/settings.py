@@ -63,6 +63,9 @@ class Settings(BaseSettings):
             read, in this order, separated by commas.
         max_file_mb: larger files are skipped (``size_limit_exceeded``), in MiB.
         max_pages: pages of one file; more fail as ``too_many_pages``.
+        slice_from_pages: a document of which more pages are wanted is read in slices, by several
+            processes at the same time; 0 reads every document in one process.
+        slice_from_ocr_pages: likewise for pages on which text is recognised.
         max_cells: cells of all tables of one file; more fail as ``limit_exceeded``. A million cells
             take the engine about a gigabyte of memory.
         max_html_mb: size of one HTML page, in MiB; larger ones fail as ``limit_exceeded``.
@@ -130,6 +133,8 @@ class Settings(BaseSettings):
     engines_prefer: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split(","))] = ()
     max_file_mb: int = Field(default=300, ge=1)
     max_pages: int = Field(default=5000, ge=1)
+    slice_from_pages: int = Field(default=512, ge=0)
+    slice_from_ocr_pages: int = Field(default=16, ge=0)
     max_cells: int = Field(default=1_000_000, ge=1)
     max_html_mb: int = Field(default=50, ge=1)
     max_unpacked_mb: int = Field(default=256, ge=1)

@@ -40,6 +40,7 @@ from docmill.contracts.items import (
     LostItem,
     Page,
     PageRequest,
+    PagesRead,
 )
 from docmill.contracts.names import (
     ADMIT_BATCH,
@@ -177,6 +178,7 @@ __all__ = [
     "Outcome",
     "Page",
     "PageRequest",
+    "PagesRead",
     "Payload",
     "RedriveRequest",
     "RetentionReport",

@@ -167,6 +167,18 @@ class GroupResult(Payload):
     reason: LeftReason | None = None
 
 
+class PagesRead(Payload):
+    """In the heartbeats of ``process_item``: how far it is with a large document.
+
+    Attributes:
+        pages_done: pages that were read; one that was recognised too counts twice.
+        pages_total: pages to read and to recognise, as far as they are known.
+    """
+
+    pages_done: int
+    pages_total: int
+
+
 class LostItem(Payload):
     """Argument of ``record_lost_item``: an item that Temporal gave up."""
 

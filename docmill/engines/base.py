@@ -49,6 +49,9 @@ class Limits:
         cells: cells of all tables of one file.
         html_bytes: size of one HTML page.
         unpacked_bytes: what one packed file (Office, EPUB) may unpack to.
+        slice_from_pages: a document of which more pages were asked for is read in slices, by an
+            engine that can do so; 0 reads every document in one run.
+        slice_from_ocr_pages: likewise for pages on which text is recognised.
     """
 
     seconds: float = 300.0
@@ -62,6 +65,8 @@ class Limits:
     cells: int = 1_000_000
     html_bytes: int = 50 * 1024 * 1024
     unpacked_bytes: int = 256 * 1024 * 1024
+    slice_from_pages: int = 0
+    slice_from_ocr_pages: int = 0
 
     def wall_clock(self, pages: int, ocr_pages: int = 0) -> float:
         """Return the seconds that a document may take.
@@ -231,6 +236,32 @@ class CountsPages(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Slice:
+    """Pages of a large document that one run of an engine reads.
+
+    Attributes:
+        pages: their numbers, in order.
+        recognise: whether text is recognised on them; else their text layers are read.
+    """
+
+    pages: tuple[int, ...]
+    recognise: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SliceReport:
+    """What a run says that read a slice instead of the whole document.
+
+    Attributes:
+        asked: all pages that were asked for, such as ``1-400``.
+        recognise: those of the slice whose text is still to be recognised, likewise.
+    """
+
+    asked: str
+    recognise: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class EngineTask:
     """One run of an engine in a child process: what crosses the pipe to it.
 
@@ -240,6 +271,8 @@ class EngineTask:
         name: its name for people.
         output_dir: an existing empty folder for ``result.json`` and the files beside it.
         parameters: the product's parameters.
+        slice: the pages to read; None for the whole document.
+        parts: absolute paths of what was read of all its slices, to be joined: text layers first.
     """
 
     product: str
@@ -248,6 +281,8 @@ class EngineTask:
     output_dir: str
     parameters: dict[str, Any] = field(default_factory=dict)
     limits: Limits = Limits()
+    slice: Slice | None = None
+    parts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,6 +293,7 @@ class EngineReport:
         files: names of the files written to ``output_dir``.
         usage: what a remote engine counted, by name: ``requests``, ``input_tokens`` …; empty for
             local ones.
+        slice: set when ``output_dir`` holds what was read of a slice, and no result.
     """
 
     engine: str
@@ -270,3 +306,4 @@ class EngineReport:
     warnings: list[ResultWarning] = field(default_factory=list)
     files: list[str] = field(default_factory=list)
     usage: dict[str, int] = field(default_factory=dict)
+    slice: SliceReport | None = None

@@ -68,7 +68,12 @@ class Recogniser:
     """Recognises text on the pages of one document."""
 
     def __init__(
-        self, parser: NativeParser, document: Path, seconds: float, warnings: PageWarnings
+        self,
+        parser: NativeParser,
+        document: Path,
+        seconds: float,
+        warnings: PageWarnings,
+        pictures: dict[int, str],
     ) -> None:
         """Take a document.
 
@@ -77,7 +82,9 @@ class Recogniser:
             document: a PDF or an image.
             seconds: bound of what is more than each textless page once.
             warnings: gets what a reader should know.
+            pictures: hash of the picture of each page that `add_to` drew; it adds its own.
         """
+        self._pictures = pictures
         self._parser = parser
         self._document = document
         self._ends = time.monotonic() + seconds
@@ -100,13 +107,13 @@ class Recogniser:
 
         The same picture on many pages, such as a letterhead, is recognised once.
         """
-        known: dict[bytes, liteparse.ParsedPage | None] = {}
         changed = {}
         for number, picture in self._draw(list(pages), with_text=False):
-            content = hashlib.sha256(picture.read_bytes()).digest()
-            if content in known:
+            content = hashlib.sha256(picture.read_bytes()).hexdigest()
+            is_known = content in self._pictures.values()
+            self._pictures[number] = content
+            if is_known:
                 continue
-            known[content] = None
             page = pages[number]
             seen = self._picture_of(page, picture)
             sure = confidence_of(seen.text_items)

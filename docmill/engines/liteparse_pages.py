@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from docmill.engines import parameters
 from docmill.engines.base import ParsedPage
+from docmill.engines.slices import ReadPage
 from docmill.engines.text_check import left_out, words_of
 from docmill.engines.turning import quarter
 
@@ -17,11 +18,11 @@ if TYPE_CHECKING:
 
 @dataclass
 class PageReader:
-    """Turns the pages of one document into ours, in their order.
+    """Turns pages of LiteParse into ours.
 
     LiteParse leaves text out of its Markdown: lines that it takes for running ones, text that runs
-    sideways, edges. Running lines come back where they first stand; every other word of the page's
-    text that is not in its Markdown is put back.
+    sideways, edges. Running lines come back where they first stand (`PageJoiner`); every other word
+    of the page's text that is not in its Markdown is put back.
 
     Attributes:
         given: the parameters of the parse.
@@ -34,16 +35,12 @@ class PageReader:
     put_back: dict[int, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        # It loads LiteParse, which a child without a PDF never needs.
-        from docmill.engines.running_lines import FirstOccurrences  # noqa: PLC0415
-
         asked = frozenset(parameters.asked(self.given))
         self._printed = parameters.PRINTED_PAGE_NUMBER in asked
         self._skip_diagonal = parameters.SKIP_DIAGONAL_TEXT in asked
-        self._above, self._below = FirstOccurrences(), FirstOccurrences()
 
-    def read(self, page: "liteparse.ParsedPage", further: Sequence[str] = ()) -> ParsedPage:
-        """Return a page as the parameters want it.
+    def read(self, page: "liteparse.ParsedPage", further: Sequence[str] = ()) -> ReadPage:
+        """Return a page as far as it does not depend on those before it.
 
         Args:
             page: with its blocks.
@@ -57,33 +54,22 @@ class PageReader:
         lines = running_lines(page.text_items, list(blocks), page.height)
         # A page without text comes as an empty code block.
         markdown = page.markdown if page.text.strip() else ""
-        markdown = self._with_running_lines(markdown, lines)
         above, below = self._left_out(page, markdown, lines)
         items = running_items(items_of(blocks, self.images), lines.header, lines.footer)
-        return ParsedPage(
+        found = ParsedPage(
             page_number=page.page_num,
-            markdown="\n\n".join(part for part in (*above, markdown, *below, *further) if part),
-            text="\n".join(
-                part for part in (_text(page.text, lines, self.given), *further) if part
-            ),
+            markdown=markdown,
+            text=_text(page.text, lines, self.given),
             width=page.width,
             height=page.height,
             ocr=any(item.confidence is not None for item in page.text_items),
-            items=[*text_items(above), *items, *text_items([*below, *further])],
+            items=[*text_items(above), *items, *text_items(below)],
             header="\n".join(lines.header) or None,
             footer="\n".join(lines.footer) or None,
             confidence=confidence_of(page.text_items),
             printed_page_number=(lines.page_number or page.page_label) if self._printed else None,
         )
-
-    def _with_running_lines(self, markdown: str, lines: "RunningLines") -> str:
-        """Running lines stay where they first stand, and where a page would be empty."""
-        above, below = self._above.of(lines.header), self._below.of(lines.footer)
-        if not markdown and not above and not below:
-            above, below = lines.header, lines.footer
-        above = _wanted(self.given.get(parameters.HIDE_HEADERS), lines.header, above)
-        below = _wanted(self.given.get(parameters.HIDE_FOOTERS), lines.footer, below)
-        return "\n\n".join(part for part in (*above, markdown, *below) if part)
+        return ReadPage(page=found, above=above, below=below, further=list(further))
 
     def _left_out(
         self, page: "liteparse.ParsedPage", markdown: str, lines: "RunningLines"
@@ -92,8 +78,7 @@ class PageReader:
         from docmill.engines.running_lines import lines_of, outside_of  # noqa: PLC0415
 
         items = page.text_items
-        rest = [line for line in (*lines.header, *lines.footer) if line not in markdown]
-        rendering = "\n".join((markdown, *rest))
+        rendering = "\n".join((*lines.header, markdown, *lines.footer))
         if not left_out([item.text for item in items], rendering):
             return [], []
         blocks = page.blocks or ()
@@ -113,6 +98,46 @@ class PageReader:
             lines_of(above, page.width, page.height),
             lines_of(below, page.width, page.height),
         )
+
+
+class PageJoiner:
+    """Completes the pages of one document, in their order: running lines stay where they first are.
+
+    Attributes:
+        given: the parameters of the parse.
+    """
+
+    def __init__(self, given: dict[str, Any]) -> None:
+        from docmill.engines.running_lines import FirstOccurrences  # noqa: PLC0415 - as above
+
+        self._hide_headers = given.get(parameters.HIDE_HEADERS)
+        self._hide_footers = given.get(parameters.HIDE_FOOTERS)
+        self._above, self._below = FirstOccurrences(), FirstOccurrences()
+
+    def complete(self, read: ReadPage) -> ParsedPage:
+        """Return the page that follows those which were completed before."""
+        from docmill.engines.layout import text_items  # noqa: PLC0415 - as above
+
+        page = read.page
+        body = self._with_running_lines(page)
+        parts = (*read.above, body, *read.below, *read.further)
+        return page.model_copy(
+            update={
+                "markdown": "\n\n".join(part for part in parts if part),
+                "text": "\n".join(part for part in (page.text, *read.further) if part),
+                "items": [*page.items, *text_items(read.further)],
+            }
+        )
+
+    def _with_running_lines(self, page: ParsedPage) -> str:
+        """Running lines stay where they first stand, and where a page would be empty."""
+        header, footer = _lines(page.header), _lines(page.footer)
+        above, below = self._above.of(header), self._below.of(footer)
+        if not page.markdown and not above and not below:
+            above, below = header, footer
+        above = _wanted(self._hide_headers, header, above)
+        below = _wanted(self._hide_footers, footer, below)
+        return "\n\n".join(part for part in (*above, page.markdown, *below) if part)
 
 
 def word_boxes(page: "liteparse.ParsedPage") -> Iterator[dict[str, Any]]:
@@ -135,6 +160,10 @@ def confidence_of(items: "Sequence[liteparse.TextItem]") -> float | None:
     if not characters:
         return None
     return round(float(sum(length * sure for length, sure in read)) / characters, 4)
+
+
+def _lines(joined: str | None) -> tuple[str, ...]:
+    return tuple(joined.split("\n")) if joined else ()
 
 
 def _wanted(hide: bool | None, lines: tuple[str, ...], first: tuple[str, ...]) -> tuple[str, ...]:

@@ -19,11 +19,25 @@ class PageWarnings:
         """
         self._pages.setdefault((code, sentence), set()).update(pages)
 
+    def drop(self, code: WarningCode, *pages: int) -> None:
+        """Take back what was noted of pages with this code."""
+        for (noted, _), its in self._pages.items():
+            if noted == code:
+                its.difference_update(pages)
+
+    @property
+    def each(self) -> list[tuple[WarningCode, str, int]]:
+        """Code, sentence and page of each warning, in the order of `all`."""
+        return [
+            (code, sentence, number)
+            for (code, sentence), pages in self._pages.items()
+            for number in sorted(pages)
+        ]
+
     @property
     def all(self) -> list[ResultWarning]:
         """The warnings, by sentence and page."""
         return [
             warning(code, sentence.format(page=f"page {number}"), number)
-            for (code, sentence), pages in self._pages.items()
-            for number in sorted(pages)
+            for code, sentence, number in self.each
         ]

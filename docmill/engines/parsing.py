@@ -7,10 +7,11 @@ from typing import Any
 
 from docmill.contracts.left_out import is_half_download, is_lock
 from docmill.engines.accounting import account
-from docmill.engines.base import CountsPages, Document, Engine, EngineTask, Limits, ParseResult
+from docmill.engines.base import CountsPages, Document, Engine, EngineTask, ParseResult
 from docmill.engines.detect import detect
 from docmill.engines.parameters import ParseRequest, not_honoured, time_cut
 from docmill.engines.registry import PARSE, Registry
+from docmill.engines.slices import ReadsSlices, SlicePart, UnfinishedError, load_parts
 from docmill.errors import FailureClass, ItemFailure
 
 _UNREADABLE = frozenset(
@@ -46,6 +47,7 @@ def parsed(
     Raises:
         ItemFailure: with the class that fits; other exceptions are the engine's own trouble.
         UsageError: the parameters cannot be read.
+        UnfinishedError: the task was to read a slice, or the document is to be read in slices.
     """
     _refuse_lock(task)
     try:
@@ -64,7 +66,7 @@ def _parsed(
     watcher.chosen(engine)
     output = Path(task.output_dir)
     document = Document(path, task.name, detection.media_type, output, watcher.counted)
-    if _is_counted(document, task.limits) and isinstance(engine, CountsPages):
+    if _is_counted(document, task) and isinstance(engine, CountsPages):
         pages = request.pages.of(engine.count_pages(document), task.limits.pages)
         watcher.counted(len(pages), 0)
     found = _run(engine, document, parameters, task)
@@ -78,22 +80,38 @@ def _parsed(
     return result.model_copy(update={"warnings": warnings}), document
 
 
-def _is_counted(document: Document, limits: Limits) -> bool:
+def _is_counted(document: Document, task: EngineTask) -> bool:
     """Whether a file's time depends on its pages so much that they are counted beforehand."""
-    if not limits.seconds_per_page:
+    if task.slice or task.parts or not task.limits.seconds_per_page:
         return False
-    return document.path.stat().st_size >= limits.count_from_bytes
+    return document.path.stat().st_size >= task.limits.count_from_bytes
 
 
 def _run(
     engine: Engine, document: Document, parameters: dict[str, Any], task: EngineTask
 ) -> ParseResult:
-    found = engine.run(document, parameters, task.limits)
+    if isinstance(engine, ReadsSlices):
+        found = _in_slices(engine, document, parameters, task)
+        if isinstance(found, SlicePart):
+            identity = (engine.name, engine.version)
+            raise UnfinishedError(found, identity, document.media_type)
+    else:
+        found = engine.run(document, parameters, task.limits)
     if not isinstance(found, ParseResult):
         raise ItemFailure(
             FailureClass.ENGINE_ERROR, f"The engine {engine.name} returned no parse result."
         )
     return found
+
+
+def _in_slices(
+    engine: ReadsSlices, document: Document, parameters: dict[str, Any], task: EngineTask
+) -> ParseResult | SlicePart:
+    if task.slice is not None:
+        return engine.read_slice(document, parameters, task.limits, task.slice)
+    if task.parts:
+        return engine.join(document, parameters, task.limits, load_parts(task.parts))
+    return engine.begin(document, parameters, task.limits)
 
 
 def _refuse_lock(task: EngineTask) -> None:

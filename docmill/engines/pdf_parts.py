@@ -59,9 +59,14 @@ def lines_of_xfa(native: "liteparse.ParseResult", known: str) -> list[str]:
 
 
 def inventory_of(
-    native: "liteparse.ParseResult", pages: Sequence["liteparse.ParsedPage"]
+    native: "liteparse.ParseResult | None", pages: Sequence["liteparse.ParsedPage"]
 ) -> dict[str, int]:
-    """Return how many of each part the pages hold; attachments are counted by `attachments`."""
+    """Return how many of each part the pages hold; attachments are counted by `attachments`.
+
+    Args:
+        native: where the document's own parts are counted too.
+        pages: of the document.
+    """
     images = [page.complexity for page in pages if page.complexity]
     counts = {
         "pages_with_text": sum(bool(page.text.strip()) for page in pages),
@@ -69,7 +74,7 @@ def inventory_of(
         "form_fields": sum(len(page.form_fields or ()) for page in pages),
         "comments": sum(1 for page in pages for _ in _comments(page)),
         "turned_text": sum(abs(item.rotation) >= 1 for page in pages for item in page.text_items),
-        "xfa_values": len(list(_xfa_values(native))),
+        "xfa_values": len(list(_xfa_values(native))) if native else 0,
     }
     return {part: count for part, count in counts.items() if count}
 

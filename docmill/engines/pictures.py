@@ -6,7 +6,7 @@ They become a PDF with a page for each frame, upright, with each pixel where it 
 import struct
 import warnings
 import zlib
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -22,6 +22,7 @@ _REDUCED = 1
 """TIFF's tag NewSubfileType; bit 0 marks a smaller copy of another frame (TIFF 6.0, page 36)."""
 _BIG = (b"II+\0", b"MM\0+")
 """How a BigTIFF begins, which has 64-bit places."""
+_NOTHING = Image.new("L", (1, 1), 255)
 _POINTS, _DPI = 72, 150
 """LiteParse takes pictures for 150 dots an inch."""
 _MOST_FRAMES = 10_000
@@ -72,13 +73,21 @@ def look_at(path: Path, media: Media) -> Picture:
         return Picture(plain=not is_big_tiff(path))
 
 
-def as_pdf(path: Path, target: Path) -> bool:
-    """Write a PDF with a page for each frame of a picture; return whether it could be read."""
+def as_pdf(path: Path, target: Path, wanted: Container[int] | None = None) -> bool:
+    """Write a PDF with a page for each frame of a picture; return whether it could be read.
+
+    Args:
+        path: the picture.
+        target: the PDF.
+        wanted: numbers of the pages that are needed, from 1; the others become empty ones. None
+            needs all.
+    """
     try:
         with _opened(path) as image, target.open("wb") as file:
             writer = _Writer(file)
-            for frame in _pages(image):
-                writer.add(_flat(ImageOps.exif_transpose(frame)))
+            for number, frame in enumerate(_pages(image), 1):
+                is_wanted = wanted is None or number in wanted
+                writer.add(_flat(ImageOps.exif_transpose(frame)) if is_wanted else _NOTHING)
             writer.close()
     except _UNREADABLE:
         return False

@@ -12,14 +12,17 @@ from docmill.engines.extract.running import extracted
 from docmill.engines.parsing import Watcher, parsed
 from docmill.engines.registry import PARSE, Registry
 from docmill.engines.shaping import shape
-from docmill.engines.writing import write_parsed, write_result
+from docmill.engines.slices import UnfinishedError
+from docmill.engines.writing import write_parsed, write_result, write_slice
 from docmill.errors import FailureClass, ItemFailure
 
 
 def run_task(task: EngineTask, registry: Registry, watcher: Watcher) -> EngineReport:
     """Run ``task`` and leave ``result.json``, and what else its product has, in its output folder.
 
-    The files count only once this returns: what a killed run left behind is to be thrown away.
+    A run that reads a slice of a document leaves `docmill.engines.slices.SLICE_FILE` instead, and
+    its report says so. Files count only once this returns: what a killed run left behind is to be
+    thrown away.
 
     Args:
         task: what to do.
@@ -33,7 +36,10 @@ def run_task(task: EngineTask, registry: Registry, watcher: Watcher) -> EngineRe
     run = _PRODUCTS.get(task.product)
     if run is None:
         raise ItemFailure(FailureClass.UNSUPPORTED_TYPE, f"No engine can {task.product} files.")
-    return run(task, registry, watcher)
+    try:
+        return run(task, registry, watcher)
+    except UnfinishedError as unfinished:
+        return write_slice(unfinished, task)
 
 
 def _parse(task: EngineTask, registry: Registry, watcher: Watcher) -> EngineReport:

@@ -4,10 +4,12 @@ import hashlib
 from pathlib import Path
 
 from docmill.contracts.warnings import at_most
-from docmill.engines.base import EngineReport, EngineTask, ParseResult
+from docmill.engines.base import EngineReport, EngineTask, ParseResult, SliceReport
 from docmill.engines.beside import hashes_of
 from docmill.engines.classify.base import ClassifyResult
 from docmill.engines.extract.base import ExtractResult
+from docmill.engines.selection import as_target_pages
+from docmill.engines.slices import SLICE_FILE, UnfinishedError
 
 RESULT_FILE = "result.json"
 MARKDOWN_FILE = "document.md"
@@ -51,4 +53,23 @@ def write_result(
         warnings=result.warnings,
         files=[RESULT_FILE, *result.files],
         usage=result.usage,
+    )
+
+
+def write_slice(unfinished: UnfinishedError, task: EngineTask) -> EngineReport:
+    """Write `SLICE_FILE`: what was read of a slice."""
+    part = unfinished.part
+    path = Path(task.output_dir) / SLICE_FILE
+    path.write_text(part.model_dump_json(), encoding="utf-8")
+    ok = sum(one.page.success for one in part.pages)
+    return EngineReport(
+        engine=unfinished.engine[0],
+        engine_version=unfinished.engine[1],
+        media_type=unfinished.media_type,
+        pages_total=len(part.pages),
+        pages_ok=ok,
+        pages_failed=len(part.pages) - ok,
+        partial=False,
+        files=[SLICE_FILE],
+        slice=SliceReport(as_target_pages(part.asked), as_target_pages(part.recognise)),
     )

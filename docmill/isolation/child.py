@@ -7,6 +7,7 @@ are moved to other descriptors first, so that nothing an engine prints can garbl
 import os
 import re
 import sys
+from dataclasses import asdict
 from errno import EFBIG, ENOSPC
 from importlib import import_module
 from typing import Any, BinaryIO
@@ -71,7 +72,8 @@ def run(task: EngineTask, registry: Registry, watcher: Watcher) -> dict[str, Any
         }
     fields = {name: getattr(report, name) for name in report.__slots__}
     warnings = [warning.model_dump(mode="json") for warning in report.warnings]
-    return {"report": fields | {"warnings": warnings}}
+    part = report.slice and asdict(report.slice)
+    return {"report": fields | {"warnings": warnings, "slice": part}}
 
 
 def failure_of(error: BaseException, task: EngineTask) -> ItemFailure:

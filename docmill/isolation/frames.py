@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from docmill.contracts.warnings import ResultWarning
-from docmill.engines.base import Engine, EngineReport, EngineTask, Limits
-from docmill.errors import FailureClass, ItemFailure
+from docmill.engines.base import Engine, EngineReport, EngineTask, Limits, Slice, SliceReport
+from docmill.engines.selection import PageSelection
+from docmill.errors import FailureClass, ItemFailure, UsageError
 
 HEADER = struct.Struct(">I")
 MAX_FRAME = 8 * 1024 * 1024
@@ -101,16 +102,23 @@ def resident_of(message: dict[str, Any]) -> int:
 def task_message(task: EngineTask) -> dict[str, Any]:
     """Return ``task`` as a message."""
     # `asdict` would copy the parameters deeply.
-    return _fields(task) | {"limits": _fields(task.limits)}
+    wanted = None if task.slice is None else _fields(task.slice)
+    return _fields(task) | {"limits": _fields(task.limits), "slice": wanted}
 
 
-def _fields(one: EngineTask | Limits) -> dict[str, Any]:
+def _fields(one: EngineTask | Limits | Slice) -> dict[str, Any]:
     return {name: getattr(one, name) for name in one.__slots__}
 
 
 def task_of(message: dict[str, Any]) -> EngineTask:
     """Return the task in ``message``."""
-    return EngineTask(**(message | {"limits": Limits(**message["limits"])}))
+    wanted = message["slice"]
+    known = {
+        "limits": Limits(**message["limits"]),
+        "slice": wanted and Slice(tuple(wanted["pages"]), wanted["recognise"]),
+        "parts": tuple(message["parts"]),
+    }
+    return EngineTask(**(message | known))
 
 
 def engine_message(engine: Engine) -> dict[str, Any]:
@@ -154,7 +162,7 @@ def answer_of(message: dict[str, Any]) -> EngineReport | ItemFailure:
         if "failure" in message:
             return _failure(**message["failure"])
         return _report(**message["report"])
-    except (TypeError, ValueError, KeyError) as error:
+    except (TypeError, ValueError, KeyError, AttributeError, UsageError) as error:
         raise FrameError(f"an answer cannot be read: {error}") from None
 
 
@@ -163,7 +171,12 @@ def _failure(*, failure_class: str, message: str, phase: str) -> ItemFailure:
 
 
 def _report(*, warnings: list[Any], **fields: Any) -> EngineReport:
-    report = EngineReport(**fields, warnings=[ResultWarning.model_validate(w) for w in warnings])
+    part = fields.pop("slice", None)
+    report = EngineReport(
+        **fields,
+        warnings=[ResultWarning.model_validate(w) for w in warnings],
+        slice=None if part is None else _slice_report(**part),
+    )
     counts = (report.pages_total, report.pages_ok, report.pages_failed)
     words = (report.engine, report.engine_version, report.media_type, *report.files)
     if not all(isinstance(n, int) for n in counts) or not all(isinstance(w, str) for w in words):
@@ -171,3 +184,9 @@ def _report(*, warnings: list[Any], **fields: Any) -> EngineReport:
     if any(Path(name).name != name for name in report.files):
         raise ValueError("a file lies outside the output folder")
     return report
+
+
+def _slice_report(*, asked: str, recognise: str) -> SliceReport:
+    for pages in (asked, recognise):
+        PageSelection.read(None, pages)  # whether it can be read
+    return SliceReport(asked, recognise)

@@ -38,6 +38,21 @@ def result_prefix(project_id: str, batch_id: str, position: int, epoch: int, att
     return f"{folder}/{position}-{epoch}-{attempt}."
 
 
+def slices_prefix(project_id: str, batch_id: str, position: int, epoch: int, digest: str) -> str:
+    """Return what the keys begin with of what was read of a large document's slices.
+
+    All attempts of a run share them: what one has read, the next one does not read again.
+
+    Args:
+        project_id: of the item.
+        batch_id: likewise.
+        position: likewise.
+        epoch: of the run.
+        digest: of what the slices depend on.
+    """
+    return f"{result_prefix(project_id, batch_id, position, epoch, 0)}slices-{digest}-"
+
+
 def result_key(prefix: str, name: str) -> str:
     """Return the key of one file of a result.
 

@@ -1,4 +1,7 @@
-"""What a remote engine has done of an item so far: ids and answers that are paid for."""
+"""What was done of an item so far and is not to be done again.
+
+A remote engine saves ids and answers that are paid for; a large document, which slices are read.
+"""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -30,6 +33,12 @@ class Steps:
         async with self._database.read() as session:
             found = await session.scalar(query)
         return None if found is None else found["is"]
+
+    async def saved(self) -> dict[str, Any]:
+        """Return everything that was saved, by name."""
+        query = select(ItemStep.name, ItemStep.value).where(ItemStep.run_id == self._run_id)
+        async with self._database.read() as session:
+            return {name: value["is"] for name, value in await session.execute(query)}
 
     async def put(self, name: str, value: Any) -> None:
         """Save a small JSON value; the first one that was saved as ``name`` stays."""

@@ -28,6 +28,7 @@ file, both JSON: ``{"do": "sleep", "seconds": 2}``. A file without one is parsed
 ``chatter``        prints without end to standard output and error, for ``seconds``
 ``lie``            claims ``claimed`` pages and returns ``pages``
 ``garbage``        returns something that is no result
+``book``           a large document, see `docmill.testing.mock_book`
 ``garble``         writes noise into every open descriptor
 =================  =============================================================================
 
@@ -35,19 +36,21 @@ With ``record`` (a path) each run first appends a line to that file, so that tes
 """
 
 import ctypes
-import fcntl
 import json
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NoReturn
 
-from docmill.engines.base import Document, Limits, ParsedPage, ParseResult
+from docmill.engines.base import Document, Limits, ParsedPage, ParseResult, Slice
 from docmill.engines.media import Media
 from docmill.engines.registry import PARSE, Registry
+from docmill.engines.slices import SlicePart
 from docmill.errors import FailureClass, ItemFailure
+from docmill.testing import mock_book
+from docmill.testing.recording import append_line
 
 MODULE = "docmill.testing.mock_engine:registry"
 """What `EnginePool` is given to use this engine."""
@@ -71,13 +74,41 @@ class MockEngine:
 
     def run(self, document: Document, parameters: dict[str, Any], limits: Limits) -> ParseResult:
         """Run the command; what does not misbehave succeeds."""
-        text = document.path.read_bytes().decode("utf-8", "replace")
-        command = parameters.get("mock") or _command_in(text)
+        command, text = _command_of(document, parameters)
         if record := command.get("record"):
-            _append_line(Path(record), document.name)
+            append_line(Path(record), document.name)
         action = _ACTIONS.get(command.get("do", "parse"))
         answer = action(command) if action else None
         return answer or _result(document, text, command)
+
+    def begin(
+        self, document: Document, parameters: dict[str, Any], limits: Limits
+    ) -> ParseResult | SlicePart:
+        """Run the command, or begin with a large document."""
+        command, _ = _command_of(document, parameters)
+        if command.get("do") != "book":
+            return self.run(document, parameters, limits)
+        first = mock_book.first_part(command)
+        if limits.slice_from_ocr_pages:
+            return first
+        rest = mock_book.read_part(command, Slice(tuple(first.recognise), recognise=True))
+        return mock_book.whole(document, [first, rest], (self.name, self.version))
+
+    def read_slice(
+        self, document: Document, parameters: dict[str, Any], limits: Limits, wanted: Slice
+    ) -> SlicePart:
+        """Read a slice of a large document."""
+        return mock_book.read_part(_command_of(document, parameters)[0], wanted)
+
+    def join(
+        self,
+        document: Document,
+        parameters: dict[str, Any],
+        limits: Limits,
+        parts: Iterable[SlicePart],
+    ) -> ParseResult:
+        """Return the result of a large document."""
+        return mock_book.whole(document, parts, (self.name, self.version))
 
 
 def registry() -> Registry:
@@ -85,6 +116,11 @@ def registry() -> Registry:
     found = Registry()
     found.add(PARSE, MockEngine())
     return found
+
+
+def _command_of(document: Document, parameters: dict[str, Any]) -> tuple[Command, str]:
+    text = document.path.read_bytes().decode("utf-8", "replace")
+    return parameters.get("mock") or _command_in(text), text
 
 
 def _command_in(text: str) -> Command:
@@ -110,16 +146,6 @@ def _result(document: Document, text: str, command: Command) -> ParseResult:
     )
 
 
-def _append_line(path: Path, line: str) -> int:
-    """Append ``line`` and return how many lines there are now; safe between processes."""
-    with path.open("a+", encoding="utf-8") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        file.write(f"{line}\n")
-        file.flush()
-        file.seek(0)
-        return sum(1 for _ in file)
-
-
 def _sleep(command: Command) -> None:
     time.sleep(float(command.get("seconds", _FOREVER)))
 
@@ -135,7 +161,7 @@ def _fail(command: Command) -> NoReturn:
 
 
 def _flake(command: Command) -> None:
-    if _append_line(Path(command["counter"]), "run") <= int(command.get("times", 1)):
+    if append_line(Path(command["counter"]), "run") <= int(command.get("times", 1)):
         _fail(command)
 
 

@@ -104,9 +104,14 @@ def scanned(pages: Sequence[str]) -> bytes:
     """The PDF of a scanned book: each page is one small picture of a line of text."""
     pdf = Pdf()
     for text in pages:
-        picture = pdf.image(written([text], (1000, 400), at=100))
-        pdf.page(placed("I", (0, 550, 612, 242)), images={"I": picture})
+        scanned_page(pdf, text)
     return pdf.bytes()
+
+
+def scanned_page(pdf: Pdf, text: str) -> None:
+    """Add a page that is one small picture of a line of text."""
+    picture = pdf.image(written([text], (900, 140), at=40))
+    pdf.page(placed("I", (40, 650, 540, 84)), images={"I": picture})
 
 
 def saved(picture: Image.Image, kind: str, **options: Any) -> bytes:

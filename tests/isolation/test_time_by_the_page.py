@@ -5,7 +5,7 @@ import pytest
 from docmill.contracts import JobType
 from docmill.engines.base import Limits
 from docmill.errors import FailureClass, ItemFailure
-from docmill.item_limits import MARGIN_SECONDS, engine_limits, item_timeout_seconds
+from docmill.item_limits import MARGIN_SECONDS, TURNS, engine_limits, item_timeout_seconds
 from docmill.parameters import effective_parameters
 from docmill.settings import Settings
 from tests.engines import documents
@@ -82,4 +82,4 @@ def test_an_item_has_longer_than_its_engine(
     assert limits.seconds == base
     assert limits.wall_clock(SETTINGS.max_pages, SETTINGS.max_pages) == longest
     beside = SETTINGS.fetch_timeout_seconds + MARGIN_SECONDS
-    assert item_timeout_seconds("local", parameters, SETTINGS) == longest + beside
+    assert item_timeout_seconds("local", parameters, SETTINGS) == longest * TURNS + beside

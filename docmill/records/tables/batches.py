@@ -261,7 +261,7 @@ class Result(Table):
 
 
 class ItemStep(Table):
-    """What a remote engine has done of an item so far, so that a retry does not pay again."""
+    """What was done of an item so far, so that a retry does not pay for it again."""
 
     __tablename__ = "item_steps"
 
