@@ -42,18 +42,25 @@ LEFT_OUT_WORDS: dict[LeftOutReason, str] = {
 """What stands behind the number, for people."""
 
 _LOCK = re.compile(rb"~\$.+|\.~lock\..+#", re.DOTALL)
-_HALF = re.compile(rb".+\.(?:crdownload|part|partial|download|opdownload)", re.DOTALL | re.I)
+_HALF = re.compile(
+    rb".+\.(?:crdownload|part|partial|filepart|download|opdownload)", re.DOTALL | re.I
+)
 _DESKTOP = re.compile(
-    rb"desktop\.ini|thumbs\.db|ehthumbs(?:_vista)?\.db|\.ds_store|\._.+|~wr[adls]\d+\.tmp",
+    rb"desktop\.ini|thumbs\.db|ehthumbs(?:_vista)?\.db|\.ds_store|\._.+|icon\r"
+    rb"|~wr[adls]\d+\.tmp|~df[0-9a-f]+\.tmp",
     re.DOTALL | re.I,
 )
+_FOLDERS = re.compile(
+    rb"\$recycle\.bin|system volume information|__macosx|@eadir|lost\+found", re.I
+)
+"""Folders that systems keep for themselves: their files have the names of documents."""
 _MAX_LOCK = 1024
 """Bytes; Word writes 162, Excel and PowerPoint 165, LibreOffice about 100."""
 
 
 def is_litter(name: bytes) -> bool:
-    """Whether a file is known by its name to be no document: programs leave it behind."""
-    return any(kind.fullmatch(name) for kind in (_LOCK, _HALF, _DESKTOP))
+    """Whether a file or folder is known by its name to hold no documents of a user."""
+    return any(kind.fullmatch(name) for kind in (_LOCK, _HALF, _DESKTOP, _FOLDERS))
 
 
 def is_lock(name: str, size: int) -> bool:

@@ -75,6 +75,7 @@ def test_hidden_files_links_and_devices_are_left_out(tmp_path: Path) -> None:
 LITTER = (
     *("~$report.docx", ".~lock.report.odt#", "desktop.ini", "Thumbs.db", ".DS_Store", "._a.pdf"),
     *("scan.pdf.crdownload", "scan.pdf.part", "SCAN.PDF.Download", "~WRL0001.tmp"),
+    *("scan.pdf.filepart", "Icon\r", "~DF0A1B.tmp"),
 )
 
 
@@ -85,6 +86,15 @@ def test_what_programs_leave_behind_is_no_document(tmp_path: Path) -> None:
     assert found is not None
     assert found["litter"]["count"] == len(LITTER) + 1
     assert set(found["litter"]["names"]) == {*LITTER, "b/desktop.ini"}
+
+
+def test_folders_that_systems_keep_for_themselves_are_left_out(tmp_path: Path) -> None:
+    fill(tmp_path, "$RECYCLE.BIN/S-1/$IA1B2C.docx", "__MACOSX/a/._a.pdf", "a/@eaDir/a.pdf", "b.txt")
+
+    assert listed(tmp_path) == ["b.txt"]
+    found = left_out(tmp_path)
+    assert found is not None
+    assert set(found["litter"]["names"]) == {"$RECYCLE.BIN/", "__MACOSX/", "a/@eaDir/"}
 
 
 def test_what_the_patterns_do_not_take_is_not_counted(tmp_path: Path) -> None:
