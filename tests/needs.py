@@ -19,8 +19,8 @@ PROGRAMS = {
 }
 """Programs, and the Debian packages that bring them."""
 
-LIBRARIES = {"gomp": "libgomp1"}
-"""Shared libraries of the wheel that runs a language model."""
+LIBRARIES = {"gomp": "libgomp1", "atomic": "libatomic1"}
+"""Shared libraries of wheels: of what runs a language model, and of what drives a browser."""
 
 FONTS = "fonts-dejavu-core"
 """Chromium draws no text without a font."""

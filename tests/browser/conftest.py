@@ -1,6 +1,8 @@
 """A real browser; tests of this folder are skipped where there is none."""
 
+import ctypes.util
 import shutil
+import sys
 from collections.abc import AsyncIterator
 
 import pytest
@@ -22,6 +24,8 @@ QUIET = [
 @pytest.fixture
 async def page() -> AsyncIterator[Page]:
     """An empty page of a browser of its own."""
+    if sys.platform == "linux" and ctypes.util.find_library("atomic") is None:
+        pytest.skip("no libatomic, which Playwright's driver needs: apt-get install libatomic1")
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
         yield await browser.new_page()

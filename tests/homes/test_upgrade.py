@@ -27,7 +27,8 @@ def upgraded(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[A
     """An API over a stored home, and what the version that made it answered."""
     home = tmp_path / "home"
     with tarfile.open(request.param) as archive:
-        archive.extractall(home, filter="data")
+        archive.extraction_filter = getattr(tarfile, "data_filter", None)  # from Python 3.11.4 on
+        archive.extractall(home)
     environment = {}
     if request.param.name.startswith("postgresql"):
         url = request.getfixturevalue("postgres_url")

@@ -1,5 +1,6 @@
 // A folder through v2 with the TypeScript client; lists are walked page by page.
 const { LlamaCloud } = require('@llamaindex/llama-cloud');
+globalThis.File ??= require('node:buffer').File; // Node 18 has it, but not as a global
 const { readFileSync, readdirSync } = require('node:fs');
 const { join } = require('node:path');
 

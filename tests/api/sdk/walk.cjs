@@ -1,5 +1,6 @@
 // Creates batches over one directory, and walks all of them page by page.
 const { LlamaCloud } = require('@llamaindex/llama-cloud');
+globalThis.File ??= require('node:buffer').File; // Node 18 has it, but not as a global
 const { readFileSync } = require('node:fs');
 
 async function main() {
