@@ -39,6 +39,11 @@ class Relation:
     type: str
     target: str
 
+    @property
+    def kind(self) -> str:
+        """The last segment of its type, such as ``comments``, ``header`` or ``chart``."""
+        return self.type.rstrip("/").rpartition("/")[2]
+
 
 class Package:
     """An archive that says by relationships what its parts are."""
@@ -97,12 +102,7 @@ class Package:
     def relations(self, part: str) -> list[Relation]:
         """Return the relationships of ``part``, or of the package for an empty name."""
         root = self._xml(relations_part(part))
-        found = []
-        for one in root if root is not None else ():
-            if one.get("TargetMode", "").lower() != "external":
-                target = _absolute(one.get("Target", ""), part)
-                found.append(Relation(one.get("Id", ""), one.get("Type", ""), target))
-        return found
+        return relations_in(root, part) if root is not None else []
 
     def usual_names(self, media: Media) -> dict[str, str]:
         """Return new names for entries that an engine looks for under others, by present name."""
@@ -134,10 +134,9 @@ class Package:
         """New names of the main part, and of the parts next to it that engines know by name."""
         found = {self.main: usual}
         for one in self.relations(self.main):
-            kind = one.type.rpartition("/")[2]
-            if kind in _USUAL_NEIGHBOURS and one.target.lower() in self._entries:
+            if one.kind in _USUAL_NEIGHBOURS and one.target.lower() in self._entries:
                 extension = posixpath.splitext(one.target)[1]
-                found[one.target] = f"{posixpath.dirname(usual)}/{kind}{extension}"
+                found[one.target] = f"{posixpath.dirname(usual)}/{one.kind}{extension}"
         return found
 
     def _xml(self, part: str) -> ET.Element | None:
@@ -150,6 +149,20 @@ class Package:
             return ET.fromstring(content)  # noqa: S314 - expat bounds entities
         except (ET.ParseError, ValueError, LookupError):
             return None
+
+
+def relations_in(root: ET.Element, part: str) -> list[Relation]:
+    """Return the relationships of ``part`` that lead to parts of the same package.
+
+    Args:
+        root: of the part that `relations_part` names.
+        part: whose they are; empty for those of the package.
+    """
+    return [
+        Relation(one.get("Id", ""), one.get("Type", ""), _absolute(one.get("Target", ""), part))
+        for one in root
+        if one.get("TargetMode", "").lower() != "external"
+    ]
 
 
 def relations_part(part: str) -> str:

@@ -6,14 +6,13 @@ package is opened.
 """
 
 import io
-import posixpath
 import re
 import zipfile
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
-from urllib.parse import unquote
 from xml.etree import ElementTree as ET
+
+from docmill.engines.open_packaging import Relation, relations_in, relations_part
 
 Element = ET.Element
 
@@ -29,21 +28,6 @@ _ENCODING = re.compile(r"""(<\?xml[^>]*?)\s+encoding\s*=\s*["'][^"']*["']""")
 
 class UnreadablePartError(Exception):
     """A part is damaged, too large, or has a DTD."""
-
-
-@dataclass(frozen=True, slots=True)
-class Relation:
-    """One relationship of a part.
-
-    Attributes:
-        id: as the part refers to it.
-        kind: the last segment of its type: ``comments``, ``header``, ``chart`` …
-        target: name of the part that it leads to.
-    """
-
-    id: str
-    kind: str
-    target: str
 
 
 class Package:
@@ -105,11 +89,8 @@ class Package:
 
     def relations(self, name: str) -> list[Relation]:
         """Return what the part ``name`` leads to inside the package; nothing if it has none."""
-        folder, file = posixpath.split(name)
-        place = posixpath.join(folder, "_rels", f"{file}.rels")
-        if place not in self:
-            return []
-        return list(_relations(self.xml(place), folder))
+        place = relations_part(name)
+        return relations_in(self.xml(place), name) if place in self else []
 
     def main(self) -> str:
         """Return the name of the main part of an Office Open XML package.
@@ -169,16 +150,6 @@ def children(element: Element, name: str) -> Iterator[Element]:
 def descendants(element: Element, name: str) -> Iterator[Element]:
     """Yield all elements below of that local name, in order."""
     return (child for child in element.iter() if local(child.tag) == name)
-
-
-def _relations(root: Element, folder: str) -> Iterator[Relation]:
-    for one in children(root, "Relationship"):
-        if one.get("TargetMode") == "External":
-            continue
-        target = unquote(one.get("Target", "")).replace("\\", "/")
-        whole = target.lstrip("/") if target.startswith("/") else posixpath.join(folder, target)
-        kind = one.get("Type", "").rstrip("/").rpartition("/")[2]
-        yield Relation(one.get("Id", ""), kind, posixpath.normpath(whole))
 
 
 def _key(name: str) -> str:
