@@ -5,7 +5,7 @@ from functools import cache
 from pathlib import Path
 from urllib.parse import quote
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from docmill.contracts import BatchStatus, Outcome
 from docmill.contracts.left_out import LEFT_OUT_WORDS
@@ -35,18 +35,19 @@ def write_report(path: Path, data: ReportData) -> None:
 
 def render_report(data: ReportData) -> str:
     """Return the page as HTML."""
-    return (
-        environment()
-        .get_template("report.html.jinja")
-        .render(
-            data=data,
-            facts=data.facts,
-            headline=headline(data),
-            subline=subline(data),
-            shares=_shares(data),
-            bars=_bars(data),
-        )
+    return report_template().render(
+        data=data,
+        facts=data.facts,
+        headline=headline(data),
+        subline=subline(data),
+        shares=_shares(data),
+        bars=_bars(data),
     )
+
+
+def report_template() -> Template:
+    """Return the report's template; a call before it is needed spares the end its compilation."""
+    return environment().get_template("report.html.jinja")
 
 
 @cache

@@ -10,6 +10,7 @@ from docmill.cli.voice import Voice
 from docmill.errors import NotFoundError, UnavailableError
 from docmill.outputs.export import Exporter
 from docmill.outputs.findings import Findings
+from docmill.outputs.report import report_template
 from docmill.records.tables import Batch
 
 EXPORT_SECONDS = 1.0
@@ -58,6 +59,7 @@ class Exporting:
             raise UnavailableError(error.message, error.hint) from None
 
     async def _work(self) -> None:
+        await asyncio.to_thread(report_template)
         told = False
         while True:
             try:
