@@ -1,20 +1,9 @@
 """The remote engines of one worker: those whose endpoints the settings name."""
 
-from collections.abc import Callable, Mapping
-
+from docmill.choosing import LLAMACLOUD, LLM
 from docmill.remote.base import RemoteEngine
-from docmill.remote.llamacloud.engine import LlamaCloudEngine, open_llamacloud
-from docmill.remote.llm.engine import LlmEngine
 from docmill.remote.politeness import Hosts
 from docmill.settings import Settings
-
-Opener = Callable[[Settings, Hosts], RemoteEngine]
-
-_OPENERS: Mapping[str, Opener] = {
-    LlmEngine.name: LlmEngine,
-    LlamaCloudEngine.name: open_llamacloud,
-}
-"""How each engine that `docmill.choosing` knows is made."""
 
 
 def open_engines(settings: Settings, names: tuple[str, ...]) -> dict[str, RemoteEngine]:
@@ -24,5 +13,15 @@ def open_engines(settings: Settings, names: tuple[str, ...]) -> dict[str, Remote
         settings: their endpoints, and the limits that hold for each host.
         names: those that are configured; see `docmill.choosing.configured`.
     """
+    # Each is loaded where it is configured: most workers have none.
     hosts = Hosts(settings.remote_concurrency, settings.remote_rate)
-    return {name: _OPENERS[name](settings, hosts) for name in names if name in _OPENERS}
+    opened: dict[str, RemoteEngine] = {}
+    if LLM in names:
+        from docmill.remote.llm.engine import LlmEngine  # noqa: PLC0415
+
+        opened[LLM] = LlmEngine(settings, hosts)
+    if LLAMACLOUD in names:
+        from docmill.remote.llamacloud.engine import open_llamacloud  # noqa: PLC0415
+
+        opened[LLAMACLOUD] = open_llamacloud(settings, hosts)
+    return opened

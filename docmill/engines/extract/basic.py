@@ -16,7 +16,6 @@ from docmill.engines.extract.values import value_of
 from docmill.engines.pipe_tables import Row
 from docmill.errors import bounded
 from docmill.parameters.extract import Target
-from docmill.parameters.extract_schema import place, validator_of
 
 Path = tuple[str | int, ...]
 
@@ -102,6 +101,8 @@ class _Reading:
 
     def found(self) -> Found:
         """Return what was found, and by which warnings it differs from the schema."""
+        from docmill.parameters.extract_schema import place, validator_of  # noqa: PLC0415 - as `Shape`
+
         data: dict[str, Any] = {}
         for field in self._wanted.fields:
             self._fill(data, field)

@@ -4,11 +4,6 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from referencing import Registry, Resource
-from referencing.jsonschema import DRAFT202012
-
-from docmill.parameters.extract_schema import validator_of
-
 Node = Mapping[str, Any]
 
 ROWS = "rows"
@@ -37,6 +32,12 @@ class Shape:
 
     def __init__(self, schema: Node) -> None:
         """Take a schema that `docmill.parameters.extract_schema.checked_schema` has taken."""
+        # Loaded for the first schema: children that extract nothing start without it.
+        from referencing import Registry, Resource  # noqa: PLC0415
+        from referencing.jsonschema import DRAFT202012  # noqa: PLC0415
+
+        from docmill.parameters.extract_schema import validator_of  # noqa: PLC0415
+
         self.root = schema
         own = {key: value for key, value in schema.items() if key != "$id"}
         resource = Resource.from_contents(own, default_specification=DRAFT202012)
