@@ -208,7 +208,7 @@ def _perform(
     plan = plan_of(request, settings)
     from docmill.cli.running.command import run_plan  # after the checks, which need little
 
-    perform(run_plan(plan, settings, as_json=as_json, profile=profile))
+    perform(run_plan(plan, settings, as_json=as_json, profile=profile), is_loaded=False)
 
 
 def register(app: typer.Typer) -> None:

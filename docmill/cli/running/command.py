@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from docmill.cli.exits import Exit
 from docmill.cli.interruption import until_interrupted
 from docmill.cli.options import program
+from docmill.cli.performing import collect_garbage
 from docmill.cli.running.request import Plan
 from docmill.cli.runtime import open_runtime
 from docmill.cli.voice import Voice
@@ -42,6 +43,7 @@ class _Command:
             from docmill.cli.running.folder_run import Run
             from docmill.cli.running.summary import print_ending
 
+            collect_garbage()
             self._run = Run(self._plan, self.voice, runtime, began)
             ending = await self._run.perform(self._settings)
         self.voice.answer(ending.as_json())
