@@ -71,8 +71,8 @@ types: $(VENV)/.dev     ## strict type check
 pytest: $(VENV)/.dev
 	@$(PY) -m pytest --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder
 
-bench: $(VENV)/.dev     ## measure Docmill beside the limits of this machine
-	@$(PY) -m bench
+bench: $(VENV)/.dev     ## measure Docmill beside the limits of this machine: make bench FIGURES=noop,pdfs
+	@$(PY) -m bench $(FIGURES) --rounds $(or $(ROUNDS),5)
 
 images: $(VENV)/.dev    ## make the README's pictures from a real run
 	@$(PY) docs/images/make.py

@@ -1,4 +1,4 @@
-"""``python -m bench``: measure what is built, on this machine, and print a table."""
+"""``python -m bench [FIGURE …]``: measure Docmill on this machine; print a table, write JSON."""
 
 import argparse
 import asyncio
@@ -7,59 +7,49 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench import content, fairness, latency, orchestration, pdfs
-from bench.figures import HEAD, machine
-from bench.mill import docmill
+from bench import again, api, beside, cold, content, cost, lit, mixed, noop, pdfs, scan, small
+from bench.harness import Bench, run_all
 from docmill.logs import configure_logs
 
 EXAMPLES = Path(__file__).parents[1] / "examples" / "documents"
-SLOTS = 2
+MODULES = (noop, pdfs, lit, small, again, cost, mixed, scan, beside, api, cold, content)
+FIGURES = {module.FIGURE.name: module.FIGURE for module in MODULES}
 
 
-async def measure(items: int, papers: int, crowd: int, rounds: int, source: Path) -> None:
-    """Run every measurement in one home on one server; print what is found as it is found."""
-    sys.stdout.write(HEAD)
-    with tempfile.TemporaryDirectory(prefix="docmill-bench-") as name:
-        folder = Path(name)
-        async with docmill(folder, SLOTS) as mill:
-            for measuring in (
-                orchestration.measure(mill, folder / "notes", items, rounds),
-                latency.measure(mill, folder, rounds),
-                fairness.measure(mill, folder / "crowds", crowd, rounds),
-                pdfs.measure(mill, source, folder / "pdfs", papers, rounds),
-            ):
-                for figure in await measuring:
-                    sys.stdout.write(figure.row())
-                sys.stdout.flush()
-    words = await asyncio.to_thread(lambda: content.measure(sorted(source.rglob("*.pdf"))))
-    for figure in words.figures():
-        sys.stdout.write(figure.row())
-    sys.stdout.write(f"\n{machine()}\n")
-    sys.stdout.flush()
-
-
-def main() -> None:
-    """Read the arguments, measure, print."""
+def _arguments() -> argparse.Namespace:
     corpus = os.environ.get("DOCMILL_CORPUS")
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="only check that it works")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--items", type=int, default=2000)
-    parser.add_argument("--crowd", type=int, default=250, help="items that a small batch meets")
-    parser.add_argument("--papers", type=int, default=250, help="PDFs of one round")
+    names = ", ".join(FIGURES)
+    parser.add_argument("figures", nargs="*", metavar="FIGURE", help=f"{names}; all without one")
+    parser.add_argument("--rounds", type=int, default=5, help="of each side (default: 5)")
+    parser.add_argument("--scale", type=float, default=1.0, help="factor of all sizes")
+    parser.add_argument("--quick", action="store_true", help="smallest sizes, one round")
+    parser.add_argument("--json", type=Path, default=Path("bench.json"), help="where JSON goes")
     parser.add_argument(
         "--source",
         type=Path,
         default=Path(corpus, "documents") if corpus else EXAMPLES,
-        help="folder of the PDFs; documents in DOCMILL_CORPUS, else the examples",
+        help="folder of PDFs; documents in DOCMILL_CORPUS, else the examples",
     )
     args = parser.parse_args()
+    args.figures = [name for given in args.figures for name in given.split(",") if name]
+    if unknown := sorted(set(args.figures) - set(FIGURES)):
+        parser.error(f"no figure is called {', '.join(unknown)}; there are {names}")
+    return args
+
+
+def main() -> None:
+    """Read the arguments, measure, print."""
+    args = _arguments()
     configure_logs("ERROR", "console")
-    sizes = (args.items, args.papers, args.crowd, args.rounds)
-    items, papers, crowd, rounds = (20, 4, 8, 1) if args.quick else sizes
-    asyncio.run(measure(items, papers, crowd, rounds, args.source))
+    rounds, scale = (1, 0.0) if args.quick else (args.rounds, args.scale)
+    figures = [FIGURES[name] for name in args.figures or FIGURES]
+    with tempfile.TemporaryDirectory(prefix="docmill-bench-") as name:
+        bench = Bench(Path(name), rounds, args.source.resolve(), scale)
+        worked = asyncio.run(run_all(figures, bench, args.json))
     # A process that used a Temporal client can abort in the interpreter's own shutdown.
-    os._exit(0)
+    sys.stdout.flush()
+    os._exit(0 if worked else 1)
 
 
 if __name__ == "__main__":

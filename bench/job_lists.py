@@ -51,7 +51,7 @@ INSERT INTO batches (id, project_id, api, job_type, directory_id, watermark, tot
   parameters, parameters_hash, engine, page_size, continue_as_new_threshold, concurrency, epoch,
   status, paused, cancel_requested, "drain", settled_before, namespace, identity_number,
   created_at, updated_at)
-SELECT 'bat-' || i, '{project}', 'v2', 'parse', 'dir-1', {each}, {each}, '{{}}', '{{}}', 'p',
+SELECT 'bat-' || i, '{project}', 'v2', 'parse', 'dir-1', {each}, {each}, {nothing}, {tier}, 'p',
   'local', 100, 1000, 50, 1, 'COMPLETED', {false}, {false}, {false}, 0, 'default', 0, {now}, {now}
 FROM n
 """
@@ -59,19 +59,22 @@ _FILES = """
 {numbers}
 INSERT INTO directory_files (directory_id, sequence, id, project_id, unique_id, display_name,
   size, file_metadata, created_at, updated_at)
-SELECT 'dir-1', i, 'dfl-' || i, '{project}', 'u' || i, i || '.pdf', 1000, '{{}}', {now}, {now}
+SELECT 'dir-1', i, 'dfl-' || i, '{project}', 'u' || i, i || '.pdf', 1000, {nothing}, {now}, {now}
 FROM n
 """
 
 
 async def fill(database: Database, batches: int, each: int) -> None:
     """Write ``batches`` of ``each`` items that have ended, one in ten thousand as failed."""
+    as_json = "" if database.is_sqlite else "::jsonb"
     words = {
         "project": DEFAULT_PROJECT_ID,
         "each": each,
         "batch": f"(1 + (i - 1) / {each})",
         "now": "'2026-01-01 00:00:00.000000'" + ("" if database.is_sqlite else "::timestamptz"),
         "false": "0" if database.is_sqlite else "false",
+        "nothing": f"'{{}}'{as_json}",
+        "tier": f'\'{{"tier": "fast"}}\'{as_json}',
     }
     async with database.write() as session:
         await Projects(session).ensure_default()
@@ -80,8 +83,6 @@ async def fill(database: Database, batches: int, each: int) -> None:
         for statement, count in ((_FILES, each), (_BATCHES, batches), (_ITEMS, batches * each)):
             numbers = _NUMBERS.format(count=count)
             filled = statement.format(numbers=numbers, **words)
-            if not database.is_sqlite:
-                filled = filled.replace("'{}'", "'{}'::jsonb")
             await session.execute(text(filled))
         if not database.is_sqlite:  # else what filling read is counted with a page, later
             await session.execute(text("SELECT pg_stat_force_next_flush()"))
@@ -114,8 +115,10 @@ async def databases(folder: Path) -> AsyncIterator[tuple[str, str]]:
     yield "SQLite", f"sqlite+aiosqlite:///{folder}/records.db"
     server = postgres_server.get_server(folder / "pg", cleanup_mode="stop")
     head, _, query = server.get_uri().replace("postgresql:", "postgresql+asyncpg:").partition("?")
-    yield "PostgreSQL", f"{head}?{query}"
-    server.cleanup()
+    try:
+        yield "PostgreSQL", f"{head}?{query}"
+    finally:
+        server.cleanup()
 
 
 async def main(items: int) -> None:

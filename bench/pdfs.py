@@ -1,137 +1,109 @@
-"""Real PDFs: through batches, through the pool alone, in two bare processes, by ``lit``."""
+"""Real PDFs in the steady state, beside the bare engine in as many processes (P)."""
 
 import asyncio
 import os
-import shutil
-import sys
-import tempfile
 import time
-from asyncio.subprocess import DEVNULL
-from collections.abc import Awaitable, Callable
-from dataclasses import asdict
+from collections.abc import AsyncIterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
-from statistics import median
 from typing import Any
 
-from bench.figures import Figure
-from bench.mill import Mill
-from docmill.engines.base import EngineTask, Limits
-from docmill.engines.parsing import Watcher
-from docmill.engines.registry import builtin
-from docmill.engines.running import run_task
+from bench.harness import SLOTS, Bench, Figure, Round, Row
+from bench.inputs import FAST, copies, sound
+from bench.mill import Mill, docmill
+from docmill.contracts import JobSpec
+from docmill.engines.base import EngineTask
 from docmill.isolation.environment import child_environment
 from docmill.isolation.pool import EnginePool
+from docmill.records.ledger import Ledger
+from docmill.records.tables import Batch
 from worker import running_worker
 
-PROCESSES = 2
+EDGE = 0.1
+"""Part of the files at the start and at the end that the steady state leaves out."""
 
 
-async def sound(source: Path) -> list[Path]:
-    """Return the PDFs below ``source`` that the engine reads: ``lit`` fails with one."""
-    found = await asyncio.to_thread(lambda: sorted(source.rglob("*.pdf")))
-    with tempfile.TemporaryDirectory() as output:
-        async with EnginePool(PROCESSES) as pool:
-            work = [pool.run(EngineTask("parse", str(p), p.name, output)) for p in found]
-            reports = await asyncio.gather(*work, return_exceptions=True)
-    return [
-        path
-        for path, report in zip(found, reports, strict=True)
-        if not isinstance(report, BaseException)
-    ]
+async def measure(bench: Bench) -> AsyncIterator[Round]:
+    """Alternate the bare engine, the isolated pool and batches over the same PDFs."""
+    os.environ.update({k: v for k, v in child_environment().items() if v == "1"})
+    found, count = await sound(bench.source), bench.of(540, 4)
+    with ProcessPoolExecutor(SLOTS, get_context("spawn")) as bare:
+        warm = copies(found, bench.folder / "warm", len(found) * 2)
+        await _bare(bare, warm)
+        async with docmill(bench.folder) as mill, EnginePool(SLOTS) as pool:
+            await _pool(pool, warm)
+            for number in range(bench.rounds):
+                papers = copies(found, bench.folder / f"papers-{number}", count)
+                sides = {
+                    "P": count / await _bare(bare, papers),
+                    "pool": count / await _pool(pool, papers),
+                }
+                async with running_worker(mill.temporal, mill.settings):
+                    fresh = copies(found, bench.folder / f"warm-{number}", len(found))
+                    await mill.run(fresh, job=JobSpec(parameters=FAST))
+                    yield sides | {"batch": await _steady(mill, papers, count)}
 
 
-def copies(found: list[Path], folder: Path, count: int, salt: str) -> Path:
-    """Copy PDFs round and round until there are ``count``.
-
-    A comment at the end makes each its own bytes: nothing is skipped as done before.
-    """
-    folder.mkdir(parents=True)
-    for number in range(count):
-        content = found[number % len(found)].read_bytes()
-        (folder / f"{number:04}.pdf").write_bytes(content + f"\n% {salt} {number}\n".encode())
-    return folder
+async def _steady(mill: Mill, papers: Path, count: int) -> float:
+    """Return the files a second of a batch between its first and its last tenth."""
+    batch, result = await mill.run(papers, job=JobSpec(parameters=FAST))
+    assert result.tally.completed == count, result
+    ends = await _ends(mill, batch)
+    first, last = int(count * EDGE), count - 1 - int(count * EDGE)
+    return (last - first) / (ends[last] - ends[first])
 
 
-async def measure(mill: Mill, source: Path, folder: Path, count: int, rounds: int) -> list[Figure]:
-    """Alternate all of them over the same files, each process with one thread as children have."""
-    one_thread = {name: value for name, value in child_environment().items() if value == "1"}
-    os.environ.update(one_thread)
-    ways: dict[str, Callable[[Path], Awaitable[None]]] = {
-        "limit: the engine in two bare processes": _bare,
-        "the pool of isolated children alone": _pool,
-        "whole product": lambda papers: _product(mill, papers),
-    }
-    if lit := _lit():
-        ways["`lit batch-parse --num-workers 2`"] = lambda papers: _run_lit(lit, papers)
-    speeds: dict[str, list[float]] = {what: [] for what in ways}
-    originals = await sound(source)
-    for number in range(rounds):
-        papers = copies(originals, folder / f"papers-{number}", count, f"round {number}")
-        for what, way in ways.items():
-            began = time.perf_counter()
-            await way(papers)
-            speeds[what].append(count / (time.perf_counter() - began))
-            shutil.rmtree(papers.with_name("out"), ignore_errors=True)
-    limit = next(iter(speeds.values()))
-    return [
-        Figure(
-            what,
-            median(found),
-            "files/s",
-            f"{median(a / b for a, b in zip(found, limit, strict=True)):.2f} of the limit"
-            if found is not limit
-            else "",
-        )
-        for what, found in speeds.items()
-    ]
+async def _ends(mill: Mill, batch: Batch) -> list[float]:
+    """Return when the files of a batch got their outcomes, in order."""
+    async with mill.database.read() as session:
+        items = await Ledger(session).walk(batch, 0, batch.total)
+    return sorted(item.finished_at.timestamp() for item in items if item.finished_at)
 
 
-async def _product(mill: Mill, papers: Path) -> None:
-    async with running_worker(mill.temporal, mill.settings):
-        await mill.run(papers)
-
-
-async def _pool(papers: Path) -> None:
-    async with EnginePool(PROCESSES) as pool:
-        work = [pool.run(task) for task in _tasks(papers)]
-        await asyncio.gather(*work)
-
-
-async def _bare(papers: Path) -> None:
-    tasks = [asdict(task) for task in _tasks(papers)]
-
-    def run() -> None:
-        with get_context("spawn").Pool(PROCESSES) as processes:
-            processes.map(_bare_task, tasks, chunksize=1)
-
-    await asyncio.to_thread(run)
-
-
-def _bare_task(task: dict[str, Any]) -> None:
-    run_task(EngineTask(**(task | {"limits": Limits()})), builtin(), Watcher())
-
-
-def _tasks(papers: Path) -> list[EngineTask]:
+async def _pool(pool: EnginePool, papers: Path) -> float:
     tasks = []
     for paper in sorted(papers.iterdir()):
-        output = papers.with_name("out") / paper.stem
+        output = papers.with_name("pool-out") / papers.name / paper.stem
         output.mkdir(parents=True)
-        tasks.append(EngineTask("parse", str(paper), paper.name, str(output)))
-    return tasks
+        tasks.append(EngineTask("parse", str(paper), paper.name, str(output), FAST))
+    began = time.perf_counter()
+    await asyncio.gather(*map(pool.run, tasks))
+    return time.perf_counter() - began
 
 
-def _lit() -> str | None:
-    found = Path(sys.prefix) / "bin" / "lit"
-    return str(found) if found.exists() else None
+async def _bare(processes: ProcessPoolExecutor, papers: Path) -> float:
+    loop = asyncio.get_running_loop()
+    output = papers.with_name("bare-out") / papers.name
+    output.mkdir(parents=True)
+    work = [(str(paper), str(output / f"{paper.stem}.md")) for paper in sorted(papers.iterdir())]
+    began = time.perf_counter()
+    await asyncio.gather(*(loop.run_in_executor(processes, _as_markdown, one) for one in work))
+    return time.perf_counter() - began
 
 
-async def _run_lit(lit: str, papers: Path) -> None:
-    ocr = str(Path(sys.prefix) / "share" / "tessdata")  # it would load the data from the network
-    options = ("--format", "markdown", "--num-workers", str(PROCESSES), "--tessdata-path", ocr)
-    output = papers.with_name("out")
-    program = await asyncio.create_subprocess_exec(
-        lit, "batch-parse", papers, output, *options, stdout=DEVNULL, stderr=DEVNULL
-    )
-    if await program.wait():
-        raise RuntimeError("lit could not read all files")
+def _as_markdown(work: Sequence[str]) -> None:
+    document, target = work
+    Path(target).write_text(_engine().parse(document).text, encoding="utf-8")
+
+
+@cache
+def _engine() -> Any:
+    """Return the native engine of a process: without the layer that makes objects of its results.
+
+    One for all files: making one costs more than most files do.
+    """
+    from liteparse import LiteParse  # noqa: PLC0415 - the bare processes alone need it
+
+    return LiteParse(ocr_enabled=False, output_format="markdown", quiet=True)._native
+
+
+FIGURE = Figure(
+    "pdfs",
+    (
+        Row("real PDFs in the steady state / P", "batch", "P", "files/s", 0.75),
+        Row("isolated pool alone / P", "pool", "P", "files/s"),
+    ),
+    measure,
+)

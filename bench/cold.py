@@ -1,0 +1,35 @@
+"""What one small file costs: the start and the end of everything."""
+
+from collections.abc import AsyncIterator
+
+from bench.harness import Bench, Figure, Round, Row
+from bench.inputs import write_notes
+from bench.mill import time_run
+
+
+async def measure(bench: Bench) -> AsyncIterator[Round]:
+    """Run the command over one new file, in a fresh home and in one that was used before."""
+    warm = bench.folder / "warm"
+    await time_run(warm, write_notes(bench.folder / "first", 1))
+    for number in range(bench.rounds):
+        place = bench.folder / f"round-{number}"
+        fresh = await time_run(place / "home", write_notes(place / "fresh", 1))
+        used = await time_run(warm, write_notes(place / "warm", 1))
+        yield {
+            "fresh": fresh.wall,
+            "fresh CPU": fresh.cpu,
+            "used": used.wall,
+            "used CPU": used.cpu,
+        }
+
+
+FIGURE = Figure(
+    "cold",
+    (
+        Row("run on one small file, used home", "used", unit="s", at_most=3),
+        Row("processor time of that", "used CPU", unit="s", at_most=3.5),
+        Row("run on one small file, fresh home", "fresh", unit="s"),
+        Row("processor time of that", "fresh CPU", unit="s"),
+    ),
+    measure,
+)
