@@ -85,9 +85,17 @@ class EmbeddedServer:
         """Stop the live server, if there is one.
 
         It is killed: its own shutdown only waits, for 1.2 to 1.8 s. What it has answered is
-        committed to its file, and the next server goes on from there.
+        committed to its file, which is written out here as an orderly end would have done; the
+        next server goes on from there.
         """
         await self.process.kill()
+        await asyncio.to_thread(self._write_out)
+
+    def _write_out(self) -> None:
+        """Make what the server has committed survive a power cut."""
+        for name in (self._home.temporal, f"{self._home.temporal}-wal"):
+            with suppress(FileNotFoundError), Path(name).open("rb") as file:
+                os.fsync(file.fileno())
 
     async def _launch(self, chosen: Addresses) -> None:
         if not binary().exists():
