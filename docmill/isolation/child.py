@@ -4,6 +4,7 @@ It reads tasks from what was its standard input and answers on what was its stan
 are moved to other descriptors first, so that nothing an engine prints can garble an answer.
 """
 
+import gc
 import os
 import re
 import sys
@@ -34,6 +35,8 @@ def main() -> None:
         chosen=lambda engine: _send(answers, frames.engine_message(engine)),
         counted=lambda *pages: _send(answers, frames.pages_message(*pages)),
     )
+    # What was loaded lives as long as the process: collections need not look at it again.
+    gc.freeze()
     _send(answers, frames.ready_message(peak_so_far(), resident_bytes()))
     while message := frames.read(requests):
         task = frames.task_of(message)
