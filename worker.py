@@ -180,7 +180,7 @@ def _engine_queues(
     Without an endpoint it takes no remote items: another worker may have one. A group is given
     one slot more than there are children: while it stores and records, another one uses its child.
     """
-    yield LOCAL_ENGINES_QUEUE, processing.process_item, settings.engine_slots
+    yield LOCAL_ENGINES_QUEUE, processing.process_item, settings.item_slots
     yield LOCAL_GROUPS_QUEUE, groups.process_group, settings.engine_slots + 1
     if remote:
         yield REMOTE_ENGINES_QUEUE, processing.process_item, settings.remote_slots

@@ -126,10 +126,16 @@ class Processing:
         async with heartbeating():
             async with self._database.read() as session:
                 peeked = (await Ledger(session).peek([task])).get(task.position)
+            if peeked is None or peeked.stopped:
+                return await self._process(task, None)  # nothing will begin: it waits for nobody
             local = activity.info().task_queue == LOCAL_ENGINES_QUEUE
             gate = self._gate if local else Gate()  # a remote engine is no danger to this worker
-            async with gate.entered(alone=peeked is not None and peeked.suspect):
-                return await self._process(task, await self._read_first(peeked))
+            async with gate.entered(alone=peeked.suspect):
+                document = await self._read_first(peeked)
+                if not local:
+                    return await self._process(task, document)
+                async with self._engines.local.turn(peeked.item.project_id):
+                    return await self._process(task, document)
 
     async def _process(self, task: ItemTask, document: Document | None) -> ItemResult:
         claim = await self._claim(task, document)
@@ -142,14 +148,14 @@ class Processing:
             raise _being_made()
         return ItemResult(outcome=Outcome.CANCELLED, left=True)
 
-    async def _read_first(self, peeked: PeekedItem | None) -> Document | None:
+    async def _read_first(self, peeked: PeekedItem) -> Document | None:
         """Read and hash the item's bytes before it is claimed, if that costs little.
 
         Then the claim can look for its result and take the lease. Only the first time: a worker
         that dies here is not charged for it, from then on every one is. What is wrong with the
         file is said once it is claimed.
         """
-        if activity.info().attempt > 1 or peeked is None or peeked.held_by is not None:
+        if activity.info().attempt > 1 or peeked.held_by is not None:
             return None
         return await self._documents.read_first(peeked.item)
 

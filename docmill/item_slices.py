@@ -14,6 +14,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -125,6 +126,17 @@ class SlicedItems:
         self._store = store
         self._settings = settings
         self._begun: set[str] = set()
+
+    def turn(self, project: str) -> AbstractAsyncContextManager[None]:
+        """Wait until a child is free, or nearly so, for the item that the block claims and runs.
+
+        What is not claimed yet is free: a pause holds it back, another worker may take it, and
+        nobody is charged with it.
+
+        Raises:
+            UnavailableError: on entering, when the wait was too long.
+        """
+        return self._pool.turn(project, within=CHILD_WAIT_SECONDS)
 
     async def run(
         self,

@@ -2,7 +2,10 @@
 
 import asyncio
 import tempfile
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -11,6 +14,7 @@ from docmill.engines.base import EngineReport, EngineTask
 from docmill.errors import ItemFailure, UnavailableError
 from docmill.isolation.engine_process import EngineProcess, NotStartedError
 from docmill.isolation.guarding import Guard
+from docmill.isolation.pace import Pace
 from docmill.isolation.turns import Turns
 
 BUILTIN_ENGINES = "docmill.engines.registry:builtin"
@@ -24,6 +28,23 @@ Measured: 50 MiB after hundreds of small PDFs, 200 to 260 after long ones, OCR a
 
 _STARTS = 3
 """Processes that are tried for one task, when they die before they begin with it."""
+
+
+@dataclass(slots=True, eq=False)
+class _Turn:
+    """A turn that was taken before its task.
+
+    Attributes:
+        pool: whose.
+        spent: whether a task has it.
+    """
+
+    pool: "EnginePool"
+    spent: bool = False
+
+
+_turn: ContextVar[_Turn | None] = ContextVar("turn", default=None)
+"""The turn of whoever runs now, also of tasks that it starts: only one of them gets it."""
 
 
 class EnginePool:
@@ -61,7 +82,9 @@ class EnginePool:
         self._engines = engines
         self._new_folder = new_folder or _temporary_folder
         self._guard = Guard()
-        self._turns = Turns(children)
+        self._pace = Pace(children)
+        self._turns = Turns(lambda: children + self._pace.ahead())
+        self._free = asyncio.Semaphore(children)
         self._idle: list[EngineProcess] = []
         self._spare: asyncio.Task[EngineProcess] | None = None
         self._processes: set[EngineProcess] = set()
@@ -135,6 +158,43 @@ class EnginePool:
             UnavailableError: no child was free in time, the pool is closed, or no process can be
                 started.
         """
+        held = _turn.get()
+        if held is not None and held.pool is self and not held.spent:
+            held.spent = True
+        else:
+            await self._take_turn(project, within)
+        try:
+            async with self._free:
+                with self._pace.task():
+                    return await self._run(task, on_started)
+        finally:
+            self._turns.give_back()
+
+    @asynccontextmanager
+    async def turn(self, project: str, *, within: float | None = None) -> AsyncIterator[None]:
+        """Wait for the project's turn already, to prepare a task for which a child is free.
+
+        The first `run` inside the block uses this turn, and ends it. While tasks are short, a few
+        turns are given before a child is free, so that none idles while the next task is prepared.
+
+        Args:
+            project: whose turn it is.
+            within: seconds to wait at most; None waits for as long as it takes.
+
+        Raises:
+            UnavailableError: it was not the project's turn in time.
+        """
+        await self._take_turn(project, within)
+        turn = _Turn(self)
+        token = _turn.set(turn)
+        try:
+            yield
+        finally:
+            _turn.reset(token)
+            if not turn.spent:
+                self._turns.give_back()
+
+    async def _take_turn(self, project: str, within: float | None) -> None:
         try:
             async with asyncio.timeout(within):
                 await self._turns.take(project)
@@ -143,10 +203,6 @@ class EnginePool:
                 f"No engine process was free for {within:g} seconds.",
                 "The task is tried again; more workers, or more DOCMILL_ENGINE_SLOTS, help.",
             ) from None
-        try:
-            return await self._run(task, on_started)
-        finally:
-            self._turns.give_back()
 
     async def _run(self, task: EngineTask, on_started: Callable[[], None] | None) -> EngineReport:
         for _ in range(_STARTS):

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from itertools import count
 
 _REMEMBERED = 1000
@@ -15,17 +16,21 @@ class Turns:
     never for all of them.
     """
 
-    def __init__(self, places: int) -> None:
-        """Make ``places`` free places."""
-        self._free = places
+    def __init__(self, places: Callable[[], int]) -> None:
+        """Make a semaphore.
+
+        Args:
+            places: returns how many may be taken now; looked at when one is taken or given back.
+        """
+        self._places = places
+        self._taken = 0
         self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
         self._numbers = count(1)
         self._served: dict[str, int] = {}
 
     async def take(self, project: str) -> None:
         """Take a place for ``project`` as soon as it is its turn."""
-        if self._free:
-            self._free -= 1
+        if not self._waiting and self._taken < self._places():
             self._serve(project)
             return
         place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -40,8 +45,9 @@ class Turns:
             raise
 
     def give_back(self) -> None:
-        """Give a place to who is next."""
-        while self._waiting:
+        """Give back a place, and give those that are free to who is next."""
+        self._taken -= 1
+        while self._waiting and self._taken < self._places():
             project = min(self._waiting, key=lambda name: self._served.get(name, 0))
             place = self._waiting[project].popleft()
             if not self._waiting[project]:
@@ -49,8 +55,6 @@ class Turns:
             if not place.done():
                 self._serve(project)
                 place.set_result(None)
-                return
-        self._free += 1
 
     def _give_up(self, project: str, place: asyncio.Future[None]) -> None:
         waiting = self._waiting.get(project)
@@ -60,6 +64,7 @@ class Turns:
                 del self._waiting[project]
 
     def _serve(self, project: str) -> None:
+        self._taken += 1
         self._served.pop(project, None)
         self._served[project] = next(self._numbers)
         if len(self._served) > _REMEMBERED:

@@ -123,10 +123,12 @@ class PeekedItem:
     Attributes:
         item: as a claim would give it, but for the number of the attempt.
         held_by: the claim that holds it; None while nobody does.
+        stopped: whether its batch was paused or cancelled, so that a claim will be refused.
     """
 
     item: ClaimedItem
     held_by: str | None
+    stopped: bool = False
 
     @property
     def suspect(self) -> bool:

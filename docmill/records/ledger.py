@@ -83,6 +83,7 @@ class Ledger(LedgerReads):
             row.position: PeekedItem(
                 claimed_item(row, row.epoch, row.attempts, row.worker_losses),
                 held_by=row.claimed_by if row.status == ItemStatus.PROCESSING else None,
+                stopped=row.paused or row.cancel_requested,
             )
             for row in rows
             if row.status in UNFINISHED and row.current_epoch == epoch_of[row.position]

@@ -319,6 +319,54 @@ async def test_the_clock_of_a_task_starts_when_a_child_has_it(tmp_path: Path) ->
     assert [report.pages_ok for report in reports] == [1, 1]
 
 
+async def test_a_turn_ends_with_the_task_that_uses_it(tmp_path: Path) -> None:
+    async with EnginePool(1, engines=MODULE) as pool:
+        held = asyncio.Event()
+
+        async def other() -> EngineReport:
+            await held.wait()
+            return await pool.run(_task(tmp_path, "other", do="parse"))
+
+        waiting = asyncio.create_task(other())
+        async with pool.turn("a"):
+            held.set()
+            await asyncio.sleep(0)
+            assert not waiting.done()
+            await pool.run(_task(tmp_path, "own", do="parse"))
+            # The block goes on, and stores the result: the child is free for others.
+            assert (await waiting).pages_ok == 1
+
+
+async def test_a_turn_that_no_task_used_ends_with_its_block(tmp_path: Path) -> None:
+    async with EnginePool(1, engines=MODULE) as pool:
+        async with pool.turn("a"):
+            pass
+        assert (await pool.run(_task(tmp_path, "next", do="parse"), within=5)).pages_ok == 1
+
+
+async def test_a_wait_for_a_turn_ends(tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    async with EnginePool(1, engines=MODULE) as pool:
+        busy = asyncio.create_task(pool.run(_task(tmp_path, "a", do="wait", file=str(gate))))
+        await asyncio.sleep(0)
+
+        with pytest.raises(UnavailableError, match="No engine process was free"):
+            async with pool.turn("b", within=0.01):
+                pass
+
+        gate.touch()
+        await busy
+
+
+async def test_a_turn_serves_one_of_the_tasks_that_its_holder_starts(tmp_path: Path) -> None:
+    async with EnginePool(2, engines=MODULE) as pool, pool.turn("a"):
+        reports = await asyncio.gather(
+            *(pool.run(_task(tmp_path, str(n), do="parse"), project="a") for n in range(4))
+        )
+
+    assert [report.pages_ok for report in reports] == [1] * 4
+
+
 def _task(folder: Path, name: str, *, limits: Limits | None = None, **command: Any) -> EngineTask:
     """A task of the mock engine, with an output folder of its own."""
     document, output = folder / f"{name}.txt", folder / f"{name}.out"

@@ -1,0 +1,67 @@
+"""Whose turn it is."""
+
+import asyncio
+
+from docmill.isolation.turns import Turns
+
+
+async def take_all(turns: Turns, projects: str) -> list[str]:
+    """Wait for a turn for each of ``projects``, and return in which order they were given."""
+    given: list[str] = []
+
+    async def take(project: str) -> None:
+        await turns.take(project)
+        given.append(project)
+
+    waiting = [asyncio.create_task(take(project)) for project in projects]
+    await asyncio.sleep(0)
+    while len(given) < len(waiting):
+        turns.give_back()
+        await asyncio.sleep(0)
+    return given
+
+
+async def test_turns_go_to_the_project_that_was_served_longest_ago() -> None:
+    turns = Turns(lambda: 1)
+    await turns.take("a")
+
+    assert await take_all(turns, "aaaabbc") == list("bcabaaa")
+
+
+async def test_a_project_that_was_served_before_others_comes_before_them() -> None:
+    turns = Turns(lambda: 3)
+    for project in "cba":
+        await turns.take(project)
+
+    assert await take_all(turns, "abc") == list("cba")
+
+
+async def test_places_that_come_up_are_given_with_the_next_that_is_given_back() -> None:
+    places = 1
+    turns = Turns(lambda: places)
+    await turns.take("a")
+    waiting = [asyncio.create_task(turns.take("b")) for _ in range(3)]
+    await asyncio.sleep(0)
+
+    places = 3
+    turns.give_back()
+    await asyncio.sleep(0)
+
+    assert [task.done() for task in waiting] == [True, True, True]
+
+
+async def test_places_that_go_away_are_not_given_again() -> None:
+    places = 2
+    turns = Turns(lambda: places)
+    await turns.take("a")
+    await turns.take("a")
+    waiting = asyncio.create_task(turns.take("b"))
+    await asyncio.sleep(0)
+
+    places = 1
+    turns.give_back()
+    await asyncio.sleep(0)
+    assert not waiting.done()
+
+    turns.give_back()
+    await waiting
