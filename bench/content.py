@@ -19,7 +19,7 @@ from unittest.mock import patch
 
 from bench.harness import HEAD, Bench, Figure, Round, Row
 from docmill.contracts.warnings import WarningCode
-from docmill.engines import liteparse_engine, liteparse_pages, pdf_parts
+from docmill.engines import liteparse_pages, liteparse_reading, pdf_parts
 from docmill.engines.base import Document, Limits, ParsedPage
 from docmill.engines.liteparse_engine import LiteParseEngine
 from docmill.engines.media import Media
@@ -29,10 +29,12 @@ from docmill.errors import DocmillError
 _NAMED = frozenset({WarningCode.TEXT_UNREADABLE, WarningCode.TIME_CUT})
 _CHECKS = (
     (liteparse_pages, "left_out"),
-    (liteparse_engine, "turn_of"),
-    (liteparse_engine, "is_unreadable"),
-    (liteparse_engine, "is_stamped_scan"),
-    (pdf_parts, "lines_beyond_text"),
+    (liteparse_reading, "turn_of"),
+    (liteparse_reading, "is_unreadable"),
+    (liteparse_reading, "is_stamped_scan"),
+    (liteparse_reading.LiteParseReader, "_scans_in_forms"),
+    (liteparse_reading.LiteParseReader, "_disordered"),
+    (liteparse_reading.LiteParseReader, "_lines_beyond_text"),
     (pdf_parts, "inventory_of"),
     (pdf_parts, "attachments"),
 )

@@ -46,6 +46,7 @@ class WarningCode(StrEnum):
     TIME_CUT = "time_cut"
     PAGES_FAILED = "pages_failed"
     OCR_DOUBTFUL = "ocr_doubtful"
+    ORDER_DOUBTFUL = "order_doubtful"
     CHARSET_GUESSED = "charset_guessed"
     TYPE_UNLIKE_NAME = "type_unlike_name"
     FORMULA_WITHOUT_VALUE = "formula_without_value"
@@ -76,6 +77,7 @@ LOSSES = frozenset(
 DOUBTS = frozenset(
     {
         WarningCode.OCR_DOUBTFUL,
+        WarningCode.ORDER_DOUBTFUL,
         WarningCode.CHARSET_GUESSED,
         WarningCode.TYPE_UNLIKE_NAME,
         WarningCode.FORMULA_WITHOUT_VALUE,
@@ -140,6 +142,10 @@ WARNING_GUIDES: dict[WarningCode, WarningGuide] = {
     ),
     WarningCode.OCR_DOUBTFUL: _G(
         "Text was recognised with little confidence.", "with doubtful recognised text"
+    ),
+    WarningCode.ORDER_DOUBTFUL: _G(
+        "Words that run from right to left may stand in the wrong order.",
+        "with words in doubtful order",
     ),
     WarningCode.CHARSET_GUESSED: _G(
         "The file does not state its charset, and its bytes fit several.",

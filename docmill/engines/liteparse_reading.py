@@ -26,6 +26,7 @@ from docmill.engines.liteparse_pages import PageReader
 from docmill.engines.media import Media
 from docmill.engines.page_warnings import PageWarnings
 from docmill.engines.parameters import ParseRequest
+from docmill.engines.right_to_left import in_order, runs_right_to_left
 from docmill.engines.selection import as_target_pages
 from docmill.engines.slices import OCR_PAGES, TEXT_PAGES, ReadPage, SlicePart, split
 from docmill.engines.text_check import letters_of
@@ -42,6 +43,7 @@ _PARTS = ("form_fields", "annotations", "xfa_packets")
 _OCR_SHARE = 0.5
 """Share of a file's time after which no more is recognised than pages without text, once each."""
 _PUT_BACK = "Text that the layout had left out was put back on {page}."
+_ORDER = "Words on {page} that run from right to left may stand in the wrong order."
 _UNREADABLE = "The text of {page} has characters without meaning: its fonts do not tell which."
 
 
@@ -173,6 +175,7 @@ class LiteParseReader:
         part.pages = self._read_pages(pages, errors, about)
         if is_first:
             self._describe(part, native)
+        about.add(WarningCode.ORDER_DOUBTFUL, _ORDER, *self._disordered(pages))
         part.about_pages = about.each
         if self._request.ocr and self._languages.codes:
             in_forms = self._scans_in_forms(pages)
@@ -245,6 +248,16 @@ class LiteParseReader:
             for page in native.pages
             if page.page_num in pages
         }
+
+    def _disordered(self, pages: Pages) -> list[int]:
+        """Return the pages on which another reader puts right-to-left words in another order."""
+        numbers = [n for n, page in pages.items() if runs_right_to_left(page.text)]
+        if self._media is not Media.PDF or not numbers:
+            return []
+        from docmill.engines import pdf_objects  # noqa: PLC0415 - it loads a pdfium
+
+        others = pdf_objects.texts(self.path, numbers)
+        return [n for n, other in others.items() if not in_order(pages[n].text, other)]
 
     def _scans_in_forms(self, pages: Pages) -> set[int]:
         """Return the pages with little text on a scan inside a form XObject."""

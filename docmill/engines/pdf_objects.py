@@ -1,6 +1,6 @@
-"""What LiteParse does not see in a PDF: images inside form XObjects, and the text of stamps.
+"""What LiteParse does not see in a PDF: images in form XObjects, stamps, another order of words.
 
-Both are looked for on those pages alone that may have them: opening a PDF a second time costs more
+They are looked for on those pages alone that may have them: opening a PDF a second time costs more
 than all other checks of its content.
 """
 
@@ -38,6 +38,16 @@ def covered_by_forms(document: Path, numbers: Sequence[int]) -> dict[int, float]
         numbers: of the pages, from 1.
     """
     return {number: _share_in_forms(page) for number, page in _pages(document, numbers)}
+
+
+def texts(document: Path, numbers: Sequence[int]) -> dict[int, str]:
+    """Return the text of pages as pdfium itself puts it in order.
+
+    Args:
+        document: as above.
+        numbers: likewise.
+    """
+    return {number: "\n".join(_lines(page)) for number, page in _pages(document, numbers)}
 
 
 def texts_of_stamps(document: Path, numbers: Sequence[int]) -> dict[int, list[str]]:

@@ -3,7 +3,7 @@
 import pytest
 
 from docmill.contracts.warnings import WarningCode
-from tests.engines.drawn import Pdf, line, lines
+from tests.engines.drawn import Pdf, line, lines, to_unicode
 from tests.fixtures.engines import Bench
 
 BODY = lines(["Application for a berth in the harbour", "of Basaltville"], (72, 600))
@@ -156,3 +156,28 @@ async def test_the_values_of_an_xfa_form_are_read_and_its_look_is_named(
     assert "town: Cobaltville" in run.markdown
     assert run.result.inventory["xfa_values"] == 2
     assert [w.code for w in run.report.warnings] == [WarningCode.CONTENT_NOT_READ]
+
+
+LETTERS = {code: 0x05D0 + number for number, code in enumerate(range(ord("a"), ord("z") + 1))}
+
+
+@pytest.mark.parametrize(("gap", "codes"), [(3, []), (9, [WarningCode.ORDER_DOUBTFUL])])
+async def test_hebrew_whose_order_two_readers_tell_differently_is_doubtful(
+    engines: Bench, gap: int, codes: list[WarningCode]
+) -> None:
+    """Wide gaps between words lead LiteParse astray, and not pdfium."""
+    pdf = Pdf()
+    drawn = ""
+    for row in range(3):
+        x = 560.0
+        for number in range(9):
+            word = "abcdefghijklm"[number : number + 4]
+            x -= 7.2 * len(word) + gap
+            drawn += line(word[::-1], (x, 700 - 24 * row), font="F2")
+    font = "/Type/Font/Subtype/Type1/BaseFont/Courier"
+    meaning = pdf.stream(to_unicode(LETTERS))
+    data = pdf.page(drawn, fonts={"F2": pdf.add(f"<<{font}/ToUnicode {meaning} 0 R>>")}).bytes()
+
+    run = await engines.parse_bytes("hebrew.pdf", data)
+
+    assert [w.code for w in run.report.warnings] == codes
