@@ -70,6 +70,8 @@ _MAX_CONTROL_RATIO = 0.01
 """Stray control characters happen in real text files; in binary data they are a tenth."""
 _MAX_NUL_RATIO = 0.5
 """NULs between fields happen as well; more of them are a binary format."""
+_SEPARATORS = (b"\x01", b"\x1f")
+"""Control characters that programs write between the fields of a row."""
 _SHIFTS = b"\x0e\x0f"
 _CONTROLS = bytes(byte for byte in range(32) if byte not in _TEXT_CONTROLS and byte)
 
@@ -176,11 +178,20 @@ def _is_narrow(head: bytes) -> bool:
     controls = len(text) - len(text.translate(None, _CONTROLS))
     if _ESCAPE in text:
         controls -= text.count(_SHIFTS[:1]) + text.count(_SHIFTS[1:])  # ISO-2022-KR shifts by them
+    controls -= sum(text.count(one) for one in _SEPARATORS if _is_on_every_line(one, text))
     return (
         bool(text)
         and nuls <= len(text) * _MAX_NUL_RATIO
         and controls <= (len(text) - nuls) * _MAX_CONTROL_RATIO
     )
+
+
+def _is_on_every_line(separator: bytes, text: bytes) -> bool:
+    """Whether a control character stands between fields; the last line may be cut."""
+    if separator not in text:
+        return False
+    lines = text.splitlines()
+    return len(lines) > 1 and all(separator in line for line in lines[:-1])
 
 
 def _declared(data: bytes, *, markup: bool) -> Decoded | None:

@@ -54,6 +54,14 @@ def test_binary_data_is_no_text(data: bytes) -> None:
     assert not looks_like_text(data)
 
 
+@pytest.mark.parametrize("separator", [b"\x01", b"\x1f"])
+def test_rows_with_a_control_character_between_fields_are_text(separator: bytes) -> None:
+    assert looks_like_text(
+        separator.join([b"a", b"b"]) + b"\n" + separator.join([b"1", b"2"]) + b"\n3"
+    )
+    assert not looks_like_text(b"\x01\x02\x03 one line")
+
+
 @pytest.mark.parametrize(
     ("data", "text", "replaced"),
     [
