@@ -210,15 +210,18 @@ async def test_what_unpacks_to_more_than_the_limit_says_which_setting(engines: B
 
 
 async def test_embedded_documents_are_kept_although_their_words_are_known(engines: Bench) -> None:
+    section = '<w:sectPr><w:headerReference w:type="default" r:id="r0"/></w:sectPr>'
+    header = word_part("header", "hdr", paragraph("Basalt Registry"))
+    headed = (paragraph("a letter inside") + section, [header])
     parts = [
         Related("package", "word/embeddings/a.xlsx", xlsx({"Inner": rows(cell("A1", "7 tons"))})),
-        Related("package", "word/embeddings/b.docx", docx(paragraph("a letter inside"))),
+        Related("package", "word/embeddings/b.docx", docx(*headed)),
     ]
 
     run = await engines.parse_bytes("a.docx", docx(paragraph("tons of 7: Inner"), parts))
 
     assert "| 7 tons |" in run.markdown
-    assert "a letter inside" in run.markdown
+    assert "Basalt Registry\n\na letter inside" in run.markdown
     assert run.result.inventory == {"embedded_documents": 2}
 
 

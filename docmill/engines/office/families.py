@@ -136,6 +136,20 @@ def _read_outlook(job: Job) -> Draft:
     return draft
 
 
+def _parts_of(job: Job) -> Callable[[str], bytes | None]:
+    """Return what gives the bytes of a package's part by the last piece of its name."""
+
+    def bytes_of(name: str) -> bytes | None:
+        try:
+            source = Package(job.data)
+            found = next((part for part in source.names if PurePosixPath(part).name == name), None)
+            return source.read(found) if found else None
+        except UnreadablePartError:
+            return None
+
+    return bytes_of
+
+
 def _inner(
     job: Job,
     draft: Draft,
@@ -181,14 +195,14 @@ def _nested(job: Job, name: str, data: bytes) -> str | None:
 def _read_word(job: Job) -> Draft:
     draft = _extracted(job)
     _second(draft, lambda: word.read_word(Package(job.data), draft, partial(_nested, job)))
-    add_children(draft, Part.EMBEDDED_DOCUMENTS)
+    add_children(draft, Part.EMBEDDED_DOCUMENTS, partial(_inner, job, draft, _parts_of(job)))
     return draft
 
 
 def _read_slides(job: Job) -> Draft:
     draft = _extracted(job)
     _second(draft, lambda: slides.read_slides(Package(job.data), draft.texts))
-    add_children(draft, Part.EMBEDDED_DOCUMENTS)
+    add_children(draft, Part.EMBEDDED_DOCUMENTS, partial(_inner, job, draft, _parts_of(job)))
     return draft
 
 
@@ -219,7 +233,7 @@ def _read_workbook(job: Job) -> Draft:
     _second(draft, read_again)
     if given_up:
         _second(draft, lambda: _fill(draft, given_up, job, Package(data)))
-    add_children(draft, Part.EMBEDDED_DOCUMENTS)
+    add_children(draft, Part.EMBEDDED_DOCUMENTS, partial(_inner, job, draft, _parts_of(job)))
     return draft
 
 
