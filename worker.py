@@ -264,8 +264,7 @@ async def _main(*, tied: bool) -> None:
     configure_logs(settings.log_level, settings.log_format)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
+    loop.add_signal_handler(signal.SIGINT, stop.set)
     async with AsyncExitStack() as stack:
         addresses: Addresses | None = None
         if tied:
@@ -276,6 +275,8 @@ async def _main(*, tied: bool) -> None:
         client = await (connect_to(addresses.grpc) if addresses else connect_named())
         replayed = await check_histories(client, BatchWorkflow)
         log.info("worker.preflight", replayed=replayed)
+        # Until here SIGTERM ends the process at once: it has nothing to hand back.
+        loop.add_signal_handler(signal.SIGTERM, stop.set)
         await stack.enter_async_context(running_worker(client, settings))
         log.info("worker.ready", slots=settings.engine_slots, namespace=client.namespace)
         await stop.wait()
