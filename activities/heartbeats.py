@@ -19,14 +19,9 @@ FIRST_SECONDS = 1.0
 _details: ContextVar[list[PagesRead]] = ContextVar("details of this activity's heartbeats")
 
 
-def tell_pages(done: int, total: int) -> None:
-    """Put into this activity's heartbeats how many pages of a large document are read.
-
-    Args:
-        done: pages that were read; one that was recognised too counts twice.
-        total: pages to read and to recognise, as far as they are known.
-    """
-    _details.get()[:] = [PagesRead(pages_done=done, pages_total=total)]
+def tell_pages(read: PagesRead) -> None:
+    """Put into this activity's heartbeats how many pages of a large document are read."""
+    _details.get()[:] = [read]
 
 
 @asynccontextmanager

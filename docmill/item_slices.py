@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from docmill.contracts import PagesRead
 from docmill.engines.base import EngineReport, EngineTask, Limits, Slice
 from docmill.engines.selection import PageSelection, as_target_pages
 from docmill.engines.slices import OCR_PAGES, SLICE_FILE, TEXT_PAGES, split
@@ -42,9 +43,8 @@ CHILD_WAIT_SECONDS = 60.0
 from where any worker takes it again: it is charged to nobody, and its time has not begun. What has
 begun waits for the turns of its slices as long as it takes."""
 
-Progress = Callable[[int, int], None]
-"""Told how many pages of a large document are read, and how many there are; recognising a page
-counts as reading it once more."""
+Progress = Callable[[PagesRead], None]
+"""Told how many pages of a large document are read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,10 +109,11 @@ class Plan:
         return f"{self.prefix}{name}.json"
 
     @property
-    def pages(self) -> tuple[int, int]:
-        """How many pages are read by now, and how many there are; see `Progress`."""
-        sizes = {name: len(one.pages) for name, one in self.slices()}
-        return sum(sizes[name] for name in self.read if name in sizes), sum(sizes.values())
+    def pages(self) -> PagesRead:
+        """How many pages are read by now."""
+        left = sum(map(len, self.recognise.values()))
+        done = sum(len(one.pages) for name, one in self.slices() if name in self.read) - left
+        return PagesRead(pages_done=done, pages_total=len(self.asked))
 
 
 class SlicedItems:
@@ -172,7 +173,7 @@ class SlicedItems:
             plan = Plan(step, _prefix(item, step), _numbers(report.slice.asked))
             await run.begin(plan, report.slice.recognise)
         self._begun.add(run_of(item))
-        sliced.progress(*plan.pages)
+        sliced.progress(plan.pages)
         await run.read(plan, self._settings.engine_slots, sliced.progress)
         return await run.join(plan)
 
@@ -300,7 +301,7 @@ class _Run:
                 done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
                 errors = [error for task in done if (error := task.exception()) is not None]
                 failure = failure or next(iter(errors), None)  # type: ignore[assignment]
-                progress(*plan.pages)
+                progress(plan.pages)
         finally:
             for task in running:
                 task.cancel()
@@ -332,11 +333,12 @@ class _Run:
         key = plan.key(name)
         await self._store.put_file(key, output / SLICE_FILE)
         (output / SLICE_FILE).unlink(missing_ok=True)
-        if await self._steps.get(plan.step) is None:
-            await self._store.delete(key)
-            raise StaleItem("The item has its outcome, or a later run.")
-        await self._steps.put(f"{plan.step}-{name}", recognise)
         plan.note(name, recognise)
+        step = f"{plan.step}-{name}"
+        if not await self._steps.put_if_held(self._item, step, recognise, plan.pages):
+            if await self._steps.get(plan.step) is None:  # else it is the newer attempt's as well
+                await self._store.delete(key)
+            raise StaleItem("A newer attempt holds this item, or it has its outcome.")
 
     def _limits_of(self, plan: Plan, wanted: Slice) -> Limits:
         """Return the limits of a slice: its own time, and no more than the document has left.

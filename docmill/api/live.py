@@ -16,7 +16,7 @@ async def live_view(services: Services, batch: Batch) -> LiveBatch:
     """Return ``batch`` with its counts of this moment."""
     async with services.database.read() as session:
         tally = (await Batches(session).counts([batch.id]))[batch.id]
-        in_flight = list(await Batches(session).in_flight(batch.id))
+        in_flight = [one.path for one in await Batches(session).in_flight(batch.id)]
         warnings = await warnings_of(session, batch)
         processing = await LedgerReads(session).count(batch, ItemStatus.PROCESSING)
     counts = Counts(

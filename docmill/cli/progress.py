@@ -145,7 +145,7 @@ def _drawing(snapshot: Snapshot, pace: Pace) -> RenderableType:
 
 
 def _now(snapshot: Snapshot) -> str:
-    names = snapshot.in_flight[:SHOWN_FILES]
+    names = list(map(str, snapshot.in_flight[:SHOWN_FILES]))
     if not names:
         return ""
     more = len(snapshot.in_flight) - len(names)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from docmill.contracts import BatchStatus, Tally
-from docmill.records.batches import Batches
+from docmill.records.batches import Batches, FileInFlight
 from docmill.records.database import Database
 from docmill.records.tables import Batch
 
@@ -14,12 +14,12 @@ class Snapshot:
     """The state of a batch at one moment.
 
     Attributes:
-        in_flight: paths of the files that are being worked on.
+        in_flight: the files that are being worked on.
     """
 
     batch: Batch
     tally: Tally
-    in_flight: tuple[str, ...]
+    in_flight: tuple[FileInFlight, ...]
 
     @property
     def ended(self) -> bool:
@@ -59,7 +59,7 @@ class Snapshot:
             "reason": batch.reason,
             "total": batch.total,
             **self.tally.model_dump(),
-            "in_flight": list(self.in_flight),
+            "in_flight": [one.path for one in self.in_flight],
             "concurrency": batch.concurrency,
             "created_at": batch.created_at,
             "started_at": batch.started_at,

@@ -171,8 +171,8 @@ class PagesRead(Payload):
     """In the heartbeats of ``process_item``: how far it is with a large document.
 
     Attributes:
-        pages_done: pages that were read; one that was recognised too counts twice.
-        pages_total: pages to read and to recognise, as far as they are known.
+        pages_done: pages that are read, and recognised where they have to be.
+        pages_total: all pages that were asked for.
     """
 
     pages_done: int

@@ -1,6 +1,7 @@
 """Batches: creation that happens once, states that change by compare-and-set, lists."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from typing import Any, Unpack
 
 from sqlalchemy import Select, and_, func, select, update
@@ -34,6 +35,26 @@ class BatchFilters(CreatedRange, total=False):
     job_type: str | None
     api: str | Collection[str] | None
     namespace: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class FileInFlight:
+    """A file that a worker holds.
+
+    Attributes:
+        path: of the file.
+        pages_done: of a large document, the pages that are read.
+        pages_total: all pages of a large document that were asked for; None for other files.
+    """
+
+    path: str
+    pages_done: int | None = None
+    pages_total: int | None = None
+
+    def __str__(self) -> str:
+        if self.pages_total is None:
+            return self.path
+        return f"{self.path} ({self.pages_done:,} of {self.pages_total:,} pages)"
 
 
 class Batches:
@@ -118,15 +139,16 @@ class Batches:
         """Return the live counts of each batch."""
         return await counts_of(self._session, batch_ids)
 
-    async def in_flight(self, batch_id: str) -> Sequence[str]:
-        """Return the paths of the items that workers hold now, in listing order."""
+    async def in_flight(self, batch_id: str) -> Sequence[FileInFlight]:
+        """Return the files of the items that workers hold now, in listing order."""
         query = (
-            select(BatchItem.path)
+            select(BatchItem.path, BatchItem.pages_ok, BatchItem.pages_total)
             .where(BatchItem.batch_id == batch_id, BatchItem.status == ItemStatus.PROCESSING.value)
             .order_by(BatchItem.position)
             .limit(MAX_IN_FLIGHT_NAMES)
         )
-        return (await self._session.scalars(query)).all()
+        rows = await self._session.execute(query)
+        return [FileInFlight(path, *pages) for path, *pages in rows]
 
     async def set_state(self, batch_id: str, **fields: Any) -> None:
         """Change columns of one batch, whatever its state.

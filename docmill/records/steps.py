@@ -8,9 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Select, delete, select
+from sqlalchemy.ext.asyncio import AsyncSession
 
-from docmill.contracts import UNFINISHED
+from docmill.contracts import UNFINISHED, PagesRead
 from docmill.records.database import Database
+from docmill.records.items import ClaimedItem
+from docmill.records.ledger_statements import CHANGE_IF_HELD, held_by
 from docmill.records.portable import CHUNK, insert_into
 from docmill.records.tables import Batch, BatchItem, ItemStep
 
@@ -42,15 +45,27 @@ class Steps:
 
     async def put(self, name: str, value: Any) -> None:
         """Save a small JSON value; the first one that was saved as ``name`` stays."""
-        row = {"run_id": self._run_id, "name": name, "value": {"is": value}}
         async with self._database.write() as session:
-            insert = insert_into(session, ItemStep).values(row)
-            await session.execute(insert.on_conflict_do_nothing())
+            await self._insert(session, name, value)
+
+    async def put_if_held(self, item: ClaimedItem, name: str, value: Any, pages: PagesRead) -> bool:
+        """Save a step and how many pages are read, if ``item`` is still held as it was claimed."""
+        read = {"pages_ok": pages.pages_done, "pages_total": pages.pages_total}
+        async with self._database.write() as session:
+            held = await session.scalar(CHANGE_IF_HELD, held_by(item) | read)
+            if held is not None:
+                await self._insert(session, name, value)
+        return held is not None
 
     async def forget(self) -> None:
         """Drop all steps of this run: the item has its outcome."""
         async with self._database.write() as session:
             await session.execute(delete(ItemStep).where(ItemStep.run_id == self._run_id))
+
+    async def _insert(self, session: AsyncSession, name: str, value: Any) -> None:
+        row = {"run_id": self._run_id, "name": name, "value": {"is": value}}
+        insert = insert_into(session, ItemStep).values(row)
+        await session.execute(insert.on_conflict_do_nothing())
 
 
 @dataclass(frozen=True, slots=True)

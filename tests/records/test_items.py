@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from docmill.contracts import Tally
-from docmill.records.batches import Batches
+from docmill.records.batches import Batches, FileInFlight
 from docmill.records.database import Database
 from docmill.records.jobs import Jobs
 from docmill.records.ledger import Ledger
@@ -39,7 +39,7 @@ async def test_item_lists_are_paged_by_key_by_offset_and_by_status(database: Dat
         assert await ledger.walk(batch, 2, 3) == every[2:5]
         assert await ledger.unaccounted(batch, 3) == names(7)[1:4]
         counted = {status: await ledger.count(batch, status) for status in _STATES}
-        assert await Batches(session).in_flight(batch.id) == [names(2)[1]]
+        assert await Batches(session).in_flight(batch.id) == [FileInFlight(names(2)[1])]
     assert counted == dict(zip(_STATES, (7, 5, 1, 1, 0, 0, 0), strict=True))
 
 

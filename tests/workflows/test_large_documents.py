@@ -12,6 +12,7 @@ from docmill.engines.base import ParseResult
 from docmill.item_slices import Plan, run_of
 from docmill.leftovers import Leftovers
 from docmill.objects.results import RESULT_FILE, result_key, slices_prefix
+from docmill.records.batches import Batches
 from docmill.records.steps import Steps
 from docmill.records.tables import Batch, ItemStep
 from tests.engines.drawn import scanned
@@ -155,17 +156,22 @@ async def test_what_a_lost_worker_stored_of_a_cancelled_document_is_removed(
     assert await steps.saved() == {}
 
 
-async def test_heartbeats_tell_how_many_pages_are_read(small_mill: Mill, tmp_path: Path) -> None:
+async def test_heartbeats_and_the_ledger_tell_how_many_pages_are_read(
+    small_mill: Mill, tmp_path: Path
+) -> None:
     gate = tmp_path / "gate"
     hold = {"page": 30, "file": str(gate)}
     folder = _book(tmp_path / "in", tmp_path / "record", hold=hold)
 
     async def told() -> bool:
-        return await _told(small_mill, batch) == PagesRead(pages_done=72, pages_total=80)
+        return await _told(small_mill, batch) == PagesRead(pages_done=32, pages_total=40)
 
     async with small_mill.faulty_worker():
         batch = await small_mill.start(folder)
         await until(told)
+        async with small_mill.database.read() as session:
+            (file,) = await Batches(session).in_flight(batch.id)
+        assert str(file) == "book.txt (32 of 40 pages)"
         gate.touch()
         await small_mill.client.result(batch.id)
 

@@ -58,7 +58,7 @@ def _print(voice: Voice, office: Office, snapshot: Snapshot) -> None:
         if moment is not None:
             voice.say(f"{label + ':':8} {moment:%Y-%m-%d %H:%M:%S} UTC")
     if snapshot.in_flight:
-        voice.say(f"Now:     {', '.join(snapshot.in_flight)}")
+        voice.say(f"Now:     {', '.join(map(str, snapshot.in_flight))}")
     idle = not names_server(None) and not HomeProcess(office.home, "worker").alive()
     if idle and not snapshot.ended:
         voice.say("Nobody works on it now. The same run command resumes it.", style="yellow")
