@@ -162,7 +162,7 @@ class SlicedItems:
         steps = Steps(self._database, run_of(item))
         if sliced is None:
             run = _Run(self._pool, self._store, steps, item, task)
-            return await run.engine(task, within=CHILD_WAIT_SECONDS, on_started=on_started)
+            return _result(await run.first(on_started))
         run = _Run(self._pool, self._store, steps, item, self._may_be_large(task))
         step = _STEP + _digest(sliced.key, task)
         plan = await run.known(step) if item.attempt > 1 else None
@@ -289,7 +289,7 @@ class _Run:
         self._folder.mkdir()
         begun = set(plan.read)
         running: set[asyncio.Task[None]] = set()
-        failure: Exception | None = None
+        failure: BaseException | None = None
         try:
             while True:
                 for name, one in plan.slices():
@@ -299,8 +299,8 @@ class _Run:
                 if not running:
                     break
                 done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-                errors = [error for task in done if (error := task.exception()) is not None]
-                failure = failure or next(iter(errors), None)  # type: ignore[assignment]
+                for task in done:
+                    failure = failure or task.exception()
                 progress(plan.pages)
         finally:
             for task in running:
@@ -317,7 +317,7 @@ class _Run:
             paths.append(
                 str(path or await self._fetch(plan.key(name), self._folder / f"{name}.json"))
             )
-        return await self.engine(replace(self._task, parts=tuple(paths)))
+        return _result(await self.engine(replace(self._task, parts=tuple(paths))))
 
     async def _read_one(self, plan: Plan, name: str, wanted: Slice) -> None:
         output = self._folder / name
@@ -363,6 +363,12 @@ class _Run:
             async for chunk in self._store.stream(key):
                 await asyncio.to_thread(file.write, chunk)
         return path
+
+
+def _result(report: EngineReport) -> EngineReport:
+    if report.slice is not None:
+        raise ItemFailure(FailureClass.ENGINE_ERROR, "The engine gave a part as the result.")
+    return report
 
 
 async def _delete(store: ObjectStore, keys: list[str]) -> None:
