@@ -250,13 +250,15 @@ class _Member:
         """Return the outcomes of the item and of its twins."""
         assert self.report is not None
         sha256 = self.document.opened.sha256
+        own = completed(self.item, sha256, self.report, result)
+        if not self.twins:
+            return [(self.item, own)]
         shared = Settlement(
             outcome=Outcome.SKIPPED,
             sha256=sha256,
             existing_result_id=result_id_of(self.item.project_id, result.cache_key),
             skip_reason=SkipReason.ALREADY_PROCESSED,
         )
-        own = completed(self.item, sha256, self.report, result)
         return [(self.item, own), *((twin, shared) for twin in self.twins)]
 
 

@@ -5,6 +5,7 @@ then an item costs two writing transactions, the claim and the settlement.
 """
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -42,6 +43,7 @@ from docmill.fetching import OversizeError
 from docmill.item_documents import Document, ItemDocuments
 from docmill.item_slices import Sliced
 from docmill.objects.results import delete_result
+from docmill.records.item_transactions import ItemTransactions
 from docmill.records.items import PeekedItem, file_warnings
 from docmill.records.ledger import (
     Claim,
@@ -110,7 +112,7 @@ class Processing:
         self._scratch = resources.scratch
         self._settings = resources.settings
         self._gate = resources.gate
-        self._worker = resources.worker
+        self._items = ItemTransactions(resources.database, resources.worker)
         self._documents = ItemDocuments(self._engines, self._store, self._settings)
         self._web = WebSources(self._database, self._store, self._settings)
 
@@ -124,8 +126,7 @@ class Processing:
                 and the ledger says so; retryable when trying again is right.
         """
         async with heartbeating():
-            async with self._database.read() as session:
-                peeked = (await Ledger(session).peek([task])).get(task.position)
+            peeked = await self._items.peek(task)
             if peeked is None or peeked.stopped:
                 return await self._process(task, None)  # nothing will begin: it waits for nobody
             local = activity.info().task_queue == LOCAL_ENGINES_QUEUE
@@ -160,10 +161,16 @@ class Processing:
         return await self._documents.read_first(peeked.item)
 
     async def _claim(self, task: ItemTask, document: Document | None) -> Claim:
-        read = None if document is None else document.read
-        async with self._database.write() as session:
-            claims = await Ledger(session).claim([(task, read)], self._worker)
-        return claims[task.position]
+        claiming = asyncio.ensure_future(
+            self._items.claim(task, document.read if document else None)
+        )
+        try:
+            return await asyncio.shield(claiming)
+        except asyncio.CancelledError:
+            with suppress(DocmillError):
+                if isinstance(claim := await claiming, ClaimedItem):
+                    await self._hand_back(Attempt(claim, document, claim.cleaned_attempts))
+            raise
 
     async def _run(self, attempt: Attempt) -> Outcome:
         """Bring a claimed item to its outcome, or give it back."""
@@ -305,10 +312,9 @@ class Processing:
 
     async def _settled(self, item: ClaimedItem, settlement: Settlement) -> bool:
         """Record an outcome; whether this attempt still held the item."""
-        async with self._database.write() as session:
-            settled = await Ledger(session).settle([(item, settlement)])
-        for prefix in settled.unnamed:
-            await delete_result(self._store, prefix)
+        settled = await self._items.settle(item, settlement)
+        if settlement.result is not None and settlement.result.object_prefix in settled.unnamed:
+            await delete_result(self._store, settlement.result.object_prefix)
         held = item.position in settled.positions
         if held and settlement.outcome is not Outcome.CANCELLED:
             await self._engines.forget(item)  # of a cancelled one, `abandon` says when

@@ -11,8 +11,10 @@ from docmill.records.items import GROUP_MARK
 from docmill.records.tables import Batch, BatchItem
 
 
-async def is_held(session: AsyncSession, row: Any, tasks: Sequence[ItemTask]) -> bool:
-    """Return whether the items of one activity must not begin now.
+async def held_back(
+    session: AsyncSession, row: Any, tasks: Sequence[ItemTask], *, together: bool
+) -> frozenset[int]:
+    """Return the positions of items that must not begin now.
 
     An activity may have waited in its task queue since before its batch was paused, cancelled or
     slowed down. A workflow that does not understand being refused is never refused.
@@ -22,16 +24,19 @@ async def is_held(session: AsyncSession, row: Any, tasks: Sequence[ItemTask]) ->
         row: one of the items, with ``paused``, ``cancel_requested`` and ``concurrency`` of its
             batch.
         tasks: what the workflow planned: items of one batch.
+        together: whether they are one activity; without it each is one of its own.
     """
-    planned = tasks[0].planned_concurrency
-    if planned is None:
-        return False
+    planned = {it.position: it.planned_concurrency for it in tasks if it.planned_concurrency}
     if row.paused or row.cancel_requested:
-        return True
+        return frozenset(planned)
     concurrency: int = row.concurrency
-    if planned <= concurrency:
-        return False  # the workflow plans no more than that
-    return await _others_at_work(session, tasks) >= concurrency
+    beyond = sorted(position for position, most in planned.items() if most > concurrency)
+    if not beyond:
+        return frozenset()  # the workflow plans no more than that
+    room = max(0, concurrency - await _others_at_work(session, tasks))
+    if together:
+        return frozenset() if room else frozenset(beyond)
+    return frozenset(beyond[room:])
 
 
 async def must_stop(session: AsyncSession, batch_id: str, epoch: int) -> bool:

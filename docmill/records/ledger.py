@@ -17,7 +17,7 @@ from docmill.contracts import UNFINISHED, ItemStatus, ItemTask, LostItem, Outcom
 from docmill.errors import NotFoundError
 from docmill.records.cancelling import cancel_rest
 from docmill.records.counts import add_counts
-from docmill.records.holding import is_held
+from docmill.records.holding import held_back
 from docmill.records.items import (
     GROUP_MARK,
     ClaimedItem,
@@ -240,7 +240,8 @@ class Ledger(LedgerReads):
             )
         claims: dict[int, Claim] = {}
         items, left, orphaned = [], [], []
-        held = await is_held(self._session, rows[0], tasks)
+        together = GROUP_MARK in worker
+        held = await held_back(self._session, rows[0], tasks, together=together)
         for row in rows:
             task, epoch = task_of[row.position], row.current_epoch
             holder = row.claimed_by or ""
@@ -254,7 +255,7 @@ class Ledger(LedgerReads):
                 claims[row.position] = NotBegun.ALONE
                 if GROUP_MARK in holder:
                     orphaned.append(claimed_item(row, row.epoch, row.attempts, losses))
-            elif not held:
+            elif row.position not in held:
                 items.append(claimed_item(row, epoch, row.attempts + 1, losses))
             else:
                 claims[row.position] = NotBegun.HELD

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import func, select, update
@@ -26,6 +26,7 @@ class PurgedError(NotFoundError):
     """There was such a result, and it was kept for as long as results are."""
 
 
+@lru_cache(maxsize=4_096)
 def result_id_of(project_id: str, cache_key: str) -> str:
     """Return the id of the one result with this cache key in this project."""
     return derived_id(Prefix.RESULT, project_id, cache_key)
