@@ -55,6 +55,25 @@ async def held_scenarios(mill: Mill, folder: Path) -> AsyncIterator[tuple[str, s
     yield "swept", (await _swept(mill, folder / "swept")).id
 
 
+async def grouped_scenarios(mill: Mill, folder: Path) -> AsyncIterator[tuple[str, str]]:
+    """Yield batches whose small files share activities, with one that fails by itself."""
+    grouped = {"items_per_activity": 8}
+    mixed = write_texts(folder / "mixed", 12)
+    write_command(mixed, "broken.txt", do="fail", failure_class="corrupt")
+    yield "grouped", (await mill.run(mixed, **grouped)).id
+    many = write_texts(folder / "groups", 40)
+    yield "grouped-continued", (await mill.run(many, **grouped, **_SHORT)).id
+    yield "grouped-left", (await _left(mill, folder / "grouped-left", **grouped)).id
+    stop = folder / "grouped-stop"
+    for number in range(8):
+        write_command(stop, f"{number}.txt", do="wait", file=str(stop.with_suffix(".gate")))
+    batch = await mill.start(stop, **grouped)
+    await until(partial(_has, mill, batch, "processing"))
+    await mill.service.cancel(batch, "recorded")
+    await mill.client.result(batch.id)
+    yield "grouped-cancelled", batch.id
+
+
 _SHORT = {"page_size": 6, "continue_as_new_threshold": 6}
 _PACE = {"page_size": 3, "continue_as_new_threshold": 5}
 
@@ -202,6 +221,7 @@ async def record(version: str) -> None:
                 await _store(target, mill, scenarios(mill, folder))
             async with mill.faulty_worker():
                 await _store(target, mill, held_scenarios(mill, folder))
+                await _store(target, mill, grouped_scenarios(mill, folder))
             await database.close()
 
 
