@@ -166,6 +166,7 @@ async def _left(mill: Mill, folder: Path, **pace: int) -> Batch:
     await until(partial(_has, mill, batch, "processing"))
     async with mill.database.write() as session:
         await Batches(session).set_state(batch.id, paused=True)
+    await asyncio.sleep(1)  # a group reads how it is steered four times a second
     gate.touch()
     await mill.until_progress(batch, lambda now: (now.state, now.in_flight) == ("paused", 0))
     await mill.service.resume(batch)
