@@ -2,7 +2,8 @@
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
@@ -180,35 +181,39 @@ class Exporter:
         return all(hash_of(self._out / names.of(n)) == sha256 for n, sha256 in siblings.items())
 
     async def _copy(self, row: ItemRow) -> None:
-        """Copy one item's files; the JSON comes last, because it vouches for the others."""
-        names = output_names(row.path)
-        result = await asyncio.to_thread(self._stage)
+        """Copy one item's files, in a thread: a hop for each step would cost more than these."""
         try:
-            await self._fetch(row, RESULT_FILE, row.result_sha256, result)
-            for name, sha256 in (await asyncio.to_thread(siblings_of, result)).items():
-                await self._copy_sibling(row, name, sha256, self._out / names.of(name))
-            await asyncio.to_thread(_move, result, self._out / names.json)
+            await asyncio.to_thread(self._copy_here, row, asyncio.get_running_loop())
         except (NotFoundError, DamagedError):
             self._lost_count += 1
             if len(self._lost) < NAMED:
                 self._lost.append(row.path)
-        finally:
-            result.unlink(missing_ok=True)
 
-    async def _copy_sibling(self, row: ItemRow, name: str, sha256: str, target: Path) -> None:
-        if await asyncio.to_thread(hash_of, target) == sha256:
-            return
-        staged = await asyncio.to_thread(self._stage)
+    def _copy_here(self, row: ItemRow, loop: asyncio.AbstractEventLoop) -> None:
+        """Copy one item's files; the JSON comes last, because it vouches for the others."""
+        names = output_names(row.path)
+        with self._fetched(row, RESULT_FILE, row.result_sha256, loop) as result:
+            for name, sha256 in siblings_of(result).items():
+                target = self._out / names.of(name)
+                if hash_of(target) != sha256:
+                    with self._fetched(row, name, sha256, loop) as staged:
+                        _move(staged, target)
+            _move(result, self._out / names.json)
+
+    @contextmanager
+    def _fetched(
+        self, row: ItemRow, name: str, sha256: str | None, loop: asyncio.AbstractEventLoop
+    ) -> Iterator[Path]:
+        """Give a copy of one stored file; what is still there at the end is removed."""
+        assert row.object_prefix is not None
+        staged = self._stage()
         try:
-            await self._fetch(row, name, sha256, staged)
-            await asyncio.to_thread(_move, staged, target)
+            found = fetch(self._store, result_key(row.object_prefix, name), staged, loop)
+            if found != sha256:
+                raise DamagedError(f"The stored {name} of {row.path} is damaged.")
+            yield staged
         finally:
             staged.unlink(missing_ok=True)
-
-    async def _fetch(self, row: ItemRow, name: str, sha256: str | None, target: Path) -> None:
-        assert row.object_prefix is not None
-        if await fetch(self._store, result_key(row.object_prefix, name), target) != sha256:
-            raise DamagedError(f"The stored {name} of {row.path} is damaged.")
 
     def _stage(self) -> Path:
         self._out.mkdir(parents=True, exist_ok=True)

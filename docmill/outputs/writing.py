@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from docmill.errors import DocmillError, UnavailableError, UsageError
+from docmill.errors import DocmillError, NotFoundError, UnavailableError, UsageError
 from docmill.objects import ObjectStore
 from docmill.objects.base import CHUNK
 from docmill.objects.results import named_files
@@ -40,17 +40,29 @@ def writing_to(folder: Path) -> Iterator[None]:
         ) from error
 
 
-async def fetch(store: ObjectStore, key: str, target: Path) -> str:
-    """Copy an object to the new file ``target`` and return its sha256.
+def fetch(store: ObjectStore, key: str, target: Path, loop: asyncio.AbstractEventLoop) -> str:
+    """Copy an object to the new file ``target`` and return its sha256; call it in a thread.
 
     Never a link: whoever edits an output must not change the stored result.
+
+    Args:
+        store: where the object is.
+        key: of the object.
+        target: in a folder that exists.
+        loop: the running loop, for a store that is not on this machine.
 
     Raises:
         NotFoundError: the store has no such object.
     """
     source = store.local_path(key)
-    if source is not None and await store.size(key) is not None:
-        return await asyncio.to_thread(_copy, source, target)
+    if source is None:
+        return asyncio.run_coroutine_threadsafe(_download(store, key, target), loop).result()
+    if source.is_symlink() or not source.is_file():
+        raise NotFoundError(f"The object {key} is not in the store.")
+    return _copy(source, target)
+
+
+async def _download(store: ObjectStore, key: str, target: Path) -> str:
     digest = hashlib.sha256()
     with target.open("xb") as file:
         async for data in store.stream(key):

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import update
 
 from docmill.ids import DEFAULT_PROJECT_ID, Prefix, new_id
+from docmill.objects import ObjectStore
 from docmill.objects.local import LocalStore
 from docmill.outputs.export import Exporter
 from docmill.records.database import Database
@@ -21,7 +22,7 @@ class Shelf:
 
     def __init__(self, folder: Path) -> None:
         self.database = Database(f"sqlite+aiosqlite:///{folder / 'records.db'}")
-        self.store = LocalStore(folder / "objects")
+        self.store: ObjectStore = LocalStore(folder / "objects")
         self.out = folder / "out"
         self.directory_id = new_id(Prefix.DIRECTORY)
         self.batch: Batch

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from docmill.errors import NotFoundError, UnavailableError, UsageError
+from docmill.objects import open_store
 from docmill.objects.durable import sync_file_system
 from docmill.outputs import export
 from docmill.outputs.verify import Problem, read_rows, verify
@@ -42,6 +43,22 @@ async def fill(shelf: Shelf) -> None:
         await shelf.put(position, path, status, **fields)
     await shelf.write()
     await shelf.end()
+
+
+async def test_results_in_a_bucket_are_exported(shelf: Shelf, s3_url: str, tmp_path: Path) -> None:
+    await fill(shelf)
+    await finish(shelf)
+    local = tree(shelf.out)
+    bucket = open_store(s3_url)
+    for path in (tmp_path / "objects").rglob("*.*"):
+        if path.is_file():
+            key = path.relative_to(tmp_path / "objects").as_posix()
+            await bucket.put_bytes(key, path.read_bytes())
+    shelf.store, shelf.out = bucket, tmp_path / "from the bucket"
+    await finish(shelf)
+    copied = tree(shelf.out)
+    assert copied.keys() == local.keys()
+    assert all(copied[name] == local[name] for name in local if name.endswith((".md", ".json")))
 
 
 async def finish(shelf: Shelf) -> None:
