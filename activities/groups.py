@@ -205,6 +205,8 @@ class Groups:
 
     async def _hand_back(self, group: "_Group") -> None:
         """Give back what has no outcome; when even that fails, the next claim takes it."""
+        if not group.held:
+            return
         try:
             async with self._database.write() as session:
                 ledger = Ledger(session)
@@ -285,6 +287,7 @@ class _Group:
         self._ended: set[int] = set()
         self._apart: dict[int, ClaimedItem] = {}
         self._charged: set[int] = set()
+        self._unread: list[ClaimedItem] = []
         self._stored: set[int] = set()
 
     @property
@@ -299,6 +302,12 @@ class _Group:
             )
             for position in self.task.positions
         ]
+
+    @property
+    def held(self) -> list[ClaimedItem]:
+        """Items that are claimed and have no outcome."""
+        members = [one.item for one in self.members if one.item.position not in self._ended]
+        return [*members, *self._unread]
 
     def take(
         self,
@@ -316,6 +325,8 @@ class _Group:
                     member = _Member(claim, documents[position], folder / f"output-{position}")
                     self.members.append(member)
                     makers[member.document.cache_key] = member
+                case ClaimedItem():  # it had an outcome when it was looked at: a redrive began
+                    self._unread.append(claim)
                 case Outcome():
                     self._end(position, claim)
                 case NotBegun.BEING_MADE:
@@ -357,13 +368,13 @@ class _Group:
 
     def to_leave(self) -> list[ClaimedItem]:
         """Return what it holds and leaves, as it is to be handed back."""
-        return [self._as_it_is(item) for item in self._held() if item.position not in self._apart]
+        return [self._as_it_is(item) for item in self.held if item.position not in self._apart]
 
     def to_set_apart(self, *, charged: bool) -> list[ClaimedItem]:
         """Return what it holds and sets apart, likewise."""
         return [
             self._as_it_is(item)
-            for item in self._held()
+            for item in self.held
             if item.position in self._apart and (item.position in self._charged) is charged
         ]
 
@@ -388,9 +399,6 @@ class _Group:
     def _end(self, position: int, outcome: Outcome) -> None:
         self._ended.add(position)
         self._tally = self._tally.plus(outcome)
-
-    def _held(self) -> list[ClaimedItem]:
-        return [one.item for one in self.members if one.item.position not in self._ended]
 
     def _as_it_is(self, item: ClaimedItem) -> ClaimedItem:
         """The item with what its attempts have left in the store."""
