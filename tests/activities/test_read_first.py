@@ -32,7 +32,8 @@ async def test_the_normal_path_of_an_item_is_two_writing_transactions(
     async with small_mill.worker():
         for count in (2, 12):
             folder = write_texts(tmp_path / str(count), count)
-            batch, _ = await small_mill.service.create(BatchSpec(folder=str(folder)))
+            spec = BatchSpec(folder=str(folder), concurrency=1)  # else items share transactions
+            batch, _ = await small_mill.service.create(spec)
             written.clear()
             event.listen(Engine, "before_cursor_execute", note)
             await small_mill.service.start(batch)

@@ -75,11 +75,12 @@ async def test_large_files_and_pictures_stay_alone(small_mill: Mill, tmp_path: P
 async def test_what_fails_in_a_group_fails_by_itself(
     small_mill: Mill, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(groups, "LONGEST_FILE", 0.5)
+    monkeypatch.setattr(groups, "LONGEST_FILE", 3)
+    monkeypatch.setattr(groups, "BEGIN_WITHIN", 60)
     folder = write_texts(tmp_path / "in", 4)
     write_command(folder, "corrupt.txt", do="fail", failure_class="corrupt")
     write_command(folder, "crash.txt", do="segfault")
-    write_command(folder, "slow.txt", do="sleep", seconds=1.5)
+    write_command(folder, "slow.txt", do="sleep", seconds=4)
     counter = str(tmp_path / "flakes")
     write_command(
         folder, "flaky.txt", do="flake", failure_class="engine_error", times=1, counter=counter
