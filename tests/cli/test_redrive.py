@@ -4,10 +4,12 @@ from tests.cli.conftest import finish, many
 from tests.cli.starting import Cli, wait_for
 
 FILES = 120
+SLOWLY = ("--concurrency", "2", "--items-per-activity", "1")
+"""For a batch that still runs when the next command begins."""
 
 
 def test_what_a_drained_cancel_left_is_finished_into_the_same_folder(cli: Cli) -> None:
-    run = cli.start("run", many(cli.cwd / "papers", FILES), "--concurrency", "2")
+    run = cli.start("run", many(cli.cwd / "papers", FILES), *SLOWLY)
     batch_id = wait_for(run, r"Batch (bat-[-0-9a-f]+)").group(1)
     cancelled = cli("cancel", batch_id, "--drain", "--reason", "wait for the evening")
     assert cancelled.returncode == 0, cancelled.stderr
