@@ -18,7 +18,6 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 from docmill.contracts import PagesRead
 from docmill.engines.base import EngineReport, EngineTask, Limits, Slice
@@ -234,7 +233,8 @@ class _Run:
         self._item = item
         self._task = task
         self._spent = 0.0
-        self._folder = Path(task.output_dir).parent / f"slices-{uuid4().hex}"
+        output = Path(task.output_dir)
+        self._folder = output.with_name(f"slices-{output.name}")
 
     async def known(self, step: str) -> Plan | None:
         """Return the plan that an earlier attempt saved, with what was read of it."""
