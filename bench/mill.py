@@ -29,11 +29,6 @@ from docmill.records.tables import Batch, Project
 from docmill.settings import APPLICATION, Settings
 from docmill.temporal_link import TemporalLink
 
-ONE_EACH: dict[str, int] = (
-    {"items_per_activity": 1} if "items_per_activity" in BatchSpec.model_fields else {}
-)
-"""What a batch says that wants one activity per item."""
-
 
 @dataclass(frozen=True)
 class Mill:

@@ -9,7 +9,7 @@ from pathlib import Path
 from bench import bare
 from bench.harness import SLOTS, Bench, Figure, Round, Row
 from bench.inputs import write_notes
-from bench.mill import ONE_EACH, Mill, docmill
+from bench.mill import Mill, docmill
 from docmill.testing import mock_engine
 from worker import running_worker
 
@@ -31,7 +31,7 @@ async def measure(bench: Bench) -> AsyncIterator[Round]:
             async with running_worker(mill.temporal, mill.settings, mock_engine.MODULE):
                 await mill.run(write_notes(bench.folder / f"warm-{number}", bench.of(WARM, 4)))
                 notes = write_notes(bench.folder / f"single-{number}", items)
-                found |= await _batch(mill, notes, items, "single", **ONE_EACH)
+                found |= await _batch(mill, notes, items, "single", items_per_activity=1)
                 notes = write_notes(bench.folder / f"grouped-{number}", many)
                 found |= await _batch(mill, notes, many, "grouped")
             yield found
