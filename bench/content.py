@@ -129,7 +129,8 @@ def missing_words(page: ParsedPage, seen: str) -> Counter[str]:
         seen: its runs of text, as the engine saw them.
     """
     edges = [*(page.header or "").split("\n"), *(page.footer or "").split("\n")]
-    rest = [line for line in edges if line not in page.markdown]
+    lines = {line.strip("#* ") for line in page.markdown.splitlines()}
+    rest = [line for line in edges if line not in lines]
     rendering = "\n".join((page.markdown, *rest))
     missing = Counter(words_of(seen)) - Counter(words_of(rendering))
     if not missing:

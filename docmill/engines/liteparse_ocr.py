@@ -48,8 +48,6 @@ _POOR = 0.5
 """Mean confidence below which nothing is added to a page with text: it is a picture, not a scan."""
 COVERED = 0.5
 """Share of a page that images cover from which it may be a scan with text on it."""
-_SPARSE = 0.05
-"""Share of a page that text covers below which images are looked for inside form XObjects, too."""
 _KNOWN = 0.8
 """Share of recognised words that the page's text has, from which they add nothing."""
 _WORD = 3
@@ -209,7 +207,7 @@ def may_hide_a_scan(page: "liteparse.ParsedPage") -> bool:
     seen = page.complexity
     if seen is None or not page.text.strip() or "invisible-text-layer" in seen.reasons:
         return False
-    return bool(seen.needs_ocr or seen.text_coverage < _SPARSE) and not is_stamped_scan(page)
+    return bool(seen.needs_ocr) and not is_stamped_scan(page)
 
 
 def _as_stored(page: "liteparse.ParsedPage", turn: int) -> "liteparse.ParsedPage":

@@ -44,6 +44,8 @@ _OCR_SHARE = 0.5
 """Share of a file's time after which no more is recognised than pages without text, once each."""
 _PUT_BACK = "Text that the layout had left out was put back on {page}."
 _ORDER = "Words on {page} that run from right to left may stand in the wrong order."
+_ORDER_SAMPLE = 1
+"""Pages whose order is looked at: it is the document's fonts that lead LiteParse astray."""
 _UNREADABLE = "The text of {page} has characters without meaning: its fonts do not tell which."
 
 
@@ -250,14 +252,15 @@ class LiteParseReader:
         }
 
     def _disordered(self, pages: Pages) -> list[int]:
-        """Return the pages on which another reader puts right-to-left words in another order."""
+        """Return the right-to-left pages, if another reader orders the first differently."""
         numbers = [n for n, page in pages.items() if runs_right_to_left(page.text)]
         if self._media is not Media.PDF or not numbers:
             return []
         from docmill.engines import pdf_objects  # noqa: PLC0415 - it loads a pdfium
 
-        others = pdf_objects.texts(self.path, numbers)
-        return [n for n, other in others.items() if not in_order(pages[n].text, other)]
+        others = pdf_objects.texts(self.path, numbers[:_ORDER_SAMPLE])
+        doubtful = any(not in_order(pages[n].text, other) for n, other in others.items())
+        return numbers if doubtful else []
 
     def _scans_in_forms(self, pages: Pages) -> set[int]:
         """Return the pages with little text on a scan inside a form XObject."""

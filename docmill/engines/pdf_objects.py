@@ -17,7 +17,7 @@ from pypdfium2 import raw
 
 _FORM = re.compile(rb"/Subtype\s*/Form\b")
 _IMAGE = re.compile(rb"/Subtype\s*/Image\b")
-_MOST_OBJECTS = 2_000
+_MOST_OBJECTS = 200
 """Objects of a page that are looked at: a scan is among the first, a drawing has any number."""
 
 

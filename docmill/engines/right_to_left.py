@@ -17,7 +17,9 @@ agree by eye, and 0.1 to 0.71 where LiteParse mixes up words or letters."""
 
 def runs_right_to_left(text: str) -> bool:
     """Whether a text has enough words of such a script for its order to be told."""
-    return _WORD.search(text) is not None and len(_words(text)) >= _FEW
+    if text.isascii() or _WORD.search(text) is None:
+        return False
+    return len(_words(text)) >= _FEW
 
 
 def in_order(text: str, other: str) -> bool:
