@@ -77,6 +77,10 @@ def many(folder: Path, count: int) -> Path:
     return folder
 
 
+SLOWLY = ("--concurrency", "1", "--page-size", "10", "--items-per-activity", "1")
+"""For a batch that is still at work when a command that was started meanwhile has loaded itself."""
+
+
 def finish(process: subprocess.Popen[str]) -> str:
     """Wait for the end of a started command and return the rest of its output."""
     return process.communicate(timeout=90)[0]

@@ -12,15 +12,13 @@ import pytest
 
 from docmill.embedded.home import Home
 from docmill.embedded.processes import HomeProcess
-from tests.cli.conftest import finish, many
+from tests.cli.conftest import SLOWLY, finish, many
 from tests.cli.starting import Cli, wait_for
 
 pytestmark = pytest.mark.timeout(300)  # several whole runs each, also on a loaded machine
 
 FILES = 80
 LONG = 3 * FILES
-"""A batch that is still at work when a command that was started meanwhile has loaded itself."""
-SLOWLY = ("--concurrency", "1", "--page-size", "10")
 
 
 def completed(home: Path) -> dict[str, str]:

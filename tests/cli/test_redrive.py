@@ -1,11 +1,9 @@
 """Batches that ended early are finished by redrive, into the folder of their run."""
 
-from tests.cli.conftest import finish, many
+from tests.cli.conftest import SLOWLY, finish, many
 from tests.cli.starting import Cli, wait_for
 
 FILES = 120
-SLOWLY = ("--concurrency", "2", "--items-per-activity", "1")
-"""For a batch that still runs when the next command begins."""
 
 
 def test_what_a_drained_cancel_left_is_finished_into_the_same_folder(cli: Cli) -> None:

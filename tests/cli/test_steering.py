@@ -7,7 +7,7 @@ from pathlib import Path
 from docmill.contracts import BatchStatus
 from docmill.embedded.home import Home
 from docmill.embedded.server import EmbeddedServer
-from tests.cli.conftest import finish, many
+from tests.cli.conftest import SLOWLY, finish, many
 from tests.cli.starting import ROOT, Cli, wait_for
 
 INVOCATIONS = 100
@@ -32,7 +32,7 @@ print(codes)
 
 
 def _started(cli: Cli, folder: Path) -> tuple[subprocess.Popen[str], str]:
-    run = cli.start("run", folder, "--concurrency", "1", "--page-size", "10")
+    run = cli.start("run", folder, *SLOWLY)
     return run, wait_for(run, r"Batch (bat-[-0-9a-f]+)").group(1)
 
 
