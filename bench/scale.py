@@ -9,6 +9,7 @@ import argparse
 import asyncio
 import json
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -141,6 +142,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, default=Path("bench-scale.json"))
     args = parser.parse_args()
     configure_logs("ERROR", "console")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # servers are stopped then, too
     with tempfile.TemporaryDirectory(prefix="dmscale", dir=args.folder) as name:
         work = run(Path(name), args.items, args.workers, postgres=args.postgres)
         found = json.dumps(asyncio.run(work), indent=1)
