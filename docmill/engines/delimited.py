@@ -79,7 +79,7 @@ def _quote(sample: str, delimiter: str) -> str:
 
 
 def _read(text: str, layout: _Layout) -> list[list[str]]:
-    csv.field_size_limit(max(len(text), 1))
+    csv.field_size_limit(max(len(text), csv.field_size_limit()))  # of the whole process
     try:
         return _rows(text, layout, strict=True)
     except csv.Error:

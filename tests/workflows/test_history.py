@@ -13,12 +13,12 @@ MAX_BYTES = 2_000_000
 
 
 async def test_no_run_writes_more_history_than_promised(small_mill: Mill, tmp_path: Path) -> None:
-    folder = write_texts(tmp_path / "in", 800)
+    folder = write_texts(tmp_path / "in", 1_200)
     async with running_worker(small_mill.temporal, small_mill.settings, mock_engine.MODULE):
         batch = await small_mill.run(
             folder,
             page_size=1000,
-            continue_as_new_threshold=1000,
+            continue_as_new_threshold=5000,
             concurrency=256,
             items_per_activity=1,
         )
