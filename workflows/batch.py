@@ -103,7 +103,10 @@ class BatchWorkflow:
             if not is_cancelled_exception(error):
                 await self._fail(*causes.describe(error), cause=error)
             self._state.cancel_reason = self._state.cancel_reason or "cancelled through Temporal"
-            result = await self._end(await self._close())
+            result = await self._close()
+            while result.unaccounted and not history.is_full(0):  # a late page wrote more items
+                result = await self._close()
+            await self._end(result)
             if result.status is BatchStatus.CANCELLED:
                 raise
             return result
@@ -126,9 +129,7 @@ class BatchWorkflow:
             state.begin(opened)
             self._phase = Phase.RUNNING if opened.admitted else Phase.THROTTLED
             workflow.upsert_memo(display.memo(opened))
-            workflow.logger.info(
-                "batch.opened", extra={"total": opened.total, "epoch": opened.epoch}
-            )
+            workflow.logger.info("batch.opened", extra={"total": opened.total})
             if state.differs_from(opened):
                 await self._record_state()
         self._publish()
@@ -524,8 +525,7 @@ class BatchWorkflow:
 
     def _explains(self, planned: int) -> bool:
         """Whether the batch's state says why a worker held back what was ``planned`` beside."""
-        lowered = planned > self._concurrency
-        return bool(self._state.paused) or self._state.stopping or lowered
+        return bool(self._state.paused) or self._state.stopping or planned > self._concurrency
 
     def _options(self, config: workflow.ActivityConfig, summary: str) -> workflow.ActivityConfig:
         """Projects take turns, however many tasks one of them has."""

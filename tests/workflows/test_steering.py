@@ -1,6 +1,7 @@
 """A batch can be cancelled, paused, resumed and re-paced while it runs, from anywhere."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from temporalio.client import (
@@ -8,6 +9,7 @@ from temporalio.client import (
     WorkflowFailureError,
 )
 
+from docmill import closing
 from docmill.contracts import BatchSpec
 from docmill.errors import ConflictError, UsageError
 from docmill.objects.results import RESULT_FILE, result_key
@@ -133,6 +135,31 @@ async def test_a_cancel_from_the_temporal_ui_does_the_same_as_the_signal(
     assert (row.status, row.reason) == ("CANCELLED", "cancelled through Temporal")
     assert set((await mill.outcomes(batch)).values()) == {"cancelled"}
     assert await mill.client.status(batch.id) == WorkflowExecutionStatus.CANCELED
+
+
+async def test_a_cancel_from_the_temporal_ui_accounts_for_files_of_a_late_page(
+    small_mill: Mill, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cancelling = closing._cancel_rest
+    calls = 0
+
+    async def miss_the_first_time(*arguments: Any) -> None:
+        nonlocal calls
+        calls += 1
+        if calls > 1:  # the first time, a page that is on its way has not written its items
+            await cancelling(*arguments)
+
+    monkeypatch.setattr(closing, "_cancel_rest", miss_the_first_time)
+    batch = await small_mill.start(write_texts(tmp_path / "in", 4))
+    await small_mill.service.pause(batch)
+    async with small_mill.worker():
+        await small_mill.until_progress(batch, lambda now: now.state == "paused")
+        await small_mill.temporal.get_workflow_handle(batch.id).cancel()
+        with pytest.raises(WorkflowFailureError):
+            await small_mill.client.result(batch.id)
+    assert calls == 2
+    assert (await small_mill.row(batch)).status == "CANCELLED"
+    assert set((await small_mill.outcomes(batch)).values()) == {"cancelled"}
 
 
 async def test_a_terminated_batch_gets_a_true_row_when_it_is_looked_at(
