@@ -6,6 +6,7 @@ and SIGINT: requests that run are answered first.
 
 import argparse
 import asyncio
+import gc
 import os
 import signal
 import socket
@@ -86,6 +87,10 @@ async def _serve(settings: Settings, listener: socket.socket, *, tied: bool) -> 
     # uvicorn stops gracefully and then raises the signal again, which must not kill us then.
     signal.signal(signal.SIGTERM, lambda *_: None)
     server = uvicorn.Server(config)
+    # What has been loaded is never looked at again: a collection in the middle of a page of 1,000
+    # jobs took 50 ms.
+    gc.collect()
+    gc.freeze()
     orphaned = asyncio.create_task(_stop_with_parent(server)) if tied else None
     await server.serve(sockets=[listener])
     if orphaned is not None:
