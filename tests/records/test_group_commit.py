@@ -62,7 +62,7 @@ async def test_a_wrong_request_fails_alone() -> None:
     assert isinstance(answers[1], ValueError)
 
 
-async def test_when_the_database_is_away_everybody_hears_it() -> None:
+async def test_every_waiting_caller_gets_the_error_when_the_database_is_away() -> None:
     transactions = Transactions()
     transactions.away = True
     answers = await asyncio.gather(

@@ -150,6 +150,12 @@ async def at_work(folder: Path) -> bool:
     return runs_of(folder) > 0
 
 
+def let_groups_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a group and each of its files take as long as the test's gates stay shut."""
+    monkeypatch.setattr(groups, "LONGEST_FILE", 60)
+    monkeypatch.setattr(groups, "BEGIN_WITHIN", 60)
+
+
 async def recorded(mill: Mill, batch: Batch) -> bool:
     """Whether a file of the batch has completed; then its group knows how it is steered."""
     return "completed" in (await mill.outcomes(batch)).values()
@@ -158,8 +164,7 @@ async def recorded(mill: Mill, batch: Batch) -> bool:
 async def test_a_pause_ends_a_group_after_the_file_in_hand(
     small_mill: Mill, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(groups, "LONGEST_FILE", 60)
-    monkeypatch.setattr(groups, "BEGIN_WITHIN", 60)
+    let_groups_last(monkeypatch)
     folder = write_gated(tmp_path / "in", 8)
     async with small_mill.faulty_worker():
         batch = await small_mill.start(folder, items_per_activity=8)
@@ -182,8 +187,7 @@ async def test_a_pause_ends_a_group_after_the_file_in_hand(
 async def test_a_cancelled_batch_accounts_for_every_file_of_a_group(
     small_mill: Mill, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, drain: bool
 ) -> None:
-    monkeypatch.setattr(groups, "LONGEST_FILE", 60)
-    monkeypatch.setattr(groups, "BEGIN_WITHIN", 60)
+    let_groups_last(monkeypatch)
     folder = write_gated(tmp_path / "in", 8)
     async with small_mill.faulty_worker():
         batch = await small_mill.start(folder, items_per_activity=8)
