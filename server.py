@@ -17,7 +17,7 @@ import structlog
 import uvicorn
 
 from docmill.api.app import create_app
-from docmill.api.guards import LOOPBACK_NAMES
+from docmill.api.core.guards import LOOPBACK_NAMES
 from docmill.embedded.child import ORPHAN_FLAG, parent_gone
 from docmill.errors import DocmillError, UnavailableError, UsageError
 from docmill.logs import configure_logs

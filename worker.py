@@ -19,18 +19,17 @@ import structlog
 from temporalio.client import Client
 from temporalio.worker import Worker
 
-from activities.admitting import Admitting
-from activities.delivering import Delivering
+from activities.admission import Admitting
+from activities.batches import Recording
+from activities.deliveries import Delivering
 from activities.groups import Groups
-from activities.listing import Listing
+from activities.items import Processing
 from activities.opened import Opener
-from activities.processing import Processing
-from activities.recording import Recording
+from activities.pages import Listing
 from activities.resources import Resources
-from activities.retaining import Retaining
-from docmill.attributes import has_search_attributes
-from docmill.choosing import configured
-from docmill.contracts import (
+from activities.retention import Retaining
+from docmill.batches.reconcile import Reconciler
+from docmill.contracts.names import (
     BATCH_QUEUE,
     DELIVERIES_QUEUE,
     LOCAL_ENGINES_QUEUE,
@@ -43,27 +42,29 @@ from docmill.embedded.home import Home
 from docmill.embedded.members import Membership
 from docmill.embedded.ports import Addresses
 from docmill.errors import DocmillError
-from docmill.fencing import Fence
 from docmill.isolation.families import kill_marked
 from docmill.isolation.pool import BUILTIN_ENGINES, EnginePool
 from docmill.isolation.survey import MEND_ENGINE, EngineSuite, chosen_suite
-from docmill.item_engines import ItemEngines
-from docmill.item_slices import SlicedItems
-from docmill.leftovers import Leftovers
 from docmill.logs import configure_logs
-from docmill.objects import ObjectStore, open_store
+from docmill.objects.base import ObjectStore
+from docmill.objects.open import open_store
 from docmill.objects.staging import Staging
-from docmill.preflight import build_id, check_histories
-from docmill.reconciling import Reconciler
+from docmill.outbound.fence import Fence
+from docmill.engines.choice import configured
+from docmill.processing.engines import ItemEngines
+from docmill.processing.slices import SlicedItems
 from docmill.records.database import Database
 from docmill.records.projects import Projects
 from docmill.remote.base import RemoteEngine
-from docmill.remote.opening import open_engines
-from docmill.scheduling import ensure_retention
+from docmill.remote.engines import open_engines
 from docmill.settings import Settings, load_settings
-from docmill.temporal_link import TemporalLink
-from docmill.webhooks.announcing import Announcer
+from docmill.temporal.connections import TemporalLink
+from docmill.temporal.preflight import build_id, check_histories
+from docmill.temporal.schedules import ensure_retention
+from docmill.temporal.search_attributes import has_search_attributes
+from docmill.upkeep.leftovers import Leftovers
 from docmill.webhooks.courier import Courier
+from docmill.webhooks.outbox import Announcer
 from docmill.webhooks.rounds import Rounds
 from workflows.batch import BatchWorkflow
 from workflows.delivery import DeliveryWorkflow

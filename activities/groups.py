@@ -16,26 +16,25 @@ from uuid import uuid4
 import structlog
 from temporalio import activity
 
-from activities.failing import translated
+from activities.errors import translated
 from activities.heartbeats import heartbeating
 from activities.resources import Resources
-from docmill.contracts import (
-    PROCESS_GROUP,
-    GroupResult,
-    GroupTask,
-    ItemRef,
-    ItemTask,
-    LeftReason,
-    Outcome,
-    SkipReason,
-    Tally,
-)
+from docmill.contracts.items import GroupResult, GroupTask, ItemRef, ItemTask, LeftReason
+from docmill.contracts.names import PROCESS_GROUP
+from docmill.contracts.words import Outcome, SkipReason, Tally
 from docmill.engines.base import EngineReport
 from docmill.errors import ItemFailure, Retry, UnavailableError
-from docmill.item_documents import Document, ItemDocuments
 from docmill.objects.results import delete_result
+from docmill.processing.documents import Document, ItemDocuments
+from docmill.processing.results import (
+    Output,
+    completed,
+    prefix_of,
+    remove_unrecorded,
+    store_results,
+)
 from docmill.records.database import Session
-from docmill.records.holding import must_stop
+from docmill.records.held_items import must_stop
 from docmill.records.items import (
     ClaimedItem,
     NewResult,
@@ -46,7 +45,6 @@ from docmill.records.items import (
 )
 from docmill.records.ledger import Claim, Ledger
 from docmill.records.results import result_id_of
-from docmill.results import Output, completed, prefix_of, remove_unrecorded, store_results
 
 BEGIN_WITHIN = 3.0
 """Seconds: no file is handed to an engine later than this after the group began. So the worker's

@@ -7,7 +7,7 @@ from contextvars import ContextVar
 
 from temporalio import activity
 
-from docmill.contracts import PagesRead
+from docmill.contracts.items import PagesRead
 
 INTERVAL_SECONDS = 0.5
 """Below the SDK's throttle of one second, so that a cancel is never older than that."""

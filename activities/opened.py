@@ -1,21 +1,14 @@
 """What the workflow must know about its batch, read from the batch's row."""
 
-from docmill.choosing import engine_queue
-from docmill.contracts import (
-    LOCAL_ENGINES_QUEUE,
-    MAX_GROUP,
-    UNGROUPED_BATCH,
-    BatchStatus,
-    JobType,
-    OpenedBatch,
-    SteeringState,
-    Tally,
-)
-from docmill.item_limits import item_timeout_seconds
+from docmill.contracts.batches import OpenedBatch, SteeringState
+from docmill.contracts.names import LOCAL_ENGINES_QUEUE, MAX_GROUP, UNGROUPED_BATCH
+from docmill.contracts.words import BatchStatus, JobType, Tally
+from docmill.engines.choice import engine_queue
+from docmill.processing.limits import item_timeout_seconds
 from docmill.records.batches import Batches
 from docmill.records.database import Database
 from docmill.records.ledger import Ledger
-from docmill.records.tables import Batch
+from docmill.records.tables.batches import Batch
 from docmill.settings import Settings
 
 GROUPS_IN_FLIGHT = 4

@@ -4,9 +4,9 @@ from dataclasses import dataclass, field
 from uuid import uuid4
 
 from activities.gate import Gate
-from docmill.item_engines import ItemEngines
-from docmill.objects import ObjectStore
+from docmill.objects.base import ObjectStore
 from docmill.objects.staging import Staging
+from docmill.processing.engines import ItemEngines
 from docmill.records.database import Database
 from docmill.settings import Settings
 

@@ -18,25 +18,26 @@ from typing import Any
 from unittest.mock import patch
 
 from bench.harness import HEAD, Bench, Figure, Round, Row
+from docmill.contracts.media_types import Media
 from docmill.contracts.warnings import WarningCode
-from docmill.engines import liteparse_pages, liteparse_reading, pdf_parts
 from docmill.engines.base import Document, Limits, ParsedPage
-from docmill.engines.liteparse_engine import LiteParseEngine
-from docmill.engines.media import Media
+from docmill.engines.liteparse import pages, reader
+from docmill.engines.liteparse.engine import LiteParseEngine
+from docmill.engines.pdf import parts
 from docmill.engines.text_check import letters_of, words_of
 from docmill.errors import DocmillError
 
 _NAMED = frozenset({WarningCode.TEXT_UNREADABLE, WarningCode.TIME_CUT})
 _CHECKS = (
-    (liteparse_pages, "left_out"),
-    (liteparse_reading, "turn_of"),
-    (liteparse_reading, "is_unreadable"),
-    (liteparse_reading, "is_stamped_scan"),
-    (liteparse_reading.LiteParseReader, "_scans_in_forms"),
-    (liteparse_reading.LiteParseReader, "_disordered"),
-    (liteparse_reading.LiteParseReader, "_lines_beyond_text"),
-    (pdf_parts, "inventory_of"),
-    (pdf_parts, "attachments"),
+    (pages, "left_out"),
+    (reader, "turn_of"),
+    (reader, "is_unreadable"),
+    (reader, "is_stamped_scan"),
+    (reader.LiteParseReader, "_scans_in_forms"),
+    (reader.LiteParseReader, "_disordered"),
+    (reader.LiteParseReader, "_lines_beyond_text"),
+    (parts, "inventory_of"),
+    (parts, "attachments"),
 )
 """What the accounting of content adds to a parse, by module and name."""
 
@@ -154,13 +155,13 @@ def _count(content: Content, page: ParsedPage, seen: str, name: str) -> None:
 def _watched() -> Iterator[dict[int, str]]:
     """Keep the runs of text of each page that is read, by its number."""
     seen: dict[int, str] = {}
-    read = liteparse_pages.PageReader.read
+    read = pages.PageReader.read
 
     def watching(self: Any, page: Any, *further: Any) -> Any:
         seen[page.page_num] = " ".join(item.text for item in page.text_items)
         return read(self, page, *further)
 
-    with patch.object(liteparse_pages.PageReader, "read", watching):
+    with patch.object(pages.PageReader, "read", watching):
         yield seen
 
 

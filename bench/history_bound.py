@@ -26,27 +26,20 @@ from temporalio import activity, workflow
 from temporalio.client import Client, WorkflowHistory
 from temporalio.worker import Replayer, UnsandboxedWorkflowRunner, Worker
 
-from docmill import contracts
-from docmill.contracts import (
+from docmill.contracts import names
+from docmill.contracts.batches import (
     BatchInput,
     BatchResult,
-    BatchStatus,
     CloseRequest,
-    ItemRef,
-    ItemResult,
-    ItemTask,
-    JobType,
     OpenedBatch,
     OpenRequest,
-    Outcome,
-    Page,
-    PageRequest,
-    Tally,
 )
+from docmill.contracts.items import ItemRef, ItemResult, ItemTask, Page, PageRequest
+from docmill.contracts.words import BatchStatus, JobType, Outcome, Tally
 from docmill.embedded.connect import connect_to
 from docmill.embedded.home import Home
 from docmill.embedded.server import EmbeddedServer
-from docmill.records.tables import now
+from docmill.records.tables.base import now
 from workflows import history
 from workflows.batch import BatchWorkflow
 
@@ -67,7 +60,7 @@ class Nothing:
     total: int
     concurrency: int
 
-    @activity.defn(name=contracts.OPEN_BATCH)
+    @activity.defn(name=names.OPEN_BATCH)
     async def open_batch(self, request: OpenRequest) -> OpenedBatch:
         """Open a batch of ``total`` items."""
         return OpenedBatch(
@@ -84,7 +77,7 @@ class Nothing:
             engine_queue=QUEUE,
         )
 
-    @activity.defn(name=contracts.NEXT_PAGE)
+    @activity.defn(name=names.NEXT_PAGE)
     async def next_page(self, request: PageRequest) -> Page:
         """Return positions, with names as long as those of ordinary files."""
         last = min(request.after + request.limit, self.total)
@@ -94,12 +87,12 @@ class Nothing:
         )
         return Page(items=items, cursor=last, more=last < self.total)
 
-    @activity.defn(name=contracts.PROCESS_ITEM)
+    @activity.defn(name=names.PROCESS_ITEM)
     async def process_item(self, task: ItemTask) -> ItemResult:
         """Complete at once."""
         return ItemResult(outcome=Outcome.COMPLETED)
 
-    @activity.defn(name=contracts.CLOSE_BATCH)
+    @activity.defn(name=names.CLOSE_BATCH)
     async def close_batch(self, request: CloseRequest) -> BatchResult:
         """Account for every item."""
         return BatchResult(
@@ -131,7 +124,7 @@ async def _measure(address: str, bound: int, slots: int, concurrency: int) -> di
     ):
         began, used = time.perf_counter(), time.process_time()
         await client.execute_workflow(
-            contracts.BATCH_WORKFLOW, BatchInput(batch_id=batch_id), id=batch_id, task_queue=QUEUE
+            names.BATCH_WORKFLOW, BatchInput(batch_id=batch_id), id=batch_id, task_queue=QUEUE
         )
         seconds, used = time.perf_counter() - began, time.process_time() - used
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
@@ -197,8 +190,7 @@ def _items_of(run: WorkflowHistory) -> tuple[list[datetime], list[datetime]]:
     items = {
         event.event_id
         for event in run.events
-        if event.activity_task_scheduled_event_attributes.activity_type.name
-        == contracts.PROCESS_ITEM
+        if event.activity_task_scheduled_event_attributes.activity_type.name == names.PROCESS_ITEM
     }
     begun = [
         event.event_time.ToDatetime()

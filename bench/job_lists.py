@@ -20,7 +20,7 @@ from docmill.ids import DEFAULT_PROJECT_ID
 from docmill.records.database import Database
 from docmill.records.jobs import Jobs
 from docmill.records.projects import Projects
-from docmill.records.tables import Directory
+from docmill.records.tables.sources import Directory
 
 PAGES = 200
 LISTS: dict[str, dict[str, Any]] = {

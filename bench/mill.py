@@ -15,19 +15,20 @@ from typing import Any
 from temporalio.client import Client
 
 from bench.harness import SLOTS
-from docmill.batches import BatchService
+from docmill.batches.service import BatchService
 from docmill.client import BatchClient
-from docmill.contracts import BatchResult, BatchSpec
+from docmill.contracts.batches import BatchResult, BatchSpec
 from docmill.embedded.connect import connect_to
 from docmill.embedded.home import Home
 from docmill.embedded.server import EmbeddedServer
 from docmill.ids import Prefix, new_id
-from docmill.objects import open_store
+from docmill.objects.open import open_store
 from docmill.records.database import Database
 from docmill.records.projects import Projects
-from docmill.records.tables import Batch, Project
+from docmill.records.tables.batches import Batch
+from docmill.records.tables.sources import Project
 from docmill.settings import APPLICATION, Settings
-from docmill.temporal_link import TemporalLink
+from docmill.temporal.connections import TemporalLink
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 from bench.harness import SLOTS, Bench, Figure, Round, Row
 from bench.inputs import FAST, copies, write_pdf
 from bench.mill import docmill
-from docmill.contracts import JobSpec
+from docmill.contracts.batches import JobSpec
 from docmill.engines.base import EngineTask
 from docmill.isolation.pool import EnginePool
 from worker import running_worker

@@ -13,12 +13,12 @@ from typing import Any
 from bench.harness import SLOTS, Bench, Figure, Round, Row
 from bench.inputs import FAST, copies, sound
 from bench.mill import Mill, docmill
-from docmill.contracts import JobSpec
+from docmill.contracts.batches import JobSpec
 from docmill.engines.base import EngineTask
 from docmill.isolation.environment import child_environment
 from docmill.isolation.pool import EnginePool
 from docmill.records.ledger import Ledger
-from docmill.records.tables import Batch
+from docmill.records.tables.batches import Batch
 from worker import running_worker
 
 EDGE = 0.1

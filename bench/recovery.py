@@ -22,15 +22,16 @@ from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 
-from docmill.batches import BatchService
-from docmill.contracts import BatchSpec, BatchStatus
-from docmill.objects import open_store
+from docmill.batches.service import BatchService
+from docmill.contracts.batches import BatchSpec
+from docmill.contracts.words import BatchStatus
+from docmill.objects.open import open_store
 from docmill.records.database import Database
 from docmill.records.items import ItemRow
 from docmill.records.ledger import Ledger
-from docmill.records.tables import Batch
+from docmill.records.tables.batches import Batch
 from docmill.settings import Settings
-from docmill.temporal_link import TemporalLink
+from docmill.temporal.connections import TemporalLink
 from docmill.testing import mock_engine
 from worker import running_worker
 

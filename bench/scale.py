@@ -29,7 +29,8 @@ from bench.mill import Mill, docmill
 from bench.processes import memory_of, mock_worker, pid_of
 from docmill.logs import configure_logs
 from docmill.records.counts import counts_of
-from docmill.records.tables import Batch, Table
+from docmill.records.tables.base import Table
+from docmill.records.tables.batches import Batch
 
 LOOK_SECONDS = 5.0
 TELL_SECONDS = 60.0

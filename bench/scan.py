@@ -12,7 +12,7 @@ from pathlib import Path
 from bench.harness import SLOTS, Bench, Figure, Round, Row
 from bench.inputs import write_scan
 from bench.mill import docmill
-from docmill.engines.ocr_languages import data_folder
+from docmill.engines.liteparse.ocr_languages import data_folder
 from docmill.isolation.environment import child_environment
 from worker import running_worker
 

@@ -21,8 +21,8 @@ from temporalio.common import Priority, WorkflowIDConflictPolicy, WorkflowIDReus
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
-from docmill import contracts
-from docmill.contracts import (
+from docmill.contracts import names
+from docmill.contracts.batches import (
     BatchInput,
     BatchProgress,
     BatchResult,
@@ -104,11 +104,11 @@ class BatchClient:
         reuse = WorkflowIDReusePolicy
         try:
             await self.temporal.start_workflow(
-                contracts.BATCH_WORKFLOW,
+                names.BATCH_WORKFLOW,
                 BatchInput(batch_id=batch_id, spec=spec),
                 id=batch_id,
-                task_queue=contracts.BATCH_QUEUE,
-                memo={contracts.EPOCH_MEMO: epoch},
+                task_queue=names.BATCH_QUEUE,
+                memo={names.EPOCH_MEMO: epoch},
                 priority=Priority(fairness_key=project_id),
                 id_reuse_policy=reuse.ALLOW_DUPLICATE if again else reuse.REJECT_DUPLICATE,
                 id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
@@ -135,10 +135,10 @@ class BatchClient:
         """
         try:
             await self.temporal.start_workflow(
-                contracts.BATCH_WORKFLOW,
+                names.BATCH_WORKFLOW,
                 BatchInput(batch_id=batch_id, redrive=request or RedriveRequest()),
                 id=batch_id,
-                task_queue=contracts.BATCH_QUEUE,
+                task_queue=names.BATCH_QUEUE,
                 id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
                 id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
                 static_summary="Docmill batch, again",
@@ -164,16 +164,16 @@ class BatchClient:
             if error.status is RPCStatusCode.NOT_FOUND:
                 return None
             raise _translated(error, batch_id) from None
-        epoch = await description.memo_value(contracts.EPOCH_MEMO, 1)
+        epoch = await description.memo_value(names.EPOCH_MEMO, 1)
         return LatestRun(description.status, int(epoch))
 
     async def progress(self, batch_id: str) -> BatchProgress:
         """Return the counts of this moment; a worker must be running."""
-        return await self._query(batch_id, contracts.PROGRESS_QUERY, BatchProgress)
+        return await self._query(batch_id, names.PROGRESS_QUERY, BatchProgress)
 
     async def failures(self, batch_id: str) -> list[FailedItem]:
         """Return the last failed items, at most 20, oldest first."""
-        return await self._query(batch_id, contracts.FAILURES_QUERY, list[FailedItem])
+        return await self._query(batch_id, names.FAILURES_QUERY, list[FailedItem])
 
     async def cancel(self, batch_id: str, reason: str = "", *, drain: bool = False) -> None:
         """Stop the batch: no new item starts, those in flight are stopped, finished results stay.
@@ -181,15 +181,15 @@ class BatchClient:
         With ``drain`` those in flight may end by themselves.
         """
         request = CancelRequest(reason=reason, drain=drain)
-        await self._signal(batch_id, contracts.CANCEL_SIGNAL, request)
+        await self._signal(batch_id, names.CANCEL_SIGNAL, request)
 
     async def pause(self, batch_id: str) -> None:
         """Start no more items until resumed."""
-        await self._signal(batch_id, contracts.PAUSE_SIGNAL)
+        await self._signal(batch_id, names.PAUSE_SIGNAL)
 
     async def resume(self, batch_id: str) -> None:
         """Go on after a pause."""
-        await self._signal(batch_id, contracts.RESUME_SIGNAL)
+        await self._signal(batch_id, names.RESUME_SIGNAL)
 
     async def set_concurrency(self, batch_id: str, concurrency: int) -> int:
         """Change how many items may be in flight, 1..256, and return the new number.
@@ -199,7 +199,7 @@ class BatchClient:
         """
         try:
             accepted: int = await self._handle(batch_id).execute_update(
-                contracts.SET_CONCURRENCY_UPDATE,
+                names.SET_CONCURRENCY_UPDATE,
                 ConcurrencyChange(concurrency=concurrency),
                 result_type=int,
                 rpc_timeout=RPC_TIMEOUT,

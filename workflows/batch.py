@@ -12,31 +12,32 @@ from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_
 with workflow.unsafe.imports_passed_through():
     # plain data and references to activities: loading them again for every run would triple the
     # sandbox's cost, and the libraries behind the activities are no workflow code
-    from activities.admitting import Admitting
+    from activities.admission import Admitting
+    from activities.batches import Recording
     from activities.groups import Groups
-    from activities.listing import Listing
-    from activities.processing import Processing
-    from activities.recording import Recording
-    from docmill import contracts
-    from docmill.contracts import (
+    from activities.items import Processing
+    from activities.pages import Listing
+    from docmill.contracts import batches, items, names
+    from docmill.contracts.batches import (
         BatchInput,
         BatchResult,
         BatchState,
-        BatchStatus,
         FailedItem,
+        OpenedBatch,
+        StateChange,
+        SteeringState,
+    )
+    from docmill.contracts.items import (
         GroupTask,
         ItemGroup,
         ItemRef,
         ItemTask,
         LeftReason,
-        OpenedBatch,
         Page,
-        StateChange,
-        SteeringState,
-        Tally,
     )
+    from docmill.contracts.words import BatchStatus, Tally
     from docmill.errors import FailureClass, bounded
-    from workflows import causes, display, history, policies, thresholds
+    from workflows import display, errors, history, policies
     from workflows.phase import Phase
     from workflows.window import Window
 
@@ -59,7 +60,7 @@ STEERED_ALWAYS = "steering-is-recorded-in-every-phase"
 change is being recorded."""
 
 
-@workflow.defn(name=contracts.BATCH_WORKFLOW)
+@workflow.defn(name=names.BATCH_WORKFLOW)
 class BatchWorkflow:
     """Runs one batch; its workflow id is the batch id, so that a second start finds the first.
 
@@ -101,7 +102,7 @@ class BatchWorkflow:
                 await self._begin_sweep(result)
         except (asyncio.CancelledError, ActivityError) as error:
             if not is_cancelled_exception(error):
-                await self._fail(*causes.describe(error), cause=error)
+                await self._fail(*errors.describe(error), cause=error)
             self._state.cancel_reason = self._state.cancel_reason or "cancelled through Temporal"
             result = await self._close()
             while result.unaccounted and not history.is_full(0):  # a late page wrote more items
@@ -119,7 +120,7 @@ class BatchWorkflow:
         if state.opened is None:
             opened = await workflow.execute_activity_method(
                 Recording.open_batch,
-                contracts.OpenRequest(
+                batches.OpenRequest(
                     batch_id=self._batch.batch_id,
                     spec=self._batch.spec,
                     redrive=self._batch.redrive,
@@ -141,7 +142,7 @@ class BatchWorkflow:
         admission = asyncio.ensure_future(
             workflow.execute_activity_method(
                 Admitting.admit_batch,
-                contracts.AdmitRequest(batch_id=self._batch.batch_id),
+                batches.AdmitRequest(batch_id=self._batch.batch_id),
                 **self._options(policies.ADMIT, "wait for a place"),
             )
         )
@@ -181,7 +182,7 @@ class BatchWorkflow:
         left = self._opened.continue_as_new_threshold - self._admitted
         page = await workflow.execute_activity_method(
             Listing.next_page,
-            contracts.PageRequest(
+            items.PageRequest(
                 batch_id=self._batch.batch_id,
                 epoch=self._opened.epoch,
                 after=after,
@@ -339,17 +340,17 @@ class BatchWorkflow:
 
         Temporal then ends the activity with that attempt's error, although nothing has failed.
         """
-        return self._state.killing and causes.passing(error) and workflow.patched(CUT_SHORT)
+        return self._state.killing and errors.passing(error) and workflow.patched(CUT_SHORT)
 
     async def _count_failure(self, item: ItemRef, task: ItemTask, error: ActivityError) -> None:
         """Count a failed item; record it too when Temporal, not the activity, gave it up."""
-        failure_class = causes.recorded_class(error)
+        failure_class = errors.recorded_class(error)
         if failure_class is None:
             failure_class = FailureClass.WORKER_LOST
-            message, kind = causes.describe(error)
+            message, kind = errors.describe(error)
             await workflow.execute_activity_method(
                 Recording.record_lost_item,
-                contracts.LostItem(
+                items.LostItem(
                     batch_id=task.batch_id,
                     epoch=task.epoch,
                     position=task.position,
@@ -371,7 +372,7 @@ class BatchWorkflow:
     def _judge(self) -> None:
         """Stop the batch once a failure threshold is passed; a sweep only repairs what is left."""
         if self._state.stop_reason is None and self._state.sweep == 0:
-            self._state.stop_reason = thresholds.passed(self._opened, self._state.tally)
+            self._state.stop_reason = errors.passed(self._opened, self._state.tally)
 
     # -- the end ----------------------------------------------------------------------------
 
@@ -410,7 +411,7 @@ class BatchWorkflow:
         opened = self._state.opened
         return await workflow.execute_activity_method(
             Recording.close_batch,
-            contracts.CloseRequest(
+            batches.CloseRequest(
                 batch_id=self._batch.batch_id,
                 epoch=opened.epoch if opened else 0,
                 ending=ending,
@@ -428,22 +429,22 @@ class BatchWorkflow:
 
     # -- queries ----------------------------------------------------------------------------
 
-    @workflow.query(name=contracts.PROGRESS_QUERY)
-    def progress(self) -> contracts.BatchProgress:
+    @workflow.query(name=names.PROGRESS_QUERY)
+    def progress(self) -> batches.BatchProgress:
         """Counts of this moment."""
         return display.progress(
             self._batch.batch_id, self._state, self._window.files, self._shown, workflow.now()
         )
 
-    @workflow.query(name=contracts.FAILURES_QUERY)
+    @workflow.query(name=names.FAILURES_QUERY)
     def failures(self) -> tuple[FailedItem, ...]:
         """The last failed items, at most 20, oldest first."""
         return self._state.failures
 
     # -- signals and the update -------------------------------------------------------------
 
-    @workflow.signal(name=contracts.CANCEL_SIGNAL)
-    async def cancel(self, request: contracts.CancelRequest) -> None:
+    @workflow.signal(name=names.CANCEL_SIGNAL)
+    async def cancel(self, request: batches.CancelRequest) -> None:
         """Start no more items, end those in flight, close as CANCELLED. The first reason stays."""
         if not self._state.cancelling:
             self._state.cancel_reason = bounded(request.reason) or "cancelled on request"
@@ -454,29 +455,29 @@ class BatchWorkflow:
             return
         await self._record_state()
 
-    @workflow.signal(name=contracts.PAUSE_SIGNAL)
+    @workflow.signal(name=names.PAUSE_SIGNAL)
     async def pause(self) -> None:
         """Start no more items until resumed; those that an engine has in hand end."""
         self._state.paused = True
         await self._record_state()
 
-    @workflow.signal(name=contracts.RESUME_SIGNAL)
+    @workflow.signal(name=names.RESUME_SIGNAL)
     async def resume(self) -> None:
         """Go on after a pause."""
         self._state.paused = False
         await self._record_state()
 
-    @workflow.update(name=contracts.SET_CONCURRENCY_UPDATE)
-    async def set_concurrency(self, change: contracts.ConcurrencyChange) -> int:
+    @workflow.update(name=names.SET_CONCURRENCY_UPDATE)
+    async def set_concurrency(self, change: batches.ConcurrencyChange) -> int:
         """Change how many items may be in flight; with fewer, none starts until it fits."""
         self._state.concurrency = change.concurrency
         await self._record_state()
         return change.concurrency
 
     @set_concurrency.validator
-    def _check_concurrency(self, change: contracts.ConcurrencyChange) -> None:
-        if not 1 <= change.concurrency <= contracts.MAX_CONCURRENCY:
-            raise ValueError(f"concurrency must be 1 to {contracts.MAX_CONCURRENCY}")
+    def _check_concurrency(self, change: batches.ConcurrencyChange) -> None:
+        if not 1 <= change.concurrency <= names.MAX_CONCURRENCY:
+            raise ValueError(f"concurrency must be 1 to {names.MAX_CONCURRENCY}")
 
     async def _record_state(self) -> None:
         """Write the present state to the batch row; one at a time, so that the last one wins.

@@ -6,16 +6,15 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     # plain data and references to activities, as in workflows/batch.py
-    from activities.delivering import Delivering
-    from docmill.contracts import (
-        DELIVERY_WORKFLOW,
-        WAKE_DELIVERY,
+    from activities.deliveries import Delivering
+    from docmill.contracts.deliveries import (
         DeliveryInput,
         DeliveryResult,
         RoundReport,
         RoundRequest,
         WakeUp,
     )
+    from docmill.contracts.names import DELIVERY_WORKFLOW, WAKE_DELIVERY
     from workflows import history, policies
 
 

@@ -6,16 +6,16 @@ from typing import Any
 
 from temporalio.common import SearchAttributeKey, SearchAttributeUpdate
 
-from docmill import contracts
-from docmill.contracts import BatchProgress, BatchState, OpenedBatch
+from docmill.contracts import names
+from docmill.contracts.batches import BatchProgress, BatchState, OpenedBatch
 
-_PROJECT = SearchAttributeKey.for_keyword(contracts.PROJECT_ATTRIBUTE)
-_DIRECTORY = SearchAttributeKey.for_keyword(contracts.DIRECTORY_ATTRIBUTE)
-_JOB_TYPE = SearchAttributeKey.for_keyword(contracts.JOB_TYPE_ATTRIBUTE)
-_STATUS = SearchAttributeKey.for_keyword(contracts.STATUS_ATTRIBUTE)
-_PROCESSED = SearchAttributeKey.for_int(contracts.PROCESSED_ATTRIBUTE)
-_FAILED = SearchAttributeKey.for_int(contracts.FAILED_ATTRIBUTE)
-_TOTAL = SearchAttributeKey.for_int(contracts.TOTAL_ATTRIBUTE)
+_PROJECT = SearchAttributeKey.for_keyword(names.PROJECT_ATTRIBUTE)
+_DIRECTORY = SearchAttributeKey.for_keyword(names.DIRECTORY_ATTRIBUTE)
+_JOB_TYPE = SearchAttributeKey.for_keyword(names.JOB_TYPE_ATTRIBUTE)
+_STATUS = SearchAttributeKey.for_keyword(names.STATUS_ATTRIBUTE)
+_PROCESSED = SearchAttributeKey.for_int(names.PROCESSED_ATTRIBUTE)
+_FAILED = SearchAttributeKey.for_int(names.FAILED_ATTRIBUTE)
+_TOTAL = SearchAttributeKey.for_int(names.TOTAL_ATTRIBUTE)
 
 
 def progress(
@@ -54,7 +54,7 @@ def memo(opened: OpenedBatch) -> dict[str, object]:
         "directory": opened.directory_id or "",
         "job_type": opened.job_type.value,
         "total": opened.total,
-        contracts.EPOCH_MEMO: opened.epoch,
+        names.EPOCH_MEMO: opened.epoch,
     }
 
 

@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from docmill.contracts import BatchState
+from docmill.contracts.batches import BatchState
 
 
 class Phase(StrEnum):

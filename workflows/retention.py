@@ -4,8 +4,9 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     # plain data and references to activities, as in workflows/batch.py
-    from activities.retaining import Retaining
-    from docmill.contracts import RETENTION_WORKFLOW, RetentionReport, RetentionRequest
+    from activities.retention import Retaining
+    from docmill.contracts.names import RETENTION_WORKFLOW
+    from docmill.contracts.retention import RetentionReport, RetentionRequest
     from workflows import policies
 
 

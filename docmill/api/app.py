@@ -7,12 +7,52 @@ from typing import TypedDict
 from fastapi import Depends, FastAPI
 from starlette.types import ASGIApp
 
-from docmill.api.errors import ERROR_RESPONSES, add_error_handlers
-from docmill.api.guards import AnsweredErrors, LoopbackOnly, NoNulInAddress, TooLargeAsJson
-from docmill.api.received import note_received
-from docmill.api.routes import all_routers
-from docmill.api.services import Services, open_services
+from docmill.api.batches.control import router as batch_control
+from docmill.api.batches.routes import router as batches
+from docmill.api.beta_batch.routes import router as beta_batch
+from docmill.api.classify.routes import router as classify
+from docmill.api.configurations.routes import router as configurations
+from docmill.api.core.errors import ERROR_RESPONSES, add_error_handlers
+from docmill.api.core.guards import AnsweredErrors, LoopbackOnly, NoNulInAddress, TooLargeAsJson
+from docmill.api.core.health import router as health
+from docmill.api.core.idempotency import note_received
+from docmill.api.core.projects import router as projects
+from docmill.api.core.services import Services, open_services
+from docmill.api.directories.files import router as directory_files
+from docmill.api.directories.routes import router as directories
+from docmill.api.directories.sources import router as sources
+from docmill.api.extract.routes import router as extract
+from docmill.api.extract.routes import schema_router as extract_schemas
+from docmill.api.files.routes import router as files
+from docmill.api.parse.content import router as parse_content
+from docmill.api.parse.create import router as parse_create
+from docmill.api.parse.routes import router as parse
+from docmill.api.webhooks.events import router as webhook_events
+from docmill.api.webhooks.routes import router as webhooks
 from docmill.settings import MIB, Settings
+
+ROUTERS = (
+    health,
+    projects,
+    directories,
+    directory_files,
+    files,
+    configurations,
+    batches,
+    beta_batch,
+    parse_create,
+    parse,
+    classify,
+    extract_schemas,
+    extract,
+    webhooks,
+    webhook_events,
+    sources,
+    batch_control,
+    parse_content,
+)
+"""Of all resources, in the order of the OpenAPI document; the first route that fits an address
+serves it."""
 
 MAX_BODY_BYTES = 16 * MIB
 """Of every body that is not an upload: 300,000 item ids fit."""
@@ -50,6 +90,6 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(NoNulInAddress)
     app.add_middleware(LoopbackOnly, public_url=settings.public_url)
     add_error_handlers(app)
-    for router in all_routers():
+    for router in ROUTERS:
         app.include_router(router, responses=ERROR_RESPONSES, dependencies=[Depends(note_received)])
     return app

@@ -7,14 +7,7 @@ from typing import NoReturn
 import typer
 from typer.exceptions import Abort, TyperException
 
-from docmill.cli.commands import (
-    api_batches,
-    api_beta_batch,
-    batches,
-    keeping,
-    run,
-    steering,
-)
+from docmill.cli.commands import api_batches, api_beta_batch, batches, run, steering, upkeep
 from docmill.cli.exits import Exit, code_of, leave
 from docmill.cli.options import program
 from docmill.errors import DocmillError
@@ -33,7 +26,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for group in (run, batches, steering, keeping, api_batches, api_beta_batch):
+for group in (run, batches, steering, upkeep, api_batches, api_beta_batch):
     group.register(app)
 
 

@@ -10,8 +10,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from docmill.cli.console import Voice
 from docmill.cli.snapshot import Snapshot
-from docmill.cli.voice import Voice
 
 PLAIN_SECONDS = 5.0
 """Plain lines come at most this often."""

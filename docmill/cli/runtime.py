@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from docmill.embedded.child import ORPHAN_FLAG
 from docmill.embedded.home import Home
 from docmill.embedded.members import Membership
-from docmill.embedded.named import names_server
+from docmill.embedded.named_server import names_server
 from docmill.embedded.supervisor import Supervisor, worker_environment
 from docmill.settings import APPLICATION, Settings
 

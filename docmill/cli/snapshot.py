@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 from typing import Any
 
-from docmill.contracts import BatchStatus, Tally
+from docmill.cli.exits import Exit
+from docmill.contracts.words import BatchStatus, SkipReason, Tally
 from docmill.records.batches import Batches, FileInFlight
 from docmill.records.database import Database
-from docmill.records.tables import Batch
+from docmill.records.ledger import Ledger
+from docmill.records.tables.batches import Batch
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,3 +81,22 @@ async def look_at(database: Database, project_id: str, batch_id: str) -> Snapsho
         in_flight = () if BatchStatus(batch.status).terminal else await batches.in_flight(batch_id)
         counts = await batches.counts([batch_id])
         return Snapshot(batch, counts[batch_id], tuple(in_flight))
+
+
+async def exit_of(database: Database, snapshot: Snapshot) -> Exit:
+    """Return the exit code of an ended batch: 0 only when nothing was left undone."""
+    if snapshot.batch.status == BatchStatus.FAILED:
+        return Exit.BATCH_FAILED
+    if snapshot.batch.status == BatchStatus.CANCELLED:
+        return Exit.CANCELLED
+    skipped = (await skips(database, snapshot)).get(SkipReason.ALREADY_PROCESSED, 0)
+    done = snapshot.tally.completed + skipped
+    return Exit.OK if done == snapshot.batch.total else Exit.SOME_FAILED
+
+
+async def skips(database: Database, snapshot: Snapshot) -> dict[str, int]:
+    """Return how many files were skipped for each reason."""
+    if not snapshot.tally.skipped:
+        return {}
+    async with database.read() as session:
+        return await Ledger(session).skip_reasons(snapshot.batch)

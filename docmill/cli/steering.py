@@ -5,17 +5,17 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from docmill.batches import BatchService
+from docmill.batches.service import BatchService
+from docmill.cli.console import Voice
+from docmill.cli.context import Office, open_office
+from docmill.cli.execute import settings_of
 from docmill.cli.exits import Exit
-from docmill.cli.office import Office, open_office
 from docmill.cli.options import program
-from docmill.cli.performing import settings_of
 from docmill.cli.runtime import open_runtime
 from docmill.cli.snapshot import Snapshot, look_at
-from docmill.cli.voice import Voice
 from docmill.errors import UnavailableError
 from docmill.ids import DEFAULT_PROJECT_ID
-from docmill.records.tables import Batch
+from docmill.records.tables.batches import Batch
 
 CANCEL_SECONDS = 60.0
 """Usually over within five; a worker that was just started needs a little longer."""

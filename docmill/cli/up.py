@@ -7,15 +7,15 @@ from pathlib import Path
 
 import httpx
 
+from docmill.cli.console import Voice
+from docmill.cli.context import Office, open_office
+from docmill.cli.execute import settings_of
 from docmill.cli.exits import Exit
-from docmill.cli.interruption import until_interrupted
-from docmill.cli.office import Office, open_office
+from docmill.cli.interrupts import until_interrupted
 from docmill.cli.options import program
-from docmill.cli.performing import settings_of
 from docmill.cli.runtime import open_runtime
-from docmill.cli.voice import Voice
 from docmill.embedded.child import ORPHAN_FLAG
-from docmill.embedded.named import names_server
+from docmill.embedded.named_server import names_server
 from docmill.embedded.ports import LOOPBACK, is_free
 from docmill.embedded.supervisor import Supervisor, worker_environment
 from docmill.errors import UsageError

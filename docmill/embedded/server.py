@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
-from docmill import contracts
+from docmill.contracts import names
 from docmill.embedded.home import Home
 from docmill.embedded.ports import LOOPBACK, Addresses, choose_ports
 from docmill.embedded.processes import HomeProcess
@@ -23,13 +23,13 @@ START_ATTEMPTS = 3
 """A free port can be taken by somebody else before the server binds it."""
 
 SEARCH_ATTRIBUTES = {
-    contracts.PROJECT_ATTRIBUTE: "Keyword",
-    contracts.DIRECTORY_ATTRIBUTE: "Keyword",
-    contracts.JOB_TYPE_ATTRIBUTE: "Keyword",
-    contracts.STATUS_ATTRIBUTE: "Keyword",
-    contracts.PROCESSED_ATTRIBUTE: "Int",
-    contracts.FAILED_ATTRIBUTE: "Int",
-    contracts.TOTAL_ATTRIBUTE: "Int",
+    names.PROJECT_ATTRIBUTE: "Keyword",
+    names.DIRECTORY_ATTRIBUTE: "Keyword",
+    names.JOB_TYPE_ATTRIBUTE: "Keyword",
+    names.STATUS_ATTRIBUTE: "Keyword",
+    names.PROCESSED_ATTRIBUTE: "Int",
+    names.FAILED_ATTRIBUTE: "Int",
+    names.TOTAL_ATTRIBUTE: "Int",
 }
 
 DYNAMIC_CONFIG = ("matching.useNewMatcher=true", "matching.enableFairness=true")

@@ -18,9 +18,9 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
+from docmill.contracts.media_types import Media
 from docmill.contracts.warnings import ResultWarning, WarningCode, warning
 from docmill.engines.base import Limits, ParsedPage, ParseResult
-from docmill.engines.media import Media
 from docmill.engines.selection import PageSelection, as_target_pages
 from docmill.errors import FailureClass, ItemFailure
 

@@ -8,7 +8,7 @@ from typing import Any, Literal, Protocol, runtime_checkable
 from pydantic import BaseModel, ConfigDict, Field
 
 from docmill.contracts.warnings import ResultWarning, Warnings
-from docmill.engines.joining import Joining
+from docmill.engines.page_text import Joining
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
-from docmill.engines import ole, zips
-from docmill.engines.charsets import decode_head, looks_like_text
-from docmill.engines.media import OFFICE, PAGED, PLAIN, TABLES, Media, promised, short_name
-from docmill.engines.text_kinds import named_kind, structure_of
+from docmill.contracts.media_types import OFFICE, PAGED, PLAIN, TABLES, Media, promised, short_name
+from docmill.engines.office import ole, zips
+from docmill.engines.text.charsets import decode_head, looks_like_text
+from docmill.engines.text.kinds import named_kind, structure_of
 from docmill.errors import FailureClass, ItemFailure
 
 HEAD = 64 * 1024

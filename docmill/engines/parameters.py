@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from docmill.contracts.media_types import IMAGES, OFFICE, PAGED, PRESENTATIONS, SPREADSHEETS, Media
 from docmill.contracts.warnings import ResultWarning, WarningCode, warning
 from docmill.engines.accounting import DEFAULT_ALLOWED_FAILURE_RATIO
 from docmill.engines.base import Engine, Limits
-from docmill.engines.media import IMAGES, OFFICE, PAGED, PRESENTATIONS, SPREADSHEETS, Media
 from docmill.engines.selection import PageSelection
 
 TIER = "tier"

@@ -13,7 +13,7 @@ from typing import BinaryIO, cast
 
 from PIL import Image, ImageOps, ImageSequence
 
-from docmill.engines.media import Media
+from docmill.contracts.media_types import Media
 
 _ORIENTATION = 0x0112
 """EXIF's tag of how a picture is turned; 1 is upright."""

@@ -4,15 +4,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cache
 
-from docmill.engines import ocr_languages
 from docmill.engines.base import Engine
 from docmill.engines.classify.base import CLASSIFY, Classifier
 from docmill.engines.classify.basic import BasicClassifier
 from docmill.engines.extract.base import EXTRACT, Extractor
 from docmill.engines.extract.basic import BasicExtractor
-from docmill.engines.liteparse_engine import LiteParseEngine
-from docmill.engines.plain_engine import PlainTextEngine
-from docmill.engines.xberg_engine import XbergEngine
+from docmill.engines.liteparse import ocr_languages
+from docmill.engines.liteparse.engine import LiteParseEngine
+from docmill.engines.office.engine import XbergEngine
+from docmill.engines.text.engine import PlainTextEngine
 from docmill.errors import FailureClass, ItemFailure
 
 PARSE = "parse"

@@ -3,7 +3,7 @@
 from typing import Any
 
 from docmill.engines.base import ParsedPage, ParseResult
-from docmill.engines.joining import Joining
+from docmill.engines.page_text import Joining
 from docmill.engines.pipe_tables import (
     Row,
     as_compact,

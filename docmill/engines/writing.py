@@ -4,8 +4,8 @@ import hashlib
 from pathlib import Path
 
 from docmill.contracts.warnings import at_most
+from docmill.engines.attachments import hashes_of
 from docmill.engines.base import EngineReport, EngineTask, ParseResult, SliceReport
-from docmill.engines.beside import hashes_of
 from docmill.engines.classify.base import ClassifyResult
 from docmill.engines.extract.base import ExtractResult
 from docmill.engines.selection import as_target_pages

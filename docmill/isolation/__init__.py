@@ -1,1 +1,1 @@
-"""Supervised child processes: what runs in them may hang, crash or grow, and harms nobody."""
+"""Supervised child processes: what runs in them may hang, crash or grow, and harms nothing else."""

@@ -14,9 +14,9 @@ from importlib import import_module
 from typing import Any, BinaryIO
 
 from docmill.engines.base import EngineTask
+from docmill.engines.execute import run_task
 from docmill.engines.parsing import Watcher
 from docmill.engines.registry import Registry
-from docmill.engines.running import run_task
 from docmill.errors import DocmillError, FailureClass, ItemFailure, bounded
 from docmill.isolation import frames, limits
 from docmill.isolation.verdicts import out_of_memory, peak_so_far, resident_bytes

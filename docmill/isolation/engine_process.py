@@ -10,8 +10,8 @@ import structlog
 from docmill.engines.base import EngineReport, EngineTask, Limits
 from docmill.errors import FailureClass, ItemFailure, UnavailableError, bounded
 from docmill.isolation import frames
-from docmill.isolation.guarding import Guard
 from docmill.isolation.process import END_SECONDS, ChildProcess
+from docmill.isolation.process_guard import Guard
 from docmill.isolation.verdicts import verdict
 
 log = structlog.get_logger(__name__)

@@ -13,8 +13,8 @@ from typing import Self
 from docmill.engines.base import EngineReport, EngineTask
 from docmill.errors import ItemFailure, UnavailableError
 from docmill.isolation.engine_process import EngineProcess, NotStartedError
-from docmill.isolation.guarding import Guard
 from docmill.isolation.pace import Pace
+from docmill.isolation.process_guard import Guard
 from docmill.isolation.turns import Turns
 
 BUILTIN_ENGINES = "docmill.engines.registry:builtin"

@@ -14,7 +14,7 @@ from typing import Any
 from docmill.isolation import frames
 from docmill.isolation.environment import child_environment
 from docmill.isolation.families import kill_family
-from docmill.isolation.guarding import Guard
+from docmill.isolation.process_guard import Guard
 from docmill.isolation.verdicts import Death, peak_bytes
 
 END_SECONDS = 5.0

@@ -1,6 +1,4 @@
-"""The object store: local files, or S3, GCS and Azure by URL."""
+"""The object store: local files, or S3, GCS and Azure by URL; names and durability of results.
 
-from docmill.objects.base import ObjectStore
-from docmill.objects.opening import open_store
-
-__all__ = ["ObjectStore", "open_store"]
+Imports contracts, errors, ids and settings.
+"""

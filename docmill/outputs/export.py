@@ -7,23 +7,23 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
-from docmill.contracts import UNFINISHED, BatchStatus
+from docmill.contracts.words import UNFINISHED, BatchStatus
 from docmill.errors import NotFoundError
-from docmill.objects import ObjectStore
+from docmill.objects.base import ObjectStore
 from docmill.objects.durable import sync_file_system
 from docmill.objects.results import RESULT_FILE, result_key
 from docmill.objects.staging import Staging
+from docmill.outputs.files import DamagedError, fetch, hash_of, siblings_of, writing_to
 from docmill.outputs.findings import Findings
 from docmill.outputs.manifest import ManifestRow, ManifestSummary, write_manifest
-from docmill.outputs.naming import REPORT, output_names
+from docmill.outputs.names import REPORT, output_names
 from docmill.outputs.report import write_report
 from docmill.outputs.report_data import BatchFacts, ReportData
-from docmill.outputs.writing import DamagedError, fetch, hash_of, siblings_of, writing_to
 from docmill.records.batches import Batches
 from docmill.records.database import Database
 from docmill.records.items import ItemRow
 from docmill.records.ledger import Ledger
-from docmill.records.tables import Batch
+from docmill.records.tables.batches import Batch
 
 WINDOW = 1000
 """Items behind the frontier that are looked at: more than a batch can have in flight."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from docmill.contracts import JobType
+from docmill.contracts.words import JobType
 
 NO_TYPE = "(no rule fits)"
 MAX_NAMES = 500

@@ -19,8 +19,8 @@ from docmill.contracts.warnings import ResultWarning
 from docmill.objects.durable import move_into_place
 from docmill.objects.results import RESULT_FILE, result_key
 from docmill.objects.staging import Staging
-from docmill.outputs.naming import MANIFEST_HASHES, MANIFEST_LINES, MANIFEST_TABLE
-from docmill.outputs.writing import hash_of, writing_to
+from docmill.outputs.files import hash_of, writing_to
+from docmill.outputs.names import MANIFEST_HASHES, MANIFEST_LINES, MANIFEST_TABLE
 from docmill.records.items import ItemRecord, ItemRow
 
 LEFT_OUT_KEY = "docmill.left_out"

@@ -7,15 +7,15 @@ from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
-from docmill.contracts import BatchStatus, Outcome
 from docmill.contracts.left_out import LEFT_OUT_WORDS
 from docmill.contracts.warnings import WARNING_GUIDES
+from docmill.contracts.words import BatchStatus, Outcome
 from docmill.errors import GUIDES, FailureClass, FailureGuide
 from docmill.objects.durable import move_into_place
 from docmill.objects.staging import Staging
 from docmill.outputs import wording
+from docmill.outputs.files import writing_to
 from docmill.outputs.report_data import BOUNDS, ReportData
-from docmill.outputs.writing import writing_to
 
 TEMPLATES = Path(__file__).parent / "templates"
 

@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from pathlib import PurePosixPath
 from typing import Any
 
-from docmill.contracts import BatchStatus, Outcome, SkipReason
 from docmill.contracts.warnings import ResultWarning, WarningCode, WarningKind, kind_of
+from docmill.contracts.words import BatchStatus, Outcome, SkipReason
 from docmill.outputs.findings import Findings
 from docmill.outputs.manifest import ManifestRow
 

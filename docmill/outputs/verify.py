@@ -12,14 +12,9 @@ from pydantic import ValidationError
 
 from docmill.errors import UsageError
 from docmill.objects.results import MARKDOWN_FILE
+from docmill.outputs.files import DamagedError, hash_of, siblings_of
 from docmill.outputs.manifest import MANIFEST_ROW, ManifestRow
-from docmill.outputs.naming import (
-    MANIFEST_HASHES,
-    MANIFEST_LINES,
-    MANIFEST_TABLE,
-    OutputNames,
-)
-from docmill.outputs.writing import DamagedError, hash_of, siblings_of
+from docmill.outputs.names import MANIFEST_HASHES, MANIFEST_LINES, MANIFEST_TABLE, OutputNames
 
 _BATCH = 4096
 

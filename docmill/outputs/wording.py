@@ -1,6 +1,6 @@
 """Numbers, times and names as a person reads them."""
 
-from docmill.contracts import SkipReason
+from docmill.contracts.words import SkipReason
 
 SKIPS: dict[str, str] = {
     SkipReason.ALREADY_PROCESSED.value: "unchanged since the last run",

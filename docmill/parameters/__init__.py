@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from docmill.contracts import JobType
+from docmill.contracts.words import JobType
 from docmill.errors import UsageError
 from docmill.parameters.classify import ClassifyParameters
 from docmill.parameters.extract import ExtractParameters

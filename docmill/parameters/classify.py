@@ -4,8 +4,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
+from docmill.parameters.base import Strict
 from docmill.parameters.parse import TargetPages
-from docmill.parameters.strict import Strict
 
 MAX_RULES = 200
 """Docmill's own bound: more types than that are not told apart by their words."""

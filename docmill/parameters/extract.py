@@ -6,8 +6,8 @@ from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
 from docmill.errors import UsageError
+from docmill.parameters.base import Strict
 from docmill.parameters.parse import ParseParameters, TargetPages, Tier
-from docmill.parameters.strict import Strict
 
 MAX_PROMPT = 50_000
 MAX_SHEETS = 1_000

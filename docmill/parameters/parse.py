@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
-from docmill.parameters.strict import Strict
+from docmill.parameters.base import Strict
 
 Tier = Literal["fast", "cost_effective", "agentic", "agentic_plus"]
 Ratio = Annotated[float, Field(ge=0, le=1)]

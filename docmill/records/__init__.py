@@ -1,1 +1,4 @@
-"""Tables, repositories (every query in the house) and migrations."""
+"""The database: tables, migrations, and one module of queries per noun.
+
+No query stands outside it. Imports contracts, errors, ids and settings.
+"""

@@ -5,9 +5,11 @@ from collections.abc import Sequence
 from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from docmill.contracts import BatchStatus
+from docmill.contracts.words import BatchStatus
 from docmill.records.batches import SINGLE_JOB, Batches
-from docmill.records.tables import Batch, Project, now
+from docmill.records.tables.base import now
+from docmill.records.tables.batches import Batch
+from docmill.records.tables.sources import Project
 
 
 class Admission:

@@ -7,14 +7,16 @@ from typing import Any, Unpack
 from sqlalchemy import Select, and_, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from docmill.contracts import BatchStatus, ItemStatus, Tally
+from docmill.contracts.words import BatchStatus, ItemStatus, Tally
 from docmill.errors import NotFoundError
 from docmill.records.counts import counts_of
 from docmill.records.keyset import DEFAULT_LIMIT, CreatedRange, Slice, created_between, page_of
 from docmill.records.outbox import listeners_of, tell_of_batch
-from docmill.records.portable import chunked, insert_into, try_insert
-from docmill.records.tables import Batch, BatchItem, BatchListing, Directory, DirectoryFile, now
-from docmill.records.visible import is_live, is_public
+from docmill.records.statements import chunked, insert_into, try_insert
+from docmill.records.tables.base import now
+from docmill.records.tables.batches import Batch, BatchItem, BatchListing
+from docmill.records.tables.sources import Directory, DirectoryFile
+from docmill.records.visibility import is_live, is_public
 
 SINGLE_JOB = "job"
 """The ``api`` of a batch of one file that the API makes of a single job."""

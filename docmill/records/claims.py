@@ -8,7 +8,7 @@ from enum import StrEnum
 from sqlalchemy import ColumnElement, and_, delete, false, not_, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from docmill.records.portable import insert_into
+from docmill.records.statements import insert_into
 from docmill.records.tables.api import RequestClaim
 from docmill.records.tables.base import now
 

@@ -10,8 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from docmill.errors import ConflictError, NotFoundError
 from docmill.ids import Prefix, new_id
 from docmill.records.keyset import DEFAULT_LIMIT, Slice, page_of
-from docmill.records.portable import try_insert
-from docmill.records.tables import Configuration, ConfigurationVersion, now
+from docmill.records.statements import try_insert
+from docmill.records.tables.base import now
+from docmill.records.tables.sources import Configuration, ConfigurationVersion
 
 
 class ConfigurationFilters(TypedDict, total=False):

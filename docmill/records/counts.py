@@ -6,9 +6,9 @@ from functools import cache
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from docmill.contracts import Outcome, Tally
-from docmill.records.portable import Insert, chunked, dialect_of, insert_for, table_of
-from docmill.records.tables import BatchCount
+from docmill.contracts.words import Outcome, Tally
+from docmill.records.statements import Insert, chunked, dialect_of, insert_for, table_of
+from docmill.records.tables.batches import BatchCount
 
 SHARDS = 16
 """Rows over which a batch's counts are spread, so that writers rarely meet at one."""

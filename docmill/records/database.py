@@ -20,7 +20,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
 from docmill.errors import UsageError
-from docmill.records.failures import in_words, unavailable
+from docmill.records.errors import in_words, unavailable
 from docmill.records.sqlite_connection import connect
 
 BUSY_SECONDS = 30
@@ -90,7 +90,7 @@ class Database:
             UsageError: the database was written by a newer Docmill.
             UnavailableError: it cannot be reached.
         """
-        from docmill.records.migrating import migrate  # noqa: PLC0415 - it needs this module
+        from docmill.records.schema_version import migrate  # noqa: PLC0415 - it needs this module
 
         await migrate(self)
 

@@ -9,19 +9,13 @@ from uuid import uuid4
 from sqlalchemy import ColumnElement, Select, delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from docmill.contracts.webhook_events import TEST_EVENT
 from docmill.errors import ConflictError, NotFoundError
 from docmill.records.keyset import DEFAULT_LIMIT, Slice, page_of
-from docmill.records.portable import chunked
-from docmill.records.tables import (
-    ORDINARY,
-    URGENT,
-    WebhookAttempt,
-    WebhookConfiguration,
-    WebhookEvent,
-    WebhookTarget,
-    now,
-)
-from docmill.webhook_events import TEST_EVENT
+from docmill.records.statements import chunked
+from docmill.records.tables.api import WebhookConfiguration, WebhookTarget
+from docmill.records.tables.base import now
+from docmill.records.tables.webhooks import ORDINARY, URGENT, WebhookAttempt, WebhookEvent
 
 PENDING = "pending"
 DELIVERED = "delivered"

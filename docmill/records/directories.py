@@ -11,9 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from docmill.errors import NotFoundError
 from docmill.ids import Prefix, derived_id, new_id
 from docmill.records.keyset import DEFAULT_LIMIT, Slice, page_of
-from docmill.records.portable import try_insert
-from docmill.records.tables import Directory, now
-from docmill.records.visible import JOBS_TYPE, is_public
+from docmill.records.statements import try_insert
+from docmill.records.tables.base import now
+from docmill.records.tables.sources import Directory
+from docmill.records.visibility import JOBS_TYPE, is_public
 
 
 class DirectoryFilters(TypedDict, total=False):

@@ -7,8 +7,9 @@ from sqlalchemy import not_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from docmill.errors import ConflictError, NotFoundError
-from docmill.records.tables import Directory, DirectoryFile, equals, now
-from docmill.records.visible import is_public
+from docmill.records.tables.base import equals, now
+from docmill.records.tables.sources import Directory, DirectoryFile
+from docmill.records.visibility import is_public
 
 _CARRIED = (
     "id",

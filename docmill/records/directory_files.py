@@ -11,8 +11,10 @@ from docmill.errors import ConflictError, NotFoundError
 from docmill.ids import Prefix, new_id
 from docmill.records.directory_changes import DirectoryChanges, carried
 from docmill.records.keyset import DEFAULT_LIMIT, Slice, page_of
-from docmill.records.tables import BatchItem, Directory, DirectoryFile, File, equals
-from docmill.records.visible import is_live, is_public
+from docmill.records.tables.base import equals
+from docmill.records.tables.batches import BatchItem
+from docmill.records.tables.sources import Directory, DirectoryFile, File
+from docmill.records.visibility import is_live, is_public
 
 
 class DirectoryFileFilters(TypedDict, total=False):

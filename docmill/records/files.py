@@ -3,13 +3,16 @@
 from collections.abc import Collection
 from typing import Literal, TypedDict, Unpack
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from docmill.errors import NotFoundError
+from docmill.records.items import ClaimedItem, StaleItem
 from docmill.records.keyset import DEFAULT_LIMIT, Slice, page_by_text, page_of
-from docmill.records.portable import try_insert
-from docmill.records.tables import File, equals, now
+from docmill.records.ledger_statements import CHANGE_IF_HELD, held_by
+from docmill.records.statements import try_insert
+from docmill.records.tables.base import equals, now
+from docmill.records.tables.sources import DirectoryFile, File
 
 
 class FileFilters(TypedDict, total=False):
@@ -119,3 +122,28 @@ class Files:
             return await page_by_text(self._session, query, text, limit=limit, token=cursor)
         key = (File.created_at, File.id)
         return await page_of(self._session, query, key, limit=limit, token=cursor)
+
+
+async def record_fetched(session: AsyncSession, item: ClaimedItem, file: File) -> None:
+    """List ``file`` as the bytes of ``item``, and forget the URL: it may carry secrets.
+
+    Args:
+        session: of one write transaction.
+        item: as claimed.
+        file: not yet saved; its bytes are in the store.
+
+    Raises:
+        StaleItem: another attempt holds the item, or it has its outcome.
+    """
+    known = {"size": file.size, "sha256": file.sha256}
+    if await session.scalar(CHANGE_IF_HELD, held_by(item) | known) is None:
+        raise StaleItem("A newer attempt holds this item.")
+    file, _ = await Files(session).create(file)
+    listed = (
+        DirectoryFile.directory_id == item.directory_id,
+        DirectoryFile.sequence == item.sequence,
+    )
+    forgotten = {"source_url": None, "http_proxy": None}
+    await session.execute(
+        update(DirectoryFile).where(*listed).values(file_id=file.id, **known, **forgotten)
+    )

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from docmill.contracts import ItemTask
+from docmill.contracts.items import ItemTask
 from docmill.records.database import Database, Session
 from docmill.records.group_commit import GroupCommit
 from docmill.records.items import ClaimedItem, PeekedItem, ReadBytes, Settled, Settlement

@@ -6,9 +6,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from docmill.contracts import JobType, Outcome
+from docmill.contracts.media_types import name_warning
 from docmill.contracts.warnings import ResultWarning
-from docmill.engines.media import name_warning
+from docmill.contracts.words import JobType, Outcome
 from docmill.errors import ConflictError
 from docmill.ids import Prefix, derived_id
 from docmill.records.outbox import Audience
@@ -70,7 +70,7 @@ class ClaimedItem:
         path: its path in the listing, unique there.
         name: its name for people.
         sha256: of the bytes as listed, when known.
-        engine: what runs it; see `docmill.choosing`.
+        engine: what runs it; see `docmill.engines.choice`.
         source: the directory's source, when its entries are read in place.
         source_path: raw relative path below that source; None for uploads.
         signature: of the file when it was listed; None for uploads.

@@ -16,12 +16,12 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, and_, func, literal, or_, select, tuple_, union_all
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from docmill.contracts import BatchStatus, ItemStatus, JobStatus
+from docmill.contracts.words import BatchStatus, ItemStatus, JobStatus
 from docmill.errors import UsageError
 from docmill.records.keyset import CreatedRange
-from docmill.records.portable import chunked, is_one_of
-from docmill.records.tables import Batch, BatchItem, PastAttempt
-from docmill.records.tables.batches import JOBS_WITHOUT_RESULT
+from docmill.records.statements import chunked, is_one_of
+from docmill.records.tables.attempts import PastAttempt
+from docmill.records.tables.batches import JOBS_WITHOUT_RESULT, Batch, BatchItem
 
 MAX_READ = 10_000
 """Index entries after which a page that has a job ends, short of its limit if need be. One without

@@ -8,22 +8,17 @@ from typing import Any, Unpack
 from sqlalchemy import Row, Select, and_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from docmill.contracts import BatchStatus, ItemStatus, JobStatus, SkipReason
 from docmill.contracts.warnings import ResultWarning, stated_warnings
+from docmill.contracts.words import BatchStatus, ItemStatus, JobStatus, SkipReason
 from docmill.errors import ConflictError, NotFoundError
 from docmill.records.batches import Batches
 from docmill.records.job_lists import JobFilters, JobList, Place
 from docmill.records.keyset import DEFAULT_LIMIT, MAX_LIMIT, Slice
-from docmill.records.portable import chunked, insert_into, is_one_of
-from docmill.records.tables import (
-    Batch,
-    BatchItem,
-    DirectoryFile,
-    JobDetails,
-    PastAttempt,
-    Result,
-    now,
-)
+from docmill.records.statements import chunked, insert_into, is_one_of
+from docmill.records.tables.attempts import PastAttempt
+from docmill.records.tables.base import now
+from docmill.records.tables.batches import Batch, BatchItem, JobDetails, Result
+from docmill.records.tables.sources import DirectoryFile
 
 TOO_LARGE = "The file is larger than the operator's limit."
 

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
 from docmill.errors import UsageError
-from docmill.records.portable import dialect_of
+from docmill.records.statements import dialect_of
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 1_000

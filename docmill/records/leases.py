@@ -7,10 +7,12 @@ from typing import Any
 from sqlalchemy import and_, delete, exists, literal, not_, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from docmill.contracts import ItemStatus
+from docmill.contracts.words import ItemStatus
 from docmill.records.items import ClaimedItem, ReadBytes
-from docmill.records.portable import insert_into, table_of
-from docmill.records.tables import BatchItem, EngineLease, now
+from docmill.records.statements import insert_into, table_of
+from docmill.records.tables.attempts import EngineLease
+from docmill.records.tables.base import now
+from docmill.records.tables.batches import BatchItem
 
 _leases, _items = table_of(EngineLease), table_of(BatchItem)
 _HOLDING = exists(

@@ -13,11 +13,13 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from docmill.contracts import UNFINISHED, ItemStatus, ItemTask, LostItem, Outcome, SkipReason, Tally
+from docmill.contracts.items import ItemTask, LostItem
+from docmill.contracts.webhook_events import JobState
+from docmill.contracts.words import UNFINISHED, ItemStatus, Outcome, SkipReason, Tally
 from docmill.errors import NotFoundError
-from docmill.records.cancelling import cancel_rest
+from docmill.records.cancellation import cancel_rest
 from docmill.records.counts import add_counts
-from docmill.records.holding import held_back
+from docmill.records.held_items import held_back
 from docmill.records.items import (
     GROUP_MARK,
     ClaimedItem,
@@ -48,9 +50,9 @@ from docmill.records.ledger_statements import (
 )
 from docmill.records.outbox import Audience, JobNews, state_of, tell_of_jobs
 from docmill.records.results import Results, SharedResult, result_id_of
-from docmill.records.tables import Batch, Result, now
+from docmill.records.tables.base import now
+from docmill.records.tables.batches import Batch, Result
 from docmill.records.warning_counts import WarnedFile, add_warned
-from docmill.webhook_events import JobState
 
 __all__ = [
     "Claim",

@@ -6,12 +6,12 @@ from typing import Any
 from sqlalchemy import Select, case, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from docmill.contracts import UNFINISHED, ItemStatus, Outcome, Tally
 from docmill.contracts.warnings import stated_warnings
+from docmill.contracts.words import UNFINISHED, ItemStatus, Outcome, Tally
 from docmill.records.counts import counts_of
 from docmill.records.items import FailureGroup, ItemRow, UncleanItem
 from docmill.records.listing import Listed, listed_with_status, listing_of
-from docmill.records.tables import Batch, BatchItem, Result
+from docmill.records.tables.batches import Batch, BatchItem, Result
 
 _PENDING = ItemStatus.PENDING.value
 

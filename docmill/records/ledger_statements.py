@@ -6,20 +6,15 @@ from typing import Any
 
 from sqlalchemy import and_, bindparam, case, func, or_, select, update
 
-from docmill.contracts import UNFINISHED, ItemStatus, Outcome
+from docmill.contracts.words import UNFINISHED, ItemStatus, Outcome
 from docmill.errors import bounded
 from docmill.records.items import GROUP_MARK, ClaimedItem, Settlement
 from docmill.records.outbox import Audience
-from docmill.records.portable import table_of
 from docmill.records.results import result_id_of
-from docmill.records.tables import (
-    Batch,
-    BatchItem,
-    Directory,
-    DirectoryFile,
-    File,
-    now,
-)
+from docmill.records.statements import table_of
+from docmill.records.tables.base import now
+from docmill.records.tables.batches import Batch, BatchItem
+from docmill.records.tables.sources import Directory, DirectoryFile, File
 
 _AT_PLACE = and_(
     BatchItem.batch_id == bindparam("at_batch"),

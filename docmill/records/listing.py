@@ -1,11 +1,16 @@
 """The frozen listing of a batch, as SQL; the same for both ways to freeze one."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import Select, Subquery, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
 
-from docmill.contracts import UNFINISHED
-from docmill.records.tables import Batch, BatchItem, BatchListing, DirectoryFile
+from docmill.contracts.words import UNFINISHED, ItemStatus
+from docmill.records.items import job_id_of
+from docmill.records.statements import insert_into
+from docmill.records.tables.batches import Batch, BatchItem, BatchListing
+from docmill.records.tables.sources import DirectoryFile
 
 
 class Listed(NamedTuple):
@@ -85,3 +90,34 @@ def listed_with_status(batch: Batch, *, unfinished_only: bool = False) -> Select
     if unfinished_only:
         query = query.where(or_(BatchItem.status.is_(None), BatchItem.status.in_(UNFINISHED)))
     return query
+
+
+async def add_items(
+    session: AsyncSession, batch: Batch, listed: Sequence[Listed], **fields: Any
+) -> Sequence[int]:
+    """Write ledger rows for listed items that have none, pending unless ``fields`` say otherwise.
+
+    Returns:
+        Positions of the rows that are new; another process may have written the others.
+    """
+    if not listed:
+        return []
+    rows = [_values(batch, row) | fields for row in listed]
+    insert = insert_into(session, BatchItem).on_conflict_do_nothing()
+    return (await session.scalars(insert.returning(BatchItem.position), rows)).all()
+
+
+def _values(batch: Batch, row: Listed) -> dict[str, Any]:
+    return {
+        "batch_id": batch.id,
+        "position": row.position,
+        "item_id": row.item_id,
+        "directory_id": row.directory_id,
+        "sequence": row.sequence,
+        "job_id": job_id_of(batch.job_type, batch.id, row.position),
+        "epoch": batch.epoch,
+        "status": ItemStatus.PENDING.value,
+        "path": row.path,
+        "size": row.size,
+        "sha256": row.sha256,
+    }

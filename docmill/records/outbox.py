@@ -11,18 +11,14 @@ from typing import Any, Self
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from docmill.contracts import BatchStatus, Outcome, Tally
+from docmill.contracts.webhook_events import BATCH_EVENTS, JobState, heard, job_event
+from docmill.contracts.words import BatchStatus, Outcome, Tally
 from docmill.ids import Prefix, derived_id, derived_uuid
-from docmill.records.portable import insert_into
-from docmill.records.tables import (
-    ORDINARY,
-    Batch,
-    WebhookConfiguration,
-    WebhookEvent,
-    WebhookTarget,
-    now,
-)
-from docmill.webhook_events import BATCH_EVENTS, JobState, heard, job_event
+from docmill.records.statements import insert_into
+from docmill.records.tables.api import WebhookConfiguration, WebhookTarget
+from docmill.records.tables.base import now
+from docmill.records.tables.batches import Batch
+from docmill.records.tables.webhooks import ORDINARY, WebhookEvent
 
 _ENDS = {
     Outcome.COMPLETED: JobState.SUCCESS,

@@ -6,28 +6,19 @@ from typing import Any
 from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from docmill.contracts import (
-    UNFINISHED,
-    ItemGroup,
-    ItemRef,
-    ItemStatus,
-    Outcome,
-    Page,
-    PageRequest,
-    SkipReason,
-    Tally,
-)
+from docmill.contracts.items import ItemGroup, ItemRef, Page, PageRequest
 from docmill.contracts.warnings import breach_of
+from docmill.contracts.webhook_events import JobState
+from docmill.contracts.words import UNFINISHED, ItemStatus, Outcome, SkipReason, Tally
 from docmill.records.counts import add_counts
 from docmill.records.items import StaleItem, file_warnings, job_id_of, name_warnings
-from docmill.records.ledger_rows import add_items
-from docmill.records.listing import Listed, listed_with_status
+from docmill.records.listing import Listed, add_items, listed_with_status
 from docmill.records.outbox import Audience, JobNews, tell_of_jobs
-from docmill.records.portable import chunked, table_of
 from docmill.records.results import Results
-from docmill.records.tables import Batch, BatchItem, Result, now
+from docmill.records.statements import chunked, table_of
+from docmill.records.tables.base import now
+from docmill.records.tables.batches import Batch, BatchItem, Result
 from docmill.records.warning_counts import WarnedFile, add_warned
-from docmill.webhook_events import JobState
 
 _IDLE = (None, ItemStatus.PENDING.value)
 """States in which nobody works on an item."""

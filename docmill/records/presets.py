@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from docmill.records.tables import Configuration
+from docmill.records.tables.sources import Configuration
 
 PARSE_TIERS = ("fast", "cost_effective", "agentic", "agentic_plus")
 _SINCE = datetime(2026, 1, 1, tzinfo=UTC)

@@ -6,8 +6,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from docmill.errors import NotFoundError
 from docmill.ids import DEFAULT_ORGANIZATION_ID, DEFAULT_PROJECT_ID
 from docmill.records.keyset import DEFAULT_LIMIT, Slice, page_of
-from docmill.records.portable import try_insert
-from docmill.records.tables import Project
+from docmill.records.statements import try_insert
+from docmill.records.tables.sources import Project
 
 
 class Projects:

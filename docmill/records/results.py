@@ -13,8 +13,9 @@ from sqlalchemy.sql.dml import ReturningInsert
 from docmill.errors import NotFoundError
 from docmill.ids import Prefix, derived_id
 from docmill.records.items import ClaimedItem, NewResult
-from docmill.records.portable import chunked, dialect_of, insert_for, table_of
-from docmill.records.tables import Batch, BatchItem, Result, now
+from docmill.records.statements import chunked, dialect_of, insert_for, table_of
+from docmill.records.tables.base import now
+from docmill.records.tables.batches import Batch, BatchItem, Result
 
 MAX_HISTORY = 1_000
 """Results of one item that are shown, newest first."""

@@ -10,12 +10,13 @@ from typing import Any
 from sqlalchemy import Select, delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from docmill.contracts import UNFINISHED, PagesRead
+from docmill.contracts.items import PagesRead
+from docmill.contracts.words import UNFINISHED
 from docmill.records.database import Database
 from docmill.records.items import ClaimedItem
 from docmill.records.ledger_statements import CHANGE_IF_HELD, held_by
-from docmill.records.portable import CHUNK, insert_into
-from docmill.records.tables import Batch, BatchItem, ItemStep
+from docmill.records.statements import CHUNK, insert_into
+from docmill.records.tables.batches import Batch, BatchItem, ItemStep
 
 
 class Steps:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from docmill.records.portable import insert_into
-from docmill.records.tables import Sweep
+from docmill.records.statements import insert_into
+from docmill.records.tables.sweeps import Sweep
 
 
 @dataclass(frozen=True, slots=True)

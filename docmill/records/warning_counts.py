@@ -17,8 +17,8 @@ from docmill.contracts.warnings import (
     stated_warnings,
 )
 from docmill.records.counts import SHARDS
-from docmill.records.portable import Insert, dialect_of, insert_for, table_of
-from docmill.records.tables import Batch, BatchWarningCount
+from docmill.records.statements import Insert, dialect_of, insert_for, table_of
+from docmill.records.tables.batches import Batch, BatchWarningCount
 
 _WORST_FIRST = (WarningKind.LOSS, WarningKind.DOUBT, WarningKind.NOTE)
 

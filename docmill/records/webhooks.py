@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from docmill.errors import NotFoundError
 from docmill.records.keyset import DEFAULT_LIMIT, Slice, page_of
-from docmill.records.portable import insert_into, try_insert
+from docmill.records.statements import insert_into, try_insert
 from docmill.records.tables.api import WebhookConfiguration, WebhookTarget
 
 

@@ -32,7 +32,7 @@ class RemoteEngine(Protocol):
     """Runs items at the other side of a network, many at the same time in one process.
 
     Attributes:
-        name: as `docmill.choosing` knows it.
+        name: as `docmill.engines.choice` knows it.
         version: changes whenever the same file may give another result: the model is part of it.
         reads_locally: whether it gets its text by `RemoteJob.read`, so that its results depend on
             the local engines as well.

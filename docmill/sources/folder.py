@@ -7,12 +7,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Self
 
+from docmill.contracts.entries import ScannedEntry
 from docmill.contracts.left_out import LeftOut
 from docmill.errors import UsageError
-from docmill.sources.entries import ScannedEntry
 from docmill.sources.globs import Globs
 from docmill.sources.names import readable
-from docmill.sources.walking import Walk
+from docmill.sources.walk import Walk
 
 
 @dataclass(frozen=True, slots=True)

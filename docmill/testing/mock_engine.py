@@ -44,8 +44,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NoReturn
 
+from docmill.contracts.media_types import Media
 from docmill.engines.base import Document, Limits, ParsedPage, ParseResult, Slice
-from docmill.engines.media import Media
 from docmill.engines.registry import PARSE, Registry
 from docmill.engines.slices import SlicePart
 from docmill.errors import FailureClass, ItemFailure

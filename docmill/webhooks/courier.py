@@ -11,9 +11,9 @@ from http import HTTPStatus
 import httpx
 
 from docmill.errors import bounded
-from docmill.fencing import Fence, FencedError
+from docmill.outbound.fence import Fence, FencedError
 from docmill.records.deliveries import Attempt
-from docmill.records.tables import now
+from docmill.records.tables.base import now
 from docmill.webhooks.messages import Message
 
 ATTEMPT_SECONDS = 30.0

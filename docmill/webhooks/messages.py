@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 
 from docmill.records.deliveries import Destination
-from docmill.records.tables import WebhookEvent
+from docmill.records.tables.webhooks import WebhookEvent
 from docmill.webhooks.headers import allowed
 from docmill.webhooks.signing import llamacloud_signature, standard_signature
 

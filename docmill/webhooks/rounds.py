@@ -11,10 +11,10 @@ from itertools import groupby
 
 import structlog
 
-from docmill.contracts import RoundReport, RoundRequest
+from docmill.contracts.deliveries import RoundReport, RoundRequest
 from docmill.records.database import Database
 from docmill.records.deliveries import DELIVERED, GIVEN_UP, PENDING, Deliveries
-from docmill.records.tables import WebhookEvent
+from docmill.records.tables.webhooks import WebhookEvent
 from docmill.webhooks.courier import Courier, Line
 from docmill.webhooks.messages import message_of
 from docmill.webhooks.schedule import is_over, pause_after, rest_after

@@ -9,12 +9,13 @@ from sqlalchemy import event
 from sqlalchemy.engine import Engine
 from temporalio.testing import ActivityEnvironment
 
-from activities import processing
-from activities.processing import Processing
+from activities import items
+from activities.items import Processing
 from activities.resources import Resources
-from docmill import item_documents
-from docmill.contracts import BatchSpec, ItemTask
+from docmill.contracts.batches import BatchSpec
+from docmill.contracts.items import ItemTask
 from docmill.objects.staging import Staging
+from docmill.processing import documents
 from tests.fixtures.mill import Mill, write_texts
 from tests.records.making import claim, page
 
@@ -68,8 +69,8 @@ async def test_a_worker_that_dies_over_a_file_is_charged_from_the_second_time_on
     engines: Any = None  # it dies before one is needed
     mill = small_mill
     dying = Processing(Resources(mill.database, mill.store, engines, scratch, mill.settings))
-    monkeypatch.setattr(item_documents, "read_here", _die)
-    monkeypatch.setattr(processing, "open_document", _die)
+    monkeypatch.setattr(documents, "read_here", _die)
+    monkeypatch.setattr(items, "open_document", _die)
     environment = ActivityEnvironment()
     environment.info = replace(environment.info, attempt=attempt)
     task = ItemTask(batch_id=batch.id, epoch=1, position=1)

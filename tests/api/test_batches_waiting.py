@@ -7,11 +7,11 @@ from typing import Any
 import httpx
 import pytest
 
+from docmill.contracts.entries import ScannedEntry
 from docmill.ids import DEFAULT_PROJECT_ID
 from docmill.records.database import Database
 from docmill.records.directories import Directories
 from docmill.records.scans import Scans
-from docmill.sources.entries import ScannedEntry
 from tests.api.steps import all_items, make_directory, ok, upload
 from tests.fixtures.api import ApiServer
 

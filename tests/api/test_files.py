@@ -66,7 +66,7 @@ async def test_content_is_fetched_without_a_header(api: httpx.AsyncClient) -> No
 
 
 async def test_an_expired_link_is_404(api: httpx.AsyncClient, api_server: ApiServer) -> None:
-    from docmill.api.links import Links
+    from docmill.api.core.links import Links
     from docmill.settings import load_settings
 
     made = await _upload(api, "a.txt", b"x")

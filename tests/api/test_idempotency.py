@@ -7,7 +7,7 @@ import httpx
 from docmill.ids import Prefix, new_id
 from docmill.records.claims import Attempt, Claims, Repeat
 from docmill.records.database import Database
-from docmill.records.tables import now
+from docmill.records.tables.base import now
 
 BASE = "/api/v1/beta/webhook-configs"
 

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from docmill.api.errors import FieldError
-from docmill.api.v1_parameters import parse_v2_parameters, without_secrets
-from docmill.api.v1_views import processed_view
-from docmill.contracts import JobType
+from docmill.api.beta_batch.parameters import parse_v2_parameters, without_secrets
+from docmill.api.beta_batch.views import processed_view
+from docmill.api.core.errors import FieldError
+from docmill.contracts.words import JobType
 from docmill.parameters import effective_parameters
 from docmill.records.results import Processed
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Page
 
-from docmill.contracts import BatchStatus
 from docmill.contracts.warnings import WarningCode, warning
+from docmill.contracts.words import BatchStatus
 from docmill.outputs.report import write_report
 from docmill.outputs.report_data import BatchFacts, ReportData
 from tests.browser.conftest import CHROMIUM

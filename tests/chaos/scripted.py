@@ -14,26 +14,18 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.heartbeats import heartbeating
-from docmill import contracts
-from docmill.contracts import (
+from docmill.contracts import names
+from docmill.contracts.batches import (
     AdmitRequest,
     BatchResult,
-    BatchStatus,
     CloseRequest,
-    ItemRef,
-    ItemResult,
-    ItemTask,
-    JobType,
-    LostItem,
     OpenedBatch,
     OpenRequest,
-    Outcome,
-    Page,
-    PageRequest,
     StateChange,
     SteeringState,
-    Tally,
 )
+from docmill.contracts.items import ItemRef, ItemResult, ItemTask, LostItem, Page, PageRequest
+from docmill.contracts.words import BatchStatus, JobType, Outcome, Tally
 from docmill.errors import FailureClass
 
 
@@ -165,20 +157,20 @@ class Script:
     def __init__(self) -> None:
         self.worlds: dict[str, World] = {}
 
-    @activity.defn(name=contracts.OPEN_BATCH)
+    @activity.defn(name=names.OPEN_BATCH)
     async def open_batch(self, request: OpenRequest) -> OpenedBatch:
         world = self.worlds[request.batch_id]
         await world.keep_books()
         return _opened(world)
 
-    @activity.defn(name=contracts.ADMIT_BATCH)
+    @activity.defn(name=names.ADMIT_BATCH)
     async def admit_batch(self, request: AdmitRequest) -> OpenedBatch:
         world = self.worlds[request.batch_id]
         await world.keep_books()
         world.throttled = False
         return _opened(world)
 
-    @activity.defn(name=contracts.NEXT_PAGE)
+    @activity.defn(name=names.NEXT_PAGE)
     async def next_page(self, request: PageRequest) -> Page:
         world = self.worlds[request.batch_id]
         await world.keep_books()
@@ -203,7 +195,7 @@ class Script:
             settled=settled,
         )
 
-    @activity.defn(name=contracts.PROCESS_ITEM)
+    @activity.defn(name=names.PROCESS_ITEM)
     async def process_item(self, task: ItemTask) -> ItemResult:
         world = self.worlds[task.batch_id]
         if outcome := world.outcomes.get(task.position):
@@ -243,14 +235,14 @@ class Script:
         world.settle(position, outcome)
         return outcome
 
-    @activity.defn(name=contracts.RECORD_LOST_ITEM)
+    @activity.defn(name=names.RECORD_LOST_ITEM)
     async def record_lost_item(self, lost: LostItem) -> None:
         world = self.worlds[lost.batch_id]
         await world.keep_books()
         if lost.position not in world.outcomes:
             world.settle(lost.position, Outcome.FAILED)
 
-    @activity.defn(name=contracts.RECORD_STATE)
+    @activity.defn(name=names.RECORD_STATE)
     async def record_state(self, change: StateChange) -> SteeringState:
         world = self.worlds[change.batch_id]
         await world.keep_books()
@@ -258,7 +250,7 @@ class Script:
             world.record = change
         return world.row
 
-    @activity.defn(name=contracts.CLOSE_BATCH)
+    @activity.defn(name=names.CLOSE_BATCH)
     async def close_batch(self, request: CloseRequest) -> BatchResult:
         world = self.worlds[request.batch_id]
         await world.keep_books()

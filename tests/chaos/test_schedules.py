@@ -28,16 +28,15 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
-from docmill import contracts
-from docmill.contracts import (
+from docmill.contracts import names
+from docmill.contracts.batches import (
     BatchInput,
     BatchProgress,
     BatchResult,
-    BatchStatus,
     CancelRequest,
     ConcurrencyChange,
-    Outcome,
 )
+from docmill.contracts.words import BatchStatus, Outcome
 from tests.chaos.scripted import Fate, Script, World
 from tests.chaos.seeds import replay, seeds
 from tests.fixtures.temporal import BINARIES
@@ -142,7 +141,7 @@ class Schedule(RuleBasedStateMachine):
         self.in_flight = 0
         self.handle: WorkflowHandle[Any, BatchResult] = self.stage.call(
             self.stage.environment.client.start_workflow(
-                contracts.BATCH_WORKFLOW,
+                names.BATCH_WORKFLOW,
                 BatchInput(batch_id=self.id),
                 id=self.id,
                 task_queue=self.stage.queue,
@@ -154,12 +153,12 @@ class Schedule(RuleBasedStateMachine):
 
     @rule()
     def pause(self) -> None:
-        if self._signal(contracts.PAUSE_SIGNAL):
+        if self._signal(names.PAUSE_SIGNAL):
             self.paused, self.in_flight = True, self.stage.call(self._ask()).in_flight
 
     @rule()
     def resume(self) -> None:
-        if self._signal(contracts.RESUME_SIGNAL):
+        if self._signal(names.RESUME_SIGNAL):
             self.paused = False
 
     @precondition(lambda self: self.changes < MOST_CHANGES)
@@ -175,7 +174,7 @@ class Schedule(RuleBasedStateMachine):
     def cancel(self, chance: int, drain: bool) -> None:
         under_way = set(self.world.waiting)
         request = CancelRequest(reason="enough", drain=drain)
-        if chance == 0 and self._signal(contracts.CANCEL_SIGNAL, request):
+        if chance == 0 and self._signal(names.CANCEL_SIGNAL, request):
             self.cancelled = True
             self.drained = under_way if drain else set()
 
@@ -213,7 +212,7 @@ class Schedule(RuleBasedStateMachine):
             return
         self.stage.call(self._let_go())
         if self.paused:
-            self._signal(contracts.RESUME_SIGNAL)
+            self._signal(names.RESUME_SIGNAL)
         world = self.world
         self.stage.call(self._ended())
         assert set(world.outcomes) == set(range(1, world.total + 1)), "an outcome for every file"
@@ -241,7 +240,7 @@ class Schedule(RuleBasedStateMachine):
     async def _update(self, change: ConcurrencyChange) -> None:
         if self.world.closed is None:
             await self.handle.start_update(
-                contracts.SET_CONCURRENCY_UPDATE,
+                names.SET_CONCURRENCY_UPDATE,
                 change,
                 wait_for_stage=WorkflowUpdateStage.ACCEPTED,
             )
@@ -288,7 +287,7 @@ class Schedule(RuleBasedStateMachine):
 
     async def _ask(self) -> BatchProgress:
         now: BatchProgress = await self.handle.query(
-            contracts.PROGRESS_QUERY, result_type=BatchProgress
+            names.PROGRESS_QUERY, result_type=BatchProgress
         )
         return now
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from docmill.cli.running.job_parameters import JobFlags
-from docmill.cli.running.request import RunRequest, plan_of
-from docmill.contracts import JobType
+from docmill.cli.run.job_parameters import JobFlags
+from docmill.cli.run.request import RunRequest, plan_of
+from docmill.contracts.words import JobType
 from docmill.errors import UsageError
 from docmill.settings import Settings
 from tests.cli.starting import Cli

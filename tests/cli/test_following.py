@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from docmill.cli import following
-from docmill.cli.following import follow
+from docmill.cli import follow as follow_module
+from docmill.cli.console import Voice
+from docmill.cli.follow import follow
 from docmill.cli.progress import PlainView
-from docmill.cli.voice import Voice
 from docmill.client import BatchClient
 from docmill.errors import NotFoundError
 from docmill.ids import Prefix, new_id
@@ -18,8 +18,8 @@ from tests.fixtures.mill import Mill, write_texts
 async def test_the_end_of_a_batch_is_seen_without_another_look(
     small_mill: Mill, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(following, "LOOK_SECONDS", 3600.0)
-    monkeypatch.setattr(following, "RECONCILE_SECONDS", 3600.0)
+    monkeypatch.setattr(follow_module, "LOOK_SECONDS", 3600.0)
+    monkeypatch.setattr(follow_module, "RECONCILE_SECONDS", 3600.0)
     batch = await small_mill.start(write_texts(tmp_path / "in", 3))
     voice = Voice(as_json=False)
     with PlainView(voice) as view:
@@ -35,7 +35,7 @@ async def test_the_end_of_a_batch_is_seen_without_another_look(
 async def test_a_batch_that_was_terminated_is_followed_to_its_true_end(
     small_mill: Mill, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(following, "RECONCILE_SECONDS", 3600.0)
+    monkeypatch.setattr(follow_module, "RECONCILE_SECONDS", 3600.0)
     batch = await small_mill.start(write_texts(tmp_path / "in", 3))
     voice = Voice(as_json=False)
     with PlainView(voice) as view:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from docmill.cli.running.placing import upload_is_needed
+from docmill.cli.run.start import upload_is_needed
 from docmill.embedded.home import Home
 from docmill.embedded.members import Membership
 from docmill.errors import UsageError

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from docmill.cli.progress import duration
-from docmill.cli.running.job_parameters import JobFlags
-from docmill.cli.running.request import Pace, RunRequest, plan_of
+from docmill.cli.run.job_parameters import JobFlags
+from docmill.cli.run.request import Pace, RunRequest, plan_of
 from docmill.errors import UsageError
 from docmill.settings import Settings
 

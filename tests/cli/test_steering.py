@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from docmill.contracts import BatchStatus
+from docmill.contracts.words import BatchStatus
 from docmill.embedded.home import Home
 from docmill.embedded.server import EmbeddedServer
 from tests.cli.conftest import SLOWLY, finish, many
@@ -16,7 +16,7 @@ INVOCATIONS = 100
 # the imports are shared, which would otherwise be most of the time.
 MANY_COMMANDS = """
 import os, sys
-import docmill.batches, docmill.cli.steering
+import docmill.batches.service, docmill.cli.steering
 from docmill.cli.app import main
 
 codes = {}

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from docmill.cli.office import Office, open_office
-from docmill.cli.running.uploading import upload_folder
+from docmill.cli.context import Office, open_office
+from docmill.cli.run.upload import upload_folder
 from docmill.ids import DEFAULT_PROJECT_ID
 from docmill.records.directory_files import DirectoryFiles
 from docmill.settings import load_settings

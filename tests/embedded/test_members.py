@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from docmill.contracts import BATCH_QUEUE
+from docmill.contracts.names import BATCH_QUEUE
 from docmill.embedded.connect import connect_to, pollers
 from docmill.embedded.home import Home
 from docmill.embedded.members import Membership

@@ -3,7 +3,7 @@
 import pytest
 
 from docmill.contracts.warnings import WarningCode
-from docmill.engines.charsets import CharsetSource, codec_of, decode, looks_like_text
+from docmill.engines.text.charsets import CharsetSource, codec_of, decode, looks_like_text
 
 GERMAN = "Grüße aus Köln: der Schlüssel liegt unter dem blauen Faß, schöne Größe für Müller.\n"
 JAPANESE = "鍵は青い樽の下にあります。金曜日までに返してください。\n"

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from bench.classify import measure, varied
-from docmill.contracts import JobType
+from docmill.contracts.words import JobType
 from docmill.engines.base import EngineTask
 from docmill.engines.classify.base import ClassifyResult, Rule
 from docmill.engines.classify.basic import BasicClassifier
+from docmill.engines.execute import run_task
 from docmill.engines.parsing import Watcher
 from docmill.engines.registry import Registry
-from docmill.engines.running import run_task
 from docmill.errors import FailureClass, ItemFailure
 from docmill.parameters import effective_parameters
 from tests.engines import documents

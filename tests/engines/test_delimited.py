@@ -2,7 +2,7 @@
 
 import pytest
 
-from docmill.engines.delimited import rows_of
+from docmill.engines.text.delimited import rows_of
 
 COLUMNS = [["id", "cost"], ["1", "x"]]
 

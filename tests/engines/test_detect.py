@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from docmill.contracts.media_types import EXTENSIONS, Media, decided_by_name, name_warning
 from docmill.engines.detect import detect
-from docmill.engines.media import EXTENSIONS, Media, decided_by_name, name_warning
 from docmill.errors import FailureClass, ItemFailure
 from tests.engines import documents
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from bench.extract import measure
-from docmill.contracts import JobType
+from docmill.contracts.words import JobType
 from docmill.engines.base import EngineTask, ParsedPage
 from docmill.engines.extract.base import ExtractResult
 from docmill.engines.extract.basic import BasicExtractor

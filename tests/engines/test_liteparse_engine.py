@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from docmill.engines.liteparse_engine import LiteParseEngine
+from docmill.engines.liteparse.engine import LiteParseEngine
 from docmill.errors import FailureClass, ItemFailure
 from docmill.testing.engine_contract import EngineContract
 from tests.engines import documents

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from docmill.engines.liteparse_engine import LiteParseEngine
-from docmill.engines.media import Media
+from docmill.contracts.media_types import Media
+from docmill.engines.liteparse.engine import LiteParseEngine
+from docmill.engines.office.engine import XbergEngine
 from docmill.engines.parameters import ParseRequest, not_honoured
-from docmill.engines.xberg_engine import XbergEngine
 
 SHEETS = {"input_options": {"spreadsheet": {"include_hidden_sheets": True}}}
 LANGUAGES = {"processing_options": {"ocr_parameters": {"languages": ["de"]}}}

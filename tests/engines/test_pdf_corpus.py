@@ -5,9 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bench import content
+from docmill.contracts.media_types import Media
 from docmill.engines.base import Document, Limits, ParseResult
-from docmill.engines.liteparse_engine import LiteParseEngine
-from docmill.engines.media import Media
+from docmill.engines.liteparse.engine import LiteParseEngine
 from tests.engines.drawn import Pdf, line, lines
 
 DOCUMENTS = 60

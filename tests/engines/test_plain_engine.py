@@ -4,7 +4,7 @@ from typing import ClassVar
 
 import pytest
 
-from docmill.engines.plain_engine import PlainTextEngine
+from docmill.engines.text.engine import PlainTextEngine
 from docmill.testing.engine_contract import EngineContract
 from tests.fixtures.engines import Bench, messages
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from docmill.engines import media
+from docmill.contracts import media_types
 from docmill.engines.classify.base import CLASSIFY
 from docmill.engines.markdown_text import plain_text
 from docmill.engines.registry import PARSE, builtin, engine_for, parse_suite_version, suite_version
@@ -10,7 +10,11 @@ from docmill.errors import FailureClass, ItemFailure
 
 
 def test_every_known_kind_of_file_has_an_engine() -> None:
-    assert {engine_for(PARSE, kind).name for kind in media.Media} == {"liteparse", "xberg", "text"}
+    assert {engine_for(PARSE, kind).name for kind in media_types.Media} == {
+        "liteparse",
+        "xberg",
+        "text",
+    }
 
 
 def test_another_kind_of_file_has_none() -> None:

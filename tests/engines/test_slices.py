@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from docmill.contracts.media_types import Media
 from docmill.contracts.warnings import WarningCode
 from docmill.engines.base import Document, Limits, ParseResult, Slice
-from docmill.engines.liteparse_engine import LiteParseEngine
-from docmill.engines.media import Media
+from docmill.engines.liteparse.engine import LiteParseEngine
 from docmill.engines.slices import OCR_PAGES, TEXT_PAGES, SlicePart, split
 from tests.engines import documents
 from tests.engines.drawn import Pdf, line, lines, placed, scanned, scanned_page, written

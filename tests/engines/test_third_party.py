@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from docmill.contracts.media_types import Media
 from docmill.engines import installed
 from docmill.engines.base import Document, Limits, ParseResult
-from docmill.engines.media import Media
 from docmill.engines.registry import PARSE, parse_suite_version
 from docmill.isolation.survey import chosen_suite
 from tests.fixtures.packages import EXAMPLE, Environment

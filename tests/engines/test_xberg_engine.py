@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import pytest
 
-from docmill.engines.xberg_engine import XbergEngine
+from docmill.engines.office.engine import XbergEngine
 from docmill.testing.engine_contract import EngineContract
 from tests.engines import documents
 from tests.fixtures.engines import Bench

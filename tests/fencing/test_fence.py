@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from docmill.errors import UsageError
-from docmill.fencing import Fence, FencedError
+from docmill.outbound.fence import Fence, FencedError
 from tests.fixtures.web import Page, WebServer
 
 TRICKS = r"""

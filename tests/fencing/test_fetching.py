@@ -11,8 +11,8 @@ import pytest
 
 from docmill.embedded.ports import free_port
 from docmill.errors import FailureClass, ItemFailure, Retry
-from docmill.fencing import Fence
-from docmill.fetching import (
+from docmill.outbound.fence import Fence
+from docmill.outbound.fetch import (
     MAX_PAUSE_SECONDS,
     MAX_REDIRECTS,
     Fetched,

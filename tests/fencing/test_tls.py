@@ -13,7 +13,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from docmill.fencing import Fence
+from docmill.outbound.fence import Fence
 
 NAME = "files.test"
 

@@ -17,15 +17,16 @@ from temporalio.client import Client, WorkflowFailureError, WorkflowHistory
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 
-from docmill.contracts import BatchSpec, JobSpec, RedriveRequest
+from docmill.contracts.batches import BatchSpec, JobSpec, RedriveRequest
 from docmill.ids import DEFAULT_PROJECT_ID
 from docmill.records.batches import Batches
 from docmill.records.database import Database
 from docmill.records.deliveries import Deliveries
 from docmill.records.projects import Projects
-from docmill.records.tables import Batch, BatchItem, WebhookConfiguration
+from docmill.records.tables.api import WebhookConfiguration
+from docmill.records.tables.batches import Batch, BatchItem
 from docmill.records.webhooks import Webhooks
-from docmill.webhooks.announcing import delivery_workflow_id
+from docmill.webhooks.outbox import delivery_workflow_id
 from tests.fixtures.mill import Mill, settings_for, until, write_command, write_texts
 
 ROOT = Path(__file__).resolve().parents[2]

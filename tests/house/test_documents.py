@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import typer
 
-from docmill import contracts
 from docmill.cli.app import app
 from docmill.cli.exits import Exit
+from docmill.contracts import names
 from docmill.contracts.left_out import LEFT_OUT_WORDS, LeftOutReason
 from docmill.contracts.warnings import WARNING_GUIDES, WarningCode, kind_of
 from docmill.errors import GUIDES, Retry
@@ -102,11 +102,11 @@ def test_the_page_of_listings_says_what_the_code_says() -> None:
 
 def test_the_wire_names_of_the_examples_are_those_of_the_contract() -> None:
     wire = {
-        contracts.BATCH_QUEUE,
-        contracts.BATCH_WORKFLOW,
+        names.BATCH_QUEUE,
+        names.BATCH_WORKFLOW,
         *(
             value
-            for name, value in vars(contracts).items()
+            for name, value in vars(names).items()
             if name.endswith(("_QUERY", "_SIGNAL", "_UPDATE"))
         ),
     }

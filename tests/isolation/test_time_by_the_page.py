@@ -2,11 +2,11 @@
 
 import pytest
 
-from docmill.contracts import JobType
+from docmill.contracts.words import JobType
 from docmill.engines.base import Limits
 from docmill.errors import FailureClass, ItemFailure
-from docmill.item_limits import MARGIN_SECONDS, TURNS, engine_limits, item_timeout_seconds
 from docmill.parameters import effective_parameters
+from docmill.processing.limits import MARGIN_SECONDS, TURNS, engine_limits, item_timeout_seconds
 from docmill.settings import Settings
 from tests.engines import documents
 from tests.engines.drawn import scanned

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from docmill.errors import NotFoundError
-from docmill.objects import ObjectStore
+from docmill.objects.base import ObjectStore
 
 KEY = "results/prj-1/ab/document.md"
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from docmill.errors import NotFoundError, UnavailableError, UsageError
-from docmill.objects import open_store
 from docmill.objects.local import LocalStore
+from docmill.objects.open import open_store
 from docmill.objects.staging import PREFIX, Staging, sweep
 from tests.fixtures.ordinary_user import ordinary_user
 

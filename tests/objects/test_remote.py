@@ -3,7 +3,7 @@
 import pytest
 
 from docmill.errors import UnavailableError
-from docmill.objects import open_store
+from docmill.objects.open import open_store
 from docmill.objects.remote import _detail
 
 

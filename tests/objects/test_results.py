@@ -8,7 +8,7 @@ import pytest
 
 from docmill.engines.base import EngineReport
 from docmill.errors import FailureClass, ItemFailure, UnavailableError
-from docmill.objects import ObjectStore
+from docmill.objects.base import ObjectStore
 from docmill.objects.local import LocalStore
 from docmill.objects.results import (
     RESULT_FILE,
@@ -17,7 +17,7 @@ from docmill.objects.results import (
     result_key,
     result_prefix,
 )
-from docmill.results import store_result
+from docmill.processing.results import store_result
 
 PREFIX = result_prefix("prj-1", "bat-1", position=70_000, epoch=2, attempt=3)
 IMAGES = ("page_1.png", "page_2.png")

@@ -8,12 +8,13 @@ from typing import Any
 from sqlalchemy import update
 
 from docmill.ids import DEFAULT_PROJECT_ID, Prefix, new_id
-from docmill.objects import ObjectStore
+from docmill.objects.base import ObjectStore
 from docmill.objects.local import LocalStore
 from docmill.outputs.export import Exporter
 from docmill.records.database import Database
 from docmill.records.projects import Projects
-from docmill.records.tables import Batch, BatchItem, Directory, DirectoryFile, Result
+from docmill.records.tables.batches import Batch, BatchItem, Result
+from docmill.records.tables.sources import Directory, DirectoryFile
 from tests.outputs.rows import START
 
 

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 from docmill.errors import NotFoundError, UnavailableError, UsageError
-from docmill.objects import open_store
 from docmill.objects.durable import sync_file_system
+from docmill.objects.open import open_store
 from docmill.outputs import export
+from docmill.outputs.files import DamagedError, siblings_of
 from docmill.outputs.verify import Problem, read_rows, verify
-from docmill.outputs.writing import DamagedError, siblings_of
 from tests.fixtures.ordinary_user import ordinary_user
 from tests.outputs.shelf import Shelf
 

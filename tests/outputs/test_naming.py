@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from docmill.outputs.naming import output_names
+from docmill.outputs.names import output_names
 
 RESERVED = ["manifest.jsonl", "manifest.parquet", "manifest.sha256", "report.html"]
 

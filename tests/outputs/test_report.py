@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from docmill.contracts import BatchStatus
 from docmill.contracts.warnings import WarningCode, warning
+from docmill.contracts.words import BatchStatus
 from docmill.errors import GUIDES, FailureClass
 from docmill.outputs.findings import NO_TYPE, Findings, brief
 from docmill.outputs.manifest import ManifestRow

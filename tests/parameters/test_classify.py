@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from docmill.api.v1_parameters import classify_v2_parameters
-from docmill.contracts import JobType
+from docmill.api.beta_batch.parameters import classify_v2_parameters
+from docmill.contracts.words import JobType
 from docmill.errors import UsageError
 from docmill.parameters import effective_parameters, parameters_hash
 from docmill.parameters.classify import MAX_RULES

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from docmill.contracts import JobType
+from docmill.contracts.words import JobType
 from docmill.errors import UsageError
 from docmill.parameters import effective_parameters, parameters_hash
 from docmill.parameters.extract_schema import (

@@ -3,7 +3,9 @@
 from collections.abc import Iterable
 from typing import Any
 
-from docmill.contracts import ItemTask, Outcome, Page, PageRequest
+from docmill.contracts.entries import ScannedEntry
+from docmill.contracts.items import ItemTask, Page, PageRequest
+from docmill.contracts.words import Outcome
 from docmill.ids import DEFAULT_PROJECT_ID, Prefix, new_id
 from docmill.records.batches import Batches
 from docmill.records.database import Database
@@ -19,8 +21,8 @@ from docmill.records.ledger import (
 from docmill.records.paging import Paging
 from docmill.records.results import result_id_of
 from docmill.records.scans import Scans, ScanSummary
-from docmill.records.tables import Batch, Directory, File, Result
-from docmill.sources.entries import ScannedEntry
+from docmill.records.tables.batches import Batch, Result
+from docmill.records.tables.sources import Directory, File
 
 PROJECT = DEFAULT_PROJECT_ID
 

@@ -7,7 +7,8 @@ from typing import Any
 from docmill.records.admission import Admission
 from docmill.records.batches import Batches
 from docmill.records.database import Database
-from docmill.records.tables import Batch, Project
+from docmill.records.tables.batches import Batch
+from docmill.records.tables.sources import Project
 from tests.records.making import batch_row
 
 LIMIT = 2

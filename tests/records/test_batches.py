@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
-from docmill.contracts import BatchStatus, Tally
+from docmill.contracts.words import BatchStatus, Tally
 from docmill.errors import NotFoundError, UsageError
 from docmill.records.batches import Batches
 from docmill.records.database import Database
-from docmill.records.tables import Batch, Project
+from docmill.records.tables.batches import Batch
+from docmill.records.tables.sources import Project
 from tests.records.making import PROJECT, batch_over, batch_row, scanned
 
 START = datetime(2026, 1, 1, tzinfo=UTC)

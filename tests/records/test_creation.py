@@ -4,11 +4,12 @@ from pathlib import Path
 
 from sqlalchemy import Engine, event
 
-from docmill.contracts import BatchSpec, JobSpec, JobType
-from docmill.creation import create_batch
+from docmill.batches.create import create_batch
+from docmill.contracts.batches import BatchSpec, JobSpec
+from docmill.contracts.words import JobType
 from docmill.records.database import Database
 from docmill.records.directory_files import DirectoryFiles
-from docmill.records.tables import Directory
+from docmill.records.tables.sources import Directory
 from docmill.settings import Settings
 from tests.records.making import PROJECT, scanned
 

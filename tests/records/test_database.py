@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from docmill.errors import UnavailableError, UsageError
 from docmill.records.database import Database
-from docmill.records.tables import Project
+from docmill.records.tables.sources import Project
 from tests.fixtures.faults import FaultProxy
 from tests.fixtures.mill import until
 from tests.fixtures.postgres import postgres_folder

@@ -11,7 +11,7 @@ from docmill.records.database import Database
 from docmill.records.directories import Directories
 from docmill.records.directory_files import DirectoryFiles
 from docmill.records.files import Files
-from docmill.records.tables import Directory, DirectoryFile
+from docmill.records.tables.sources import Directory, DirectoryFile
 from tests.records.making import (
     PROJECT,
     batch_over,

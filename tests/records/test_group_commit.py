@@ -5,7 +5,8 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-from docmill.contracts import ItemTask, Outcome
+from docmill.contracts.items import ItemTask
+from docmill.contracts.words import Outcome
 from docmill.errors import UnavailableError
 from docmill.records.database import Database
 from docmill.records.group_commit import MOST_TOGETHER, GroupCommit

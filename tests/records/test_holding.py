@@ -5,7 +5,7 @@ import pytest
 from docmill.records.batches import Batches
 from docmill.records.database import Database
 from docmill.records.ledger import ClaimedItem, Ledger, NotBegun
-from docmill.records.tables import Batch
+from docmill.records.tables.batches import Batch
 from tests.records.making import batch_over, claim, claim_any, page, scanned
 
 PLANNED = 50

@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from docmill.contracts import Tally
+from docmill.contracts.words import Tally
 from docmill.records.batches import Batches, FileInFlight
 from docmill.records.database import Database
 from docmill.records.jobs import Jobs

@@ -5,14 +5,14 @@ from typing import Any
 
 import pytest
 
-from docmill.contracts import BatchStatus, ItemStatus, JobStatus, Outcome
+from docmill.contracts.words import BatchStatus, ItemStatus, JobStatus, Outcome
 from docmill.errors import ConflictError, NotFoundError
 from docmill.records.batches import Batches
 from docmill.records.database import Database
 from docmill.records.jobs import Job, Jobs
 from docmill.records.ledger import Ledger
-from docmill.records.redriving import Redriving
-from docmill.records.tables import Batch
+from docmill.records.redrives import Redriving
+from docmill.records.tables.batches import Batch
 from tests.records.making import (
     PROJECT,
     batch_over,

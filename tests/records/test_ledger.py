@@ -4,13 +4,14 @@ import asyncio
 
 import pytest
 
-from docmill.contracts import ItemTask, LostItem, Outcome, SkipReason, Tally
+from docmill.contracts.items import ItemTask, LostItem
+from docmill.contracts.words import Outcome, SkipReason, Tally
 from docmill.errors import NotFoundError
 from docmill.records.batches import Batches
 from docmill.records.database import Database
 from docmill.records.jobs import Job, Jobs
 from docmill.records.ledger import ClaimedItem, Ledger, Settlement, StaleItem
-from docmill.records.tables import Batch
+from docmill.records.tables.batches import Batch
 from tests.records.making import (
     PROJECT,
     batch_over,

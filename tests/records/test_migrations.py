@@ -15,7 +15,7 @@ from sqlalchemy import Connection, text
 from docmill.errors import UsageError
 from docmill.records import migrations
 from docmill.records.database import Database
-from docmill.records.tables import Table
+from docmill.records.tables.base import Table
 
 
 def _differences(connection: Connection) -> list[Any]:

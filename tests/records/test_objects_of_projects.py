@@ -13,7 +13,7 @@ from docmill.records.directories import Directories
 from docmill.records.files import Files
 from docmill.records.projects import Projects
 from docmill.records.results import Results
-from docmill.records.tables import Configuration, Directory
+from docmill.records.tables.sources import Configuration, Directory
 from tests.records.making import (
     PROJECT,
     batch_over,

@@ -3,12 +3,13 @@
 import pytest
 from sqlalchemy import event, func, select, update
 
-from docmill.contracts import Tally
+from docmill.contracts.words import Tally
 from docmill.records.batches import Batches
 from docmill.records.database import Database
 from docmill.records.jobs import Jobs
 from docmill.records.ledger import Ledger, StaleItem
-from docmill.records.tables import Batch, BatchItem, DirectoryFile, Project
+from docmill.records.tables.batches import Batch, BatchItem
+from docmill.records.tables.sources import DirectoryFile, Project
 from tests.records.making import (
     PROJECT,
     batch_over,

@@ -3,14 +3,14 @@
 import pytest
 from sqlalchemy import event, func, select, update
 
+from docmill.contracts.entries import ScannedEntry
 from docmill.errors import NotFoundError
 from docmill.records.batches import Batches
 from docmill.records.database import Database
 from docmill.records.directories import Directories
-from docmill.records.scan_marks import BLOCK
-from docmill.records.scans import Scans, ScanSuperseded
-from docmill.records.tables import Batch, Directory, DirectoryFile, ScanMark
-from docmill.sources.entries import ScannedEntry
+from docmill.records.scans import BLOCK, Scans, ScanSuperseded
+from docmill.records.tables.batches import Batch
+from docmill.records.tables.sources import Directory, DirectoryFile, ScanMark
 from tests.records.making import (
     PROJECT,
     batch_over,

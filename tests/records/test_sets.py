@@ -10,16 +10,17 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
-from docmill.contracts import ItemTask, Outcome, PageRequest, SkipReason, Tally
+from docmill.contracts.items import ItemTask, PageRequest
+from docmill.contracts.words import Outcome, SkipReason, Tally
 from docmill.records.batches import Batches
 from docmill.records.database import Database
-from docmill.records.holding import must_stop
+from docmill.records.held_items import must_stop
 from docmill.records.items import group_claim
 from docmill.records.ledger import Claim, ClaimedItem, Ledger, NotBegun, ReadBytes, Settlement
 from docmill.records.listing import Listed
 from docmill.records.paging import Paging
 from docmill.records.results import result_id_of
-from docmill.records.tables import Batch
+from docmill.records.tables.batches import Batch
 from tests.records.making import (
     batch_over,
     claim,

@@ -1,6 +1,6 @@
 """Steps of an item: what is saved, and for which attempt."""
 
-from docmill.contracts import PagesRead
+from docmill.contracts.items import PagesRead
 from docmill.records.batches import Batches, FileInFlight
 from docmill.records.database import Database
 from docmill.records.steps import Steps

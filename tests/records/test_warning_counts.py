@@ -5,12 +5,12 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from docmill.contracts import Outcome
 from docmill.contracts.warnings import WarningCode, WarningKind, warning
+from docmill.contracts.words import Outcome
 from docmill.records.database import Database
 from docmill.records.items import Settlement
 from docmill.records.ledger import Ledger
-from docmill.records.tables import Batch, BatchWarningCount, Result
+from docmill.records.tables.batches import Batch, BatchWarningCount, Result
 from docmill.records.warning_counts import BatchWarnings, warnings_of
 from tests.records.making import batch_over, claim, completed, page, scanned, settle
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from docmill.contracts import JobType
+from docmill.contracts.words import JobType
 from docmill.remote.llm.engine import LlmEngine
 from docmill.remote.politeness import Hosts
 from docmill.settings import Settings

@@ -11,9 +11,10 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import func, select
 
-from docmill.contracts import JobSpec, JobType
+from docmill.contracts.batches import JobSpec
+from docmill.contracts.words import JobType
 from docmill.records.steps import left_over
-from docmill.records.tables import Batch, ItemStep
+from docmill.records.tables.batches import Batch, ItemStep
 from tests.engines import documents
 from tests.fixtures.api import ROOT
 from tests.fixtures.cloud import CANARY, Fate, Proxy, Refuse

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from docmill.contracts import JobSpec, JobType
+from docmill.contracts.batches import JobSpec
+from docmill.contracts.words import JobType
 from docmill.objects.results import RESULT_FILE, result_key
 from docmill.records.items import ItemRow
-from docmill.records.tables import Batch
+from docmill.records.tables.batches import Batch
 from tests.fixtures.llm import CANARY, FakeLlm, Reply, prompt_of, proper, refused, said
 from tests.fixtures.mill import Mill, until
 from tests.fixtures.worker_process import worker_process

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from docmill.contracts import JobType
+from docmill.contracts.words import JobType
 from docmill.errors import FailureClass, ItemFailure, UnavailableError
 from docmill.remote.llm.engine import LlmEngine
 from tests.fixtures.llm import CANARY, FakeLlm, Reply, prompt_of, proper, refused, said

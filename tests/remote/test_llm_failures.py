@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from docmill.contracts import JobType
+from docmill.contracts.words import JobType
 from docmill.errors import FailureClass, ItemFailure, Retry, UnavailableError
 from docmill.remote.llm.engine import LlmEngine
 from docmill.remote.politeness import Hosts

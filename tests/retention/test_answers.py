@@ -7,7 +7,7 @@ from sqlalchemy import update
 
 from docmill.records.database import Database
 from docmill.records.jobs import Jobs
-from docmill.records.tables import Result
+from docmill.records.tables.batches import Result
 from tests.api.steps import make_directory, ok, upload
 from tests.fixtures.mill import until
 from tests.fixtures.running import RunningDocmill

@@ -8,14 +8,15 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from docmill.contracts import Outcome, RetentionReport
+from docmill.contracts.retention import RetentionReport
+from docmill.contracts.words import Outcome
 from docmill.objects.results import RESULT_FILE, result_key
+from docmill.processing.results import prefix_of
 from docmill.records.database import Database
 from docmill.records.ledger import Settlement
 from docmill.records.results import PurgedError, Results, result_id_of
-from docmill.records.tables import Batch, Result
-from docmill.results import prefix_of
-from docmill.retention import retain
+from docmill.records.tables.batches import Batch, Result
+from docmill.upkeep.retention import retain
 from tests.fixtures.mill import Mill, write_texts
 from tests.records.making import (
     PROJECT,

@@ -5,12 +5,13 @@ from typing import Any
 
 from sqlalchemy import update
 
-from docmill.contracts import RetentionReport
+from docmill.contracts.retention import RetentionReport
 from docmill.records.database import Database
 from docmill.records.directories import Directories
-from docmill.records.tables import Batch, WebhookEvent
-from docmill.retention import retain
-from docmill.scheduling import SCHEDULE_ID
+from docmill.records.tables.batches import Batch
+from docmill.records.tables.webhooks import WebhookEvent
+from docmill.temporal.schedules import SCHEDULE_ID
+from docmill.upkeep.retention import retain
 from tests.fixtures.mill import Mill, until
 from tests.records.making import PROJECT, batch_over
 from tests.webhooks.conftest import aim, outbox, pending_batch

@@ -7,15 +7,16 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
-from docmill.contracts import RetentionReport
+from docmill.contracts.retention import RetentionReport
 from docmill.ids import Prefix, new_id
 from docmill.objects.documents import keep_document
 from docmill.records.database import Database
 from docmill.records.directories import Directories
 from docmill.records.directory_files import DirectoryFiles
 from docmill.records.files import Files
-from docmill.records.tables import Batch, Directory, File
-from docmill.retention import KEPT_AFTER_DELETE, retain
+from docmill.records.tables.batches import Batch
+from docmill.records.tables.sources import Directory, File
+from docmill.upkeep.retention import KEPT_AFTER_DELETE, retain
 from tests.fixtures.mill import Mill
 from tests.records.making import PROJECT, batch_over
 

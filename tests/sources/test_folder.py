@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from docmill.contracts.entries import ScannedEntry
 from docmill.contracts.left_out import RUN_FILE, LeftOut
 from docmill.errors import UsageError
-from docmill.sources.entries import ScannedEntry
 from docmill.sources.folder import FolderSource, scan
 from tests.fixtures.ordinary_user import ordinary_user
 

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from docmill.errors import FailureClass, ItemFailure, Retry, UnavailableError
-from docmill.objects import open_store
 from docmill.objects.local import LocalStore
+from docmill.objects.open import open_store
+from docmill.sources.documents import OpenedDocument
 from docmill.sources.folder import FolderSource, scan
-from docmill.sources.opened import OpenedDocument
-from docmill.sources.reading import open_document
+from docmill.sources.read import open_document
 from tests.fixtures.ordinary_user import ordinary_user
 
 

@@ -5,11 +5,13 @@ from typing import Any
 
 import pytest
 
-from docmill.contracts import BatchSpec
+from docmill.contracts.batches import BatchSpec
 from docmill.ids import DEFAULT_PROJECT_ID
 from docmill.records.database import Database
 from docmill.records.deliveries import Deliveries
-from docmill.records.tables import Batch, WebhookAttempt, WebhookEvent, WebhookTarget
+from docmill.records.tables.api import WebhookTarget
+from docmill.records.tables.batches import Batch
+from docmill.records.tables.webhooks import WebhookAttempt, WebhookEvent
 from docmill.records.webhooks import Webhooks
 from tests.fixtures.mill import Mill, until
 from tests.records.making import batch_over, source_directory

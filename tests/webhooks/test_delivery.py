@@ -7,7 +7,7 @@ from threading import Event
 import pytest
 
 from docmill.records.deliveries import Deliveries
-from docmill.webhooks.announcing import delivery_workflow_id
+from docmill.webhooks.outbox import delivery_workflow_id
 from tests.fixtures.faults import FaultProxy
 from tests.fixtures.mill import Mill, until, write_texts
 from tests.fixtures.receivers import Receiver

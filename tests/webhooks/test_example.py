@@ -10,7 +10,7 @@ import httpx
 
 from docmill.embedded.ports import free_port
 from docmill.records.deliveries import Destination
-from docmill.records.tables import WebhookEvent
+from docmill.records.tables.webhooks import WebhookEvent
 from docmill.webhooks.messages import message_of
 from tests.fixtures.mill import Mill
 from tests.house.code import ROOT

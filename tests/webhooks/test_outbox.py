@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
-from docmill.contracts import BatchStatus
+from docmill.contracts.words import BatchStatus
 from docmill.errors import NotFoundError
 from docmill.records.batches import Batches
 from docmill.records.database import Database
 from docmill.records.ledger import Ledger
-from docmill.records.tables import Batch
+from docmill.records.tables.batches import Batch
 from tests.records.making import (
     batch_over,
     claim,

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from docmill.records.deliveries import Destination
-from docmill.records.tables import WebhookEvent
+from docmill.records.tables.webhooks import WebhookEvent
 from docmill.webhooks.headers import allowed, forbidden
 from docmill.webhooks.messages import message_of
 

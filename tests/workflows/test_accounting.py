@@ -10,19 +10,18 @@ from temporalio.exceptions import ApplicationError
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
-from docmill import contracts
-from docmill.contracts import (
+from docmill.contracts import names
+from docmill.contracts.batches import (
     BatchInput,
     BatchResult,
-    BatchStatus,
     CloseRequest,
     OpenedBatch,
     OpenRequest,
-    Page,
-    PageRequest,
-    Tally,
 )
-from docmill.records.tables import BatchItem, now
+from docmill.contracts.items import Page, PageRequest
+from docmill.contracts.words import BatchStatus, JobType, Tally
+from docmill.records.tables.base import now
+from docmill.records.tables.batches import BatchItem
 from tests.fixtures.mill import Mill, write_texts
 from workflows.batch import BatchWorkflow
 
@@ -55,12 +54,12 @@ async def test_a_batch_that_cannot_account_for_every_file_fails_and_names_them(
     """A ledger that stays wrong cannot be had with the real parts; here the answers say so."""
     closed: list[str] = []
 
-    @activity.defn(name=contracts.OPEN_BATCH)
+    @activity.defn(name=names.OPEN_BATCH)
     async def open_batch(request: OpenRequest) -> OpenedBatch:
         return OpenedBatch(
             project_id="prj-1",
             directory_id=None,
-            job_type=contracts.JobType.PARSE,
+            job_type=JobType.PARSE,
             total=1,
             page_size=10,
             continue_as_new_threshold=10,
@@ -70,11 +69,11 @@ async def test_a_batch_that_cannot_account_for_every_file_fails_and_names_them(
             started_at=now(),
         )
 
-    @activity.defn(name=contracts.NEXT_PAGE)
+    @activity.defn(name=names.NEXT_PAGE)
     async def next_page(request: PageRequest) -> Page:
         return Page(cursor=request.after, more=False)
 
-    @activity.defn(name=contracts.CLOSE_BATCH)
+    @activity.defn(name=names.CLOSE_BATCH)
     async def close_batch(request: CloseRequest) -> BatchResult:
         closed.append(request.ending)
         missing = () if request.ending is BatchStatus.FAILED else ("lost.pdf",)
@@ -95,7 +94,7 @@ async def test_a_batch_that_cannot_account_for_every_file_fails_and_names_them(
     ):
         with pytest.raises(WorkflowFailureError) as raised:
             await client.execute_workflow(
-                contracts.BATCH_WORKFLOW,
+                names.BATCH_WORKFLOW,
                 BatchInput(batch_id="bat-lost"),
                 id="bat-lost",
                 task_queue="accounting",

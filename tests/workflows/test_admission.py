@@ -7,7 +7,7 @@ import pytest
 from temporalio.client import Client
 
 from docmill.records.database import Database
-from docmill.records.tables import Batch
+from docmill.records.tables.batches import Batch
 from tests.fixtures.mill import Mill, settings_for, until, write_texts
 
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from docmill.records.tables import Batch
+from docmill.records.tables.batches import Batch
 from tests.fixtures.mill import Mill, until, write_command
 
 FILES = 6

@@ -6,7 +6,7 @@ import pytest
 from temporalio.client import WorkflowFailureError
 from temporalio.exceptions import ApplicationError
 
-from docmill.contracts import BatchSpec
+from docmill.contracts.batches import BatchSpec
 from tests.fixtures.mill import Mill, write_texts
 
 

@@ -10,8 +10,8 @@ import pytest
 from temporalio.api.enums.v1 import EventType
 
 from activities import groups
-from docmill.contracts import PROCESS_GROUP, PROCESS_ITEM, UNGROUPED_BATCH
-from docmill.records.tables import Batch
+from docmill.contracts.names import PROCESS_GROUP, PROCESS_ITEM, UNGROUPED_BATCH
+from docmill.records.tables.batches import Batch
 from tests.fixtures.mill import Mill, until, write_command, write_texts
 from tests.fixtures.worker_process import faulty_worker_process
 

@@ -5,9 +5,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from docmill.contracts import PROCESS_ITEM
+from docmill.contracts.names import PROCESS_ITEM
 from docmill.records.batches import Batches
-from docmill.records.tables import Batch
+from docmill.records.tables.batches import Batch
 from tests.fixtures.mill import Mill, until, write_command
 from tests.fixtures.worker_process import faulty_worker_process
 

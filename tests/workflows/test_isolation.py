@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from docmill.contracts import BatchSpec
+from docmill.contracts.batches import BatchSpec
 from docmill.testing import mock_engine
 from tests.fixtures.mill import Mill, until, write_command, write_texts
 from worker import running_worker

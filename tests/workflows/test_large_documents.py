@@ -6,15 +6,17 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-from docmill.closing import close_batch
-from docmill.contracts import BatchSpec, BatchStatus, CloseRequest, PagesRead
+from docmill.batches.close import close_batch
+from docmill.contracts.batches import BatchSpec, CloseRequest
+from docmill.contracts.items import PagesRead
+from docmill.contracts.words import BatchStatus
 from docmill.engines.base import ParseResult
-from docmill.item_slices import Plan, run_of
-from docmill.leftovers import Leftovers
 from docmill.objects.results import RESULT_FILE, result_key, slices_prefix
+from docmill.processing.slices import Plan, run_of
 from docmill.records.batches import Batches
 from docmill.records.steps import Steps
-from docmill.records.tables import Batch, ItemStep
+from docmill.records.tables.batches import Batch, ItemStep
+from docmill.upkeep.leftovers import Leftovers
 from tests.engines.drawn import scanned
 from tests.fixtures.engines import Bench
 from tests.fixtures.mill import Mill, until, write_command

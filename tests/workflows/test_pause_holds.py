@@ -4,8 +4,8 @@ from pathlib import Path
 
 from sqlalchemy import update
 
-from docmill.contracts import JobSpec
-from docmill.records.tables import Batch, BatchItem
+from docmill.contracts.batches import JobSpec
+from docmill.records.tables.batches import Batch, BatchItem
 from tests.fixtures.mill import Mill, until, write_command
 
 

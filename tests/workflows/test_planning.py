@@ -4,12 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from docmill.item_groups import (
-    GROUP_SECONDS,
-    SMALLEST_SAMPLE,
-    GroupPlanner,
-    ItemCosts,
-)
+from docmill.processing.groups import GROUP_SECONDS, SMALLEST_SAMPLE, GroupPlanner, ItemCosts
 
 MEGABYTE = 1_000_000
 

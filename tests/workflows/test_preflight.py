@@ -7,9 +7,10 @@ import pytest
 from temporalio import workflow
 from temporalio.testing import WorkflowEnvironment
 
-from docmill.contracts import BATCH_WORKFLOW, BatchInput
+from docmill.contracts.batches import BatchInput
+from docmill.contracts.names import BATCH_WORKFLOW
 from docmill.errors import ConflictError
-from docmill.preflight import check_histories
+from docmill.temporal.preflight import check_histories
 from tests.fixtures.mill import Mill, write_texts
 from workflows.batch import BatchWorkflow
 

@@ -12,14 +12,14 @@ from google.protobuf.duration_pb2 import Duration
 from temporalio.api.workflowservice.v1 import RegisterNamespaceRequest
 from temporalio.client import Client
 
-from docmill import reconciling
-from docmill.contracts import BatchSpec
+from docmill.batches import reconcile
+from docmill.batches.reconcile import Reconciler
+from docmill.contracts.batches import BatchSpec
 from docmill.errors import DocmillError
-from docmill.reconciling import Reconciler
 from docmill.records.batches import Batches
 from docmill.records.database import Database
 from docmill.records.sweeps import Sweeps
-from docmill.temporal_link import TemporalLink
+from docmill.temporal.connections import TemporalLink
 from tests.api.steps import make_directory, ok, upload
 from tests.fixtures.api import ApiServer
 from tests.fixtures.mill import Mill, settings_for, until, write_texts
@@ -30,7 +30,7 @@ PRESET = {"job": {"type": "parse_v2", "configuration_id": "cfg-PARSE_FAST"}}
 @pytest.fixture(autouse=True)
 def _often(monkeypatch: pytest.MonkeyPatch) -> None:
     """Sweep so often that a test does not wait for it."""
-    monkeypatch.setattr(reconciling, "SWEEP_EVERY_SECONDS", 0.2)
+    monkeypatch.setattr(reconcile, "SWEEP_EVERY_SECONDS", 0.2)
 
 
 def _reconciler(mill: Mill) -> Reconciler:
@@ -91,7 +91,7 @@ async def test_a_turn_is_taken_once(database: Database) -> None:
 async def test_a_sweep_goes_on_where_the_last_one_stopped(
     small_mill: Mill, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reconciling, "SWEEP_BATCHES", 2)
+    monkeypatch.setattr(reconcile, "SWEEP_BATCHES", 2)
     folder = str(write_texts(tmp_path / "in", 1))
     made = [(await small_mill.service.create(BatchSpec(folder=folder)))[0] for _ in range(5)]
     sweeper = _reconciler(small_mill)

@@ -7,12 +7,14 @@ import pytest
 from temporalio.client import WorkflowFailureError
 from temporalio.testing import WorkflowEnvironment
 
-from docmill.closing import close_batch
-from docmill.contracts import BatchStatus, CloseRequest, RedriveRequest
+from docmill.batches.close import close_batch
+from docmill.contracts.batches import CloseRequest, RedriveRequest
+from docmill.contracts.words import BatchStatus
 from docmill.errors import ConflictError, UsageError
 from docmill.records.batches import Batches
-from docmill.records.redriving import History
-from docmill.records.tables import Batch, PastOutcome
+from docmill.records.redrives import History
+from docmill.records.tables.attempts import PastOutcome
+from docmill.records.tables.batches import Batch
 from tests.fixtures.mill import Mill, write_command
 
 EVERYTHING = RedriveRequest()

@@ -8,13 +8,14 @@ from collections import Counter
 from functools import partial
 from pathlib import Path
 
-from docmill.closing import close_batch
-from docmill.contracts import BatchSpec, BatchStatus, CloseRequest
+from docmill.batches.close import close_batch
+from docmill.contracts.batches import BatchSpec, CloseRequest
+from docmill.contracts.words import BatchStatus
 from docmill.objects.results import RESULT_FILE, result_key
 from docmill.objects.staging import PREFIX
+from docmill.processing.results import prefix_of
 from docmill.records.ledger import ClaimedItem
-from docmill.records.tables import Batch
-from docmill.results import prefix_of
+from docmill.records.tables.batches import Batch
 from tests.fixtures.mill import Mill, until, write_command, write_texts
 from tests.fixtures.worker_process import worker_process
 from tests.records.making import claim, page

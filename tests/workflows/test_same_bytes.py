@@ -5,7 +5,7 @@ from collections import Counter
 from pathlib import Path
 
 from docmill.embedded.connect import connect_to
-from docmill.records.tables import Batch
+from docmill.records.tables.batches import Batch
 from tests.fixtures.mill import Mill, until, write_command
 
 

@@ -9,12 +9,12 @@ from temporalio.client import (
     WorkflowFailureError,
 )
 
-from docmill import closing
-from docmill.contracts import BatchSpec
+from docmill.batches import close
+from docmill.contracts.batches import BatchSpec
 from docmill.errors import ConflictError, UsageError
 from docmill.objects.results import RESULT_FILE, result_key
 from docmill.records.batches import Batches
-from docmill.records.tables import Batch
+from docmill.records.tables.batches import Batch
 from tests.fixtures.mill import Mill, until, write_command, write_texts
 
 
@@ -140,7 +140,7 @@ async def test_a_cancel_from_the_temporal_ui_does_the_same_as_the_signal(
 async def test_a_cancel_from_the_temporal_ui_accounts_for_files_of_a_late_page(
     small_mill: Mill, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    cancelling = closing._cancel_rest
+    cancelling = close._cancel_rest
     calls = 0
 
     async def miss_the_first_time(*arguments: Any) -> None:
@@ -149,7 +149,7 @@ async def test_a_cancel_from_the_temporal_ui_accounts_for_files_of_a_late_page(
         if calls > 1:  # the first time, a page that is on its way has not written its items
             await cancelling(*arguments)
 
-    monkeypatch.setattr(closing, "_cancel_rest", miss_the_first_time)
+    monkeypatch.setattr(close, "_cancel_rest", miss_the_first_time)
     batch = await small_mill.start(write_texts(tmp_path / "in", 4))
     await small_mill.service.pause(batch)
     async with small_mill.worker():

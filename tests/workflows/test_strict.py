@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from docmill.contracts import BatchSpec, RedriveRequest
+from docmill.contracts.batches import BatchSpec, RedriveRequest
 from docmill.records.items import ItemRow
-from docmill.records.tables import Batch
+from docmill.records.tables.batches import Batch
 from docmill.records.warning_counts import warnings_of
 from tests.fixtures.mill import Mill
 

@@ -6,10 +6,12 @@ from pathlib import Path
 import pytest
 from temporalio.client import WorkflowExecutionStatus, WorkflowFailureError
 
-from docmill.contracts import FAILURE_SAMPLE, JobType, OpenedBatch, Outcome, RedriveRequest, Tally
-from docmill.records.tables import now
+from docmill.contracts.batches import OpenedBatch, RedriveRequest
+from docmill.contracts.names import FAILURE_SAMPLE
+from docmill.contracts.words import JobType, Outcome, Tally
+from docmill.records.tables.base import now
 from tests.fixtures.mill import Mill, write_command, write_texts
-from workflows.thresholds import passed
+from workflows.errors import passed
 
 
 def write_failing(folder: Path, count: int) -> Path:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from temporalio.client import Client
 
-from docmill.contracts import BatchSpec
+from docmill.contracts.batches import BatchSpec
 from docmill.errors import UnavailableError
 from docmill.records.database import Database
 from docmill.settings import Settings

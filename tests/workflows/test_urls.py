@@ -5,15 +5,16 @@ from typing import Any
 
 import pytest
 
-from docmill.contracts import BatchSpec
-from docmill.creation import insert_batch
+from docmill.batches.create import insert_batch
+from docmill.contracts.batches import BatchSpec
 from docmill.ids import DEFAULT_PROJECT_ID
 from docmill.records.batches import SINGLE_JOB
 from docmill.records.directories import Directories
 from docmill.records.directory_files import DirectoryFiles
 from docmill.records.jobs import Jobs
-from docmill.records.tables import Batch, File
-from docmill.records.visible import JOBS_TYPE
+from docmill.records.tables.batches import Batch
+from docmill.records.tables.sources import File
+from docmill.records.visibility import JOBS_TYPE
 from tests.fixtures.mill import Mill, until
 from tests.fixtures.web import Page, WebServer
 

@@ -8,15 +8,15 @@ from temporalio import activity, workflow
 from temporalio.client import Client
 from temporalio.converter import DataConverter
 
-from activities.admitting import Admitting
-from activities.delivering import Delivering
+from activities.admission import Admitting
+from activities.batches import Recording
+from activities.deliveries import Delivering
 from activities.groups import Groups
-from activities.listing import Listing
-from activities.processing import Processing
-from activities.recording import Recording
-from activities.retaining import Retaining
-from docmill import contracts
-from docmill.contracts import BatchInput, BatchSpec
+from activities.items import Processing
+from activities.pages import Listing
+from activities.retention import Retaining
+from docmill.contracts import names
+from docmill.contracts.batches import BatchInput, BatchSpec
 from tests.fixtures.mill import Mill, write_texts
 from workflows.batch import BatchWorkflow
 from workflows.delivery import DeliveryWorkflow
@@ -25,7 +25,7 @@ from workflows.retention import RetentionWorkflow
 
 def test_wire_names_are_those_of_the_contract() -> None:
     definition = workflow._Definition.must_from_class(BatchWorkflow)
-    assert definition.name == contracts.BATCH_WORKFLOW == "Batch"
+    assert definition.name == names.BATCH_WORKFLOW == "Batch"
     assert set(definition.queries) == {"progress", "failures"}
     assert set(definition.signals) == {"cancel", "pause", "resume"}
     assert set(definition.updates) == {"set_concurrency"}
@@ -41,8 +41,8 @@ def test_wire_names_are_those_of_the_contract() -> None:
         Delivering.deliver_due,
         Retaining.retain,
     ]
-    names = {activity._Definition.must_from_callable(method).name for method in methods}
-    assert names == {
+    wire_names = {activity._Definition.must_from_callable(method).name for method in methods}
+    assert wire_names == {
         "next_page",
         "process_item",
         "process_group",
@@ -58,10 +58,10 @@ def test_wire_names_are_those_of_the_contract() -> None:
 
 def test_docmills_own_workflows_have_the_contracts_names() -> None:
     retention = workflow._Definition.must_from_class(RetentionWorkflow)
-    assert retention.name == contracts.RETENTION_WORKFLOW == "Retention"
+    assert retention.name == names.RETENTION_WORKFLOW == "Retention"
     definition = workflow._Definition.must_from_class(DeliveryWorkflow)
-    assert definition.name == contracts.DELIVERY_WORKFLOW == "WebhookDelivery"
-    assert set(definition.signals) == {contracts.WAKE_DELIVERY} == {"wake"}
+    assert definition.name == names.DELIVERY_WORKFLOW == "WebhookDelivery"
+    assert set(definition.signals) == {names.WAKE_DELIVERY} == {"wake"}
 
 
 async def test_a_plain_temporal_client_runs_a_batch_with_json_alone(

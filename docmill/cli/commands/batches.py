@@ -4,13 +4,13 @@ from typing import Annotated
 
 import typer
 
+from docmill.cli.execute import perform
 from docmill.cli.options import BatchId, HomeOption, JsonOption, ProfileOption
-from docmill.cli.performing import perform
 
 
 def status(batch_id: BatchId, as_json: JsonOption = False, home: HomeOption = None) -> None:
     """Show state and counts of a batch."""
-    from docmill.cli.looking.status import show_status
+    from docmill.cli.show.status import show_status
 
     perform(show_status(batch_id, as_json=as_json, home=home))
 
@@ -25,7 +25,7 @@ def watch(
 
     Ctrl-C stops watching, not the batch. The exit code says how the batch ended, as for run.
     """
-    from docmill.cli.looking.watch import watch_batch
+    from docmill.cli.show.watch import watch_batch
 
     perform(watch_batch(batch_id, as_json=as_json, profile=profile, home=home))
 
@@ -40,7 +40,7 @@ def list_(
     home: HomeOption = None,
 ) -> None:
     """List batches, the newest first."""
-    from docmill.cli.looking.listing import list_batches
+    from docmill.cli.show.batches import list_batches
 
     perform(list_batches(state, limit, as_json=as_json, home=home))
 
@@ -56,7 +56,7 @@ def results(
     home: HomeOption = None,
 ) -> None:
     """List what became of each file."""
-    from docmill.cli.looking.results import show_results
+    from docmill.cli.show.results import show_results
 
     perform(show_results(batch_id, state, limit, as_json=as_json, home=home))
 
@@ -74,8 +74,8 @@ def failures(
 
     Each cause comes with an example and with what to do.
     """
-    from docmill.cli.looking.failures import show_failures
-    from docmill.cli.looking.warnings import show_warnings
+    from docmill.cli.show.failures import show_failures
+    from docmill.cli.show.warnings import show_warnings
 
     if warnings:
         perform(show_warnings(batch_id, as_json=as_json, home=home))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from docmill.cli.execute import perform, settings_of
 from docmill.cli.options import (
     HomeOption,
     JsonOption,
@@ -14,10 +15,9 @@ from docmill.cli.options import (
     StrictOption,
     words_of,
 )
-from docmill.cli.performing import perform, settings_of
 
 if TYPE_CHECKING:
-    from docmill.cli.running.request import RunRequest
+    from docmill.cli.run.request import RunRequest
 
 
 class Job(StrEnum):
@@ -163,9 +163,9 @@ def run(
     The same command, run again, resumes an unfinished batch where it stopped. After the batch has
     ended, it takes new, changed and failed files and skips what is unchanged.
     """
-    from docmill.cli.running.job_parameters import JobFlags
-    from docmill.cli.running.request import Pace, RunRequest, items_per_activity_of
-    from docmill.contracts import JobType
+    from docmill.cli.run.job_parameters import JobFlags
+    from docmill.cli.run.request import Pace, RunRequest, items_per_activity_of
+    from docmill.contracts.words import JobType
 
     request = RunRequest(
         folder=folder,
@@ -202,11 +202,11 @@ def run(
 def _perform(
     request: "RunRequest", *, as_json: bool, profile: str | None, home: Path | None
 ) -> None:
-    from docmill.cli.running.request import plan_of
+    from docmill.cli.run.request import plan_of
 
     settings = settings_of(home)
     plan = plan_of(request, settings)
-    from docmill.cli.running.command import run_plan  # after the checks, which need little
+    from docmill.cli.run.command import run_plan
 
     perform(run_plan(plan, settings, as_json=as_json, profile=profile), is_loaded=False)
 

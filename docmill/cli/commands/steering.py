@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from docmill.cli.execute import perform
 from docmill.cli.options import (
     BatchId,
     HomeOption,
@@ -14,7 +15,6 @@ from docmill.cli.options import (
     StrictOption,
     words_of,
 )
-from docmill.cli.performing import perform
 
 
 def cancel(
@@ -93,8 +93,8 @@ def redrive(
     are. The batch stays the same one; its earlier attempts are kept. The exit code says how it
     ended, as for run.
     """
-    from docmill.cli.running.again import parameters_of, run_again
-    from docmill.contracts import RedriveRequest
+    from docmill.cli.run.redrive import parameters_of, run_again
+    from docmill.contracts.batches import RedriveRequest
 
     request = RedriveRequest(
         only=only, parameters=parameters_of(config, tier), strict=words_of(strict)

@@ -1,1 +1,1 @@
-"""A second, cheap reading of Office files, mail, e-books and HTML: what their engine leaves out."""
+"""Office files, mail, e-books and HTML: their engine, and a second, cheap reading of the source."""

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from docmill.engines.base import Limits
 from docmill.engines.markdown_text import plain_text
 from docmill.engines.office.passages import Part, Passage, Reading
+from docmill.engines.office.readable import Readable
 from docmill.engines.office.words import holds
-from docmill.engines.readable import Readable
 
 if TYPE_CHECKING:
     import xberg

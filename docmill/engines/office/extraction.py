@@ -4,8 +4,8 @@ import asyncio
 import re
 from typing import TYPE_CHECKING
 
+from docmill.contracts.media_types import Media
 from docmill.engines.base import Limits
-from docmill.engines.media import Media
 from docmill.engines.office.grid import too_many_cells
 from docmill.errors import FailureClass, ItemFailure
 

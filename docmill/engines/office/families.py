@@ -5,10 +5,9 @@ from functools import partial
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
+from docmill.contracts.media_types import Media, promised
 from docmill.contracts.warnings import WarningCode, warning
-from docmill.engines.charsets import decode
 from docmill.engines.markdown_text import plain_text
-from docmill.engines.media import Media, promised
 from docmill.engines.office import (
     cells,
     ebook,
@@ -34,7 +33,8 @@ from docmill.engines.office.markup import (
 )
 from docmill.engines.office.package import Package, UnreadablePartError
 from docmill.engines.office.passages import Part, Reading, place
-from docmill.engines.readable import Readable
+from docmill.engines.office.readable import Readable
+from docmill.engines.text.charsets import decode
 from docmill.errors import FailureClass, ItemFailure
 
 if TYPE_CHECKING:

@@ -8,12 +8,12 @@ from email.message import Message
 from email.parser import BytesParser
 from io import BytesIO
 
+from docmill.contracts.media_types import PLAIN, Media, promised
 from docmill.contracts.warnings import WarningCode, warning
-from docmill.engines.charsets import CharsetSource, decode
-from docmill.engines.media import PLAIN, Media, promised
 from docmill.engines.office.markup import flattened, read_markup
 from docmill.engines.office.passages import Part, Reading
 from docmill.engines.office.words import missing, words_of
+from docmill.engines.text.charsets import CharsetSource, decode
 from docmill.errors import FailureClass, ItemFailure
 
 _MBOX = re.compile(rb"(?m)^(?=From \S[^\r\n]*\d{4}\r?$)")

@@ -5,11 +5,11 @@ import struct
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from docmill.engines.charsets import decode
 from docmill.engines.office.drafts import Draft
 from docmill.engines.office.markup import plain_markdown
 from docmill.engines.office.passages import Part, Passage, escaped
 from docmill.engines.office.words import holds
+from docmill.engines.text.charsets import decode
 
 if TYPE_CHECKING:
     import olefile

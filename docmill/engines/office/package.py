@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Iterator
 from xml.etree import ElementTree as ET
 
-from docmill.engines.open_packaging import Relation, relations_in, relations_part
+from docmill.engines.office.open_packaging import Relation, relations_in, relations_part
 
 Element = ET.Element
 

@@ -9,9 +9,9 @@ import struct
 import zipfile
 from pathlib import Path
 
-from docmill.engines.media import Media
+from docmill.contracts.media_types import Media
 from docmill.engines.office.old_sheets import is_protected, stream_of
-from docmill.engines.zips import media_of_archive
+from docmill.engines.office.zips import media_of_archive
 from docmill.errors import FailureClass, ItemFailure
 
 _DEFAULTS = ("VelvetSweatshop", "/01Hannes Ruescher/01")

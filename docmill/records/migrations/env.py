@@ -1,8 +1,8 @@
-"""Runs migrations on the connection that `docmill.records.migrating` hands over."""
+"""Runs migrations on the connection that `docmill.records.schema_version` hands over."""
 
 from alembic import context
 
-from docmill.records.tables import Table
+from docmill.records.tables.base import Table
 
 context.configure(
     connection=context.config.attributes["connection"],

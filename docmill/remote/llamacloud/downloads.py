@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from docmill.errors import ItemFailure, Retry, UnavailableError
-from docmill.fencing import Fence
-from docmill.fetching import OversizeError, fetch
+from docmill.outbound.fence import Fence
+from docmill.outbound.fetch import OversizeError, fetch
 
 
 class Downloads:

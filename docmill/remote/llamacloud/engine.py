@@ -7,10 +7,10 @@ from collections.abc import Mapping
 import httpx
 import structlog
 
-from docmill.choosing import LLAMACLOUD
 from docmill.engines.base import EngineReport
+from docmill.engines.choice import LLAMACLOUD
 from docmill.errors import DocmillError, FailureClass, ItemFailure, Retry
-from docmill.fencing import Fence
+from docmill.outbound.fence import Fence
 from docmill.records.steps import Steps
 from docmill.remote.base import RemoteJob
 from docmill.remote.http import RemoteHttp

@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from docmill.contracts.warnings import WarningCode, stated_warnings, warning
+from docmill.engines.attachments import write_beside
 from docmill.engines.base import Document, EngineReport, ParsedPage, ParseResult
-from docmill.engines.beside import write_beside
 from docmill.engines.shaping import JOINING, shape
 from docmill.engines.writing import write_parsed
 from docmill.errors import FailureClass, ItemFailure
 from docmill.remote.llamacloud.answers import Page, Pages, Parse, read
-from docmill.remote.llamacloud.beside import Beside, load_beside
+from docmill.remote.llamacloud.attachments import Beside, load_beside
 from docmill.remote.llamacloud.cloud import RUN, media_type
 from docmill.remote.llamacloud.product import Answer, Product, millicredits
 

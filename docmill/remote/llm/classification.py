@@ -8,7 +8,7 @@ from docmill.engines.classify.base import Rule, Verdict
 from docmill.engines.extract.chunking import parts_of
 from docmill.engines.extract.strict import closed
 from docmill.remote.llm import prompts
-from docmill.remote.llm.asking import Asking, Checked, misfits
+from docmill.remote.llm.requests import Asking, Checked, misfits
 
 
 async def sort(

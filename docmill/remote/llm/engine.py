@@ -4,17 +4,17 @@ import asyncio
 import time
 
 from docmill.engines.base import EngineReport
-from docmill.engines.classify import running as classifying
+from docmill.engines.classify import execute as classifying
 from docmill.engines.classify.base import CLASSIFY, ClassifyResult
-from docmill.engines.extract import running as extracting
+from docmill.engines.extract import execute as extracting
 from docmill.engines.extract.base import EXTRACT, ExtractResult
 from docmill.engines.writing import write_result
 from docmill.errors import FailureClass, ItemFailure
 from docmill.records.steps import Steps
 from docmill.remote.base import RemoteJob
 from docmill.remote.llm import classification, extraction, prompts
-from docmill.remote.llm.asking import Asking
 from docmill.remote.llm.client import digest, open_chat
+from docmill.remote.llm.requests import Asking
 from docmill.remote.politeness import Hosts
 from docmill.settings import Settings
 

@@ -14,8 +14,8 @@ from docmill.engines.extract.strict import closed, strict_form
 from docmill.errors import FailureClass, ItemFailure
 from docmill.parameters.extract_schema import first_error
 from docmill.remote.llm import prompts
-from docmill.remote.llm.asking import Asking, Checked, misfits
 from docmill.remote.llm.evidence import FORM, Wanted, known_of
+from docmill.remote.llm.requests import Asking, Checked, misfits
 
 _DATA, _EVIDENCE = "data", "evidence"
 

@@ -6,15 +6,15 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from docmill.contracts import Tally
-from docmill.objects import open_store
+from docmill.contracts.words import Tally
+from docmill.objects.open import open_store
 from docmill.objects.results import RESULT_FILE, result_key
 from docmill.outputs.verify import verify
 from docmill.records.batches import Batches
 from docmill.records.database import Database
 from docmill.records.items import ItemRow
 from docmill.records.ledger import Ledger
-from docmill.records.tables import Batch
+from docmill.records.tables.batches import Batch
 from docmill.settings import Settings
 from tests.chaos.reaper.files import Files
 

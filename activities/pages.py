@@ -1,0 +1,59 @@
+"""The next page of the frozen listing."""
+
+from collections.abc import Callable
+from functools import partial
+
+from temporalio import activity
+
+from activities.errors import translated
+from activities.heartbeats import heartbeating
+from docmill.contracts.items import Page, PageRequest
+from docmill.contracts.names import NEXT_PAGE
+from docmill.contracts.words import JobType
+from docmill.parameters import cache_key
+from docmill.processing.groups import GroupPlanner, ItemCosts
+from docmill.records.batches import Batches
+from docmill.records.database import Database
+from docmill.records.paging import Paging
+
+
+class Listing:
+    """Pages of a batch's listing, as references; their ledger rows are written on the way."""
+
+    def __init__(
+        self,
+        database: Database,
+        suite_version: Callable[[str, str, str], str],
+        costs: ItemCosts,
+    ) -> None:
+        """Make the activities.
+
+        Args:
+            database: of the records.
+            suite_version: names this worker's engines by product, engine and file.
+            costs: what this worker has measured of its engines.
+        """
+        self._database = database
+        self._suite_version = suite_version
+        self._costs = costs
+
+    @activity.defn(name=NEXT_PAGE)
+    @translated
+    async def next_page(self, request: PageRequest) -> Page:
+        """Return the range behind ``request.after``; running twice returns the same page."""
+        async with heartbeating(), self._database.write() as session:
+            batch = await Batches(session).get(None, request.batch_id)
+
+            def key_of(sha256: str, path: str) -> str:
+                return cache_key(
+                    JobType(batch.job_type),
+                    sha256,
+                    batch.parameters_hash,
+                    self._suite_version(batch.job_type, batch.engine, path),
+                )
+
+            if request.group_up_to == 1:
+                return await Paging(session).next_page(batch, request, key_of)
+            planner = GroupPlanner(self._costs, batch.id, batch.parameters)
+            plan = partial(planner.plan, request.group_up_to)
+            return await Paging(session).next_page(batch, request, key_of, plan)

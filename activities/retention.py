@@ -1,0 +1,33 @@
+"""Retention: what was kept long enough."""
+
+import structlog
+from temporalio import activity
+
+from activities.errors import translated
+from activities.heartbeats import heartbeating
+from docmill.contracts.names import RETAIN
+from docmill.contracts.retention import RetentionReport, RetentionRequest
+from docmill.objects.base import ObjectStore
+from docmill.records.database import Database
+from docmill.settings import Settings
+from docmill.upkeep.retention import retain
+
+log = structlog.get_logger(__name__)
+
+
+class Retaining:
+    """Removes what may go, by this worker's settings."""
+
+    def __init__(self, database: Database, store: ObjectStore, settings: Settings) -> None:
+        self._database = database
+        self._store = store
+        self._settings = settings
+
+    @activity.defn(name=RETAIN)
+    @translated
+    async def retain(self, request: RetentionRequest) -> RetentionReport:
+        """Remove what may go now; stopped anywhere, the next attempt goes on."""
+        async with heartbeating():
+            report = await retain(self._database, self._store, self._settings, request.at)
+        log.info("retention.done", **report.model_dump())
+        return report

@@ -1,0 +1,217 @@
+"""Docmill's additions to batches of every contract: counts, items, steering, the manifest."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Response
+from fastapi.responses import StreamingResponse
+
+from docmill.api.batches.live import live_view
+from docmill.api.batches.live_schemas import (
+    Cancel,
+    ConcurrencyChange,
+    FailureGroupView,
+    LiveBatch,
+    ManifestFormat,
+    PastAttemptView,
+    PastOutcomeView,
+    Redrive,
+)
+from docmill.api.core.downloads import attachment
+from docmill.api.core.paging import inward, outward
+from docmill.api.core.scope import CurrentScope
+from docmill.api.core.services import CurrentServices
+from docmill.api.core.wire import CursorPage, PageSize, Text, page_limit
+from docmill.api.jobs.configured import configuration_of
+from docmill.api.parse.content import BYTES
+from docmill.contracts.batches import RedriveRequest
+from docmill.contracts.words import ItemStatus
+from docmill.errors import ConflictError
+from docmill.parameters import job_parameters
+from docmill.records.items import LedgerItem
+from docmill.records.ledger_reads import LedgerReads
+from docmill.records.redrives import History
+
+router = APIRouter(prefix="/api/docmill/v1/batches/{batch_id}", tags=["Docmill: batches"])
+
+ALL = ("v1", "v2", "cli", "temporal")
+
+
+@router.get("")
+async def get_live_batch(
+    services: CurrentServices, scope: CurrentScope, batch_id: str
+) -> LiveBatch:
+    """A batch with its live counts, rate and the files in flight."""
+    return await live_view(
+        services, await services.batches.current(scope.project_id, batch_id, ALL)
+    )
+
+
+@router.get("/failures")
+async def list_failure_groups(
+    services: CurrentServices, scope: CurrentScope, batch_id: str
+) -> list[FailureGroupView]:
+    """The failed files by cause, the largest group first, each with what to do."""
+    batch = await services.batches.current(scope.project_id, batch_id, ALL)
+    async with services.database.read() as session:
+        groups = await LedgerReads(session).failure_groups(batch)
+    return [FailureGroupView.of(group) for group in groups]
+
+
+@router.get("/items")
+async def list_ledger_items(
+    services: CurrentServices,
+    scope: CurrentScope,
+    batch_id: str,
+    *,
+    status: Annotated[ItemStatus | None, Query()] = None,
+    page_size: Annotated[PageSize, Query()] = None,
+    page_token: Annotated[Text | None, Query()] = None,
+) -> CursorPage[LedgerItem]:
+    """One page of a batch's files in listing order, pending ones included."""
+    batch = await services.batches.current(scope.project_id, batch_id, ALL)
+    filters: Mapping[str, Any] = {"batch_id": batch_id, "status": status}
+    limit = page_limit(page_size)
+    async with services.database.read() as session:
+        ledger = LedgerReads(session)
+        rows = await ledger.items(
+            batch, status=status, after=read_position(page_token, filters), limit=limit + 1
+        )
+        total = await ledger.count(batch, status)
+    token = position_token(rows[limit - 1].position, filters) if len(rows) > limit else None
+    return CursorPage(
+        items=list(rows[:limit]),
+        next_page_token=token,
+        total_size=total,
+    )
+
+
+@router.post("/pause")
+async def pause_batch(services: CurrentServices, scope: CurrentScope, batch_id: str) -> LiveBatch:
+    """Start no more files until resumed."""
+    return await _steer(services, scope, batch_id, "pause")
+
+
+@router.post("/resume")
+async def resume_batch(services: CurrentServices, scope: CurrentScope, batch_id: str) -> LiveBatch:
+    """Go on after a pause."""
+    return await _steer(services, scope, batch_id, "resume")
+
+
+@router.put("/concurrency")
+async def set_concurrency(
+    services: CurrentServices, scope: CurrentScope, batch_id: str, body: ConcurrencyChange
+) -> LiveBatch:
+    """Change how many files of this batch may be in flight at the same time."""
+    batch = await services.batches.current(scope.project_id, batch_id, ALL)
+    await services.batches.set_concurrency(batch, body.concurrency)
+    return await live_view(
+        services, await services.batches.current(scope.project_id, batch_id, ALL)
+    )
+
+
+@router.post("/cancel")
+async def cancel_batch(
+    services: CurrentServices, scope: CurrentScope, batch_id: str, body: Cancel | None = None
+) -> LiveBatch:
+    """Ask a batch to stop; its files in flight are stopped, or with ``drain`` end by themselves."""
+    asked = body or Cancel()
+    batch = await services.batches.current(scope.project_id, batch_id, ALL)
+    batch = await services.batches.cancel(batch, asked.reason or "", drain=asked.drain)
+    return await live_view(services, batch)
+
+
+@router.post("/redrive")
+async def redrive_batch(
+    services: CurrentServices, scope: CurrentScope, batch_id: str, body: Redrive | None = None
+) -> LiveBatch:
+    """Run again what an ended batch did not complete; finished files keep their results."""
+    asked = body or Redrive()
+    batch = await services.batches.current(scope.project_id, batch_id, ALL)
+    parameters: dict[str, Any] = {}
+    if asked.configuration_id is not None:
+        product = f"{batch.job_type}_v2"
+        async with services.database.read() as session:
+            found = await configuration_of(
+                session, scope.project_id, asked.configuration_id, product, "body"
+            )
+        parameters = job_parameters(found.parameters)
+    request = RedriveRequest(
+        only=asked.only,
+        parameters=parameters | (asked.parameters or {}),
+        configuration_id=asked.configuration_id,
+        strict=None if asked.strict is None else tuple(asked.strict),
+    )
+    batch = await services.batches.redrive(batch, request)
+    await services.batches.start_soon(batch)
+    return await live_view(services, await services.batches.get(scope.project_id, batch_id))
+
+
+@router.get("/attempts")
+async def list_past_attempts(
+    services: CurrentServices, scope: CurrentScope, batch_id: str
+) -> list[PastAttemptView]:
+    """How the attempts before the present one ended, the first one first."""
+    batch = await services.batches.current(scope.project_id, batch_id, ALL)
+    async with services.database.read() as session:
+        found = await History(session).attempts(batch.id)
+    return [PastAttemptView.model_validate(one) for one in found]
+
+
+@router.get("/items/{item_id}/attempts")
+async def list_past_outcomes(
+    services: CurrentServices, scope: CurrentScope, batch_id: str, item_id: Text
+) -> list[PastOutcomeView]:
+    """What became of one file in earlier attempts; empty when only the present one ran it."""
+    batch = await services.batches.current(scope.project_id, batch_id, ALL)
+    async with services.database.read() as session:
+        found = await History(session).outcomes(batch.id, item_id)
+    return [PastOutcomeView.model_validate(one) for one in found]
+
+
+async def _steer(
+    services: CurrentServices, scope: CurrentScope, batch_id: str, verb: str
+) -> LiveBatch:
+    batch = await services.batches.current(scope.project_id, batch_id, ALL)
+    service = services.batches
+    await (service.pause(batch) if verb == "pause" else service.resume(batch))
+    return await live_view(
+        services, await services.batches.current(scope.project_id, batch_id, ALL)
+    )
+
+
+@router.get("/manifest", response_class=Response, responses=BYTES)
+async def download_manifest(
+    services: CurrentServices,
+    scope: CurrentScope,
+    batch_id: str,
+    format: Annotated[ManifestFormat, Query()] = "jsonl",  # noqa: A002 - the word that users know
+) -> Response:
+    """The ledger of an ended batch, one row per file."""
+    batch = await services.batches.current(scope.project_id, batch_id, ALL)
+    if batch.manifest_key is None:
+        raise ConflictError(
+            f"The batch {batch_id} has no manifest yet: {batch.status}.", "Wait until it has ended."
+        )
+    key = batch.manifest_key.removesuffix("jsonl") + format
+    media_type = "application/x-ndjson" if format == "jsonl" else "application/vnd.apache.parquet"
+    return StreamingResponse(
+        services.store.stream(key),
+        media_type=media_type,
+        headers=attachment(f"{batch_id}-manifest.{format}"),
+    )
+
+
+def position_token(position: int, filters: Mapping[str, Any]) -> str | None:
+    """Return the token of the page behind ``position``."""
+    return outward(str(position), filters)
+
+
+def read_position(token: str | None, filters: Mapping[str, Any]) -> int | None:
+    """Return the position behind which the page of ``token`` starts; None for the first page.
+
+    Raises:
+        FieldError: the token was not made by a list with these filters.
+    """
+    inner = inward(token, filters)
+    return None if inner is None else int(inner)

@@ -1,0 +1,1 @@
+"""Batches of LlamaCloud's v1 API, ``batch-processing``."""

@@ -1,0 +1,238 @@
+"""v1 beta batch processing: create, list, status, cancel, items, processing results."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Query
+
+from docmill.api.beta_batch.parameters import (
+    classify_v2_parameters,
+    parse_v2_parameters,
+    without_secrets,
+)
+from docmill.api.beta_batch.schemas import (
+    V1BatchCreate,
+    V1BatchStatus,
+    V1BatchView,
+    V1Cancel,
+    V1Cancelled,
+    V1ItemView,
+    V1JobConfig,
+    V1JobType,
+    V1ProcessingResults,
+)
+from docmill.api.beta_batch.views import batch_view, item_view, processed_view, progress
+from docmill.api.beta_batch.webhooks import v1_webhooks
+from docmill.api.core.idempotency import Creates, CurrentCreates
+from docmill.api.core.scope import CurrentScope, Scope
+from docmill.api.core.services import CurrentServices, Services
+from docmill.api.core.wire import MAX_PAGE, OffsetPage, Text
+from docmill.api.jobs.documents import source_directory
+from docmill.api.webhooks.targets import webhook_targets
+from docmill.batches.create import Listing, insert_batch
+from docmill.contracts.batches import BatchSpec, JobSpec
+from docmill.contracts.words import BatchStatus, ItemStatus, JobType, Tally, V1Status
+from docmill.ids import Prefix
+from docmill.records.batches import Batches
+from docmill.records.database import Session
+from docmill.records.directory_files import DirectoryFiles
+from docmill.records.ledger_reads import LedgerReads
+from docmill.records.results import Results
+from docmill.records.tables.batches import Batch
+from docmill.records.tables.sources import Directory
+
+router = APIRouter(prefix="/api/v1/beta/batch-processing", tags=["batch processing (v1 beta)"])
+
+V1 = ("v1",)
+MAX_OFFSET = 2**53
+_CLASSIFY_FIELDS = {"rules", "parsing_configuration"}
+Namespace = Annotated[Text | None, Header(alias="temporal-namespace", max_length=255)]
+Limit = Annotated[int, Query(ge=1, le=MAX_PAGE)]
+Offset = Annotated[int, Query(ge=0, le=MAX_OFFSET)]
+
+
+@router.post("", status_code=201)
+async def create_batch_job(
+    services: CurrentServices,
+    scope: CurrentScope,
+    creates: CurrentCreates,
+    body: V1BatchCreate,
+    temporal_namespace: Namespace = None,
+) -> V1BatchView:
+    """Create a batch over a directory or over named directory files, and start it."""
+    namespace = services.temporal.allowed(temporal_namespace)
+    async with services.database.write() as session:
+        batch = await _insert(services, session, scope, creates, body, namespace=namespace)
+    if batch.status == BatchStatus.PENDING:
+        await services.batches.start_soon(batch)
+    return batch_view(batch, Tally())
+
+
+async def _insert(
+    services: Services,
+    session: Session,
+    scope: Scope,
+    creates: Creates,
+    body: V1BatchCreate,
+    *,
+    namespace: str,
+) -> Batch:
+    """Write the batch with all that belongs to it, or find the one of an earlier attempt."""
+    project_id = scope.project_id
+    asked = {**body.model_dump(), "namespace": namespace}
+    if known := await creates.known_batch(session, asked):
+        return known
+    listing = await _listing(session, project_id, body)
+    state = listing.watermark if isinstance(listing, Directory) else listing
+    new = await creates.claim_batch(session, asked, Prefix.V1_BATCH, state)
+    if isinstance(new, Batch):
+        return new
+    targets = await webhook_targets(
+        session,
+        services.fence,
+        project_id=project_id,
+        owner_id=new,
+        inline=v1_webhooks(body.job_config),
+    )
+    batch, _ = await insert_batch(
+        session,
+        services.settings,
+        _spec(project_id, body),
+        listing,
+        targets=targets,
+        id=new,
+        api="v1",
+        namespace=namespace,
+        config=without_secrets(body.job_config.model_dump(exclude_unset=True)),
+    )
+    return batch
+
+
+async def _listing(session: Session, project_id: str, body: V1BatchCreate) -> Listing:
+    if body.directory_id is not None:
+        return await source_directory(session, project_id, body.directory_id, "directory_id")
+    return await Batches(session).places(project_id, body.item_ids or ())
+
+
+def _spec(project_id: str, body: V1BatchCreate) -> BatchSpec:
+    return BatchSpec(
+        project_id=project_id,
+        job=_job(body.job_config),
+        page_size=body.page_size,
+        continue_as_new_threshold=body.continue_as_new_threshold or body.page_size,
+        max_failures=body.max_failures,
+        max_failure_rate=body.max_failure_rate,
+        strict=None if body.strict is None else tuple(body.strict),
+    )
+
+
+def _job(config: V1JobConfig) -> JobSpec:
+    if config.rules is None:
+        return JobSpec(parameters=parse_v2_parameters(_options(config)))
+    parameters = classify_v2_parameters(config.model_dump(include=_CLASSIFY_FIELDS))
+    return JobSpec(type=JobType.CLASSIFY, parameters=parameters)
+
+
+def _options(config: V1JobConfig) -> dict[str, Any]:
+    return config.parameters.model_dump(exclude_unset=True) if config.parameters else {}
+
+
+@router.get("")
+async def list_batch_jobs(
+    services: CurrentServices,
+    scope: CurrentScope,
+    *,
+    directory_id: Annotated[Text | None, Query()] = None,
+    job_type: Annotated[V1JobType | None, Query()] = None,
+    status: Annotated[V1Status | None, Query()] = None,
+    limit: Limit = 50,
+    offset: Offset = 0,
+) -> OffsetPage[V1BatchView]:
+    """Batches of this contract, newest first."""
+    filters: dict[str, Any] = {
+        "directory_id": directory_id,
+        "job_type": job_type,
+        "status": None if status is None else status.stands_for,
+        "api": V1,
+    }
+    async with services.database.read() as session:
+        batches = Batches(session)
+        found = await batches.list_from(scope.project_id, offset=offset, limit=limit, **filters)
+        total = await batches.count(scope.project_id, **filters)
+        counts = await batches.counts([batch.id for batch in found])
+    return OffsetPage(
+        items=[batch_view(batch, counts[batch.id]) for batch in found], total_size=total
+    )
+
+
+@router.get("/items/{item_id}/processing-results")
+async def processing_results(
+    services: CurrentServices,
+    scope: CurrentScope,
+    item_id: str,
+    job_type: Annotated[V1JobType | None, Query()] = None,
+) -> V1ProcessingResults:
+    """Everything that was made of one directory file, newest first, at most 1,000."""
+    async with services.database.read() as session:
+        file = await DirectoryFiles(session).find(scope.project_id, item_id)
+        found = await Results(session).of_item(scope.project_id, item_id, job_type=job_type)
+    return V1ProcessingResults(
+        item_id=item_id,
+        item_name=file.display_name,
+        processing_results=[
+            processed_view(one, services.settings.store_url or "local:/") for one in found
+        ],
+    )
+
+
+@router.get("/{job_id}")
+async def get_batch_job(
+    services: CurrentServices, scope: CurrentScope, job_id: str
+) -> V1BatchStatus:
+    """A batch with its live counts, and how far it is in percent."""
+    batch = await services.batches.current(scope.project_id, job_id, V1)
+    async with services.database.read() as session:
+        counts = (await Batches(session).counts([batch.id]))[batch.id]
+    return V1BatchStatus(job=batch_view(batch, counts), progress_percentage=progress(batch, counts))
+
+
+@router.post("/{job_id}/cancel")
+async def cancel_batch_job(
+    services: CurrentServices,
+    scope: CurrentScope,
+    job_id: str,
+    body: V1Cancel | None = None,
+    temporal_namespace: Namespace = None,
+) -> V1Cancelled:
+    """Ask a batch to stop: pending items become cancelled, items in flight end first."""
+    batch = await services.batches.current(scope.project_id, job_id, V1)
+    if temporal_namespace is not None:
+        services.temporal.allowed(temporal_namespace)
+    batch = await services.batches.cancel(batch, (body.reason if body else None) or "")
+    async with services.database.read() as session:
+        counts = (await Batches(session).counts([batch.id]))[batch.id]
+    shown = batch_view(batch, counts)
+    return V1Cancelled(
+        job_id=batch.id,
+        status=shown.status,
+        processed_items=shown.processed_items,
+        message="The batch is being cancelled.",
+    )
+
+
+@router.get("/{job_id}/items")
+async def list_items(
+    services: CurrentServices,
+    scope: CurrentScope,
+    job_id: str,
+    *,
+    status: Annotated[ItemStatus | None, Query()] = None,
+    limit: Limit = 100,
+    offset: Offset = 0,
+) -> OffsetPage[V1ItemView]:
+    """The files of a batch in listing order, pending ones included."""
+    batch = await services.batches.current(scope.project_id, job_id, V1)
+    async with services.database.read() as session:
+        ledger = LedgerReads(session)
+        rows = await ledger.items(batch, status=status, limit=limit, offset=offset)
+        total = await ledger.count(batch, status)
+    return OffsetPage(items=[item_view(row) for row in rows], total_size=total)

@@ -1,0 +1,1 @@
+"""Classify jobs and their results."""

@@ -1,0 +1,142 @@
+"""Errors as answers: the contract's shapes, and never a stack trace or a path of the machine."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+
+from docmill.api.core.wire import Problem, ValidationProblem
+from docmill.errors import (
+    ConflictError,
+    DocmillError,
+    NotFoundError,
+    UnavailableError,
+    UsageError,
+    bounded,
+)
+
+log = structlog.get_logger(__name__)
+
+RETRY_AFTER_SECONDS = 2
+"""The SDKs honour waits above 0 and up to 60 s (api-contract 1.5)."""
+
+Responses = dict[int | str, dict[str, Any]]
+
+ERROR_RESPONSES: Responses = {
+    400: {"model": Problem, "description": "The request cannot be read."},
+    403: {"model": Problem, "description": "Host or Origin is not allowed."},
+    404: {"model": Problem, "description": "No such object in this project."},
+    409: {"model": Problem, "description": "The object's state does not allow this."},
+    413: {"model": Problem, "description": "The request is too large."},
+    422: {"model": ValidationProblem, "description": "A field is wrong."},
+    503: {"model": Problem, "description": "Database or object store away; try again."},
+}
+
+
+class FieldError(UsageError):
+    """A field of the request is wrong in a way that only the handler can see.
+
+    Attributes:
+        loc: where the field is, as in FastAPI's own validation errors.
+    """
+
+    def __init__(self, message: str, *loc: str | int, hint: str = "") -> None:
+        super().__init__(message, hint)
+        self.loc = loc
+
+
+class TooLargeError(DocmillError):
+    """The request's body is larger than its limit."""
+
+
+_ANSWERS: dict[type[DocmillError], tuple[int, dict[str, str]]] = {
+    NotFoundError: (404, {}),
+    # Without this header the official clients repeat a 409 five times.
+    ConflictError: (409, {"x-should-retry": "false"}),
+    TooLargeError: (413, {}),
+}
+
+
+def problem(
+    status: int,
+    detail: str,
+    hint: str | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> JSONResponse:
+    """Return an error answer in the general shape."""
+    body: dict[str, Any] = {"detail": detail}
+    if hint:
+        body["hint"] = hint
+    return JSONResponse(body, status, headers)
+
+
+def _field_problem(message: str, loc: Sequence[str | int], hint: str | None = None) -> JSONResponse:
+    body: dict[str, Any] = {"detail": [{"loc": list(loc), "msg": message, "type": "value_error"}]}
+    if hint:
+        body["hint"] = hint
+    return JSONResponse(body, 422)
+
+
+async def _on_docmill_error(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, DocmillError)
+    if isinstance(error, UsageError):
+        loc = error.loc if isinstance(error, FieldError) else ()
+        return _field_problem(error.message, loc or ("body",), error.hint)
+    for kind, (status, headers) in _ANSWERS.items():
+        if isinstance(error, kind):
+            return problem(status, error.message, error.hint, headers)
+    if isinstance(error, UnavailableError):
+        return _unavailable(request, error)
+    return await _on_unexpected(request, error)
+
+
+def _unavailable(request: Request, error: UnavailableError) -> JSONResponse:
+    """Say that something is away; where it is, only the log says."""
+    log.warning("api.unavailable", route=request.url.path, reason=error.message)
+    return problem(
+        503,
+        "The database, the object store or Temporal cannot be used now.",
+        "Try again a little later; GET /readyz says which of them is away.",
+        {"Retry-After": str(RETRY_AFTER_SECONDS)},
+    )
+
+
+async def _on_validation_error(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    # The values themselves are left out: they may be secrets, huge, or no JSON at all.
+    details = [
+        {"loc": list(one["loc"]), "msg": bounded(one["msg"]), "type": one["type"]}
+        for one in error.errors()
+    ]
+    return JSONResponse({"detail": details}, 422)
+
+
+async def _on_http_exception(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    return problem(error.status_code, str(error.detail), headers=error.headers)
+
+
+async def _on_disconnect(request: Request, _: Exception) -> JSONResponse:
+    log.info("api.client_left", method=request.method, route=request.url.path)
+    return problem(400, "The client went away before its request was complete.")
+
+
+async def _on_unexpected(request: Request, error: Exception) -> JSONResponse:
+    log.error("api.unexpected", method=request.method, route=request.url.path, exc_info=error)
+    return problem(
+        500, "Docmill itself failed on this request.", "This is a bug: see the server's log."
+    )
+
+
+def add_error_handlers(app: FastAPI) -> None:
+    """Register the handlers of all errors on ``app``."""
+    app.add_exception_handler(DocmillError, _on_docmill_error)
+    app.add_exception_handler(RequestValidationError, _on_validation_error)
+    app.add_exception_handler(HTTPException, _on_http_exception)
+    app.add_exception_handler(ClientDisconnect, _on_disconnect)
+    app.add_exception_handler(Exception, _on_unexpected)

@@ -1,0 +1,64 @@
+"""Whether the server lives, and whether it can do its work."""
+
+import asyncio
+from collections.abc import Awaitable
+
+import structlog
+from fastapi import APIRouter, Response
+from pydantic import BaseModel
+
+from docmill.api.core.services import CurrentServices
+from docmill.errors import DocmillError
+
+router = APIRouter(tags=["health"])
+
+log = structlog.get_logger(__name__)
+
+AWAY = "away"
+CHECK_SECONDS = 5.0
+"""A part that needs longer to answer counts as away."""
+
+
+class Health(BaseModel):
+    """The process is up."""
+
+    status: str = "ok"
+
+
+class Readiness(BaseModel):
+    """What the server needs, each ``ok`` or ``away``; the log says why."""
+
+    ready: bool
+    checks: dict[str, str]
+
+
+@router.get("/healthz")
+async def health() -> Health:
+    """Answer as long as the process is up."""
+    return Health()
+
+
+@router.get("/readyz", responses={503: {"model": Readiness, "description": "Not ready."}})
+async def readiness(services: CurrentServices, response: Response) -> Readiness:
+    """Ask database, object store and Temporal, and whether a worker polls for batches."""
+    names = ("database", "object_store", "temporal", "worker")
+    answers = await asyncio.gather(
+        _checked(services.database.ping()),
+        _checked(services.store.ping()),
+        _checked(services.temporal.ping()),
+        _checked(services.temporal.check_worker()),
+    )
+    ready = all(answer == "ok" for answer in answers)
+    if not ready:
+        response.status_code = 503
+    return Readiness(ready=ready, checks=dict(zip(names, answers, strict=True)))
+
+
+async def _checked(check: Awaitable[None]) -> str:
+    try:
+        async with asyncio.timeout(CHECK_SECONDS):
+            await check
+    except (DocmillError, TimeoutError) as error:
+        log.warning("api.not_ready", reason=str(error) or "no answer in time")
+        return AWAY
+    return "ok"

@@ -1,0 +1,189 @@
+"""Creates that are safe to repeat.
+
+The official clients repeat a POST whose answer was lost, without an idempotency key; a repeat
+shows only in ``x-stainless-retry-count``. So a create decides its new object's id in a small
+table, keyed by what was asked, in the transaction that inserts the object: a repeat finds the
+object of the first attempt, and waits for it while that one still runs.
+"""
+
+import hashlib
+import json
+import re
+from collections import OrderedDict
+from collections.abc import Mapping, Set
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from fastapi import Depends, Header, Request
+from fastapi.routing import APIRoute
+
+from docmill.api.core.errors import FieldError
+from docmill.api.core.scope import Scope, current_scope
+from docmill.errors import NotFoundError
+from docmill.ids import Prefix, new_id
+from docmill.records.batches import Batches
+from docmill.records.claims import Attempt, Claim, Claims, Repeat
+from docmill.records.database import Database, Session
+from docmill.records.tables.batches import Batch
+
+
+class Creates:
+    """Decides the id of one request's new object.
+
+    Attributes:
+        keyed: whether the client named its create.
+    """
+
+    def __init__(self, scope: Scope, route: str, key: str | None, repeat: Repeat) -> None:
+        self.keyed = repeat is Repeat.KEYED
+        self._scope = scope
+        self._route = route
+        self._key = key
+        self._repeat = repeat
+        self._arrived = datetime.now(UTC)
+
+    async def before(self, session: Session, fields: Mapping[str, Any]) -> str | None:
+        """Return the id that the request's key has made before, whatever has become of its source.
+
+        Raises:
+            FieldError: the request's ``Idempotency-Key`` was used with other fields.
+        """
+        if not self.keyed:
+            return None
+        attempt = self._attempt(fields)
+        known = await Claims(session).known(attempt.key)
+        return None if known is None else _checked(known, attempt).object_id
+
+    async def claim(
+        self,
+        session: Session,
+        fields: Mapping[str, Any],
+        object_id: str,
+        *,
+        answer_id: str | None = None,
+        source: object = None,
+    ) -> Claim:
+        """Return the id of the object that ``fields`` ask for, which the caller inserts now.
+
+        Args:
+            session: of the transaction that inserts the object.
+            fields: everything that was asked, parsed; for an upload also the bytes' hash.
+            object_id: the id of a new one.
+            answer_id: the id that the client is told of, when it is another one.
+            source: the state of what the object is made from: watermarks, versions.
+
+        Raises:
+            FieldError: the request's ``Idempotency-Key`` was used with other fields.
+        """
+        attempt = self._attempt(fields)
+        state = None if source is None else _digest(source)
+        claim = await Claims(session).decide(attempt, object_id, answer_id=answer_id, source=state)
+        return _checked(claim, attempt)
+
+    async def known_batch(self, session: Session, fields: Mapping[str, Any]) -> Batch | None:
+        """Return the batch that the request's key has made before; see `before`."""
+        made = await self.before(session, fields)
+        return await self._batch(session, made) if made else None
+
+    async def claim_batch(
+        self, session: Session, fields: Mapping[str, Any], prefix: Prefix, source: object
+    ) -> str | Batch:
+        """Return the id of the batch to insert, or the batch of an earlier attempt; see `claim`."""
+        claim = await self.claim(session, fields, new_id(prefix), source=source)
+        known = await self._batch(session, claim.object_id) if claim.joined else None
+        return known or claim.object_id
+
+    async def _batch(self, session: Session, batch_id: str) -> Batch | None:
+        return await Batches(session).find(self._scope.project_id, batch_id)
+
+    def _attempt(self, fields: Mapping[str, Any]) -> Attempt:
+        asked = _digest([self._scope.project_id, self._route, fields])
+        key = asked
+        if self.keyed:
+            key = _digest([self._scope.project_id, self._route, {"key": self._key}])
+        return Attempt(key, asked, self._repeat, self._arrived)
+
+
+def deleted_since(object_id: str) -> NotFoundError:
+    """Return what a repeated create is told whose object was deleted."""
+    return NotFoundError(
+        f"This request has made {object_id} before, which was deleted.",
+        "Send it with another key, or with none, to make a new one.",
+    )
+
+
+def _checked(claim: Claim, attempt: Attempt) -> Claim:
+    if claim.fields_hash != attempt.fields_hash:
+        raise FieldError(
+            "This Idempotency-Key was used with other fields.", "header", "Idempotency-Key"
+        )
+    return claim
+
+
+def _digest(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def creates(
+    request: Request,
+    scope: Annotated[Scope, Depends(current_scope)],
+    idempotency_key: Annotated[str | None, Header(max_length=255)] = None,
+    x_stainless_retry_count: Annotated[str | None, Header(include_in_schema=False)] = None,
+) -> Creates:
+    """Dependency: the ids of this request's creates."""
+    repeat = Repeat.FIRST
+    if idempotency_key:
+        repeat = Repeat.KEYED
+    elif x_stainless_retry_count and x_stainless_retry_count.strip() not in ("", "0"):
+        repeat = Repeat.RETRY
+    return Creates(scope, request.url.path, idempotency_key, repeat)
+
+
+CurrentCreates = Annotated[Creates, Depends(creates)]
+
+
+REMEMBERED = 10_000
+"""Ids that need not be looked up again."""
+MOST = 1_000
+"""Ids of one request that are looked up; only bodies that list files have more."""
+
+_ID = re.compile(
+    r"\b(?:bat|bjb|dir|dfl|pjb|ext|clj|whc)-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"
+)
+
+
+class Received:
+    """Notes the ids that requests name; each is looked up once by a process."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._known: OrderedDict[str, None] = OrderedDict()
+
+    async def note(self, ids: Set[str]) -> None:
+        """Note that the answers that told of these ids have arrived.
+
+        Raises:
+            UnavailableError: the database is away.
+        """
+        new = [identifier for identifier in ids if identifier not in self._known][:MOST]
+        if not new:
+            return
+        async with self._database.read() as session:
+            unreceived = await Claims(session).unreceived(new)
+        if unreceived:
+            async with self._database.write() as session:
+                await Claims(session).receive(unreceived)
+        self._known.update(dict.fromkeys(new))
+        while len(self._known) > REMEMBERED:
+            self._known.popitem(last=False)
+
+
+async def note_received(request: Request) -> None:
+    """Dependency of every route: what a request names in its address or its JSON was received."""
+    text = f"{request.url.path}?{request.url.query}"
+    route = request.scope.get("route")
+    if isinstance(route, APIRoute) and route.body_field is not None:
+        text += (await request.body()).decode(errors="replace")
+    if ids := set(_ID.findall(text)):
+        received: Received = request.state.services.received
+        await received.note(ids)

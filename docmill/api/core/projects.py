@@ -1,0 +1,71 @@
+"""Projects: read only."""
+
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+
+from docmill.api.core.paging import inward, page
+from docmill.api.core.scope import bearer
+from docmill.api.core.services import CurrentServices
+from docmill.api.core.wire import (
+    CursorPage,
+    PageSize,
+    ProjectId,
+    Text,
+    WireModel,
+    page_limit,
+    stored_project,
+)
+from docmill.records.projects import Projects
+
+
+class ProjectView(WireModel):
+    """A project; read only in this API."""
+
+    id: ProjectId
+    name: str
+    organization_id: str
+    is_default: bool = False
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+
+
+router = APIRouter(tags=["projects"], dependencies=[Depends(bearer)])
+
+
+@router.get("/api/v1/projects")
+async def list_projects(
+    services: CurrentServices,
+    organization_id: Annotated[Text | None, Query()] = None,
+    project_name: Annotated[Text | None, Query()] = None,
+) -> list[ProjectView]:
+    """All projects that the key may see, as a bare array."""
+    async with services.database.read() as session:
+        found = await Projects(session).list(organization_id=organization_id, name=project_name)
+    return [ProjectView.model_validate(project) for project in found.items]
+
+
+@router.get("/api/v2/projects")
+async def page_projects(
+    services: CurrentServices,
+    name: Annotated[Text | None, Query()] = None,
+    organization_id: Annotated[Text | None, Query()] = None,
+    page_size: Annotated[PageSize, Query()] = None,
+    page_token: Annotated[Text | None, Query()] = None,
+) -> CursorPage[ProjectView]:
+    """One page of the projects that the key may see."""
+    filters = {"name": name, "organization_id": organization_id}
+    async with services.database.read() as session:
+        found = await Projects(session).list(
+            **filters, limit=page_limit(page_size), cursor=inward(page_token, filters)
+        )
+    return page(found, ProjectView.model_validate, filters)
+
+
+@router.get("/api/v1/projects/{project_id}")
+@router.get("/api/v2/projects/{project_id}")
+async def get_project(services: CurrentServices, project_id: str) -> ProjectView:
+    """One project."""
+    async with services.database.read() as session:
+        return ProjectView.model_validate(await Projects(session).get(stored_project(project_id)))

@@ -1,0 +1,94 @@
+"""What the handlers work with: opened once when the server starts, closed when it stops."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from docmill.api.core.idempotency import Received
+from docmill.api.core.links import Links
+from docmill.batches.service import BatchService
+from docmill.objects.base import ObjectStore
+from docmill.objects.open import open_store
+from docmill.objects.staging import Staging
+from docmill.outbound.fence import Fence
+from docmill.records.claims import Claims
+from docmill.records.database import Database
+from docmill.records.projects import Projects
+from docmill.remote.politeness import Hosts
+from docmill.settings import Settings
+from docmill.temporal.connections import TemporalLink
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The rooms behind the API.
+
+    Attributes:
+        scratch: this process's temporary folder, for uploads on their way to the store.
+        links: makes and checks URLs that need no header.
+        temporal: the way to the workflows; the server may be away.
+        batches: creates, reads and steers batches.
+        received: notes which new objects their makers know of.
+        fence: where URLs of requests may lead.
+        hosts: how hard models at other hosts are asked by this process.
+    """
+
+    settings: Settings
+    database: Database
+    store: ObjectStore
+    scratch: Staging
+    links: Links
+    temporal: TemporalLink
+    batches: BatchService
+    received: Received
+    fence: Fence
+    hosts: Hosts
+
+
+@asynccontextmanager
+async def open_services(settings: Settings) -> AsyncIterator[Services]:
+    """Open everything; the database is migrated and has its default project.
+
+    Raises:
+        UnavailableError: the database is away.
+        UsageError: a gap of the fence cannot be read.
+    """
+    fence = Fence.allowing(settings.fence_allow)
+    settings.home.mkdir(parents=True, exist_ok=True)
+    database = Database(settings.database)
+    scratch = Staging.below(settings.scratch)
+    store = open_store(settings.store)
+    try:
+        await database.migrate()
+        async with database.write() as session:
+            await Projects(session).ensure_default()
+            await Claims(session).forget_old()
+        temporal = TemporalLink.from_environment(settings.temporal_namespaces)
+        yield Services(
+            settings=settings,
+            database=database,
+            store=store,
+            scratch=scratch,
+            links=Links.of_home(settings),
+            temporal=temporal,
+            batches=BatchService(database, store, settings, temporal),
+            received=Received(database),
+            fence=fence,
+            hosts=Hosts(settings.remote_concurrency, settings.remote_rate),
+        )
+    finally:
+        scratch.close()
+        store.close()
+        await database.close()
+
+
+def current_services(request: Request) -> Services:
+    """Dependency: the services of this server."""
+    services: Services = request.state.services
+    return services
+
+
+CurrentServices = Annotated[Services, Depends(current_services)]

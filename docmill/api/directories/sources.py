@@ -1,0 +1,105 @@
+"""Docmill's addition: directories over a local folder, and bringing them up to date."""
+
+import asyncio
+from pathlib import Path
+
+from fastapi import APIRouter
+
+from docmill.api.core.errors import FieldError
+from docmill.api.core.scope import CurrentScope
+from docmill.api.core.services import CurrentServices, Services
+from docmill.api.directories.schemas import (
+    DirectoryView,
+    FolderSourceCreate,
+    LeftOutView,
+    SourceDirectoryCreate,
+    SyncSummary,
+)
+from docmill.batches.scan import scan_folder
+from docmill.errors import ConflictError
+from docmill.records.directories import Directories
+from docmill.settings import Settings
+from docmill.sources.folder import FolderSource
+
+router = APIRouter(prefix="/api/docmill/v1/directories", tags=["Docmill: sources"])
+
+
+@router.post("", status_code=201)
+async def create_source_directory(
+    services: CurrentServices, scope: CurrentScope, body: SourceDirectoryCreate
+) -> DirectoryView:
+    """Create a directory over a folder below an allowed root, and list its files.
+
+    The same source is the same directory, so that repeating the request is safe.
+    """
+    source = await asyncio.to_thread(_folder_source, services.settings, body.source)
+    async with services.database.write() as session:
+        directory = await Directories(session).find_or_create_source(
+            scope.project_id, body.name, source.as_json()
+        )
+    await _sync(services, scope.project_id, source)
+    return DirectoryView.model_validate(directory)
+
+
+@router.post("/{directory_id}/sync")
+async def sync_directory(
+    services: CurrentServices, scope: CurrentScope, directory_id: str
+) -> SyncSummary:
+    """List the source again; the directory changes at once when the listing is complete."""
+    async with services.database.read() as session:
+        directory = await Directories(session).get(scope.project_id, directory_id)
+    if directory.source is None:
+        raise ConflictError(f"The directory {directory_id} has no source to list.")
+    source = FolderSource.from_json(directory.source)
+    await asyncio.to_thread(_check_root, services.settings, source.folder)
+    return await _sync(services, scope.project_id, source)
+
+
+async def _sync(services: Services, project_id: str, source: FolderSource) -> SyncSummary:
+    directory, summary = await scan_folder(services.database, project_id, source)
+    return SyncSummary(
+        directory_id=directory.id,
+        total=summary.total,
+        new=summary.new,
+        changed=summary.changed,
+        vanished_count=summary.vanished_count,
+        vanished=list(summary.vanished),
+        left_out={
+            reason: LeftOutView.model_validate(entry)
+            for reason, entry in (summary.left_out or {}).items()
+        },
+    )
+
+
+def _folder_source(settings: Settings, asked: FolderSourceCreate) -> FolderSource:
+    return FolderSource.resolve(
+        _check_root(settings, asked.folder),
+        recursive=asked.recursive,
+        include=tuple(asked.include),
+        exclude=tuple(asked.exclude),
+        leave_out=(settings.home,),
+        follow_links=asked.follow_links,
+    )
+
+
+def _check_root(settings: Settings, folder: Path) -> Path:
+    """Return the real folder if it lies below an allowed root; links cannot lead out of it.
+
+    Raises:
+        FieldError: it does not; whether it exists is not told.
+    """
+    try:
+        real = folder.resolve(strict=True)
+    except (OSError, RuntimeError):
+        real = None
+    roots = [root.resolve() for root in settings.source_roots]
+    allowed = real is not None and any(real.is_relative_to(root) for root in roots)
+    if real is None or not allowed or not real.is_dir():
+        raise FieldError(
+            "The folder is not below an allowed root.",
+            "body",
+            "source",
+            "folder",
+            hint="Name its root in DOCMILL_SOURCE_ROOTS.",
+        )
+    return real

@@ -1,0 +1,1 @@
+"""Extract jobs, their results, and drafts of schemas."""

@@ -1,0 +1,181 @@
+"""Files: upload, list, query, get, content URL, delete."""
+
+from datetime import timedelta
+from pathlib import PurePosixPath
+from typing import Annotated, Any, Literal, get_args
+
+from fastapi import APIRouter, Query, Request
+
+from docmill.api.core.errors import FieldError
+from docmill.api.core.idempotency import CurrentCreates, deleted_since
+from docmill.api.core.paging import inward, page
+from docmill.api.core.scope import CurrentScope, check_project
+from docmill.api.core.services import CurrentServices, Services
+from docmill.api.core.uploads import UPLOAD_BYTES, form_body, receive_upload, stored_upload
+from docmill.api.core.wire import (
+    MAX_IDS,
+    MAX_NAME,
+    CursorPage,
+    PageSize,
+    PresignedUrl,
+    Text,
+    page_limit,
+)
+from docmill.api.files.schemas import FileFilter, FileQuery, FileView, Purpose
+from docmill.ids import Prefix, new_id
+from docmill.records.files import FileOrder, Files
+from docmill.records.tables.sources import File
+from docmill.settings import MIB
+
+router = APIRouter(prefix="/api/v1/beta/files", tags=["files"])
+
+FileExpand = Literal["download_url"]
+MAX_LINK_SECONDS = 7 * 24 * 3600
+
+
+def view(file: File) -> FileView:
+    """Return a file on the wire."""
+    answer = FileView.model_validate(file)
+    answer.file_type = PurePosixPath(file.name).suffix.removeprefix(".").lower() or None
+    answer.last_modified_at = file.created_at
+    return answer
+
+
+def with_link(services: Services, request: Request, file: File, expand: Any) -> FileView:
+    """Return a file on the wire, with a download URL when it was asked for."""
+    answer = view(file)
+    if expand:
+        answer.download_url = services.links.make(request, "files", file.id)
+    return answer
+
+
+@router.post(
+    "",
+    status_code=201,
+    max_body_size=UPLOAD_BYTES,
+    openapi_extra=form_body("file", required=["purpose"], optional=["external_file_id"]),
+)
+async def upload_file(
+    services: CurrentServices, scope: CurrentScope, creates: CurrentCreates, request: Request
+) -> FileView:
+    """Upload a file; its bytes stream to the store."""
+    limit = services.settings.max_upload_mb * MIB
+    async with receive_upload(request, "file", services.scratch, limit) as upload:
+        purpose = upload.fields.get("purpose")
+        if purpose not in get_args(Purpose):
+            raise FieldError(f"Must be one of {', '.join(get_args(Purpose))}.", "body", "purpose")
+        external = upload.fields.get("external_file_id")
+        if external is not None and len(external) > MAX_NAME:
+            raise FieldError(
+                f"Must not be longer than {MAX_NAME} characters.", "body", "external_file_id"
+            )
+        asked = [upload.name, upload.sha256, purpose, external]
+        async with (
+            stored_upload(
+                services,
+                scope.project_id,
+                upload,
+                external_file_id=external,
+                purpose=purpose,
+            ) as file,
+            services.database.write() as session,
+        ):
+            claim = await creates.claim(session, {"upload": asked}, new_id(Prefix.FILE))
+            file.id = claim.object_id
+            saved, _ = await Files(session).create(file)
+            if saved.deleted_at is not None:
+                raise deleted_since(saved.id)
+    return view(saved)
+
+
+@router.get("")
+async def list_files(
+    services: CurrentServices,
+    scope: CurrentScope,
+    request: Request,
+    *,
+    file_name: Annotated[Text | None, Query()] = None,
+    file_ids: Annotated[list[Text] | None, Query(max_length=MAX_IDS)] = None,
+    external_file_id: Annotated[Text | None, Query()] = None,
+    order_by: Annotated[FileOrder, Query()] = "created_at",
+    expand: Annotated[list[FileExpand] | None, Query()] = None,
+    page_size: Annotated[PageSize, Query()] = None,
+    page_token: Annotated[Text | None, Query()] = None,
+) -> CursorPage[FileView]:
+    """One page of files: newest first, or upwards by name or id."""
+    filters: dict[str, Any] = {
+        "name": file_name,
+        "file_ids": file_ids,
+        "external_file_id": external_file_id,
+    }
+    bound = {**filters, "order": order_by}
+    async with services.database.read() as session:
+        found = await Files(session).list(
+            scope.project_id,
+            limit=page_limit(page_size),
+            cursor=inward(page_token, bound),
+            order=order_by,
+            **filters,
+        )
+    return page(found, lambda file: with_link(services, request, file, expand), bound)
+
+
+@router.post("/query", deprecated=True)
+async def query_files(
+    services: CurrentServices, scope: CurrentScope, body: FileQuery
+) -> CursorPage[FileView]:
+    """One page of files, by a filter in the body."""
+    wanted = body.filter or FileFilter()
+    check_project(wanted.project_id)
+    order = body.order_by or "created_at"
+    filters: dict[str, Any] = {
+        "name": wanted.file_name,
+        "file_ids": wanted.file_ids,
+        "external_file_id": wanted.external_file_id,
+    }
+    bound = {**filters, "order": order}
+    async with services.database.read() as session:
+        found = await Files(session).list(
+            scope.project_id,
+            limit=page_limit(body.page_size),
+            cursor=inward(body.page_token, bound),
+            order=order,
+            **filters,
+        )
+    return page(found, view, bound)
+
+
+@router.get("/{file_id}")
+async def get_file(
+    services: CurrentServices,
+    scope: CurrentScope,
+    request: Request,
+    file_id: str,
+    expand: Annotated[list[FileExpand] | None, Query()] = None,
+) -> FileView:
+    """One file."""
+    async with services.database.read() as session:
+        file = await Files(session).get(scope.project_id, file_id)
+    return with_link(services, request, file, expand)
+
+
+@router.get("/{file_id}/content")
+async def get_content_url(
+    services: CurrentServices,
+    scope: CurrentScope,
+    request: Request,
+    file_id: str,
+    expires_at_seconds: Annotated[int | None, Query(ge=1, le=MAX_LINK_SECONDS)] = None,
+) -> PresignedUrl:
+    """A URL of the file's bytes that needs no header; it works for an hour unless asked."""
+    async with services.database.read() as session:
+        await Files(session).get(scope.project_id, file_id)
+    lifetime = timedelta(seconds=expires_at_seconds or 3600)
+    return services.links.make(request, "files", file_id, lifetime=lifetime)
+
+
+@router.delete("/{file_id}", status_code=204)
+async def delete_file(services: CurrentServices, scope: CurrentScope, file_id: str) -> None:
+    """Delete a file; directories and batches that use it keep its bytes."""
+    async with services.database.write() as session:
+        await Files(session).delete(scope.project_id, file_id)

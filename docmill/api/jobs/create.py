@@ -1,0 +1,235 @@
+"""Jobs of their own: a batch of one file that no list shows, in a workflow of its own.
+
+So a single job is claimed, run, retried, deduplicated, cancelled and reconciled exactly like a
+batch's item.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from docmill.api.core.idempotency import Creates, deleted_since
+from docmill.api.core.scope import Scope
+from docmill.api.core.services import Services
+from docmill.api.jobs.documents import Source, state_of
+from docmill.api.webhooks.schemas import InlineWebhook
+from docmill.api.webhooks.targets import webhook_targets
+from docmill.batches.close import close_batch
+from docmill.batches.create import insert_batch
+from docmill.contracts.batches import BatchSpec, CloseRequest, JobSpec
+from docmill.contracts.items import PageRequest
+from docmill.contracts.words import BatchStatus, JobType
+from docmill.errors import ConflictError, NotFoundError, UnavailableError
+from docmill.ids import Prefix, derived_id, new_id
+from docmill.records.batches import SINGLE_JOB, Batches
+from docmill.records.database import Session
+from docmill.records.directories import Directories
+from docmill.records.directory_files import DirectoryFiles
+from docmill.records.files import Files
+from docmill.records.items import job_id_of
+from docmill.records.jobs import Job, Jobs
+from docmill.records.paging import Paging
+from docmill.records.tables.batches import Batch
+from docmill.records.tables.sources import Configuration, DirectoryFile, File
+
+FIRST = 1
+"""Position of the only item."""
+REMOVED = "removed by force"
+
+
+@dataclass(frozen=True, slots=True)
+class NewJob:
+    """What a single job is made of.
+
+    Attributes:
+        source: the document; an upload that has no id yet is written with the job.
+        parameters: in the vocabulary of the product.
+        asked: what the request said beside that, kept with the batch of one.
+        configuration: the stored one that gave ``parameters``.
+        user_metadata: notes of whoever asks.
+        webhook_ids: stored endpoints that the job reports to.
+        webhooks: further endpoints, as the request gives them.
+    """
+
+    source: Source
+    parameters: dict[str, Any]
+    asked: dict[str, Any] = field(default_factory=dict)
+    configuration: Configuration | None = None
+    user_metadata: dict[str, str] | None = None
+    webhook_ids: Sequence[str] | None = None
+    webhooks: Sequence[InlineWebhook] | None = None
+
+    @property
+    def state(self) -> object:
+        """What tells one state of the job's source from another."""
+        version = self.configuration.version if self.configuration else None
+        return [state_of(self.source), version]
+
+
+Build = Callable[[Session], Awaitable[NewJob]]
+"""Reads what a job is made of, in the transaction that writes the job."""
+
+
+class SingleJobs:
+    """Creates and cancels the jobs of one project and product."""
+
+    def __init__(self, services: Services, scope: Scope, job_type: JobType) -> None:
+        self.services = services
+        self.scope = scope
+        self.job_type = job_type
+
+    async def create(self, creates: Creates, asked: Mapping[str, Any], build: Build) -> Job:
+        """Create a job in one transaction and start it; a repeated request gets the first one.
+
+        Args:
+            creates: says whether the request is a repeated one.
+            asked: everything that it asks for.
+            build: reads what the job is made of.
+
+        Raises:
+            UsageError: a parameter is wrong.
+            NotFoundError: the source does not exist, or the job was made before and deleted.
+        """
+        async with self.services.database.write() as session:
+            made = await creates.before(session, asked)
+            job = await self._known(session, made) if made else None
+            if job is None:
+                new = await build(session)
+                batch_id = new_id(Prefix.BATCH)
+                claim = await creates.claim(
+                    session, asked, batch_id, answer_id=self._job_id(batch_id), source=new.state
+                )
+                job = await self._known(session, claim.object_id) if claim.joined else None
+                job = job or await self._insert(session, claim.object_id, new)
+        await self._start(job)
+        return job
+
+    async def create_as(self, batch_id: str, build: Build) -> Job:
+        """Create the one job whose batch of one has this id, and start it.
+
+        Raises:
+            UsageError: a parameter is wrong.
+            NotFoundError: the source does not exist, or the job was made before and deleted.
+        """
+        async with self.services.database.write() as session:
+            job = await self._known(session, batch_id)
+            job = job or await self._insert(session, batch_id, await build(session))
+        await self._start(job)
+        return job
+
+    async def _known(self, session: Session, batch_id: str) -> Job | None:
+        """Return the job whose batch of one has this id; None when there was none.
+
+        Raises:
+            NotFoundError: it was deleted.
+        """
+        if await Batches(session).find(self.scope.project_id, batch_id) is None:
+            return None
+        try:
+            return await Jobs(session).get(self.scope.project_id, self._job_id(batch_id))
+        except NotFoundError:
+            raise deleted_since(self._job_id(batch_id)) from None
+
+    async def _insert(self, session: Session, batch_id: str, new: NewJob) -> Job:
+        """Write a job, its batch of one and its ledger row: all are there before anything runs."""
+        project_id = self.scope.project_id
+        entry = await self._entry(session, batch_id, new.source)
+        targets = await webhook_targets(
+            session,
+            self.services.fence,
+            project_id=project_id,
+            owner_id=batch_id,
+            stored=new.webhook_ids,
+            inline=new.webhooks,
+            configuration=new.configuration,
+        )
+        job = JobSpec(type=self.job_type, parameters=new.parameters)
+        batch, _ = await insert_batch(
+            session,
+            self.services.settings,
+            BatchSpec(project_id=project_id, job=job, page_size=1),
+            [(entry.directory_id, entry.sequence)],
+            targets=targets,
+            id=batch_id,
+            api=SINGLE_JOB,
+            name=entry.display_name,
+            namespace=self.services.temporal.namespace,
+            config=new.asked,
+            configuration_id=new.configuration.id if new.configuration else None,
+        )
+        # No key is known to match here: the workflow asks again, with the engines' versions.
+        page = PageRequest(batch_id=batch.id, epoch=batch.epoch, after=0, limit=1)
+        await Paging(session).next_page(batch, page, lambda _, __: "")
+        await Jobs(session).open(batch, FIRST, new.user_metadata)
+        return await Jobs(session).get(project_id, self._job_id(batch_id))
+
+    def _job_id(self, batch_id: str) -> str:
+        return job_id_of(self.job_type, batch_id, FIRST)
+
+    async def _start(self, job: Job) -> None:
+        """Start a job that has not begun; when Temporal is away, a worker starts it later."""
+        if job.batch.status == BatchStatus.PENDING:
+            await self.services.batches.start_soon(job.batch)
+
+    async def cancel(self, job: Job) -> Job:
+        """Ask a job to stop.
+
+        Raises:
+            ConflictError: it has ended, or belongs to a batch of several.
+            UnavailableError: Temporal is away.
+        """
+        if job.status.terminal:
+            raise ConflictError(f"The job {job.id} has ended: {job.status}.")
+        await self.services.batches.cancel(self._own_batch(job))
+        async with self.services.database.read() as session:
+            return await Jobs(session).get(self.scope.project_id, job.id)
+
+    async def end(self, job: Job) -> None:
+        """Cancel a job at once, whether or not its workflow is there to hear of it.
+
+        What still runs of it changes nothing any more: its item has its outcome.
+
+        Raises:
+            ConflictError: it belongs to a batch of several.
+        """
+        batch = self._own_batch(job)
+        with suppress(UnavailableError, ConflictError):
+            await self.services.batches.cancel(batch, REMOVED)
+        request = CloseRequest(
+            batch_id=batch.id, epoch=batch.epoch, ending=BatchStatus.CANCELLED, reason=REMOVED
+        )
+        scratch = self.services.settings.scratch
+        await close_batch(self.services.database, self.services.store, scratch, request)
+
+    def _own_batch(self, job: Job) -> Batch:
+        """Return the batch that is this job's alone."""
+        if job.batch.api != SINGLE_JOB:
+            raise ConflictError(
+                f"The job {job.id} belongs to the batch {job.batch.id}.", "Cancel the batch."
+            )
+        return job.batch
+
+    async def _entry(self, session: Session, batch_id: str, source: Source) -> DirectoryFile:
+        """Return the entry of ``source``: its own, or one in the project's internal directory."""
+        if isinstance(source, DirectoryFile):
+            return source
+        project_id = self.scope.project_id
+        directory_id = (await Directories(session).for_single_jobs(project_id)).id
+        files = DirectoryFiles(session)
+        if isinstance(source, File):
+            if not source.id:  # an upload
+                source.id = derived_id(Prefix.FILE, batch_id)
+                source, _ = await Files(session).create(source)
+            return await files.attach(
+                project_id, directory_id, source, unique_id=source.id, internal=True
+            )
+        # What a URL leads to may change, so each job has an entry of its own.
+        return await files.name_url(
+            project_id,
+            directory_id,
+            unique_id=f"{batch_id}/{source.name}",
+            name=source.name,
+            url=source.url,
+            http_proxy=source.http_proxy,
+        )

@@ -1,0 +1,115 @@
+"""What the jobs of every product have in common: they are found, listed, cancelled and removed."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, TypeVar
+
+from fastapi import Depends, Query
+
+from docmill.api.core.paging import inward, outward
+from docmill.api.core.scope import Scope
+from docmill.api.core.services import Services
+from docmill.api.core.wire import MAX_IDS, CursorPage, Text, UtcTime
+from docmill.api.jobs.create import SingleJobs
+from docmill.api.jobs.read import JobReader
+from docmill.api.jobs.schemas import JobDeleted
+from docmill.contracts.words import BatchStatus, JobType
+from docmill.records.jobs import Job, Jobs
+
+View = TypeVar("View")
+
+
+@dataclass(frozen=True)
+class ListedJobs:
+    """Which jobs a list is of; both times are inclusive."""
+
+    status: Annotated[BatchStatus | None, Query()] = None
+    """Of the job, in a batch's words: none is ever THROTTLED."""
+    job_ids: Annotated[list[Text] | None, Query(max_length=MAX_IDS)] = None
+    created_at_on_or_after: Annotated[UtcTime | None, Query()] = None
+    created_at_on_or_before: Annotated[UtcTime | None, Query()] = None
+    page_token: Annotated[Text | None, Query()] = None
+
+
+Listed = Annotated[ListedJobs, Depends()]
+
+
+class ProductJobs:
+    """Jobs of one product in one project, those of batches and those of their own."""
+
+    def __init__(self, services: Services, scope: Scope, job_type: JobType) -> None:
+        self._services = services
+        self._scope = scope
+        self._job_type = job_type
+
+    async def find(self, job_id: str) -> Job:
+        """Return one job as it truly is.
+
+        Raises:
+            NotFoundError: the project has no such job of this product.
+        """
+        return await JobReader(self._services).find(self._scope.project_id, self._job_type, job_id)
+
+    async def page(
+        self,
+        listed: ListedJobs,
+        limit: int,
+        views: Callable[[Sequence[Job]], Awaitable[list[View]]],
+        **further: Any,
+    ) -> CursorPage[View]:
+        """Return one page of jobs on the wire, newest first.
+
+        Args:
+            listed: which ones.
+            limit: rows of the page.
+            views: puts jobs on the wire.
+            further: filters that only this product has.
+        """
+        filters: dict[str, Any] = {
+            "status": listed.status,
+            "job_ids": listed.job_ids,
+            "created_from": listed.created_at_on_or_after,
+            "created_to": listed.created_at_on_or_before,
+            "job_type": self._job_type.value,
+            **further,
+        }
+        async with self._services.database.read() as session:
+            found = await Jobs(session).list(
+                self._scope.project_id,
+                limit=limit,
+                cursor=inward(listed.page_token, filters),
+                **filters,
+            )
+        return CursorPage(
+            items=await views(found.items), next_page_token=outward(found.next, filters)
+        )
+
+    async def cancel(self, job_id: str) -> Job:
+        """Ask a job of its own to stop.
+
+        Raises:
+            NotFoundError: the project has no such job of this product.
+            ConflictError: it has ended, or belongs to a batch of several.
+            UnavailableError: Temporal is away.
+        """
+        return await SingleJobs(self._services, self._scope, self._job_type).cancel(
+            await self.find(job_id)
+        )
+
+    async def delete(self, job_id: str, *, force: bool = False) -> JobDeleted:
+        """Remove a job that has ended; results that others share stay.
+
+        Args:
+            job_id: which job.
+            force: end a job of its own first, also when its workflow is gone or cannot be told.
+
+        Raises:
+            NotFoundError: the project has no such job of this product.
+            ConflictError: it has not ended, or belongs to a batch of several.
+        """
+        job = await self.find(job_id)
+        if force and not job.status.terminal:
+            await SingleJobs(self._services, self._scope, self._job_type).end(job)
+        async with self._services.database.write() as session:
+            await Jobs(session).delete(self._scope.project_id, job_id)
+        return JobDeleted(id=job_id, project_id=self._scope.project_id)

@@ -1,0 +1,76 @@
+"""Jobs of every product, reconciled with Temporal, and their stored results."""
+
+from docmill.api.core.services import Services
+from docmill.contracts.words import JobStatus, JobType
+from docmill.errors import NotFoundError
+from docmill.objects.results import RESULT_FILE, result_key
+from docmill.records.jobs import Job, Jobs
+from docmill.records.results import PurgedError, Results
+from docmill.records.tables.batches import Result
+
+
+class JobReader:
+    """Reads jobs of batches and jobs of their own alike."""
+
+    def __init__(self, services: Services) -> None:
+        self.services = services
+
+    async def find(self, project_id: str, job_type: JobType, job_id: str) -> Job:
+        """Return one job; the batch of one that runs is compared with its workflow first.
+
+        Raises:
+            NotFoundError: the project has no such job of this product.
+        """
+        job = await self._get(project_id, job_id)
+        if job.job_type != job_type:
+            raise NotFoundError(f"No {job_type} job {job_id}.", "A batch's items name their jobs.")
+        if job.status.terminal:
+            return job
+        await self.services.batches.current(project_id, job.batch.id, [job.batch.api])
+        return await self._get(project_id, job_id)
+
+    async def _get(self, project_id: str, job_id: str) -> Job:
+        async with self.services.database.read() as session:
+            return await Jobs(session).get(project_id, job_id)
+
+    async def stored(self, job: Job) -> bytes | None:
+        """Return the result of a job as it is stored; None while there is none.
+
+        Raises:
+            PurgedError: it was purged.
+        """
+        if job.status is not JobStatus.COMPLETED or job.result_id is None:
+            return None
+        return await self.services.store.get_bytes(await self.key_of(job, RESULT_FILE))
+
+    async def stored_if_kept(self, job: Job) -> bytes | None:
+        """Return the same, and None for what was purged: a list must not fail for one old job."""
+        try:
+            return await self.stored(job)
+        except PurgedError:
+            return None
+
+    async def check_kept(self, job: Job) -> None:
+        """Let one job's answer fail when its result was purged.
+
+        Raises:
+            PurgedError: it was.
+        """
+        if job.result_id is not None:
+            async with self.services.database.read() as session:
+                await Results(session).get(job.result_id)
+
+    async def key_of(self, job: Job, filename: str) -> str:
+        """Return the object of a file of the job's result."""
+        async with self.services.database.read() as session:
+            row = await Results(session).get(str(job.result_id))
+        return result_key(row.object_prefix, filename)
+
+    async def credits(self, job: Job) -> float:
+        """Return what LlamaCloud has billed for a job's result, if it was the engine."""
+        if job.result_id is None:
+            return 0.0
+        async with self.services.database.read() as session:
+            row = await session.get(Result, job.result_id)
+        usage = (row.usage if row else None) or {}
+        return float(usage.get("millicredits", 0)) / 1000

@@ -1,0 +1,1 @@
+"""Parse jobs and their results."""

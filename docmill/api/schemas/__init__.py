@@ -1,1 +1,0 @@
-"""Wire schemas: field names, types and defaults of LlamaCloud's contract."""

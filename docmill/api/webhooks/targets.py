@@ -1,0 +1,140 @@
+"""Where a batch or job reports to, kept from the moment of its creation."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from pydantic import ValidationError
+
+from docmill.api.core.errors import FieldError
+from docmill.api.core.scope import Scope
+from docmill.api.core.services import Services
+from docmill.api.webhooks.schemas import InlineWebhook
+from docmill.contracts.webhook_events import job_events
+from docmill.contracts.words import JobType
+from docmill.errors import NotFoundError
+from docmill.outbound.fence import Fence, FencedError
+from docmill.records.database import Session
+from docmill.records.tables.api import WebhookTarget
+from docmill.records.tables.sources import Configuration
+from docmill.records.webhooks import Webhooks
+from docmill.webhooks.headers import forbidden
+
+Target = dict[str, Any]
+"""The columns of a `WebhookTarget` that say where and what."""
+
+
+async def webhook_targets(
+    session: Session,
+    fence: Fence,
+    *,
+    project_id: str,
+    owner_id: str,
+    stored: Sequence[str] | None = None,
+    inline: Sequence[InlineWebhook] | None = None,
+    configuration: Configuration | None = None,
+) -> list[WebhookTarget]:
+    """Return the endpoints of ``owner_id``, to be written with it: its listeners are frozen then.
+
+    Args:
+        session: reads stored endpoints.
+        fence: where URLs may lead.
+        project_id: the owner's.
+        owner_id: the batch, or the batch of one of a single job.
+        stored: ids of stored endpoints.
+        inline: endpoints as the request gives them.
+        configuration: its endpoints are told of each job that is run with it.
+
+    Raises:
+        NotFoundError: a stored endpoint does not exist in this project.
+        FieldError: a URL or header is refused.
+    """
+    targets = [
+        *_stored(stored or ()),
+        *_inline(fence, inline or ()),
+        *(_of_configuration(fence, configuration) if configuration else ()),
+    ]
+    for target in targets:
+        if "configuration_id" in target:
+            await Webhooks(session).get(project_id, target["configuration_id"])
+    return [
+        WebhookTarget(owner_id=owner_id, number=number, project_id=project_id, **target)
+        for number, target in enumerate(targets)
+    ]
+
+
+async def check_webhooks(
+    services: Services,
+    scope: Scope,
+    stored: Sequence[str],
+    inline: Sequence[InlineWebhook],
+    *loc: str,
+) -> None:
+    """Check endpoints that are kept for jobs to come, so that no job is refused for them later.
+
+    Raises:
+        FieldError: a stored endpoint does not exist in this project, or a URL or header cannot
+            be sent; the error names the field, below ``loc``.
+    """
+    for number, one in enumerate(inline):
+        place: tuple[str | int, ...] = (*loc, "webhook_configurations", number)
+        check_endpoint(services.fence, one.webhook_url, one.webhook_headers, *place)
+    async with services.database.read() as session:
+        for number, webhook_id in enumerate(stored):
+            try:
+                await Webhooks(session).get(scope.project_id, webhook_id)
+            except NotFoundError as error:
+                place = (*loc, "webhook_configuration_ids", number)
+                raise FieldError(error.message, *place, hint=error.hint) from None
+
+
+def check_endpoint(
+    fence: Fence, url: str | None, headers: dict[str, str] | None, *loc: str | int
+) -> None:
+    """Refuse what can never be sent; where a host's name leads, each delivery checks.
+
+    Raises:
+        FieldError: the URL leads inside, or Docmill sets one of the headers itself.
+    """
+    if url is not None:
+        try:
+            fence.check_url(url)
+        except FencedError as error:
+            raise FieldError(error.message, *loc, "webhook_url", hint=error.hint) from None
+    if refused := forbidden(headers or {}):
+        raise FieldError(
+            f"{', '.join(refused)} cannot be set by a webhook.", *loc, "webhook_headers"
+        )
+
+
+def _stored(webhook_ids: Sequence[str], events: Sequence[str] | None = None) -> Iterator[Target]:
+    for webhook_id in dict.fromkeys(webhook_ids):
+        yield {"configuration_id": webhook_id, "events": events}
+
+
+def _inline(
+    fence: Fence, endpoints: Sequence[InlineWebhook], events: Sequence[str] | None = None
+) -> Iterator[Target]:
+    for number, one in enumerate(endpoints):
+        if one.webhook_url:
+            loc = ("body", "webhook_configurations", number)
+            check_endpoint(fence, one.webhook_url, one.webhook_headers, *loc)
+            yield {"endpoint": one.model_dump(exclude_none=True), "events": events}
+
+
+def _of_configuration(fence: Fence, found: Configuration) -> Sequence[Target]:
+    """Return the endpoints of a saved configuration: they hear of its jobs, not of batches."""
+    product = found.product_type.partition("_")[0]
+    if product not in set(JobType):
+        return ()
+    events = list(job_events(product))
+    try:
+        inline = [
+            InlineWebhook.model_validate(one)
+            for one in found.parameters.get("webhook_configurations") or ()
+        ]
+    except ValidationError:
+        raise FieldError(
+            f"{found.id} has a webhook that cannot be read.", "body", "configuration_id"
+        ) from None
+    stored = found.parameters.get("webhook_configuration_ids") or ()
+    return [*_stored(stored, events), *_inline(fence, inline, events)]

@@ -1,0 +1,165 @@
+"""Making a batch row: the listing frozen, the parameters snapshotted, safe to repeat."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from docmill.batches.scan import scan_folder
+from docmill.contracts.batches import BatchSpec
+from docmill.contracts.names import (
+    DEFAULT_CONTINUE_AS_NEW_THRESHOLD,
+    DEFAULT_PAGE_SIZE,
+    GROUPED_CONTINUE_AS_NEW_THRESHOLD,
+    MAX_PAGE_SIZE,
+)
+from docmill.contracts.warnings import strict_codes
+from docmill.engines.choice import engine_of
+from docmill.errors import UsageError
+from docmill.ids import Prefix, new_id
+from docmill.parameters import effective_parameters, job_parameters, parameters_hash
+from docmill.records.batches import Batches, Place
+from docmill.records.configurations import Configurations
+from docmill.records.database import Database, Session
+from docmill.records.directories import Directories
+from docmill.records.presets import preset
+from docmill.records.tables.api import WebhookTarget
+from docmill.records.tables.batches import Batch
+from docmill.records.tables.sources import Directory
+from docmill.records.webhooks import Webhooks
+from docmill.settings import Settings
+from docmill.sources.folder import FolderSource
+
+Listing = Directory | Sequence[Place]
+"""What a batch lists: a directory as it is now, or versions of entries."""
+
+
+async def create_batch(
+    database: Database, settings: Settings, spec: BatchSpec, **fields: Any
+) -> tuple[Batch, bool]:
+    """Create the batch that ``spec`` describes, and say whether it is new.
+
+    Creating it again with the same id or identity returns the first one untouched.
+
+    Args:
+        database: where the row goes.
+        settings: defaults, and folders that a listing leaves out.
+        spec: source, job and pace.
+        fields: further columns of `Batch`: ``id``, ``api``, ``name``, ``identity``,
+            ``identity_number``, ``configuration_id``, ``config``, ``out``.
+
+    Raises:
+        UsageError: the source is missing or ambiguous, a parameter is wrong, or no engine is
+            configured for the job.
+        NotFoundError: the directory or an item does not exist in this project.
+    """
+    if sum(map(bool, (spec.source_directory_id, spec.folder, spec.item_ids))) != 1:
+        raise UsageError(
+            "A batch needs exactly one source.",
+            "Give one of source_directory_id, folder or item_ids.",
+        )
+    effective_parameters(spec.job.type, spec.job.parameters)  # refuse them before a long scan
+    listing: Listing | None = await _scanned(database, settings, spec) if spec.folder else None
+    async with database.write() as session:
+        if listing is None:
+            listing = await _named(session, spec)
+        return await insert_batch(session, settings, spec, listing, **fields)
+
+
+async def insert_batch(
+    session: Session,
+    settings: Settings,
+    spec: BatchSpec,
+    listing: Listing,
+    *,
+    targets: Sequence[WebhookTarget] = (),
+    **fields: Any,
+) -> tuple[Batch, bool]:
+    """Write a batch with its listing and its webhooks in the caller's transaction.
+
+    Args:
+        session: of a writing transaction.
+        settings: defaults.
+        spec: job and pace; its source is ``listing``.
+        listing: what the batch is over, as the same transaction has read it.
+        targets: where it reports to.
+        fields: as of `create_batch`.
+
+    Returns:
+        The row, and whether it is new: an id or identity that exists gives the first one.
+
+    Raises:
+        UsageError: a parameter is wrong, or no engine is configured for the job.
+        NotFoundError: the project has no parse configuration that a parameter names.
+    """
+    parameters = await _parameters(session, spec)
+    directory = listing if isinstance(listing, Directory) else None
+    places = () if isinstance(listing, Directory) else listing
+    shared = spec.items_per_activity or settings.items_per_activity
+    grouped = shared != 1
+    batch = Batch(
+        id=fields.pop("id", None) or new_id(Prefix.BATCH),
+        project_id=spec.project_id,
+        job_type=spec.job.type,
+        directory_id=directory.id if directory else None,
+        watermark=directory.watermark if directory else None,
+        total=directory.live_count if directory else len(places),
+        left_out=directory.left_out if directory else None,
+        parameters=parameters,
+        parameters_hash=parameters_hash(parameters),
+        engine=engine_of(spec.job.type, parameters, settings),
+        page_size=spec.page_size or (MAX_PAGE_SIZE if grouped else DEFAULT_PAGE_SIZE),
+        continue_as_new_threshold=spec.continue_as_new_threshold
+        or (GROUPED_CONTINUE_AS_NEW_THRESHOLD if grouped else DEFAULT_CONTINUE_AS_NEW_THRESHOLD),
+        items_per_activity=None if shared == "auto" else shared,
+        concurrency=spec.concurrency or settings.concurrency,
+        max_failures=spec.max_failures,
+        max_failure_rate=spec.max_failure_rate,
+        strict=list(strict_codes(settings.strict if spec.strict is None else spec.strict)) or None,
+        **fields,
+    )
+    await Webhooks(session).aim(targets)
+    created, is_new = await Batches(session).create(batch)
+    if is_new:
+        await Batches(session).add_listing(created.id, places)
+    return created, is_new
+
+
+async def _parameters(session: Session, spec: BatchSpec) -> dict[str, Any]:
+    """Return the effective parameters, with those of a parse configuration that they name.
+
+    Raises:
+        UsageError: a parameter is wrong, or the configuration is of another product.
+        NotFoundError: the project has no such configuration.
+    """
+    parameters = effective_parameters(spec.job.type, spec.job.parameters)
+    identifier = parameters.get("parse_config_id")
+    if identifier is None or "parse_parameters" in parameters:
+        return parameters
+    found = preset(identifier)
+    if found is None:
+        found = await Configurations(session).get(spec.project_id, identifier)
+    if found.product_type != "parse_v2":
+        raise UsageError(
+            f"{identifier} configures {found.product_type}, not parse_v2.",
+            "Name a configuration of parse_v2 as parse_config_id.",
+        )
+    read_by = {"parse_parameters": job_parameters(found.parameters)}
+    return effective_parameters(spec.job.type, parameters | read_by)
+
+
+async def _scanned(database: Database, settings: Settings, spec: BatchSpec) -> Directory:
+    source = FolderSource.resolve(
+        Path(str(spec.folder)),
+        recursive=spec.recursive,
+        include=spec.include,
+        exclude=spec.exclude,
+        leave_out=(settings.home,),
+        follow_links=spec.follow_links,
+    )
+    return (await scan_folder(database, spec.project_id, source))[0]
+
+
+async def _named(session: Session, spec: BatchSpec) -> Listing:
+    if spec.source_directory_id:
+        return await Directories(session).get(spec.project_id, spec.source_directory_id)
+    return await Batches(session).places(spec.project_id, spec.item_ids)

@@ -1,0 +1,108 @@
+"""Another attempt of an ended batch: what failed runs again, in the same ledger."""
+
+from docmill.contracts.batches import RedriveRequest
+from docmill.contracts.warnings import strict_codes
+from docmill.contracts.words import BatchStatus, JobType, SkipReason
+from docmill.engines.choice import engine_of
+from docmill.errors import ConflictError, FailureClass, UsageError
+from docmill.parameters import effective_parameters, parameters_hash
+from docmill.records.batches import Batches
+from docmill.records.database import Database
+from docmill.records.redrives import Redriving
+from docmill.records.tables.batches import Batch
+from docmill.settings import Settings
+
+CHUNK = 2_000
+"""Items of one transaction: short enough that other writers never wait long."""
+
+GROUPS = (*FailureClass, SkipReason.SIZE_LIMIT_EXCEEDED)
+"""What `RedriveRequest.only` may name."""
+
+
+async def redrive_batch(
+    database: Database,
+    settings: Settings,
+    project_id: str | None,
+    batch_id: str,
+    request: RedriveRequest,
+    *,
+    asked_by: str | None = None,
+) -> Batch:
+    """Begin the next attempt of a batch; it waits to be started, with a new epoch.
+
+    Items that completed, or had been processed before, keep their results. The others run with
+    the parameters of this attempt, and their results are found again under those.
+
+    Args:
+        database: where the ledger is.
+        settings: say which engines are configured.
+        project_id: the batch's project; None looks in every project.
+        batch_id: the batch.
+        request: which items, and with which parameters.
+        asked_by: the workflow run that asks; asking again changes nothing.
+
+    Raises:
+        NotFoundError: there is no such batch.
+        ConflictError: it has not ended, or nothing of it is left to run.
+        UsageError: the group or a parameter is wrong.
+    """
+    if request.only is not None and request.only not in GROUPS:
+        raise UsageError(
+            f"There is no failure class {request.only}.", f"Use one of {', '.join(GROUPS)}."
+        )
+    async with database.write() as session:
+        batch = await Batches(session).get(project_id, batch_id)
+        if asked_by is not None and batch.redriven_by == asked_by:
+            return batch
+        if not BatchStatus(batch.status).terminal:
+            raise _running(batch)
+        redriving = Redriving(session)
+        if not await redriving.has_work(batch, request.only):
+            raise ConflictError(
+                f"Nothing of the batch {batch.id} is left to run"
+                + (f" that failed as {request.only}." if request.only else "."),
+                "See its failures, or start a new batch.",
+            )
+        changes = _parameters(batch, request, settings)
+        if request.strict is not None:
+            changes["strict"] = list(strict_codes(request.strict)) or None
+        if not await redriving.begin(batch, request.only, redriven_by=asked_by, **changes):
+            raise _running(batch)
+        return await Batches(session).get(project_id, batch_id)
+
+
+async def take_up_items(database: Database, batch_id: str) -> None:
+    """Make the items pending that the present attempt is about; running again goes on.
+
+    A batch in its first attempt, or one that is to be cancelled anyway, stays as it is.
+    """
+    async with database.read() as session:
+        batch = await Batches(session).get(None, batch_id)
+    if batch.epoch == 1 or batch.cancel_requested or batch.started_at is not None:
+        return
+    while True:
+        async with database.write() as session:
+            if not await Redriving(session).take_up(batch, CHUNK):
+                await Redriving(session).note_settled(batch)
+                return
+
+
+def _parameters(batch: Batch, request: RedriveRequest, settings: Settings) -> dict[str, object]:
+    """Return the columns that other parameters change."""
+    if not request.parameters and request.configuration_id is None:
+        return {}
+    job_type = JobType(batch.job_type)
+    parameters = effective_parameters(job_type, batch.parameters | request.parameters)
+    named = request.parameters.get("engine")
+    return {
+        "parameters": parameters,
+        "parameters_hash": parameters_hash(parameters),
+        "engine": engine_of(job_type, parameters, settings) if named else batch.engine,
+        "configuration_id": request.configuration_id or batch.configuration_id,
+    }
+
+
+def _running(batch: Batch) -> ConflictError:
+    return ConflictError(
+        f"The batch {batch.id} has not ended.", "Wait until it has, or cancel it first."
+    )

@@ -1,0 +1,56 @@
+"""What commands work with: settings, the home, the records, the store."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from docmill.embedded.home import Home
+from docmill.objects.base import ObjectStore
+from docmill.objects.open import open_store
+from docmill.records.database import Database
+from docmill.records.projects import Projects
+from docmill.settings import Settings
+
+if TYPE_CHECKING:
+    from docmill.batches.service import BatchService
+    from docmill.cli.runtime import Runtime
+
+
+@dataclass(frozen=True, slots=True)
+class Office:
+    """A home with its records and its store, ready to use."""
+
+    settings: Settings
+    home: Home
+    database: Database
+    store: ObjectStore
+
+    def batches(self, runtime: "Runtime") -> "BatchService":
+        """Return the service of the batches that ``runtime`` runs."""
+        from docmill.batches.service import BatchService
+        from docmill.temporal.connections import TemporalLink
+
+        link = TemporalLink(runtime.client, runtime.namespace, self.settings.temporal_namespaces)
+        return BatchService(self.database, self.store, self.settings, link)
+
+
+@asynccontextmanager
+async def open_office(settings: Settings) -> AsyncIterator[Office]:
+    """Open home, records and store for the length of a command.
+
+    Raises:
+        UsageError: a setting is wrong or the home cannot be used.
+        UnavailableError: the database cannot be reached.
+    """
+    place = Home(settings.home).create()
+    database = Database(settings.database)
+    store = open_store(settings.store)
+    try:
+        await database.migrate()
+        async with database.write() as session:
+            await Projects(session).ensure_default()
+        yield Office(settings, place, database, store)
+    finally:
+        store.close()
+        await database.close()

@@ -1,0 +1,175 @@
+"""The command doctor: what Docmill needs, checked one by one, with how to mend it."""
+
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from docmill.cli.console import Voice
+from docmill.cli.execute import settings_of
+from docmill.cli.exits import Exit
+from docmill.embedded.connect import connect_named
+from docmill.embedded.home import MIN_FREE_BYTES, Home
+from docmill.embedded.named_server import names_server
+from docmill.embedded.ports import PREFERRED_UI_PORT, is_free
+from docmill.embedded.processes import HomeProcess
+from docmill.embedded.server import binary
+from docmill.errors import DocmillError
+from docmill.isolation.survey import MEND_ENGINE, chosen_suite
+from docmill.objects.open import open_store
+from docmill.records.database import Database
+from docmill.settings import MIB, Settings
+
+OLDEST_PYTHON = (3, 11)
+API_PORT = 8000
+SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was checked.
+
+    Attributes:
+        detail: what was found.
+        mend: what to do when it is not right; with ``ok``, a remark.
+    """
+
+    name: str
+    ok: bool
+    detail: str
+    mend: str = ""
+
+
+async def examine(*, as_json: bool, home: Path | None) -> int:
+    """Check everything and print what was found."""
+    voice = Voice(as_json=as_json)
+    settings = settings_of(home)
+    findings = [finding async for finding in _findings(settings)]
+    well = all(finding.ok for finding in findings)
+    voice.answer({"ok": well, "checks": [asdict(finding) for finding in findings]})
+    if not as_json:
+        for finding in findings:
+            _print(voice, finding)
+        voice.say("Everything is fine." if well else "Something is wrong; see above.")
+    return Exit.OK if well else Exit.SOME_FAILED
+
+
+def _print(voice: Voice, finding: Finding) -> None:
+    style = "green" if finding.ok else "bold red"
+    voice.say(f"{'ok   ' if finding.ok else 'WRONG'} {finding.name}: {finding.detail}", style=style)
+    if finding.mend:
+        voice.say(f"      {finding.mend}")
+
+
+async def _findings(settings: Settings) -> AsyncIterator[Finding]:
+    yield _python()
+    yield _server()
+    yield _ocr()
+    async for engine in _engines(settings):
+        yield engine
+    home = _home(settings)
+    yield home
+    if home.ok:
+        yield _disk(settings)
+        yield await _database(settings)
+        yield await _store(settings)
+        yield _ports(settings)
+    if names_server(None):
+        yield await _named_server()
+
+
+def _python() -> Finding:
+    found = ".".join(map(str, sys.version_info[:3]))
+    mend = "" if sys.version_info >= OLDEST_PYTHON else "Install Python 3.11 or newer."
+    return Finding("Python", not mend, f"{found} in {sys.prefix}", mend)
+
+
+def _server() -> Finding:
+    mend = "Run make setup again; or name a server in TEMPORAL_ADDRESS."
+    try:
+        answer = subprocess.run(  # noqa: S603 - our own dependency's program
+            [str(binary()), "--version"],
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        return Finding("Temporal server", False, f"{binary()}: {error}", mend)
+    return Finding("Temporal server", True, answer.stdout.strip())
+
+
+def _ocr() -> Finding:
+    data = Path(sys.prefix) / "share" / "tessdata" / "eng.traineddata"
+    if data.is_file():
+        return Finding("OCR data", True, str(data))
+    return Finding(
+        "OCR data", False, f"{data} is missing", "Run make setup again; without it OCR is off."
+    )
+
+
+async def _engines(settings: Settings) -> AsyncIterator[Finding]:
+    """Third-party engines: each is loaded once, in a process of its own."""
+    suite = await chosen_suite(settings.engines_allow, settings.engines_prefer)
+    for engine in suite.sound:
+        detail = f"version {engine.version} reads {', '.join(engine.media_types)}"
+        yield Finding(f"Engine {engine.name}", True, detail)
+    for name, trouble in suite.broken.items():
+        yield Finding(f"Engine {name}", False, trouble, MEND_ENGINE)
+
+
+def _home(settings: Settings) -> Finding:
+    try:
+        Home(settings.home).create()
+    except DocmillError as error:
+        return Finding("Home", False, error.message, error.hint)
+    return Finding("Home", True, str(settings.home))
+
+
+def _disk(settings: Settings) -> Finding:
+    free = Home(settings.home).free_bytes()
+    mend = "" if free >= MIN_FREE_BYTES else "Free space, or move DOCMILL_HOME to another disk."
+    return Finding("Disk", not mend, f"{free // MIB:,} MB free", mend)
+
+
+async def _database(settings: Settings) -> Finding:
+    database = Database(settings.database)
+    try:
+        await database.migrate()
+        await database.ping()
+    except DocmillError as error:
+        return Finding("Database", False, error.message, error.hint)
+    finally:
+        await database.close()
+    kind = "SQLite in the home" if not settings.database_url.get_secret_value() else "configured"
+    return Finding("Database", True, f"{kind}, reachable and migrated")
+
+
+async def _store(settings: Settings) -> Finding:
+    try:
+        await open_store(settings.store).ping()
+    except DocmillError as error:
+        return Finding("Object store", False, error.message, error.hint)
+    return Finding("Object store", True, "writable")
+
+
+def _ports(settings: Settings) -> Finding:
+    """Taken ports are no fault: others are chosen; but people wonder about the address."""
+    if HomeProcess(Home(settings.home), "temporal").alive():
+        return Finding("Ports", True, "this home's server is running")
+    taken = [port for port in (PREFERRED_UI_PORT, API_PORT) if not is_free(port)]
+    if not taken:
+        return Finding("Ports", True, f"{PREFERRED_UI_PORT} and {API_PORT} are free")
+    detail = f"{' and '.join(map(str, taken))} in use by another program"
+    return Finding("Ports", True, detail, "The Web UI takes another one; give up a --port.")
+
+
+async def _named_server() -> Finding:
+    address = os.environ.get("TEMPORAL_ADDRESS", "of the profile")
+    try:
+        await connect_named()
+    except DocmillError as error:
+        return Finding("Temporal address", False, error.message, error.hint)
+    return Finding("Temporal address", True, f"a server answers at {address}")

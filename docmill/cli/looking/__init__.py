@@ -1,1 +1,0 @@
-"""Commands that only look. They read the records, so that they need no server."""

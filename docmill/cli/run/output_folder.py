@@ -1,0 +1,108 @@
+"""The folder that a run writes to, when none was named: never one that another run writes to."""
+
+import hashlib
+import json
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from docmill.contracts.left_out import RUN_FILE
+from docmill.contracts.words import JobType
+from docmill.errors import UsageError
+from docmill.outputs.files import writing_to
+from docmill.outputs.names import MANIFEST_LINES
+
+OUT_ROOT = Path("docmill-out")
+_DIGITS = 8
+"""Of the hash that tells folders of the same name apart."""
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """What a folder of results belongs to: the folder that was read, and the job.
+
+    Attributes:
+        folder: absolute, without symlinks.
+    """
+
+    folder: str
+    job: str
+
+    @classmethod
+    def of(cls, folder: Path, job: JobType) -> "Owner":
+        """Return the owner that a run of ``job`` over ``folder`` is."""
+        return cls(str(folder.expanduser().resolve()), job.value)
+
+    @property
+    def short_hash(self) -> str:
+        """A few digits that differ from owner to owner."""
+        return hashlib.sha256(f"{self.folder}\n{self.job}".encode()).hexdigest()[:_DIGITS]
+
+    def __str__(self) -> str:
+        return f"{self.folder} ({self.job})"
+
+
+def default_out(owner: Owner) -> Path:
+    """Return where the results of a run go that names no folder for them.
+
+    That is ``docmill-out/NAME``, or ``docmill-out/NAME-HASH`` when the former belongs to another
+    folder of the same name or to another job. The same run gets the same folder again.
+
+    Raises:
+        UsageError: both belong to others.
+    """
+    plain = OUT_ROOT / (Path(owner.folder).name or "root")
+    other = plain.with_name(f"{plain.name}-{owner.short_hash}")
+    for out in (plain, other):
+        if _may_have(out, owner):
+            return out.absolute()
+    raise UsageError(
+        f"{plain} and {other} hold the results of other folders.",
+        "Name a folder of its own with --out.",
+    )
+
+
+def claim(out: Path, owner: Owner, *, named: bool) -> None:
+    """Write down whose results go to ``out``, before the first of them does.
+
+    Args:
+        out: the folder; it is made.
+        owner: whose results.
+        named: whether the user named the folder, who may give it to another owner.
+
+    Raises:
+        UsageError: another run has taken it, or it may not be written.
+        UnavailableError: it cannot be written now.
+    """
+    with writing_to(out):
+        out.mkdir(parents=True, exist_ok=True)
+        text = json.dumps({"folder": owner.folder, "job": owner.job}) + "\n"
+        if named:
+            if owner_of(out) != owner:
+                (out / RUN_FILE).write_text(text, encoding="utf-8")
+            return
+        with suppress(FileExistsError), (out / RUN_FILE).open("x", encoding="utf-8") as file:
+            file.write(text)
+            return
+    if owner_of(out) != owner:
+        raise UsageError(
+            f"Another run began to write to {out} just now.",
+            "Run the same command again: it takes another folder.",
+        )
+
+
+def owner_of(out: Path) -> Owner | None:
+    """Return whose results a folder holds; None when nothing says so."""
+    try:
+        said = json.loads((out / RUN_FILE).read_text(encoding="utf-8"))
+        return Owner(str(said["folder"]), str(said["job"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _may_have(out: Path, owner: Owner) -> bool:
+    """Whether a folder is the owner's, or nobody's: results that nobody claims are not."""
+    known = owner_of(out)
+    if known is not None:
+        return known == owner
+    return not (out / MANIFEST_LINES).exists() and not (out / RUN_FILE).exists()

@@ -1,0 +1,128 @@
+"""From a plan to a batch: the unfinished one of the same identity, or a new one."""
+
+import socket
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+
+from docmill.batches.scan import scan_folder
+from docmill.batches.service import BatchService
+from docmill.cli.console import Voice
+from docmill.cli.context import Office
+from docmill.cli.options import program
+from docmill.cli.run.request import Plan
+from docmill.cli.run.upload import upload_folder
+from docmill.cli.runtime import Connection
+from docmill.contracts.names import BATCH_QUEUE
+from docmill.contracts.words import BatchStatus
+from docmill.embedded.connect import pollers
+from docmill.embedded.locks import exclusive
+from docmill.errors import UsageError
+from docmill.ids import DEFAULT_PROJECT_ID
+from docmill.records.batches import Batches
+from docmill.records.directories import source_key_of
+from docmill.records.scans import ScanSummary, ScanSuperseded
+from docmill.records.tables.batches import Batch
+from docmill.records.tables.sources import Directory
+
+
+@dataclass(frozen=True, slots=True)
+class Scanned:
+    """A folder's listing as it is now."""
+
+    directory: Directory
+    summary: ScanSummary
+
+    def has_more_than(self, batch: Batch) -> bool:
+        """Whether files came or changed since ``batch`` froze its listing."""
+        if self.directory.watermark == batch.watermark:
+            return False
+        only_removed = self.summary.vanished_count and not self.summary.changed
+        return bool(self.summary.new) or not only_removed
+
+
+async def latest_of(office: Office, plan: Plan) -> Batch | None:
+    """Return the newest batch that the same command made, or None."""
+    async with office.database.read() as session:
+        return await Batches(session).latest_of_identity(DEFAULT_PROJECT_ID, plan.identity)
+
+
+async def unfinished_of(office: Office, service: BatchService, plan: Plan) -> Batch | None:
+    """Return the batch to resume, running again; None when there is none."""
+    latest = await latest_of(office, plan)
+    if latest is None:
+        return None
+    latest = await service.reconciler.reconcile(latest)
+    return None if BatchStatus(latest.status).terminal else latest
+
+
+async def scan(office: Office, plan: Plan, *, by_upload: bool) -> Scanned:
+    """List the folder; for workers that cannot read it, upload it."""
+    if by_upload:
+        return Scanned(*await upload_folder(office, DEFAULT_PROJECT_ID, plan.source))
+    while True:
+        try:
+            return Scanned(*await scan_folder(office.database, DEFAULT_PROJECT_ID, plan.source))
+        except ScanSuperseded:  # another machine lists it too; ours must see what is there now
+            continue
+
+
+def one_at_a_time(office: Office, plan: Plan) -> AbstractAsyncContextManager[None]:
+    """Keep equal commands on this home from listing the same folder at the same time."""
+    key = source_key_of(plan.source.as_json())
+    return exclusive(office.home.lock(f"scan-{key[:16]}"))
+
+
+async def create(office: Office, service: BatchService, plan: Plan, scanned: Scanned) -> Batch:
+    """Create the next batch of this identity; nothing runs before it is started.
+
+    Of two equal commands that do this at the same time, both get the one batch that was made.
+    """
+    latest = await latest_of(office, plan)
+    batch, _ = await service.create(
+        plan.spec(scanned.directory.id),
+        api="cli",
+        name=plan.source.folder.name,
+        out=str(plan.out),
+        identity=plan.identity,
+        identity_number=latest.identity_number + 1 if latest else 0,
+    )
+    return batch
+
+
+async def needs_upload(office: Office, temporal: Connection, voice: Voice) -> bool:
+    """Whether the files must go to the shared store; says so when nobody works.
+
+    Raises:
+        UsageError: workers on other machines cannot reach this home's records or results.
+    """
+    identities = await pollers(temporal.client, BATCH_QUEUE)
+    if not identities:
+        voice.say(
+            f"No worker polls {temporal.address}: the batch waits until one does "
+            f"({program()} worker).",
+            style="yellow",
+        )
+    # A store that was left at its default lies in the home, which only this machine has.
+    shared = not office.database.is_sqlite and bool(office.settings.store_url)
+    return upload_is_needed(identities, socket.gethostname(), shared=shared)
+
+
+def upload_is_needed(identities: Sequence[str], host: str, *, shared: bool) -> bool:
+    """Decide by the workers' identities (``pid@host``).
+
+    Args:
+        identities: of the workers that poll.
+        host: this machine's name.
+        shared: whether records and store can be reached from other machines.
+
+    Raises:
+        UsageError: a worker is elsewhere, and nothing is shared.
+    """
+    all_here = all(identity.rpartition("@")[2] == host for identity in identities)
+    if not shared and not all_here:
+        raise UsageError(
+            "Workers on other machines cannot reach the records and results in this home.",
+            "Set DOCMILL_DATABASE_URL and DOCMILL_STORE_URL to what they use, here as well.",
+        )
+    return shared and not (identities and all_here)

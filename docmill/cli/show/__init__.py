@@ -1,0 +1,1 @@
+"""Commands that show batches. They read the records, so that they need no server."""

@@ -1,0 +1,80 @@
+"""Files beside ``result.json`` that every engine's result may have, and the hashes of all."""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from docmill.contracts.media_types import Media
+from docmill.contracts.warnings import WarningCode, warning
+from docmill.engines import parameters
+from docmill.engines.base import Document, ParseResult
+from docmill.engines.markdown_text import plain_text
+from docmill.errors import FailureClass, ItemFailure
+
+STRIPPED_FILE = "stripped.json"
+"""Each page without Markdown's marks."""
+CONCATENATED_FILE = "concatenated.txt"
+"""The same as one text."""
+PDF_FILE = "output.pdf"
+WORDS_FILE = "words.jsonl"
+"""Every word with its page and its box in points, one on a line; an engine writes it."""
+WORKBOOK_FILE = "tables.xlsx"
+"""The tables as a workbook; no local engine writes it."""
+STRIPPED_BREAK = "\n\n---\n\n"
+"""Between the pages of the one text; LlamaCloud's."""
+
+
+def write_beside(result: ParseResult, document: Document, given: dict[str, Any]) -> ParseResult:
+    """Write what ``given`` asks for beside the result, and return the result that names it.
+
+    Images of pages that were not asked for are no longer named.
+    """
+    folder = document.output_dir
+    asked = frozenset(parameters.asked(given))
+    if folder is None:
+        return result
+    files = dict(result.files)
+    warnings = list(result.warnings)
+    pages = []
+    if asked & {parameters.STRIPPED_MARKDOWN, parameters.CONCATENATED_TEXT}:
+        pages = [(page.page_number, plain_text(page.markdown)) for page in result.pages]
+    if parameters.STRIPPED_MARKDOWN in asked:
+        stripped = [{"page_number": number, "markdown": text} for number, text in pages]
+        text = json.dumps({"pages": stripped}, ensure_ascii=False)
+        (folder / STRIPPED_FILE).write_text(text, encoding="utf-8")
+        files[STRIPPED_FILE] = ""
+    if parameters.CONCATENATED_TEXT in asked:
+        text = result.joining.join(pages, STRIPPED_BREAK)
+        (folder / CONCATENATED_FILE).write_text(text, encoding="utf-8", newline="")
+        files[CONCATENATED_FILE] = ""
+    if parameters.OUTPUT_PDF in asked and document.media_type == Media.PDF:
+        shutil.copyfile(document.path, folder / PDF_FILE)
+        files[PDF_FILE] = ""
+    elif parameters.OUTPUT_PDF in asked:
+        message = f"Only a PDF is saved as PDF; {parameters.OUTPUT_PDF} changed nothing."
+        warnings.append(warning(WarningCode.PARAMETER_NOT_HONOURED, message))
+    numbers = {page.page_number for page in result.pages}
+    images = [i for i in result.images if i.page_number is None or i.page_number in numbers]
+    return result.model_copy(update={"files": files, "warnings": warnings, "images": images})
+
+
+def hashes_of(folder: Path, names: Iterable[str]) -> dict[str, str]:
+    """Return the sha256 of each file that a result names.
+
+    Raises:
+        ItemFailure: ENGINE_ERROR when an engine names one that it did not leave in ``folder``.
+    """
+    found: dict[str, str] = {}
+    for name in sorted(names):
+        path = folder / name
+        plain = name == Path(name).name and not name.startswith(".")
+        if not plain or path.is_symlink() or not path.is_file():
+            raise ItemFailure(
+                FailureClass.ENGINE_ERROR, f"The engine names a file that is not there: {name}."
+            )
+        with path.open("rb") as file:
+            found[name] = hashlib.file_digest(file, "sha256").hexdigest()
+    return found

@@ -1,0 +1,133 @@
+"""LiteParse itself: how it is called, and what its errors mean."""
+
+import re
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from docmill.engines import parameters
+from docmill.engines.liteparse import ocr_languages
+from docmill.engines.liteparse.ocr_languages import OcrLanguages
+from docmill.errors import FailureClass, ItemFailure
+
+if TYPE_CHECKING:
+    import liteparse
+
+_ENCRYPTED = re.compile(r"password|security handler|encrypt", re.I)
+_OUT_OF_MEMORY = re.compile(r"out of memory|memory limit|allocation|cannot allocate", re.I)
+
+
+class NativeParser:
+    """Calls LiteParse with the options of one parse.
+
+    Its results hold what `docmill.engines.liteparse.results` takes over.
+    """
+
+    def __init__(self, given: dict[str, Any], languages: OcrLanguages) -> None:
+        """Take the options from parameters.
+
+        Args:
+            given: the parameters of the parse.
+            languages: what text is recognised with.
+        """
+        self._options = _options(given)
+        self._words = parameters.WORDS in parameters.asked(given)
+        self._languages = languages
+
+    def read(self, path: Path, **options: Any) -> "liteparse.ParseResult":
+        """Read the text layer of a document.
+
+        Raises:
+            ItemFailure: ENCRYPTED, CORRUPT or OUT_OF_MEMORY.
+        """
+        return self._parse(path, ocr_enabled=False, include_complexity=True, **options)
+
+    def recognise(self, path: Path, **options: Any) -> "liteparse.ParseResult":
+        """Read the text of a document's images.
+
+        Raises:
+            ItemFailure: as `read`.
+        """
+        return self._parse(
+            path,
+            ocr_enabled=True,
+            ocr_language=self._languages.codes,
+            tessdata_path=str(ocr_languages.data_folder()),
+            ocr_failure_fatal=False,
+            num_workers=1,  # one child process is one slot; the machine is shared by slots
+            **options,
+        )
+
+    def _parse(self, path: Path, **options: Any) -> "liteparse.ParseResult":
+        # A child that never sees a PDF never loads pdfium.
+        from docmill.engines.liteparse.results import result_of
+
+        parser = _parser(**self._options, **options)
+        try:
+            # Its `parse` would turn everything into Python objects; the version is pinned.
+            native = parser._native.parse(str(path.absolute()))
+        except MemoryError:
+            raise
+        except Exception as error:  # noqa: BLE001 - native errors have no class of their own
+            raise failure_of(str(error)) from None
+        return result_of(native, words=self._words)
+
+
+@lru_cache(maxsize=1)
+def _parser(**options: Any) -> "liteparse.LiteParse":
+    """Return LiteParse with ``options``, which must be hashable.
+
+    It has threads of its own, and files that follow each other mostly have the same options.
+    """
+    import liteparse
+
+    return liteparse.LiteParse(
+        output_format="markdown",
+        continue_on_page_error=True,
+        extract_blocks=True,
+        extract_document_metadata=True,
+        quiet=True,
+        **options,
+    )
+
+
+def count_pages(path: Path) -> int:
+    """Return how many pages a document has; only its first is read.
+
+    Raises:
+        ItemFailure: ENCRYPTED, CORRUPT or OUT_OF_MEMORY.
+    """
+    import liteparse
+
+    parser = liteparse.LiteParse(ocr_enabled=False, quiet=True, max_pages=1)
+    try:
+        return int(parser.parse(path).total_pages)
+    except liteparse.ParseError as error:
+        raise failure_of(str(error)) from None
+
+
+def failure_of(message: str) -> ItemFailure:
+    """Return what an error of LiteParse means for the file."""
+    if _ENCRYPTED.search(message):
+        return ItemFailure(FailureClass.ENCRYPTED)
+    if _OUT_OF_MEMORY.search(message):
+        return ItemFailure(FailureClass.OUT_OF_MEMORY)
+    return ItemFailure(FailureClass.CORRUPT, f"The file cannot be read: {message}.")
+
+
+def _options(given: dict[str, Any]) -> dict[str, Any]:
+    """The parameters that LiteParse takes just as they are."""
+    found = dict(parameters.leaves(given))
+    options: dict[str, Any] = {}
+    if parameters.SKIP_DIAGONAL_TEXT in found:
+        options["skip_diagonal_text"] = True
+    if parameters.WORDS in parameters.asked(given):
+        options["emit_word_boxes"] = True
+    markdown = (given.get("output_options") or {}).get("markdown") or {}
+    if markdown.get("annotate_links") is False:
+        options["extract_links"] = False
+    if parameters.KEEP_SMALL_TEXT in found:
+        options["preserve_very_small_text"] = True
+    crop = given.get(parameters.CROP_BOX) or {}
+    sides = tuple(float(crop.get(side) or 0) for side in ("top", "right", "bottom", "left"))
+    return options | ({"crop_box": sides} if any(sides) else {})

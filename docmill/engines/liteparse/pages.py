@@ -1,0 +1,182 @@
+"""Pages of LiteParse as ours, each checked against the text that LiteParse saw."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from docmill.engines import parameters
+from docmill.engines.base import ParsedPage
+from docmill.engines.rotation import quarter
+from docmill.engines.slices import ReadPage
+from docmill.engines.text_check import left_out, words_of
+
+if TYPE_CHECKING:
+    import liteparse
+
+    from docmill.engines.liteparse.running_lines import RunningLines
+
+
+@dataclass
+class PageReader:
+    """Turns pages of LiteParse into ours.
+
+    LiteParse leaves text out of its Markdown: lines that it takes for running ones, text that runs
+    sideways, edges. Running lines come back where they first stand (`PageJoiner`); every other word
+    of the page's text that is not in its Markdown is put back.
+
+    Attributes:
+        given: the parameters of the parse.
+        images: the saved file of each image by its name, for those that share one.
+        put_back: how many words were put back, by page.
+    """
+
+    given: dict[str, Any]
+    images: Mapping[str, str]
+    put_back: dict[int, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        asked = frozenset(parameters.asked(self.given))
+        self._printed = parameters.PRINTED_PAGE_NUMBER in asked
+        self._skip_diagonal = parameters.SKIP_DIAGONAL_TEXT in asked
+
+    def read(self, page: "liteparse.ParsedPage", further: Sequence[str] = ()) -> ReadPage:
+        """Return a page as far as it does not depend on those before it.
+
+        Args:
+            page: with its blocks.
+            further: lines that belong to the page and are not in its text, such as the values of
+                its form fields.
+        """
+        from docmill.engines.liteparse.layout import items_of, running_items, text_items
+        from docmill.engines.liteparse.running_lines import running_lines
+
+        blocks = page.blocks or ()
+        lines = running_lines(page.text_items, list(blocks), page.height)
+        # A page without text comes as an empty code block.
+        markdown = page.markdown if page.text.strip() else ""
+        above, below = self._left_out(page, markdown, lines)
+        items = running_items(items_of(blocks, self.images), lines.header, lines.footer)
+        found = ParsedPage(
+            page_number=page.page_num,
+            markdown=markdown,
+            text=_text(page.text, lines, self.given),
+            width=page.width,
+            height=page.height,
+            ocr=any(item.confidence is not None for item in page.text_items),
+            items=[*text_items(above), *items, *text_items(below)],
+            header="\n".join(lines.header) or None,
+            footer="\n".join(lines.footer) or None,
+            confidence=confidence_of(page.text_items),
+            printed_page_number=(lines.page_number or page.page_label) if self._printed else None,
+        )
+        return ReadPage(page=found, above=above, below=below, further=list(further))
+
+    def _left_out(
+        self, page: "liteparse.ParsedPage", markdown: str, lines: "RunningLines"
+    ) -> tuple[list[str], list[str]]:
+        """Return the lines above and below the body that neither it nor a running line has."""
+        from docmill.engines.liteparse.running_lines import lines_of, outside_of
+
+        items = page.text_items
+        rendering = "\n".join((*lines.header, markdown, *lines.footer))
+        if not left_out([item.text for item in items], rendering):
+            return [], []
+        blocks = page.blocks or ()
+        outside = {id(item) for item in outside_of(items, blocks)}
+        # Of equal words those outside of the body are the likelier to be missing.
+        items = sorted(items, key=lambda item: id(item) not in outside)
+        lost = [items[place] for place in left_out([item.text for item in items], rendering)]
+        if self._skip_diagonal:
+            lost = [item for item in lost if quarter(item) is not None]
+        top = min((block.bbox.y for block in blocks if block.bbox), default=0.0)
+        above = [item for item in lost if item.y + item.height <= top]
+        below = [item for item in lost if item.y + item.height > top]
+        words = sum(len(words_of(item.text)) for item in lost)
+        if words:
+            self.put_back[page.page_num] = words
+        return (
+            lines_of(above, page.width, page.height),
+            lines_of(below, page.width, page.height),
+        )
+
+
+class PageJoiner:
+    """Completes the pages of one document, in their order: running lines stay where they first are.
+
+    Attributes:
+        given: the parameters of the parse.
+    """
+
+    def __init__(self, given: dict[str, Any]) -> None:
+        from docmill.engines.liteparse.running_lines import FirstOccurrences
+
+        self._hide_headers = given.get(parameters.HIDE_HEADERS)
+        self._hide_footers = given.get(parameters.HIDE_FOOTERS)
+        self._above, self._below = FirstOccurrences(), FirstOccurrences()
+
+    def complete(self, read: ReadPage) -> ParsedPage:
+        """Return the page that follows those which were completed before."""
+        from docmill.engines.liteparse.layout import text_items
+
+        page = read.page
+        body = self._with_running_lines(page)
+        parts = (*read.above, body, *read.below, *read.further)
+        return page.model_copy(
+            update={
+                "markdown": "\n\n".join(part for part in parts if part),
+                "text": "\n".join(part for part in (page.text, *read.further) if part),
+                "items": [*page.items, *text_items(read.further)],
+            }
+        )
+
+    def _with_running_lines(self, page: ParsedPage) -> str:
+        """Running lines stay where they first stand, and where a page would be empty."""
+        header, footer = _lines(page.header), _lines(page.footer)
+        above, below = self._above.of(header), self._below.of(footer)
+        if not page.markdown and not above and not below:
+            above, below = header, footer
+        above = _wanted(self._hide_headers, header, above)
+        below = _wanted(self._hide_footers, footer, below)
+        return "\n\n".join(part for part in (*above, page.markdown, *below) if part)
+
+
+def word_boxes(page: "liteparse.ParsedPage") -> Iterator[dict[str, Any]]:
+    """Yield the words of a page with their boxes."""
+    for word in (word for item in page.text_items for word in item.words):
+        yield {
+            "page_number": page.page_num,
+            "text": word.text,
+            "x": round(word.x, 2),
+            "y": round(word.y, 2),
+            "w": round(word.width, 2),
+            "h": round(word.height, 2),
+        }
+
+
+def confidence_of(items: "Sequence[liteparse.TextItem]") -> float | None:
+    """Return the mean confidence over recognised characters; None where nothing was recognised."""
+    read = [(len(item.text), item.confidence) for item in items if item.confidence is not None]
+    characters = sum(length for length, _ in read)
+    if not characters:
+        return None
+    return round(float(sum(length * sure for length, sure in read)) / characters, 4)
+
+
+def _lines(joined: str | None) -> tuple[str, ...]:
+    return tuple(joined.split("\n")) if joined else ()
+
+
+def _wanted(hide: bool | None, lines: tuple[str, ...], first: tuple[str, ...]) -> tuple[str, ...]:
+    if hide is None:
+        return first
+    return () if hide else lines
+
+
+def _text(text: str, lines: "RunningLines", given: dict[str, Any]) -> str:
+    from docmill.engines.liteparse.running_lines import without_lines
+
+    if given.get(parameters.HIDE_HEADERS):
+        text = without_lines(text, lines.header)
+    if given.get(parameters.HIDE_FOOTERS):
+        text = without_lines(text, tuple(reversed(lines.footer)), from_end=True)
+    return text

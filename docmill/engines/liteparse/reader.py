@@ -1,0 +1,348 @@
+"""Pages of one document read through LiteParse, a part of the document at a time."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from docmill.contracts.media_types import Media
+from docmill.contracts.warnings import WarningCode
+from docmill.engines import parameters
+from docmill.engines.accounting import check_page_limit
+from docmill.engines.base import Document, Limits, ParsedPage
+from docmill.engines.clock import Clock
+from docmill.engines.liteparse import ocr_languages
+from docmill.engines.liteparse.boxes import turn_back
+from docmill.engines.liteparse.merge import with_turned_runs
+from docmill.engines.liteparse.native import NativeParser
+from docmill.engines.liteparse.ocr import (
+    COVERED,
+    TURNED,
+    Pages,
+    Recogniser,
+    is_stamped_scan,
+    may_hide_a_scan,
+)
+from docmill.engines.liteparse.pages import PageReader
+from docmill.engines.liteparse.right_to_left import in_order, runs_right_to_left
+from docmill.engines.liteparse.unmapped import is_unreadable
+from docmill.engines.page_warnings import PageWarnings
+from docmill.engines.parameters import ParseRequest
+from docmill.engines.pdf import parts
+from docmill.engines.rotation import quarter, turn_of
+from docmill.engines.selection import as_target_pages
+from docmill.engines.slices import OCR_PAGES, TEXT_PAGES, ReadPage, SlicePart, split
+from docmill.engines.text_check import letters_of
+
+if TYPE_CHECKING:
+    import liteparse
+
+FILES = frozenset({parameters.SCREENSHOTS, parameters.EMBEDDED_IMAGES, parameters.WORDS})
+"""What asks for files that are made of the pages as LiteParse gives them."""
+_EMBEDDED = parameters.EMBEDDED_IMAGES
+_PARTS = ("form_fields", "annotations", "xfa_packets")
+_OCR_SHARE = 0.5
+"""Share of a file's time after which no more is recognised than pages without text, once each."""
+_PUT_BACK = "Text that the layout had left out was put back on {page}."
+_ORDER = "Words on {page} that run from right to left may stand in the wrong order."
+_ORDER_SAMPLE = 1
+"""Pages whose order is looked at: it is the document's fonts that lead LiteParse astray."""
+_UNREADABLE = "The text of {page} has characters without meaning: its fonts do not tell which."
+
+
+class LiteParseReader:
+    """Reads text layers and recognises text; each call gives what `joined` makes a result of.
+
+    LiteParse decides what is a heading, and of which level, and which lines run through all pages,
+    by the pages that one call reads: `TEXT_PAGES` text layers, or `OCR_PAGES` pages without one.
+    That a document is read in slices changes nothing in it.
+
+    Attributes:
+        path: what LiteParse reads.
+        clock: the seconds of each step.
+        keeps: whether the files that were asked for need what LiteParse gave of all pages.
+        kept: that, by page.
+        images: what was embedded in the pages, when it was asked for.
+        image_errors: embedded images that cannot be read.
+    """
+
+    def __init__(
+        self, path: Path, document: Document, given: dict[str, Any], limits: Limits
+    ) -> None:
+        """Take a document.
+
+        Args:
+            path: what LiteParse is to read.
+            document: the file itself.
+            given: the parameters of the parse.
+            limits: of the run.
+        """
+        self.clock = Clock()
+        self.keeps = document.output_dir is not None and bool(FILES & {*parameters.asked(given)})
+        self.kept: Pages = {}
+        self.images: list[liteparse.ExtractedImage] = []
+        self.image_errors = 0
+        self.path = path
+        self._media = Media(document.media_type)
+        self._given = given
+        self._limits = limits
+        self._counted: Callable[[int, int], None] = document.counted
+        self._request = ParseRequest.read(given)
+        self._languages = ocr_languages.choose(asked_languages(given))
+        self._parser = NativeParser(given, self._languages)
+        self._pages: Pages = {}
+        self._pictures: dict[int, str] = {}
+        self._ocr_pages = 0
+
+    def begin(self) -> SlicePart:
+        """Read the text layers of the first pages that were asked for.
+
+        Raises:
+            ItemFailure: ENCRYPTED, CORRUPT, TOO_MANY_PAGES, OUT_OF_MEMORY or PAGES_FAILED.
+        """
+        selection = self._request.pages
+        # Numbers behind the last page are ignored, so the count need not be known yet.
+        first = selection.of(2**31, min(TEXT_PAGES, self._limits.pages))
+        if selection.ranges:
+            return self.read_text(first)
+        native = self._read_layers(max_pages=len(first))
+        return self._text_part(native, set(first))
+
+    def rest(self, first: SlicePart) -> Iterator[SlicePart]:
+        """Read all that is missing beside the first text layers.
+
+        Raises:
+            ItemFailure: as `begin`.
+        """
+        if first.recognise:
+            yield self.recognise(first)
+        for numbers in split(first.asked, TEXT_PAGES)[1:]:
+            part = self.read_text(numbers)
+            yield part
+            if part.recognise:
+                yield self.recognise(part)
+
+    def read_text(self, numbers: Sequence[int]) -> SlicePart:
+        """Read the text layers of at most `TEXT_PAGES` pages.
+
+        Raises:
+            ItemFailure: as `begin`.
+        """
+        native = self._read_layers(target_pages=as_target_pages(list(numbers)))
+        return self._text_part(native, set(numbers))
+
+    def recognise(self, part: SlicePart) -> SlicePart:
+        """Recognise what the text layers that were read last leave to be recognised.
+
+        Raises:
+            ItemFailure: as `begin`.
+        """
+        self._ocr_pages += len(part.recognise)
+        self._counted(len(part.asked), self._ocr_pages)
+        seconds = self._limits.wall_clock(len(part.asked), self._ocr_pages) * _OCR_SHARE
+        about = PageWarnings()
+        reader = Recogniser(self._parser, self.path, seconds, about, self._pictures)
+        pages: Pages = {n: self._pages[n] for n in part.recognise}
+        with self.clock.step("ocr"):
+            for numbers in split(part.recognise, OCR_PAGES):
+                pages |= _recognised(reader, {n: pages[n] for n in numbers})
+        self._keep(pages)
+        return SlicePart(
+            document_pages=part.document_pages,
+            asked=part.asked,
+            pages=self._read_pages(pages, {}, about),
+            recognised=True,
+            pictures={n: self._pictures[n] for n in pages if n in self._pictures},
+            about_pages=about.each,
+        )
+
+    def _read_layers(self, **pages: Any) -> "liteparse.ParseResult":
+        options = {f"extract_{part}": self._media is Media.PDF for part in _PARTS}
+        options["extract_images"] = self.keeps and _EMBEDDED in parameters.asked(self._given)
+        with self.clock.step("text_layer"):
+            native = self._parser.read(self.path, **pages, **options)
+        self.images += native.images
+        self.image_errors += native.image_error_count
+        return native
+
+    def _text_part(self, native: "liteparse.ParseResult", wanted: set[int]) -> SlicePart:
+        asked = check_page_limit(native.total_pages, self._request.pages, self._limits)
+        wanted &= {*asked}
+        pages = {page.page_num: page for page in native.pages if page.page_num in wanted}
+        is_first = asked[0] in wanted
+        part = SlicePart(document_pages=native.total_pages, asked=asked)
+        part.inventory = parts.inventory_of(native if is_first else None, list(pages.values()))
+        about = PageWarnings()
+        pages |= self._turned(pages, about)
+        errors = {e.page_num: e.message for e in native.page_errors if e.page_num in wanted}
+        part.pages = self._read_pages(pages, errors, about)
+        if is_first:
+            self._describe(part, native)
+        about.add(WarningCode.ORDER_DOUBTFUL, _ORDER, *self._disordered(pages))
+        part.about_pages = about.each
+        if self._request.ocr and self._languages.codes:
+            in_forms = self._scans_in_forms(pages)
+            part.recognise = [
+                n for n in sorted(pages) if n in in_forms or _is_to_recognise(pages[n])
+            ]
+        self._pages = pages
+        self._keep(pages)
+        return part
+
+    def _keep(self, pages: Pages) -> None:
+        if self.keeps:
+            self.kept |= pages
+
+    def _describe(self, part: SlicePart, native: "liteparse.ParseResult") -> None:
+        """Add what is true of the document, to the part that has its first page."""
+        part.metadata = _metadata(native)
+        if self._media is not Media.PDF:
+            return
+        attached, warnings = parts.attachments(self.path)
+        part.warnings = [*warnings, *parts.unread_xfa(native)]
+        part.inventory |= {"attachments": attached} if attached else {}
+        if native.xfa_packets:
+            known = chain.from_iterable((one.page.text, *one.further) for one in part.pages)
+            part.first_lines = parts.lines_of_xfa(native, "\n".join(known))
+
+    def _turned(self, pages: Pages, about: PageWarnings) -> Pages:
+        """Return pages with text that runs sideways or upside down, read in these directions.
+
+        A page of which most text is turned is taken as it reads then; of another one only the
+        turned runs are.
+        """
+        turns = {n: turn_of(page.text_items) for n, page in pages.items()}
+        runs = {
+            n: {quarter(item) or 0 for item in page.text_items if item.rotation}
+            for n, page in pages.items()
+        }
+        readings: dict[int, Pages] = {n: {0: pages[n]} for n in pages if runs[n] - {0}}
+        for turn in (90, 180, 270):
+            numbers = [n for n in readings if turn in runs[n]]
+            for number, page in self._read_turned(numbers, turn, pages).items():
+                readings[number][turn] = page
+        about.add(WarningCode.PAGE_TURNED, TURNED, *(n for n in turns if turns[n]))
+        found = {}
+        for number, by_turn in readings.items():
+            base = by_turn.pop(turns[number] if turns[number] in by_turn else 0)
+            page = replace(
+                with_turned_runs(base, by_turn),
+                form_fields=pages[number].form_fields,
+                annotations=pages[number].annotations,
+                complexity=pages[number].complexity,
+            )
+            found[number] = page
+        return found
+
+    def _read_turned(self, numbers: list[int], turn: int, pages: Pages) -> Pages:
+        """Return pages as they read when they are turned, with boxes as they lie."""
+        if not numbers:
+            return {}
+        with self.clock.step("text_layer"):
+            native = self._parser.read(
+                self.path,
+                target_pages=as_target_pages(numbers),
+                page_orientation_corrections=tuple((n, turn) for n in numbers),
+            )
+        return {
+            page.page_num: turn_back(
+                page, turn, pages[page.page_num].width, pages[page.page_num].height
+            )
+            for page in native.pages
+            if page.page_num in pages
+        }
+
+    def _disordered(self, pages: Pages) -> list[int]:
+        """Return the right-to-left pages, if another reader orders the first differently."""
+        numbers = [n for n, page in pages.items() if runs_right_to_left(page.text)]
+        if self._media is not Media.PDF or not numbers:
+            return []
+        from docmill.engines.pdf import objects
+
+        others = objects.texts(self.path, numbers[:_ORDER_SAMPLE])
+        doubtful = any(not in_order(pages[n].text, other) for n, other in others.items())
+        return numbers if doubtful else []
+
+    def _scans_in_forms(self, pages: Pages) -> set[int]:
+        """Return the pages with little text on a scan inside a form XObject."""
+        numbers = [n for n, page in pages.items() if may_hide_a_scan(page)]
+        if self._media is not Media.PDF or not numbers:
+            return set()
+        from docmill.engines.pdf import objects
+
+        if not objects.has_forms_and_images(self.path):
+            return set()
+        covered = objects.covered_by_forms(self.path, numbers)
+        return {n for n, share in covered.items() if share >= COVERED}
+
+    def _lines_beyond_text(self, pages: Pages) -> dict[int, list[str]]:
+        """Return by page what is on it and not in its text: values, comments, stamps."""
+        beyond = {n: parts.lines_beyond_text(page) for n, page in pages.items()}
+        stamped = [n for n, page in pages.items() if parts.has_stamp(page)]
+        if stamped:
+            from docmill.engines.pdf import objects
+
+            for n, lines in objects.texts_of_stamps(self.path, stamped).items():
+                known = letters_of("".join((pages[n].text, *beyond[n])))
+                beyond[n] += [line for line in lines if letters_of(line) not in known]
+        return beyond
+
+    def _read_pages(
+        self, pages: Pages, errors: dict[int, str], about: PageWarnings
+    ) -> list[ReadPage]:
+        """Return pages as ours; those that LiteParse cannot read as failed ones."""
+        reader = PageReader(self._given, _file_names(self.images))
+        beyond = self._lines_beyond_text(pages)
+        found = [
+            reader.read(pages[n], beyond[n]) if n in pages else _failed(n, errors[n])
+            for n in sorted({*pages, *errors})
+        ]
+        unreadable = [n for n, page in pages.items() if is_unreadable(page.text)]
+        about.add(WarningCode.TEXT_UNREADABLE, _UNREADABLE, *unreadable)
+        about.add(WarningCode.TEXT_PUT_BACK, _PUT_BACK, *reader.put_back)
+        return found
+
+
+def asked_languages(given: dict[str, Any]) -> list[str]:
+    """Return the languages of the recognition that were asked for."""
+    languages = dict(parameters.leaves(given)).get(parameters.OCR_LANGUAGES, [])
+    return [str(language) for language in languages]
+
+
+def _is_to_recognise(page: "liteparse.ParsedPage") -> bool:
+    return not page.text.strip() or is_unreadable(page.text) or is_stamped_scan(page)
+
+
+def _recognised(reader: Recogniser, pages: Pages) -> Pages:
+    """Return those of ``pages`` that have recognised text, alone or beside their own."""
+    textless = [n for n, page in pages.items() if not page.text.strip()]
+    garbled = {n: page for n, page in pages.items() if is_unreadable(page.text)}
+    scans = {n: page for n, page in pages.items() if n not in textless and n not in garbled}
+    found = reader.read(textless) | reader.replace_unmapped(garbled) | reader.add_to(scans)
+    return {
+        n: replace(page, form_fields=pages[n].form_fields, annotations=pages[n].annotations)
+        for n, page in found.items()
+    }
+
+
+def _file_names(images: "Sequence[liteparse.ExtractedImage]") -> dict[str, str]:
+    from docmill.engines.liteparse.images import file_names
+
+    return file_names(images)
+
+
+def _failed(number: int, message: str | None) -> ReadPage:
+    page = ParsedPage(page_number=number, success=False, error=message or "no reason given")
+    return ReadPage(page=page)
+
+
+def _metadata(native: "liteparse.ParseResult") -> dict[str, Any]:
+    stated = native.doc_meta
+    found = {
+        "creator": native.creator,
+        "producer": native.producer,
+        "created_at": stated.creation_date if stated else None,
+        "modified_at": stated.mod_date if stated else None,
+    }
+    return {name: value for name, value in found.items() if value}

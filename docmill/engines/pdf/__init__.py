@@ -1,0 +1,1 @@
+"""A second, cheap reading of PDFs: objects, drawings, form fields, annotations, attachments."""

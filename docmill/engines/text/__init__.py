@@ -1,0 +1,1 @@
+"""Plain text, Markdown, CSV and XML: character sets, delimiters, and their engine."""

@@ -1,0 +1,144 @@
+"""Fetching one document from a URL: fenced, bounded in bytes, time and redirects.
+
+Of a URL only its host gets into errors: path and query may be secrets. Requests go through the
+transport itself, not through a client, which would log URLs and keep cookies.
+"""
+
+import asyncio
+import hashlib
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+from urllib.parse import unquote
+
+import httpx
+
+from docmill.errors import DocmillError, FailureClass, ItemFailure, Retry
+from docmill.outbound.fence import FencedError
+
+MAX_REDIRECTS = 5
+CONNECT_SECONDS = 10.0
+SILENCE_SECONDS = 30.0
+"""How long a server may say nothing."""
+PAUSE_SECONDS = 2.0
+"""Before another try, when the server does not say how long."""
+MAX_PAUSE_SECONDS = 60.0
+"""A server that asks for more is asked again after this."""
+MAX_NAME = 255
+
+_PASSING = frozenset({408, 425, 429})
+"""Refusals that pass, beside all from 500 on."""
+_DECODED = frozenset({"", "identity", "gzip", "x-gzip", "deflate"})
+"""Encodings that grow by a bounded factor; others, and several at once, can be bombs."""
+_HEADERS = {"User-Agent": "docmill", "Accept": "*/*", "Accept-Encoding": "identity"}
+
+
+class OversizeError(DocmillError):
+    """The document is larger than the operator's limit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What was written."""
+
+    size: int
+    sha256: str
+    content_type: str | None
+
+
+def name_of(url: httpx.URL) -> str:
+    """Return a name for the document at ``url``: its last part, else its host."""
+    last = unquote(url.raw_path.split(b"?")[0].rpartition(b"/")[2].decode("ascii"))
+    clean = "".join(c if c.isprintable() and c not in "/\\" else "_" for c in last).strip()
+    return (clean if clean not in ("", ".", "..") else url.host)[-MAX_NAME:]
+
+
+async def fetch(
+    url: str,
+    target: Path,
+    transport: httpx.AsyncBaseTransport,
+    *,
+    max_bytes: int,
+    seconds: float,
+) -> Fetched:
+    """Write the document at ``url`` to ``target``, streaming.
+
+    Args:
+        url: http or https.
+        target: a file to write; what is there after an error is no document.
+        transport: a fenced one; it checks ``url`` and every redirect.
+        max_bytes: after decoding.
+        seconds: for everything together.
+
+    Raises:
+        ItemFailure: ``source_unreachable``, with `Retry.NEVER` when trying again is no use.
+        OversizeError: it is larger than ``max_bytes``.
+    """
+    host = httpx.URL(url).host
+    try:
+        async with asyncio.timeout(seconds):
+            response = await _opened(httpx.URL(url), transport)
+            try:
+                return await _written(response, target, max_bytes)
+            finally:
+                await response.aclose()
+    except FencedError as error:
+        raise _final(error.message) from None
+    except httpx.DecodingError:
+        raise _final(f"{host} answered with bytes that cannot be decoded.") from None
+    except (TimeoutError, httpx.TimeoutException):
+        raise _passing(f"{host} did not answer in time.") from None
+    except httpx.TransportError as error:
+        raise _passing(f"The connection to {host} failed: {type(error).__name__}.") from None
+
+
+async def _opened(url: httpx.URL, transport: httpx.AsyncBaseTransport) -> httpx.Response:
+    """Follow redirects to the answer that has the document; its body is still unread."""
+    timeout = httpx.Timeout(SILENCE_SECONDS, connect=CONNECT_SECONDS).as_dict()
+    for _ in range(1 + MAX_REDIRECTS):
+        request = httpx.Request("GET", url, headers=_HEADERS, extensions={"timeout": timeout})
+        response = await transport.handle_async_request(request)
+        if response.status_code == HTTPStatus.OK:
+            return response
+        await response.aclose()
+        if not response.has_redirect_location:
+            raise _refusal(url.host, response)
+        try:
+            url = url.join(response.headers["location"])
+        except httpx.InvalidURL:
+            raise _final(f"{url.host} redirects to a URL that cannot be read.") from None
+    raise _final(f"{url.host} redirects more than {MAX_REDIRECTS} times.")
+
+
+async def _written(response: httpx.Response, target: Path, max_bytes: int) -> Fetched:
+    if response.headers.get("content-encoding", "").strip().lower() not in _DECODED:
+        raise _final("The server encodes the document in a way that was not asked for.")
+    digest, size = hashlib.sha256(), 0
+    with target.open("wb") as file:
+        async for piece in response.aiter_bytes():
+            size += len(piece)
+            if size > max_bytes:
+                raise OversizeError("The document is larger than the operator's limit.")
+            digest.update(piece)
+            await asyncio.to_thread(file.write, piece)
+    media_type = response.headers.get("content-type", "").split(";")[0].strip()[:MAX_NAME]
+    return Fetched(size, digest.hexdigest(), media_type or None)
+
+
+def _refusal(host: str, response: httpx.Response) -> ItemFailure:
+    status = response.status_code
+    message = f"{host} answered {status}."
+    if status in _PASSING or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return _passing(message, response.headers.get("retry-after", ""))
+    return _final(message)
+
+
+def _final(message: str) -> ItemFailure:
+    return ItemFailure(FailureClass.SOURCE_UNREACHABLE, message, phase="read", retry=Retry.NEVER)
+
+
+def _passing(message: str, retry_after: str = "") -> ItemFailure:
+    """A failure that may pass; ``retry_after`` counts when it is a number of seconds."""
+    asked = float(retry_after) if retry_after.isascii() and retry_after.isdigit() else 0.0
+    pause = min(asked, MAX_PAUSE_SECONDS) or PAUSE_SECONDS
+    return ItemFailure(FailureClass.SOURCE_UNREACHABLE, message, phase="read", pause=pause)

@@ -1,0 +1,103 @@
+"""Files of the output folder: copied whole, checked by hash, with errors that say what to do."""
+
+import asyncio
+import errno
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from docmill.errors import DocmillError, NotFoundError, UnavailableError, UsageError
+from docmill.objects.base import CHUNK, ObjectStore
+from docmill.objects.results import named_files
+
+_REFUSED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST})
+
+
+class DamagedError(DocmillError):
+    """A file holds other bytes than were written."""
+
+
+@contextmanager
+def writing_to(folder: Path) -> Iterator[None]:
+    """Turn the system's errors of the block into ours.
+
+    Raises:
+        UsageError: the folder may not be written.
+        UnavailableError: it cannot be written now: the disk is full, or away.
+    """
+    try:
+        yield
+    except OSError as error:
+        sentence = f"Cannot write to {folder}: {error.strerror}."
+        if error.errno in _REFUSED:
+            raise UsageError(sentence, "Choose another --out, or mend its permissions.") from error
+        raise UnavailableError(
+            sentence, "Free space, then run the same command again: it goes on where it stopped."
+        ) from error
+
+
+def fetch(store: ObjectStore, key: str, target: Path, loop: asyncio.AbstractEventLoop) -> str:
+    """Copy an object to the new file ``target`` and return its sha256; call it in a thread.
+
+    Never a link: whoever edits an output must not change the stored result.
+
+    Args:
+        store: where the object is.
+        key: of the object.
+        target: in a folder that exists.
+        loop: the running loop, for a store that is not on this machine.
+
+    Raises:
+        NotFoundError: the store has no such object.
+    """
+    source = store.local_path(key)
+    if source is None:
+        return asyncio.run_coroutine_threadsafe(_download(store, key, target), loop).result()
+    if source.is_symlink() or not source.is_file():
+        raise NotFoundError(f"The object {key} is not in the store.")
+    return _copy(source, target)
+
+
+async def _download(store: ObjectStore, key: str, target: Path) -> str:
+    digest = hashlib.sha256()
+    with target.open("xb") as file:
+        async for data in store.stream(key):
+            digest.update(data)
+            await asyncio.to_thread(file.write, data)
+    return digest.hexdigest()
+
+
+def _copy(source: Path, target: Path) -> str:
+    digest = hashlib.sha256()
+    # Only the reader goes without a buffer: an unbuffered write may silently stop half-way.
+    with source.open("rb", buffering=0) as reader, target.open("xb") as writer:
+        while data := reader.read(CHUNK):
+            digest.update(data)
+            writer.write(data)
+    return digest.hexdigest()
+
+
+def hash_of(path: Path) -> str | None:
+    """Return the sha256 of a file, or None when there is no readable regular file."""
+    try:
+        with path.open("rb", buffering=0) as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return None
+
+
+def siblings_of(result: Path) -> dict[str, str]:
+    """Return the sha256 of each file that belongs to a ``result.json``, by name.
+
+    Raises:
+        DamagedError: it is no such file, or it names one that would lie elsewhere.
+    """
+    try:
+        return named_files(result.read_bytes())
+    except ValidationError:
+        raise DamagedError(f"{result.name} is not a result of Docmill.") from None
+    except ValueError:
+        raise DamagedError(f"{result.name} names files that no result has.") from None

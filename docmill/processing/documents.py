@@ -1,0 +1,122 @@
+"""An item's bytes, read and hashed, and the key of the result that they get."""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from docmill.errors import ItemFailure
+from docmill.objects.base import ObjectStore
+from docmill.processing.engines import ItemEngines
+from docmill.processing.limits import item_timeout_seconds
+from docmill.processing.results import item_cache_key
+from docmill.records.items import ClaimedItem, ReadBytes
+from docmill.settings import MIB, Settings
+from docmill.sources.documents import OpenedDocument
+from docmill.sources.read import open_document, read_here
+
+READ_FIRST_BYTES = 16 * MIB
+"""A local file up to this size is read before its item is claimed: a tenth of a second of work
+that is lost, and charged to nobody, when the worker dies over it."""
+
+_DOWNLOADS = 8
+"""Small uploads of one group that are fetched from a bucket at the same time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """An item's bytes, read and hashed.
+
+    Attributes:
+        opened: where they can be read.
+        cache_key: of the result that they get.
+        read: what the ledger needs to look for that result; None when stored ones are not wanted.
+    """
+
+    opened: OpenedDocument
+    cache_key: str
+    read: ReadBytes | None
+
+
+class ItemDocuments:
+    """Reads the documents of items."""
+
+    def __init__(self, engines: ItemEngines, store: ObjectStore, settings: Settings) -> None:
+        self._engines = engines
+        self._store = store
+        self._settings = settings
+
+    def describe(self, item: ClaimedItem, opened: OpenedDocument) -> Document:
+        """Return the document of an item whose bytes were read."""
+        version = self._engines.version_of(item.job_type, item.engine, item.path)
+        key = item_cache_key(item, opened.sha256, version)
+        if item.parameters.get("disable_cache"):
+            return Document(opened, key, None)  # its key is its own
+        longest = item_timeout_seconds(item.engine, item.parameters, self._settings)
+        return Document(opened, key, ReadBytes(opened.sha256, key, lease_seconds=longest))
+
+    def may_read_first(self, item: ClaimedItem) -> bool:
+        """Whether an item's bytes are read before it is claimed.
+
+        Of a strict batch they are not: whether it accepts a stored result is seen after the claim.
+        """
+        most = min(READ_FIRST_BYTES, self._settings.max_file_mb * MIB)
+        return item.size <= most and not item.strict
+
+    async def read_first(self, item: ClaimedItem) -> Document | None:
+        """Read an item's bytes where they lie; None when they cannot be read there.
+
+        What is wrong with the file is said once it is claimed.
+        """
+        if not self.may_read_first(item):
+            return None
+        found = await asyncio.to_thread(self._read_here, [item])
+        return found.get(item.position)
+
+    async def read_several(
+        self, items: Sequence[ClaimedItem], scratch: Path, stack: AsyncExitStack
+    ) -> dict[int, Document]:
+        """Read small items before they are claimed; of those that are missing, something is wrong.
+
+        Args:
+            items: of one group.
+            scratch: an existing folder of this group alone, for what is not on this machine.
+            stack: what was fetched is removed when it closes.
+
+        Raises:
+            UnavailableError: the store is away, or the scratch folder is full.
+        """
+        small = [item for item in items if self.may_read_first(item) and item.source_url is None]
+        found = await asyncio.to_thread(self._read_here, small)
+        gate = asyncio.Semaphore(_DOWNLOADS)
+
+        async def fetch(item: ClaimedItem) -> None:
+            folder = scratch / f"fetched-{item.position}"
+            async with gate:
+                await asyncio.to_thread(folder.mkdir)
+                try:
+                    opened = await stack.enter_async_context(
+                        open_document(item, self._store, folder)
+                    )
+                except ItemFailure:
+                    return
+            found[item.position] = self.describe(item, opened)
+
+        elsewhere = [item for item in small if self._is_elsewhere(item)]
+        await asyncio.gather(*map(fetch, elsewhere))
+        return found
+
+    def _is_elsewhere(self, item: ClaimedItem) -> bool:
+        return bool(item.object_key) and self._store.local_path(str(item.object_key)) is None
+
+    def _read_here(self, items: Sequence[ClaimedItem]) -> dict[int, Document]:
+        found = {}
+        for item in items:
+            try:
+                opened = read_here(item, self._store)
+            except ItemFailure:
+                continue
+            if opened is not None:
+                found[item.position] = self.describe(item, opened)
+        return found

@@ -1,0 +1,181 @@
+"""The engines of one worker: an item's file goes to a child process or over the network."""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePath
+from typing import Any
+from uuid import uuid4
+
+from docmill.contracts.media_types import decided_by_name
+from docmill.contracts.names import LOCAL_ENGINES_QUEUE
+from docmill.contracts.words import JobType
+from docmill.engines.base import EngineReport, EngineTask, ParseResult
+from docmill.engines.choice import engine_queue
+from docmill.errors import UnavailableError
+from docmill.isolation.survey import EngineSuite
+from docmill.objects.results import RESULT_FILE
+from docmill.processing.groups import ItemCosts
+from docmill.processing.limits import engine_limits
+from docmill.processing.slices import Sliced, SlicedItems, run_of
+from docmill.records.database import Database
+from docmill.records.ledger import ClaimedItem
+from docmill.records.steps import Steps
+from docmill.remote.base import RemoteEngine, RemoteJob
+from docmill.settings import Settings
+
+ABANDON_SECONDS = 2.0
+"""A cancelled batch is to be over within five."""
+
+
+@dataclass(frozen=True, slots=True)
+class ItemEngines:
+    """Runs an item by the engine that its batch was created with.
+
+    Attributes:
+        database: where remote engines save their steps.
+        local: runs local engines in child processes.
+        suite: which local engines those have.
+        remote: engines over HTTP, by name.
+        settings: limits.
+        costs: what local engines took, for planning groups.
+    """
+
+    database: Database
+    local: SlicedItems
+    suite: EngineSuite
+    remote: Mapping[str, RemoteEngine]
+    settings: Settings
+    costs: ItemCosts = field(default_factory=ItemCosts)
+
+    def version_of(self, job_type: str, engine: str, name: str) -> str:
+        """Return the identity of what makes a result of a file: part of the result's cache key.
+
+        Args:
+            job_type: the product.
+            engine: what runs it; see `docmill.engines.choice`.
+            name: of the file. Names that let the engine read the same bytes as another type have
+                other results; nothing else of a name counts.
+        """
+        decided = decided_by_name(name, self.suite.endings)
+        if engine_queue(engine) == LOCAL_ENGINES_QUEUE:
+            return f"{self.suite.version_for(job_type)}+as-{decided}"
+        remote = self.remote.get(engine)
+        if remote is None:
+            return f"{engine}-elsewhere"
+        if not remote.reads_locally:  # what it decides by the name, it alone knows
+            return f"+{engine}-{remote.version}+as-{PurePath(name).suffix.lower()}"
+        text = self.suite.version_for(JobType.PARSE)
+        return f"{text}+{engine}-{remote.version}+as-{decided}"
+
+    async def run(
+        self,
+        item: ClaimedItem,
+        document: Path,
+        output: Path,
+        on_started: Callable[[], None] | None = None,
+        sliced: Sliced | None = None,
+    ) -> EngineReport:
+        """Work on one item.
+
+        Args:
+            item: as claimed.
+            document: a readable copy of its bytes.
+            output: an empty folder for ``result.json`` and what it names; there is room beside it.
+            on_started: called when a local engine begins; until then the item waits for one.
+            sliced: how a large document is read in slices; None reads it by one process.
+
+        Raises:
+            ItemFailure: with the class that fits.
+            UnavailableError: the engine cannot be had now; trying again is right.
+            StaleItem: another attempt has the item, or it has its outcome.
+        """
+        task = self._task(item, document, output)
+        if engine_queue(item.engine) == LOCAL_ENGINES_QUEUE:
+            return await self._run_here(item, task, sliced, on_started)
+
+        async def read(parameters: dict[str, Any]) -> ParseResult:
+            parse = self._parse(task, parameters)
+            await self._run_here(item, parse, sliced)
+            result = Path(parse.output_dir) / RESULT_FILE
+            return ParseResult.model_validate_json(result.read_bytes())
+
+        job = RemoteJob(task, run_of(item), item.item_id, self._steps(item), read)
+        return await self._remote(item).run(job)
+
+    async def abandon(self, item: ClaimedItem) -> None:
+        """End what still runs for ``item`` elsewhere, as its batch was cancelled.
+
+        What cannot be ended quickly stays in its saved steps, for `docmill.upkeep.leftovers`.
+        """
+        engine = self.remote.get(item.engine)
+        if engine is None and not self.local.has_begun(item):
+            return
+        with suppress(TimeoutError, UnavailableError):
+            async with asyncio.timeout(ABANDON_SECONDS):
+                if engine is None or await self._is_abandoned(item, engine):
+                    await self.local.forget(item)
+
+    async def forget(self, item: ClaimedItem) -> None:
+        """Drop what was saved for retries: the item has its outcome."""
+        if item.engine in self.remote or self.local.has_begun(item):
+            await self.local.forget(item)
+
+    async def _run_here(
+        self,
+        item: ClaimedItem,
+        task: EngineTask,
+        sliced: Sliced | None,
+        on_started: Callable[[], None] | None = None,
+    ) -> EngineReport:
+        began = None
+
+        def begin() -> None:
+            nonlocal began
+            began = time.monotonic()
+            if on_started is not None:
+                on_started()
+
+        report = await self.local.run(item, task, sliced, begin)
+        if began is not None:
+            self.costs.note(item.batch_id, item.path, time.monotonic() - began)
+        return report
+
+    def _remote(self, item: ClaimedItem) -> RemoteEngine:
+        try:
+            return self.remote[item.engine]
+        except KeyError:
+            raise UnavailableError(
+                f"This worker has no endpoint for the engine {item.engine}.",
+                "Start it with the settings that the batch was created with.",
+            ) from None
+
+    def _task(self, item: ClaimedItem, document: Path, output: Path) -> EngineTask:
+        return EngineTask(
+            product=item.job_type,
+            document=str(document),
+            name=item.path,
+            output_dir=str(output),
+            parameters=item.parameters,
+            limits=engine_limits(item.parameters, self.settings),
+        )
+
+    async def _is_abandoned(self, item: ClaimedItem, engine: RemoteEngine) -> bool:
+        return await engine.abandon(item.job_type, run_of(item), self._steps(item))
+
+    def _steps(self, item: ClaimedItem) -> Steps:
+        return Steps(self.database, run_of(item))
+
+    def _parse(self, task: EngineTask, parameters: dict[str, Any]) -> EngineTask:
+        """Return the task that parses the document locally, beside the output rather than in it."""
+        folder = Path(task.output_dir).parent / f"text-{uuid4().hex}"
+        folder.mkdir()
+        return replace(
+            task,
+            product=JobType.PARSE.value,
+            output_dir=str(folder),
+            parameters=parameters,
+            limits=engine_limits(parameters, self.settings),
+        )

@@ -1,0 +1,187 @@
+"""What an engine made becomes a stored result, and under which key it is found again."""
+
+import asyncio
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from docmill.contracts.words import Outcome
+from docmill.engines.base import EngineReport
+from docmill.errors import FailureClass, ItemFailure
+from docmill.objects.base import ObjectStore
+from docmill.objects.results import (
+    MARKDOWN_FILE,
+    RESULT_FILE,
+    delete_result,
+    named_files,
+    result_key,
+    result_prefix,
+)
+from docmill.parameters import cache_key
+from docmill.records.ledger import ClaimedItem, NewResult, Settlement
+
+
+def prefix_of(item: ClaimedItem) -> str:
+    """Return where this attempt at an item stores its result."""
+    return result_prefix(item.project_id, item.batch_id, item.position, item.epoch, item.attempt)
+
+
+def item_cache_key(item: ClaimedItem, sha256: str, suite_version: str) -> str:
+    """Return the key of this item's result; a job that wants no cache has one of its own."""
+    key = cache_key(item.job_type, sha256, item.parameters_hash, suite_version)
+    if item.parameters.get("disable_cache"):
+        return hashlib.sha256(f"{key}\n{item.job_id}\n{item.epoch}".encode()).hexdigest()
+    return key
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """What an engine left of one document.
+
+    Attributes:
+        prefix: of this attempt; see `docmill.objects.results.result_prefix`.
+        cache_key: of the result.
+        report: what the engine says that it left.
+        folder: where.
+    """
+
+    prefix: str
+    cache_key: str
+    report: EngineReport
+    folder: Path
+
+    @property
+    def others(self) -> set[str]:
+        """Files that not every result has."""
+        return {*self.report.files} - {RESULT_FILE, MARKDOWN_FILE}
+
+
+async def store_result(
+    store: ObjectStore, prefix: str, key: str, report: EngineReport, output: Path
+) -> NewResult:
+    """Put the engine's files into the store, and describe them.
+
+    Args:
+        store: where to.
+        prefix: of this attempt; see `docmill.objects.results.result_prefix`.
+        key: the result's cache key.
+        report: what the engine says that it left.
+        output: where.
+
+    Raises:
+        ItemFailure: ENGINE_ERROR, a file has a name that no file of a result can have, or the
+            result does not name it.
+        UnavailableError: the store is away or full; some of the files may be stored.
+    """
+    (result,) = await store_results(store, [Output(prefix, key, report, output)])
+    if isinstance(result, ItemFailure):
+        raise result
+    return result
+
+
+async def store_results(
+    store: ObjectStore, outputs: Sequence[Output]
+) -> Sequence[NewResult | ItemFailure]:
+    """Put what engines left of several documents into the store, durably; see `store_result`.
+
+    Returns:
+        Each one's result, or why it has none.
+
+    Raises:
+        UnavailableError: the store is away or full; some of the files may be stored.
+    """
+    results = await asyncio.to_thread(lambda: [_described(output) for output in outputs])
+    first: dict[str, Path] = {}
+    files: dict[str, Path] = {}
+    for output, result in zip(outputs, results, strict=True):
+        if isinstance(result, ItemFailure):
+            continue
+        own = {
+            result_key(output.prefix, name): output.folder / name for name in output.report.files
+        }
+        if output.others:
+            # Whoever cleans up after a crash finds the other names in it: so it is there first.
+            key_of_result = result_key(output.prefix, RESULT_FILE)
+            first[key_of_result] = own.pop(key_of_result)
+        files |= own
+    for some in filter(None, (first, files)):
+        await store.put_files(some)
+    return results
+
+
+def completed(
+    item: ClaimedItem, sha256: str, report: EngineReport, result: NewResult
+) -> Settlement:
+    """Return the settlement of an item whose result is stored."""
+    return Settlement(
+        outcome=Outcome.COMPLETED,
+        sha256=sha256,
+        result=result,
+        partial=report.partial,
+        pages_total=report.pages_total,
+        pages_ok=report.pages_ok,
+        pages_failed=report.pages_failed,
+        engine=report.engine,
+        engine_version=report.engine_version,
+        cleaned_attempts=item.attempt,
+    )
+
+
+async def remove_unrecorded(store: ObjectStore, item: ClaimedItem, after: int) -> None:
+    """Remove what attempts at ``item`` stored without recording it.
+
+    They can record no more: this claim holds the item.
+
+    Args:
+        store: where from.
+        item: as claimed.
+        after: attempts up to this one left nothing.
+    """
+    for number in range(after + 1, item.attempt):
+        place = (item.project_id, item.batch_id, item.position, item.epoch, number)
+        await delete_result(store, result_prefix(*place))
+
+
+def _described(output: Output) -> NewResult | ItemFailure:
+    result_file = output.folder / RESULT_FILE
+    if output.others:
+        try:
+            _check_names(result_file, output.others)
+        except ItemFailure as failure:
+            return failure
+    sha256, size = _hash(result_file)
+    report = output.report
+    return NewResult(
+        cache_key=output.cache_key,
+        object_prefix=output.prefix,
+        result_sha256=sha256,
+        size=size,
+        engine=report.engine,
+        engine_version=report.engine_version,
+        media_type=report.media_type,
+        pages_total=report.pages_total,
+        pages_ok=report.pages_ok,
+        pages_failed=report.pages_failed,
+        partial=report.partial,
+        usage=report.usage or None,
+        warnings=[one.model_dump(mode="json") for one in report.warnings] or None,
+    )
+
+
+def _check_names(result_file: Path, names: set[str]) -> None:
+    try:
+        named = named_files(result_file.read_bytes())
+    except ValueError:
+        named = {}
+    unnamed = sorted(names - named.keys())
+    if unnamed or len({*map(str.lower, named)}) < len(named):
+        raise ItemFailure(
+            FailureClass.ENGINE_ERROR,
+            f"The engine left files that its result does not name, or not plainly: {unnamed[:3]}.",
+        )
+
+
+def _hash(path: Path) -> tuple[str, int]:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest(), path.stat().st_size

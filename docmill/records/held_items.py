@@ -1,0 +1,73 @@
+"""Whether a batch holds its items back: paused, ending, or with more in flight than it may."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import distinct, func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from docmill.contracts.items import ItemTask
+from docmill.contracts.words import ENDED_BATCHES, ItemStatus
+from docmill.records.items import GROUP_MARK
+from docmill.records.tables.batches import Batch, BatchItem
+
+
+async def held_back(
+    session: AsyncSession, row: Any, tasks: Sequence[ItemTask], *, together: bool
+) -> frozenset[int]:
+    """Return the positions of items that must not begin now.
+
+    An activity may have waited in its task queue since before its batch was paused, cancelled or
+    slowed down. A workflow that does not understand being refused is never refused.
+
+    Args:
+        session: of the claim's transaction.
+        row: one of the items, with ``paused``, ``cancel_requested`` and ``concurrency`` of its
+            batch.
+        tasks: what the workflow planned: items of one batch.
+        together: whether they are one activity; without it each is one of its own.
+    """
+    planned = {it.position: it.planned_concurrency for it in tasks if it.planned_concurrency}
+    if row.paused or row.cancel_requested:
+        return frozenset(planned)
+    concurrency: int = row.concurrency
+    beyond = sorted(position for position, most in planned.items() if most > concurrency)
+    if not beyond:
+        return frozenset()  # the workflow plans no more than that
+    room = max(0, concurrency - await _others_at_work(session, tasks))
+    if together:
+        return frozenset() if room else frozenset(beyond)
+    return frozenset(beyond[room:])
+
+
+async def must_stop(session: AsyncSession, batch_id: str, epoch: int) -> bool:
+    """Return whether a group must begin no further item: its batch is paused, ends, or went on.
+
+    Args:
+        session: of any transaction.
+        batch_id: the batch.
+        epoch: of the group's items.
+    """
+    query = select(Batch.paused, Batch.cancel_requested, Batch.status, Batch.epoch)
+    row = (await session.execute(query.where(Batch.id == batch_id))).one()
+    return row.paused or row.cancel_requested or row.status in ENDED_BATCHES or row.epoch != epoch
+
+
+async def _others_at_work(session: AsyncSession, tasks: Sequence[ItemTask]) -> int:
+    """Count the other activities that hold items, one claim at a time: of two, one sees the other.
+
+    A group counts once.
+    """
+    batch_id = tasks[0].batch_id
+    await session.execute(
+        select(Batch.id).where(Batch.id == batch_id).with_for_update(key_share=True)
+    )
+    others = (
+        BatchItem.batch_id == batch_id,
+        BatchItem.status == ItemStatus.PROCESSING.value,
+        BatchItem.position.not_in([task.position for task in tasks]),
+    )
+    grouped = BatchItem.claimed_by.contains(GROUP_MARK)
+    items = await session.scalar(select(func.count()).where(*others, ~grouped))
+    groups = select(func.count(distinct(BatchItem.claimed_by))).where(*others, grouped)
+    return (items or 0) + (await session.scalar(groups) or 0)

@@ -1,0 +1,80 @@
+"""Statements for both databases: inserts that race, lists of values, sizes that both accept."""
+
+from collections.abc import Iterator, Sequence
+from typing import TypeVar, cast
+
+from sqlalchemy import ColumnElement, String, any_, inspect, schema
+from sqlalchemy import cast as cast_to
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
+
+from docmill.records.tables.base import Table
+
+CHUNK = 1_000
+"""Values in one statement: far under SQLite's 32,766 and asyncpg's 32,767 variables."""
+
+T = TypeVar("T")
+
+Insert = sqlite.Insert | postgresql.Insert
+
+
+def chunked(values: Sequence[T], size: int = CHUNK) -> Iterator[Sequence[T]]:
+    """Yield ``values`` in parts of at most ``size``."""
+    for start in range(0, len(values), size):
+        yield values[start : start + size]
+
+
+def dialect_of(session: AsyncSession) -> str:
+    """Return ``sqlite`` or ``postgresql``."""
+    return session.get_bind().dialect.name
+
+
+def insert_for(dialect: str, table: type[Table]) -> Insert:
+    """Return an INSERT of this database, which knows ON CONFLICT."""
+    return (
+        sqlite.insert(table_of(table))
+        if dialect == "sqlite"
+        else postgresql.insert(table_of(table))
+    )
+
+
+def insert_into(session: AsyncSession, table: type[Table]) -> Insert:
+    """Return an INSERT of the session's database, which knows ON CONFLICT."""
+    return insert_for(dialect_of(session), table)
+
+
+def table_of(table: type[Table]) -> schema.Table:
+    """Return the table itself: statements on it do without what the mapper adds to each run."""
+    return cast("schema.Table", table.__table__)
+
+
+def is_one_of(
+    session: AsyncSession,
+    column: ColumnElement[str] | InstrumentedAttribute[str],
+    values: Sequence[str],
+) -> ColumnElement[bool]:
+    """Compare a text column with many values so that PostgreSQL uses an index for it.
+
+    A list of a thousand variables makes it compare every row of the table with each of them
+    once it plans for any values; one array does not.
+    """
+    if dialect_of(session) == "sqlite":
+        return column.in_(values)
+    return column == any_(cast_to(list(values), postgresql.ARRAY(String)))
+
+
+async def try_insert(session: AsyncSession, row: Table) -> bool:
+    """Insert ``row``; return False, with nothing changed, when one of its keys is taken.
+
+    Of two processes that insert the same key, the second waits for the first and then gets False.
+    """
+    if session.identity_map.get(inspect(type(row)).identity_key_from_instance(row)) is not None:
+        return False
+    try:
+        async with session.begin_nested():
+            session.add(row)
+    except IntegrityError:
+        return False
+    return True

@@ -1,0 +1,131 @@
+"""Files that a parse at the other side leaves beside its pages: images, workbook, PDF, words."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, get_args
+
+from docmill.contracts.warnings import ResultWarning, WarningCode, warning
+from docmill.engines.attachments import (
+    CONCATENATED_FILE,
+    PDF_FILE,
+    STRIPPED_FILE,
+    WORDS_FILE,
+    WORKBOOK_FILE,
+)
+from docmill.engines.base import ParsedImage
+from docmill.engines.writing import MARKDOWN_FILE, RESULT_FILE
+from docmill.remote.llamacloud.answers import Image, Parse, read
+from docmill.remote.llamacloud.product import Answer
+
+MAX_IMAGES = 1_000
+"""Image files of one result, as for local engines."""
+_OURS = frozenset(
+    {
+        CONCATENATED_FILE,
+        MARKDOWN_FILE,
+        PDF_FILE,
+        RESULT_FILE,
+        STRIPPED_FILE,
+        WORDS_FILE,
+        WORKBOOK_FILE,
+    }
+)
+_CATEGORIES = get_args(ParsedImage.model_fields["category"].annotation)
+_PARSE = "/api/v2/parse"
+
+
+@dataclass(slots=True)
+class Beside:
+    """What was loaded, and what was not."""
+
+    files: list[str] = field(default_factory=list)
+    images: list[ParsedImage] = field(default_factory=list)
+    warnings: list[ResultWarning] = field(default_factory=list)
+
+
+async def load_beside(answer: Answer) -> Beside:
+    """Load the files that the job's parameters ask for into the output folder.
+
+    Raises:
+        UnavailableError: a host is away; the next attempt loads them again.
+    """
+    beside = Beside()
+    options = answer.task.parameters.get("output_options") or {}
+    for expand, file in _wanted(options):
+        await _content(answer, expand, file, beside)
+    if options.get("images_to_save"):
+        response = await answer.cloud.get(_PARSE, answer.job_id, ("images_content_metadata",))
+        found = read(Parse, response).images_content_metadata
+        await _images(answer, found.images if found else [], beside)
+    return beside
+
+
+def _wanted(options: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return the ``expand`` value and the file of each content that was asked for."""
+    asked = (
+        (options.get("save_output_pdf"), "output_pdf_content_metadata", PDF_FILE),
+        (
+            (options.get("tables_as_spreadsheet") or {}).get("enable"),
+            "xlsx_content_metadata",
+            WORKBOOK_FILE,
+        ),
+        (
+            "word_bbox" in (options.get("additional_outputs") or ()),
+            "raw_words_content_metadata",
+            WORDS_FILE,
+        ),
+    )
+    return [(expand, file) for wanted, expand, file in asked if wanted]
+
+
+async def _content(answer: Answer, expand: str, file: str, beside: Beside) -> None:
+    """Load one content; it is asked for alone, because upstream does not name all their keys."""
+    response = await answer.cloud.get(_PARSE, answer.job_id, (expand,))
+    found = read(Parse, response).result_content_metadata or {}
+    one = next(iter(found.values()), None)
+    url = one.presigned_url if one is not None and one.exists is not False else None
+    if trouble := await _load(answer, url, file):
+        message = f"LlamaCloud gave no {file}: {trouble}.".replace("..", ".")
+        beside.warnings.append(warning(WarningCode.ENGINE_NOTE, message))
+    else:
+        beside.files.append(file)
+
+
+async def _images(answer: Answer, images: list[Image], beside: Beside) -> None:
+    loaded: set[str] = set()
+    for image in images:
+        name = image.filename
+        if name not in loaded:
+            if len(loaded) == MAX_IMAGES:
+                message = f"More than {MAX_IMAGES} images; the rest is left out."
+                beside.warnings.append(warning(WarningCode.IMAGES_NOT_SAVED, message))
+                return
+            plain = name == Path(name).name and not name.startswith(".") and name not in _OURS
+            trouble = "its name cannot be used"
+            if plain:
+                trouble = await _load(answer, image.presigned_url, name) or ""
+            if trouble:
+                message = f"The image {name!r} is missing: {trouble}"
+                beside.warnings.append(warning(WarningCode.IMAGES_NOT_SAVED, message))
+                continue
+            loaded.add(name)
+        beside.images.append(_described(image, answer.folder / name))
+
+
+def _described(image: Image, path: Path) -> ParsedImage:
+    return ParsedImage(
+        filename=image.filename,
+        category=image.category if image.category in _CATEGORIES else "embedded",
+        content_type=image.content_type or "application/octet-stream",
+        page_number=image.page_number,
+        width=image.width,
+        height=image.height,
+        size_bytes=path.stat().st_size,
+        bbox=image.bbox,
+    )
+
+
+async def _load(answer: Answer, url: str | None, name: str) -> str | None:
+    most = answer.task.limits.output_bytes
+    return await answer.downloads.load(url, answer.folder / name, most)

@@ -1,0 +1,214 @@
+"""The walk through a folder: sorted; it follows symlinks only when asked, and never outside."""
+
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import Enum, auto
+
+from docmill.contracts.entries import ScannedEntry
+from docmill.contracts.left_out import RUN_FILE, LeftOut, LeftOutReason, is_litter
+from docmill.errors import UsageError
+from docmill.sources.globs import Globs
+from docmill.sources.names import readable
+
+_DENIED = frozenset({errno.EACCES, errno.EPERM, errno.ENAMETOOLONG})
+"""What concerns this one folder or file; other errors may concern the whole disk."""
+
+
+def signature_of(status: os.stat_result) -> str:
+    """Return size and times in one word: what tells a changed file without reading it."""
+    return f"{status.st_size}-{status.st_mtime_ns}-{status.st_ctime_ns}"
+
+
+class _Kind(Enum):
+    FILE = auto()
+    FOLDER = auto()
+    LINK = auto()
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class _Child:
+    """One name in a folder.
+
+    Attributes:
+        path: where it is listed.
+        real: where it lies; another place below a link that was followed.
+        what: what it is, or why it is left out.
+        folder: whether it is a folder itself, whatever becomes of it.
+    """
+
+    path: bytes
+    real: bytes = field(compare=False)
+    what: _Kind | LeftOutReason = field(compare=False)
+    folder: bool = field(compare=False, default=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """One walk. Paths are bytes relative to ``root``; ``b""`` is the root itself.
+
+    Attributes:
+        include: files to take; None takes all.
+        exclude: files and whole subfolders to leave out.
+        leave_out: relative paths to leave out.
+        follow_links: whether symlinks that stay within the root are followed.
+        left_out: told what is left out although nobody asked for that.
+    """
+
+    root: bytes
+    recursive: bool
+    include: Globs | None
+    exclude: Globs
+    leave_out: frozenset[bytes]
+    follow_links: bool = False
+    left_out: LeftOut = field(default_factory=LeftOut)
+    _followed: set[bytes] = field(default_factory=set)
+
+    def files(self) -> Iterator[ScannedEntry]:
+        """Return every file, depth first.
+
+        Raises:
+            UsageError: the root cannot be read, or the disk fails.
+        """
+        # A stack of our own: hostile trees are deeper than Python's.
+        open_folders = [(b"", iter(self._children(b"", b"")))]
+        while open_folders:
+            child = next(open_folders[-1][1], None)
+            if child is None:
+                open_folders.pop()
+                continue
+            if {child.path, child.real} & self.leave_out or self.exclude.matches(_text(child.path)):
+                continue
+            if child.what is _Kind.LINK:
+                child = self._followed_link(child, [real for real, _ in open_folders])
+            if child.what is _Kind.FOLDER:
+                if self.recursive:
+                    inside = iter(self._children(child.path, child.real))
+                    open_folders.append((child.real, inside))
+            elif isinstance(child.what, LeftOutReason):
+                self._leave(child)
+            elif self._is_included(child) and (entry := self._entry(child)) is not None:
+                yield entry
+
+    def _children(self, folder: bytes, real: bytes) -> list[_Child]:
+        """Return what is in a folder, sorted by path; nothing for one that is left out."""
+        try:
+            with os.scandir(_join(self.root, real)) as found:
+                children = [self._child(entry, folder, real) for entry in found]
+        except (FileNotFoundError, NotADirectoryError):
+            if folder:
+                return []
+            raise UsageError(
+                f"The folder {_text(self.root)} does not exist.", "Name an existing folder."
+            ) from None
+        except OSError as error:
+            if not folder:
+                raise self._unreadable(folder, error) from error
+            self._deny(folder + b"/", error)
+            return []
+        run_file = _join(folder, os.fsencode(RUN_FILE))
+        if folder and any(child.path == run_file for child in children):
+            self.left_out.add(LeftOutReason.OUTPUT, readable(folder) + "/")
+            return []
+        return sorted(children)
+
+    def _child(self, entry: os.DirEntry[bytes], folder: bytes, real: bytes) -> _Child:
+        is_folder = entry.is_dir(follow_symlinks=False)
+        what: _Kind | LeftOutReason
+        if is_litter(entry.name):
+            what = LeftOutReason.LITTER
+        elif entry.name.startswith(b"."):
+            what = LeftOutReason.HIDDEN
+        elif entry.is_symlink():
+            what = _Kind.LINK if self.follow_links else LeftOutReason.SYMLINK
+        elif is_folder:
+            what = _Kind.FOLDER
+        else:
+            regular = entry.is_file(follow_symlinks=False)
+            what = _Kind.FILE if regular else LeftOutReason.SPECIAL
+        return _Child(_join(folder, entry.name), _join(real, entry.name), what, is_folder)
+
+    def _followed_link(self, link: _Child, above: list[bytes]) -> _Child:
+        """Return what a symlink leads to, listed at the link's place; or why it is left out.
+
+        A folder is followed at most once, and never into a folder that the walk is in, so that
+        no tangle of links makes the listing longer than twice the number of files.
+        """
+        target = os.path.realpath(_join(self.root, link.real))
+        within = os.path.join(self.root, b"")  # noqa: PTH118 - pathlib knows no bytes
+        if target != self.root and not target.startswith(within):
+            return _Child(link.path, link.real, LeftOutReason.SYMLINK_OUTSIDE)
+        real = target[len(within) :]
+        what = self._led_to(target, real, above)
+        if what is _Kind.FOLDER and self.recursive:
+            self._followed.add(real)
+        place = real if isinstance(what, _Kind) else link.real
+        return _Child(link.path, place, what, folder=what is _Kind.FOLDER)
+
+    def _led_to(self, target: bytes, real: bytes, above: list[bytes]) -> _Kind | LeftOutReason:
+        if any(real == away or real.startswith(away + b"/") for away in self.leave_out):
+            return LeftOutReason.OUTPUT
+        try:
+            mode = os.lstat(target).st_mode
+        except OSError:
+            return LeftOutReason.SYMLINK_BROKEN
+        if stat.S_ISDIR(mode):
+            known = real in above or real in self._followed
+            return LeftOutReason.SYMLINK_REPEATED if known else _Kind.FOLDER
+        if stat.S_ISLNK(mode):  # it leads to itself
+            return LeftOutReason.SYMLINK_BROKEN
+        return _Kind.FILE if stat.S_ISREG(mode) else LeftOutReason.SPECIAL
+
+    def _is_included(self, child: _Child) -> bool:
+        return self.include is None or self.include.matches(_text(child.path))
+
+    def _leave(self, child: _Child) -> None:
+        """Count what is left out, unless the user's patterns would not have taken it either."""
+        assert isinstance(child.what, LeftOutReason)
+        if child.folder and not self.recursive:
+            return
+        if child.folder or self._is_included(child):
+            slash = "/" if child.folder else ""
+            self.left_out.add(child.what, readable(child.path) + slash)
+
+    def _entry(self, child: _Child) -> ScannedEntry | None:
+        """Return the entry of one file, or None when it is gone by now or cannot be looked at."""
+        try:
+            status = os.lstat(_join(self.root, child.real))
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            self._deny(child.path, error)
+            return None
+        if not stat.S_ISREG(status.st_mode):
+            return None
+        name = child.path.rpartition(b"/")[2]
+        return ScannedEntry(
+            readable(child.path), readable(name), child.real, status.st_size, signature_of(status)
+        )
+
+    def _deny(self, path: bytes, error: OSError) -> None:
+        """Leave out what this user may not read.
+
+        Raises:
+            UsageError: it is more than a missing right: files would seem to have vanished.
+        """
+        if error.errno not in _DENIED:
+            raise self._unreadable(path, error) from error
+        self.left_out.add(LeftOutReason.UNREADABLE, readable(path))
+
+    def _unreadable(self, path: bytes, error: OSError) -> UsageError:
+        return UsageError(
+            f"{_text(_join(self.root, path))} cannot be read: {error.strerror}.",
+            "Give this user the right to read it, or leave it out with --exclude.",
+        )
+
+
+def _join(folder: bytes, name: bytes) -> bytes:
+    return os.path.join(folder, name) if name else folder  # noqa: PTH118 - pathlib knows no bytes
+
+
+def _text(path: bytes) -> str:
+    return path.decode(errors="backslashreplace")

@@ -1,0 +1,141 @@
+"""The way to Temporal, which may be away when a process starts, and may come and go."""
+
+import os
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
+from functools import partial
+
+from temporalio.api.enums.v1 import TaskQueueType
+from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.envconfig import ClientConfig
+from temporalio.service import RPCError
+
+from docmill.client import KEEP_ALIVE, BatchClient
+from docmill.contracts.names import BATCH_QUEUE
+from docmill.errors import UnavailableError, UsageError
+
+CONNECT_TIMEOUT = timedelta(seconds=3)
+READY_TIMEOUT = timedelta(seconds=3)
+
+
+class TemporalLink:
+    """Clients of the namespaces that this process may use, over one connection.
+
+    Attributes:
+        namespace: where batches run unless a request names another allowed one.
+        namespaces: all that may be used.
+    """
+
+    def __init__(
+        self, connect: Callable[[], Awaitable[Client]], namespace: str, more: Sequence[str] = ()
+    ) -> None:
+        """Prepare, without connecting.
+
+        Args:
+            connect: makes the connection; called when it is first needed, and again while it
+                fails with a `RuntimeError`.
+            namespace: that of the client which ``connect`` returns.
+            more: further namespaces of the same server.
+        """
+        self.namespace = namespace
+        self.namespaces = tuple(dict.fromkeys((namespace, *more)))
+        self._connect = connect
+        self._clients: dict[str, BatchClient] = {}
+
+    @classmethod
+    def from_environment(cls, more: Sequence[str] = ()) -> "TemporalLink":
+        """Return the way to the server that ``TEMPORAL_*`` names, else to the local one."""
+        # A profile is taken only when it is named: an implicit one could send a local user's
+        # files to a cluster that the shell happens to know.
+        profile = os.environ.get("TEMPORAL_PROFILE")
+        config = ClientConfig.load_client_connect_config(profile, disable_file=profile is None)
+        config.setdefault("target_host", "localhost:7233")
+        namespace: str = config.setdefault("namespace", "default")
+        connect = partial(
+            Client.connect,
+            **config,
+            connect_timeout=CONNECT_TIMEOUT,
+            keep_alive_config=KEEP_ALIVE,
+            data_converter=pydantic_data_converter,
+        )
+        return cls(connect, namespace, more)
+
+    @classmethod
+    def over(cls, client: Client, more: Sequence[str] = ()) -> "TemporalLink":
+        """Return the way over a connection that is there already."""
+
+        async def connected() -> Client:
+            return client
+
+        return cls(connected, client.namespace, more)
+
+    def allowed(self, namespace: str | None) -> str:
+        """Return ``namespace``, or the process's own when there is none.
+
+        Raises:
+            UsageError: it is not on the allow-list.
+        """
+        name = namespace or self.namespace
+        if name not in self.namespaces:
+            raise UsageError(
+                f"The Temporal namespace {name} is not allowed here.",
+                "Leave temporal-namespace out, or add it to DOCMILL_TEMPORAL_NAMESPACES.",
+            )
+        return name
+
+    async def batches(self, namespace: str | None = None) -> BatchClient:
+        """Return the client for ``namespace``, or for the process's own; connect the first time.
+
+        Raises:
+            UsageError: the namespace is not on the allow-list.
+            UnavailableError: Temporal cannot be reached.
+        """
+        name = self.allowed(namespace)
+        if self.namespace not in self._clients:
+            try:
+                self._clients[self.namespace] = BatchClient(await self._connect())
+            except RuntimeError as error:
+                raise UnavailableError("Temporal cannot be reached.") from error
+        if name not in self._clients:
+            config = self._clients[self.namespace].temporal.config()
+            config["namespace"] = name
+            self._clients[name] = BatchClient(Client(**config))
+        return self._clients[name]
+
+    async def ping(self) -> None:
+        """Ask Temporal for a sign of life.
+
+        Raises:
+            UnavailableError: there is none.
+        """
+        client = (await self.batches()).temporal
+        try:
+            await client.service_client.check_health(timeout=READY_TIMEOUT)
+        except RPCError as error:
+            raise UnavailableError("Temporal cannot be reached.") from error
+
+    async def check_worker(self) -> None:
+        """Make sure that a worker polled for batches in the last minutes.
+
+        Raises:
+            UnavailableError: none did, or Temporal cannot be reached.
+        """
+        client = (await self.batches()).temporal
+        request = DescribeTaskQueueRequest(
+            namespace=self.namespace,
+            task_queue=TaskQueue(name=BATCH_QUEUE),
+            task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
+        )
+        try:
+            found = await client.workflow_service.describe_task_queue(
+                request, timeout=READY_TIMEOUT
+            )
+        except RPCError as error:
+            raise UnavailableError("Temporal cannot be reached.") from error
+        if not found.pollers:
+            raise UnavailableError(
+                "No worker polls for batches.", "Start a worker: worker.py, or `docmill worker`."
+            )

@@ -1,0 +1,107 @@
+"""Who tells an endpoint's workflow that there is something to deliver: every worker does.
+
+The outbox is written with the change that it tells of, and Temporal may be away just then. So
+nobody signals at that moment; this loop looks at the outbox, and what it has told it marks.
+"""
+
+import asyncio
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+
+import structlog
+from temporalio.client import Client
+from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.service import RPCError
+
+from docmill.client import RPC_TIMEOUT
+from docmill.contracts.deliveries import DeliveryInput, WakeUp
+from docmill.contracts.names import DELIVERIES_QUEUE, DELIVERY_WORKFLOW, WAKE_DELIVERY
+from docmill.errors import UnavailableError
+from docmill.records.database import Database
+from docmill.records.deliveries import Deliveries
+from docmill.records.tables.webhooks import URGENT, WebhookEvent
+
+LOOK_SECONDS = 1.0
+"""An event is on its way after this at the latest."""
+MEND_SECONDS = 60.0
+"""How often endpoints are looked for whose workflow was ended from outside, or lost."""
+CHUNK = 1_000
+
+log = structlog.get_logger(__name__)
+
+
+def delivery_workflow_id(endpoint_id: str) -> str:
+    """Return the id of the one workflow that delivers to an endpoint."""
+    return f"webhooks-{endpoint_id}"
+
+
+class Announcer:
+    """Starts and wakes the workflows of endpoints in the namespace of ``temporal``."""
+
+    def __init__(self, database: Database, temporal: Client) -> None:
+        self._database = database
+        self._temporal = temporal
+        self._mended = -MEND_SECONDS
+
+    async def keep_on(self) -> None:
+        """Announce again and again, until cancelled."""
+        while True:
+            try:
+                await self.announce()
+            except (UnavailableError, RPCError) as error:
+                log.info("webhooks.waiting", reason=error.message)
+            except Exception:
+                log.exception("webhooks.announcing_failed")
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def announce(self) -> None:
+        """Tell workflows of new events; now and then, start those that should be running.
+
+        Raises:
+            UnavailableError: the database is away.
+            RPCError: Temporal is away.
+        """
+        while await self._announce_some():
+            pass
+        if time.monotonic() - self._mended >= MEND_SECONDS:
+            await self._mend()
+            self._mended = time.monotonic()
+
+    async def _announce_some(self) -> bool:
+        """Announce one chunk; return whether there may be more."""
+        async with self._database.read() as session:
+            new = await Deliveries(session).unannounced(self._temporal.namespace, CHUNK)
+        by_endpoint: dict[str, list[WebhookEvent]] = defaultdict(list)
+        for event in new:
+            by_endpoint[event.endpoint_id].append(event)
+        for endpoint_id, events in by_endpoint.items():
+            await self._wake(endpoint_id, events)
+        return len(new) == CHUNK
+
+    async def _wake(self, endpoint_id: str, events: Sequence[WebhookEvent]) -> None:
+        call = WakeUp(urgent=any(event.turn == URGENT for event in events))
+        await self._start(endpoint_id, call)
+        async with self._database.write() as session:
+            await Deliveries(session).mark_announced([event.id for event in events])
+
+    async def _mend(self) -> None:
+        async with self._database.read() as session:
+            endpoints = await Deliveries(session).waiting_endpoints(self._temporal.namespace)
+        for endpoint_id in endpoints:
+            await self._start(endpoint_id)
+
+    async def _start(self, endpoint_id: str, call: WakeUp | None = None) -> None:
+        """Start the endpoint's workflow, or find the one that runs; wake it by ``call``."""
+        await self._temporal.start_workflow(
+            DELIVERY_WORKFLOW,
+            DeliveryInput(endpoint_id=endpoint_id),
+            id=delivery_workflow_id(endpoint_id),
+            task_queue=DELIVERIES_QUEUE,
+            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            static_summary="Docmill webhooks",
+            start_signal=WAKE_DELIVERY if call else None,
+            start_signal_args=[call] if call else [],
+            rpc_timeout=RPC_TIMEOUT,
+        )

@@ -1,0 +1,52 @@
+"""Reading what an activity failed of: ``str(ActivityError)`` says nothing, its cause does."""
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError, ApplicationError, FailureError
+
+from docmill.contracts.batches import OpenedBatch
+from docmill.contracts.names import FAILURE_SAMPLE
+from docmill.contracts.words import Tally
+
+with workflow.unsafe.imports_passed_through():
+    # plain data
+    from docmill.errors import FailureClass, bounded
+
+
+def describe(error: BaseException) -> tuple[str, str]:
+    """Return the bounded message and the type name of the innermost cause."""
+    while isinstance(error, FailureError) and error.cause is not None:
+        error = error.cause
+    if isinstance(error, ApplicationError):
+        return bounded(error.message), error.type or "ApplicationError"
+    return bounded(str(error)) or type(error).__name__, type(error).__name__
+
+
+def recorded_class(error: ActivityError) -> FailureClass | None:
+    """Return the failure class, if ``process_item`` recorded this failure in the ledger itself.
+
+    None means that Temporal gave the item up, and that the workflow must record it.
+    """
+    cause = error.cause
+    if isinstance(cause, ApplicationError) and cause.type in set(FailureClass):
+        return FailureClass(cause.type)
+    return None
+
+
+def passing(error: ActivityError) -> bool:
+    """Whether the activity itself wanted to be tried again."""
+    return isinstance(error.cause, ApplicationError) and not error.cause.non_retryable
+
+
+def passed(opened: OpenedBatch, tally: Tally) -> str | None:
+    """Return which threshold the failures of this attempt have passed, in words, or None.
+
+    What earlier attempts left does not count, and neither do skipped items: nothing ran for them.
+    """
+    failed = tally.failed - opened.settled.failed
+    ran = failed + tally.completed - opened.settled.completed
+    if opened.max_failures is not None and failed > opened.max_failures:
+        return f"more than {opened.max_failures:,} files failed"
+    rate = opened.max_failure_rate
+    if rate is not None and ran >= FAILURE_SAMPLE and failed > rate * ran:
+        return f"{failed:,} of the {ran:,} files that ran failed, more than {rate:.4g} of them"
+    return None
