@@ -125,6 +125,11 @@ class Results:
             )
         return found
 
+    async def usage_of(self, result_id: str) -> Mapping[str, Any]:
+        """Return what a result cost, as its engine counted it; empty when it is gone."""
+        row = await self._session.get(Result, result_id)
+        return (row.usage if row else None) or {}
+
     async def use(self, result_ids: Collection[str]) -> dict[str, SharedResult]:
         """Hold stored results that items are about to share.
 

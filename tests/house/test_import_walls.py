@@ -1,11 +1,13 @@
 """Imports point to the stable side (docs/architecture.md draws the picture)."""
 
+import ast
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
 
-from tests.house.code import ROOT, files, module_of
-from tests.house.walls import MAY_IMPORT, crossings
+from tests.house.code import ROOT, files, imports, module_of
+from tests.house.walls import MAY_IMPORT, crossings, room_of, within
 
 
 def test_no_import_crosses_a_wall() -> None:
@@ -64,3 +66,26 @@ def test_a_crossing_is_found_and_explained(tmp_path: Path, file: str, line: str)
 
     assert message.startswith(f"{file}:")
     assert "only itself" in message or "belongs to" in message
+
+
+def test_no_two_packages_import_each_other() -> None:
+    order = TopologicalSorter[str]()
+    for one in imports():
+        importer, target = (room_of(name) for name in (one.importer, one.target))
+        if target is not None and importer is not None and importer != target:
+            order.add(importer, target)
+    order.prepare()  # raises CycleError, which names the circle
+
+
+def test_no_query_stands_outside_the_records() -> None:
+    found = [
+        f"{path.relative_to(ROOT)}:{node.lineno}: session.{node.func.attr}"
+        for path in files()
+        if not within(module_of(path), "docmill.records")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and isinstance(node.func.value, ast.Name)
+        and node.func.value.id in {"session", "connection"}
+    ]
+    assert not found, f"{found}: add a method to a repository in docmill/records, and call that."

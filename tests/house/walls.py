@@ -122,6 +122,16 @@ def rule_of(module: str) -> str:
     return max(matches, key=len, default="")
 
 
+def room_of(module: str) -> str | None:
+    """Return the package that ``module`` belongs to, as the map of the rooms names it."""
+    parts = module.split(".")
+    if parts[0] not in (*ROOMS, *PROGRAMS):
+        return None
+    if parts[0] != "docmill":
+        return parts[0]
+    return ".".join(parts[: 3 if parts[1:2] == ["api"] else 2])
+
+
 def crossings(root: Path = ROOT) -> list[str]:
     """Every import across a wall, each as a sentence that teaches the way out."""
     found = []

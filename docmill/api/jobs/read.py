@@ -71,6 +71,5 @@ class JobReader:
         if job.result_id is None:
             return 0.0
         async with self.services.database.read() as session:
-            row = await session.get(Result, job.result_id)
-        usage = (row.usage if row else None) or {}
+            usage = await Results(session).usage_of(job.result_id)
         return float(usage.get("millicredits", 0)) / 1000
