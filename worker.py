@@ -41,6 +41,7 @@ from docmill.embedded.connect import connect_named, connect_to
 from docmill.embedded.home import Home
 from docmill.embedded.members import Membership
 from docmill.embedded.ports import Addresses
+from docmill.engines.choice import configured
 from docmill.errors import DocmillError
 from docmill.isolation.families import kill_marked
 from docmill.isolation.pool import BUILTIN_ENGINES, EnginePool
@@ -50,7 +51,6 @@ from docmill.objects.base import ObjectStore
 from docmill.objects.open import open_store
 from docmill.objects.staging import Staging
 from docmill.outbound.fence import Fence
-from docmill.engines.choice import configured
 from docmill.processing.engines import ItemEngines
 from docmill.processing.slices import SlicedItems
 from docmill.records.database import Database

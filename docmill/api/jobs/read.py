@@ -6,7 +6,6 @@ from docmill.errors import NotFoundError
 from docmill.objects.results import RESULT_FILE, result_key
 from docmill.records.jobs import Job, Jobs
 from docmill.records.results import PurgedError, Results
-from docmill.records.tables.batches import Result
 
 
 class JobReader:
