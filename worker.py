@@ -43,6 +43,7 @@ from docmill.embedded.members import Membership
 from docmill.embedded.ports import Addresses
 from docmill.engines.choice import configured
 from docmill.errors import DocmillError
+from docmill.isolation import trees
 from docmill.isolation.families import kill_marked
 from docmill.isolation.pool import BUILTIN_ENGINES, EnginePool
 from docmill.isolation.survey import MEND_ENGINE, EngineSuite, chosen_suite
@@ -153,8 +154,9 @@ async def _local_engines(
 
 
 def _end_family(folder: Path) -> None:
-    """End what outlived a worker that was killed together with its guard."""
+    """End what outlived a worker that was killed together with its guard, and remove its files."""
     kill_marked(str(folder))
+    trees.remove(folder)
 
 
 async def _suite(settings: Settings, engines: str, folders: Staging) -> EngineSuite:

@@ -64,6 +64,7 @@ class Settings(BaseSettings):
             own ``timeouts`` can ask for.
         engine_memory_mb: address space of one child, in MiB.
         engine_output_mb: the largest file a child may write, in MiB.
+        engine_folder_mb: what all files of one child may take together, in MiB.
         engines_allow: names of the installed third-party engines that may be loaded, separated
             by commas; ``*`` allows all, an empty value none.
         engines_prefer: names of third-party engines that win over built-in ones for what both
@@ -136,6 +137,7 @@ class Settings(BaseSettings):
     engine_timeout_max_seconds: float = Field(default=7200, gt=0, le=86_400)
     engine_memory_mb: int = Field(default=2048, ge=384)
     engine_output_mb: int = Field(default=1024, ge=1)
+    engine_folder_mb: int = Field(default=4096, ge=1)
     engines_allow: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split(","))] = ("*",)
     engines_prefer: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split(","))] = ()
     max_file_mb: int = Field(default=300, ge=1)

@@ -45,6 +45,8 @@ class Limits:
         most_seconds: the wall clock's bound, however many pages there are; None for no bound.
         memory_bytes: address space of the child.
         output_bytes: size of the largest file that it writes.
+        folder_bytes: size of all files that it writes together.
+        folder_files: number of files and folders that it makes.
         pages: pages of one file.
         cells: cells of all tables of one file.
         html_bytes: size of one HTML page.
@@ -67,6 +69,8 @@ class Limits:
     unpacked_bytes: int = 256 * 1024 * 1024
     slice_from_pages: int = 0
     slice_from_ocr_pages: int = 0
+    folder_bytes: int = 4096 * 1024 * 1024
+    folder_files: int = 20_000
 
     def wall_clock(self, pages: int, ocr_pages: int = 0) -> float:
         """Return the seconds that a document may take.

@@ -1,7 +1,8 @@
 """A child process that runs engine tasks, one at a time."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import structlog
 from docmill.engines.base import EngineReport, EngineTask, Limits
 from docmill.errors import FailureClass, ItemFailure, UnavailableError, bounded
 from docmill.isolation import frames
+from docmill.isolation.private_folder import FolderClosedError
 from docmill.isolation.process import END_SECONDS, ChildProcess
 from docmill.isolation.process_guard import Guard
 from docmill.isolation.verdicts import verdict
@@ -19,6 +21,8 @@ log = structlog.get_logger(__name__)
 _NO_ENGINE = (None, None)
 START_SECONDS = 60.0
 """For a Python to start on a loaded machine."""
+_LOOK_SECONDS = 0.5
+"""Between two looks at what a process uses: a disk takes about a gigabyte meanwhile."""
 
 
 class NotStartedError(Exception):
@@ -37,6 +41,13 @@ class EngineProcess(ChildProcess):
         self.growth = 0
         self._first_resident = 0
         self._engine: tuple[str | None, str | None] = _NO_ENGINE
+        self._limits: tuple[int, int] | None = None
+        self._is_spent = False
+        self._over_quota: ItemFailure | None = None
+
+    def may_run(self, task: EngineTask) -> bool:
+        """Whether it can be used, and its limits, which never go up, are those of ``task``."""
+        return self.usable and self._limits in (None, _hard(task.limits))
 
     async def start(self) -> None:
         """Wait until the child is ready.
@@ -78,11 +89,56 @@ class EngineProcess(ChildProcess):
 
     async def _run(self, task: EngineTask, on_started: Callable[[], None] | None) -> EngineReport:
         self._engine = _NO_ENGINE
+        self._limits = _hard(task.limits)
         self.forget_last_words()
+        try:
+            handed = await asyncio.to_thread(self.folder.hand_in, task)
+        except FolderClosedError:
+            await self.end()
+            raise NotStartedError from None
+        except OSError as error:
+            await self.end()
+            raise _not_passed(error) from error
+        except BaseException:
+            await self.end()
+            raise
+        answer = await self._timed(handed, on_started)
+        try:
+            return await self._taken(answer, task)
+        except FolderClosedError:  # it answered, and died
+            raise await self._judge(task) from None
+
+    async def _taken(self, answer: EngineReport | ItemFailure, task: EngineTask) -> EngineReport:
+        """Take over what the process left, and clear its folder for the next task."""
+        into, limits = Path(task.output_dir), task.limits
+        try:
+            if isinstance(answer, ItemFailure):
+                is_clear = await asyncio.to_thread(self.folder.clear)
+            else:
+                is_clear = await asyncio.to_thread(self.folder.hand_out, answer, into, limits)
+        except OSError as error:
+            await self.end()
+            raise _not_passed(error) from error
+        except FolderClosedError:
+            raise
+        except BaseException:
+            await self.end()
+            raise
+        if self._is_spent or not is_clear:
+            await self.end()
+        if isinstance(answer, ItemFailure):
+            raise answer
+        return answer
+
+    async def _timed(
+        self, task: EngineTask, on_started: Callable[[], None] | None
+    ) -> EngineReport | ItemFailure:
+        """Have the process answer ``task`` within its limits; else it is gone afterwards."""
         clock = _Clock(task.limits)
         try:
             async with clock.timeout:
-                answer = await self._converse(task, clock, on_started)
+                with self._watched(task.limits):
+                    return await self._converse(task, clock, on_started)
         except TimeoutError:
             await self.end()
             raise _timeout(clock.seconds) from None
@@ -97,9 +153,6 @@ class EngineProcess(ChildProcess):
         except BaseException:
             await self.end()
             raise
-        if isinstance(answer, EngineReport):
-            return answer
-        raise answer
 
     async def _converse(
         self, task: EngineTask, clock: "_Clock", on_started: Callable[[], None] | None
@@ -120,8 +173,36 @@ class EngineProcess(ChildProcess):
         self.growth = frames.resident_of(message) - self._first_resident
         if message.get("is_spent") or full:
             # It left something behind, or what filled its memory may still be there.
-            await self.end()
+            self._is_spent = True
         return answer
+
+    @contextmanager
+    def _watched(self, limits: Limits) -> Iterator[None]:
+        """Look from time to time at what the process uses; over its quota it is killed."""
+        loop = asyncio.get_running_loop()
+        looking: asyncio.Task[None] | None = None
+
+        def begin() -> None:
+            nonlocal looking
+            looking = loop.create_task(self._watch(limits))
+
+        handle = loop.call_later(_LOOK_SECONDS, begin)
+        try:
+            yield
+        finally:
+            handle.cancel()
+            if looking is not None:
+                looking.cancel()
+
+    async def _watch(self, limits: Limits) -> None:
+        while True:
+            try:
+                await asyncio.to_thread(self.folder.check, self.pid, limits)
+            except ItemFailure as failure:
+                self._over_quota = failure
+                self.kill()
+                return
+            await asyncio.sleep(_LOOK_SECONDS)
 
     async def _answer(self, clock: "_Clock") -> dict[str, Any]:
         """Return the first message that is no announcement."""
@@ -140,7 +221,7 @@ class EngineProcess(ChildProcess):
         await asyncio.wait([self.ended], timeout=END_SECONDS)
         await self.end()
         death = await self.ended
-        failure = verdict(death, task.limits.memory_bytes)
+        failure = self._over_quota or verdict(death, task.limits.memory_bytes)
         log.warning(
             "engine.process_died",
             pid=self.pid,
@@ -171,6 +252,19 @@ class _Clock:
         pages, ocr_pages = min(pages, self._limits.pages), min(ocr_pages, self._limits.pages)
         self.seconds = max(self.seconds, self._limits.wall_clock(pages, ocr_pages))
         self.timeout.reschedule(self._began + self.seconds)
+
+
+def _hard(limits: Limits) -> tuple[int, int]:
+    """Return the limits that a process keeps for its life."""
+    return limits.memory_bytes, limits.output_bytes
+
+
+def _not_passed(error: OSError) -> ItemFailure:
+    return ItemFailure(
+        FailureClass.STORAGE_ERROR,
+        f"The file could not be handed to its engine, or its result back: {error.strerror}.",
+        "store",
+    )
 
 
 def _timeout(seconds: float) -> ItemFailure:

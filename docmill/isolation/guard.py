@@ -9,10 +9,11 @@ Lines: ``+ GROUP FOLDER`` puts a family on the list, ``- GROUP`` takes it off.
 """
 
 import os
-import shutil
 import sys
+from pathlib import Path
 from typing import TextIO
 
+from docmill.isolation import trees
 from docmill.isolation.families import kill_family
 
 
@@ -33,7 +34,7 @@ def main() -> None:
     """Watch standard input, then clean up."""
     for group, folder in watch(sys.stdin).items():
         kill_family(group, folder)
-        shutil.rmtree(folder, ignore_errors=True)
+        trees.remove(Path(folder))
     os._exit(0)
 
 

@@ -29,7 +29,11 @@ def limit_process() -> None:
 
 
 def limit_task(limits: Limits) -> None:
-    """Set the limits of the next task; they can go up again with the task after it."""
+    """Set the limits of the next task.
+
+    They can be lowered by the task after it, never raised: a document that took this process over
+    could raise them as well. Who wants more takes another process.
+    """
     _set(resource.RLIMIT_AS, limits.memory_bytes)
     _set(resource.RLIMIT_FSIZE, limits.output_bytes)
 
@@ -72,8 +76,8 @@ def has_children() -> bool:
 
 
 def _set(kind: int, value: int) -> None:
-    """Set the soft limit, as far as the hard one allows."""
+    """Set a limit, soft and hard, as far as the hard one allows."""
     _, hard = resource.getrlimit(kind)
-    soft = value if hard == resource.RLIM_INFINITY else min(value, hard)
+    most = value if hard == resource.RLIM_INFINITY else min(value, hard)
     with suppress(ValueError, OSError):  # some platforms refuse RLIMIT_AS
-        resource.setrlimit(kind, (soft, hard))
+        resource.setrlimit(kind, (most, most))

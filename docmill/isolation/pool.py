@@ -206,7 +206,7 @@ class EnginePool:
 
     async def _run(self, task: EngineTask, on_started: Callable[[], None] | None) -> EngineReport:
         for _ in range(_STARTS):
-            process = await self._take()
+            process = await self._take(task)
             try:
                 return await process.run(task, on_started)
             except NotStartedError:
@@ -222,12 +222,13 @@ class EnginePool:
             "Something kills them from outside: see the system's log.",
         )
 
-    async def _take(self) -> EngineProcess:
+    async def _take(self, task: EngineTask) -> EngineProcess:
         self._refuse_when_closed()
         while self._idle:
             process = self._idle.pop()
-            if process.usable:
+            if process.may_run(task):
                 return process
+            process.kill()
         if self._spare is not None:
             starting, self._spare = self._spare, None
             process = await starting

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -14,6 +13,7 @@ from typing import Any
 from docmill.isolation import frames
 from docmill.isolation.environment import child_environment
 from docmill.isolation.families import kill_family
+from docmill.isolation.private_folder import TEMPORARY, PrivateFolder
 from docmill.isolation.process_guard import Guard
 from docmill.isolation.verdicts import Death, peak_bytes
 
@@ -30,6 +30,7 @@ class ChildProcess:
 
     Attributes:
         pid: its process id, and that of its group and session.
+        folder: what it shares with this process.
         ended: how it ended, once it is reaped and all it started is gone.
         inherited_peak: bytes of memory that the kernel counts as its own from before its start.
     """
@@ -40,11 +41,11 @@ class ChildProcess:
         The kernel's promise to kill a child with its parent holds for the thread that started
         it: the loop's thread lives as long as the worker.
         """
-        self._folder = str(folder)
-        self._popen = _spawn(self._folder, engines)
+        self.folder = PrivateFolder(folder)
+        self._popen = _spawn(self.folder, engines)
         self.pid = self._popen.pid
         self._guard = guard
-        guard.add(self.pid, self._folder)
+        guard.add(self.pid, str(folder))
         self._loop = asyncio.get_running_loop()
         self.ended: asyncio.Future[Death] = self._loop.create_future()
         self._killed = False
@@ -114,11 +115,11 @@ class ChildProcess:
         if hasattr(os, "waitid"):
             os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
             # Still unreaped: the group's id cannot belong to anyone else yet.
-            kill_family(self.pid, self._folder)
+            kill_family(self.pid, str(self.folder.path))
         with self._reaping:
             _, status, usage = os.wait4(self.pid, 0)
             self._popen.returncode = os.waitstatus_to_exitcode(status)
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self.folder.close()
         self._guard.remove(self.pid)
         with suppress(RuntimeError):  # the loop is closed: nobody waits
             peak = peak_bytes(usage.ru_maxrss)
@@ -137,7 +138,8 @@ class ChildProcess:
         self.ended.set_result(Death(self._popen.returncode, own_peak, words))
 
 
-def _spawn(folder: str, engines: str) -> subprocess.Popen[bytes]:
+def _spawn(folder: PrivateFolder, engines: str) -> subprocess.Popen[bytes]:
+    temporary = str(folder.path / TEMPORARY)
     program = [sys.executable, "-P", "-m", "docmill.isolation.child", str(os.getpid()), engines]
     try:
         return subprocess.Popen(  # noqa: S603 - our own program, and no shell
@@ -147,11 +149,11 @@ def _spawn(folder: str, engines: str) -> subprocess.Popen[bytes]:
             stderr=subprocess.PIPE,
             bufsize=0,
             start_new_session=True,
-            env=child_environment(folder),
-            cwd=folder,
+            env=child_environment(temporary),
+            cwd=temporary,
         )
     except OSError:
-        shutil.rmtree(folder, ignore_errors=True)
+        folder.close()
         raise
 
 

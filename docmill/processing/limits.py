@@ -38,6 +38,7 @@ def engine_limits(parameters: dict[str, Any], settings: Settings) -> Limits:
         most_seconds=most,
         memory_bytes=settings.engine_memory_mb * MIB,
         output_bytes=settings.engine_output_mb * MIB,
+        folder_bytes=settings.engine_folder_mb * MIB,
         pages=settings.max_pages,
         cells=settings.max_cells,
         html_bytes=settings.max_html_mb * MIB,

@@ -1,0 +1,269 @@
+"""The folder that a worker and one engine process share, and all that passes through it.
+
+The process may have been taken over by the document that it read. So nothing in the folder is
+believed: every name is opened below a descriptor of the folder itself, no link is followed, only
+plain files with one name are read, as many bytes as the limits allow, and what is kept is a copy
+that the process has no descriptor of.
+
+::
+
+    documents/   what the process is to read; it may not write here
+    output/      what an engine leaves of one document
+    temporary/   its home and its place for temporary files
+"""
+
+import os
+import re
+import stat
+import threading
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path, PurePath
+
+from docmill.engines.base import EngineReport, EngineTask, Limits
+from docmill.errors import FailureClass, ItemFailure
+from docmill.isolation import trees
+from docmill.isolation.trees import FOLDER_FLAGS, StubbornTreeError, TooDeepError, Usage
+
+DOCUMENTS = "documents"
+OUTPUT = "output"
+TEMPORARY = "temporary"
+MAX_THREADS = 512
+"""Of one process: libraries start as many as there are processors, an attack as many as it can."""
+
+_MIB = 1024 * 1024
+_CHUNK = _MIB
+_SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,16}")
+_NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_HOSTILE_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+
+
+class FolderClosedError(Exception):
+    """The process has ended, and its folder went with it."""
+
+
+class PrivateFolder:
+    """The worker's side of one process's folder. Its methods block: call them in a thread.
+
+    While one of them works the folder is not closed under it: its descriptors stay its own.
+
+    Attributes:
+        path: where it is.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Make the folders inside the existing empty folder ``path``."""
+        self.path = path
+        self._documents = _make(path / DOCUMENTS)
+        self._output = _make(path / OUTPUT)
+        self._temporary = _make(path / TEMPORARY)
+        self._closed = False
+        self._lock = threading.Lock()
+
+    def hand_in(self, task: EngineTask) -> EngineTask:
+        """Copy what ``task`` reads into the folder; return the task as the process gets it.
+
+        The process cannot be handed a path or a descriptor instead: it may open nothing else, and
+        a hard link would let it write to the original.
+
+        Raises:
+            FolderClosedError: the process has ended.
+            OSError: the document cannot be read, or there is no space for a copy.
+        """
+        document = f"document{_suffix(task)}"
+        parts = [f"part-{number}.json" for number, _ in enumerate(task.parts)]
+        with self._lock:
+            self._refuse_when_closed()
+            self._take_in(task.document, document)
+            for source, name in zip(task.parts, parts, strict=True):
+                self._take_in(source, name)
+        documents = self.path / DOCUMENTS
+        return replace(
+            task,
+            document=str(documents / document),
+            output_dir=str(self.path / OUTPUT),
+            parts=tuple(str(documents / name) for name in parts),
+        )
+
+    def hand_out(self, report: EngineReport, into: Path, limits: Limits) -> bool:
+        """Copy the files that ``report`` names to the worker's own folder ``into``; then `clear`.
+
+        Returns:
+            Whether nothing is left for the next task.
+
+        Raises:
+            ItemFailure: ENGINE_ERROR, one of them is missing or no plain file; LIMIT_EXCEEDED,
+                they are too many or too large.
+            FolderClosedError: the process has ended.
+            OSError: there is no space.
+        """
+        if len(report.files) > limits.folder_files:
+            raise over_quota(limits)
+        left = limits.folder_bytes
+        with self._lock:
+            self._refuse_when_closed()
+            for name in report.files:
+                left -= self._take_out(name, into, min(left, limits.output_bytes), limits)
+            return self._clear()
+
+    def clear(self) -> bool:
+        """Remove what the last task read and left; whether all of it is gone."""
+        with self._lock:
+            return not self._closed and self._clear()
+
+    def check(self, pid: int, limits: Limits) -> None:
+        """Look at what the process uses beyond what the kernel limits.
+
+        Raises:
+            ItemFailure: LIMIT_EXCEEDED, it is more than ``limits`` allow.
+        """
+        most, found = Usage(limits.folder_bytes, limits.folder_files), Usage()
+        try:
+            with self._lock:
+                if self._closed:
+                    return
+                for folder in (self._output, self._temporary):
+                    trees.measure(folder, found, most)
+        except TooDeepError:
+            raise ItemFailure(
+                FailureClass.LIMIT_EXCEEDED,
+                f"The engine made more than {trees.MAX_DEPTH} folders inside each other.",
+            ) from None
+        found.size += _nameless(pid, str(self.path), limits)
+        if found.exceeds(most.size, most.files):
+            raise over_quota(limits)
+        with suppress(OSError):
+            if sum(1 for _ in Path(f"/proc/{pid}/task").iterdir()) > MAX_THREADS:
+                raise ItemFailure(
+                    FailureClass.LIMIT_EXCEEDED,
+                    f"The engine started more than {MAX_THREADS} threads.",
+                )
+
+    def close(self) -> None:
+        """Remove the folder, once the process and all that it started have ended."""
+        with self._lock:
+            if not self._closed:
+                self._closed = True
+                for folder in (self._documents, self._output, self._temporary):
+                    os.close(folder)
+        trees.remove(self.path)
+
+    def _clear(self) -> bool:
+        try:
+            for folder in (self._documents, self._output, self._temporary):
+                trees.empty(folder)
+        except (OSError, StubbornTreeError):
+            return False
+        return True
+
+    def _refuse_when_closed(self) -> None:
+        if self._closed:
+            raise FolderClosedError
+
+    def _take_in(self, source: str, name: str) -> None:
+        original = os.open(source, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            copy = os.open(name, _NEW_FILE, 0o600, dir_fd=self._documents)
+            try:
+                _copy(original, copy, None)
+            finally:
+                os.close(copy)
+        finally:
+            os.close(original)
+
+    def _take_out(self, name: str, into: Path, most: int, limits: Limits) -> int:
+        source = _open_hostile(self._output, name)
+        try:
+            target = os.open(into / name, _NEW_FILE, 0o600)
+            try:
+                return _copy(source, target, most)
+            except OverflowError:
+                raise over_quota(limits) from None
+            finally:
+                os.close(target)
+        finally:
+            os.close(source)
+
+
+def over_quota(limits: Limits) -> ItemFailure:
+    """Return the failure of an engine that filled its folder."""
+    return ItemFailure(
+        FailureClass.LIMIT_EXCEEDED,
+        f"The engine filled its folder: more than {limits.folder_bytes // _MIB} MiB "
+        f"(DOCMILL_ENGINE_FOLDER_MB) or {limits.folder_files:,} files.",
+    )
+
+
+def _make(path: Path) -> int:
+    path.mkdir(mode=0o700)
+    return os.open(path, FOLDER_FLAGS)
+
+
+def _suffix(task: EngineTask) -> str:
+    """Return the ending that a copy of the task's document has: some engines go by it."""
+    for name in (task.document, task.name):
+        if _SUFFIX.fullmatch(suffix := PurePath(name).suffix):
+            return suffix
+    return ""
+
+
+def _open_hostile(folder: int, name: str) -> int:
+    """Open a plain file with one name below ``folder``; a FIFO or a device does not block."""
+    trouble = "is missing or cannot be opened"
+    try:
+        if "/" in name:
+            raise FileNotFoundError
+        found = os.open(name, _HOSTILE_FILE, dir_fd=folder)
+    except (OSError, ValueError):
+        found = -1
+    if found >= 0:
+        state = os.fstat(found)
+        if stat.S_ISREG(state.st_mode) and state.st_nlink == 1:
+            return found
+        os.close(found)
+        trouble = "is no plain file of its own"
+    raise ItemFailure(
+        FailureClass.ENGINE_ERROR, f"What the engine says that it left {trouble}: {name!r:.80}."
+    )
+
+
+def _copy(source: int, target: int, most: int | None) -> int:
+    """Copy one open file to another, and return how many bytes these were.
+
+    Raises:
+        OverflowError: there are more than ``most``, also when it grows meanwhile.
+    """
+    copied = 0
+    while data := os.read(source, _CHUNK):
+        copied += len(data)
+        if most is not None and copied > most:
+            raise OverflowError
+        view = memoryview(data)
+        while view:
+            view = view[os.write(target, view) :]
+    return copied
+
+
+def _nameless(pid: int, folder: str, limits: Limits) -> int:
+    """Return the bytes of files of a process that have no name any more, as Linux shows them.
+
+    Of one that is only mapped nothing says how large it is: it counts as the largest possible.
+    """
+    total = 0
+    seen: set[tuple[int, int]] = set()
+    with suppress(OSError):
+        for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+            with suppress(OSError):
+                found = descriptor.stat()
+                if stat.S_ISREG(found.st_mode) and not found.st_nlink:
+                    seen.add((found.st_dev, found.st_ino))
+                    total += found.st_blocks * 512
+    with suppress(OSError):
+        mapped = Path(f"/proc/{pid}/maps").read_text(encoding="utf-8", errors="replace")
+        inodes = {
+            fields[4]
+            for line in mapped.splitlines()
+            if line.endswith(" (deleted)") and folder in line and (fields := line.split(None, 5))
+        }
+        total += len(inodes - {str(inode) for _, inode in seen}) * limits.output_bytes
+    return total

@@ -1,0 +1,71 @@
+"""An engine that behaves like one that a hostile document took over.
+
+It runs only where a test names it: ``EnginePool(engines=hostile_engine.MODULE)``. The first line of
+the document says what it tries, as JSON: ``{"trick": "fifo"}`` plays one of
+`docmill.testing.hostile_outputs.TRICKS` on the worker.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from docmill.engines import running
+from docmill.engines.base import (
+    Document,
+    EngineReport,
+    EngineTask,
+    Limits,
+    ParsedPage,
+    ParseResult,
+)
+from docmill.engines.media import Media
+from docmill.engines.registry import PARSE, Registry
+from docmill.testing.hostile_outputs import TRICKS
+
+MODULE = "docmill.testing.hostile_engine:registry"
+"""What `EnginePool` is given to use this engine."""
+
+
+class HostileEngine:
+    """Tries what it is told to; see the module."""
+
+    name = "hostile"
+    version = "1"
+    media_types: frozenset[str] = frozenset(Media)
+    honours: frozenset[str] = frozenset()
+
+    def run(self, document: Document, parameters: dict[str, Any], limits: Limits) -> ParseResult:
+        """Try it; what was got is the text of the only page."""
+        command = json.loads(document.path.read_bytes().partition(b"\n")[0])
+        if trick := command.get("trick"):
+            _after_writing(trick, command)
+        text = "done"
+        return ParseResult(
+            engine=self.name,
+            engine_version=self.version,
+            media_type=document.media_type,
+            pages_total=1,
+            pages_ok=1,
+            pages_failed=0,
+            document_pages=1,
+            pages=[ParsedPage(page_number=1, markdown=text, text=text)],
+        )
+
+
+def registry() -> Registry:
+    """Return a registry in which the hostile engine parses every kind of file."""
+    found = Registry()
+    found.add(PARSE, HostileEngine())
+    return found
+
+
+def _after_writing(trick: str, command: dict[str, Any]) -> None:
+    """Play a trick once the next result is written: a taken-over process changes what it likes."""
+    honest = vars(running)["write_parsed"]
+
+    def write(result: ParseResult, task: EngineTask) -> EngineReport:
+        vars(running)["write_parsed"] = honest
+        report: EngineReport = honest(result, task)
+        return TRICKS[trick](Path(task.output_dir), command, report) or report
+
+    vars(running)["write_parsed"] = write

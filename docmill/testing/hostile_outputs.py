@@ -1,0 +1,183 @@
+"""What a process that a document took over may leave for its worker to trip over.
+
+Each trick is played after the result was written, in the folder that the worker reads next.
+"""
+
+import ctypes
+import mmap
+import os
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from docmill.engines.base import EngineReport
+from docmill.engines.writing import RESULT_FILE
+
+Command = dict[str, Any]
+Trick = Callable[[Path, Command, EngineReport], EngineReport | None]
+"""Gets the output folder, the command and the honest report; may return another report."""
+
+_FOREVER = 3600.0
+_kept: list[Any] = []
+"""What outlives the task that made it."""
+
+
+def _symlink(output: Path, command: Command, _: EngineReport) -> None:
+    """A link to a file of somebody else in place of the result."""
+    _replaced(output).symlink_to(command["secret"])
+
+
+def _fifo(output: Path, _: Command, __: EngineReport) -> None:
+    """A FIFO, on which a reader waits for ever."""
+    os.mkfifo(_replaced(output))
+
+
+def _hard_link(output: Path, command: Command, _: EngineReport) -> None:
+    """A second name of a file of somebody else."""
+    _replaced(output).hardlink_to(command["secret"])
+
+
+def _folder(output: Path, _: Command, __: EngineReport) -> None:
+    """A folder where a file should be."""
+    _replaced(output).mkdir()
+
+
+def _socket_or_device(output: Path, _: Command, __: EngineReport) -> None:
+    """A device without end; whoever may not make one gives a FIFO."""
+    target = _replaced(output)
+    try:
+        os.mknod(target, 0o600 | 0o020000, os.makedev(1, 5))  # S_IFCHR, /dev/zero
+    except PermissionError:
+        os.mkfifo(target)
+
+
+def _missing(output: Path, _: Command, __: EngineReport) -> None:
+    """No result at all."""
+    _replaced(output)
+
+
+def _upwards(_: Path, command: Command, report: EngineReport) -> EngineReport:
+    """A name that leads out of the folder."""
+    return replace(report, files=[*report.files, str(command.get("name", ".."))])
+
+
+def _keep_open(output: Path, _: Command, __: EngineReport) -> None:
+    """A descriptor of the result that stays open for writing; see ``scribble``."""
+    _kept.append(os.open(output / RESULT_FILE, os.O_WRONLY))
+
+
+def _scribble(_: Path, __: Command, ___: EngineReport) -> None:
+    """Write into what ``keep_open`` kept."""
+    for descriptor in _kept:
+        os.pwrite(descriptor, b"forged", 0)
+
+
+def _endless(output: Path, _: Command, __: EngineReport) -> None:
+    """A result that is larger than anything should be, and empty on the disk."""
+    os.truncate(output / RESULT_FILE, 1 << 40)
+
+
+def _many_files(output: Path, command: Command, _: EngineReport) -> None:
+    """More files than the quota allows."""
+    for number in range(int(command.get("files", 30_000))):
+        (output / f"f{number}").touch()
+    _pause(command)
+
+
+def _deep_folders(output: Path, command: Command, _: EngineReport) -> None:
+    """Folders inside each other, more than a path or a recursion can hold."""
+    folder = os.open(output, os.O_RDONLY)
+    for _level in range(int(command.get("levels", 3_000))):
+        os.mkdir("d", dir_fd=folder)
+        inner = os.open("d", os.O_RDONLY, dir_fd=folder)
+        os.close(folder)
+        folder = inner
+    os.close(folder)
+    _pause(command)
+
+
+def _locked_folders(output: Path, command: Command, _: EngineReport) -> None:
+    """Folders without any rights, with a file in each."""
+    for number in range(3):
+        folder = output / f"locked-{number}"
+        folder.mkdir()
+        (folder / "file").touch()
+        folder.chmod(0)
+    _pause(command)
+
+
+def _fill_folder(output: Path, command: Command, _: EngineReport) -> None:
+    """Many files below the limit of one."""
+    for number in range(int(command.get("files", 100))):
+        (output / f"f{number}").write_bytes(os.urandom(1024 * 1024))
+    _pause(command)
+
+
+def _fill_without_names(output: Path, command: Command, _: EngineReport) -> None:
+    """Files that have no name any more, so that no listing shows them."""
+    for number in range(int(command.get("files", 100))):
+        path = output / f"f{number}"
+        _kept.append(os.open(path, os.O_RDWR | os.O_CREAT))
+        path.unlink()
+        os.write(_kept[-1], os.urandom(1024 * 1024))
+    _pause(command)
+
+
+def _fill_mapped(output: Path, command: Command, _: EngineReport) -> None:
+    """Files that have neither a name nor a descriptor."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.mmap.restype = ctypes.c_void_p
+    length, protection = 1024 * 1024, mmap.PROT_READ | mmap.PROT_WRITE
+    for number in range(int(command.get("files", 100))):
+        path = output / f"f{number}"
+        path.write_bytes(os.urandom(length))
+        descriptor = os.open(path, os.O_RDWR)
+        libc.mmap(None, ctypes.c_size_t(length), protection, mmap.MAP_SHARED, descriptor, 0)
+        os.close(descriptor)
+        path.unlink()
+    _pause(command)
+
+
+def _many_threads(_: Path, command: Command, __: EngineReport) -> None:
+    """Threads, each with little memory."""
+    threading.stack_size(64 * 1024)
+    for _number in range(int(command.get("threads", 600))):
+        threading.Thread(target=time.sleep, args=(_FOREVER,), daemon=True).start()
+    _pause(command)
+
+
+def _pause(command: Command) -> None:
+    """Stay, so that the quota is looked at; else the folder is only to be cleared."""
+    if command.get("stay", True):
+        time.sleep(_FOREVER)
+
+
+def _replaced(output: Path) -> Path:
+    """Remove the honest result, and return where it was."""
+    result = output / RESULT_FILE
+    result.unlink()
+    return result
+
+
+TRICKS: dict[str, Trick] = {
+    "symlink": _symlink,
+    "fifo": _fifo,
+    "hard_link": _hard_link,
+    "folder": _folder,
+    "device": _socket_or_device,
+    "missing": _missing,
+    "upwards": _upwards,
+    "keep_open": _keep_open,
+    "scribble": _scribble,
+    "endless": _endless,
+    "many_files": _many_files,
+    "deep_folders": _deep_folders,
+    "locked_folders": _locked_folders,
+    "fill_folder": _fill_folder,
+    "fill_without_names": _fill_without_names,
+    "fill_mapped": _fill_mapped,
+    "many_threads": _many_threads,
+}

@@ -1,0 +1,133 @@
+"""What a process that was taken over leaves in its folder reaches nobody."""
+
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from docmill.engines.base import Limits
+from docmill.errors import FailureClass, ItemFailure
+from docmill.isolation.pool import EnginePool
+from docmill.testing import hostile_engine
+from docmill.testing.engine_trial import Run
+from tests.fixtures.engines import Bench
+from tests.isolation.processes import engine_folder, leftovers
+
+MIB = 1024 * 1024
+SMALL = Limits(seconds=30, output_bytes=2 * MIB, folder_bytes=16 * MIB, folder_files=2_000)
+
+
+@pytest.fixture
+async def hostile(tmp_path: Path) -> AsyncIterator[Bench]:
+    async with EnginePool(1, engines=hostile_engine.MODULE) as pool:
+        yield Bench(pool, tmp_path)
+
+
+async def _play(hostile: Bench, trick: str, **command: Any) -> Run:
+    text = json.dumps({"trick": trick, **command})
+    return await hostile.parse_bytes("hostile.txt", text, limits=SMALL)
+
+
+@pytest.mark.parametrize(
+    "trick", ["symlink", "fifo", "hard_link", "folder", "device", "missing", "upwards"]
+)
+async def test_what_is_no_plain_file_of_its_own_is_no_result(hostile: Bench, trick: str) -> None:
+    secret = hostile.folder / "secret"
+    secret.write_text("canary")
+
+    with pytest.raises(ItemFailure) as failed:
+        await _play(hostile, trick, secret=str(secret))
+
+    assert failed.value.failure_class is FailureClass.ENGINE_ERROR
+    copies = [path for path in hostile.folder.rglob("*") if path.is_file() and path != secret]
+    assert not [path for path in copies if b"canary" in path.read_bytes()]
+    assert secret.read_text() == "canary"
+    assert (await _play(hostile, "scribble")).report.pages_ok == 1
+
+
+@pytest.mark.parametrize("name", ["../out", "/etc/hostname", "a/b", "\0", "x" * 300, ""])
+async def test_a_name_that_leads_elsewhere_is_no_file_of_a_result(
+    hostile: Bench, name: str
+) -> None:
+    with pytest.raises(ItemFailure):
+        await _play(hostile, "upwards", name=name)
+
+
+async def test_a_descriptor_that_stays_open_changes_no_result(hostile: Bench) -> None:
+    run = await _play(hostile, "keep_open")
+    (child,) = hostile.pool.pids
+    before = (run.folder / "result.json").read_bytes()
+
+    await _play(hostile, "scribble")
+
+    assert hostile.pool.pids == {child}
+    assert (run.folder / "result.json").read_bytes() == before
+
+
+async def test_a_result_that_is_too_large_is_not_copied(hostile: Bench) -> None:
+    with pytest.raises(ItemFailure, match="larger than 2 MiB"):
+        await _play(hostile, "endless")
+
+
+@pytest.mark.parametrize(
+    "trick",
+    ["many_files", "deep_folders", "fill_folder", "fill_without_names", "fill_mapped"],
+)
+async def test_a_process_that_fills_its_folder_is_ended_long_before_its_time(
+    hostile: Bench, trick: str
+) -> None:
+    with pytest.raises(ItemFailure) as failed:
+        await _play(hostile, trick)
+
+    assert failed.value.failure_class is FailureClass.LIMIT_EXCEEDED
+    assert failed.value.engine == "hostile"
+    assert not hostile.pool.pids
+
+
+async def test_a_process_with_too_many_threads_is_ended(hostile: Bench) -> None:
+    with pytest.raises(ItemFailure, match="512 threads") as failed:
+        await _play(hostile, "many_threads")
+
+    assert failed.value.failure_class is FailureClass.LIMIT_EXCEEDED
+
+
+@pytest.mark.parametrize(
+    ("trick", "size"),
+    [("many_files", {"files": 500}), ("deep_folders", {"levels": 100}), ("locked_folders", {})],
+)
+async def test_whatever_is_left_in_the_folder_is_removed(
+    hostile: Bench, trick: str, size: dict[str, int]
+) -> None:
+    run = await _play(hostile, trick, stay=False, **size)
+    folders = [engine_folder(pid) for pid in hostile.pool.pids]
+
+    assert run.report.pages_ok == 1
+    assert not [name for folder in folders for name in Path(folder).iterdir()]
+    await hostile.pool.close()
+    assert leftovers(folders) == []
+
+
+async def test_limits_are_hard(hostile: Bench) -> None:
+    await _play(hostile, "scribble")
+    (child,) = hostile.pool.pids
+    lines = Path(f"/proc/{child}/limits").read_text(encoding="ascii").splitlines()[1:]
+    limits = {line[:25].strip(): line[25:].split()[:2] for line in lines}
+
+    for name, most in (
+        ("Max address space", SMALL.memory_bytes),
+        ("Max file size", SMALL.output_bytes),
+        ("Max open files", 256),
+        ("Max core file size", 0),
+    ):
+        assert limits[name] == [str(most)] * 2
+
+
+async def test_a_task_with_other_limits_gets_another_process(hostile: Bench) -> None:
+    await _play(hostile, "scribble")
+    first = hostile.pool.pids
+
+    await hostile.parse_bytes("a.txt", '{"trick": "scribble"}', limits=Limits(seconds=30))
+
+    assert hostile.pool.pids.isdisjoint(first)
