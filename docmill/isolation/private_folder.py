@@ -234,13 +234,18 @@ def _copy(source: int, target: int, most: int | None) -> int:
         OverflowError: there are more than ``most``, also when it grows meanwhile.
     """
     copied = 0
-    while data := os.read(source, _CHUNK):
+    # Most files are small: room for a whole one, and for the byte that shows that it grew.
+    chunk = min(os.fstat(source).st_size + 1, _CHUNK)
+    while data := os.read(source, chunk):
         copied += len(data)
         if most is not None and copied > most:
             raise OverflowError
         view = memoryview(data)
         while view:
             view = view[os.write(target, view) :]
+        if len(data) < chunk:
+            break
+        chunk = _CHUNK
     return copied
 
 
