@@ -9,7 +9,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from docmill.engines import running
+from docmill.contracts.media_types import Media
+from docmill.engines import execute
 from docmill.engines.base import (
     Document,
     EngineReport,
@@ -18,7 +19,6 @@ from docmill.engines.base import (
     ParsedPage,
     ParseResult,
 )
-from docmill.engines.media import Media
 from docmill.engines.registry import PARSE, Registry
 from docmill.testing.hostile_outputs import TRICKS
 
@@ -61,11 +61,11 @@ def registry() -> Registry:
 
 def _after_writing(trick: str, command: dict[str, Any]) -> None:
     """Play a trick once the next result is written: a taken-over process changes what it likes."""
-    honest = vars(running)["write_parsed"]
+    honest = vars(execute)["write_parsed"]
 
     def write(result: ParseResult, task: EngineTask) -> EngineReport:
-        vars(running)["write_parsed"] = honest
+        vars(execute)["write_parsed"] = honest
         report: EngineReport = honest(result, task)
         return TRICKS[trick](Path(task.output_dir), command, report) or report
 
-    vars(running)["write_parsed"] = write
+    vars(execute)["write_parsed"] = write
