@@ -61,7 +61,7 @@ def effective_parameters(job_type: JobType, parameters: dict[str, Any]) -> dict[
         where = ".".join(map(str, first["loc"]))
         raise UsageError(
             f"The parameter {where} is wrong: {first['msg']}.",
-            f"See docs/llamacloud-compatibility.md for the parameters of {job_type}_v2.",
+            f"See docs/reference/llamacloud-compatibility.md for the parameters of {job_type}_v2.",
         ) from None
 
 

@@ -107,7 +107,7 @@ def _rooted(schema: Mapping[str, Any]) -> dict[str, Any]:
 def _refused(reason: str) -> UsageError:
     return UsageError(
         f"The schema cannot be used: {reason}.",
-        "Give a JSON Schema (Draft 2020-12) of an object; see docs/extract.md.",
+        "Give a JSON Schema (Draft 2020-12) of an object; see docs/how-to/extract.md.",
     )
 
 

@@ -132,7 +132,7 @@ def test_two_rules_of_one_type_do_not_compete() -> None:
 
 
 def test_the_numbers_in_the_documents_are_those_that_are_measured() -> None:
-    page = (ROOT / "docs/classify.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs/how-to/classify.md").read_text(encoding="utf-8")
     found = measure.answers(measure.HELD_OUT)
 
     assert measure.accuracy_table(found) in page

@@ -154,7 +154,7 @@ def test_every_schema_that_is_taken_can_be_looked_for(schema: dict[str, Any]) ->
 
 
 def test_the_numbers_in_the_documents_are_those_that_are_measured(corpus: Path) -> None:
-    page = (ROOT / "docs/extract.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs/how-to/extract.md").read_text(encoding="utf-8")
 
     assert measure.table(corpus) in page, measure.table(corpus)
 

@@ -83,7 +83,7 @@ def test_the_page_of_failures_says_what_the_code_says() -> None:
         for failure, guide in GUIDES.items()
     ]
     table = "\n".join(rows)
-    assert table in text_of(ROOT / "docs/failures.md"), f"the table must be:\n{table}"
+    assert table in text_of(ROOT / "docs/reference/failures.md"), f"the table must be:\n{table}"
 
 
 def test_the_page_of_warnings_says_what_the_code_says() -> None:
@@ -91,13 +91,13 @@ def test_the_page_of_warnings_says_what_the_code_says() -> None:
         f"| `{code}` | {kind_of(code)} | {WARNING_GUIDES[code].meaning} |" for code in WarningCode
     ]
     table = "\n".join(rows)
-    assert table in text_of(ROOT / "docs/warnings.md"), f"the table must be:\n{table}"
+    assert table in text_of(ROOT / "docs/reference/warnings.md"), f"the table must be:\n{table}"
 
 
 def test_the_page_of_listings_says_what_the_code_says() -> None:
     rows = [f"| `{reason}` | {LEFT_OUT_WORDS[reason]} |" for reason in LeftOutReason]
     table = "\n".join(rows)
-    assert table in text_of(ROOT / "docs/listing.md"), f"the table must be:\n{table}"
+    assert table in text_of(ROOT / "docs/reference/listing.md"), f"the table must be:\n{table}"
 
 
 def test_the_wire_names_of_the_examples_are_those_of_the_contract() -> None:

@@ -1,4 +1,4 @@
-"""Imports point to the stable side (docs/architecture.md draws the picture)."""
+"""Imports point to the stable side (docs/explanation/architecture.md draws the picture)."""
 
 import ast
 from graphlib import TopologicalSorter
@@ -25,7 +25,7 @@ def test_every_module_has_a_rule() -> None:
     ]
     assert not ruleless, (
         f"{ruleless} have no rule: say in tests/house/walls.py what the new room may import, "
-        "and add it to the map in docs/architecture.md."
+        "and add it to the map in docs/explanation/architecture.md."
     )
 
 

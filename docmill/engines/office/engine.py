@@ -2,7 +2,7 @@
 
 xberg leaves out parts of these formats. Each document is therefore read a second time, from its
 source, by `docmill.engines.office`: what is in the source and not in xberg's text is put back, or
-named in a warning (docs/content.md).
+named in a warning (docs/explanation/content.md).
 """
 
 import html

@@ -29,7 +29,7 @@ SLOW = 0.05
 
 
 class Distributed(House):
-    """What docs/distributed.md describes, on one machine."""
+    """What docs/how-to/distributed.md describes, on one machine."""
 
     name = "distributed"
     kinds = ("worker", "api", "temporal", "postgres", "backend", "engine", "guard", *LINKS)
