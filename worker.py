@@ -61,6 +61,7 @@ from docmill.remote.engines import open_engines
 from docmill.settings import Settings, load_settings
 from docmill.temporal.connections import TemporalLink
 from docmill.temporal.preflight import build_id, check_histories
+from docmill.temporal.sandbox import sandbox_for
 from docmill.temporal.schedules import ensure_retention
 from docmill.temporal.search_attributes import has_search_attributes
 from docmill.upkeep.leftovers import Leftovers
@@ -213,6 +214,7 @@ def _batch_worker(
         client,
         task_queue=BATCH_QUEUE,
         workflows=[BatchWorkflow],
+        workflow_runner=sandbox_for(client.data_converter),
         activities=[
             listing.next_page,
             recording.open_batch,
@@ -244,6 +246,7 @@ async def running_deliveries(
         client,
         task_queue=DELIVERIES_QUEUE,
         workflows=[DeliveryWorkflow, RetentionWorkflow],
+        workflow_runner=sandbox_for(client.data_converter),
         activities=[Delivering(rounds).deliver_due, Retaining(database, store, settings).retain],
         max_concurrent_activities=COURIERS,
         sticky_queue_schedule_to_start_timeout=STICKY_TIMEOUT,

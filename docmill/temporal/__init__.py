@@ -1,4 +1,4 @@
-"""Temporal servers: connections, search attributes, schedules, and the replay of running batches.
+"""Temporal servers: connections, search attributes, schedules, sandbox, replay of running batches.
 
 Imports contracts, errors, ids, logs and settings.
 """
