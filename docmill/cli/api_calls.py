@@ -1,12 +1,13 @@
-"""Calls of the HTTP API, for the commands that speak through it alone."""
+"""Calls of the HTTP API, for the commands that go through it, with LlamaCloud's own options."""
 
 import json
 import os
 import sys
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import quote
 
 import httpx
+import typer
 import yaml
 
 from docmill.cli.plain_yaml import load_yaml
@@ -17,6 +18,22 @@ from docmill.errors import (
     UnavailableError,
     UsageError,
 )
+
+ApiKey = Annotated[
+    str | None,
+    typer.Option(metavar="KEY", help="Also LLAMA_CLOUD_API_KEY. Any, while no keys are set up."),
+]
+BaseUrl = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL", help="Of the API. Also LLAMA_CLOUD_BASE_URL. Default: this machine."
+    ),
+]
+OrganizationId = Annotated[str | None, typer.Option(metavar="ID")]
+ProjectId = Annotated[str | None, typer.Option(metavar="ID")]
+Namespace = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Temporal namespace; must be allowed there.")
+]
 
 DEFAULT_URL = "http://127.0.0.1:8000"
 TIMEOUT_SECONDS = 60.0

@@ -1,4 +1,4 @@
-"""Where a command's words go: tables and progress for people, one JSON object for machines."""
+"""What a command prints: lines, tables and progress for people, one JSON object for programs."""
 
 import json
 import sys
@@ -7,46 +7,46 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    import rich.console
     from rich.table import Table
 
 PIPE_WIDTH = 200
 """Columns of tables that no terminal wraps."""
 
 
-class Voice:
-    """Speaks to a person on standard output, or on standard error while JSON is asked for.
+class Console:
+    """Prints for people on standard output, or on standard error when JSON is requested.
 
     Attributes:
-        as_json: whether standard output is kept for one JSON object.
+        as_json: whether standard output is reserved for one JSON object.
     """
 
     def __init__(self, *, as_json: bool) -> None:
         self.as_json = as_json
 
     @cached_property
-    def console(self) -> "Console":
-        """For tables and live progress; loaded when there is something to show."""
-        from rich.console import Console
+    def rich(self) -> "rich.console.Console":
+        """The console of tables and live progress; Rich is loaded when something is printed."""
+        import rich.console
 
         stream = sys.stderr if self.as_json else sys.stdout
-        wide = None if stream.isatty() else PIPE_WIDTH
-        return Console(file=stream, width=wide, highlight=False)
+        width = None if stream.isatty() else PIPE_WIDTH
+        return rich.console.Console(file=stream, width=width, highlight=False)
 
-    def say(self, text: str = "", *, style: str | None = None) -> None:
-        """Print a line for people; long lines are left to the terminal."""
-        self.console.print(text, style=style, markup=False, soft_wrap=True)
+    def print(self, text: str = "", *, style: str | None = None) -> None:
+        """Print a line for people; the terminal wraps long ones."""
+        self.rich.print(text, style=style, markup=False, soft_wrap=True)
 
-    def say_stopping(self) -> None:
-        """Say that the first Ctrl-C was heard."""
-        self.say("Stopping in order; Ctrl-C again ends at once.", style="yellow")
+    def print_stopping(self) -> None:
+        """Confirm the first Ctrl-C."""
+        self.print("Stopping in order; Ctrl-C again ends at once.", style="yellow")
 
-    def table(self, table: "Table") -> None:
+    def print_table(self, table: "Table") -> None:
         """Print a table."""
-        self.console.print(table)
+        self.rich.print(table)
 
-    def answer(self, value: Any) -> None:
-        """Print the one JSON object, when it was asked for."""
+    def print_json(self, value: Any) -> None:
+        """Print the one JSON object, if it was requested."""
         if self.as_json:
             sys.stdout.write(json.dumps(value, ensure_ascii=False, default=_plain) + "\n")
 

@@ -1,4 +1,4 @@
-"""What commands work with: settings, the home, the records, the store."""
+"""What commands work with: settings, the home, the records and the store."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Office:
-    """A home with its records and its store, ready to use."""
+class CommandContext:
+    """The opened home of a command, with its records and its store."""
 
     settings: Settings
     home: Home
@@ -36,7 +36,7 @@ class Office:
 
 
 @asynccontextmanager
-async def open_office(settings: Settings) -> AsyncIterator[Office]:
+async def open_context(settings: Settings) -> AsyncIterator[CommandContext]:
     """Open home, records and store for the length of a command.
 
     Raises:
@@ -50,7 +50,7 @@ async def open_office(settings: Settings) -> AsyncIterator[Office]:
         await database.migrate()
         async with database.write() as session:
             await Projects(session).ensure_default()
-        yield Office(settings, place, database, store)
+        yield CommandContext(settings, place, database, store)
     finally:
         store.close()
         await database.close()

@@ -1,4 +1,4 @@
-"""The command doctor: what Docmill needs, checked one by one, with how to mend it."""
+"""The command doctor: what Docmill needs, checked one by one, with how to fix it."""
 
 import os
 import subprocess
@@ -7,9 +7,10 @@ from collections.abc import AsyncIterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from docmill.cli.console import Voice
-from docmill.cli.execute import settings_of
+from docmill.cli.console import Console
+from docmill.cli.execute import execute, settings_of
 from docmill.cli.exits import Exit
+from docmill.cli.options import HomeOption, JsonOption
 from docmill.embedded.connect import connect_named
 from docmill.embedded.home import MIN_FREE_BYTES, Home
 from docmill.embedded.named_server import names_server
@@ -27,13 +28,21 @@ API_PORT = 8000
 SECONDS = 10.0
 
 
+def doctor(as_json: JsonOption = False, home: HomeOption = None) -> None:
+    """Check this machine.
+
+    Checks everything that Docmill needs, and says how to fix what is wrong.
+    """
+    execute(check_machine(as_json=as_json, home=home))
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One thing that was checked.
 
     Attributes:
         detail: what was found.
-        mend: what to do when it is not right; with ``ok``, a remark.
+        mend: what to do when it is not right; with ``ok``, a remark. (``--json`` prints this name.)
     """
 
     name: str
@@ -42,25 +51,27 @@ class Finding:
     mend: str = ""
 
 
-async def examine(*, as_json: bool, home: Path | None) -> int:
+async def check_machine(*, as_json: bool, home: Path | None) -> int:
     """Check everything and print what was found."""
-    voice = Voice(as_json=as_json)
+    console = Console(as_json=as_json)
     settings = settings_of(home)
     findings = [finding async for finding in _findings(settings)]
     well = all(finding.ok for finding in findings)
-    voice.answer({"ok": well, "checks": [asdict(finding) for finding in findings]})
+    console.print_json({"ok": well, "checks": [asdict(finding) for finding in findings]})
     if not as_json:
         for finding in findings:
-            _print(voice, finding)
-        voice.say("Everything is fine." if well else "Something is wrong; see above.")
+            _print(console, finding)
+        console.print("Everything is fine." if well else "Something is wrong; see above.")
     return Exit.OK if well else Exit.SOME_FAILED
 
 
-def _print(voice: Voice, finding: Finding) -> None:
+def _print(console: Console, finding: Finding) -> None:
     style = "green" if finding.ok else "bold red"
-    voice.say(f"{'ok   ' if finding.ok else 'WRONG'} {finding.name}: {finding.detail}", style=style)
+    console.print(
+        f"{'ok   ' if finding.ok else 'WRONG'} {finding.name}: {finding.detail}", style=style
+    )
     if finding.mend:
-        voice.say(f"      {finding.mend}")
+        console.print(f"      {finding.mend}")
 
 
 async def _findings(settings: Settings) -> AsyncIterator[Finding]:
@@ -156,7 +167,7 @@ async def _store(settings: Settings) -> Finding:
 
 
 def _ports(settings: Settings) -> Finding:
-    """Taken ports are no fault: others are chosen; but people wonder about the address."""
+    """Report ports that are in use: other ones are chosen, so this is no fault."""
     if HomeProcess(Home(settings.home), "temporal").alive():
         return Finding("Ports", True, "this home's server is running")
     taken = [port for port in (PREFERRED_UI_PORT, API_PORT) if not is_free(port)]

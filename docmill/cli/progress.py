@@ -10,7 +10,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from docmill.cli.console import Voice
+from docmill.cli.console import Console
 from docmill.cli.snapshot import Snapshot
 
 PLAIN_SECONDS = 5.0
@@ -71,16 +71,16 @@ class View(Protocol):
     ) -> None: ...
 
 
-def view_for(voice: Voice) -> View:
+def view_for(console: Console) -> View:
     """Return the view that fits where the output goes."""
-    return LiveView(voice) if voice.console.is_terminal else PlainView(voice)
+    return LiveView(console) if console.rich.is_terminal else PlainView(console)
 
 
 class PlainView:
     """A line when something has changed, for files and pipes."""
 
-    def __init__(self, voice: Voice) -> None:
-        self._voice = voice
+    def __init__(self, console: Console) -> None:
+        self._console = console
         self._pace = Pace()
         self._last_line = ""
         self._next_at = 0.0
@@ -104,15 +104,15 @@ class PlainView:
             return
         self._last_line = line
         self._next_at = monotonic() + PLAIN_SECONDS
-        self._voice.say(f"{line}, {self._pace.words(snapshot)}{_now(snapshot)}")
+        self._console.print(f"{line}, {self._pace.words(snapshot)}{_now(snapshot)}")
 
 
 class LiveView:
     """A bar with counts, rate, time left and current files."""
 
-    def __init__(self, voice: Voice) -> None:
+    def __init__(self, console: Console) -> None:
         self._pace = Pace()
-        self._live = Live(console=voice.console, auto_refresh=False, transient=True)
+        self._live = Live(console=console.rich, auto_refresh=False, transient=True)
 
     def __enter__(self) -> "LiveView":
         self._live.start()

@@ -1,4 +1,4 @@
-"""What runs batches: the server that the user named, or the home's own with a worker.
+"""What runs batches: the server that the user named, or the embedded one with a worker.
 
 This module loads little, and neither does anything that it starts with: the processes start
 first, and the command loads what it works with, and lists its files, while they do.
@@ -24,16 +24,16 @@ if TYPE_CHECKING:
     from docmill.embedded.ports import Addresses
 
 EMBEDDED_NAMESPACE = "default"
-"""That of a server in development mode."""
+"""The namespace of a server in development mode."""
 
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """Temporal, reached.
+    """A connection to Temporal.
 
     Attributes:
         address: where Temporal clients connect to.
-        ui: the Web UI's address; None when nobody said where it is.
+        ui: the address of the Web UI; None when it is not configured.
     """
 
     client: "Client"
@@ -71,20 +71,20 @@ class Runtime:
         return await asyncio.shield(self._connecting)
 
     async def client(self) -> "Client":
-        """Return the Temporal client, likewise."""
+        """Return the Temporal client as soon as the server answers."""
         return (await self.connection()).client
 
 
 @asynccontextmanager
 async def open_runtime(
-    settings: Settings, profile: str | None, tell: Callable[[str], None]
+    settings: Settings, profile: str | None, notify: Callable[[str], None]
 ) -> AsyncIterator[Runtime]:
     """Connect to the named server, or start the home's own and a worker with it.
 
     Args:
         settings: whose home the embedded server belongs to.
         profile: of a named server.
-        tell: says to the user what went wrong and is being mended.
+        notify: prints for the user what went wrong and is being repaired.
 
     Raises:
         UsageError: the home cannot be used, or the profile is wrong.
@@ -94,7 +94,7 @@ async def open_runtime(
     if not names_server(profile):
         home = Home(settings.home).create()
         home.check_space()
-        async with _embedded(home, tell) as connecting:
+        async with _embedded(home, notify) as connecting:
             yield Runtime(connecting, EMBEDDED_NAMESPACE, remote=False)
         return
     from docmill.embedded.connect import connect_named
@@ -108,7 +108,7 @@ async def open_runtime(
 
 @asynccontextmanager
 async def _embedded(
-    home: Home, tell: Callable[[str], None]
+    home: Home, notify: Callable[[str], None]
 ) -> AsyncIterator["asyncio.Task[Connection]"]:
     member = Membership(home)
     worker = Supervisor(
@@ -116,7 +116,7 @@ async def _embedded(
         "worker",
         [sys.executable, str(APPLICATION / "worker.py"), ORPHAN_FLAG],
         worker_environment(home),
-        on_death=lambda deaths: tell(
+        on_death=lambda deaths: notify(
             f"The worker died ({deaths} in a row) and is started again; "
             f"its log: {home.log('worker')}"
         ),
@@ -126,8 +126,8 @@ async def _embedded(
         await stack.enter_async_context(worker)
         connecting = asyncio.create_task(_connected(joining))
         stack.callback(connecting.cancel)
-        keeping = asyncio.create_task(_kept(member, connecting, tell))
-        stack.callback(keeping.cancel)
+        keeper = asyncio.create_task(_keep_server(member, connecting, notify))
+        stack.callback(keeper.cancel)
         yield connecting
 
 
@@ -138,10 +138,10 @@ async def _connected(joining: "asyncio.Task[Addresses]") -> Connection:
     return Connection(await connect_to(addresses.grpc), addresses.grpc, addresses.ui)
 
 
-async def _kept(
-    member: Membership, connecting: "asyncio.Task[Connection]", tell: Callable[[str], None]
+async def _keep_server(
+    member: Membership, connecting: "asyncio.Task[Connection]", notify: Callable[[str], None]
 ) -> None:
-    """Keep a server alive that has once answered; one that has not, its starter tries again."""
+    """Restart the server when it dies. Until it has answered once, whoever started it retries."""
     await asyncio.wait([connecting])
     if not connecting.cancelled() and connecting.exception() is None:
-        await member.keep_server(lambda: tell("The Temporal server died and is started again."))
+        await member.keep_server(lambda: notify("The Temporal server died and is started again."))

@@ -1,4 +1,4 @@
-"""One look at a batch: its row, its counts, what is in flight."""
+"""The state of a batch at one moment, and the exit code that its end means."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +16,7 @@ class Snapshot:
     """The state of a batch at one moment.
 
     Attributes:
-        in_flight: the files that are being worked on.
+        in_flight: the files that are being processed.
     """
 
     batch: Batch
@@ -30,7 +30,7 @@ class Snapshot:
 
     @property
     def state(self) -> str:
-        """The state in a word for people."""
+        """The state as one word for people."""
         if self.ended:
             return self.batch.status.lower()
         if self.batch.cancel_requested:
@@ -69,7 +69,7 @@ class Snapshot:
         }
 
 
-async def look_at(database: Database, project_id: str, batch_id: str) -> Snapshot:
+async def read_snapshot(database: Database, project_id: str, batch_id: str) -> Snapshot:
     """Return the batch as it is now.
 
     Raises:
@@ -84,17 +84,20 @@ async def look_at(database: Database, project_id: str, batch_id: str) -> Snapsho
 
 
 async def exit_of(database: Database, snapshot: Snapshot) -> Exit:
-    """Return the exit code of an ended batch: 0 only when nothing was left undone."""
+    """Return the exit code of an ended batch.
+
+    It is 0 only when every file completed or was processed already.
+    """
     if snapshot.batch.status == BatchStatus.FAILED:
         return Exit.BATCH_FAILED
     if snapshot.batch.status == BatchStatus.CANCELLED:
         return Exit.CANCELLED
-    skipped = (await skips(database, snapshot)).get(SkipReason.ALREADY_PROCESSED, 0)
+    skipped = (await skip_counts(database, snapshot)).get(SkipReason.ALREADY_PROCESSED, 0)
     done = snapshot.tally.completed + skipped
     return Exit.OK if done == snapshot.batch.total else Exit.SOME_FAILED
 
 
-async def skips(database: Database, snapshot: Snapshot) -> dict[str, int]:
+async def skip_counts(database: Database, snapshot: Snapshot) -> dict[str, int]:
     """Return how many files were skipped for each reason."""
     if not snapshot.tally.skipped:
         return {}

@@ -1,28 +1,46 @@
-"""The command verify."""
+"""The command verify: an output folder against its manifest."""
 
 import asyncio
 from dataclasses import asdict
 from pathlib import Path
+from typing import Annotated
 
-from docmill.cli.console import Voice
+import typer
+
+from docmill.cli.console import Console
+from docmill.cli.execute import execute
 from docmill.cli.exits import Exit
-from docmill.outputs.verify import verify
+from docmill.cli.options import JsonOption
+from docmill.outputs.verify import verify as compare
 
 SHOWN = 50
 """Problems that are printed for people; ``--json`` has them all."""
 
 
+def verify(
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="A folder that run has written.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Compare outputs with the manifest.
+
+    Every output is hashed again. The exit code is 1 when a byte changed or a file is missing.
+    """
+    execute(verify_outputs(out, as_json=as_json))
+
+
 async def verify_outputs(out: Path, *, as_json: bool) -> int:
     """Compare an output folder with its manifest."""
-    voice = Voice(as_json=as_json)
-    problems = await asyncio.to_thread(verify, out)
-    voice.answer({"out": str(out), "ok": not problems, "problems": list(map(asdict, problems))})
+    console = Console(as_json=as_json)
+    problems = await asyncio.to_thread(compare, out)
+    console.print_json(
+        {"out": str(out), "ok": not problems, "problems": list(map(asdict, problems))}
+    )
     if not as_json:
         for problem in problems[:SHOWN]:
-            voice.say(f"{problem.path} {problem.what}.", style="red")
+            console.print(f"{problem.path} {problem.what}.", style="red")
         if len(problems) > SHOWN:
-            voice.say(f"… and {len(problems) - SHOWN:,} more.")
-        voice.say(
+            console.print(f"… and {len(problems) - SHOWN:,} more.")
+        console.print(
             f"{len(problems):,} problems in {out}: the same run command writes them again."
             if problems
             else f"Everything in {out} is as it was written."

@@ -29,7 +29,7 @@ def loaded_by(code: str, **environment: str) -> set[str]:
 def test_a_run_loads_little_before_it_starts_the_server_and_the_worker() -> None:
     loaded = loaded_by(
         "import docmill.cli.app, docmill.cli.run.request, docmill.cli.run.command\n"
-        "from docmill.cli.console import Voice; Voice(as_json=False)"
+        "from docmill.cli.console import Console; Console(as_json=False)"
     )
 
     assert loaded.isdisjoint(

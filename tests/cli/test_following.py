@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from docmill.cli import follow as follow_module
-from docmill.cli.console import Voice
+from docmill.cli.console import Console
 from docmill.cli.follow import follow
 from docmill.cli.progress import PlainView
 from docmill.client import BatchClient
@@ -18,13 +18,13 @@ from tests.fixtures.mill import Mill, write_texts
 async def test_the_end_of_a_batch_is_seen_without_another_look(
     small_mill: Mill, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(follow_module, "LOOK_SECONDS", 3600.0)
+    monkeypatch.setattr(follow_module, "POLL_SECONDS", 3600.0)
     monkeypatch.setattr(follow_module, "RECONCILE_SECONDS", 3600.0)
     batch = await small_mill.start(write_texts(tmp_path / "in", 3))
-    voice = Voice(as_json=False)
-    with PlainView(voice) as view:
+    console = Console(as_json=False)
+    with PlainView(console) as view:
         watching = asyncio.create_task(
-            follow(small_mill.database, small_mill.service, batch, view, voice=voice)
+            follow(small_mill.database, small_mill.service, batch, view, console=console)
         )
         async with small_mill.worker():
             ended = await watching
@@ -37,10 +37,10 @@ async def test_a_batch_that_was_terminated_is_followed_to_its_true_end(
 ) -> None:
     monkeypatch.setattr(follow_module, "RECONCILE_SECONDS", 3600.0)
     batch = await small_mill.start(write_texts(tmp_path / "in", 3))
-    voice = Voice(as_json=False)
-    with PlainView(voice) as view:
+    console = Console(as_json=False)
+    with PlainView(console) as view:
         watching = asyncio.create_task(
-            follow(small_mill.database, small_mill.service, batch, view, voice=voice)
+            follow(small_mill.database, small_mill.service, batch, view, console=console)
         )
         await small_mill.temporal.get_workflow_handle(batch.id).terminate("enough")
         ended = await watching

@@ -7,20 +7,19 @@ from pathlib import Path
 
 import pytest
 
+from docmill.cli.app import COMMANDS
 from tests.cli.starting import ROOT, Cli
-
-COMMANDS = "run status watch list results failures cancel pause resume concurrency up verify doctor"
 
 
 def test_help_names_every_command(cold_cli: Cli) -> None:
     done = cold_cli("--help")
 
     assert done.returncode == 0
-    assert all(f"\n  {name} " in done.stdout for name in COMMANDS.split())
+    assert all(f"\n  {name} " in done.stdout for name in COMMANDS)
     assert "..." not in done.stdout.partition("Commands:")[2]
 
 
-@pytest.mark.parametrize("command", COMMANDS.split())
+@pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_explains_itself(cold_cli: Cli, command: str) -> None:
     done = cold_cli(command, "--help")
 
@@ -132,3 +131,10 @@ def test_an_interrupted_pipe_is_no_error(cold_cli: Cli) -> None:
 
     assert "Traceback" not in done.stderr
     assert done.returncode == 0
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_list_of_commands_repeats_the_first_line_of_each_help(name: str) -> None:
+    command = COMMANDS[name]
+
+    assert command.load(name).help.splitlines()[0] == command.summary

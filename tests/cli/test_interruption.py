@@ -64,7 +64,7 @@ def test_ctrl_c_keeps_the_batch_and_the_same_command_resumes_it(cold_cli: Cli) -
     assert not _alive(cold_cli, "temporal")
     done = completed(cold_cli.home)
     assert 0 < len(done) < FILES
-    assert "Nobody works on it now" in cold_cli("status", batch_id).stdout
+    assert "No worker processes it now" in cold_cli("status", batch_id).stdout
 
     (folder / "later.txt").write_text("This one came later.\n")
     again = cold_cli("run", folder)

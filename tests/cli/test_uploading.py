@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from docmill.cli.context import Office, open_office
+from docmill.cli.context import CommandContext, open_context
 from docmill.cli.run.upload import upload_folder
 from docmill.ids import DEFAULT_PROJECT_ID
 from docmill.records.directory_files import DirectoryFiles
@@ -16,27 +16,29 @@ from docmill.sources.folder import FolderSource
 
 
 @pytest.fixture
-async def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Office]:
+async def context(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[CommandContext]:
     """A home of its own."""
     monkeypatch.delenv("DOCMILL_DATABASE_URL", raising=False)
-    async with open_office(load_settings(home=tmp_path / "home")) as office:
-        yield office
+    async with open_context(load_settings(home=tmp_path / "home")) as context:
+        yield context
 
 
-async def test_an_upload_again_sends_only_what_changed(office: Office, folder: Path) -> None:
+async def test_an_upload_again_sends_only_what_changed(
+    context: CommandContext, folder: Path
+) -> None:
     source = FolderSource.resolve(folder)
-    first = (await upload_folder(office, DEFAULT_PROJECT_ID, source))[1]
-    again = (await upload_folder(office, DEFAULT_PROJECT_ID, source))[1]
+    first = (await upload_folder(context, DEFAULT_PROJECT_ID, source))[1]
+    again = (await upload_folder(context, DEFAULT_PROJECT_ID, source))[1]
     await asyncio.to_thread((folder / "a.md").write_text, "# Other text\n")
     (folder / "b.csv").unlink()
     (folder / "new.md").touch()
-    directory, third = await upload_folder(office, DEFAULT_PROJECT_ID, source)
+    directory, third = await upload_folder(context, DEFAULT_PROJECT_ID, source)
 
     assert (first.total, first.new, first.changed) == (3, 3, 0)
     assert (again.total, again.new, again.changed, again.vanished) == (3, 0, 0, ())
     assert (third.total, third.new, third.changed) == (3, 1, 1)
     assert third.vanished == ("b.csv",)
-    async with office.database.read() as session:
+    async with context.database.read() as session:
         rows = (await DirectoryFiles(session).list(DEFAULT_PROJECT_ID, directory.id)).items
     assert {row.unique_id: row.size for row in rows} == {
         "a.md": 13,
@@ -45,7 +47,9 @@ async def test_an_upload_again_sends_only_what_changed(office: Office, folder: P
     }
 
 
-async def test_a_name_that_is_not_utf_8_is_uploaded_too(office: Office, tmp_path: Path) -> None:
+async def test_a_name_that_is_not_utf_8_is_uploaded_too(
+    context: CommandContext, tmp_path: Path
+) -> None:
     odd = tmp_path / "odd"
     odd.mkdir()
     try:
@@ -54,6 +58,6 @@ async def test_a_name_that_is_not_utf_8_is_uploaded_too(office: Office, tmp_path
     except OSError:
         pytest.skip("this file system takes UTF-8 names only")
 
-    _, summary = await upload_folder(office, DEFAULT_PROJECT_ID, FolderSource.resolve(odd))
+    _, summary = await upload_folder(context, DEFAULT_PROJECT_ID, FolderSource.resolve(odd))
 
     assert summary.total == 1

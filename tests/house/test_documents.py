@@ -4,9 +4,8 @@ import re
 from pathlib import Path
 
 import pytest
-import typer
 
-from docmill.cli.app import app
+from docmill.cli.app import COMMANDS
 from docmill.cli.exits import Exit
 from docmill.contracts import names
 from docmill.contracts.left_out import LEFT_OUT_WORDS, LeftOutReason
@@ -46,14 +45,14 @@ def test_every_make_target_in_the_documents_exists() -> None:
 
 
 def test_every_command_in_the_documents_exists() -> None:
-    commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    commands = COMMANDS
     for document in DOCUMENTS:
         named = set(re.findall(r"starter\.py ([a-z][a-z:-]*)", text_of(document)))
         assert named <= set(commands), f"{document.name} names {named - set(commands)}"
 
 
 def test_every_command_is_in_the_readme() -> None:
-    commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    commands = COMMANDS
     missing = [name for name in commands if f"`{name}" not in text_of(README)]
     assert not missing, f"say in the README what {missing} do"
 

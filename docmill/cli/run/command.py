@@ -1,26 +1,217 @@
-"""The command run: what it needs is started first, then loaded; see `folder_run` for the work."""
+"""The command run: its options; what it needs is started first, then loaded."""
 
 import asyncio
+from enum import StrEnum
+from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from docmill.cli.console import Voice
-from docmill.cli.execute import collect_garbage
+import typer
+
+from docmill.cli.console import Console
+from docmill.cli.execute import enable_garbage_collection, execute, settings_of
 from docmill.cli.exits import Exit
 from docmill.cli.interrupts import until_interrupted
-from docmill.cli.options import program
-from docmill.cli.run.request import Plan
+from docmill.cli.options import (
+    HomeOption,
+    JsonOption,
+    ProfileOption,
+    StrictOption,
+    program,
+    words_of,
+)
+from docmill.cli.run.job_parameters import JobFlags
+from docmill.cli.run.request import Pace, Plan, RunRequest, items_per_activity_of, plan_of
 from docmill.cli.runtime import open_runtime
+from docmill.contracts.words import JobType
 from docmill.settings import Settings
 
 if TYPE_CHECKING:
     from docmill.cli.run.folder import Run
 
 
+class Job(StrEnum):
+    """The products that a folder can be run through."""
+
+    PARSE = "parse"
+    CLASSIFY = "classify"
+    EXTRACT = "extract"
+
+
+class Target(StrEnum):
+    """What one result of an extraction describes."""
+
+    PER_DOC = "per_doc"
+    PER_PAGE = "per_page"
+    PER_TABLE_ROW = "per_table_row"
+
+
+def run(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="The folder with the files.")],
+    *,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Where results go.  [default: docmill-out/<folder name>, with a hash behind it "
+            "where that belongs to another folder or job]",
+        ),
+    ] = None,
+    recursive: Annotated[bool, typer.Option(help="Take sub-folders too.")] = True,
+    include: Annotated[
+        list[str] | None,
+        typer.Option(metavar="GLOB", help="Take only these relative paths; may be repeated."),
+    ] = None,
+    exclude: Annotated[
+        list[str] | None,
+        typer.Option(metavar="GLOB", help="Leave these relative paths out; may be repeated."),
+    ] = None,
+    follow_links: Annotated[
+        bool,
+        typer.Option("--follow-links", help="Follow symlinks that stay within the folder."),
+    ] = False,
+    job: Annotated[
+        Job, typer.Option(help="What to do with each file.  [default: parse]", show_default=False)
+    ] = Job.PARSE,
+    rules: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="For --job classify: YAML or JSON, a list of {type, description}.",
+        ),
+    ] = None,
+    schema: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="For --job extract: JSON or YAML, a JSON Schema of what is to be found.",
+        ),
+    ] = None,
+    cite: Annotated[
+        bool, typer.Option("--cite", help="For --job extract: say where each value stands.")
+    ] = False,
+    confidence: Annotated[
+        bool,
+        typer.Option("--confidence", help="For --job extract: say how sure each value is."),
+    ] = False,
+    target: Annotated[
+        Target | None,
+        typer.Option(
+            help="For --job extract: one result for each document, page or row of its tables.  "
+            "[default: per_doc]",
+            show_default=False,
+        ),
+    ] = None,
+    engine: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="local (parse), basic (classify, extract), llm (classify, extract) or "
+            "llamacloud.  [default: what is configured]",
+        ),
+    ] = None,
+    tier: Annotated[
+        str | None,
+        typer.Option(
+            help="fast (text layers only), cost_effective (the default: OCR for pages without "
+            "text), agentic or agentic_plus."
+        ),
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Parameters of the job as YAML or JSON: those of parse_v2, classify_v2 or "
+            "extract_v2.",
+        ),
+    ] = None,
+    page_size: Annotated[
+        int | None, typer.Option(metavar="N", min=1, max=1000, help="Files fetched at a time.")
+    ] = None,
+    continue_as_new_threshold: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=1, help="Files of one workflow run at most."),
+    ] = None,
+    items_per_activity: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N",
+            help="Small files that share one Temporal activity at most, 1 to 64, or auto.  "
+            "[default: auto]",
+        ),
+    ] = None,
+    concurrency: Annotated[
+        int | None, typer.Option(metavar="N", min=1, max=256, help="Activities in flight at most.")
+    ] = None,
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="Process files again whose result is stored already."),
+    ] = False,
+    max_failures: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=0, help="Stop as FAILED once more than N files failed."),
+    ] = None,
+    max_failure_rate: Annotated[
+        float | None,
+        typer.Option(
+            metavar="P",
+            min=0,
+            max=0.999,
+            help="Stop as FAILED once more than this part (0.1: a tenth) of at least 20 files "
+            "failed.",
+        ),
+    ] = None,
+    strict: StrictOption = None,
+    as_json: JsonOption = False,
+    profile: ProfileOption = None,
+    home: HomeOption = None,
+) -> None:
+    """Parse, classify or extract from every file of a folder.
+
+    Writes one result per file, as JSON and (parsed) as Markdown, a manifest and a report.
+
+    The same command, run again, resumes an unfinished batch where it stopped. After the batch has
+    ended, it takes new, changed and failed files and skip_counts what is unchanged.
+    """
+    request = RunRequest(
+        folder=folder,
+        out=out,
+        recursive=recursive,
+        include=tuple(include or ()),
+        exclude=tuple(exclude or ()),
+        follow_links=follow_links,
+        pace=Pace(
+            page_size,
+            continue_as_new_threshold,
+            items_per_activity_of(items_per_activity),
+            concurrency,
+            max_failures,
+            max_failure_rate,
+        ),
+        flags=JobFlags(
+            job=JobType(job),
+            tier=tier,
+            engine=engine,
+            rules=rules,
+            schema=schema,
+            cite=cite,
+            confidence=confidence,
+            target=target and target.value,
+            force=force,
+            config=config,
+        ),
+        strict=words_of(strict),
+    )
+    settings = settings_of(home)
+    plan = plan_of(request, settings)
+    work = run_plan(plan, settings, as_json=as_json, profile=profile)
+    execute(work, is_loaded=False)
+
+
 async def run_plan(plan: Plan, settings: Settings, *, as_json: bool, profile: str | None) -> int:
     """Run the main job on a folder and return the command's exit code."""
-    command = _Command(plan, settings, Voice(as_json=as_json))
-    code = await until_interrupted(command.perform(profile), command.voice.say_stopping)
+    command = _Command(plan, settings, Console(as_json=as_json))
+    code = await until_interrupted(command.execute(profile), command.console.print_stopping)
     if code is None:
         command.say_interrupted()
         return Exit.INTERRUPTED
@@ -28,35 +219,35 @@ async def run_plan(plan: Plan, settings: Settings, *, as_json: bool, profile: st
 
 
 class _Command:
-    def __init__(self, plan: Plan, settings: Settings, voice: Voice) -> None:
+    def __init__(self, plan: Plan, settings: Settings, console: Console) -> None:
         self._plan = plan
         self._settings = settings
-        self.voice = voice
+        self.console = console
         self._run: Run | None = None
 
-    async def perform(self, profile: str | None) -> int:
+    async def execute(self, profile: str | None) -> int:
         """Run the job, and say how it ended once nothing of it runs any more."""
         began = monotonic()
         await asyncio.to_thread(self._plan.claim_out)
-        async with open_runtime(self._settings, profile, self.voice.say) as runtime:
+        async with open_runtime(self._settings, profile, self.console.print) as runtime:
             # Loaded while the server and the worker start.
             from docmill.cli.run.folder import Run
-            from docmill.cli.run.summary import print_ending
+            from docmill.cli.run.summary import print_summary
 
-            collect_garbage()
-            self._run = Run(self._plan, self.voice, runtime, began)
-            ending = await self._run.perform(self._settings)
-        self.voice.answer(ending.as_json())
-        print_ending(self.voice, ending)
+            enable_garbage_collection()
+            self._run = Run(self._plan, self.console, runtime, began)
+            ending = await self._run.execute(self._settings)
+        self.console.print_json(ending.as_json())
+        print_summary(self.console, ending)
         return ending.code
 
     def say_interrupted(self) -> None:
         """Say what is kept, and how to go on."""
         run = self._run
         if run is None or run.batch is None:
-            self.voice.say("Interrupted before a batch was made.")
+            self.console.print("Interrupted before a batch was made.")
             return
-        goes_on = "goes on without this command" if run.runtime.remote else "is kept"
-        self.voice.say(f"Interrupted. The batch {run.batch.id} {goes_on}.", style="bold")
-        self.voice.say("Resume it:  run the same command again")
-        self.voice.say(f"Cancel it:  {program()} cancel {run.batch.id}")
+        state = "continues without this command" if run.runtime.remote else "is kept"
+        self.console.print(f"Interrupted. The batch {run.batch.id} {state}.", style="bold")
+        self.console.print("Resume it:  run the same command again")
+        self.console.print(f"Cancel it:  {program()} cancel {run.batch.id}")

@@ -1,37 +1,43 @@
-"""Writing results to the output folder while a batch runs."""
+"""Writes results to the output folder while a batch runs."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
-from docmill.cli.console import Voice
-from docmill.cli.context import Office
+from docmill.batches.service import BatchService
+from docmill.cli.console import Console
+from docmill.cli.context import CommandContext
+from docmill.cli.follow import follow
+from docmill.cli.progress import view_for
+from docmill.cli.runtime import Connection
+from docmill.cli.snapshot import Snapshot
 from docmill.errors import NotFoundError, UnavailableError
 from docmill.outputs.export import Exporter
 from docmill.outputs.findings import Findings
 from docmill.outputs.report import report_template
+from docmill.records.scans import ScanSummary
 from docmill.records.tables.batches import Batch
 
 EXPORT_SECONDS = 1.0
-"""Between two looks for finished files."""
+"""Between two reads of finished files."""
 
 
-class Exporting:
-    """An exporter at work beside the display of progress."""
+class BackgroundExport:
+    """An exporter that runs while progress is shown."""
 
-    def __init__(self, exporter: Exporter, voice: Voice) -> None:
+    def __init__(self, exporter: Exporter, console: Console) -> None:
         self._exporter = exporter
-        self._voice = voice
+        self._console = console
         self._task = asyncio.create_task(self._work())
 
     @property
     def findings(self) -> Findings:
-        """What the results say, once `finish` has returned."""
+        """The findings in the results, once `finish` has returned."""
         return self._exporter.findings
 
     def check(self) -> None:
-        """Raise what made the exporter give up, so that nobody waits for its results in vain.
+        """Raise the error that stopped the exporter.
 
         Raises:
             UsageError: the output folder may not be written.
@@ -40,7 +46,7 @@ class Exporting:
             self._task.result()
 
     async def stop(self) -> None:
-        """Stop looking for finished files."""
+        """Stop exporting."""
         self._task.cancel()
         with suppress(asyncio.CancelledError, Exception):
             await self._task
@@ -60,26 +66,61 @@ class Exporting:
 
     async def _work(self) -> None:
         await asyncio.to_thread(report_template)
-        told = False
+        notified = False
         while True:
             try:
                 await self._exporter.export_ready()
-                told = False
+                notified = False
             except UnavailableError as error:
-                if not told:
-                    self._voice.say(f"{error.message} Trying again.", style="yellow")
-                told = True
+                if not notified:
+                    self._console.print(f"{error.message} Trying again.", style="yellow")
+                notified = True
             await asyncio.sleep(EXPORT_SECONDS)
 
 
 @asynccontextmanager
-async def exporting(
-    office: Office, batch: Batch, out: Path, voice: Voice
-) -> AsyncIterator[Exporting]:
+async def background_export(
+    context: CommandContext, batch: Batch, out: Path, console: Console
+) -> AsyncIterator[BackgroundExport]:
     """Export finished files for as long as the block runs."""
-    with Exporter(office.database, office.store, batch, out) as exporter:
-        at_work = Exporting(exporter, voice)
+    with Exporter(context.database, context.store, batch, out) as exporter:
+        export = BackgroundExport(exporter, console)
         try:
-            yield at_work
+            yield export
         finally:
-            await at_work.stop()
+            await export.stop()
+
+
+async def follow_and_export(
+    context: CommandContext,
+    service: BatchService,
+    batch: Batch,
+    out: Path,
+    console: Console,
+    *,
+    temporal: Connection,
+    listed: ScanSummary,
+) -> tuple[Snapshot, Findings]:
+    """Show the batch until it has ended, with its results in ``out``.
+
+    Returns:
+        Its last state, and the findings in its results.
+
+    Args:
+        context: the home of the batch.
+        service: detects that nothing runs the batch.
+        batch: the batch.
+        out: the folder of the results.
+        console: shows progress.
+        temporal: the server that runs it.
+        listed: the listing, with the files that have vanished.
+    """
+    page = temporal.page_of(batch.id)
+    console.print(f"Temporal: {page or f'workflow {batch.id} on {temporal.address}'}")
+    async with background_export(context, batch, out, console) as export:
+        with view_for(console) as view:
+            snapshot = await follow(
+                context.database, service, batch, view, console=console, on_snapshot=export.check
+            )
+        await export.finish(listed.vanished, listed.vanished_count)
+    return snapshot, export.findings

@@ -1,15 +1,15 @@
-"""One run over a folder: resume or begin, follow, export, collect how it ended."""
+"""One run over a folder: resume or create its batch, follow, export, summarise."""
 
 from dataclasses import dataclass, field
 from time import monotonic
 
 from docmill.batches.service import BatchService
-from docmill.cli.console import Voice
-from docmill.cli.context import Office, open_office
-from docmill.cli.run.follow import attend
+from docmill.cli.console import Console
+from docmill.cli.context import CommandContext, open_context
+from docmill.cli.run.export import follow_and_export
 from docmill.cli.run.request import Plan
 from docmill.cli.run.start import Scanned, create, needs_upload, one_at_a_time, scan, unfinished_of
-from docmill.cli.run.summary import Ending, ending_of, say_left_out
+from docmill.cli.run.summary import RunSummary, print_left_out, summary_of
 from docmill.cli.runtime import Runtime
 from docmill.cli.snapshot import Snapshot
 from docmill.contracts.words import BatchStatus
@@ -27,30 +27,30 @@ class Run:
     """One run command.
 
     Attributes:
-        began: when it did, by the monotonic clock.
-        batch: the batch that it is at now; None before there is one.
-        findings: what the results of the batch that ended last say.
+        began: start of the command, by the monotonic clock.
+        batch: the current batch; None before there is one.
+        findings: those of the batch that ended last.
         by_upload: whether the files go to the store, because workers cannot read the folder.
     """
 
     plan: Plan
-    voice: Voice
+    console: Console
     runtime: Runtime
     began: float = field(default_factory=monotonic)
     batch: Batch | None = None
     findings: Findings | None = None
     by_upload: bool = False
 
-    async def perform(self, settings: Settings) -> Ending:
+    async def execute(self, settings: Settings) -> RunSummary:
         """Resume the unfinished batch, if there is one; then process what is new."""
-        async with open_office(settings) as office:
+        async with open_context(settings) as context:
             if self.runtime.remote:
                 temporal = await self.runtime.connection()
-                self.by_upload = await needs_upload(office, temporal, self.voice)
-            snapshot = await self._process(office, office.batches(self.runtime))
+                self.by_upload = await needs_upload(context, temporal, self.console)
+            snapshot = await self._process(context, context.batches(self.runtime))
             temporal = await self.runtime.connection()
-            return await ending_of(
-                office.database,
+            return await summary_of(
+                context.database,
                 snapshot,
                 self.plan.out,
                 page=temporal.page_of(snapshot.batch.id),
@@ -58,60 +58,66 @@ class Run:
                 findings=self.findings,
             )
 
-    async def _process(self, office: Office, service: BatchService) -> Snapshot:
-        async with one_at_a_time(office, self.plan):
-            batch = await unfinished_of(office, service, self.plan)
+    async def _process(self, context: CommandContext, service: BatchService) -> Snapshot:
+        async with one_at_a_time(context, self.plan):
+            batch = await unfinished_of(context, service, self.plan)
             if batch is None:
-                scanned = await self._scan(office)
-                batch = await self._create(office, service, scanned)
+                scanned = await self._scan(context)
+                batch = await self._create(context, service, scanned)
             else:
                 scanned = None
-                self.voice.say(f"Resuming the unfinished batch {batch.id}.", style="bold")
-        snapshot = await self._attend(office, service, batch, scanned)
+                self.console.print(f"Resuming the unfinished batch {batch.id}.", style="bold")
+        snapshot = await self._follow(context, service, batch, scanned)
         if scanned is None and snapshot.batch.status == BatchStatus.COMPLETED:
-            return await self._follow_up(office, service, snapshot)
+            return await self._follow_up(context, service, snapshot)
         return snapshot
 
-    async def _follow_up(self, office: Office, service: BatchService, before: Snapshot) -> Snapshot:
-        """Take what came or changed while the resumed batch was unfinished."""
-        async with one_at_a_time(office, self.plan):
-            scanned = await self._scan(office)
+    async def _follow_up(
+        self, context: CommandContext, service: BatchService, before: Snapshot
+    ) -> Snapshot:
+        """Process files that came or changed while the resumed batch was unfinished."""
+        async with one_at_a_time(context, self.plan):
+            scanned = await self._scan(context)
             if not scanned.has_more_than(before.batch):
                 return before
-            self.voice.say("Files came or changed since that batch began; a follow-up takes them.")
-            batch = await self._create(office, service, scanned)
-        return await self._attend(office, service, batch, scanned)
+            self.console.print(
+                "Files came or changed since that batch began; a follow-up batch processes them."
+            )
+            batch = await self._create(context, service, scanned)
+        return await self._follow(context, service, batch, scanned)
 
-    async def _create(self, office: Office, service: BatchService, scanned: Scanned) -> Batch:
-        batch = self.batch = await create(office, service, self.plan, scanned)
+    async def _create(
+        self, context: CommandContext, service: BatchService, scanned: Scanned
+    ) -> Batch:
+        batch = self.batch = await create(context, service, self.plan, scanned)
         await service.start(batch)
-        self.voice.say(f"Batch {batch.id}: {batch.total:,} files.", style="bold")
+        self.console.print(f"Batch {batch.id}: {batch.total:,} files.", style="bold")
         return batch
 
-    async def _attend(
-        self, office: Office, service: BatchService, batch: Batch, scanned: Scanned | None
+    async def _follow(
+        self, context: CommandContext, service: BatchService, batch: Batch, scanned: Scanned | None
     ) -> Snapshot:
-        """Stay with a batch to its end, exporting what gets finished."""
+        """Follow a batch to its end, and export finished files."""
         self.batch = batch
         vanished = scanned.summary if scanned else ScanSummary(batch.total, 0, 0)
         temporal = await self.runtime.connection()
-        snapshot, self.findings = await attend(
-            office,
+        snapshot, self.findings = await follow_and_export(
+            context,
             service,
             batch,
             self.plan.out,
-            self.voice,
+            self.console,
             temporal=temporal,
             listed=vanished,
         )
         return snapshot
 
-    async def _scan(self, office: Office) -> Scanned:
-        scanned = await scan(office, self.plan, by_upload=self.by_upload)
+    async def _scan(self, context: CommandContext) -> Scanned:
+        scanned = await scan(context, self.plan, by_upload=self.by_upload)
         gone = scanned.summary.vanished
         if gone:
             more = f" and {scanned.summary.vanished_count - SHOWN:,} more"
             named = ", ".join(gone[:SHOWN]) + (more if len(gone) > SHOWN else "")
-            self.voice.say(f"Gone since the last run: {named}")
-        say_left_out(self.voice, scanned.summary.left_out)
+            self.console.print(f"Gone since the last run: {named}")
+        print_left_out(self.console, scanned.summary.left_out)
         return scanned

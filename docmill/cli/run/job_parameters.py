@@ -1,4 +1,4 @@
-"""The parameters of a run's job, put together from files and flags."""
+"""The parameters of a run's job, from files and flags."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from docmill.errors import UsageError
 
 @dataclass(frozen=True, slots=True)
 class JobFlags:
-    """What the command line says about the job, as typed.
+    """The options that describe the job, as typed.
 
     Attributes:
         rules: file with the rules of a classification.
@@ -67,7 +67,7 @@ def read_parameters(path: Path) -> dict[str, Any]:
 
 
 def _check_flags(flags: JobFlags) -> None:
-    """Refuse flags that mean nothing for this job."""
+    """Reject flags of other jobs."""
     parse, classify, extract = JobType.PARSE, JobType.CLASSIFY, JobType.EXTRACT
     typed = {
         "--rules": (flags.rules, [classify]),
@@ -80,7 +80,7 @@ def _check_flags(flags: JobFlags) -> None:
     for flag, (value, jobs) in typed.items():
         if value and flags.job not in jobs:
             fitting = " and ".join(f"--job {job}" for job in jobs)
-            raise UsageError(f"{flag} is for {fitting}.", f"Say {fitting}, or leave it out.")
+            raise UsageError(f"{flag} is for {fitting}.", f"Add {fitting}, or leave it out.")
 
 
 def _rules(path: Path | None, parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -139,5 +139,5 @@ def _load(path: Path) -> Any:
         ) from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UsageError(
-            f"The file {path} is neither YAML nor JSON: {error}", "Mend the line that it names."
+            f"The file {path} is neither YAML nor JSON: {error}", "Correct the line that it names."
         ) from None

@@ -1,4 +1,4 @@
-"""The folder that a run writes to, when none was named: never one that another run writes to."""
+"""The default output folder of a run: never one that belongs to another run."""
 
 import hashlib
 import json

@@ -1,26 +1,75 @@
-"""The command redrive: another attempt of an ended batch, followed to its end."""
+"""The command redrive: run again what an ended batch did not complete."""
 
 from pathlib import Path
 from time import monotonic
-from typing import Any
+from typing import Annotated, Any
 
-from docmill.cli.console import Voice
-from docmill.cli.context import open_office
-from docmill.cli.execute import settings_of
+import typer
+
+from docmill.cli.console import Console
+from docmill.cli.context import open_context
+from docmill.cli.execute import execute, settings_of
 from docmill.cli.exits import Exit
 from docmill.cli.interrupts import until_interrupted
-from docmill.cli.options import program
-from docmill.cli.run.follow import attend
+from docmill.cli.options import (
+    BatchId,
+    HomeOption,
+    JsonOption,
+    ProfileOption,
+    StrictOption,
+    program,
+    words_of,
+)
+from docmill.cli.run.export import follow_and_export
 from docmill.cli.run.job_parameters import read_parameters
 from docmill.cli.run.output_folder import OUT_ROOT
-from docmill.cli.run.summary import ending_of, print_ending
+from docmill.cli.run.summary import print_summary, summary_of
 from docmill.cli.runtime import open_runtime
-from docmill.cli.snapshot import look_at
+from docmill.cli.snapshot import read_snapshot
 from docmill.contracts.batches import RedriveRequest
 from docmill.errors import UsageError
 from docmill.ids import DEFAULT_PROJECT_ID
 from docmill.records.scans import ScanSummary
 from docmill.records.tables.batches import Batch
+
+
+def redrive(
+    batch_id: BatchId,
+    *,
+    only: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CLASS",
+            help="Only the files of one failure class, as failures shows them; also cancelled and "
+            "size_limit_exceeded.",
+        ),
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="YAML or JSON: parameters that change for these files."),
+    ] = None,
+    tier: Annotated[str | None, typer.Option(help="Another tier for these files.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Where results go.  [default: where run put them]"),
+    ] = None,
+    strict: StrictOption = None,
+    as_json: JsonOption = False,
+    profile: ProfileOption = None,
+    home: HomeOption = None,
+) -> None:
+    """Run again what an ended batch did not complete.
+
+    Takes the files that failed, were cancelled or were too large, and leaves all others as they
+    are. The batch stays the same one; its earlier attempts are kept. The exit code says how it
+    ended, as for run.
+    """
+    from docmill.contracts.batches import RedriveRequest
+
+    request = RedriveRequest(
+        only=only, parameters=parameters_of(config, tier), strict=words_of(strict)
+    )
+    execute(run_again(batch_id, request, out, as_json=as_json, profile=profile, home=home))
 
 
 def parameters_of(config: Path | None, tier: str | None) -> dict[str, Any]:
@@ -42,18 +91,18 @@ async def run_again(
     home: Path | None,
 ) -> int:
     """Redrive one batch; return the command's exit code, which says how the batch ended."""
-    voice = Voice(as_json=as_json)
-    work = _run_again(voice, batch_id, request, out=out, profile=profile, home=home)
-    code = await until_interrupted(work, voice.say_stopping)
+    console = Console(as_json=as_json)
+    work = _run_again(console, batch_id, request, out=out, profile=profile, home=home)
+    code = await until_interrupted(work, console.print_stopping)
     if code is None:
-        voice.say(f"Interrupted. The batch {batch_id} is kept.", style="bold")
-        voice.say(f"Go on with it:  {program()} watch {batch_id}")
+        console.print(f"Interrupted. The batch {batch_id} is kept.", style="bold")
+        console.print(f"Continue it:  {program()} watch {batch_id}")
         return Exit.INTERRUPTED
     return code
 
 
 async def _run_again(
-    voice: Voice,
+    console: Console,
     batch_id: str,
     request: RedriveRequest,
     *,
@@ -62,26 +111,26 @@ async def _run_again(
     home: Path | None,
 ) -> int:
     began = monotonic()
-    async with open_office(settings_of(home)) as office:
-        batch = (await look_at(office.database, DEFAULT_PROJECT_ID, batch_id)).batch
+    async with open_context(settings_of(home)) as context:
+        batch = (await read_snapshot(context.database, DEFAULT_PROJECT_ID, batch_id)).batch
         folder = _out_of(batch, out)
-        async with open_runtime(office.settings, profile, voice.say) as runtime:
-            service = office.batches(runtime)
+        async with open_runtime(context.settings, profile, console.print) as runtime:
+            service = context.batches(runtime)
             batch = await service.redrive(batch, request)
-            voice.say(f"Batch {batch.id}: attempt {batch.epoch}.", style="bold")
+            console.print(f"Batch {batch.id}: redrive {batch.epoch - 1}.", style="bold")
             await service.start(batch)
             temporal = await runtime.connection()
             listed = ScanSummary(batch.total, 0, 0)
-            snapshot, findings = await attend(
-                office, service, batch, folder, voice, temporal=temporal, listed=listed
+            snapshot, findings = await follow_and_export(
+                context, service, batch, folder, console, temporal=temporal, listed=listed
             )
         page = temporal.page_of(batch_id)
         seconds = monotonic() - began
-        ending = await ending_of(
-            office.database, snapshot, folder, page=page, seconds=seconds, findings=findings
+        ending = await summary_of(
+            context.database, snapshot, folder, page=page, seconds=seconds, findings=findings
         )
-    voice.answer(ending.as_json())
-    print_ending(voice, ending)
+    console.print_json(ending.as_json())
+    print_summary(console, ending)
     return ending.code
 
 

@@ -1,4 +1,4 @@
-"""What a run command asks for, and what makes two of them the same."""
+"""The options of a run command, and the identity that makes two of them the same run."""
 
 import hashlib
 import json
@@ -22,7 +22,7 @@ from docmill.sources.folder import FolderSource
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How a batch is worked through, and when it is given up; None takes the default."""
+    """Paging, concurrency and failure thresholds of a batch; None takes the default."""
 
     page_size: int | None = None
     continue_as_new_threshold: int | None = None
@@ -33,7 +33,7 @@ class Pace:
 
 
 def items_per_activity_of(text: str | None) -> int | Literal["auto"] | None:
-    """Return what ``--items-per-activity`` says.
+    """Return the value of ``--items-per-activity``.
 
     Raises:
         UsageError: it is neither ``auto`` nor a number from 1 to 64.
@@ -79,7 +79,7 @@ class Plan:
         parameters: effective parameters of the job.
         strict: codes of warnings that turn a completed file into a failed one.
         identity: hash of what makes two runs the same; pace is no part of it.
-        request: what was typed.
+        request: the options as typed.
     """
 
     source: FolderSource
@@ -153,7 +153,7 @@ def _identity(plan: Plan) -> str:
         "parameters": plan.parameters,
         "filters": [source.recursive, sorted(source.include), sorted(source.exclude)],
     }
-    if source.follow_links:  # absent otherwise: what was begun before it existed is resumed
+    if source.follow_links:  # absent otherwise: batches from before this option are resumed
         what["follow_links"] = True
     if plan.strict:
         what["strict"] = plan.strict

@@ -1,4 +1,4 @@
-"""From a plan to a batch: the unfinished one of the same identity, or a new one."""
+"""Finds the unfinished batch of a plan, or lists its folder and creates one."""
 
 import socket
 from collections.abc import Sequence
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from docmill.batches.scan import scan_folder
 from docmill.batches.service import BatchService
-from docmill.cli.console import Voice
-from docmill.cli.context import Office
+from docmill.cli.console import Console
+from docmill.cli.context import CommandContext
 from docmill.cli.options import program
 from docmill.cli.run.request import Plan
 from docmill.cli.run.upload import upload_folder
@@ -41,44 +41,46 @@ class Scanned:
         return bool(self.summary.new) or not only_removed
 
 
-async def latest_of(office: Office, plan: Plan) -> Batch | None:
+async def latest_of(context: CommandContext, plan: Plan) -> Batch | None:
     """Return the newest batch that the same command made, or None."""
-    async with office.database.read() as session:
+    async with context.database.read() as session:
         return await Batches(session).latest_of_identity(DEFAULT_PROJECT_ID, plan.identity)
 
 
-async def unfinished_of(office: Office, service: BatchService, plan: Plan) -> Batch | None:
+async def unfinished_of(context: CommandContext, service: BatchService, plan: Plan) -> Batch | None:
     """Return the batch to resume, running again; None when there is none."""
-    latest = await latest_of(office, plan)
+    latest = await latest_of(context, plan)
     if latest is None:
         return None
     latest = await service.reconciler.reconcile(latest)
     return None if BatchStatus(latest.status).terminal else latest
 
 
-async def scan(office: Office, plan: Plan, *, by_upload: bool) -> Scanned:
+async def scan(context: CommandContext, plan: Plan, *, by_upload: bool) -> Scanned:
     """List the folder; for workers that cannot read it, upload it."""
     if by_upload:
-        return Scanned(*await upload_folder(office, DEFAULT_PROJECT_ID, plan.source))
+        return Scanned(*await upload_folder(context, DEFAULT_PROJECT_ID, plan.source))
     while True:
         try:
-            return Scanned(*await scan_folder(office.database, DEFAULT_PROJECT_ID, plan.source))
-        except ScanSuperseded:  # another machine lists it too; ours must see what is there now
+            return Scanned(*await scan_folder(context.database, DEFAULT_PROJECT_ID, plan.source))
+        except ScanSuperseded:  # another machine scans it too; this listing must be current
             continue
 
 
-def one_at_a_time(office: Office, plan: Plan) -> AbstractAsyncContextManager[None]:
-    """Keep equal commands on this home from listing the same folder at the same time."""
+def one_at_a_time(context: CommandContext, plan: Plan) -> AbstractAsyncContextManager[None]:
+    """Return a lock that equal commands of this home hold while they list the folder."""
     key = source_key_of(plan.source.as_json())
-    return exclusive(office.home.lock(f"scan-{key[:16]}"))
+    return exclusive(context.home.lock(f"scan-{key[:16]}"))
 
 
-async def create(office: Office, service: BatchService, plan: Plan, scanned: Scanned) -> Batch:
+async def create(
+    context: CommandContext, service: BatchService, plan: Plan, scanned: Scanned
+) -> Batch:
     """Create the next batch of this identity; nothing runs before it is started.
 
     Of two equal commands that do this at the same time, both get the one batch that was made.
     """
-    latest = await latest_of(office, plan)
+    latest = await latest_of(context, plan)
     batch, _ = await service.create(
         plan.spec(scanned.directory.id),
         api="cli",
@@ -90,21 +92,21 @@ async def create(office: Office, service: BatchService, plan: Plan, scanned: Sca
     return batch
 
 
-async def needs_upload(office: Office, temporal: Connection, voice: Voice) -> bool:
-    """Whether the files must go to the shared store; says so when nobody works.
+async def needs_upload(context: CommandContext, temporal: Connection, console: Console) -> bool:
+    """Whether files must be uploaded to the shared store; warns when no worker polls.
 
     Raises:
         UsageError: workers on other machines cannot reach this home's records or results.
     """
     identities = await pollers(temporal.client, BATCH_QUEUE)
     if not identities:
-        voice.say(
+        console.print(
             f"No worker polls {temporal.address}: the batch waits until one does "
             f"({program()} worker).",
             style="yellow",
         )
     # A store that was left at its default lies in the home, which only this machine has.
-    shared = not office.database.is_sqlite and bool(office.settings.store_url)
+    shared = not context.database.is_sqlite and bool(context.settings.store_url)
     return upload_is_needed(identities, socket.gethostname(), shared=shared)
 
 

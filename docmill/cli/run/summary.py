@@ -1,4 +1,4 @@
-"""The last words of a run."""
+"""The summary of a run."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,12 +8,12 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from docmill.cli.console import Voice
+from docmill.cli.console import Console
 from docmill.cli.exits import Exit
 from docmill.cli.progress import duration
 from docmill.cli.show.failures import failure_groups, group_as_json, print_groups
-from docmill.cli.show.warnings import batch_warnings, counts_as_json, say_warnings
-from docmill.cli.snapshot import Snapshot, exit_of, skips
+from docmill.cli.show.warnings import batch_warnings, counts_as_json, print_warning_counts
+from docmill.cli.snapshot import Snapshot, exit_of, skip_counts
 from docmill.contracts.left_out import LEFT_OUT_WORDS, LeftOutReason, total_left_out
 from docmill.contracts.words import JobType, SkipReason
 from docmill.outputs.findings import Findings
@@ -28,15 +28,15 @@ _IN_JSON: Mapping[str, str] = {JobType.CLASSIFY: "types", JobType.EXTRACT: "fiel
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
-    """How a run ended.
+class RunSummary:
+    """The outcome of a run.
 
     Attributes:
         page: the batch's page in Temporal's Web UI.
         seconds: how long this command took.
         skipped: files skipped, by reason.
         warnings: of completed files, by code.
-        findings: what the results say: types of a classification, fields of an extraction.
+        findings: types of a classification, fields of an extraction.
     """
 
     snapshot: Snapshot
@@ -72,7 +72,7 @@ class Ending:
         return {} if name is None or self.findings is None else {name: dict(self.findings.ranked)}
 
 
-async def ending_of(
+async def summary_of(
     database: Database,
     snapshot: Snapshot,
     out: Path,
@@ -80,43 +80,43 @@ async def ending_of(
     page: str | None,
     seconds: float,
     findings: Findings | None,
-) -> Ending:
-    """Collect what there is to say about an ended batch."""
-    return Ending(
+) -> RunSummary:
+    """Collect the summary of an ended batch."""
+    return RunSummary(
         snapshot,
         out,
         page,
         seconds,
         await exit_of(database, snapshot),
-        await skips(database, snapshot),
+        await skip_counts(database, snapshot),
         await failure_groups(database, snapshot.batch),
         await batch_warnings(database, snapshot.batch),
         findings,
     )
 
 
-def print_ending(voice: Voice, ending: Ending) -> None:
+def print_summary(console: Console, ending: RunSummary) -> None:
     """Print the summary table, the failures, and where everything is."""
     snapshot = ending.snapshot
-    voice.say()
-    voice.say(
+    console.print()
+    console.print(
         f"{snapshot.batch.id}: {snapshot.state} after {duration(ending.seconds)}", style="bold"
     )
     if snapshot.batch.reason:
-        voice.say(f"Reason: {snapshot.batch.reason}")
-    voice.table(_table(_rows(ending)))
+        console.print(f"Reason: {snapshot.batch.reason}")
+    console.print_table(_table(_rows(ending)))
     if ending.findings and ending.findings.counts:
-        voice.say(f"{ending.findings.title}:", style="bold")
-        voice.table(_table(ending.findings.ranked[:SHOWN]))
-    print_groups(voice, ending.failures)
-    say_warnings(voice, snapshot.batch.id, ending.warnings)
-    say_left_out(voice, snapshot.batch.left_out)
-    voice.say()
-    voice.say(f"Results:   {ending.out}")
-    voice.say(f"Report:    {ending.out / REPORT}")
-    voice.say(f"Manifest:  {ending.out / MANIFEST}")
+        console.print(f"{ending.findings.title}:", style="bold")
+        console.print_table(_table(ending.findings.ranked[:SHOWN]))
+    print_groups(console, ending.failures)
+    print_warning_counts(console, snapshot.batch.id, ending.warnings)
+    print_left_out(console, snapshot.batch.left_out)
+    console.print()
+    console.print(f"Results:   {ending.out}")
+    console.print(f"Report:    {ending.out / REPORT}")
+    console.print(f"Manifest:  {ending.out / MANIFEST}")
     if ending.page:
-        voice.say(f"Temporal:  {ending.page}")
+        console.print(f"Temporal:  {ending.page}")
 
 
 def _table(rows: list[tuple[str, int]]) -> Table:
@@ -126,7 +126,7 @@ def _table(rows: list[tuple[str, int]]) -> Table:
     return table
 
 
-def _rows(ending: Ending) -> list[tuple[str, int]]:
+def _rows(ending: RunSummary) -> list[tuple[str, int]]:
     tally = ending.snapshot.tally
     known = ending.skipped.get(SkipReason.ALREADY_PROCESSED, 0)
     rows = [
@@ -143,13 +143,13 @@ SHOWN_LEFT_OUT = 3
 """Names of each reason that are shown; ``--json`` and the report have more."""
 
 
-def say_left_out(voice: Voice, left_out: dict[str, Any] | None) -> None:
-    """Say what was left out of the listing and why, if anything was."""
+def print_left_out(console: Console, left_out: dict[str, Any] | None) -> None:
+    """Print what was left out of the listing and why, if anything was."""
     if not left_out:
         return
-    voice.say(f"Left out of the listing: {total_left_out(left_out):,}", style="yellow")
+    console.print(f"Left out of the listing: {total_left_out(left_out):,}", style="yellow")
     for reason, entry in left_out.items():
         names = entry["names"][:SHOWN_LEFT_OUT]
         more = entry["count"] - len(names)
         named = ", ".join(names) + (f" and {more:,} more" if more else "")
-        voice.say(f"  {entry['count']:,} {LEFT_OUT_WORDS[LeftOutReason(reason)]}: {named}")
+        console.print(f"  {entry['count']:,} {LEFT_OUT_WORDS[LeftOutReason(reason)]}: {named}")

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from docmill.cli.context import Office
+from docmill.cli.context import CommandContext
 from docmill.contracts.entries import ScannedEntry
 from docmill.contracts.left_out import LeftOut
 from docmill.ids import Prefix, derived_id
@@ -27,18 +27,18 @@ ENTRIES = 1000
 
 
 async def upload_folder(
-    office: Office, project_id: str, source: FolderSource
+    context: CommandContext, project_id: str, source: FolderSource
 ) -> tuple[Directory, ScanSummary]:
-    """Bring a directory of uploads up to date with the folder, and return both.
+    """Update a directory of uploads from the folder, and return it with a summary.
 
-    Files that did not change are not read. Doing it again after an interruption goes on.
+    Files that did not change are not read. After an interruption, the next call continues.
 
     Raises:
         UsageError: part of the folder cannot be read.
         UnavailableError: the store or the database is away.
     """
-    upload = _Upload(office, project_id, source)
-    async with office.database.write() as session:
+    upload = _Upload(context, project_id, source)
+    async with context.database.write() as session:
         directory = await Directories(session).create(
             project_id, source.folder.name or "root", id=upload.directory_id
         )
@@ -48,7 +48,7 @@ async def upload_folder(
         for entry in chunk:
             await upload.take(entry)
     await upload.drop_vanished()
-    async with office.database.write() as session:
+    async with context.database.write() as session:
         directory = await Directories(session).get(project_id, directory.id)
         directory.left_out = left_out.as_json()
     return directory, upload.summary(directory.live_count, directory.left_out)
@@ -59,8 +59,8 @@ def _next(chunks: Iterator[list[ScannedEntry]]) -> list[ScannedEntry]:
 
 
 class _Upload:
-    def __init__(self, office: Office, project_id: str, source: FolderSource) -> None:
-        self._office = office
+    def __init__(self, context: CommandContext, project_id: str, source: FolderSource) -> None:
+        self._context = context
         self._project_id = project_id
         self._source = source
         self.directory_id = derived_id(
@@ -76,7 +76,7 @@ class _Upload:
         self._seen.add(entry.unique_id)
         if known is not None and known.file_metadata.get(SIGNATURE) == entry.signature:
             return
-        with tempfile.TemporaryDirectory(dir=self._office.home.root) as scratch:
+        with tempfile.TemporaryDirectory(dir=self._context.home.root) as scratch:
             copy = Path(scratch) / "document"
             path = self._source.folder / os.fsdecode(entry.raw_path)
             try:
@@ -84,14 +84,14 @@ class _Upload:
             except FileNotFoundError:  # it went away while the folder was being listed
                 self._seen.discard(entry.unique_id)
                 return
-            what = (self._office.store, self._project_id, sha256, size, copy)
+            what = (self._context.store, self._project_id, sha256, size, copy)
             await self._list(entry, self._file(entry, sha256, size, await keep_document(*what)))
             await keep_document(*what)
         self._new += known is None
         self._changed += known is not None
 
     async def _list(self, entry: ScannedEntry, file: File) -> None:
-        async with self._office.database.write() as session:
+        async with self._context.database.write() as session:
             file, _ = await Files(session).create(file)
             await DirectoryFiles(session).attach(
                 self._project_id,
@@ -103,7 +103,7 @@ class _Upload:
             )
 
     async def _known(self, entry: ScannedEntry) -> DirectoryFile | None:
-        async with self._office.database.read() as session:
+        async with self._context.database.read() as session:
             found = await DirectoryFiles(session).list(
                 self._project_id, self.directory_id, unique_id=entry.unique_id, limit=1
             )
@@ -120,11 +120,11 @@ class _Upload:
         )
 
     async def drop_vanished(self) -> None:
-        """Take out of the listing what the folder no longer has."""
+        """Remove files from the listing that the folder no longer has."""
         cursor: str | None = None
         gone: list[DirectoryFile] = []
         while True:
-            async with self._office.database.read() as session:
+            async with self._context.database.read() as session:
                 page = await DirectoryFiles(session).list(
                     self._project_id, self.directory_id, limit=ENTRIES, cursor=cursor
                 )
@@ -134,7 +134,7 @@ class _Upload:
                 break
         for start in range(0, len(gone), ENTRIES):
             ids = [row.id for row in gone[start : start + ENTRIES]]
-            async with self._office.database.write() as session:
+            async with self._context.database.write() as session:
                 await DirectoryFiles(session).bulk_delete(self._project_id, self.directory_id, ids)
         self._vanished = [row.display_name for row in gone]
 

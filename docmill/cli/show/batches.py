@@ -1,13 +1,16 @@
-"""The command list."""
+"""The command list: the newest batches."""
 
 from pathlib import Path
+from typing import Annotated
 
+import typer
 from rich.table import Table
 
-from docmill.cli.console import Voice
-from docmill.cli.context import open_office
-from docmill.cli.execute import settings_of
+from docmill.cli.console import Console
+from docmill.cli.context import open_context
+from docmill.cli.execute import execute, settings_of
 from docmill.cli.exits import Exit
+from docmill.cli.options import HomeOption, JsonOption
 from docmill.cli.snapshot import Snapshot
 from docmill.contracts.words import BatchStatus
 from docmill.errors import UsageError
@@ -18,18 +21,31 @@ ID_WIDTH = 40
 """Ids are copied into the next command: they are never cut."""
 
 
+def list_(
+    state: Annotated[
+        str | None,
+        typer.Option("--status", help="Only PENDING, THROTTLED, RUNNING, COMPLETED, FAILED …"),
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="Batches at most.")] = 20,
+    as_json: JsonOption = False,
+    home: HomeOption = None,
+) -> None:
+    """List batches, the newest first."""
+    execute(list_batches(state, limit, as_json=as_json, home=home))
+
+
 async def list_batches(state: str | None, limit: int, *, as_json: bool, home: Path | None) -> int:
     """Print the newest batches."""
-    voice = Voice(as_json=as_json)
+    console = Console(as_json=as_json)
     wanted = _known(state) if state else None
-    async with open_office(settings_of(home)) as office, office.database.read() as session:
+    async with open_context(settings_of(home)) as context, context.database.read() as session:
         batches = Batches(session)
         rows = (await batches.list(DEFAULT_PROJECT_ID, status=wanted, limit=limit)).items
         counts = await batches.counts([row.id for row in rows])
     looks = [Snapshot(row, counts[row.id], ()) for row in rows]
-    voice.answer({"batches": [look.as_json() for look in looks]})
+    console.print_json({"batches": [look.as_json() for look in looks]})
     if not as_json:
-        _print(voice, looks)
+        _print(console, looks)
     return Exit.OK
 
 
@@ -42,9 +58,9 @@ def _known(state: str) -> BatchStatus:
         ) from None
 
 
-def _print(voice: Voice, looks: list[Snapshot]) -> None:
+def _print(console: Console, looks: list[Snapshot]) -> None:
     if not looks:
-        voice.say("No batches.")
+        console.print("No batches.")
         return
     table = Table(box=None, pad_edge=False)
     table.add_column("ID", no_wrap=True, min_width=ID_WIDTH)
@@ -59,4 +75,4 @@ def _print(voice: Voice, looks: list[Snapshot]) -> None:
             f"{tally.failed:,}",
             f"{look.batch.created_at:%m-%d %H:%M}",
         )
-    voice.table(table)
+    console.print_table(table)

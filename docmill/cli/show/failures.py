@@ -1,12 +1,16 @@
-"""The command failures, and the same groups for other commands."""
+"""The command failures: failed files by cause, or warnings by code."""
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from docmill.cli.console import Voice
-from docmill.cli.context import open_office
-from docmill.cli.execute import settings_of
+import typer
+
+from docmill.cli.console import Console
+from docmill.cli.context import open_context
+from docmill.cli.execute import execute, settings_of
 from docmill.cli.exits import Exit
+from docmill.cli.options import BatchId, HomeOption, JsonOption
+from docmill.cli.show.warnings import show_warnings
 from docmill.errors import GUIDES, FailureClass
 from docmill.ids import DEFAULT_PROJECT_ID
 from docmill.records.batches import Batches
@@ -16,18 +20,38 @@ from docmill.records.ledger import Ledger
 from docmill.records.tables.batches import Batch
 
 
+def failures(
+    batch_id: BatchId,
+    warnings: Annotated[
+        bool,
+        typer.Option("--warnings", help="Show warnings of completed files instead, by code."),
+    ] = False,
+    as_json: JsonOption = False,
+    home: HomeOption = None,
+) -> None:
+    """Show failed files, grouped by cause.
+
+    Each cause comes with an example and with what to do.
+    """
+    if warnings:
+        execute(show_warnings(batch_id, as_json=as_json, home=home))
+    execute(show_failures(batch_id, as_json=as_json, home=home))
+
+
 async def show_failures(batch_id: str, *, as_json: bool, home: Path | None) -> int:
     """Print the failed files of one batch, grouped by cause."""
-    voice = Voice(as_json=as_json)
-    async with open_office(settings_of(home)) as office:
-        async with office.database.read() as session:
+    console = Console(as_json=as_json)
+    async with open_context(settings_of(home)) as context:
+        async with context.database.read() as session:
             batch = await Batches(session).get(DEFAULT_PROJECT_ID, batch_id)
-        groups = await failure_groups(office.database, batch)
-    voice.answer({"batch_id": batch_id, "failures": [group_as_json(group) for group in groups]})
+        groups = await failure_groups(context.database, batch)
+    console.print_json(
+        {"batch_id": batch_id, "failures": [group_as_json(group) for group in groups]}
+    )
     if not as_json:
-        print_groups(voice, groups)
+        print_groups(console, groups)
         if not groups:
-            voice.say("No file has failed.")
+            console.print("No file has failed.")
     return Exit.OK
 
 
@@ -47,12 +71,12 @@ def group_as_json(group: FailureGroup) -> dict[str, Any]:
     }
 
 
-def print_groups(voice: Voice, groups: list[FailureGroup]) -> None:
+def print_groups(console: Console, groups: list[FailureGroup]) -> None:
     """Print each cause with an example and what to do."""
     for group in groups:
-        voice.say(f"{group.failure_class} ({group.count:,})", style="bold red")
-        voice.say(f"  {group.example_path}: {group.example_message}")
-        voice.say(f"  {_advice(group.failure_class)}", style="dim")
+        console.print(f"{group.failure_class} ({group.count:,})", style="bold red")
+        console.print(f"  {group.example_path}: {group.example_message}")
+        console.print(f"  {_advice(group.failure_class)}", style="dim")
 
 
 def _advice(failure_class: str) -> str:

@@ -1,17 +1,19 @@
-"""The command results."""
+"""The command results: the outcome of each file of a batch."""
 
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+import typer
 from rich.table import Table
 from rich.text import Text
 
-from docmill.cli.console import Voice
-from docmill.cli.context import open_office
-from docmill.cli.execute import settings_of
+from docmill.cli.console import Console
+from docmill.cli.context import open_context
+from docmill.cli.execute import execute, settings_of
 from docmill.cli.exits import Exit
+from docmill.cli.options import BatchId, HomeOption, JsonOption
 from docmill.contracts.words import ItemStatus
 from docmill.errors import NotFoundError, UsageError
 from docmill.ids import DEFAULT_PROJECT_ID
@@ -27,24 +29,38 @@ from docmill.records.tables.batches import Batch
 CHUNK = 1000
 
 
+def results(
+    batch_id: BatchId,
+    state: Annotated[
+        str | None,
+        typer.Option("--status", help="Only pending, processing, completed, failed, skipped …"),
+    ] = None,
+    limit: Annotated[int, typer.Option(min=0, help="Files at most; 0 shows all.")] = 50,
+    as_json: JsonOption = False,
+    home: HomeOption = None,
+) -> None:
+    """List the outcome of each file."""
+    execute(show_results(batch_id, state, limit, as_json=as_json, home=home))
+
+
 async def show_results(
     batch_id: str, state: str | None, limit: int, *, as_json: bool, home: Path | None
 ) -> int:
     """Print the files of one batch and what became of each."""
-    voice = Voice(as_json=as_json)
+    console = Console(as_json=as_json)
     wanted = _known(state) if state else None
-    async with open_office(settings_of(home)) as office:
-        async with office.database.read() as session:
+    async with open_context(settings_of(home)) as context:
+        async with context.database.read() as session:
             batch = await Batches(session).get(DEFAULT_PROJECT_ID, batch_id)
-        rows = await _rows(office.database, batch, wanted, limit)
-        found = await _findings(office.store, batch, rows)
+        rows = await _rows(context.database, batch, wanted, limit)
+        found = await _findings(context.store, batch, rows)
     items = [_as_json(row) | found.get(row.position, {}) for row in rows]
-    voice.answer(
+    console.print_json(
         {"batch_id": batch.id, "job_type": batch.job_type, "total": batch.total, "items": items}
     )
     if not as_json:
         complete = len(rows) < limit or not limit
-        _print(voice, batch, rows, found, complete=complete)
+        _print(console, batch, rows, found, complete=complete)
     return Exit.OK
 
 
@@ -95,7 +111,7 @@ def _as_json(row: ItemRow) -> dict[str, Any]:
 
 
 def _print(
-    voice: Voice,
+    console: Console,
     batch: Batch,
     rows: list[ItemRow],
     found: dict[int, dict[str, Any]],
@@ -110,9 +126,9 @@ def _print(
         says = found.get(row.position)
         detail = brief(batch.job_type, says["result"]) if says else _detail(row)
         table.add_row(Text(row.path), row.status, pages, Text(detail))
-    voice.table(table)
+    console.print_table(table)
     if not complete:
-        voice.say(f"The first {len(rows):,} of {batch.total:,}; --limit 0 shows all.")
+        console.print(f"The first {len(rows):,} of {batch.total:,}; --limit 0 shows all.")
 
 
 def _detail(row: ItemRow) -> str:

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from docmill.cli.console import Voice
-from docmill.cli.context import open_office
+from docmill.cli.console import Console
+from docmill.cli.context import open_context
 from docmill.cli.execute import settings_of
 from docmill.cli.exits import Exit
 from docmill.contracts.warnings import WARNING_GUIDES, WarningCode, WarningKind, kind_of
@@ -42,16 +42,16 @@ class WarningGroup:
 
 async def show_warnings(batch_id: str, *, as_json: bool, home: Path | None) -> int:
     """Print the warnings of one batch's files, grouped by code: losses first, notes last."""
-    voice = Voice(as_json=as_json)
-    async with open_office(settings_of(home)) as office, office.database.read() as session:
+    console = Console(as_json=as_json)
+    async with open_context(settings_of(home)) as context, context.database.read() as session:
         batch = await Batches(session).get(DEFAULT_PROJECT_ID, batch_id)
         found = await warnings_of(session, batch)
         ledger = Ledger(session)
         groups = [await _group(ledger, batch, one) for one in _ranked(found)]
     answer = {"batch_id": batch_id, "warnings": [group.as_json() for group in groups]}
-    voice.answer(answer | {"files_with_warnings": found.files})
+    console.print_json(answer | {"files_with_warnings": found.files})
     if not as_json:
-        _print(voice, groups)
+        _print(console, groups)
     return Exit.OK
 
 
@@ -66,14 +66,14 @@ def counts_as_json(found: BatchWarnings) -> dict[str, Any]:
     return {"files_with_warnings": found.files, "warnings": found.counts}
 
 
-def say_warnings(voice: Voice, batch_id: str, found: BatchWarnings) -> None:
+def print_warning_counts(console: Console, batch_id: str, found: BatchWarnings) -> None:
     """Say how many files are complete with a loss or a doubt, and by which code."""
     if not found.files:
         return
     named = [one for one in _ranked(found) if kind_of(one.code) is not WarningKind.NOTE]
     parts = ", ".join(f"{one.files:,} {WARNING_GUIDES[one.code].files}" for one in named)
-    voice.say(f"{plural(found.files, 'file')} completed with warnings: {parts}", style="yellow")
-    voice.say(f"See them:  starter.py failures {batch_id} --warnings")
+    console.print(f"{plural(found.files, 'file')} completed with warnings: {parts}", style="yellow")
+    console.print(f"See them:  starter.py failures {batch_id} --warnings")
 
 
 def _ranked(found: BatchWarnings) -> list[WarningCount]:
@@ -87,11 +87,11 @@ async def _group(ledger: Ledger, batch: Batch, one: WarningCount) -> WarningGrou
     return WarningGroup(one.code, one.files, row.path, next(messages, ""))
 
 
-def _print(voice: Voice, groups: list[WarningGroup]) -> None:
+def _print(console: Console, groups: list[WarningGroup]) -> None:
     if not groups:
-        voice.say("No file has warnings.")
+        console.print("No file has warnings.")
     for group in groups:
         kind = kind_of(group.code)
-        voice.say(f"{group.code} ({kind}): {plural(group.files, 'file')}", style=_STYLES[kind])
-        voice.say(f"  {group.example_path}: {group.example_message}")
-        voice.say(f"  {WARNING_GUIDES[group.code].meaning}", style="dim")
+        console.print(f"{group.code} ({kind}): {plural(group.files, 'file')}", style=_STYLES[kind])
+        console.print(f"  {group.example_path}: {group.example_message}")
+        console.print(f"  {WARNING_GUIDES[group.code].meaning}", style="dim")

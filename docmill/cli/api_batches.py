@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from docmill.cli.commands.api_options import ApiKey, BaseUrl, OrganizationId, ProjectId
+from docmill.cli.api_calls import ApiKey, BaseUrl, OrganizationId, ProjectId, below, call, value_of
 from docmill.cli.options import StrictCommand, StrictOption, words_of
 
 PATH = "/api/v2/batches"
@@ -13,6 +13,7 @@ group = typer.Typer(
     name="batches",
     help="v2 batches through the HTTP API.",
     no_args_is_help=True,
+    add_completion=False,
     rich_markup_mode=None,
 )
 BatchId = Annotated[str, typer.Option(metavar="ID", help="The batch.")]
@@ -37,8 +38,6 @@ def create(
     base_url: BaseUrl = None,
 ) -> None:
     """Create a batch over a directory and start it."""
-    from docmill.cli.api_calls import call, value_of
-
     call(
         "POST",
         PATH,
@@ -70,8 +69,6 @@ def list_(
     base_url: BaseUrl = None,
 ) -> None:
     """List batches, newest first."""
-    from docmill.cli.api_calls import call
-
     call(
         "GET",
         PATH,
@@ -103,8 +100,6 @@ def get(
     base_url: BaseUrl = None,
 ) -> None:
     """Show one batch."""
-    from docmill.cli.api_calls import below, call
-
     call(
         "GET",
         below(PATH, batch_id),
@@ -128,8 +123,6 @@ def cancel(
     base_url: BaseUrl = None,
 ) -> None:
     """Ask a batch to stop."""
-    from docmill.cli.api_calls import below, call
-
     call(
         "POST",
         f"{below(PATH, batch_id)}/cancel",
@@ -137,8 +130,3 @@ def cancel(
         api_key=api_key,
         query={"organization_id": organization_id, "project_id": project_id},
     )
-
-
-def register(app: typer.Typer) -> None:
-    """Add the commands to ``app``."""
-    app.add_typer(group)

@@ -4,12 +4,15 @@ from typing import Annotated
 
 import typer
 
-from docmill.cli.commands.api_options import (
+from docmill.cli.api_calls import (
     ApiKey,
     BaseUrl,
     Namespace,
     OrganizationId,
     ProjectId,
+    below,
+    call,
+    value_of,
 )
 from docmill.cli.options import StrictCommand, StrictOption, words_of
 
@@ -19,6 +22,7 @@ group = typer.Typer(
     name="beta:batch",
     help="v1 batches through the HTTP API.",
     no_args_is_help=True,
+    add_completion=False,
     rich_markup_mode=None,
 )
 JobId = Annotated[str, typer.Option(metavar="ID", help="The batch.")]
@@ -52,8 +56,6 @@ def create(
     base_url: BaseUrl = None,
 ) -> None:
     """Create a batch and start it."""
-    from docmill.cli.api_calls import call, value_of
-
     call(
         "POST",
         PATH,
@@ -88,8 +90,6 @@ def list_(
     base_url: BaseUrl = None,
 ) -> None:
     """List batches, newest first."""
-    from docmill.cli.api_calls import call
-
     call(
         "GET",
         PATH,
@@ -117,8 +117,6 @@ def get_status(
     base_url: BaseUrl = None,
 ) -> None:
     """Show one batch and how far it is."""
-    from docmill.cli.api_calls import below, call
-
     call(
         "GET",
         below(PATH, job_id),
@@ -140,8 +138,6 @@ def cancel(
     base_url: BaseUrl = None,
 ) -> None:
     """Ask a batch to stop."""
-    from docmill.cli.api_calls import below, call
-
     call(
         "POST",
         f"{below(PATH, job_id)}/cancel",
@@ -151,8 +147,3 @@ def cancel(
         body={"reason": reason},
         headers={"temporal-namespace": temporal_namespace},
     )
-
-
-def register(app: typer.Typer) -> None:
-    """Add the commands to ``app``."""
-    app.add_typer(group)
