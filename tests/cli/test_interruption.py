@@ -71,7 +71,7 @@ def test_ctrl_c_keeps_the_batch_and_the_same_command_resumes_it(cold_cli: Cli) -
 
     assert again.returncode == 0, again.stdout + again.stderr
     assert f"Resuming the unfinished batch {batch_id}" in again.stdout
-    assert "a follow-up takes them" in again.stdout
+    assert "a follow-up batch processes them" in again.stdout
     after = completed(cold_cli.home)
     assert len(after) == FILES + 1
     assert {path: after[path] for path in done} == done
