@@ -20,11 +20,10 @@ from temporalio.client import Client
 from temporalio.worker import Worker
 
 from activities.admission import Admitting
-from activities.batches import Recording
+from activities.batches import BatchDescriber, Recording
 from activities.deliveries import Delivering
 from activities.groups import Groups
 from activities.items import Processing
-from activities.opened import Opener
 from activities.pages import Listing
 from activities.resources import Resources
 from activities.retention import Retaining
@@ -128,9 +127,11 @@ async def running_worker(
         link = TemporalLink.over(client, settings.temporal_namespaces)
         reconciler = Reconciler(database, store, settings, link)
         await stack.enter_async_context(reconciler.sweeping())
-        opener = Opener(database, settings, attributes=await has_search_attributes(client))
-        recording = Recording(database, store, settings, opener)
-        admitting = Admitting(database, reconciler, opener, settings)
+        describer = BatchDescriber(
+            database, settings, attributes=await has_search_attributes(client)
+        )
+        recording = Recording(database, store, settings, describer)
+        admitting = Admitting(database, reconciler, describer, settings)
         listing = Listing(database, items.version_of, items.costs)
         await stack.enter_async_context(_batch_worker(client, listing, recording, admitting))
         await stack.enter_async_context(running_deliveries(client, database, store, settings))

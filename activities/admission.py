@@ -6,9 +6,9 @@ from typing import NoReturn
 from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
+from activities.batches import BatchDescriber
 from activities.errors import translated
 from activities.heartbeats import heartbeating
-from activities.opened import Opener
 from docmill.batches.reconcile import Reconciler
 from docmill.contracts.batches import AdmitRequest, OpenedBatch
 from docmill.contracts.names import ADMIT_BATCH
@@ -27,11 +27,15 @@ class Admitting:
     """Lets batches of a project run as others end, first in, first out."""
 
     def __init__(
-        self, database: Database, reconciler: Reconciler, opener: Opener, settings: Settings
+        self,
+        database: Database,
+        reconciler: Reconciler,
+        describer: BatchDescriber,
+        settings: Settings,
     ) -> None:
         self._database = database
         self._reconciler = reconciler
-        self._opener = opener
+        self._describer = describer
         self._limit = settings.max_running_batches
 
     @activity.defn(name=ADMIT_BATCH)
@@ -53,7 +57,7 @@ class Admitting:
                 batch = await Batches(session).get(None, request.batch_id)
                 if not await Admission(session).admit(batch, self._limit):
                     _wait(1, self._limit)  # another one was quicker
-            return await self._opener.describe(request.batch_id)
+            return await self._describer.describe(request.batch_id)
 
     async def _free_places(self, batch: Batch) -> None:
         """Compare holders with Temporal: one that was terminated holds its place no more."""

@@ -16,9 +16,8 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from activities.errors import translated
-from activities.gate import Gate
 from activities.heartbeats import heartbeating, tell_pages
-from activities.resources import Resources
+from activities.resources import Gate, Resources
 from docmill.contracts.items import ItemResult, ItemTask
 from docmill.contracts.names import LOCAL_ENGINES_QUEUE, PROCESS_ITEM
 from docmill.contracts.warnings import breach_of
@@ -36,10 +35,9 @@ from docmill.errors import (
 )
 from docmill.objects.results import delete_result
 from docmill.outbound.fetch import OversizeError
-from docmill.processing.documents import Document, ItemDocuments
+from docmill.processing.documents import Document, ItemDocuments, WebSources
 from docmill.processing.results import completed, prefix_of, remove_unrecorded, store_result
 from docmill.processing.slices import Sliced
-from docmill.processing.url_documents import WebSources
 from docmill.records.item_transactions import ItemTransactions
 from docmill.records.items import PeekedItem, file_warnings
 from docmill.records.ledger import (

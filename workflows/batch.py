@@ -38,7 +38,7 @@ with workflow.unsafe.imports_passed_through():
     from docmill.contracts.words import BatchStatus, Tally
     from docmill.errors import FailureClass, bounded
     from workflows import display, errors, history, policies
-    from workflows.phase import Phase
+    from workflows.display import Phase
     from workflows.window import Window
 
 MAX_SWEEPS = 3

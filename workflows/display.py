@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from temporalio.common import SearchAttributeKey, SearchAttributeUpdate
@@ -99,3 +100,33 @@ def details(state: BatchState, in_flight: int, word: str) -> str:
 def _literal(text: str) -> str:
     """Text from outside, as code: the UI renders Markdown, and a file's name may hold some."""
     return f"`{text.replace('`', chr(39))}`"
+
+
+class Phase(StrEnum):
+    """Where a run of the workflow is; the last three are the ends of a batch."""
+
+    OPENING = "opening"
+    THROTTLED = "throttled"
+    RUNNING = "running"
+    LEAVING = "leaving"
+    """Full: what is in flight ends, then the next run goes on."""
+    CLOSING = "closing"
+    SWEEPING = "sweeping"
+    """The close found items without an outcome, and runs them once more."""
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    def shown(self, state: BatchState) -> str:
+        """Return the state of the batch in the words of `BatchProgress`."""
+        match self:
+            case Phase.OPENING | Phase.COMPLETED | Phase.FAILED | Phase.CANCELLED:
+                return self.value
+            case _ if state.cancelling:
+                return "cancelling"
+            case _ if state.stop_reason is not None:
+                return "stopping"
+            case Phase.THROTTLED | Phase.CLOSING:
+                return self.value
+            case _:
+                return "paused" if state.paused else "running"

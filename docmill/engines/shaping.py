@@ -2,9 +2,8 @@
 
 from typing import Any
 
-from docmill.engines.base import ParsedPage, ParseResult
-from docmill.engines.page_text import Joining
-from docmill.engines.pipe_tables import (
+from docmill.engines.base import Joining, ParsedPage, ParseResult
+from docmill.engines.tables import (
     Row,
     as_compact,
     as_html,

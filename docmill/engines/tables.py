@@ -1,5 +1,7 @@
-"""Rows of cells as Markdown and HTML."""
+"""Tables in Markdown, found and written in another form; text around them stays as it is."""
 
+import re
+from collections.abc import Callable
 from html import escape
 
 
@@ -24,3 +26,74 @@ def html_table(rows: list[list[str]], *, has_header: bool) -> str:
 def _markdown_row(cells: list[str]) -> str:
     inner = " | ".join(" ".join(cell.split()).replace("|", "\\|") for cell in cells)
     return f"| {inner} |"
+
+
+Row = list[str]
+
+_FENCE = re.compile(r"^\s*(```|~~~)")
+_RULE = re.compile(r"^\s*\|(\s*:?-+:?\s*\|)+\s*$")
+_BORDER = re.compile(r"(?<!\\)\|")
+_BREAK = re.compile(r"\s*<br\s*/?>\s*", re.I)
+
+
+def rewrite_tables(markdown: str, write: Callable[[list[Row]], str]) -> str:
+    """Return ``markdown`` with every pipe table replaced by what ``write`` makes of its rows.
+
+    The first row is the table's head. What stands in a code block is no table.
+    """
+    lines = markdown.split("\n")
+    found: list[str] = []
+    at = 0
+    in_code = False
+    while at < len(lines):
+        in_code ^= bool(_FENCE.match(lines[at]))
+        if in_code or not _begins_table(lines, at):
+            found.append(lines[at])
+            at += 1
+            continue
+        end = at + 2
+        while end < len(lines) and lines[end].lstrip().startswith("|"):
+            end += 1
+        found.append(write([_cells(line) for line in (lines[at], *lines[at + 2 : end])]))
+        at = end
+    return "\n".join(found)
+
+
+def as_html(rows: list[Row]) -> str:
+    """Return a table as HTML."""
+    return html_table([[_plain(cell) for cell in row] for row in rows], has_header=True)
+
+
+def as_compact(rows: list[Row]) -> str:
+    """Return a table as Markdown without padding."""
+    return _lines(rows, "|", "|", "-")
+
+
+def as_padded(rows: list[Row]) -> str:
+    """Return a table as Markdown with one space around each cell."""
+    return _lines(rows, "| ", " |", "---")
+
+
+def with_separator(rows: list[Row], separator: str) -> list[Row]:
+    """Return rows whose cells have ``separator`` where a line ends within a cell."""
+    return [[_BREAK.sub(lambda _: separator, cell) for cell in row] for row in rows]
+
+
+def _begins_table(lines: list[str], at: int) -> bool:
+    following = lines[at + 1] if at + 1 < len(lines) else ""
+    return lines[at].lstrip().startswith("|") and bool(_RULE.match(following))
+
+
+def _cells(line: str) -> Row:
+    inner = _BORDER.split(line.strip())
+    return [cell.strip() for cell in inner[1 : None if inner[-1].strip() else -1]]
+
+
+def _lines(rows: list[Row], left: str, right: str, rule: str) -> str:
+    between = right[:-1] + left
+    rules = [rule] * len(rows[0])
+    return "\n".join(left + between.join(row) + right for row in (rows[0], rules, *rows[1:]))
+
+
+def _plain(cell: str) -> str:
+    return cell.replace("\\|", "|")

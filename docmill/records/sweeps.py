@@ -6,7 +6,7 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from docmill.records.statements import insert_into
-from docmill.records.tables.sweeps import Sweep
+from docmill.records.tables.batches import Sweep
 
 
 @dataclass(frozen=True, slots=True)

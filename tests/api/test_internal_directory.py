@@ -8,7 +8,7 @@ import pytest
 from docmill.ids import DEFAULT_PROJECT_ID, Prefix, derived_id
 from docmill.records.database import Database
 from docmill.records.directories import Directories
-from docmill.records.directory_changes import DirectoryChanges
+from docmill.records.directory_files import DirectoryChanges
 from docmill.records.tables.sources import DirectoryFile
 from tests.api.steps import DIRECTORIES, all_items, make_directory, ok, upload
 from tests.fixtures.api import ApiServer

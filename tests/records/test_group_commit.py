@@ -9,8 +9,7 @@ from docmill.contracts.items import ItemTask
 from docmill.contracts.words import Outcome
 from docmill.errors import UnavailableError
 from docmill.records.database import Database
-from docmill.records.group_commit import MOST_TOGETHER, GroupCommit
-from docmill.records.item_transactions import ItemTransactions
+from docmill.records.item_transactions import MOST_TOGETHER, GroupCommit, ItemTransactions
 from docmill.records.ledger import ClaimedItem, StaleItem
 from tests.records.making import batch_over, completed, page, scanned
 

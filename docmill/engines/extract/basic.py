@@ -9,11 +9,20 @@ from typing import Any
 from docmill.engines.base import ParsedPage
 from docmill.engines.extract.base import Findings, Found, entry, mirror
 from docmill.engines.extract.citations import Quotes
-from docmill.engines.extract.labels import Words, column_labels, labels_of, words
-from docmill.engines.extract.places import BEHIND, BESIDE, Place, places_of, tables_of
+from docmill.engines.extract.labels import (
+    BEHIND,
+    BESIDE,
+    Place,
+    Words,
+    column_labels,
+    labels_of,
+    places_of,
+    tables_of,
+    words,
+)
 from docmill.engines.extract.schema import ROWS, Node, Shape, rows_of
 from docmill.engines.extract.values import value_of
-from docmill.engines.pipe_tables import Row
+from docmill.engines.tables import Row
 from docmill.errors import bounded
 from docmill.parameters.extract import Target
 

@@ -17,7 +17,7 @@ from docmill.engines import parameters
 from docmill.engines.base import Document, Limits, ParsedImage, ParsedPage, ParseResult
 from docmill.engines.clock import Clock
 from docmill.engines.images import Album, content_type_of
-from docmill.engines.office import families, passwords
+from docmill.engines.office import compound_files, families
 from docmill.engines.office.drafts import Draft, Job
 from docmill.engines.office.passages import Part, place, running
 from docmill.engines.office.readable import readable
@@ -62,7 +62,7 @@ class XbergEngine:
         clock = Clock()
         asked = _asked(parameters)
         with clock.step("extract"):
-            data = passwords.unprotected(document.path.read_bytes(), document.media_type)
+            data = compound_files.unprotected(document.path.read_bytes(), document.media_type)
             source = readable(data, document.media_type)
             wanted = _wants_images(document, asked)
             navigation = REMOVE_NAVIGATION in asked

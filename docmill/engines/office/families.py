@@ -9,13 +9,12 @@ from docmill.contracts.media_types import Media, promised
 from docmill.contracts.warnings import WarningCode, warning
 from docmill.engines.markdown_text import plain_text
 from docmill.engines.office import (
-    cells,
+    compound_files,
     ebook,
     old_sheets,
     old_word,
     opendocument,
     outlook,
-    passwords,
     richtext,
     sheets,
     slides,
@@ -239,7 +238,7 @@ def _read_workbook(job: Job) -> Draft:
 
 def _every_sheet(data: bytes, job: Job, failure: ItemFailure) -> list[str]:
     try:
-        book = cells.Workbook(Package(data))
+        book = sheets.Workbook(Package(data))
         return sheets_markdown(book.grid(sheet, job.limits.cells) for sheet in book.sheets)
     except UnreadablePartError:
         raise failure from None
@@ -247,7 +246,7 @@ def _every_sheet(data: bytes, job: Job, failure: ItemFailure) -> list[str]:
 
 def _fill(draft: Draft, numbers: list[int], job: Job, source: Package) -> Reading:
     """Read the sheets that the engine gave up, cell by cell."""
-    book = cells.Workbook(source)
+    book = sheets.Workbook(source)
     for number in numbers:
         grid = book.grid(book.sheets[number - 1], job.limits.cells)
         _replace_sheet(draft, number, grid)
@@ -263,7 +262,8 @@ def _replace_sheet(draft: Draft, number: int, grid: Grid) -> None:
 def _read_old_workbook(job: Job) -> Draft:
     data = job.data
     stream = old_sheets.stream_of(data)
-    if stream is None and not data.startswith(passwords.OLE):  # Excel 2 to 4: no compound file
+    if stream is None and not data.startswith(compound_files.MAGIC):
+        # Excel 2 to 4 wrote no compound files.
         return Draft(sheets_markdown(old_sheets.read_grids(data, job.limits.cells)))
     if stream is not None and old_sheets.widest(stream) > job.limits.cells:
         draft = Draft(sheets_markdown(old_sheets.read_grids(data, job.limits.cells)))

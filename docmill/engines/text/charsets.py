@@ -6,13 +6,13 @@ escapes of ISO-2022, UTF-8 with few bad bytes, and last a guess by all bytes tha
 
 import codecs
 import re
+import unicodedata
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import cache
 
 from docmill.contracts.warnings import ResultWarning, WarningCode, warning
-from docmill.engines.text.charset_guess import Guess, guess
-from docmill.engines.text.wide import SAMPLE as WIDE_SAMPLE
-from docmill.engines.text.wide import wide_encoding
 
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -87,6 +87,19 @@ class CharsetSource(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Guess:
+    """What a character set may be.
+
+    Attributes:
+        encoding: Python's name.
+        confidence: 0..1; good guesses from short text have little of it.
+    """
+
+    encoding: str
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
 class Decoded:
     """The text of some bytes.
 
@@ -158,7 +171,7 @@ def _decode(data: bytes, *, markup: bool) -> Decoded:
         return _replacing(data, encoding, CharsetSource.STRUCTURE)
     if found := _declared(data, markup=markup) or _escaped(data) or _utf_8(data):
         return found
-    guessed = guess(data)
+    guessed = guess_charset(data)
     return _replacing(data, guessed.encoding, CharsetSource.GUESS, guessed)
 
 
@@ -283,3 +296,171 @@ def _without_nuls(found: Decoded) -> Decoded:
     text = found.text.rstrip("\0")
     replaced = found.replaced + text.count("\0")
     return replace(found, text=text.replace("\0", _REPLACED), replaced=replaced)
+
+
+_GUESS_SAMPLE = 256 * 1024
+"""Bytes of lines beyond ASCII that are looked at; of longer files they come from all parts."""
+_GUESS_PARTS = 64
+_GUESS_LINE = 1024
+_BEYOND_ASCII = re.compile(rb"[\x80-\xff]")
+_GUESS_CANDIDATES = 12
+
+_LOW_CONFIDENCE = 0.2
+"""Below it the library's first choice is often one of several that decode equally well."""
+_WESTERN_CHARACTERS = frozenset(
+    "äöüßÄÖÜéèêëàâáãåçîïíìôóòõøùûúñæœÉÈÀÂÁÇÊÎÔÓÚÑÅØÆŒ€£§°±²³µ·¹º½¼¾«»…•¡¿©®™\xa0"
+    "\u201e\u201c\u201d\u2018\u2019\u201a\u2039\u203a\u2013\u2014\xb4"  # quotes and dashes
+)
+"""What Western European text has beyond ASCII; letters of Iceland and capitals with odd accents
+are left out, for text of other regions has them when it is read as Western."""
+_WORD = re.compile(r"[^\W\d_]+")
+_GUESS_WORDS = 20_000
+
+
+def guess_charset(data: bytes) -> Guess:
+    """Return the likeliest character set of ``data``, judged by all lines that are not ASCII."""
+    import chardet  # noqa: PLC0415 - rarely needed, and large
+
+    sample = b"\n".join(_lines_beyond_ascii(data))
+    found = chardet.detect_all(
+        sample,
+        ignore_threshold=True,
+        encoding_era=chardet.EncodingEra.ALL & ~chardet.EncodingEra.MAINFRAME,
+        max_bytes=len(sample) + 1,
+    )
+    named = [Guess(str(one["encoding"]), one["confidence"]) for one in found if one["encoding"]]
+    sound = [one for one in named[:_GUESS_CANDIDATES] if _is_plausible(sample, one.encoding)]
+    best = (sound or named or [Guess(_WESTERN, 0.0)])[0]
+    if best.confidence < _LOW_CONFIDENCE and _is_western(sample):
+        best = Guess(_WESTERN, best.confidence)
+    return Guess(_superset(best.encoding), round(min(best.confidence, 1.0), 2))
+
+
+def _lines_beyond_ascii(data: bytes) -> Iterator[bytes]:
+    """Lines with bytes beyond ASCII from all parts of the file, `_GUESS_SAMPLE` bytes at most."""
+    parts = _GUESS_PARTS if len(data) > _GUESS_SAMPLE else 1
+    size = -(-len(data) // parts)
+    for start in range(0, len(data), size):
+        room, position, end = _GUESS_SAMPLE // parts, start, start + size
+        while room > 0 and (found := _BEYOND_ASCII.search(data, position, end)):
+            begin = max(data.rfind(b"\n", position, found.start()) + 1, position)
+            begin = max(begin, found.start() - _GUESS_LINE)
+            stop = data.find(b"\n", found.start())
+            position = min(len(data) if stop < 0 else stop, found.start() + _GUESS_LINE)
+            yield data[begin:position]
+            room -= position - begin
+
+
+def _is_plausible(sample: bytes, encoding: str) -> bool:
+    """Whether nearly all of ``sample`` decodes, and no word mixes Latin with another alphabet."""
+    text = sample.decode(encoding, "replace")
+    beyond = len(text) - len(text.encode("ascii", "ignore"))
+    if text.count("\ufffd") * 20 > beyond:
+        return False
+    words = [word for word in _WORD.findall(text)[:_GUESS_WORDS] if not word.isascii()]
+    mixed = sum(1 for word in words if len({_alphabet(letter) for letter in word}) > 1)
+    return mixed * 10 <= len(words)
+
+
+def _alphabet(letter: str) -> str:
+    """The script of a letter; East Asian ones are one, for they stand together."""
+    if letter.isascii():
+        return "LATIN"
+    script = unicodedata.name(letter, "").split(" ")[0]
+    return script if script in ("LATIN", "GREEK", "CYRILLIC", "HEBREW", "ARABIC", "THAI") else ""
+
+
+def _is_western(sample: bytes) -> bool:
+    text = sample.decode(_WESTERN, "replace")
+    return all(character.isascii() or character in _WESTERN_CHARACTERS for character in text)
+
+
+def _superset(encoding: str) -> str:
+    """The set that browsers and Windows read under this name."""
+    import webencodings  # noqa: PLC0415 - as above
+
+    known = webencodings.lookup(encoding)
+    name = known.codec_info.name if known else codecs.lookup(encoding).name
+    return "gb18030" if name in ("gbk", "gb2312") else name
+
+
+WIDE_SAMPLE = 8 * 1024
+"""Bytes at the beginning that decide; a multiple of four."""
+
+_WIDE_ENCODINGS = ("utf-32-le", "utf-32-be", "utf-16-le", "utf-16-be")
+"""UTF-32 first: its bytes are also valid UTF-16 with every other character NUL."""
+_WIDE_SHARE = 0.9
+"""Least share of ordinary characters. Text in eleven scripts has at least 0.97; 8-bit text and
+binary data that is read as UTF-16 has at most 0.6."""
+_MAX_CONTROLS = 0.01
+_SPACE = frozenset("\t\n\r\f ")
+_LONG_TEXT = 100
+_WORD_BREAKS = frozenset("\t\n\r ,.;\u3000\u3001\u3002\uff0c")
+"""Longer text has one of them: numbers of 16 bits that look like letters have none."""
+_COMMON_IDEOGRAPHS = (("gb2312", 16, 55), ("big5", 4, 38), ("euc_jp", 16, 47))
+"""Rows of everyday ideographs in the national sets; the other 14,000 hardly occur in text."""
+_BIG5_FIRST_ROW = 0xA0
+_EUC_FIRST_ROW = 0xA0
+
+
+def wide_encoding(data: bytes) -> str | None:
+    """Return the encoding of ``data`` when it is UTF-16 or UTF-32 without a mark, else None."""
+    sample = data[:WIDE_SAMPLE]
+    if len(sample) < 4:  # noqa: PLR2004 - a single character says nothing
+        return None
+    shares = [(_wide_share(sample, encoding), encoding) for encoding in _WIDE_ENCODINGS]
+    share, best = max(shares, key=lambda found: found[0])
+    return best if share >= _WIDE_SHARE else None
+
+
+def _wide_share(sample: bytes, encoding: str) -> float:
+    """Share of characters that text is made of; 0 for what cannot be text in ``encoding``."""
+    unit = 4 if encoding.startswith("utf-32") else 2
+    text = sample[: len(sample) // unit * unit].decode(encoding, "replace")
+    text = text.removesuffix(_REPLACED).rstrip("\0")  # a character that the sample cuts
+    if not text:
+        return 0.0
+    if len(text) > _LONG_TEXT and _WORD_BREAKS.isdisjoint(text):
+        return 0.0
+    kinds = [_is_ordinary(character) for character in text]
+    if kinds.count(None) > len(kinds) * _MAX_CONTROLS:
+        return 0.0
+    return kinds.count(True) / len(kinds)
+
+
+@cache
+def _is_ordinary(character: str) -> bool | None:
+    """Whether text often has ``character``; None for controls, what is none, and bad bytes."""
+    if character in _SPACE:
+        return True
+    category = unicodedata.category(character)
+    if character == _REPLACED or category in ("Cc", "Cn", "Co", "Cs"):
+        return None
+    code = ord(character)
+    if 0x3400 <= code <= 0x9FFF:  # noqa: PLR2004 - ideographs
+        return _is_common_ideograph(character)
+    if 0xAC00 <= code <= 0xD7AF:  # noqa: PLR2004 - Hangul syllables
+        return _is_encodable(character, "euc_kr")
+    if 0x0180 <= code <= 0x036F:  # noqa: PLR2004 - odd Latin, phonetics, combining accents
+        return False
+    # alphabets and punctuation; above them kana, wide forms and emoji
+    return code < 0x2190 or 0x3000 <= code < 0x3130 or code >= 0xFE30  # noqa: PLR2004
+
+
+def _is_common_ideograph(character: str) -> bool:
+    for charset, first, last in _COMMON_IDEOGRAPHS:
+        try:
+            row = character.encode(charset)[0] - _EUC_FIRST_ROW
+        except UnicodeEncodeError:
+            continue
+        if first <= row <= last:
+            return True
+    return False
+
+
+def _is_encodable(character: str, charset: str) -> bool:
+    try:
+        character.encode(charset)
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -3,6 +3,6 @@
 Importing any of them registers all of them with SQLAlchemy.
 """
 
-from docmill.records.tables import api, attempts, base, batches, sources, sweeps, webhooks
+from docmill.records.tables import api, attempts, base, batches, sources, webhooks
 
-__all__ = ["api", "attempts", "base", "batches", "sources", "sweeps", "webhooks"]
+__all__ = ["api", "attempts", "base", "batches", "sources", "webhooks"]

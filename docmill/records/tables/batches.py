@@ -270,3 +270,15 @@ class ItemStep(Table):
     name: Mapped[str] = mapped_column(primary_key=True)
     value: Mapped[dict[str, Any]]
     created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class Sweep(Table):
+    """The latest comparison of a namespace's open batches with Temporal."""
+
+    __tablename__ = "sweeps"
+
+    namespace: Mapped[str] = mapped_column(primary_key=True)
+    turn: Mapped[int] = mapped_column(BigInt)
+    """Raised by whoever sweeps next: of several that raise the same number, one does."""
+    cursor: Mapped[str | None]
+    """Where the next one goes on, when there were more open batches than one looks at."""

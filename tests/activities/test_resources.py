@@ -2,7 +2,7 @@
 
 import asyncio
 
-from activities.gate import Gate
+from activities.resources import Gate
 
 
 async def test_many_are_inside_at_the_same_time() -> None:
