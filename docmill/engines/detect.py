@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from docmill.contracts.media_types import OFFICE, PAGED, PLAIN, TABLES, Media, promised, short_name
-from docmill.engines.office import compound_files, zips
+from docmill.engines.office import compound_files, zip_archives
 from docmill.engines.text.charsets import decode_head, looks_like_text
 from docmill.engines.text.kinds import named_kind, structure_of
 from docmill.errors import FailureClass, ItemFailure
@@ -141,7 +141,7 @@ def _binary(path: Path, head: bytes, promise: Media | None) -> Media | None:
     if found:
         return found
     if head.startswith(_ZIP):
-        return zips.media_of_zip(path)
+        return zip_archives.media_of_zip(path)
     if head.startswith(compound_files.MAGIC):
         return compound_files.media_of_compound_file(path)
     if b"%PDF-" in head[:_PDF_JUNK] and (promise is Media.PDF or not _is_plain(head)):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from docmill.engines.office.words import missing
+from docmill.engines.office.comparison import missing
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,10 @@
-"""Files that their program opens without asking: protected by a password that it tries itself.
+"""OLE compound files: their type, and decryption with the default passwords of Office.
 
-Excel encrypts a workbook whose structure is protected, and PowerPoint a presentation that may not
-be changed, under a password that everybody has (MS-OFFCRYPTO 2.4.2.3 and its notes).
+Excel and PowerPoint encrypt a document under a fixed, public password when it is only protected
+against changes (MS-OFFCRYPTO 2.4.2.3 and its notes). Their own programs open it without a prompt.
+
+Only the streams of the root storage decide the type (MS-CFB): storages below it belong to embedded
+objects, attachments and macros.
 """
 
 import io
@@ -11,8 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from docmill.contracts.media_types import Media
-from docmill.engines.office.old_sheets import is_protected, stream_of
-from docmill.engines.office.zips import media_of_archive
+from docmill.engines.office.old_sheets import is_protected, workbook_stream
+from docmill.engines.office.zip_archives import media_of_archive
 from docmill.errors import FailureClass, ItemFailure
 
 if TYPE_CHECKING:
@@ -35,7 +38,7 @@ _BY_CLASS = {
     "64818D10-4F9B-11CF-86EA-00AA00B929E8": Media.PPT,
     "00020D0B-0000-0000-C000-000000000046": Media.MSG,
 }
-"""Classes of the root storage: they decide where it has the streams of two programs."""
+"""Class ids of the root storage. They decide when it has the streams of two programs."""
 _PROTECTED_STREAMS = frozenset({"encryptedpackage", "encryptedsummary"})
 _UNREAD = {
     "visiodocument": "a Visio drawing",
@@ -53,23 +56,23 @@ _WORD_ENCRYPTED = 0x0100
 _EXCEL_FILEPASS = 0x002F
 _BEGINNING = 4096
 _DAMAGE = (OSError, struct.error, ValueError, LookupError, TypeError, OverflowError, RecursionError)
-"""What reading a damaged compound file raises; olefile's own errors are OSError."""
+"""Exceptions of a damaged compound file. olefile's own errors derive from OSError."""
 _DEFAULTS = ("VelvetSweatshop", "/01Hannes Ruescher/01")
 _PACKAGES = frozenset({Media.DOCX, Media.XLSX, Media.XLSB, Media.PPTX})
 _USER = "Current User"
 _TOKEN_PLACE = 12
 _ENCRYPTED_TOKEN = 0xF3D1C4DF
-"""Of a protected presentation (MS-PPT 2.3.2, headerToken)."""
+"""The headerToken of an encrypted presentation (MS-PPT 2.3.2)."""
 
 
 def media_of_compound_file(path: Path) -> Media:
-    """Return what the compound file at ``path`` is.
+    """Return the media type of the compound file at ``path``.
 
     Raises:
-        ItemFailure: CORRUPT for a damaged file, ENCRYPTED for a protected document,
-            UNSUPPORTED_TYPE for what no engine reads, with the name of its kind where known.
+        ItemFailure: CORRUPT for a damaged file, ENCRYPTED for a document with a password,
+            UNSUPPORTED_TYPE for a type that no engine reads; the message names the type if known.
     """
-    import olefile  # noqa: PLC0415 - a child that never sees such a file never loads it
+    import olefile  # noqa: PLC0415 - loaded only for compound files
 
     try:
         with olefile.OleFileIO(str(path)) as file:
@@ -100,12 +103,12 @@ def _media_of(file: "olefile.OleFileIO[Any]", path: Path) -> Media:
 
 
 def _beginning(file: "olefile.OleFileIO[Any]", stream: str) -> bytes:
-    with file.openstream([stream]) as opened:
-        return bytes(opened.read(_BEGINNING))
+    with file.openstream([stream]) as data:
+        return bytes(data.read(_BEGINNING))
 
 
 def _has_password(media: Media, beginning: bytes) -> bool:
-    """Word says it in its header's flags, Excel in the record behind the first."""
+    """Return whether the header flags (Word) or the second record (Excel) state encryption."""
     if media is Media.DOC and len(beginning) >= 12:  # noqa: PLR2004 - offset 10, two bytes
         return bool(struct.unpack_from("<H", beginning, 10)[0] & _WORD_ENCRYPTED)
     if media is Media.XLS and len(beginning) >= 8:  # noqa: PLR2004 - two record headers
@@ -115,11 +118,11 @@ def _has_password(media: Media, beginning: bytes) -> bool:
     return False
 
 
-def opened(data: bytes) -> bytes:
-    """Return an Office file without its protection.
+def decrypted(data: bytes) -> bytes:
+    """Decrypt an Office file with the default passwords.
 
     Raises:
-        ItemFailure: ENCRYPTED, when none of the default passwords opens it.
+        ItemFailure: ENCRYPTED, when none of the default passwords fits.
     """
     import msoffcrypto  # noqa: PLC0415 - only for protected files
     from msoffcrypto.exceptions import DecryptionError, FileFormatError, InvalidKeyError, ParseError  # noqa: PLC0415
@@ -132,7 +135,7 @@ def opened(data: bytes) -> bytes:
             file.decrypt(out)
         except (DecryptionError, FileFormatError, InvalidKeyError, ParseError):
             continue
-        except Exception:  # noqa: BLE001, S112 - the library answers damage with whatever comes up
+        except Exception:  # noqa: BLE001, S112 - damage raises many types
             continue
         if out.getvalue():
             return out.getvalue()
@@ -140,8 +143,8 @@ def opened(data: bytes) -> bytes:
 
 
 def is_protected_presentation(data: bytes) -> bool:
-    """Say whether a presentation of old PowerPoint is encrypted."""
-    import olefile  # noqa: PLC0415 - only for files of old PowerPoint
+    """Return whether a presentation of PowerPoint 97 to 2003 is encrypted."""
+    import olefile  # noqa: PLC0415 - loaded only for PPT files
 
     try:
         with olefile.OleFileIO(io.BytesIO(data)) as file:
@@ -153,37 +156,37 @@ def is_protected_presentation(data: bytes) -> bool:
     return bool(struct.unpack_from("<I", user, _TOKEN_PLACE)[0] == _ENCRYPTED_TOKEN)
 
 
-def unprotected(data: bytes, media_type: str) -> bytes:
-    """Return a document without the protection under which its program opens it unasked.
+def without_default_password(data: bytes, media_type: str) -> bytes:
+    """Return a document without default-password encryption.
 
     Args:
-        data: the file; mostly it is returned as it is.
-        media_type: what it is, or is under its protection.
+        data: the file; returned unchanged unless it is encrypted.
+        media_type: type of the document, decrypted or not.
 
     Raises:
-        ItemFailure: ENCRYPTED, when a password is needed.
+        ItemFailure: ENCRYPTED, when another password is needed.
     """
     if not data.startswith(MAGIC):
         return data
     if media_type in _PACKAGES:
-        return opened(data)
+        return decrypted(data)
     if media_type == Media.XLS:
-        stream = stream_of(data)
-        return opened(data) if stream is not None and is_protected(stream) else data
+        stream = workbook_stream(data)
+        return decrypted(data) if stream is not None and is_protected(stream) else data
     if media_type == Media.PPT and is_protected_presentation(data):
-        return opened(data)
+        return decrypted(data)
     return data
 
 
 def media_of_protected(path: Path) -> Media:
-    """Return what a protected file is, if its program opens it without asking.
+    """Return the media type of a file that is encrypted with a default password.
 
     Raises:
-        ItemFailure: ENCRYPTED, when a password is needed.
+        ItemFailure: ENCRYPTED, when another password is needed.
     """
-    data = opened(path.read_bytes())
+    data = decrypted(path.read_bytes())
     if data.startswith(MAGIC):
-        return Media.XLS  # the only one of the old formats whose protection detection finds
+        return Media.XLS  # detection finds encryption only in this old format
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             return media_of_archive(archive)

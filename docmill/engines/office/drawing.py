@@ -10,17 +10,17 @@ from docmill.engines.office.passages import Part, Passage, Reading, escaped
 _name = lru_cache(maxsize=4096)(package.local)
 
 _NO_TEXT = frozenset({"Fallback", "del", "moveFrom", "delText", "instrText", "oMath", "rPr", "pPr"})
-"""What repeats other text, was deleted, or is no text. Equations become LaTeX in the engine."""
+"""Elements that repeat other text, were deleted, or hold no text. xberg converts equations."""
 _SPACES = frozenset({"tab", "br", "cr", "ptab"})
-_MOST_ROWS = 2000
-"""Points of one chart's series that are written; a chart has tens of them."""
+_MAX_CHART_POINTS = 2000
+"""Points of one series of a chart that are written. Ordinary charts have tens."""
 
 
 def paragraphs(root: Element) -> list[str]:
-    """Return the text of each paragraph below ``root``; one inside another comes after it."""
+    """Return the text of each paragraph below ``root``; a nested paragraph follows its parent."""
     found: list[list[str]] = []
     waiting: list[tuple[Element, list[str] | None]] = [(root, None)]
-    while waiting:  # no recursion: hostile parts nest deeper than Python's stack
+    while waiting:  # iterative: hostile parts nest deeper than Python's stack
         element, paragraph = waiting.pop()
         name = _name(element.tag)
         if name in _NO_TEXT:
@@ -41,14 +41,14 @@ def paragraphs(root: Element) -> list[str]:
 def read_drawings(
     source: Package, part: str, reading: Reading, page: int | None, *, seen: set[str]
 ) -> None:
-    """Add the diagrams and charts that the part ``part`` refers to.
+    """Add the diagrams and charts that the part ``part`` references.
 
     Args:
         source: the package.
         part: name of a document, a slide or a drawing.
-        reading: takes what is found.
-        page: of the result, for what is found.
-        seen: parts that were read before; a part that is shown twice is read once.
+        reading: receives the findings.
+        page: page of the result to which they belong.
+        seen: parts that were read before; a part that appears twice is read once.
     """
     for relation in source.relations(part):
         if relation.target in seen:
@@ -62,18 +62,18 @@ def read_drawings(
 
 
 def add_part(source: Package, name: str, part: Part, reading: Reading, page: int | None) -> None:
-    """Add all paragraphs of one XML part, or name it as unread."""
+    """Add all paragraphs of one XML part, or report the part as unread."""
     try:
         reading.add(part, paragraphs(source.xml(name)), page)
     except package.UnreadablePartError as error:
-        reading.unread(part, f"{name}: {error}", page)
+        reading.add_unread(part, f"{name}: {error}", page)
 
 
 def _add_chart(source: Package, name: str, reading: Reading, page: int | None) -> None:
     try:
         root = source.xml(name)
     except package.UnreadablePartError as error:
-        reading.unread(Part.CHARTS, f"{name}: {error}", page)
+        reading.add_unread(Part.CHARTS, f"{name}: {error}", page)
         return
     titles = paragraphs(root)
     rows = list(_chart_rows(root)) or [[text] for text in _strings(root)]
@@ -86,7 +86,7 @@ def _add_chart(source: Package, name: str, reading: Reading, page: int | None) -
 
 
 def _chart_rows(root: Element) -> Iterator[list[str]]:
-    """A header of series' names, then a row for each category with the value of each series."""
+    """Yield a header with the names of the series, then a row for each category."""
     series = list(descendants(root, "ser"))[:100]
     if not series:
         return
@@ -94,12 +94,12 @@ def _chart_rows(root: Element) -> Iterator[list[str]]:
     categories = next((found for one in series if (found := _points(one, ("cat", "xVal")))), {})
     names = [" ".join(_points(one, ("tx",)).values()) for one in series]
     yield ["", *names]
-    for index in sorted(set(categories).union(*columns))[:_MOST_ROWS]:
+    for index in sorted(set(categories).union(*columns))[:_MAX_CHART_POINTS]:
         yield [categories.get(index, ""), *(column.get(index, "") for column in columns)]
 
 
 def _points(series: Element, names: tuple[str, ...]) -> dict[int, str]:
-    """The cached points of a series' names, categories or values, by index."""
+    """Return the cached points of a series (names, categories or values) by index."""
     found: dict[int, str] = {}
     for child in series:
         if _name(child.tag) not in names:
@@ -116,12 +116,12 @@ def _points(series: Element, names: tuple[str, ...]) -> dict[int, str]:
 
 
 def _strings(root: Element) -> list[str]:
-    """The data of the newer charts (waterfall, treemap …), which have no series of points."""
+    """Return the data of charts without series of points (waterfall, treemap …)."""
     return [e.text.strip() for e in descendants(root, "pt") if e.text and e.text.strip()]
 
 
 def table(rows: list[list[str]]) -> str:
-    """Return rows as a table of Markdown; the first one is its header."""
+    """Return rows as a Markdown table whose first row is the header."""
     width = max(len(row) for row in rows)
     lines = [_line(row, width) for row in rows]
     return "\n".join([lines[0], "|" + " --- |" * width, *lines[1:]])

@@ -1,4 +1,4 @@
-"""Books (EPUB): which are protected, and their chapters one by one."""
+"""EPUB books: DRM protection and the order of chapters."""
 
 import posixpath
 from urllib.parse import unquote
@@ -9,14 +9,14 @@ from docmill.errors import FailureClass, ItemFailure
 _CONTAINER = "META-INF/container.xml"
 _ENCRYPTION = "META-INF/encryption.xml"
 _FONTS_ONLY = frozenset({"http://www.idpf.org/2008/embedding", "http://ns.adobe.com/pdf/enc#RC"})
-"""Algorithms that obfuscate fonts (EPUB 3.3, 4.3.3; Adobe): the text stays readable."""
+"""Algorithms that only obfuscate fonts (EPUB 3.3, 4.3.3; Adobe). The text stays readable."""
 
 
 def chapters(source: Package) -> list[str]:
-    """Return the names of a book's chapters in the order in which they are read.
+    """Return the part names of a book's chapters in reading order.
 
     Raises:
-        UnreadablePartError: the book does not say.
+        UnreadablePartError: the container or the package document cannot be read.
     """
     container = source.xml(_CONTAINER)
     opf = next((attribute(one, "full-path") for one in descendants(container, "rootfile")), "")
@@ -32,8 +32,8 @@ def chapters(source: Package) -> list[str]:
     return [places[one] for one in order if one in places]
 
 
-def refuse_protected(source: Package) -> None:
-    """Raise for a book whose chapters are encrypted (DRM).
+def reject_protected(source: Package) -> None:
+    """Reject a book whose chapters are encrypted (DRM).
 
     Raises:
         ItemFailure: ENCRYPTED.
@@ -44,7 +44,7 @@ def refuse_protected(source: Package) -> None:
         spine = {name.lower() for name in chapters(source)}
         encrypted = source.xml(_ENCRYPTION)
     except UnreadablePartError:
-        return  # the engine says what is wrong with it
+        return  # xberg reports the damage
     for one in descendants(encrypted, "EncryptedData"):
         methods = {
             attribute(method, "Algorithm") for method in descendants(one, "EncryptionMethod")

@@ -1,8 +1,8 @@
-"""Office formats, mail, EPUB, RTF and HTML by xberg, without network and without OCR.
+"""Engine ``xberg``: office formats, mail, EPUB, RTF and HTML, without network and OCR.
 
-xberg leaves out parts of these formats. Each document is therefore read a second time, from its
-source, by `docmill.engines.office`: what is in the source and not in xberg's text is put back, or
-named in a warning (docs/explanation/content.md).
+xberg omits parts of these formats. `docmill.engines.office` therefore reads each document a second
+time from its source. Text that is in the source but not in xberg's output is added to the result;
+content that cannot be read is named in a warning (docs/content.md).
 """
 
 import html
@@ -17,28 +17,28 @@ from docmill.engines import parameters
 from docmill.engines.base import Document, Limits, ParsedImage, ParsedPage, ParseResult
 from docmill.engines.clock import Clock
 from docmill.engines.images import Album, content_type_of
-from docmill.engines.office import compound_files, families
-from docmill.engines.office.drafts import Draft, Job
-from docmill.engines.office.passages import Part, place, running
-from docmill.engines.office.readable import readable
+from docmill.engines.office import compound_files, readers
+from docmill.engines.office.draft import Draft, ReadRequest
+from docmill.engines.office.normalize import normalize
+from docmill.engines.office.passages import Part, joined_part, place
 from docmill.engines.text.charsets import Decoded
 
 REMOVE_NAVIGATION = "input_options.html.remove_navigation_elements"
 
-_GIVEN_UP = re.compile(r"Sheet '(.*)' declared .* skipped|Skipped attachment '(.*)': no", re.S)
-"""The engine's words for a sheet, and for a message, that have to be read by another reader."""
-_LOSSES = re.compile(
+_SKIPPED = re.compile(r"Sheet '(.*)' declared .* skipped|Skipped attachment '(.*)': no", re.S)
+"""xberg's messages about a sheet or a message that it skipped and another reader can read."""
+_UNREAD_CHILD = re.compile(
     r"Sheet '.*' declared|Skipped (?:OLE|embedded|attachment|nested)|Failed to extract"
     r"|Embedded object .* could not be extracted",
 )
-"""Its words for a document inside the document that it has not read."""
+"""xberg's messages about a nested document that it could not read."""
 _TITLE = re.compile(r"<title[^>]*>(.{0,500}?)</title>", re.I | re.S)
 _TITLE_AREA = 64 * 1024
 _METADATA = ("title", "subject", "authors", "language", "created_at", "modified_at")
 
 
 class XbergEngine:
-    """Reads office documents; sheets, slides and stated page breaks become pages."""
+    """Parses office documents. Sheets, slides and stated page breaks become pages."""
 
     name = "xberg"
     version = version("xberg")
@@ -60,13 +60,15 @@ class XbergEngine:
             ItemFailure: ENCRYPTED, CORRUPT, LIMIT_EXCEEDED or OUT_OF_MEMORY.
         """
         clock = Clock()
-        asked = _asked(parameters)
+        asked = _requested(parameters)
         with clock.step("extract"):
-            data = compound_files.unprotected(document.path.read_bytes(), document.media_type)
-            source = readable(data, document.media_type)
+            data = compound_files.without_default_password(
+                document.path.read_bytes(), document.media_type
+            )
+            source = normalize(data, document.media_type)
             wanted = _wants_images(document, asked)
             navigation = REMOVE_NAVIGATION in asked
-            draft = families.read(Job(source, limits, wanted, navigation))
+            draft = readers.read(ReadRequest(source, limits, wanted, navigation))
         pages = _pages(draft, asked)
         images = _save_images(draft, document, limits) if wanted else None
         return ParseResult(
@@ -90,7 +92,7 @@ class XbergEngine:
         )
 
 
-def _asked(given: dict[str, Any]) -> frozenset[str]:
+def _requested(given: dict[str, Any]) -> frozenset[str]:
     return frozenset(parameters.asked(given))
 
 
@@ -99,14 +101,14 @@ def _wants_images(document: Document, asked: frozenset[str]) -> bool:
 
 
 def _save_images(draft: Draft, document: Document, limits: Limits) -> Album:
-    """Save what is embedded; xberg's Markdown points to these names."""
+    """Save embedded images under the names that xberg's Markdown references."""
     album = Album(document.output_dir or Path(), limits.output_bytes)
     extracted = draft.extracted
     if extracted is None:
         return album
     shown = {i: page.page_number for page in extracted.pages or [] for i in page.image_indices}
     for image in extracted.images or []:
-        if not image.data:  # it lies elsewhere, and nothing is fetched
+        if not image.data:  # an external image; nothing is fetched
             continue
         extension = image.format.lower() if image.format.isalnum() else "bin"
         saved = ParsedImage(
@@ -122,7 +124,7 @@ def _save_images(draft: Draft, document: Document, limits: Limits) -> Album:
 
 
 def _pages(draft: Draft, asked: frozenset[str]) -> list[ParsedPage]:
-    """The pages with what the second reading found; hidden running lines stand beside them."""
+    """Return the pages with all findings; hidden headers and footers become separate fields."""
     hidden = {
         part
         for part, parameter in (
@@ -133,8 +135,8 @@ def _pages(draft: Draft, asked: frozenset[str]) -> list[ParsedPage]:
     }
     markdown = place(draft.pages, draft.reading, elsewhere=frozenset(hidden))
     beside = {
-        "header": running(draft.reading, Part.HEADERS) if Part.HEADERS in hidden else None,
-        "footer": running(draft.reading, Part.FOOTERS) if Part.FOOTERS in hidden else None,
+        "header": joined_part(draft.reading, Part.HEADERS) if Part.HEADERS in hidden else None,
+        "footer": joined_part(draft.reading, Part.FOOTERS) if Part.FOOTERS in hidden else None,
     }
     return [
         ParsedPage(
@@ -164,23 +166,25 @@ def _inventory(draft: Draft, decoded: Decoded | None) -> dict[str, int]:
     return found | (decoded.inventory if decoded is not None else {})
 
 
-def _is_filled(message: str, draft: Draft) -> bool:
-    given_up = _GIVEN_UP.match(message)
-    return given_up is not None and bool({given_up[1], given_up[2]} & draft.filled)
+def _was_replaced(message: str, draft: Draft) -> bool:
+    skipped = _SKIPPED.match(message)
+    return skipped is not None and bool({skipped[1], skipped[2]} & draft.filled)
 
 
-def _coded(message: str) -> ResultWarning:
-    lost = _LOSSES.match(message)
+def _to_warning(message: str) -> ResultWarning:
+    lost = _UNREAD_CHILD.match(message)
     return warning(WarningCode.CONTENT_NOT_READ if lost else WarningCode.ENGINE_NOTE, message)
 
 
 def _warnings(draft: Draft, pages: list[ParsedPage]) -> list[ResultWarning]:
     said = draft.extracted.processing_warnings if draft.extracted is not None else []
-    warnings = [_coded(one.message) for one in said if not _is_filled(one.message, draft)]
+    warnings = [_to_warning(one.message) for one in said if not _was_replaced(one.message, draft)]
     warnings += [one for one in draft.reading.warnings if one not in warnings]
     put_back = sum(passage.part is Part.BODY for passage in draft.reading.passages)
     if put_back:
-        message = f"{put_back} paragraphs that the engine left out stand at the end of their page."
+        message = (
+            f"{put_back} paragraphs that the engine omitted were added to the end of their page."
+        )
         warnings.append(warning(WarningCode.TEXT_PUT_BACK, message))
     if not any(page.text.strip() for page in pages):
         warnings.append(warning(WarningCode.NO_TEXT, "The document has no text."))

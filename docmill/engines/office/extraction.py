@@ -1,4 +1,4 @@
-"""One call of xberg: what it is given, what it may use, and what its errors mean."""
+"""Calls of xberg: configuration, limits, and translation of its errors."""
 
 import asyncio
 import re
@@ -18,7 +18,7 @@ _TOO_LARGE_INSIDE = re.compile(r"security limit|exceeds limit|zip bomb|compressi
 _OUT_OF_MEMORY = re.compile(r"out of memory|cannot allocate", re.I)
 _MIB = 2**20
 _ANY_RATIO = 2000
-"""Deflate reaches 1032. Forms with many equal lines reach some hundreds: only the size counts."""
+"""High enough never to apply: Deflate reaches 1032, and ``unpacked_bytes`` bounds the size."""
 _ANY_COUNT = 2**31
 _PANIC = re.compile(r"\bpanic", re.I)
 
@@ -31,19 +31,19 @@ def extract(
     with_images: bool = False,
     without_navigation: bool = False,
 ) -> "xberg.ExtractedDocument":
-    """Return what xberg reads in ``data``.
+    """Convert ``data`` to Markdown with xberg.
 
     Args:
         data: the document; HTML in UTF-8.
-        media_type: what it is.
-        limits: ``cells`` and ``unpacked_bytes`` bound it.
-        with_images: whether embedded images are wanted.
-        without_navigation: whether forms and navigation of HTML are left out.
+        media_type: media type of ``data``.
+        limits: ``cells`` and ``unpacked_bytes`` apply.
+        with_images: whether to extract embedded images.
+        without_navigation: whether to drop navigation elements of HTML.
 
     Raises:
         ItemFailure: ENCRYPTED, CORRUPT, LIMIT_EXCEEDED, OUT_OF_MEMORY or ENGINE_ERROR.
     """
-    import xberg  # noqa: PLC0415 - a child that never sees an office file never loads it
+    import xberg  # noqa: PLC0415 - loaded only for office files
 
     config = xberg.ExtractionConfig(
         disable_ocr=True,
@@ -53,21 +53,21 @@ def extract(
         images=xberg.ImageExtractionConfig(run_ocr_on_images=False) if with_images else None,
         security_limits=_security(limits),
         html_options=xberg.ConversionOptions(
-            # Otherwise the Markdown of HTML begins with a block of its meta tags.
+            # Without this, the Markdown of HTML begins with a block of its meta tags.
             extract_metadata=False,
             preprocessing=xberg.PreprocessingOptions(
                 enabled=without_navigation, remove_forms=False
             ),
         ),
     )
-    # Bytes and never an address: xberg has an HTTP client of its own.
+    # Pass bytes, never an address: xberg has an HTTP client of its own.
     given = xberg.ExtractInput(kind="bytes", bytes=data, mime_type=media_type)
     try:
         extraction = asyncio.run(xberg.extract(given, config))
     except (RuntimeError, xberg.XbergError) as error:
         raise _failure_of(str(error), limits) from None
-    except Exception as error:  # noqa: BLE001 - a panic of the engine has a class that nothing exports
-        message = f"The engine broke on this file: {error}."
+    except Exception as error:  # noqa: BLE001 - the class of a Rust panic is not exported
+        message = f"The engine crashed on this file: {error}."
         raise ItemFailure(FailureClass.ENGINE_ERROR, message) from None
     if extraction.errors or not extraction.results:
         raise _failure_of("; ".join(error.message for error in extraction.errors), limits)
@@ -87,7 +87,7 @@ def _security(limits: Limits) -> "xberg.SecurityLimits":
 
 
 def check_size(page: str | bytes, limits: Limits) -> None:
-    """Raise for HTML that is larger than the limit: the engine's time grows faster than it.
+    """Reject HTML above the size limit: xberg's run time grows faster than the size.
 
     Raises:
         ItemFailure: LIMIT_EXCEEDED.
@@ -114,7 +114,9 @@ def _failure_of(message: str, limits: Limits) -> ItemFailure:
             f"{limits.unpacked_bytes / _MIB:g} MiB: raise DOCMILL_MAX_UNPACKED_MB.",
         )
     if _PANIC.search(message):
-        return ItemFailure(FailureClass.ENGINE_ERROR, f"The engine broke on this file: {message}.")
+        return ItemFailure(
+            FailureClass.ENGINE_ERROR, f"The engine crashed on this file: {message}."
+        )
     return ItemFailure(FailureClass.CORRUPT, f"The file cannot be read: {message}.")
 
 
@@ -123,4 +125,4 @@ NESTED = {
     ".htm": Media.HTML, ".html": Media.HTML, ".xhtml": Media.HTML, ".mht": Media.EML,
     ".mhtml": Media.EML, ".eml": Media.EML, ".doc": Media.DOC, ".odt": Media.ODT,
 }  # fmt: skip
-"""What an inserted document is, by the name of its part."""
+"""Media type of an inserted document by the extension of its part."""

@@ -1,4 +1,4 @@
-"""Cells of a sheet that hold something, and how they become Markdown."""
+"""Sparse grid of the cells of one sheet, and its conversion to Markdown."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from docmill.engines.office.drawing import table
 from docmill.errors import FailureClass, ItemFailure
 
-_EPOCH = datetime(1899, 12, 30)  # noqa: DTZ001 - sheets know no time zones
+_EPOCH = datetime(1899, 12, 30)  # noqa: DTZ001 - sheets have no time zones
 _EPOCH_1904 = datetime(1904, 1, 1)  # noqa: DTZ001
 _LAST_DAY = 2_958_466
 """Excel's last day is the end of the year 9999."""
@@ -15,11 +15,11 @@ _LAST_DAY = 2_958_466
 
 @dataclass(slots=True)
 class Grid:
-    """The cells of one sheet by row and column, both from 0.
+    """Nonempty cells of one sheet by row and column, both counted from 0.
 
     Attributes:
-        name: the sheet's.
-        limit: cells that it may hold.
+        name: name of the sheet.
+        limit: maximum number of cells.
     """
 
     name: str
@@ -28,7 +28,7 @@ class Grid:
     cells: int = 0
 
     def set(self, row: int, column: int, text: str) -> None:
-        """Keep a cell, if it holds something.
+        """Store a cell unless it is empty.
 
         Raises:
             ItemFailure: LIMIT_EXCEEDED.
@@ -41,9 +41,9 @@ class Grid:
         self.rows.setdefault(row, {})[column] = text
 
     def markdown(self) -> str:
-        """Return a table of the rows and columns that hold something.
+        """Return a Markdown table of the rows and columns with content.
 
-        Cells that lie so far apart that their table would be mostly empty become a list.
+        Cells that lie too far apart for a table become a list.
         """
         columns = sorted({column for row in self.rows.values() for column in row})
         if len(columns) * len(self.rows) > self.limit:
@@ -78,7 +78,7 @@ def cell_name(row: int, column: int) -> str:
 
 
 def number_text(value: float, *, date: bool, since_1904: bool = False) -> str:
-    """Return a number as the engine writes it: dates as ISO 8601, others with 15 digits."""
+    """Format a number as xberg does: dates as ISO 8601, other numbers with 15 digits."""
     if date and 0 <= value < _LAST_DAY:
         epoch = _EPOCH_1904 if since_1904 else _EPOCH
         moment = epoch + timedelta(seconds=round(value * 86400))
@@ -92,7 +92,7 @@ def number_text(value: float, *, date: bool, since_1904: bool = False) -> str:
 
 
 def is_date_format(code: str) -> bool:
-    """Say whether a number format shows a date or a time."""
+    """Return whether a number format shows a date or a time."""
     plain: list[str] = []
     quoted = escaped = False
     bracket = False
@@ -114,5 +114,5 @@ def is_date_format(code: str) -> bool:
 
 
 def sheets_markdown(grids: Iterable[Grid]) -> list[str]:
-    """Return each sheet as a page, under its name."""
+    """Return each sheet as a page with its name as heading."""
     return [f"## {grid.name}\n\n{grid.markdown()}" for grid in grids]

@@ -1,4 +1,4 @@
-"""Mail whose parts do not say how their text is written, and what a mail carries."""
+"""Mail messages: conversion to a form that xberg reads, and a second reading."""
 
 import codecs
 import email.policy
@@ -10,9 +10,9 @@ from io import BytesIO
 
 from docmill.contracts.media_types import PLAIN, Media, promised
 from docmill.contracts.warnings import WarningCode, warning
+from docmill.engines.office.comparison import missing, words_of
 from docmill.engines.office.markup import flattened, read_markup
 from docmill.engines.office.passages import Part, Reading
-from docmill.engines.office.words import missing, words_of
 from docmill.engines.text.charsets import CharsetSource, decode
 from docmill.errors import FailureClass, ItemFailure
 
@@ -24,24 +24,24 @@ _SIGNED_DATA = bytes.fromhex("06092a864886f70d010702")
 """The object identifier of signed data (RFC 5652, section 5.1)."""
 _CMS_HEAD = 32
 _TEXTS = PLAIN | {Media.HTML}
-_SAFE = frozenset({"utf-8", "iso8859-1", "cp1252", "ascii"})
-"""Charsets, as Python names them, that the engine surely reads as they are meant."""
+_READ_CORRECTLY = frozenset({"utf-8", "iso8859-1", "cp1252", "ascii"})
+"""Charsets, by their Python names, that xberg decodes correctly."""
 _NO_CHARSET = frozenset({"", "unknown-8bit", "x-unknown", "unknown", "8bit", "binary", "default"})
 _ESCAPE = b"\x1b"
-"""Begins a change of character set in ISO 2022, which is ASCII to the eye."""
-_ANOTHER_VERSION = 0.5
-"""Share of the words of a plain text that its HTML version may lack: they are never quite equal."""
+"""Introduces a change of character set in ISO 2022, whose bytes are ASCII otherwise."""
+_MAX_MISSING_SHARE = 0.5
+"""Share of the words of a plain text that its HTML version may lack: versions always differ."""
 
 
 class Mail:
-    """One message, or several of a mailbox (mbox), made readable for the engine.
+    """One message, or several of a mailbox (mbox), converted for xberg.
 
     Attributes:
-        data: the messages; text of unknown charset as UTF-8, and HTML that is not too deep.
+        data: the messages with text of unknown charset in UTF-8, and with HTML of bounded depth.
     """
 
     def __init__(self, data: bytes) -> None:
-        """Take a mail apart."""
+        """Parse and convert the messages in ``data``."""
         self._reading = Reading()
         self._texts: list[str] = []
         self._pages: list[str] = []
@@ -52,15 +52,15 @@ class Mail:
         self.data = b"".join(self._readable(message) for message in messages)
 
     def file(self, name: str) -> bytes | None:
-        """Return the bytes of an attached file; of several with one name, those of the first."""
+        """Return the bytes of the first attached file with this name."""
         return self._contents.get(name)
 
     def read(self, text: str, read_files: set[str]) -> Reading:
-        """Return what stands in the mail and not in the engine's text.
+        """Return the content that xberg's text lacks.
 
         Args:
-            text: the engine's, without Markdown's marks, with that of attached files.
-            read_files: names of the attached files of which the engine has text.
+            text: xberg's text without Markdown syntax, including that of attached files.
+            read_files: names of attached files that xberg read.
         """
         reading = self._reading
         for plain in self._texts:
@@ -71,13 +71,13 @@ class Mail:
         for plain, page in self._versions:
             lost = missing(plain.splitlines(), f"{text}\n{page}")
             count = sum(len(words_of(line)) for line in lost)
-            if count > _ANOTHER_VERSION * len(words_of(plain)):
+            if count > _MAX_MISSING_SHARE * len(words_of(plain)):
                 reading.add(Part.ALTERNATIVES, lost)
         for name in self._files:
             if name in read_files:
                 reading.inventory[Part.ATTACHMENTS] += 1
             else:
-                reading.unread(Part.ATTACHMENTS, name or "without a name")
+                reading.add_unread(Part.ATTACHMENTS, name or "without a name")
         return reading
 
     def _readable(self, data: bytes) -> bytes:
@@ -87,13 +87,13 @@ class Mail:
         changed = False
         for part in message.walk():
             changed = _make_headers_readable(part) or changed
-            if self._cannot_be_read(part) or _opened(part):
+            if self._report_unreadable(part) or _attached_message_parsed(part):
                 changed = True
-            counted = self._counted(part)
+            counted = self._count(part)
             text = _is_text_file(part) if counted else part.get_content_maintype() == "text"
             if text:
                 changed = self._make_readable(part) or changed
-        self._sort_versions(message)
+        self._exclude_alternatives(message)
         if not changed:
             return data
         out = BytesIO()
@@ -101,24 +101,24 @@ class Mail:
         generator.flatten(message, unixfrom=data.startswith(b"From "))
         return out.getvalue()
 
-    def _cannot_be_read(self, part: Message) -> bool:
-        """Name an encrypted message, or one inside its signature, and leave its bytes out."""
+    def _report_unreadable(self, part: Message) -> bool:
+        """Report an encrypted or signed message as unread, and remove its bytes."""
         signed = part.get_content_type() in _SMIME
         if not signed and not _encryption(part):
             return False
         what = "a message inside its signature" if signed else "an encrypted message"
-        self._reading.unread(Part.ATTACHED_MESSAGES, what)
+        self._reading.add_unread(Part.ATTACHED_MESSAGES, what)
         part.set_type("text/plain")
         del part["Content-Transfer-Encoding"]
         del part["Content-Disposition"]
         part.set_payload("")
         return True
 
-    def _counted(self, part: Message) -> bool:
-        """Count files and messages; say whether ``part`` was one, or holds others."""
+    def _count(self, part: Message) -> bool:
+        """Count files and messages; return whether ``part`` is one or contains parts."""
         name = str(part.get_filename() or "")
         if part.get_content_type() in _TNEF or name.lower() == "winmail.dat":
-            self._reading.unread(Part.ATTACHMENTS, f"{name or 'winmail.dat'}, Outlook's TNEF")
+            self._reading.add_unread(Part.ATTACHMENTS, f"{name or 'winmail.dat'}, Outlook's TNEF")
             return True
         if part.get_content_type() == "message/rfc822":
             self._reading.inventory[Part.ATTACHED_MESSAGES] += 1
@@ -132,7 +132,7 @@ class Mail:
         return part.is_multipart()
 
     def _make_readable(self, part: Message) -> bool:
-        """Write a text in UTF-8, and flat, if the engine could not read it as it is."""
+        """Rewrite a text part in UTF-8 and with bounded depth, if xberg needs it."""
         raw = part.get_payload(decode=True)
         if not isinstance(raw, bytes):
             return False
@@ -146,7 +146,7 @@ class Mail:
             replaced = (w for w in found.warnings if w.code == WarningCode.BYTES_REPLACED)
             self._reading.warnings += replaced
             if found.source is CharsetSource.GUESS:
-                message = f"A text of the mail does not state its charset: read as {found.charset}."
+                message = f"A text of the mail states no charset; it was read as {found.charset}."
                 self._reading.warnings.append(warning(WarningCode.CHARSET_GUESSED, message))
         flat, cut = flattened(text) if markup else (text, False)
         if cut:
@@ -154,14 +154,14 @@ class Mail:
             self._reading.warnings.append(warning(WarningCode.STRUCTURE_FLATTENED, message))
         (self._pages if markup else self._texts).append(text)
         plain = raw.isascii() and text.isascii()
-        if flat is text and (charset in _SAFE or plain):
+        if flat is text and (charset in _READ_CORRECTLY or plain):
             return False
         del part["Content-Transfer-Encoding"]
         part.set_payload(flat.encode("utf-8", "replace").decode("utf-8"), "utf-8")
         return True
 
-    def _sort_versions(self, message: Message) -> None:
-        """A plain text with an HTML version beside it is not missing where that one is read."""
+    def _exclude_alternatives(self, message: Message) -> None:
+        """Exclude plain text from the search for missing text when its HTML version is read."""
         for part in message.walk():
             if part.get_content_type() != "multipart/alternative":
                 continue
@@ -174,7 +174,7 @@ class Mail:
 
 
 def _is_file(part: Message) -> bool:
-    """Whether a part is an attached file: no text of the mail, and no picture in it."""
+    """Return whether a part is an attached file, not a text or an inline image of the mail."""
     disposition = part.get_content_disposition()
     if part.is_multipart():
         return False
@@ -187,8 +187,8 @@ def _is_file(part: Message) -> bool:
     )
 
 
-def _opened(part: Message) -> bool:
-    """Make a message of a file whose name says that it is one; say whether it was such a file."""
+def _attached_message_parsed(part: Message) -> bool:
+    """Convert a file with the extension of a message to one; return whether it was such a file."""
     named = promised(str(part.get_filename() or "")) is Media.EML and _is_file(part)
     raw = part.get_payload(decode=True) if named else None
     if not isinstance(raw, bytes):
@@ -203,7 +203,7 @@ def _opened(part: Message) -> bool:
 
 
 def _is_text_file(part: Message) -> bool:
-    """Whether an attached file is text, whatever its part says: its charset is seldom stated."""
+    """Return whether an attached file is text by its type or extension. Few state a charset."""
     if not _is_file(part):
         return False
     if part.get_content_maintype() == "text":
@@ -212,7 +212,7 @@ def _is_text_file(part: Message) -> bool:
 
 
 def _encryption(part: Message) -> str | None:
-    """The method by which a part is encrypted; None for all that is not."""
+    """Return the method by which a part is encrypted; None if it is not."""
     kind = part.get_content_type()
     if kind == "multipart/encrypted":
         return "OpenPGP"
@@ -224,7 +224,7 @@ def _encryption(part: Message) -> str | None:
 
 
 def _charset(part: Message, raw: bytes) -> str | None:
-    """The charset that a part states, as Python names it; None where that cannot be true."""
+    """Return the stated charset by its Python name; None if it is missing, unknown or wrong."""
     stated = str(part.get_content_charset() or "")
     if stated in _NO_CHARSET:
         return None
@@ -245,7 +245,7 @@ def _text(part: Message) -> str:
 
 
 def _make_headers_readable(part: Message) -> bool:
-    """Write raw header fields, which no standard allows but in UTF-8, in UTF-8."""
+    """Rewrite raw header fields in UTF-8, the only encoding that a standard (RFC 6532) allows."""
     changed = False
     for name, value in list(part.raw_items()):
         raw = str(value).encode("ascii", "surrogateescape")

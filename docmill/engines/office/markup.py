@@ -1,9 +1,9 @@
-"""HTML for an engine that loses what nests deep, and a second reading of its text.
+"""HTML: reduction of its depth for xberg, and a second reading of its text.
 
-xberg leaves out what lies deeper than about 60 elements (30 for tables, 40 for lists), and old
-pages nest like that: tags that are never closed. A cheap bound over the tags tells pages that
-cannot nest so deep; the others are parsed as browsers do (Lexbor), and what still lies deeper
-than `DEPTH` is written as plain paragraphs.
+xberg drops elements deeper than about 60 levels (30 for tables, 40 for lists). Old pages nest that
+deep, because they do not close their tags. A cheap bound over the tags identifies pages that cannot
+reach the limit. The others are parsed as browsers do (Lexbor); elements that still lie deeper than
+`DEPTH` become plain paragraphs.
 """
 
 import html
@@ -12,18 +12,18 @@ from collections.abc import Iterator
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
+from docmill.engines.office.comparison import contains, missing
 from docmill.engines.office.passages import Part, Reading, escaped
-from docmill.engines.office.words import holds, missing
 
 if TYPE_CHECKING:
     from selectolax.lexbor import LexborNode
 
 DEPTH = 50
-"""Elements below ``body``; xberg begins to lose text somewhat deeper."""
+"""Elements below ``body``. xberg begins to lose text somewhat deeper."""
 TABLES = 10
-"""Tables in tables, and lists in lists; each takes several of the engine's levels."""
+"""Tables in tables, and lists in lists. Each takes several of xberg's levels."""
 WRAPPERS = 20
-"""Elements below ``body`` from which on wrappers are left out, to leave room for structure."""
+"""Depth below ``body`` from which wrappers are dropped, to leave room for structure."""
 
 _VOID = frozenset(
     [
@@ -58,7 +58,7 @@ _WRAPPERS = frozenset(
         *["strike", "strong", "sub", "sup", "tt", "u"],
     ]
 )
-"""Elements without which nothing is lost but emphasis."""
+"""Elements that can be dropped without loss except emphasis."""
 _SHOWN_INPUTS = frozenset(
     [
         *["", "text", "search", "email", "tel", "url", "number", "date", "time", "datetime-local"],
@@ -68,7 +68,7 @@ _SHOWN_INPUTS = frozenset(
 
 
 def flattened(page: str) -> tuple[str, bool]:
-    """Return HTML that nests no deeper than the engine reads, and whether that changed it."""
+    """Return HTML of bounded depth, and whether elements were flattened."""
     if _bound(_TAG, page) <= DEPTH and _bound(_NESTING, page) <= TABLES:
         return page, False
     from selectolax.lexbor import LexborHTMLParser  # noqa: PLC0415 - rarely needed
@@ -82,12 +82,12 @@ def flattened(page: str) -> tuple[str, bool]:
 
 
 def without_gaps(page: str) -> str:
-    """Return HTML without the space behind links of pictures, at which xberg 1.3.9 breaks."""
+    """Remove the space after image links, which crashes xberg 1.3.9."""
     return _GAP.sub(r"\1", page)
 
 
 def plain_markdown(page: str) -> str:
-    """Return the text of HTML as paragraphs, for a page on which the engine fails."""
+    """Return the text of HTML as paragraphs, for a page on which xberg fails."""
     from selectolax.lexbor import LexborHTMLParser  # noqa: PLC0415 - rarely needed
 
     body = LexborHTMLParser(_expanded(page)).body
@@ -96,12 +96,12 @@ def plain_markdown(page: str) -> str:
 
 
 def read_markup(page: str, text: str, reading: Reading) -> None:
-    """Put back what stands in ``page`` and not in the engine's text.
+    """Add text of ``page`` that xberg's text lacks.
 
     Args:
-        page: the HTML as it was.
-        text: the engine's, without Markdown's marks.
-        reading: takes what is missing.
+        page: the original HTML.
+        text: xberg's text without Markdown syntax.
+        reading: receives the missing text.
     """
     shown = _ANY_TAG.sub(" ", _NOT_SHOWN.sub(" ", page))
     lower = page.lower()
@@ -122,18 +122,18 @@ def read_markup(page: str, text: str, reading: Reading) -> None:
     for field in tree.css("input[value]") if values else ():
         value = field.attributes.get("value") or ""
         kind = (field.attributes.get("type") or "").lower()
-        if kind in _SHOWN_INPUTS and not holds(text, value):
+        if kind in _SHOWN_INPUTS and not contains(text, value):
             reading.add(Part.FORM_VALUES, [value], None, field.attributes.get("name") or "")
 
 
 def _bound(tags: re.Pattern[str], page: str) -> int:
-    """How deep ``page`` can nest: every tag that is not closed counts."""
+    """Return an upper bound of the depth of ``page``: every unclosed tag counts."""
     steps = (-1 if closing else 1 for closing in tags.findall(page))
     return max(accumulate(steps), default=0)
 
 
 def _expanded(page: str) -> str:
-    """XHTML as HTML: there an empty ``<title/>`` would have no end."""
+    """Convert XHTML to HTML, in which an empty ``<title/>`` would have no end."""
     if not _XHTML.search(page[:2048]):
         return page
     return _SELF_CLOSED.sub(
@@ -142,7 +142,7 @@ def _expanded(page: str) -> str:
 
 
 def _paragraphs(body: "LexborNode") -> Iterator[str]:
-    """The text of a page, from block to block."""
+    """Yield the text of each block of a page."""
     line: list[str] = []
     hidden: int | None = None
     for node in _walk(body):
@@ -165,7 +165,7 @@ def _paragraphs(body: "LexborNode") -> Iterator[str]:
 
 
 def _walk(root: "LexborNode") -> Iterator[tuple[bool, "LexborNode", int]]:
-    """Enter and leave every node below and with ``root``, without recursion."""
+    """Enter and leave ``root`` and every node below it, without recursion."""
     node, depth = root, 0
     while True:
         yield True, node, depth
@@ -186,21 +186,21 @@ def _walk(root: "LexborNode") -> Iterator[tuple[bool, "LexborNode", int]]:
 
 
 class _Writer:
-    """Writes a tree as HTML again, so that nothing in it nests deeper than the engine reads.
+    """Serializes a tree to HTML of bounded depth.
 
-    Wrappers (``div``, ``font`` …) give way first: without them nothing is lost. Only what carries
-    structure and still lies deeper than `DEPTH` becomes lines of text.
+    Wrappers (``div``, ``font`` …) are dropped first, without loss. Structural elements that still
+    lie deeper than `DEPTH` become lines of text.
     """
 
     def __init__(self) -> None:
         self.parts: list[str] = []
         self.cut = False
         self._open = 0
-        self._nested = 0
+        self._inserted_text = 0
         self._dropped: set[int] = set()
 
     def write(self, body: "LexborNode") -> None:
-        """Write ``body`` and what is in it."""
+        """Serialize ``body`` and its content."""
         hidden: int | None = None
         for entering, node, depth in _walk(body):
             if hidden is not None:
@@ -225,13 +225,13 @@ class _Writer:
             return
         step = 1 if entering else -1
         self._open += step * (tag not in _VOID)
-        self._nested += step * (tag in _NESTS)
+        self._inserted_text += step * (tag in _NESTS)
         self._tag(node, tag, entering=entering)
 
     def _too_deep(self, tag: str) -> bool:
         if tag in _WRAPPERS:
             return self._open >= WRAPPERS
-        return self._open >= DEPTH or (self._nested >= TABLES and tag in _BLOCKS)
+        return self._open >= DEPTH or (self._inserted_text >= TABLES and tag in _BLOCKS)
 
     def _tag(self, node: "LexborNode", tag: str, *, entering: bool) -> None:
         if entering:

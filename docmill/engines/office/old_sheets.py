@@ -1,4 +1,4 @@
-"""Workbooks of old Excel (BIFF): sheets that the engine gives up, hidden sheets, comments."""
+"""Excel 97 to 2003 workbooks (BIFF): skipped sheets, hidden sheets and comments."""
 
 import io
 import itertools
@@ -17,12 +17,12 @@ _TEXT_OBJECT, _CONTINUE = 0x1B6, 0x3C
 _FILE_PASS = 0x2F
 _RUNNING = {0x14: Part.HEADERS, 0x15: Part.FOOTERS}
 _FIRST_RECORDS = 200
-"""Records of a sheet before its cells; Excel writes its extent among the first thirty."""
+"""Records of a sheet before its cells. Excel writes the extent among the first thirty."""
 
 
-def stream_of(data: bytes) -> bytes | None:
-    """Return the workbook's stream of an OLE file; None when it has none."""
-    import olefile  # noqa: PLC0415 - only for files of old Excel
+def workbook_stream(data: bytes) -> bytes | None:
+    """Return the workbook stream of an OLE file; None when it has none."""
+    import olefile  # noqa: PLC0415 - loaded only for XLS files
 
     try:
         with olefile.OleFileIO(io.BytesIO(data)) as file:
@@ -35,13 +35,13 @@ def stream_of(data: bytes) -> bytes | None:
 
 
 def is_protected(stream: bytes) -> bool:
-    """Say whether a workbook is encrypted: that is its second record."""
+    """Return whether a workbook is encrypted, as its second record states."""
     kinds = [kind for kind, _ in itertools.islice(_records(stream, 0), 3)]
     return _FILE_PASS in kinds
 
 
-def widest(stream: bytes) -> int:
-    """Return the cells between the first and last one of the largest sheet, as it states them."""
+def largest_extent(stream: bytes) -> int:
+    """Return the largest stated extent of a sheet, in cells."""
     most = 0
     for _, place, _ in _sheets(stream):
         for number, (kind, body) in enumerate(_records(stream, place)):
@@ -54,7 +54,7 @@ def widest(stream: bytes) -> int:
 
 
 def read_old_sheets(stream: bytes) -> Reading:
-    """Name hidden sheets, and read headers, footers, comments and text boxes."""
+    """Report hidden sheets, and read headers, footers, comments and text boxes."""
     reading = Reading()
     texts = b"\xb6\x01" in stream
     for number, (name, place, hidden) in enumerate(_sheets(stream), start=1):
@@ -70,12 +70,12 @@ def read_old_sheets(stream: bytes) -> Reading:
 
 
 def read_grids(data: bytes, limit: int) -> list[Grid]:
-    """Return the cells of each sheet that hold something.
+    """Return the nonempty cells of each sheet.
 
     Raises:
         ItemFailure: LIMIT_EXCEEDED, or CORRUPT.
     """
-    import xlrd  # noqa: PLC0415 - only for sheets that the engine gives up
+    import xlrd  # noqa: PLC0415 - loaded only for sheets that xberg skips
 
     try:
         book = xlrd.open_workbook(
@@ -118,7 +118,7 @@ def _records(stream: bytes, place: int) -> Iterator[tuple[int, bytes]]:
 
 
 def _sheets(stream: bytes) -> Iterator[tuple[str, int, bool]]:
-    """Name, place of the first record, and whether it is hidden, of each sheet (BIFF8)."""
+    """Yield name, offset of the first record, and hidden state of each sheet (BIFF8)."""
     for kind, body in _records(stream, 0):
         if kind == _EOF:
             return
@@ -126,7 +126,7 @@ def _sheets(stream: bytes) -> Iterator[tuple[str, int, bool]]:
             place, state, sort, length, flags = struct.unpack_from("<IBBBB", body)
             wide = flags & 1
             raw = body[8 : 8 + length * (2 if wide else 1)]
-            if sort == 0:  # a sheet of cells: no chart, no macro
+            if sort == 0:  # a worksheet, not a chart or macro sheet
                 yield (
                     raw.decode("utf-16-le" if wide else "latin-1", "replace"),
                     place,
@@ -135,7 +135,7 @@ def _sheets(stream: bytes) -> Iterator[tuple[str, int, bool]]:
 
 
 def _running(stream: bytes, place: int) -> Iterator[tuple[Part, str]]:
-    """The headers and footers of a sheet, which stand before its cells (MS-XLS 2.4.136)."""
+    """Yield the headers and footers of a sheet, which precede its cells (MS-XLS 2.4.136)."""
     for kind, body in itertools.islice(_records(stream, place), _FIRST_RECORDS):
         if kind in {_ROW, _EOF}:
             return
@@ -146,7 +146,7 @@ def _running(stream: bytes, place: int) -> Iterator[tuple[Part, str]]:
 
 
 def _boxes(stream: bytes, place: int) -> Iterator[str]:
-    """The text of comments and boxes: what follows a text object (MS-XLS 2.4.329)."""
+    """Yield the text of comments and text boxes, which follows a text object (MS-XLS 2.4.329)."""
     depth = 0
     awaited = 0
     for kind, body in _records(stream, place):

@@ -1,15 +1,15 @@
-"""A second reading of old Word documents (MS-DOC): notes, running lines, comments, text boxes."""
+"""Second reading of Word 97 to 2003 documents (MS-DOC): notes, headers, comments, text boxes."""
 
 import io
 import re
 import struct
 from collections.abc import Iterator
 
+from docmill.engines.office.comparison import missing
 from docmill.engines.office.passages import Part, Reading
-from docmill.engines.office.words import missing
 
 _WORD_97 = 0xC1
-"""Of ``nFib``; older files have another layout."""
+"""Minimum ``nFib``; older files have another layout."""
 _WHICH_TABLE = 0x0200
 _FLAGS, _COUNTS, _HEADER_PLACES, _CLX = 0x0A, 0x4C, 0xF2, 0x1A2
 _COMPRESSED = 0x40000000
@@ -24,10 +24,10 @@ _STORIES = (
     Part.TEXT_BOXES,
     Part.TEXT_BOXES,
 )
-"""What the text of a document is cut into, in this order (MS-DOC 2.3); one has had no use."""
+"""Parts of the text of a document, in this order (MS-DOC 2.3). One is unused."""
 _SEPARATORS = 6
 _FOOTERS = frozenset({2, 3, 5})
-"""Of the six stories of a section: for even and odd pages, and for the first."""
+"""Indexes of footers among the six stories of a section: even, odd and first pages."""
 _FIELD = re.compile(r"\x13[^\x13\x14\x15]*\x14|\x13[^\x13\x14\x15]*\x15|[\x13\x14\x15]")
 _MARKS = re.compile(r"[\x00-\x06\x08\x0e-\x1f]")
 _BREAKS = re.compile(r"[\r\x07\x0b\x0c]+")
@@ -35,17 +35,17 @@ _DAMAGE = (OSError, ValueError, IndexError, struct.error, AttributeError, TypeEr
 
 
 def read_old_word(data: bytes, text: str, reading: Reading) -> None:
-    """Read what the engine leaves out of a document of Word 97 to 2003.
+    """Add the content that xberg omits from a document of Word 97 to 2003.
 
     Args:
         data: the file.
-        text: the engine's, without Markdown's marks.
-        reading: takes what is missing.
+        text: xberg's text without Markdown syntax.
+        reading: receives the missing text.
     """
     try:
         stories = list(_stories(data))
     except _DAMAGE:
-        return  # an older or odd layout: what the engine has read stays
+        return  # an unknown layout: the result of xberg stands
     for part, story in stories:
         lines = [line.strip() for line in _BREAKS.split(_plain(story)) if line.strip()]
         lost = missing(lines, text)
@@ -79,7 +79,7 @@ def _stories(data: bytes) -> Iterator[tuple[Part, str]]:
 
 
 def _running(story: str, main: bytes, table: bytes) -> Iterator[tuple[Part, str]]:
-    """Headers and footers, each text once; the first stories are the lines above notes."""
+    """Yield each distinct header and footer; the first stories are the lines above notes."""
     place, size = struct.unpack_from("<II", main, _HEADER_PLACES)
     ends = struct.unpack_from(f"<{size // 4}I", table, place)
     seen = set()
@@ -92,7 +92,7 @@ def _running(story: str, main: bytes, table: bytes) -> Iterator[tuple[Part, str]
 
 
 def _text(main: bytes, table: bytes) -> str:
-    """The text of all stories, put together from its pieces (MS-DOC 2.4.1)."""
+    """Assemble the text of all stories from its pieces (MS-DOC 2.4.1)."""
     place, size = struct.unpack_from("<II", main, _CLX)
     clx = table[place : place + size]
     at = 0
@@ -118,7 +118,7 @@ def _text(main: bytes, table: bytes) -> str:
 
 
 def _plain(story: str) -> str:
-    """A story without the codes of its fields; what they show stays."""
+    """Return a story without field codes; the displayed results stay."""
     before = ""
     while before != story:
         before, story = story, _FIELD.sub("", story, count=0)

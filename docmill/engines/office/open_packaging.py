@@ -1,7 +1,7 @@
-"""Office packages: which part is the main one, and packages in the form that an engine insists on.
+"""Open Packaging Conventions (ECMA-376 part 2): main part, relationships, part names.
 
-The rules are those of the Open Packaging Conventions (ECMA-376 part 2): relationships say which
-part is the main one, content types say what it is; the names of parts are the writer's choice.
+Relationships name the main part, and content types state its type. Writers choose the names of
+parts, but some engines require the usual ones: `with_usual_names` renames parts for them.
 """
 
 import io
@@ -16,7 +16,7 @@ from docmill.contracts.media_types import Media
 CONTENT_TYPES = "[Content_Types].xml"
 ROOT_RELATIONS = "_rels/.rels"
 _LONGEST_PART = 4 * 1024 * 1024
-"""Bytes that are read of a part that names others."""
+"""Bytes that are read of a part that references others."""
 _MAIN_RELATIONS = ("/officeDocument", "/fixedrepresentation", "/visio/2010/relationships/document")
 _USUAL_MAIN = {
     Media.DOCX: "word/document.xml",
@@ -24,11 +24,11 @@ _USUAL_MAIN = {
     Media.XLSB: "xl/workbook.bin",
     Media.PPTX: "ppt/presentation.xml",
 }
-"""Where engines look for the main part, whatever the relationships say."""
+"""Names that engines require for the main part, whatever the relationships say."""
 _USUAL_NEIGHBOURS = frozenset(
     ["styles", "numbering", "settings", "footnotes", "endnotes", "comments", "sharedStrings"]
 )
-"""Relationships of the main part whose target engines look for under the relationship's name."""
+"""Relationships of the main part whose targets engines find only under the usual name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +46,10 @@ class Relation:
 
 
 class Package:
-    """An archive that says by relationships what its parts are."""
+    """A ZIP archive with OPC relationships."""
 
     def __init__(self, archive: zipfile.ZipFile) -> None:
-        """Take an open archive; nothing of it is read yet."""
+        """Wrap an open archive; nothing is read yet."""
         self._archive = archive
         self._entries = {
             entry.filename.replace("\\", "/").lstrip("/").lower(): entry
@@ -59,7 +59,7 @@ class Package:
 
     @classmethod
     def of(cls, archive: zipfile.ZipFile) -> "Package | None":
-        """Return the package in ``archive``, or None when nothing there says what it is."""
+        """Return the package in ``archive``, or None if no relationship names a main part."""
         package = cls(archive)
         found = package.relations("")
         for ending in _MAIN_RELATIONS:
@@ -80,7 +80,7 @@ class Package:
 
     @property
     def main_type(self) -> str:
-        """Content type of the main part; empty when nothing says it."""
+        """Content type of the main part; empty when it is not stated."""
         root = self._xml(CONTENT_TYPES)
         if root is None or not self.main:
             return ""
@@ -105,7 +105,7 @@ class Package:
         return relations_in(root, part) if root is not None else []
 
     def usual_names(self, media: Media) -> dict[str, str]:
-        """Return new names for entries that an engine looks for under others, by present name."""
+        """Return new names, by present name, of the entries that an engine requires elsewhere."""
         usual = _USUAL_MAIN.get(media)
         if usual is None or not self.main_entry:
             return {}
@@ -121,7 +121,7 @@ class Package:
         }
 
     def _moved(self, name: str, folder: str, wanted: str) -> str:
-        """The name of a part when all that lies in the main part's folder lies in the usual one."""
+        """Return the name of a part after the main part's folder moves to the usual folder."""
         plain = self._entries[name].filename.replace("\\", "/").lstrip("/")
         if folder.lower() == wanted or name == CONTENT_TYPES.lower() or name.startswith("_rels/."):
             return plain
@@ -131,7 +131,7 @@ class Package:
         return f"{wanted}{plain[len(folder) :]}" if inside else plain
 
     def _usual_targets(self, usual: str) -> dict[str, str]:
-        """New names of the main part, and of the parts next to it that engines know by name."""
+        """Return new names of the main part and of the parts that engines know by name."""
         found = {self.main: usual}
         for one in self.relations(self.main):
             if one.kind in _USUAL_NEIGHBOURS and one.target.lower() in self._entries:
@@ -152,11 +152,11 @@ class Package:
 
 
 def relations_in(root: ET.Element, part: str) -> list[Relation]:
-    """Return the relationships of ``part`` that lead to parts of the same package.
+    """Return the relationships of ``part`` whose targets are in the same package.
 
     Args:
-        root: of the part that `relations_part` names.
-        part: whose they are; empty for those of the package.
+        root: root of the part that `relations_part` names.
+        part: source of the relationships; empty for the package.
     """
     return [
         Relation(one.get("Id", ""), one.get("Type", ""), _absolute(one.get("Target", ""), part))
@@ -166,17 +166,17 @@ def relations_in(root: ET.Element, part: str) -> list[Relation]:
 
 
 def relations_part(part: str) -> str:
-    """Return the name of the part that has the relationships of ``part``."""
+    """Return the name of the part with the relationships of ``part``."""
     folder, name = posixpath.split(part)
     return posixpath.join(folder, "_rels", f"{name}.rels")
 
 
 def with_usual_names(data: bytes, media: Media) -> bytes:
-    """Return an Office package whose parts have the names that engines insist on.
+    """Return an Office package whose parts have the names that engines require.
 
     Args:
         data: the package.
-        media: what its main part is.
+        media: type of its main part.
     """
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         package = Package.of(archive)
@@ -194,7 +194,7 @@ def _renamed(archive: zipfile.ZipFile, renamed: dict[str, str]) -> bytes:
         for entry in archive.infolist():
             name = renamed.get(entry.filename, entry.filename)
             if entry.filename not in renamed and name in taken:
-                continue  # an unused part that has the name which the real one now gets
+                continue  # an unused part under the name that the real part takes
             content = archive.read(entry)
             plain = entry.filename.replace("\\", "/").lstrip("/")
             if plain.endswith(".rels"):
@@ -206,7 +206,7 @@ def _renamed(archive: zipfile.ZipFile, renamed: dict[str, str]) -> bytes:
 
 
 def _relations_moved(xml: bytes, part: str, moved: dict[str, str]) -> bytes:
-    """Relationships with their targets' new names, as their own part's new place wants them."""
+    """Return relationships with the new names of their targets, relative to the new part."""
     folder, name = posixpath.split(part)
     source = posixpath.join(posixpath.dirname(folder), name.removesuffix(".rels"))
     try:
@@ -236,7 +236,7 @@ def _types_moved(xml: bytes, moved: dict[str, str]) -> bytes:
 
 
 def _written(root: ET.Element) -> bytes:
-    """The part under its own namespace as the default one, as every writer has it."""
+    """Serialize a part with its own namespace as the default, as all writers do."""
     namespace = root.tag[1:].partition("}")[0]
     for element in root.iter():
         element.tag = element.tag.rpartition("}")[2]
@@ -246,6 +246,6 @@ def _written(root: ET.Element) -> bytes:
 
 
 def _absolute(target: str, source: str) -> str:
-    """The part that a relationship of ``source`` points to."""
+    """Return the absolute part name of a target of ``source``."""
     plain = unquote(target.partition("#")[0]).replace("\\", "/")
     return posixpath.normpath(posixpath.join("/", posixpath.dirname(source), plain)).lstrip("/")

@@ -1,9 +1,10 @@
-"""A second reading of OpenDocument files: headers, footers, comments, notes, hidden sheets."""
+"""Second reading of OpenDocument files: headers, footers, comments, notes, hidden sheets."""
 
 import re
 from collections.abc import Iterator
 
 from docmill.contracts.warnings import WarningCode, warning
+from docmill.engines.office.comparison import missing
 from docmill.engines.office.grid import Grid, cell_name, number_text
 from docmill.engines.office.package import (
     Element,
@@ -14,7 +15,6 @@ from docmill.engines.office.package import (
     local,
 )
 from docmill.engines.office.passages import Part, Reading
-from docmill.engines.office.words import missing
 
 CONTENT = "content.xml"
 _STYLES = "styles.xml"
@@ -25,18 +25,18 @@ _SPACES = frozenset({"s", "tab", "line-break"})
 _MARGINS = {"header": Part.HEADERS, "footer": Part.FOOTERS}
 _DRAW_PAGE = "{urn:oasis:names:tc:opendocument:xmlns:drawing:1.0}page"
 _OBJECT = re.compile(r"(Object [^/]+)/content\.xml", re.I)
-_MOST_REPEATS = 16_384
-"""Columns of a sheet: a cell that is repeated more often is formatting."""
+_MAX_REPEATS = 16_384
+"""Maximum repeats of a cell with content. A cell with more repeats is formatting."""
 
 
 def read_text_document(root: Element, text: str, reading: Reading) -> None:
-    """Put back paragraphs of an OpenDocument text or drawing that the engine left out."""
+    """Add paragraphs of an OpenDocument text or drawing that xberg omitted."""
     for paragraph in missing(paragraphs(root, skip=_NO_TEXT), text):
         reading.put_back(paragraph)
 
 
-def read_around(source: Package, reading: Reading) -> None:
-    """Read what is not in the content: headers, footers, and charts.
+def read_attached_parts(source: Package, reading: Reading) -> None:
+    """Read headers, footers and charts, which are not part of the content.
 
     Raises:
         UnreadablePartError: the styles or an object cannot be read.
@@ -46,12 +46,12 @@ def read_around(source: Package, reading: Reading) -> None:
     for name in source.names:
         if _OBJECT.fullmatch(name):
             root = source.xml(name)
-            if local(root.tag) != "math":  # the engine writes formulas
+            if local(root.tag) != "math":  # xberg converts formulas
                 reading.add(Part.CHARTS, paragraphs(root))
 
 
 def _read_margins(styles: Element, reading: Reading) -> None:
-    """Headers and footers of page styles; equal ones once."""
+    """Add each distinct header and footer of the page styles."""
     seen: set[tuple[Part, str]] = set()
     for page in descendants(styles, "master-page"):
         for element in page:
@@ -65,18 +65,18 @@ def _read_margins(styles: Element, reading: Reading) -> None:
 
 
 def is_slide(element: Element) -> bool:
-    """Say whether an element is a page of a presentation or a drawing."""
+    """Return whether an element is a page of a presentation or a drawing."""
     return element.tag == _DRAW_PAGE
 
 
 def read_presentation(root: Element, content: str) -> tuple[list[str], Reading]:
-    """Return a presentation's slides, as Markdown, and what is beside them.
+    """Return the slides of a presentation as Markdown, and the findings about them.
 
-    The engine's pages of presentations have notes only, its text as a whole has all slides.
+    xberg's pages of a presentation hold notes only; its complete text contains all slides.
 
     Args:
-        root: of the content.
-        content: the engine's Markdown of the whole.
+        root: root of the content part.
+        content: xberg's Markdown of the whole document.
     """
     slides = list(root.iter(_DRAW_PAGE))
     pages = [part.strip("\n") + "\n" for part in re.split(r"^-{5}$", content, flags=re.M)]
@@ -101,13 +101,13 @@ def read_presentation(root: Element, content: str) -> tuple[list[str], Reading]:
 
 
 def read_spreadsheet(root: Element, texts: list[str]) -> tuple[Reading, list[int]]:
-    """Read what the engine leaves out of a spreadsheet.
+    """Read the content of a spreadsheet that xberg omits.
 
     Returns:
-        what was found, and the numbers of the sheets whose cells the engine left out.
+        The findings, and the numbers of the sheets whose cells xberg omitted.
     """
     reading = Reading()
-    given_up = []
+    skipped = []
     hidden = _hidden_styles(root)
     for number, sheet in enumerate(tables(root), start=1):
         name = attribute(sheet, "name")
@@ -118,14 +118,14 @@ def read_spreadsheet(root: Element, texts: list[str]) -> tuple[Reading, list[int
         shown = texts[number - 1] if number <= len(texts) else ""
         lost = missing(paragraphs(sheet, skip=_NO_TEXT | _ASIDE), shown)
         if lost and not shown.replace(name, "", 1).strip():
-            given_up.append(number)
+            skipped.append(number)
         else:
             for paragraph in lost:
                 reading.put_back(paragraph, number)
         for row, column, cell in _cells(sheet):
             for note in children(cell, "annotation"):
                 _add_annotation(note, reading, number, cell_name(row, column))
-    return reading, given_up
+    return reading, skipped
 
 
 def tables(root: Element) -> Iterator[Element]:
@@ -135,7 +135,7 @@ def tables(root: Element) -> Iterator[Element]:
 
 
 def sheet_grid(sheet: Element, limit: int) -> Grid:
-    """Return the cells of a sheet that hold something.
+    """Return the nonempty cells of a sheet.
 
     Raises:
         ItemFailure: LIMIT_EXCEEDED.
@@ -147,7 +147,7 @@ def sheet_grid(sheet: Element, limit: int) -> Grid:
 
 
 def _cells(sheet: Element) -> Iterator[tuple[int, int, Element]]:
-    """Cells that hold something, as often as they are repeated, with row and column from 0."""
+    """Yield nonempty cells with row and column from 0, repeated cells included."""
     number = 0
     for row in descendants(sheet, "table-row"):
         held: list[tuple[int, Element]] = []
@@ -157,7 +157,7 @@ def _cells(sheet: Element) -> Iterator[tuple[int, int, Element]]:
                 continue
             times = _times(cell, "number-columns-repeated")
             if len(cell):
-                shown = range(column, column + min(times, _MOST_REPEATS))
+                shown = range(column, column + min(times, _MAX_REPEATS))
                 held.extend((place, cell) for place in shown)
             column += times
         times = _times(row, "number-rows-repeated")
@@ -201,10 +201,10 @@ def _add_annotation(note: Element, reading: Reading, page: int | None, label: st
 
 
 def paragraphs(root: Element, skip: frozenset[str] = _NO_TEXT) -> list[str]:
-    """Return the text of each paragraph below ``root``; one inside another comes after it."""
+    """Return the text of each paragraph below ``root``; a nested paragraph follows its parent."""
     found: list[list[str]] = []
     waiting: list[tuple[Element, list[str] | None] | tuple[str, list[str]]] = [(root, None)]
-    while waiting:  # no recursion: hostile parts nest deeper than Python's stack
+    while waiting:  # iterative: hostile parts nest deeper than Python's stack
         element, paragraph = waiting.pop()
         if isinstance(element, str):
             if paragraph is not None:

@@ -1,14 +1,14 @@
-"""A second reading of Outlook's messages (MS-OXMSG): messages attached to them, and files."""
+"""Second reading of Outlook messages (MS-OXMSG): attached messages and files."""
 
 import io
 import struct
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from docmill.engines.office.drafts import Draft
+from docmill.engines.office.comparison import contains
+from docmill.engines.office.draft import Draft
 from docmill.engines.office.markup import plain_markdown
 from docmill.engines.office.passages import Part, Passage, escaped
-from docmill.engines.office.words import holds
 from docmill.engines.text.charsets import decode
 
 if TYPE_CHECKING:
@@ -22,31 +22,31 @@ _DATA = "__substg1.0_37010102"
 _PROPERTIES = "__properties_version1.0"
 _SUBJECT, _BODY, _HTML, _CONTENT_ID = "0037", "1000", "1013", "3712"
 _NAMES = ("3707", "3704", "3001")
-"""Properties with an attachment's name: long, short, and as it is shown."""
+"""Properties with the name of an attachment: long, short, and displayed."""
 _DEEPEST = 8
 _DAMAGE = (OSError, ValueError, IndexError, struct.error, AttributeError, TypeError, LookupError)
 
 
 def read_outlook(data: bytes, draft: Draft, files: set[str]) -> None:
-    """Add attached messages, and name attached files that the engine has not read.
+    """Add attached messages, and report attached files that xberg did not read.
 
     Args:
         data: the message.
-        draft: what the engine has read; its warnings about what is added here are dropped.
-        files: names of the attached files of which the engine has text.
+        draft: xberg's result; its warnings about messages that are added here are dropped.
+        files: names of the attached files that xberg read.
     """
-    import olefile  # noqa: PLC0415 - only for Outlook's messages
+    import olefile  # noqa: PLC0415 - loaded only for Outlook messages
 
     try:
         with olefile.OleFileIO(io.BytesIO(data)) as file:
             _read_attachments(file, [], draft, files, 0)
     except _DAMAGE:
-        return  # what the engine has read stays
+        return  # the result of xberg stands
 
 
 def attached_files(data: bytes) -> dict[str, bytes]:
-    """Return the bytes of the files that are attached to a message, by each of their names."""
-    import olefile  # noqa: PLC0415 - as above
+    """Return the bytes of attached files by each of their names."""
+    import olefile  # noqa: PLC0415 - loaded only for Outlook messages
 
     found: dict[str, bytes] = {}
     try:
@@ -70,7 +70,7 @@ def _read_attachments(
         if file.exists([*inside, _PROPERTIES]):
             reading.inventory[Part.ATTACHED_MESSAGES] += 1
             text = _body(file, inside)
-            if not holds(draft.text, text):
+            if not contains(draft.text, text):
                 label = _text(file, inside, _SUBJECT)
                 reading.passages.append(Passage(Part.ATTACHED_MESSAGES, text, None, label))
             if not place:
@@ -82,7 +82,7 @@ def _read_attachments(
             if known & files:
                 reading.inventory[Part.ATTACHMENTS] += 1
             else:
-                reading.unread(Part.ATTACHMENTS, min(known, default="without a name"))
+                reading.add_unread(Part.ATTACHMENTS, min(known, default="without a name"))
 
 
 def _storages(file: "File", place: list[str]) -> list[str]:
@@ -96,7 +96,7 @@ def _storages(file: "File", place: list[str]) -> list[str]:
 
 
 def _body(file: "File", place: list[str]) -> str:
-    """A message's text as Markdown; from its HTML when it has nothing else."""
+    """Return a message's text as Markdown, from its HTML if it has no plain text."""
     if text := _text(file, place, _BODY):
         return "\n\n".join(escaped(line) for line in text.splitlines() if line.strip())
     if page := next(_values(file, place, _HTML), b""):

@@ -1,8 +1,7 @@
-"""Parts of a packed document (Office Open XML, OpenDocument, EPUB), read within bounds.
+"""Bounded access to the parts of a ZIP package (Office Open XML, OpenDocument, EPUB).
 
-Parts come from strangers: their sizes are bounded one by one and together, DTDs are refused (they
-are what XML bombs are made of; no office program writes them into parts), and nothing outside the
-package is opened.
+Parts are untrusted. The size of each part and of all parts is limited. DTDs are rejected: XML bombs
+need them, and office programs do not write them. Nothing outside the package is opened.
 """
 
 import io
@@ -17,9 +16,9 @@ from docmill.engines.office.open_packaging import Relation, relations_in, relati
 Element = ET.Element
 
 MAX_PART = 64 * 1024 * 1024
-"""Bytes of one part that are read a second time; the engine itself may read more."""
+"""Bytes of one part that the second reading accepts. xberg itself may read more."""
 MAX_TOTAL = 256 * 1024 * 1024
-"""Bytes of all parts of one document that are read a second time."""
+"""Bytes of all parts of one document that the second reading accepts."""
 
 _DTD = re.compile(rb"<!(?:DOCTYPE|ENTITY)", re.I)
 _WIDE_MARKS = (b"\xff\xfe", b"\xfe\xff")
@@ -27,17 +26,17 @@ _ENCODING = re.compile(r"""(<\?xml[^>]*?)\s+encoding\s*=\s*["'][^"']*["']""")
 
 
 class UnreadablePartError(Exception):
-    """A part is damaged, too large, or has a DTD."""
+    """A part is missing, damaged, too large, or has a DTD."""
 
 
 class Package:
-    """The parts of a ZIP archive by name. Names are looked up as OPC does, without case."""
+    """The parts of a ZIP archive by name. As in OPC, names are case-insensitive."""
 
     def __init__(self, data: bytes) -> None:
         """Open an archive.
 
         Raises:
-            UnreadablePartError: it is none, or damaged.
+            UnreadablePartError: the data is not a ZIP archive, or it is damaged.
         """
         try:
             self._archive = zipfile.ZipFile(io.BytesIO(data))
@@ -56,14 +55,14 @@ class Package:
         return _key(name) in self._entries
 
     def read(self, name: str, most: int = MAX_PART) -> bytes:
-        """Return a part's bytes.
+        """Return the bytes of a part.
 
         Args:
-            name: of the part.
-            most: bytes that it may have.
+            name: name of the part.
+            most: maximum size in bytes.
 
         Raises:
-            UnreadablePartError: there is no such part, it is damaged, or too large.
+            UnreadablePartError: the part is missing, damaged, or too large.
         """
         entry = self._entries.get(_key(name))
         if entry is None:
@@ -80,15 +79,15 @@ class Package:
         return data
 
     def xml(self, name: str) -> Element:
-        """Return a part as a tree.
+        """Parse a part.
 
         Raises:
-            UnreadablePartError: as `read`, or it is no XML, or has a DTD.
+            UnreadablePartError: as in `read`, or the part is not XML, or has a DTD.
         """
         return tree_of(self.read(name))
 
     def relations(self, name: str) -> list[Relation]:
-        """Return what the part ``name`` leads to inside the package; nothing if it has none."""
+        """Return the targets inside the package that the part ``name`` references."""
         place = relations_part(name)
         return relations_in(self.xml(place), name) if place in self else []
 
@@ -96,7 +95,7 @@ class Package:
         """Return the name of the main part of an Office Open XML package.
 
         Raises:
-            UnreadablePartError: nothing says which it is.
+            UnreadablePartError: no relationship names it.
         """
         for relation in self.relations(""):
             if relation.kind == "officeDocument":
@@ -105,25 +104,25 @@ class Package:
 
 
 def tree_of(data: bytes) -> Element:
-    """Return the tree of an XML text.
+    """Parse XML.
 
     Raises:
-        UnreadablePartError: it is no XML, or has a DTD.
+        UnreadablePartError: it is not well-formed, or has a DTD.
     """
     if data.startswith(_WIDE_MARKS):
         data = _ENCODING.sub(r"\1", data.decode("utf-16", "replace"), count=1).encode()
-    refuse_dtd(data)
+    reject_dtd(data)
     try:
-        return ET.fromstring(data)  # noqa: S314 - bounded in size, and without a DTD
+        return ET.fromstring(data)  # noqa: S314 - size is bounded, and DTDs are rejected
     except (ET.ParseError, ValueError, LookupError) as error:
         raise UnreadablePartError(str(error)) from None
 
 
-def refuse_dtd(data: bytes) -> None:
-    """Raise for XML that declares a document type.
+def reject_dtd(data: bytes) -> None:
+    """Reject XML with a document type declaration.
 
     Raises:
-        UnreadablePartError: it does.
+        UnreadablePartError: it has one.
     """
     if _DTD.search(data):
         raise UnreadablePartError("it has a DTD")
@@ -135,7 +134,7 @@ def local(tag: object) -> str:
 
 
 def attribute(element: Element, name: str) -> str:
-    """Return the attribute of that local name, in whatever namespace; empty if it has none."""
+    """Return an attribute by local name in any namespace; empty if there is none."""
     direct = element.get(name)
     if direct is not None:
         return direct
@@ -143,12 +142,12 @@ def attribute(element: Element, name: str) -> str:
 
 
 def children(element: Element, name: str) -> Iterator[Element]:
-    """Yield the direct children of that local name."""
+    """Yield the direct children with a local name."""
     return (child for child in element if local(child.tag) == name)
 
 
 def descendants(element: Element, name: str) -> Iterator[Element]:
-    """Yield all elements below of that local name, in order."""
+    """Yield all descendants with a local name, in document order."""
     return (child for child in element.iter() if local(child.tag) == name)
 
 

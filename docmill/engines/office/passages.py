@@ -1,4 +1,4 @@
-"""What a second reading finds in a document's source, and how it comes into the result."""
+"""Findings of a second reading, and their placement in the pages of a result."""
 
 import re
 from collections import Counter
@@ -10,7 +10,7 @@ from docmill.contracts.warnings import ResultWarning, WarningCode, warning
 
 
 class Part(StrEnum):
-    """A kind of content beside the body's text; the keys of a result's ``inventory``."""
+    """Kind of content outside the text of the body; keys of a result's ``inventory``."""
 
     HEADERS = "headers"
     FOOTERS = "footers"
@@ -31,7 +31,7 @@ class Part(StrEnum):
     FORMULAS_WITHOUT_VALUE = "formulas_without_value"
     FORM_VALUES = "form_values"
     BODY = "body"
-    """Text of the body that the engine left out; put back, and never counted."""
+    """Text of the body that xberg omitted. It is added to the page and not counted."""
 
 
 HEADINGS = {
@@ -50,21 +50,21 @@ HEADINGS = {
     Part.FORM_VALUES: "Form values",
     Part.BODY: "Further text",
 }
-"""What stands above passages of a part at the end of their page, in this order."""
+"""Headings above the passages of each part at the end of a page, in this order."""
 
 LISTED = frozenset({Part.FOOTNOTES, Part.ENDNOTES, Part.COMMENTS, Part.FORM_VALUES})
-"""Parts whose passages are short and many: items of a list."""
+"""Parts with many short passages, which become the items of a list."""
 
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A piece of the source.
+    """A piece of content of the source.
 
     Attributes:
-        part: what it is.
-        markdown: its text, as Markdown.
-        page: of the result, from 1; None for the last one.
-        label: what it belongs to, or who wrote it: a cell, an author, a file name.
+        part: kind of content.
+        markdown: its text as Markdown.
+        page: page of the result, from 1; None for the last page.
+        label: the cell, author or file name to which it belongs.
     """
 
     part: Part
@@ -78,9 +78,9 @@ class Reading:
     """The outcome of a second reading.
 
     Attributes:
-        passages: content that the engine's text does not have.
-        inventory: how many of each part the source holds.
-        warnings: what could not be read, or is good to know.
+        passages: content that xberg's text lacks.
+        inventory: number of occurrences of each part in the source.
+        warnings: content that could not be read, and other notes.
     """
 
     passages: list[Passage] = field(default_factory=list)
@@ -90,26 +90,26 @@ class Reading:
     def add(
         self, part: Part, texts: Iterable[str], page: int | None = None, label: str = ""
     ) -> None:
-        """Add paragraphs of plain text as one passage, and count it; nothing if they are empty."""
+        """Add and count paragraphs of plain text as one passage, unless all are empty."""
         lines = [escaped(" ".join(text.split())) for text in texts if text.strip()]
         if lines:
             self.inventory[part] += 1
             self.passages.append(Passage(part, "\n\n".join(lines), page, label))
 
     def put_back(self, paragraph: str, page: int | None = None) -> None:
-        """Add a paragraph of the body that the engine's text does not have."""
+        """Add a paragraph of the body that xberg's text lacks."""
         line = escaped(" ".join(paragraph.split()))
         self.passages.append(Passage(Part.BODY, line, page))
 
-    def unread(self, part: Part, what: str, page: int | None = None) -> None:
-        """Name content that is in the source and cannot be read."""
+    def add_unread(self, part: Part, what: str, page: int | None = None) -> None:
+        """Count content of the source that cannot be read, and add a warning."""
         self.inventory[part] += 1
         words = str(part).replace("_", " ")
         message = f"Not read: {words} ({what})."
         self.warnings.append(warning(WarningCode.CONTENT_NOT_READ, message, page))
 
     def extend(self, other: "Reading") -> None:
-        """Take over what another reading found."""
+        """Add the findings of another reading."""
         self.passages += other.passages
         self.inventory += other.inventory
         self.warnings += other.warnings
@@ -119,17 +119,17 @@ _SPECIAL = re.compile(r"([\\`*\[\]<])|^(?=#{1,6}\s|>|[-+]\s)")
 
 
 def escaped(text: str) -> str:
-    """Return a line of plain text as Markdown."""
+    """Escape a line of plain text for Markdown."""
     return _SPECIAL.sub(lambda m: "\\" + (m[1] or ""), text)
 
 
 def place(pages: list[str], reading: Reading, *, elsewhere: frozenset[Part]) -> list[str]:
-    """Return ``pages`` with the passages of ``reading`` at their ends; headers come first.
+    """Return ``pages`` with the passages of ``reading``: headers first, all others at the end.
 
     Args:
         pages: Markdown by page.
-        reading: what was found.
-        elsewhere: parts that the page does not take: running lines that are hidden.
+        reading: the findings.
+        elsewhere: parts that are not inserted: hidden headers and footers.
     """
     by_page: dict[int, list[Passage]] = {}
     for passage in reading.passages:
@@ -142,7 +142,7 @@ def place(pages: list[str], reading: Reading, *, elsewhere: frozenset[Part]) -> 
     ]
 
 
-def running(reading: Reading, part: Part) -> str | None:
+def joined_part(reading: Reading, part: Part) -> str | None:
     """Return the headers or footers of a document as one text; None if it has none."""
     return "\n\n".join(p.markdown for p in reading.passages if p.part is part) or None
 

@@ -1,4 +1,4 @@
-"""A second reading of RTF: comments, which the engine leaves out."""
+"""Second reading of RTF: comments, which xberg omits."""
 
 import re
 
@@ -6,18 +6,18 @@ from docmill.engines.office.passages import Part, Reading
 
 _GROUP = re.compile(rb"\{\\\*\\(annotation)\b")
 _CONTROL = re.compile(
-    rb"\\u(-?\d+) ?(?:\\'[0-9a-fA-F]{2}|[^\\{}])?"  # a letter, and what old readers show for it
+    rb"\\u(-?\d+) ?(?:\\'[0-9a-fA-F]{2}|[^\\{}])?"  # a character and its fallback for old readers
     rb"|\\'([0-9a-fA-F]{2})|\\([a-z]+)(-?\d+)? ?|\\(.)|[{}\r\n]",
     re.S,
 )
 _CODEPAGE = re.compile(rb"\\ansicpg(\d+)")
-_MOST = 64 * 1024
+_MAX_COMMENT = 64 * 1024
 """Bytes of one comment that are read."""
 _BREAKS = frozenset({b"par", b"line", b"tab"})
 
 
 def read_rich_text(data: bytes, reading: Reading) -> None:
-    """Read what the engine leaves out of an RTF document."""
+    """Add the comments of an RTF document."""
     stated = _CODEPAGE.search(data[:4096])
     charset = f"cp{stated[1].decode()}" if stated else "cp1252"
     for found in _GROUP.finditer(data):
@@ -26,10 +26,10 @@ def read_rich_text(data: bytes, reading: Reading) -> None:
 
 
 def _balanced(data: bytes, start: int) -> bytes:
-    """The group that begins at ``start``, without groups of it that are no text."""
+    """Return the group at ``start`` without its destinations that hold no text."""
     depth = 0
     place = start
-    end = min(len(data), start + _MOST)
+    end = min(len(data), start + _MAX_COMMENT)
     while place < end:
         letter = data[place]
         if letter == ord("\\"):

@@ -1,4 +1,8 @@
-"""A second reading of Excel workbooks: comments, boxes, charts, and sheets that were given up."""
+"""Second reading of Excel workbooks: comments, text boxes, charts, and skipped sheets.
+
+xberg builds a dense table between the first and the last cell of a sheet. It skips a sheet with few
+cells and a large formatted area; `Workbook` reads such a sheet cell by cell.
+"""
 
 import io
 import re
@@ -7,6 +11,7 @@ from dataclasses import dataclass
 from xml.etree import ElementTree as ET
 
 from docmill.contracts.warnings import WarningCode, warning
+from docmill.engines.office.comparison import missing
 from docmill.engines.office.drawing import paragraphs, read_drawings
 from docmill.engines.office.grid import Grid, is_date_format, number_text
 from docmill.engines.office.package import (
@@ -18,11 +23,10 @@ from docmill.engines.office.package import (
     children,
     descendants,
     local,
-    refuse_dtd,
+    reject_dtd,
     tree_of,
 )
 from docmill.engines.office.passages import Part, Reading
-from docmill.engines.office.words import missing
 
 _DATE_FORMATS = frozenset({*range(14, 23), *range(27, 37), *range(45, 48), *range(50, 59)})
 """Built-in number formats of dates and times (ECMA-376 18.8.30)."""
@@ -39,9 +43,9 @@ _HAS_CELLS = re.compile(rb"<(?:\w+:)?(?:v|t)[\s>]")
 _SECTION_CODES = re.compile(
     r'&(?:[&LCRPNDTFAZGSXYUEBI+-]|\d+|K[0-9A-Fa-f]{6}|K\d\d[+-]\d{3}|"[^"]*")'
 )
-"""Codes of a sheet's header: sections, page numbers, fonts, colours (ECMA-376, 18.3.1.46)."""
+"""Codes in the header of a sheet: sections, page numbers, fonts, colours (ECMA-376 18.3.1.46)."""
 _NAMED = 5
-"""Cells that a warning names; the rest is counted."""
+"""Cells that a warning names. The others are only counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +53,9 @@ class Sheet:
     """One sheet of a workbook.
 
     Attributes:
-        name: as its tab shows it.
-        part: name of its part; empty when nothing leads to one.
-        hidden: whether Excel shows its tab.
+        name: name on its tab.
+        part: name of its part; empty if no relationship references one.
+        hidden: whether Excel hides its tab.
     """
 
     name: str
@@ -60,7 +64,7 @@ class Sheet:
 
 
 def sheets_of(source: Package) -> list[Sheet]:
-    """Return the sheets of a workbook in their order.
+    """Return the sheets of a workbook in order.
 
     Raises:
         UnreadablePartError: the workbook's main part cannot be read.
@@ -78,20 +82,20 @@ def sheets_of(source: Package) -> list[Sheet]:
 
 
 def read_sheets(source: Package, texts: list[str]) -> tuple[Reading, list[int]]:
-    """Read what the engine leaves out of a workbook.
+    """Read the content of a workbook that xberg omits.
 
     Args:
         source: the workbook's package.
-        texts: the engine's, without Markdown's marks, one page for each sheet.
+        texts: xberg's text without Markdown syntax, one page for each sheet.
 
     Returns:
-        what was found, and the numbers of the sheets whose cells the engine left out.
+        The findings, and the numbers of the sheets whose cells xberg omitted.
 
     Raises:
         UnreadablePartError: the workbook's main part cannot be read.
     """
     reading = Reading()
-    given_up = []
+    skipped = []
     inline: list[str] = []
     seen: set[str] = set()
     for number, sheet in enumerate(sheets_of(source), start=1):
@@ -102,19 +106,19 @@ def read_sheets(source: Package, texts: list[str]) -> tuple[Reading, list[int]]:
         try:
             data = source.read(sheet.part)
         except UnreadablePartError:
-            continue  # too large to be read again, or a sheet that is missing: the engine has it
+            continue  # too large or missing: the result of xberg stands
         shown = texts[number - 1].strip() if number <= len(texts) else ""
         if not shown.replace(sheet.name, "", 1).strip() and _HAS_CELLS.search(data):
-            given_up.append(number)
+            skipped.append(number)
         _read_sheet(data, number, reading)
         inline += [text for one in _INLINE.findall(data) for text in _texts(one)]
-        _read_around(source, sheet, number, reading, seen)
-    _check_strings(source, inline, "\n".join(texts), given_up, reading)
-    return reading, given_up
+        _read_attached_parts(source, sheet, number, reading, seen)
+    _check_strings(source, inline, "\n".join(texts), skipped, reading)
+    return reading, skipped
 
 
 def _read_sheet(data: bytes, number: int, reading: Reading) -> None:
-    """Formulas that nobody has calculated yet, and what is printed above and below the sheet."""
+    """Add headers and footers, and a warning about formulas without a cached value."""
     if _FORMULA.search(data) and (cells := _CELL.findall(data)):
         reading.inventory[Part.FORMULAS_WITHOUT_VALUE] += len(cells)
         names = [m[1].decode() for cell in cells[:_NAMED] if (m := _REFERENCE.search(cell))]
@@ -131,17 +135,17 @@ def _read_sheet(data: bytes, number: int, reading: Reading) -> None:
 
 
 def running_text(coded: str) -> str:
-    """Return the text of a sheet's header or footer without its codes."""
+    """Return the text of a header or footer of a sheet without its codes."""
     plain = _SECTION_CODES.sub(lambda code: "&" if code[0] == "&&" else " ", coded)
     return " ".join(plain.split())
 
 
-def _read_around(
+def _read_attached_parts(
     source: Package, sheet: Sheet, number: int, reading: Reading, seen: set[str]
 ) -> None:
-    """Comments and drawings, which have parts of their own."""
+    """Read comments and drawings, which are separate parts."""
     relations = source.relations(sheet.part)
-    # A thread has its own part, and a note that repeats it for old programs, on the same cell.
+    # A thread has a part of its own, and a legacy note that repeats it on the same cell.
     relations.sort(key=lambda relation: relation.kind != "threadedComment")
     threads: set[str] = set()
     for relation in relations:
@@ -155,13 +159,13 @@ def _read_around(
                 read_drawings(source, relation.target, reading, number, seen=seen)
         except UnreadablePartError as error:
             part = Part.COMMENTS if "omment" in relation.kind else Part.TEXT_BOXES
-            reading.unread(part, f"{relation.target}: {error}", number)
+            reading.add_unread(part, f"{relation.target}: {error}", number)
     if not any(relation.kind == "drawing" for relation in relations):
         read_drawings(source, sheet.part, reading, number, seen=seen)
 
 
 def _read_comments(root: Element, number: int, reading: Reading, known: set[str]) -> set[str]:
-    """Add comments but those of the cells in ``known``, and return the cells that have one."""
+    """Add comments except those of the cells in ``known``; return the cells with a comment."""
     cells = set()
     for element in root.iter():
         cell = attribute(element, "ref")
@@ -178,9 +182,9 @@ def _read_boxes(root: Element, number: int, reading: Reading) -> None:
 
 
 def _check_strings(
-    source: Package, inline: list[str], text: str, given_up: list[int], reading: Reading
+    source: Package, inline: list[str], text: str, skipped: list[int], reading: Reading
 ) -> None:
-    """Put back strings of cells that are not in the engine's text."""
+    """Add strings of cells that xberg's text lacks."""
     name = next(
         (r.target for r in source.relations(source.main()) if r.kind == "sharedStrings"), ""
     )
@@ -189,8 +193,8 @@ def _check_strings(
         try:
             shared = ["".join(runs(one)) for one in children(source.xml(name), "si")]
         except UnreadablePartError:
-            shared = []  # the engine has read it, or has said that it cannot
-    if given_up or not missing({*shared, *inline}, text):
+            shared = []  # xberg has read it or reported it
+    if skipped or not missing({*shared, *inline}, text):
         return
     used = _used(source)
     lost = missing({shared[i] for i in used if i < len(shared)} | set(inline), text)
@@ -199,7 +203,7 @@ def _check_strings(
 
 
 def _used(source: Package) -> set[int]:
-    """Numbers of the shared strings that cells refer to; a program may leave others behind."""
+    """Return the numbers of shared strings that cells reference; others are unused leftovers."""
     pattern = re.compile(
         rb"""<(?:\w+:)?c\b[^>]*\bt\s*=\s*["']s["'][^>]*>\s*<(?:\w+:)?v>\s*(\d+)\s*<"""
     )
@@ -213,7 +217,7 @@ def _used(source: Package) -> set[int]:
 
 
 def runs(item: Element) -> list[str]:
-    """Return the text of a string, run by run; how it is pronounced (``rPh``) is not part of it."""
+    """Return the text of a string, run by run, without phonetic hints (``rPh``)."""
     return [
         element.text or ""
         for child in item
@@ -231,12 +235,12 @@ def _texts(inline: bytes) -> list[str]:
 
 
 def _without_prefixes(fragment: bytes) -> bytes:
-    """A piece of a part, whose namespaces were declared elsewhere."""
+    """Remove prefixes from a fragment whose namespace declarations lie outside of it."""
     return re.sub(rb"(</?)\w+:|\s\w+:\w+\s*=\s*(?:\"[^\"]*\"|'[^']*')", rb"\1", fragment)
 
 
 class Workbook:
-    """What the cells of all sheets refer to: strings, styles, the calendar."""
+    """Shared data of all sheets: strings, styles and the date system."""
 
     def __init__(self, source: Package) -> None:
         """Read the shared parts of a workbook.
@@ -257,7 +261,7 @@ class Workbook:
         self._since_1904 = calendar is not None and attribute(calendar, "date1904") in {"1", "true"}
 
     def grid(self, sheet: Sheet, limit: int) -> Grid:
-        """Return the cells of a sheet that hold something.
+        """Return the nonempty cells of a sheet.
 
         Raises:
             ItemFailure: LIMIT_EXCEEDED.
@@ -289,8 +293,8 @@ class Workbook:
 
 
 def _cells(data: bytes) -> Iterator[tuple[int, int, Element]]:
-    """Every cell of a sheet with its row and column from 0; rows are forgotten as they go by."""
-    refuse_dtd(data)
+    """Yield every cell with row and column from 0; parsed rows are released."""
+    reject_dtd(data)
     row = column = -1
     try:
         for event, element in ET.iterparse(io.BytesIO(data), events=("start", "end")):  # noqa: S314
@@ -318,7 +322,7 @@ def _column(letters: str) -> int:
 
 
 def _date_styles(root: Element) -> list[bool]:
-    """For each style of cells whether it shows a date."""
+    """Return for each cell style whether it shows a date."""
     own = {
         attribute(one, "numFmtId"): is_date_format(attribute(one, "formatCode"))
         for one in descendants(root, "numFmt")

@@ -1,6 +1,7 @@
-"""A second reading of PowerPoint presentations: comments, diagrams, charts, text left out."""
+"""Second reading of PowerPoint presentations: comments, diagrams, charts, omitted text."""
 
 from docmill.contracts.warnings import WarningCode, warning
+from docmill.engines.office.comparison import missing
 from docmill.engines.office.drawing import paragraphs, read_drawings
 from docmill.engines.office.package import (
     Element,
@@ -11,21 +12,20 @@ from docmill.engines.office.package import (
     local,
 )
 from docmill.engines.office.passages import Part, Reading
-from docmill.engines.office.words import missing
 
 _OFF = frozenset({"0", "false", "off"})
 _COMMENTS = frozenset({"comments", "comment"})
 """Comments of PowerPoint 2007 and of Microsoft 365."""
 _NOT_NOTES = frozenset({"sldNum", "hdr", "ftr", "dt", "sldImg"})
-"""Placeholders of a notes page that are no notes: numbers, dates, the picture of the slide."""
+"""Placeholders of a notes page other than notes: numbers, dates, the image of the slide."""
 
 
 def read_slides(source: Package, texts: list[str]) -> Reading:
-    """Read what the engine leaves out of a presentation.
+    """Read the content of a presentation that xberg omits.
 
     Args:
         source: the presentation's package.
-        texts: the engine's, without Markdown's marks, one page for each slide.
+        texts: xberg's text without Markdown syntax, one page for each slide.
 
     Raises:
         UnreadablePartError: the presentation's main part cannot be read.
@@ -41,14 +41,14 @@ def read_slides(source: Package, texts: list[str]) -> Reading:
         try:
             text = texts[number - 1] if page else ""
             _read_slide(source, name, page, text, reading)
-            _read_beside(source, name, page, authors, reading)
+            _read_attached_parts(source, name, page, authors, reading)
         except UnreadablePartError as error:
-            reading.unread(Part.BODY, f"slide {number}: {error}", page)
+            reading.add_unread(Part.BODY, f"slide {number}: {error}", page)
     return reading
 
 
 def _slide_ids(root: Element) -> list[str]:
-    """The relations of slides; a ``sldId`` has a number of its own under the same local name."""
+    """Return the relationship ids of slides. A ``sldId`` also has an ``id`` of its own."""
     return [
         next((value for key, value in one.items() if "}" in key and local(key) == "id"), "")
         for one in descendants(root, "sldId")
@@ -66,10 +66,10 @@ def _read_slide(source: Package, name: str, page: int | None, text: str, reading
     read_drawings(source, name, reading, page, seen=set())
 
 
-def _read_beside(
+def _read_attached_parts(
     source: Package, name: str, page: int | None, authors: dict[str, str], reading: Reading
 ) -> None:
-    """Notes and comments, which have parts of their own."""
+    """Read notes and comments, which are separate parts."""
     for relation in source.relations(name):
         if relation.kind == "notesSlide":
             _read_notes(source, relation.target, page, reading)
@@ -81,7 +81,7 @@ def _read_notes(source: Package, name: str, page: int | None, reading: Reading) 
     try:
         root = source.xml(name)
     except UnreadablePartError as error:
-        reading.unread(Part.SPEAKER_NOTES, f"{name}: {error}", page)
+        reading.add_unread(Part.SPEAKER_NOTES, f"{name}: {error}", page)
         return
     lines: list[str] = []
     for shape in descendants(root, "sp"):
@@ -97,7 +97,7 @@ def _read_comments(
     try:
         root = source.xml(name)
     except UnreadablePartError as error:
-        reading.unread(Part.COMMENTS, f"{name}: {error}", page)
+        reading.add_unread(Part.COMMENTS, f"{name}: {error}", page)
         return
     for element in root.iter():
         kind = local(element.tag)
@@ -109,7 +109,7 @@ def _read_comments(
 
 
 def _authors(source: Package, main: str) -> dict[str, str]:
-    """Names of those who comment, by id; no name is better than no comment."""
+    """Return the names of comment authors by id; empty if they cannot be read."""
     found: dict[str, str] = {}
     for relation in source.relations(main):
         if relation.kind in {"commentAuthors", "authors"}:

@@ -1,11 +1,12 @@
-"""A second reading of Word documents: notes, comments, running lines, boxes, diagrams, charts."""
+"""Second reading of Word documents: notes, comments, headers, text boxes, diagrams, charts."""
 
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from docmill.contracts.warnings import WarningCode, warning
-from docmill.engines.office.drafts import Draft
+from docmill.engines.office.comparison import missing
+from docmill.engines.office.draft import Draft
 from docmill.engines.office.drawing import paragraphs, read_drawings
 from docmill.engines.office.package import (
     Element,
@@ -17,7 +18,6 @@ from docmill.engines.office.package import (
     local,
 )
 from docmill.engines.office.passages import Part, Passage, Reading
-from docmill.engines.office.words import missing
 
 _NOTES = {"footnoteReference": Part.FOOTNOTES, "endnoteReference": Part.ENDNOTES}
 _NOTE_PARTS = {"footnotes": Part.FOOTNOTES, "endnotes": Part.ENDNOTES}
@@ -29,7 +29,7 @@ _EMPTY_DEFINITION = re.compile(r"^\[\^\w+\]:[ \t]*$\n?(?![ \t]+\S)", re.M)
 _DEFINITION = re.compile(r"^\[\^\w+\]:.*\n(?:[ \t]+\S.*\n?|\n(?=[ \t]+\S))*", re.M)
 
 Nested = Callable[[str, bytes], str | None]
-"""Reads an inserted document, by its name and bytes; None when nothing reads it."""
+"""Reads an inserted document by its name and bytes; returns None if no reader supports it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +39,11 @@ class _Reference:
 
 
 def read_word(source: Package, draft: Draft, nested: Nested) -> Reading:
-    """Read what the engine leaves out of a Word document.
+    """Read the content of a Word document that xberg omits.
 
     Args:
         source: the document's package.
-        draft: the engine's pages; marks of notes are numbered anew in them.
+        draft: xberg's pages; their note references are renumbered.
         nested: reads inserted documents.
 
     Raises:
@@ -66,7 +66,7 @@ def read_word(source: Package, draft: Draft, nested: Nested) -> Reading:
         if target := targets.get(attribute(chunk, "id")):
             _read_inserted(source, target, nested, reading)
     if any(attribute(one, "val") not in _OFF for one in descendants(root, "vanish")):
-        message = "Text that Word hides is part of the result."
+        message = "The result includes text that Word hides."
         reading.warnings.append(warning(WarningCode.HIDDEN_CONTENT, message))
     for paragraph in missing(paragraphs(root), draft.text):
         reading.put_back(paragraph)
@@ -78,12 +78,12 @@ def read_word(source: Package, draft: Draft, nested: Nested) -> Reading:
 
 
 def _drawn_text(root: Element) -> list[str]:
-    """The text of WordArt of Word 97 to 2007, such as watermarks: it is no paragraph."""
+    """Return the text of WordArt of Word 97 to 2007, such as watermarks. It is no paragraph."""
     return [text for one in descendants(root, "textpath") if (text := attribute(one, "string"))]
 
 
 def _choices(root: Element) -> Iterator[tuple[str, str]]:
-    """Names and choices of the lists of old forms, which stand in no run of text."""
+    """Yield names and choices of the lists of legacy forms, which are not in runs of text."""
     for field in descendants(root, "ffData"):
         for choices in children(field, "ddList"):
             entries = [attribute(one, "val") for one in children(choices, "listEntry")]
@@ -101,14 +101,14 @@ def _choices(root: Element) -> Iterator[tuple[str, str]]:
 def _read_notes(
     source: Package, root: Element, parts: dict[str, str], pages: list[str], reading: Reading
 ) -> None:
-    """Footnotes and endnotes: numbered in the order of their marks, each on its mark's page."""
+    """Add footnotes and endnotes, in the order of their references, each on its page."""
     texts: dict[_Reference, str] = {}
     for kind, part in _NOTE_PARTS.items():
         if kind in parts:
             try:
                 texts |= _notes(source.xml(parts[kind]), part)
             except UnreadablePartError as error:
-                reading.unread(part, f"{parts[kind]}: {error}")
+                reading.add_unread(part, f"{parts[kind]}: {error}")
     if not texts:
         return
     references = [r for r in _references(root) if r in texts]
@@ -123,7 +123,7 @@ def _read_notes(
 
 
 def _notes(root: Element, part: Part) -> dict[_Reference, str]:
-    """The notes of a part; separators, which are no notes, have a type and no text."""
+    """Return the notes of a part without separators, which have a type and no text."""
     found = {}
     for note in root:
         if text := " ".join(paragraphs(note)):
@@ -143,11 +143,11 @@ def _references(root: Element) -> Iterator[_Reference]:
 
 
 def _renumber(pages: list[str], references: list[_Reference]) -> list[int]:
-    """Give the marks in ``pages`` the numbers of their notes; return the page of each note.
+    """Number the note references in ``pages``; return the page of each note.
 
-    The engine writes a note's id, then mostly its number: footnotes and endnotes with equal ids
-    look alike. Where its marks are not those of the document, nothing is changed, and the empty
-    list returned.
+    xberg writes the id of a note, then usually its number, so that a footnote and an endnote with
+    equal ids look alike. If its references do not match those of the document, nothing changes and
+    the result is empty.
     """
     places: list[int] = []
     renumbered = []
@@ -180,7 +180,7 @@ def _read_comments(source: Package, name: str | None, pages: list[str], reading:
     try:
         root = source.xml(name)
     except UnreadablePartError as error:
-        reading.unread(Part.COMMENTS, f"{name}: {error}")
+        reading.add_unread(Part.COMMENTS, f"{name}: {error}")
         return
     shown = {mark[1]: n for n, page in enumerate(pages, 1) for mark in _COMMENT_MARK.finditer(page)}
     pages[:] = [_COMMENT_MARK.sub(r"[^cmt\1]", page) for page in pages]
@@ -198,7 +198,7 @@ def _read_comments(source: Package, name: str | None, pages: list[str], reading:
 def _read_running(
     source: Package, part: Part, references: list[str | None], reading: Reading
 ) -> None:
-    """Headers or footers of all sections; equal ones once."""
+    """Add each distinct header or footer of all sections."""
     seen: set[str] = set()
     for target in references:
         if target is None or target in seen:
@@ -208,7 +208,7 @@ def _read_running(
             root = source.xml(target)
             texts = [*paragraphs(root), *_drawn_text(root)]
         except UnreadablePartError as error:
-            reading.unread(part, f"{target}: {error}")
+            reading.add_unread(part, f"{target}: {error}")
             continue
         if (whole := "\n".join(texts)) not in seen:
             seen.add(whole)
@@ -218,14 +218,14 @@ def _read_running(
 
 
 def _read_inserted(source: Package, name: str, nested: Nested, reading: Reading) -> None:
-    """A document of another format that Word converts when it opens this one."""
+    """Read an inserted document of another format (altChunk), which Word converts on opening."""
     try:
         text = nested(name, source.read(name))
     except UnreadablePartError as error:
-        reading.unread(Part.INSERTED_DOCUMENTS, f"{name}: {error}")
+        reading.add_unread(Part.INSERTED_DOCUMENTS, f"{name}: {error}")
         return
     if text is None:
-        reading.unread(Part.INSERTED_DOCUMENTS, name)
+        reading.add_unread(Part.INSERTED_DOCUMENTS, name)
     elif text.strip():
         reading.inventory[Part.INSERTED_DOCUMENTS] += 1
         reading.passages.append(Passage(Part.INSERTED_DOCUMENTS, text.strip()))

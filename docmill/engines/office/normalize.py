@@ -1,4 +1,4 @@
-"""Documents in the form in which the engine of office formats reads them."""
+"""Normalization of documents into the form that xberg reads."""
 
 import codecs
 import io
@@ -7,9 +7,9 @@ import zipfile
 from dataclasses import dataclass
 
 from docmill.contracts.media_types import OFFICE_XML, Media
+from docmill.engines.office.flat_xml import open_manifest, package_of
 from docmill.engines.office.open_packaging import with_usual_names
-from docmill.engines.office.xml import open_manifest, package_of
-from docmill.engines.office.zips import reading_zip
+from docmill.engines.office.zip_archives import archive_errors
 from docmill.engines.text.charsets import Decoded, decode, decode_head
 from docmill.engines.text.kinds import apple_mail
 
@@ -20,17 +20,17 @@ _MANIFEST = "META-INF/manifest.xml"
 _RTF = b"{\\rtf"
 _APPLE_HEAD = 64
 _QUOTED_ENVELOPE = b">From "
-"""An mbox's line between messages, quoted by a program that saved one of them."""
+"""A line between messages of an mbox, quoted by a program that saved a single message."""
 
 
 @dataclass(frozen=True, slots=True)
-class Readable:
-    """A document as the engine wants it.
+class NormalizedDocument:
+    """A document in the form that xberg reads.
 
     Attributes:
-        data: its bytes.
-        media_type: of those bytes.
-        decoded: what is known of the character set; None where the format has its own rules.
+        data: the bytes.
+        media_type: media type of these bytes.
+        decoded: the detected character set; None where the format has rules of its own.
     """
 
     data: bytes
@@ -38,36 +38,38 @@ class Readable:
     decoded: Decoded | None = None
 
 
-def readable(data: bytes, media_type: str) -> Readable:
-    """Return a document as the engine wants it; mostly as it is.
+def normalize(data: bytes, media_type: str) -> NormalizedDocument:
+    """Convert a document into the form that xberg reads. Most are returned unchanged.
 
     Args:
-        data: its bytes.
-        media_type: what it was detected as.
+        data: the bytes.
+        media_type: detected media type.
 
     Raises:
-        ItemFailure: CORRUPT, ENCRYPTED, or, for a document in one file of XML, UNSUPPORTED_TYPE.
+        ItemFailure: CORRUPT or ENCRYPTED; for flat XML also UNSUPPORTED_TYPE.
     """
     if media_type == Media.HTML:
         decoded = decode(data, markup=True)
-        return Readable(decoded.text.encode("utf-8", "replace"), media_type, decoded)
+        return NormalizedDocument(decoded.text.encode("utf-8", "replace"), media_type, decoded)
     if media_type == Media.EML:
-        return Readable(_bare_mail(data), media_type)
+        return NormalizedDocument(_normalized_mail(data), media_type)
     if media_type == Media.RTF:
-        return Readable(data if data.startswith(_RTF) else _bare_rtf(data), media_type)
-    with reading_zip():
+        return NormalizedDocument(
+            data if data.startswith(_RTF) else _normalized_rtf(data), media_type
+        )
+    with archive_errors():
         if media_type in OFFICE_XML:
             packed, media = package_of(data, Media(media_type))
-            return Readable(with_usual_names(packed, media), media.value)
+            return NormalizedDocument(with_usual_names(packed, media), media.value)
         if media_type in _PACKAGES:
             data = with_usual_names(data, Media(media_type))
         elif media_type in _STATING:
-            data = _stating_its_type(data, media_type)
-    return Readable(data, media_type)
+            data = _with_stated_type(data, media_type)
+    return NormalizedDocument(data, media_type)
 
 
-def _stating_its_type(data: bytes, media_type: str) -> bytes:
-    """OpenDocument with the two entries that say its type: the engine refuses some without them."""
+def _with_stated_type(data: bytes, media_type: str) -> bytes:
+    """Add the two entries that state the type of an OpenDocument package; xberg requires them."""
     wanted = {
         _MIMETYPE: media_type.encode(),
         _MANIFEST: open_manifest(media_type),
@@ -90,8 +92,8 @@ def _stating_its_type(data: bytes, media_type: str) -> bytes:
         return out.getvalue()
 
 
-def _bare_rtf(data: bytes) -> bytes:
-    """RTF without the mark or blank lines before it; it is ASCII, whatever it was saved as."""
+def _normalized_rtf(data: bytes) -> bytes:
+    """Return RTF from its first group on, as ASCII."""
     start = data.find(_RTF)
     if start >= 0:
         return data[start:]
@@ -99,10 +101,10 @@ def _bare_rtf(data: bytes) -> bytes:
     return text[text.find(_RTF.decode()) :].encode("latin-1", "replace")
 
 
-def _bare_mail(data: bytes) -> bytes:
-    """A mail without a mark or blank lines before it, and without the envelope of an .emlx.
+def _normalized_mail(data: bytes) -> bytes:
+    """Return a mail without a byte order mark, leading blank lines and the envelope of an .emlx.
 
-    Apple's begins with a line that has the mail's length, and ends with a property list.
+    An .emlx starts with a line that states the length of the mail, and ends with a property list.
     """
     data = data.removeprefix(codecs.BOM_UTF8).lstrip(b"\r\n")
     if data.startswith(_QUOTED_ENVELOPE):

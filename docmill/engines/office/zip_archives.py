@@ -1,9 +1,9 @@
-"""What a ZIP archive is: an office document, an e-book, or just an archive.
+"""Types of ZIP archives: office documents, e-books and plain archives.
 
-Only names and a few small parts are read; nothing is unpacked. An Office document says in its
-relationships which part is its main one, and in its content types what that is (ECMA-376 part 2);
-OpenDocument and EPUB say it in the entry ``mimetype`` or, where that is missing, in their
-manifest and container.
+Only names and a few small parts are read; nothing is unpacked. An Office document states its main
+part in its relationships and the type of that part in its content types (ECMA-376 part 2).
+OpenDocument and EPUB state their type in the entry ``mimetype`` or, if it is missing, in manifest
+and container.
 """
 
 import re
@@ -25,7 +25,7 @@ _OPEN_XML = {
     "xl/workbook.bin": Media.XLSB,
     "ppt/presentation.xml": Media.PPTX,
 }
-"""Names of main parts that nearly all writers use, for packages that say nothing of theirs."""
+"""Usual names of main parts, for packages without relationships."""
 _MAIN_TYPES = (
     (re.compile(r"wordprocessingml|ms-word\.", re.I), Media.DOCX),
     (re.compile(r"ms-excel\.sheet\.binary", re.I), Media.XLSB),
@@ -38,7 +38,7 @@ _MAIN_FOLDERS = (
     (re.compile(r"^xl/", re.I), Media.XLSX),
     (re.compile(r"^ppt/", re.I), Media.PPTX),
 )
-"""Where main parts lie whose content type nothing says."""
+"""Folders of main parts without a stated content type."""
 _OPEN_DOCUMENT = "application/vnd.oasis.opendocument."
 _BY_MIMETYPE = {
     _OPEN_DOCUMENT + "text": Media.ODT,
@@ -84,8 +84,8 @@ _LONGEST_MANIFEST = 1024 * 1024
 
 
 @contextmanager
-def reading_zip() -> Iterator[None]:
-    """Turn what goes wrong with an archive into failures of the item.
+def archive_errors() -> Iterator[None]:
+    """Translate errors of archives into failures of the item.
 
     Raises:
         ItemFailure: CORRUPT for a damaged archive, ENCRYPTED for a protected one.
@@ -100,27 +100,27 @@ def reading_zip() -> Iterator[None]:
         NotImplementedError,
     ) as error:
         raise _damaged(error) from None
-    except RuntimeError:  # zipfile's word for an encrypted entry
+    except RuntimeError:  # zipfile raises it for an encrypted entry
         raise ItemFailure(FailureClass.ENCRYPTED) from None
     except OSError as error:
-        if error.errno == EINVAL:  # a directory that points in front of the file
+        if error.errno == EINVAL:  # a central directory that points before the file
             raise _damaged(error) from None
         raise
 
 
 def media_of_zip(path: Path) -> Media:
-    """Return what the archive at ``path`` is.
+    """Return the media type of the archive at ``path``.
 
     Raises:
         ItemFailure: CORRUPT for a damaged archive, ENCRYPTED for a protected document,
-            UNSUPPORTED_TYPE for what no engine reads, with the name of its kind.
+            UNSUPPORTED_TYPE, with the name of the kind, for a type that no engine reads.
     """
-    with reading_zip(), zipfile.ZipFile(path) as archive:
+    with archive_errors(), zipfile.ZipFile(path) as archive:
         return media_of_archive(archive)
 
 
 def media_of_archive(archive: zipfile.ZipFile) -> Media:
-    """Return what an open archive is; see `media_of_zip`."""
+    """Return the media type of an open archive; see `media_of_zip`."""
     names = {entry.filename.replace("\\", "/").lstrip("/"): entry for entry in archive.infolist()}
     package = Package.of(archive)
     if package is not None:
@@ -150,7 +150,7 @@ def _unless_encrypted(entry: zipfile.ZipInfo, media: Media) -> Media:
 
 
 def _stated_types(archive: zipfile.ZipFile, names: dict[str, zipfile.ZipInfo]) -> Iterator[str]:
-    """What the archive says that it is, by its mimetype, manifest and container."""
+    """Yield the types that mimetype, manifest and container state."""
     if entry := names.get(_MIMETYPE):
         stated = _read(archive, entry, _LONGEST_MIMETYPE).decode("utf-8-sig", "replace")
         yield stated.strip().partition(";")[0].strip().lower()
@@ -167,7 +167,7 @@ def _damaged(error: Exception) -> ItemFailure:
 
 
 def _is_protected(archive: zipfile.ZipFile, names: dict[str, zipfile.ZipInfo]) -> bool:
-    """OpenDocument marks encrypted parts in its manifest; protected books carry a rights file."""
+    """Return whether the manifest marks parts as encrypted, or a book has a rights file."""
     if _RIGHTS in names:
         return True
     manifest = names.get(_MANIFEST)

@@ -1,7 +1,7 @@
-"""Office documents in a single file of XML, as the packages that engines read.
+"""Conversion of office documents in one XML file to packages.
 
-OpenDocument's flat form, the Open Packaging Conventions' flat form, and Word's XML of 2003.
-Elements are cut out as they are written, so that prefixes and blanks stay: engines look for both.
+The formats are flat OpenDocument, flat OPC, and the XML of Word 2003. Elements are copied byte by
+byte, so that prefixes and whitespace survive: engines depend on both.
 """
 
 import base64
@@ -15,7 +15,7 @@ from xml.parsers import expat
 
 from docmill.contracts.media_types import Media
 from docmill.engines.office.open_packaging import CONTENT_TYPES, ROOT_RELATIONS
-from docmill.engines.office.zips import media_of_archive
+from docmill.engines.office.zip_archives import media_of_archive
 from docmill.engines.text.charsets import decode
 from docmill.errors import FailureClass, ItemFailure
 
@@ -38,7 +38,7 @@ _OPEN_PARTS = {
     ),
     "meta.xml": ("document-meta", ("meta",)),
 }
-"""Parts of an OpenDocument package: the root's name, and what of the flat document is in it."""
+"""Parts of an OpenDocument package: name of the root, and elements of the flat document."""
 
 _WORD_2003 = "http://schemas.microsoft.com/office/word/2003/wordml"
 _WORD = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
@@ -49,13 +49,13 @@ _MAIN_RELATION = (
     "http://schemas.openxmlformats.org/officeDocument/2006/relationships/officeDocument"
 )
 _WRAPPERS = re.compile(rb"</?(?:wx|aml):[\w.-]+(?:\s[^<>]*)?/?>")
-"""Elements of Word 2003 that only stand around paragraphs: sections and annotations."""
+"""Elements of Word 2003 that only wrap paragraphs: sections and annotations."""
 _FIELD_OF_2003 = re.compile(rb"<w:(pict|binData|docOleData|docSuppData)\b.*?</w:\1>", re.S)
 
 
 @dataclass(slots=True)
 class _Element:
-    """An element of a document: where its start tag, content and end are, in bytes."""
+    """An element of a document with the byte offsets of its start tag, content and end."""
 
     name: str
     attributes: dict[str, str]
@@ -65,10 +65,10 @@ class _Element:
 
 
 def package_of(data: bytes, media: Media) -> tuple[bytes, Media]:
-    """Return a document of `media.OFFICE_XML` as the package of the same content, and its type.
+    """Convert a document of `media.OFFICE_XML` to a package; return it with its type.
 
     Raises:
-        ItemFailure: CORRUPT when it is not well-formed, UNSUPPORTED_TYPE when it is no document.
+        ItemFailure: CORRUPT when it is not well-formed, UNSUPPORTED_TYPE when it is not a document.
     """
     text = decode(data).text
     xml = _XML_DECLARATION.sub("", text, count=1).strip("\ufeff \t\r\n").encode()
@@ -101,7 +101,7 @@ def _open_document(xml: bytes, media: Media) -> tuple[bytes, Media]:
 
 
 def open_manifest(media_type: str) -> bytes:
-    """Return the manifest of an OpenDocument package that says no more than its type."""
+    """Return the manifest of an OpenDocument package that states only its type."""
     return (
         '<manifest:manifest xmlns:manifest="urn:oasis:names:tc:opendocument:xmlns:manifest:1.0">'
         f'<manifest:file-entry manifest:full-path="/" manifest:media-type="{media_type}"/>'
@@ -137,7 +137,7 @@ def _part(xml: bytes, root: _Element, part: _Element) -> bytes:
     if not holder.children:
         return b""
     found = holder.children[0]
-    # what the outer elements declare holds inside as well
+    # namespace declarations of the outer elements apply here
     outer: dict[str, str] = {}
     for element in (root, part, holder):
         outer |= {k: v for k, v in element.attributes.items() if k.startswith("xmlns")}
@@ -155,7 +155,7 @@ def _word_2003(xml: bytes, _: Media) -> tuple[bytes, Media]:
     if body is None:
         raise ItemFailure(FailureClass.CORRUPT, "The Word XML has no body.")
     inside = _FIELD_OF_2003.sub(b"", _WRAPPERS.sub(b"", xml[body.start : body.end]))
-    inside, notes = _notes_behind(inside)
+    inside, notes = _notes_at_end(inside)
     declared = {k: v for k, v in root.attributes.items() if k.startswith("xmlns")}
     names = "".join(
         f' {name}="{_WORD if value == _WORD_2003 else value}"' for name, value in declared.items()
@@ -180,8 +180,8 @@ def _word_2003(xml: bytes, _: Media) -> tuple[bytes, Media]:
 _NOTE = re.compile(rb"<w:(footnote|endnote)\b[^>]*>(.*?)</w:\1>", re.S)
 
 
-def _notes_behind(body: bytes) -> tuple[bytes, bytes]:
-    """Word 2003 writes notes where they are referred to: as paragraphs inside a run."""
+def _notes_at_end(body: bytes) -> tuple[bytes, bytes]:
+    """Move notes, which Word 2003 writes as paragraphs inside the referring run, to the end."""
     notes = [found[2] for found in _NOTE.finditer(body)]
     return (_NOTE.sub(b"", body), b"".join(notes)) if notes else (body, b"")
 
@@ -197,7 +197,7 @@ _PACKERS: dict[Media, _Packer] = {
 
 
 def _tree(xml: bytes, depth: int) -> _Element:
-    """The root of ``xml`` with its elements down to ``depth`` levels below it.
+    """Return the root of ``xml`` with its elements down to ``depth`` levels below it.
 
     Raises:
         ItemFailure: CORRUPT.
@@ -234,7 +234,7 @@ def _tree(xml: bytes, depth: int) -> _Element:
 
 
 def _end_of_tag(xml: bytes, start: int) -> int:
-    """The index behind the tag at ``start``; an attribute's value may have the sign itself."""
+    """Return the index after the tag at ``start``; attribute values may contain ``>``."""
     quote = 0
     for index in range(start, len(xml)):
         byte = xml[index]

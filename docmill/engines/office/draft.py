@@ -1,4 +1,4 @@
-"""Pages of a result before they are final: the engine's, and what a second reading adds."""
+"""Draft of a parse result: the pages of xberg plus the findings of the second reading."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -7,34 +7,34 @@ from typing import TYPE_CHECKING, Any
 
 from docmill.engines.base import Limits
 from docmill.engines.markdown_text import plain_text
+from docmill.engines.office.comparison import contains
+from docmill.engines.office.normalize import NormalizedDocument
 from docmill.engines.office.passages import Part, Passage, Reading
-from docmill.engines.office.readable import Readable
-from docmill.engines.office.words import holds
 
 if TYPE_CHECKING:
     import xberg
 
-_MOST_NESTED = 8
-"""Levels of documents in documents that are read; the engine has bounds of its own."""
+_MAX_NESTING = 8
+"""Levels of nested documents that are read. xberg has limits of its own."""
 
 
-ReadAgain = Callable[[str, "xberg.ExtractedDocument"], str | None]
-"""Reads a document inside another a second time, by its name and the engine's result."""
+ReadChild = Callable[[str, "xberg.ExtractedDocument"], str | None]
+"""Reads a nested document a second time; arguments: its name and xberg's result."""
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
-    """One document on its way through the engine.
+class ReadRequest:
+    """Input of one reading: a document and its limits.
 
     Attributes:
-        source: the file as the engine wants it.
-        limits: what may be used.
-        with_images: whether embedded images are wanted.
-        without_navigation: whether navigation is to be left out of HTML.
-        extracted: the engine's result, when it has read the file already, inside another.
+        source: the document in the form that xberg reads.
+        limits: limits of resources.
+        with_images: whether to extract embedded images.
+        without_navigation: whether to drop navigation elements of HTML.
+        extracted: xberg's result, if it read this document as part of another one.
     """
 
-    source: Readable
+    source: NormalizedDocument
     limits: Limits
     with_images: bool = False
     without_navigation: bool = False
@@ -47,20 +47,20 @@ class Job:
 
     @property
     def media_type(self) -> str:
-        """What they are."""
+        """Media type of the file."""
         return self.source.media_type
 
 
 @dataclass(slots=True)
 class Draft:
-    """A document as far as it has been read.
+    """Intermediate result of reading a document.
 
     Attributes:
         pages: Markdown of each page.
-        reading: what is to be added to it.
-        extracted: the engine's own result; None when the engine could not read the file.
-        stated: what the engine says of each page: speaker notes and the like.
-        filled: names of sheets and messages that the engine gave up, and that were read after it.
+        reading: findings that are added to the pages.
+        extracted: xberg's result; None when xberg could not read the file.
+        stated: fields of each page that xberg reports, such as speaker notes.
+        filled: names of sheets and messages that xberg skipped and another reader read.
     """
 
     pages: list[str]
@@ -71,24 +71,24 @@ class Draft:
     _plain: dict[str, str] = field(default_factory=dict, repr=False)
 
     def plain(self, page: str) -> str:
-        """Return ``page`` without Markdown's marks; the same page costs that once."""
+        """Return ``page`` without Markdown syntax; cached by page."""
         if page not in self._plain:
             self._plain[page] = plain_text(page)
         return self._plain[page]
 
     @property
     def text(self) -> str:
-        """All pages without Markdown's marks."""
+        """All pages without Markdown syntax."""
         return "\n".join(self.texts)
 
     @property
     def texts(self) -> list[str]:
-        """Each page without Markdown's marks."""
+        """Each page without Markdown syntax."""
         return [self.plain(page) for page in self.pages]
 
 
 def draft_of(extracted: "xberg.ExtractedDocument") -> Draft:
-    """Return the document's own pages, sheets or slides; one page where it has none."""
+    """Return a draft with xberg's pages, sheets or slides, or with one page if it has none."""
     pages = extracted.pages or []
     if not any(page.content.strip() for page in pages):
         return Draft([extracted.content], extracted=extracted)
@@ -100,13 +100,13 @@ def draft_of(extracted: "xberg.ExtractedDocument") -> Draft:
     return Draft(contents, extracted=extracted, stated=stated)
 
 
-def add_children(draft: Draft, part: Part, again: ReadAgain | None = None) -> set[str]:
-    """Add the documents inside the document that the engine has read, and return their names.
+def add_children(draft: Draft, part: Part, again: ReadChild | None = None) -> set[str]:
+    """Add the nested documents that xberg read, and return their names.
 
     Args:
-        draft: the document.
-        part: what documents inside it are.
-        again: reads one of them a second time.
+        draft: the draft of the outer document.
+        part: kind under which nested documents are counted.
+        again: reads a nested document a second time.
     """
     if draft.extracted is None:
         return set()
@@ -119,25 +119,25 @@ def add_children(draft: Draft, part: Part, again: ReadAgain | None = None) -> se
         kind = Part.ATTACHED_MESSAGES if name.startswith("nested_message") else part
         if part is not Part.ATTACHMENTS:
             draft.reading.inventory[kind] += 1
-        if not holds(text, plain_text(markdown)):
+        if not contains(text, plain_text(markdown)):
             draft.reading.passages.append(Passage(kind, markdown.strip(), None, name))
     return read
 
 
 def _children(
-    document: "xberg.ExtractedDocument", again: ReadAgain | None, depth: int
+    document: "xberg.ExtractedDocument", again: ReadChild | None, depth: int
 ) -> Iterator[tuple[str, str]]:
-    for child in document.children or [] if depth < _MOST_NESTED else []:
+    for child in document.children or [] if depth < _MAX_NESTING else []:
         whole = again(child.path, child.result) if again else None
         yield child.path, without_inlined(child.result) if whole is None else whole
-        if whole is None:  # else it has its own documents
+        if whole is None:  # its text contains its nested documents otherwise
             yield from _children(child.result, again, depth + 1)
 
 
 def without_inlined(document: "xberg.ExtractedDocument") -> str:
-    """Return a document's Markdown without its attachments.
+    """Return a document's Markdown without the text of its attachments.
 
-    The engine repeats them below a mail, each as one paragraph: tables and lists are lost there.
+    xberg appends each attachment to a mail as one paragraph, which loses tables and lists.
     """
     content: str = document.content
     start = content.rfind("\nAttachments:\n")

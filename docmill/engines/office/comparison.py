@@ -1,8 +1,8 @@
-"""Which paragraphs of a source are missing from a result's text.
+"""Comparison of the paragraphs of a source with the text of a result.
 
-The engine's page text is made from its Markdown, so it proves nothing about it: both sides of
-this comparison are independent readings. Words are counted first, which settles nearly every
-document; only paragraphs that hold a missing word are looked for one by one.
+Both sides are independent readings: page text is derived from Markdown, so it cannot verify the
+Markdown. Words are counted first, which settles nearly every document. Only paragraphs with a
+missing word are searched one by one.
 """
 
 import re
@@ -12,24 +12,24 @@ from collections.abc import Iterable
 
 _WORD = re.compile(r"[^\W_]+")
 _IGNORED = re.compile("[\u00ad\u200b\u200c\u200d\u2060\ufeff]+")
-"""Soft hyphens and characters without width."""
-_MOST_STEPS = 2_000_000_000
-"""Letters that are looked through for single paragraphs: about a second."""
+"""Soft hyphens and zero-width characters."""
+_MAX_STEPS = 2_000_000_000
+"""Characters that the search for single paragraphs may scan: about one second."""
 
 
 def words_of(text: str) -> list[str]:
-    """Return the words of ``text`` in the form in which they are compared."""
+    """Return the words of ``text``, normalized for comparison."""
     if not text.isascii():
         text = _IGNORED.sub("", unicodedata.normalize("NFKC", text))
     return _WORD.findall(text)
 
 
 def missing(paragraphs: Iterable[str], text: str) -> list[str]:
-    """Return the paragraphs whose words are not all in ``text``, in order.
+    """Return the paragraphs with words that ``text`` lacks, in order.
 
     Args:
-        paragraphs: of the source, as plain text.
-        text: of the result, without Markdown's marks.
+        paragraphs: paragraphs of the source, as plain text.
+        text: text of the result, without Markdown syntax.
     """
     source = [(paragraph, words_of(paragraph)) for paragraph in paragraphs]
     found = words_of(text)
@@ -40,17 +40,17 @@ def missing(paragraphs: Iterable[str], text: str) -> list[str]:
         return []
     suspects = [i for i, (_, words) in enumerate(source) if not lacking.keys().isdisjoint(words)]
     everything = "".join(word for _, words in source for word in words)
-    if len(suspects) * len(everything) > _MOST_STEPS:
+    if len(suspects) * len(everything) > _MAX_STEPS:
         return [source[i][0] for i in suspects]
     lost = _lost({i: "".join(source[i][1]) for i in suspects}, everything, "".join(found))
     return [source[i][0] for i in sorted(lost)]
 
 
 def _lost(suspects: dict[int, str], everything: str, letters: str) -> list[int]:
-    """Which paragraphs stand in the text less often than in the source, letter by letter.
+    """Return the paragraphs that occur less often in the text than in the source.
 
-    An engine may join or split words, so only their letters are compared. Long paragraphs come
-    first: what is in one that is put back is not missing any more.
+    Only letters are compared, because an engine may join or split words. Long paragraphs come
+    first: a paragraph inside a longer missing one is not missing as well.
     """
     lost = []
     for number, whole in sorted(suspects.items(), key=lambda item: -len(item[1])):
@@ -60,6 +60,6 @@ def _lost(suspects: dict[int, str], everything: str, letters: str) -> list[int]:
     return lost
 
 
-def holds(text: str, passage: str) -> bool:
-    """Say whether ``passage`` stands in ``text`` as it is, letter by letter."""
+def contains(text: str, passage: str) -> bool:
+    """Return whether ``text`` contains ``passage``, compared by letters."""
     return "".join(words_of(passage)) in "".join(words_of(text))
