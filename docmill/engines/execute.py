@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from docmill.engines.attachments import write_beside
 from docmill.engines.base import EngineReport, EngineTask
 from docmill.engines.classify.base import CLASSIFY
-from docmill.engines.classify.execute import classified
+from docmill.engines.classify.execute import classify_document
 from docmill.engines.extract.base import EXTRACT
-from docmill.engines.extract.execute import extracted
+from docmill.engines.extract.execute import extract_fields
 from docmill.engines.parsing import Watcher, parsed
 from docmill.engines.registry import PARSE, Registry
 from docmill.engines.shaping import shape
@@ -54,11 +54,11 @@ def _parse(task: EngineTask, registry: Registry, watcher: Watcher) -> EngineRepo
 
 
 def _classify(task: EngineTask, registry: Registry, watcher: Watcher) -> EngineReport:
-    return write_result(classified(task, registry, watcher), task)
+    return write_result(classify_document(task, registry, watcher), task)
 
 
 def _extract(task: EngineTask, registry: Registry, watcher: Watcher) -> EngineReport:
-    return write_result(extracted(task, registry, watcher), task)
+    return write_result(extract_fields(task, registry, watcher), task)
 
 
 _PRODUCTS: Mapping[str, Callable[[EngineTask, Registry, Watcher], EngineReport]] = {

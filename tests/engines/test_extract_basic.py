@@ -94,9 +94,7 @@ async def test_a_label_with_several_values_is_left_out(engines: Bench) -> None:
     found = await _extract(engines, "a.txt", "Invoice no: 1\nInvoice no: 2\nTotal: 5\n")
 
     assert found.result == {"total": 5, "note": None}
-    assert "invoiceNumber is left out: its label stands with several values." in messages(
-        found.warnings
-    )
+    assert "invoiceNumber is omitted: its label has several values." in messages(found.warnings)
 
 
 async def test_pages_and_rows_are_targets_too(engines: Bench) -> None:
@@ -123,8 +121,8 @@ async def test_what_it_cannot_honour_is_said(engines: Bench) -> None:
     )
 
     assert messages(found.warnings) == [
-        "The parameter spreadsheet_mode is only honoured by the engine llamacloud.",
-        "The parameter tier is only honoured by the engine llamacloud.",
+        "The parameter spreadsheet_mode is supported only by the engine llamacloud.",
+        "The parameter tier is supported only by the engine llamacloud.",
         "system_prompt has no effect: there is no model.",
     ]
 

@@ -7,9 +7,9 @@ from jsonschema import Draft202012Validator
 
 from docmill.engines.base import ParsedPage
 from docmill.engines.extract.base import Found, entry
-from docmill.engines.extract.chunking import chunks_of
+from docmill.engines.extract.chunks import chunks_of
 from docmill.engines.extract.citations import Quotes
-from docmill.engines.extract.merging import MAX_CONFLICTS, merged
+from docmill.engines.extract.merge import MAX_CONFLICTS, merge
 from docmill.engines.extract.schema import Shape, relaxed, rows_of
 from docmill.engines.extract.strict import MAX_DEPTH, strict_form
 from docmill.engines.extract.values import value_of
@@ -182,7 +182,7 @@ def test_objects_merge_lists_join_and_repeated_entries_come_once() -> None:
     first = Found({"a": None, "in": {"x": 1}, "list": [{"n": 1}, {"n": 1}]})
     second = Found({"a": "b", "in": {"y": 2}, "list": [{"n": 1}, {"n": 2}]})
 
-    found = merged([first, second])
+    found = merge([first, second])
 
     assert found.data == {"a": "b", "in": {"x": 1, "y": 2}, "list": [{"n": 1}, {"n": 1}, {"n": 2}]}
     assert (found.metadata, found.warnings) == (None, ())
@@ -195,20 +195,20 @@ def test_of_two_values_the_surer_stays_and_the_difference_is_a_warning() -> None
         {"a": entry(0.7), "b": entry(0.7), "l": [entry(1), entry(0.2)]},
     )
 
-    found = merged([first, second])
+    found = merge([first, second])
 
     assert found.data == {"a": 2, "b": 1, "l": [1, 3]}
     assert found.metadata == {"a": entry(0.7), "b": entry(0.9), "l": [entry(0.1), entry(0.2)]}
     assert found.warnings == (
-        "a differs between parts of the document: 2 was taken, not 1.",
-        "b differs between parts of the document: 1 was taken, not 2.",
+        "a differs between parts of the document: 2 was used, not 1.",
+        "b differs between parts of the document: 1 was used, not 2.",
     )
 
 
 def test_the_warnings_about_differences_are_bounded() -> None:
     many = {f"f{n}": "x" * 500 for n in range(100)}
 
-    found = merged([Found(many), Found(dict.fromkeys(many, "y"))])
+    found = merge([Found(many), Found(dict.fromkeys(many, "y"))])
 
     assert len(found.warnings) == MAX_CONFLICTS + 1
     assert all(len(warning) < 200 for warning in found.warnings)

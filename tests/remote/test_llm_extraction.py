@@ -205,7 +205,7 @@ async def test_pages_and_reading_are_as_they_were_asked_for(
 
     assert jobs.reads[0]["page_ranges"] == {"target_pages": "2-3"}
     assert (jobs.reads[0]["tier"], jobs.reads[0]["disable_ocr"]) == ("fast", True)
-    assert _messages(found) == ["The parameter tier is only honoured by the engine llamacloud."]
+    assert _messages(found) == ["The parameter tier is supported only by the engine llamacloud."]
 
 
 # -- long documents, pages, rows ---------------------------------------------------------------
@@ -229,7 +229,7 @@ async def test_a_long_document_is_asked_about_in_parts_that_are_merged(
         "items": [{"amount": 1}, {"amount": 2}],
     }
     assert _messages(found) == [
-        'number differs between parts of the document: "4711" was taken, not "4712".'
+        'number differs between parts of the document: "4711" was used, not "4712".'
     ]
     assert found["usage"] == {"requests": 3, "input_tokens": 300, "output_tokens": 30}
     assert all("one part of a longer document" in prompt_of(body) for body in llm.asked)

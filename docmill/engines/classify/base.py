@@ -1,4 +1,4 @@
-"""The protocol of classifiers, and the shape of what they say."""
+"""Protocol of classifiers, and the models of their results."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,11 +13,11 @@ CLASSIFY = "classify"
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A type that documents may have.
+    """A document type of a classify job.
 
     Attributes:
-        type: its name, as the answer gives it.
-        description: what such documents are, in the user's words.
+        type: name of the type, as returned in the result.
+        description: the user's description of such documents.
     """
 
     type: str
@@ -25,12 +25,12 @@ class Rule:
 
 
 class Verdict(BaseModel):
-    """What a document is.
+    """Decision of a classifier.
 
     Attributes:
-        type: of the rule that fits; None when none does.
-        confidence: how likely this answer is right, 0..1.
-        reasoning: what in the document spoke for it, for people.
+        type: type of the matching rule; None when no rule matches.
+        confidence: probability that the decision is right, 0..1.
+        reasoning: explanation for people.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -44,14 +44,14 @@ class ClassifyResult(BaseModel):
     """The result of one classification, as written to ``result.json``.
 
     Attributes:
-        engine: the classifier.
-        text_engine: what read the text that was classified, with its version.
-        pages_total: pages that were read; always ok + failed.
-        document_pages: pages that the document has.
-        warnings: what a reader should know.
-        usage: what a remote classifier counted: ``requests``, ``input_tokens``, ``output_tokens``.
+        engine: name of the classifier.
+        text_engine: name and version of the engine that parsed the text.
+        pages_total: number of parsed pages; always ok + failed.
+        document_pages: number of pages of the document.
+        warnings: warnings about the text and the decision.
+        usage: counters of a remote classifier: ``requests``, ``input_tokens``, ``output_tokens``.
         timings: seconds by step.
-        files: sha256 of each file beside ``result.json``: none, but every product has the field.
+        files: sha256 of each file next to ``result.json``; empty, kept for a uniform shape.
     """
 
     schema_version: int = 1
@@ -74,21 +74,21 @@ class ClassifyResult(BaseModel):
 
 
 class Classifier(Protocol):
-    """Picks the rule that fits a text. Whatever it needs beyond that, it is constructed with.
+    """Selects the rule that matches a text. Dependencies are passed to the constructor.
 
     Attributes:
         name: one word.
-        version: changes whenever the same text and rules may give another answer.
+        version: changes whenever the decision for the same text and rules may change.
     """
 
     name: str
     version: str
 
     def classify(self, text: str, rules: Sequence[Rule]) -> Verdict:
-        """Return the type of a document with this text.
+        """Classify a text.
 
         Args:
-            text: of the pages that were read, in order; empty when there is none.
+            text: text of the parsed pages in order; may be empty.
             rules: at least one.
         """
         ...

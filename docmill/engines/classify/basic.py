@@ -1,4 +1,4 @@
-"""A classifier without a model: cues of known kinds of documents, and the rules' own words."""
+"""Classifier ``basic``: cues of known document families and words of the rules, no model."""
 
 import math
 import re
@@ -22,21 +22,21 @@ from docmill.engines.classify.families import (
 
 _WORD = re.compile(r"[^\W\d_]{3,}")
 _TYPE_WEIGHT = 2.0
-"""A word of the rule's type says more than one of its description."""
+"""A word of the type weighs more than a word of the description."""
 _HEAD = 300
-"""Characters at the beginning, where documents say what they are."""
+"""Characters at the beginning, where documents state their type."""
 _HEAD_WEIGHT = 1.6
 _FREQUENT = 2
-"""Occurrences from which a word counts fully, in a short text."""
+"""Occurrences from which a word counts fully in a short text."""
 _LONG = 400
-"""So many words of a text ask for one more occurrence: in a long one every word stands once."""
+"""Words of a text that require one more occurrence: long texts contain every word once."""
 _COMMON_WEIGHT = 0.4
-_BEGINNING = 6
-"""Letters by which words are compared."""
-_SHORTEST = 3
-"""Letters that are left of a word without its ending."""
+_STEM_LENGTH = 6
+"""Letters of a stem."""
+_MIN_STEM = 3
+"""Minimum length of a word without its ending."""
 
-_EMPTY = frozenset(
+_STOP_WORDS = frozenset(
     _WORD.findall("""
     about above after all also and any are because been before being below between both but can
     contain contains containing content describe describes describing document documents each
@@ -50,13 +50,13 @@ _EMPTY = frozenset(
 
 
 def stems(text: str) -> dict[str, list[str]]:
-    """Return the words of ``text`` that mean something, in lower case, by their beginnings.
+    """Return the significant words of ``text`` in lower case, grouped by stem.
 
-    Words with the same beginning count as one: insured and insurer, patient and patients.
+    Words with the same stem count as one: insured and insurer, patient and patients.
     """
     found: dict[str, list[str]] = {}
     for word in _WORD.findall(text.casefold()):
-        if word not in _EMPTY:
+        if word not in _STOP_WORDS:
             found.setdefault(_stem(word), []).append(word)
     return found
 
@@ -65,12 +65,12 @@ def _stem(word: str) -> str:
     for ending in ("ies", "ing", "ed", "es", "s", "y"):
         if (
             word.endswith(ending)
-            and len(word) - len(ending) >= _SHORTEST
+            and len(word) - len(ending) >= _MIN_STEM
             and not word.endswith("ss")
         ):
             word = word[: -len(ending)]
             break
-    return word[:_BEGINNING]
+    return word[:_STEM_LENGTH]
 
 
 _COMMON = frozenset(
@@ -84,11 +84,11 @@ _COMMON = frozenset(
     ask asked another change choose created help listed need order others product
     public release section update version""")
 )
-"""Beginnings of words of many kinds of documents: they say a little."""
+"""Stems that occur in many kinds of documents and carry little weight."""
 
 
-class Overlap:
-    """Rules prepared for comparison: words that several of them share say little."""
+class WordOverlap:
+    """Word overlap of texts with a set of rules. Words that several rules share weigh less."""
 
     def __init__(self, rules: Sequence[Rule]) -> None:
         self._weights = [_weights(rule) for rule in rules]
@@ -97,7 +97,7 @@ class Overlap:
         self._rarity = {word: math.log1p(count / number) for word, number in rules_with.items()}
 
     def compare(self, text: str) -> list[tuple[float, list[str]]]:
-        """Return for each rule how much of it ``text`` says, 0..1 about, and by which words."""
+        """Return for each rule the overlap with ``text`` (about 0..1) and the matching words."""
         times = stems(text)
         head = stems(text[:_HEAD])
         return [self._one(weights, times, head) for weights in self._weights]
@@ -116,7 +116,7 @@ class Overlap:
                 strength = min(1.0, (len(times[word]) + 1) / (needed + 1))
                 place = _HEAD_WEIGHT if word in head else 1.0
                 found[word] = weight * self._rarity[word] * strength * place
-        # The root keeps a long, careful description from losing to a short one.
+        # The square root keeps a long description from losing against a short one.
         score = sum(found.values()) / math.sqrt(whole * _typical(weights)) if whole else 0.0
         return score, [times[word][0] for word in sorted(found, key=lambda word: -found[word])]
 
@@ -136,41 +136,41 @@ def _weights(rule: Rule) -> dict[str, float]:
 
 
 MAX_TEXT = 60_000
-"""Characters that are looked at; a document that long has said what it is."""
+"""Characters of the text that are examined."""
 _WORDS_WEIGHT = 0.9
-"""Of the overlap of words, against the certainty by cues."""
+"""Weight of the word overlap relative to the cues."""
 _DESCRIBED_WEIGHT = 0.8
-"""Of cues of a family that a rule describes, against one that it names."""
-_NAMED = 6
-"""Cues and words that the reasoning names."""
+"""Weight of a family that a rule describes, relative to one that it names."""
+_MAX_NAMED = 6
+"""Maximum number of cues and words in the reasoning."""
 
 _CONTRADICTED = 0.75
-"""What is left of a rule's score when the document says that it is something else."""
+"""Factor of a rule's score when the document declares another type."""
 
 CALIBRATION = (-0.86, 4.73, 0.05, -2.85)
-"""Weights of the `Fit` of the best rule: fitted by bench/classify/measure.py on the tuning half of
-its documents, so that confidence is the share of right answers."""
+"""Weights of the features of a `Fit`, fitted by bench/classify/measure.py on the tuning half of
+its documents, so that the confidence equals the share of right answers."""
 _ACCEPT = 0.5
 
 _CERTAIN, _LIKELY, _PERHAPS = 0.98, 0.89, 0.75
-"""The most that is said by what kind of evidence; see `Fit.most`."""
+"""Maximum confidence by kind of evidence; see `Fit.most`."""
 _MANY_CUES, _MANY_WORDS, _SOME_WORDS = 3, 4, 2
-"""Strong cues, and own words of a rule, from which they are more than chance."""
-_CLOSE = 0.3
-"""A best rule that is less ahead of the second may as well be the second."""
+"""Numbers of strong cues, and of words of a rule, that exceed chance."""
+_SMALL_LEAD = 0.3
+"""With a smaller lead over the second rule, the best rule is uncertain."""
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """How well one rule fits.
+    """Evidence for one rule.
 
     Attributes:
-        score: 0 when nothing speaks for it.
-        found: what speaks for the family that the rule means; empty when it means none.
-        words: the rule's own words that the document has, the most telling first.
-        declared: the document says in a title that it is of the rule's type or family.
-        vague: a part of the type's name, as "dental" of "dental invoice", is not in the document,
-            or a title says that the document is about such ones.
+        score: 0 without any evidence.
+        found: evidence for the family of the rule; empty when the rule belongs to none.
+        words: words of the rule in the document, by weight.
+        declared: whether a title of the document names the rule's type or family.
+        vague: whether part of the type's name is missing in the document, such as "dental" of
+            "dental invoice", or a title says that the document is about such documents.
     """
 
     rule: Rule
@@ -183,13 +183,13 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """What decides whether the best candidate is right.
+    """Features that decide whether the best candidate is right.
 
     Attributes:
-        second: the best one of another type; None when all rules are of one type.
-        ahead: how far the best is ahead of it, 0 (not at all) to 1 (alone).
-        rival: the known family that fits best and that no rule means.
-        understood: every rule means a known family.
+        second: best candidate of another type; None when all rules have one type.
+        ahead: lead of the best candidate over the second, from 0 (none) to 1 (no second).
+        rival: best matching known family that no rule means.
+        understood: whether every rule means a known family.
     """
 
     best: Candidate
@@ -200,18 +200,18 @@ class Fit:
 
     @property
     def features(self) -> tuple[float, ...]:
-        """The numbers that `CALIBRATION` weighs."""
-        return (1.0, min(self.best.score, _ENOUGH), self.ahead, self.rival.sure)
+        """Values that `CALIBRATION` weighs."""
+        return (1.0, min(self.best.score, _SATURATED_SCORE), self.ahead, self.rival.sure)
 
     @property
     def probability(self) -> float:
-        """How likely the best rule is right."""
+        """Probability that the best rule is right."""
         z = sum(w * f for w, f in zip(CALIBRATION, self.features, strict=True))
         return min(1.0 / (1.0 + math.exp(-z)), self.most)
 
     @property
     def most(self) -> float:
-        """The highest probability that this kind of evidence allows, whatever it adds up to."""
+        """Maximum probability that this kind of evidence allows."""
         best, rival = self.best, self.rival
         strong = best.found.strong
         named = stems(plain(best.rule.type))
@@ -223,7 +223,7 @@ class Fit:
             most = _LIKELY
         else:
             most = _PERHAPS
-        close = self.second is not None and self.ahead < _CLOSE
+        close = self.second is not None and self.ahead < _SMALL_LEAD
         if best.vague or close or (rival.declared and not best.declared):
             most = min(most, _PERHAPS)
         if rival.strong > strong and rival.sure > best.found.sure:
@@ -231,34 +231,38 @@ class Fit:
         return most
 
 
-_ENOUGH = 1.5
-"""More than this score says nothing more."""
+_SATURATED_SCORE = 1.5
+"""Score at which the evidence saturates."""
 
 
 class BasicClassifier:
-    """Finds the rule that fits best, by counting; the same text always gives the same answer."""
+    """Selects a rule by counting. The same text always yields the same decision."""
 
     name = "basic"
     version = "2"
 
     def classify(self, text: str, rules: Sequence[Rule]) -> Verdict:
-        """Return the best rule's type, or None when it is more likely wrong than right."""
+        """Return the best rule's type, or None if it is more likely wrong than right."""
         if not text.strip():
             return Verdict(type=None, confidence=1.0, reasoning="The document has no text.")
         fit = fit_of(text[:MAX_TEXT], rules)
         likely = fit.probability
         if likely < _ACCEPT:
-            confidence = round(min(1 - likely, _most_of_none(fit)), 3)
-            return Verdict(type=None, confidence=confidence, reasoning=_none(fit.best))
-        return Verdict(type=fit.best.rule.type, confidence=round(likely, 3), reasoning=_some(fit))
+            confidence = round(min(1 - likely, _max_of_none(fit)), 3)
+            return Verdict(
+                type=None, confidence=confidence, reasoning=_no_match_reasoning(fit.best)
+            )
+        return Verdict(
+            type=fit.best.rule.type, confidence=round(likely, 3), reasoning=_match_reasoning(fit)
+        )
 
 
 def fit_of(text: str, rules: Sequence[Rule]) -> Fit:
-    """Compare ``text`` with every rule and with the known families that no rule means."""
+    """Compare ``text`` with every rule, and with the known families that no rule means."""
     lower = normal(text)
     said = declared_families(lower)
     families = [_family(rule) for rule in rules]
-    overlaps = Overlap(rules).compare(text)
+    overlaps = WordOverlap(rules).compare(text)
     found = [
         _candidate(rule, family, overlap, lower, said)
         for rule, family, overlap in zip(rules, families, overlaps, strict=True)
@@ -275,7 +279,7 @@ def fit_of(text: str, rules: Sequence[Rule]) -> Fit:
 
 
 def _family(rule: Rule) -> tuple[Family | None, str]:
-    """Return the family that a rule means, and the name by which its type says so."""
+    """Return the family of a rule, and the name by which its type states it."""
     family, name = family_named(rule.type)
     return family or family_described(f"{rule.type}: {rule.description}"), name
 
@@ -302,8 +306,8 @@ def _candidate(
     return Candidate(rule, score, found, tuple(overlap[1]), declared, vague)
 
 
-def _most_of_none(fit: Fit) -> float:
-    """The highest probability of that no rule fits: rules may say it in other words."""
+def _max_of_none(fit: Fit) -> float:
+    """Return the maximum confidence that no rule matches; rules may use other words."""
     if not fit.rival.declared and fit.rival.strong < _MANY_CUES:
         return _PERHAPS
     return _CERTAIN if fit.understood else _LIKELY
@@ -312,18 +316,18 @@ def _most_of_none(fit: Fit) -> float:
 def _evidence(candidate: Candidate) -> str:
     parts = []
     if candidate.found.cues:
-        parts.append("cues " + ", ".join(f"“{cue}”" for cue in candidate.found.cues[:_NAMED]))
+        parts.append("cues " + ", ".join(f"“{cue}”" for cue in candidate.found.cues[:_MAX_NAMED]))
     if candidate.words:
-        parts.append("words of the rule: " + ", ".join(candidate.words[:_NAMED]))
+        parts.append("words of the rule: " + ", ".join(candidate.words[:_MAX_NAMED]))
     return "; ".join(parts)
 
 
-def _some(fit: Fit) -> str:
+def _match_reasoning(fit: Fit) -> str:
     after = f" Next: {fit.second.rule.type}." if fit.second and fit.second.score else ""
     return f"{fit.best.rule.type}: {_evidence(fit.best)}.{after}"
 
 
-def _none(best: Candidate) -> str:
+def _no_match_reasoning(best: Candidate) -> str:
     if not best.score:
-        return "Nothing in the document speaks for any of the rules."
-    return f"No rule fits well enough. Closest: {best.rule.type}, by {_evidence(best)}."
+        return "The document has no evidence for any of the rules."
+    return f"No rule matches well enough. Closest: {best.rule.type}, by {_evidence(best)}."

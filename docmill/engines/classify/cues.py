@@ -1,7 +1,7 @@
-"""Known document families: what they are called, and what only such documents tend to say.
+"""Known document families: their names and the phrases that are typical of them.
 
-A cue is a regular expression over lower-case text. Cues name forms and phrases of a kind of
-document, never its subject; each counts once, however often it occurs.
+A cue is a regular expression over lower-case text. It names forms and phrases of a kind of
+document, never its subject. Each cue counts once, however often it occurs.
 """
 
 import re
@@ -12,12 +12,12 @@ from functools import cached_property
 
 @dataclass(frozen=True)
 class Family:
-    """One kind of document.
+    """A kind of document.
 
     Attributes:
-        names: what people call it; the first is ours.
-        strong: cues that few other documents have.
-        weak: cues that speak for it only together.
+        names: names in use; the first one is the key.
+        strong: cues that few other documents contain.
+        weak: cues that count only in combination.
     """
 
     names: tuple[str, ...]
@@ -26,7 +26,7 @@ class Family:
 
     @cached_property
     def cues(self) -> tuple[tuple[re.Pattern[str], float], ...]:
-        """Each cue with the share of the remaining doubt that it takes away."""
+        """Each cue with its share, by which it reduces the remaining doubt."""
         return tuple(
             (re.compile(rf"\b(?:{cue})", re.MULTILINE), share)
             for cues, share in ((self.strong, STRONG), (self.weak, _WEAK))
@@ -41,7 +41,7 @@ AMBIGUOUS = frozenset(
     {"news", "paper", "policy", "protocol", "offer", "mail", "terms", "conditions", "ticket"}
     | {"bill", "proposal", "quote", "estimate"}
 )
-"""Names that mean a family when a rule has them, but other things too when a title has them."""
+"""Names that are ambiguous in a title, though a rule with one of them means the family."""
 
 ABOUT = frozenset(
     re.findall(
@@ -53,7 +53,7 @@ ABOUT = frozenset(
         writing""",
     )
 )
-"""Words beside a name in a title that make it one about such documents."""
+"""Words next to a name in a title that mark a text about such documents."""
 
 FAMILIES: Sequence[Family] = (
     Family(

@@ -1,4 +1,4 @@
-"""A classification of one file: its text by a parse engine, then the classifier."""
+"""Execution of a classify task: a parse engine reads the text, a classifier selects a rule."""
 
 import time
 from typing import Any
@@ -10,19 +10,19 @@ from docmill.engines.registry import Registry
 from docmill.parameters.classify import DEFAULT_MAX_PAGES
 
 _ALLOWED_FAILED_PAGES = 0.99
-"""What a document is shows on any page of it; only without a single one there is nothing."""
+"""The type of a document shows on any page; the task fails only if no page can be read."""
 
 
-def classified(task: EngineTask, registry: Registry, watcher: Watcher) -> ClassifyResult:
-    """Read the pages that the parameters name, and say which rule fits.
+def classify_document(task: EngineTask, registry: Registry, watcher: Watcher) -> ClassifyResult:
+    """Parse the selected pages and classify them.
 
     Raises:
-        ItemFailure: the file cannot be read, or there is no classifier.
-        UsageError: the parameters cannot be read.
+        ItemFailure: the file cannot be parsed, or there is no classifier.
+        UsageError: the parameters are invalid.
     """
     began = time.perf_counter()
     classifier = registry.classifier()
-    document, _ = parsed(task, reading(task.parameters), registry, watcher)
+    document, _ = parsed(task, parse_parameters(task.parameters), registry, watcher)
     text = "\n".join(page.text for page in document.pages if page.success)
     rules = [Rule(rule["type"], rule["description"]) for rule in task.parameters["rules"]]
     read = time.perf_counter()
@@ -38,12 +38,12 @@ def classified(task: EngineTask, registry: Registry, watcher: Watcher) -> Classi
 
 
 def result_of(document: ParseResult, verdict: Verdict, engine: tuple[str, str]) -> ClassifyResult:
-    """Return what a document is as its result.
+    """Build the result of a classify job.
 
     Args:
-        document: what was read.
-        verdict: what it is.
-        engine: name and version of what classified.
+        document: result of the parse engine.
+        verdict: decision of the classifier.
+        engine: name and version of the classifier.
     """
     return ClassifyResult(
         engine=engine[0],
@@ -61,8 +61,8 @@ def result_of(document: ParseResult, verdict: Verdict, engine: tuple[str, str]) 
     )
 
 
-def reading(parameters: dict[str, Any]) -> dict[str, Any]:
-    """Return the parameters of ``parse_v2`` that read what is to be classified."""
+def parse_parameters(parameters: dict[str, Any]) -> dict[str, Any]:
+    """Return the parse parameters for the text to be classified."""
     given = parameters.get("parsing_configuration") or {}
     if given.get("target_pages"):
         pages = {"target_pages": given["target_pages"]}

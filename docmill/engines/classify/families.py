@@ -1,4 +1,4 @@
-"""Which known family a rule means, and how much of a family a text has."""
+"""Document families of rules, and the evidence for a family in a text."""
 
 import re
 from collections.abc import Container, Mapping, Sequence
@@ -7,17 +7,17 @@ from dataclasses import dataclass
 from docmill.engines.classify.cues import ABOUT, AMBIGUOUS, FAMILIES, STRONG, Family
 
 _TITLE = 0.6
-"""The share of doubt that the family's own name in a title takes away."""
+"""Share of doubt that the name of the family in a title removes."""
 _TITLE_SHARE = 4
-"""A name that is at least one word in so many of its line is a title; else it is a mention."""
+"""A name is a title if it makes up at least one in this many words of its line."""
 _NEAR = 1500
 _FAR = 0.6
-"""Cues behind so many characters count less: in long texts there are words of everything."""
+"""Factor of cues after `_NEAR` characters, since long texts contain cues of every family."""
 _HEAD = 400
-"""Characters at the beginning, where documents say what they are."""
-_DESCRIBED = 0.3
-_AHEAD = 0.1
-"""A description must say so much of a family, and so much more than of the next one."""
+"""Characters at the beginning, where documents state their type."""
+_MIN_DESCRIBED = 0.3
+_MIN_LEAD = 0.1
+"""Minimum evidence of a family in a description, and minimum lead over the next family."""
 
 _WORDS = re.compile(r"[^\W_]+")
 _MARGIN = re.compile(r"^[^\w\n]+", re.MULTILINE)
@@ -26,14 +26,14 @@ _SPACES = re.compile(r"[^\S\n]+")
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What speaks for a family in a text.
+    """Evidence for a family in a text.
 
     Attributes:
-        sure: how much, 0..1.
-        cues: what was found, as it stands in the text.
-        strong: how many of the cues few other documents have; a name alone, which the title may
-            say as well, is none.
-        declared: the text says in a title that it is one.
+        sure: strength of the evidence, 0..1.
+        cues: matches as they occur in the text.
+        strong: number of cues that few other documents contain, without mere names, which a title
+            may contain as well.
+        declared: whether the text names the family in a title.
     """
 
     sure: float = 0.0
@@ -43,7 +43,7 @@ class Evidence:
 
 
 def normal(text: str) -> str:
-    """Return ``text`` in lower case without margins, as cues and titles are looked for in it."""
+    """Normalize ``text`` for the search of cues and titles: lower case, without margins."""
     return _MARGIN.sub("", _SPACES.sub(" ", text.casefold()))
 
 
@@ -58,9 +58,9 @@ def _by_name(families: Sequence[Family]) -> Mapping[str, Family]:
 
 
 def family_named(type_name: str) -> tuple[Family | None, str]:
-    """Return the family that a rule's type names, by the longest name in it, and that name.
+    """Return the family that the type of a rule names, and the name.
 
-    The longest of several counts, so that a privacy policy is no insurance policy.
+    The longest name wins, so that a privacy policy is not an insurance policy.
     """
     words = plain(type_name)
     found = [name for name in _NAMES if name in words or f"{name.rstrip()}s " in words]
@@ -71,7 +71,7 @@ def family_named(type_name: str) -> tuple[Family | None, str]:
 
 
 def family_described(description: str) -> Family | None:
-    """Return the family whose cues and names a description has, when one is clearly ahead."""
+    """Return the family with the most evidence in a description, if its lead is clear."""
     lower = normal(description)
     said = declared_families(lower)
     ranked = sorted(
@@ -79,17 +79,17 @@ def family_described(description: str) -> Family | None:
         reverse=True,
     )
     (best, number), (second, _) = ranked[:2]
-    clear = best >= _DESCRIBED and best - second >= _AHEAD
+    clear = best >= _MIN_DESCRIBED and best - second >= _MIN_LEAD
     return FAMILIES[number] if clear else None
 
 
 def evidence(family: Family, lower: str, said: Container[str]) -> Evidence:
-    """Return what speaks for ``family``.
+    """Return the evidence for ``family`` in a text.
 
     Args:
-        family: the kind of document.
-        lower: a text, `normal`.
-        said: what the text says that it is; see `declared_families`.
+        family: the family.
+        lower: text after `normal`.
+        said: keys of the families that the text declares; see `declared_families`.
     """
     doubt, found, strong = 1.0, [], 0
     for pattern, share in family.cues:
@@ -107,7 +107,7 @@ def evidence(family: Family, lower: str, said: Container[str]) -> Evidence:
 
 
 def declared_families(lower: str) -> frozenset[str]:
-    """Return the first names of the families that a text says in a title that it is."""
+    """Return the keys (first names) of the families that titles of a text name."""
     found = set()
     for words in _lines(lower):
         names = [name for name in _TITLES if _is_title(name, words)]
@@ -117,13 +117,13 @@ def declared_families(lower: str) -> frozenset[str]:
 
 
 def declares(type_name: str, lower: str) -> bool:
-    """Whether a title of a text has the whole name of a rule's type."""
+    """Return whether a title of a text contains the whole name of a rule's type."""
     name = plain(type_name)
     return any(_is_title(name, words) for words in _lines(lower))
 
 
 def speaks_about(name: str, lower: str) -> bool:
-    """Whether a line at the beginning makes a text one about documents of this name."""
+    """Return whether a line at the beginning marks a text about documents of this name."""
     name = plain(name)
     lines = [words for words in _lines(lower) if name in words]
     return any(not ABOUT.isdisjoint(words.replace(name, " ", 1).split()) for words in lines)
@@ -134,7 +134,7 @@ def _lines(lower: str) -> list[str]:
 
 
 def _is_title(name: str, words: str) -> bool:
-    """Whether ``name`` is a good part of a line; not one about such documents, as a guide."""
+    """Return whether ``name`` is the title in a line, unless the line is about such documents."""
     if name not in words:
         return False
     others = [word for word in words.replace(name, " ", 1).split() if word.isalpha()]

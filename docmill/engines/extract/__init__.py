@@ -1,1 +1,1 @@
-"""Fields of a user's schema from documents: what engines share, and the one without a model."""
+"""Extraction of the fields of a user's schema: shared parts, and the extractor ``basic``."""

@@ -1,4 +1,4 @@
-"""The protocol of extractors, and the shape of what they find."""
+"""Protocol of extractors, and the models of their results."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,26 +17,26 @@ METADATA_OF: Mapping[Target, str] = {
     "per_page": "page_metadata",
     "per_table_row": "row_metadata",
 }
-"""Where `ExtractResult.field_metadata` has what is known about the values, by target."""
+"""Key of `ExtractResult.field_metadata` by target."""
 
 
 class ExtractResult(BaseModel):
     """The result of one extraction, as written to ``result.json``.
 
     Attributes:
-        engine: what extracted.
-        text_engine: what read the text, with its version; empty when the same engine did.
-        target: what the schema describes: the document, each page, or each row of its tables.
-        result: an object by the schema; a list of them unless the target is the document.
-        result_pages: the page of each entry of ``result``, when the target is the page.
-        field_metadata: one key of `METADATA_OF` with a mirror of ``result``, where each value has
-            its `entry`; empty when neither sources nor confidence were asked for.
-        usage: what the engine counted: ``requests``, ``input_tokens``, ``output_tokens``.
-        pages_total: pages that were read; always ok + failed.
-        document_pages: pages that the document has.
-        warnings: what a reader should know.
+        engine: name of the extractor.
+        text_engine: name and version of the parse engine; empty if it is the extractor itself.
+        target: scope of the schema: the document, each page, or each row of its tables.
+        result: an object by the schema; a list of objects unless the target is the document.
+        result_pages: page of each entry of ``result``, when the target is the page.
+        field_metadata: one key of `METADATA_OF` with a mirror of ``result`` that has an `entry` for
+            each value; empty when neither citations nor confidence were requested.
+        usage: counters of the engine: ``requests``, ``input_tokens``, ``output_tokens``.
+        pages_total: number of parsed pages; always ok + failed.
+        document_pages: number of pages of the document.
+        warnings: warnings about the text and the result.
         timings: seconds by step.
-        files: sha256 of each file beside ``result.json``, by name.
+        files: sha256 of each file next to ``result.json``, by name.
     """
 
     schema_version: int = 1
@@ -63,12 +63,12 @@ class ExtractResult(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What one reading of some text gave.
+    """Values that were extracted from a part of a document.
 
     Attributes:
-        data: by the schema.
-        metadata: its mirror: an `entry` for each value; None when nothing is known about them.
-        warnings: what a reader should know.
+        data: object by the schema.
+        metadata: mirror of ``data`` with an `entry` for each value; None if nothing is known.
+        warnings: warnings about the values.
     """
 
     data: Any
@@ -78,13 +78,13 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What an engine found in a document, in the form of its target.
+    """Result of an extractor for a document, in the form of the target.
 
     Attributes:
         result: see `ExtractResult`.
-        metadata: the mirror of ``result``.
-        pages: the page of each entry, when the target is the page.
-        failed_pages: those whose text was read, but gave nothing that fits.
+        metadata: mirror of ``result``.
+        pages: page of each entry, when the target is the page.
+        failed_pages: pages with text from which nothing valid was extracted.
     """
 
     result: dict[str, Any] | list[dict[str, Any]]
@@ -95,11 +95,11 @@ class Findings:
 
 
 class Extractor(Protocol):
-    """Finds the fields of a schema in pages, in an engine's child process.
+    """Extracts the fields of a schema from pages, in an engine's child process.
 
     Attributes:
         name: one word.
-        version: changes whenever the same pages and schema may give another answer.
+        version: changes whenever the result for the same pages and schema may change.
     """
 
     name: str
@@ -108,12 +108,12 @@ class Extractor(Protocol):
     def extract(
         self, pages: Sequence[ParsedPage], schema: Mapping[str, Any], target: Target
     ) -> Findings:
-        """Return what the pages say of the schema's fields.
+        """Extract the fields of the schema.
 
         Args:
-            pages: those that were read, in order.
-            schema: as `docmill.parameters.extract_schema.checked_schema` takes it.
-            target: what it describes.
+            pages: parsed pages in order.
+            schema: a schema that `docmill.parameters.extract_schema.checked_schema` accepts.
+            target: scope of the schema.
         """
         ...
 
@@ -121,18 +121,18 @@ class Extractor(Protocol):
 def entry(
     confidence: float | None = None, citation: Sequence[dict[str, Any]] = ()
 ) -> dict[str, Any]:
-    """Return what is known about one value.
+    """Build the metadata of one value.
 
     Args:
-        confidence: how likely it is right, 0..1.
-        citation: where it stands: ``page``, ``matching_text`` and, where known, the page's
-            ``bounding_boxes``.
+        confidence: probability that the value is right, 0..1.
+        citation: location: ``page``, ``matching_text`` and, if known, the ``bounding_boxes`` on the
+            page.
     """
     return {"confidence": confidence, "citation": list(citation)}
 
 
 def mirror(data: Any, entries: Mapping[tuple[str | int, ...], dict[str, Any]]) -> Any:
-    """Return ``data`` with an entry in place of each value, those without one of their own too."""
+    """Return ``data`` with an entry in place of each value; missing entries are empty."""
     return _mirrored(data, entries, ())
 
 
@@ -149,7 +149,7 @@ def _mirrored(
 def leaves(
     value: Any, path: tuple[str | int, ...] = ()
 ) -> Iterator[tuple[tuple[str | int, ...], Any]]:
-    """Yield the path and value of everything in ``value`` that is no object and no list."""
+    """Yield path and value of everything in ``value`` except objects and lists."""
     if isinstance(value, dict):
         for key, one in value.items():
             yield from leaves(one, (*path, key))

@@ -1,4 +1,4 @@
-"""An extractor without a model: it finds what stands beside its label, and never guesses."""
+"""Extractor ``basic``: values next to their labels, without a model and without guesses."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,8 +10,8 @@ from docmill.engines.base import ParsedPage
 from docmill.engines.extract.base import Findings, Found, entry, mirror
 from docmill.engines.extract.citations import Quotes
 from docmill.engines.extract.labels import (
-    BEHIND,
-    BESIDE,
+    ADJACENT,
+    FOLLOWING,
     Place,
     Words,
     column_labels,
@@ -29,16 +29,16 @@ from docmill.parameters.extract import Target
 Path = tuple[str | int, ...]
 
 MAX_FIELDS = 2_000
-"""Fields of a schema that are looked for; a schema that refers to itself has no end."""
+"""Fields of a schema that are searched. Recursive schemas have no end."""
 MAX_DEPTH = 12
-_COLUMNS = 2
-"""Columns by which a table is known, unless its rows have fewer fields."""
+_MIN_COLUMNS = 2
+"""Matching columns that identify a table, unless its rows have fewer fields."""
 _MISFITS = 10
 
 
 @dataclass(frozen=True, slots=True)
 class _Field:
-    """A single value that is wanted, or a list of objects."""
+    """A single value or a list of objects of the schema."""
 
     path: tuple[str, ...]
     node: Node
@@ -46,7 +46,7 @@ class _Field:
 
 
 class BasicExtractor:
-    """Matches labels and the heads of tables with the names of fields."""
+    """Matches labels and table headers with the names of fields."""
 
     name = "basic"
     version = "1"
@@ -54,12 +54,12 @@ class BasicExtractor:
     def extract(
         self, pages: Sequence[ParsedPage], schema: Mapping[str, Any], target: Target
     ) -> Findings:
-        """Return what stands beside its label; fields that do not are null, or not there."""
+        """Return the values next to labels. Fields without a label are null or missing."""
         quotes = Quotes(pages)
-        wanted = _Wanted(rows_of(schema) if target == "per_table_row" else schema)
+        wanted = _Target(rows_of(schema) if target == "per_table_row" else schema)
         if target == "per_page":
-            return _by_page([(page, _Reading(wanted, [page], quotes).found()) for page in pages])
-        found = _Reading(wanted, pages, quotes).found()
+            return _by_page([(page, _Extraction(wanted, [page], quotes).found()) for page in pages])
+        found = _Extraction(wanted, pages, quotes).found()
         if target == "per_table_row":
             known = found.metadata.get(ROWS, [])
             return Findings(found.data.get(ROWS, []), known, warnings=list(found.warnings))
@@ -77,25 +77,25 @@ def _by_page(found: Sequence[tuple[ParsedPage, Found]]) -> Findings:
     )
 
 
-class _Wanted:
-    """A schema, and what is looked for of it."""
+class _Target:
+    """A schema and its fields."""
 
     def __init__(self, schema: Node) -> None:
         self.shape = Shape(schema)
         fields = list(islice(_fields(self.shape, schema), MAX_FIELDS + 1))
         self.fields = fields[:MAX_FIELDS]
         self.warnings = (
-            [f"Only the first {MAX_FIELDS} fields were looked for."]
+            [f"Only the first {MAX_FIELDS} fields were searched."]
             if len(fields) > MAX_FIELDS
             else []
         )
         self.labels = {label for field in self.fields for label in field.labels}
 
 
-class _Reading:
-    """One object by a schema, read from some pages."""
+class _Extraction:
+    """Extraction of one object of a schema from some pages."""
 
-    def __init__(self, wanted: _Wanted, pages: Sequence[ParsedPage], quotes: Quotes) -> None:
+    def __init__(self, wanted: _Target, pages: Sequence[ParsedPage], quotes: Quotes) -> None:
         self._wanted = wanted
         self._shape = wanted.shape
         self._quotes = quotes
@@ -109,8 +109,8 @@ class _Reading:
                     self._places[one.label].append((page.page_number, one))
 
     def found(self) -> Found:
-        """Return what was found, and by which warnings it differs from the schema."""
-        from docmill.parameters.extract_schema import place, validator_of  # noqa: PLC0415 - as `Shape`
+        """Return the values, and warnings where they do not match the schema."""
+        from docmill.parameters.extract_schema import place, validator_of  # noqa: PLC0415 - loaded late, as in `Shape`
 
         data: dict[str, Any] = {}
         for field in self._wanted.fields:
@@ -133,12 +133,12 @@ class _Reading:
         holder[field.path[-1]] = value
 
     def _single(self, field: _Field, types: set[str]) -> Any:
-        """Return the only value that stands with the field's most telling label."""
+        """Return the value of the most specific label, if it is unique."""
         for label in field.labels:
             candidates = [
                 (value, page, one)
                 for page, one in self._places.get(label, ())
-                if _tied(one, label, types)
+                if _belongs(one, label, types)
                 and (value := value_of(one.value, types, field.node)) is not None
                 and self._shape.fits(field.node, value)
             ]
@@ -146,7 +146,7 @@ class _Reading:
             candidates = [one for one in candidates if one[2].confidence == best]
             if len({value for value, _, _ in candidates}) > 1:
                 name = ".".join(field.path)
-                self._warnings.append(f"{name} is left out: its label stands with several values.")
+                self._warnings.append(f"{name} is omitted: its label has several values.")
                 return None
             if candidates:
                 value, page, one = candidates[0]
@@ -155,14 +155,14 @@ class _Reading:
         return None
 
     def _rows(self, field: _Field) -> list[Any]:
-        """Return an object for each row of the tables whose columns are called like its fields."""
+        """Return an object for each row of the tables whose columns match the fields."""
         items = self._shape.items(field.node)
         columns = {
             label: (key, its)
             for key, its in reversed(self._shape.properties(items).items())
             for label in column_labels(key, its)
         }
-        fewest = min(_COLUMNS, len(self._shape.properties(items)))
+        fewest = min(_MIN_COLUMNS, len(self._shape.properties(items)))
         rows: list[Any] = []
         for page, (head, *body) in self._tables:
             called = enumerate(map(words, head))
@@ -188,7 +188,7 @@ class _Reading:
                 if value is not None and self._shape.fits(node, value) and key not in found:
                     found[key] = value
                     where: Path = (*path, first + len(rows), key)
-                    self._entries[where] = self._entry(cell, page, BESIDE)
+                    self._entries[where] = self._entry(cell, page, ADJACENT)
             if found:
                 rows.append(found)
         return rows
@@ -199,7 +199,7 @@ class _Reading:
 
 
 def _fields(shape: Shape, node: Any, around: tuple[tuple[str, Any], ...] = ()) -> Iterator[_Field]:
-    """Yield every single value and every list of objects that ``node`` describes."""
+    """Yield every single value and every list of objects in ``node``."""
     if len(around) > MAX_DEPTH:
         return
     for key, its in shape.properties(node).items():
@@ -215,6 +215,6 @@ def _fields(shape: Shape, node: Any, around: tuple[tuple[str, Any], ...] = ()) -
             yield _Field(path, its, [])
 
 
-def _tied(one: Place, label: Words, types: set[str]) -> bool:
-    """Whether a value behind its label is one: behind a single word it may be the sentence's."""
-    return one.confidence != BEHIND or len(label) > 1 or bool(types & {"integer", "number"})
+def _belongs(one: Place, label: Words, types: set[str]) -> bool:
+    """Return whether a value after its label belongs to it. After one word it may be prose."""
+    return one.confidence != FOLLOWING or len(label) > 1 or bool(types & {"integer", "number"})

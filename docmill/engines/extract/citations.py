@@ -1,4 +1,4 @@
-"""Whether a document says what it is quoted with, and where."""
+"""Verification of quotes against the pages of a document, and their locations."""
 
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
@@ -10,12 +10,12 @@ from docmill.engines.base import ParsedPage
 
 _HYPHENS = frozenset("-\N{SOFT HYPHEN}\N{HYPHEN}\N{NON-BREAKING HYPHEN}")
 _MARKUP = frozenset("*|#`\\")
-"""What Markdown adds to the words of a page."""
+"""Markdown syntax between the words of a page."""
 _CELL = "|"
 
 
 class _Text:
-    """A text as it is compared: without spaces, case and hyphens within words."""
+    """A text normalized for comparison: without spaces, case, and hyphens within words."""
 
     def __init__(self, text: str, skipped: frozenset[str] = frozenset()) -> None:
         self._text = text
@@ -30,14 +30,14 @@ class _Text:
         self._places = places
 
     def _joins(self, at: int) -> bool:
-        """Whether a hyphen stands within a word, perhaps at the end of a line."""
+        """Return whether a hyphen is inside a word, perhaps at a line end."""
         if self._text[at] not in _HYPHENS:
             return False
         after = self._text[at + 1 : at + 40].lstrip()
         return at > 0 and self._text[at - 1].isalnum() and after[:1].isalnum()
 
     def find(self, quote: str) -> str | None:
-        """Return the words of the text that ``quote`` compares equal to; whole words only."""
+        """Return the text that matches ``quote``, in whole words only."""
         at = self.plain.find(quote)
         while at >= 0:
             first, last = self._places[at], self._places[at + len(quote) - 1]
@@ -70,35 +70,35 @@ class _Page:
 
     @cached_property
     def _boxed(self) -> list[tuple[_Text, list[dict[str, Any]]]]:
-        """The parts of the page that have boxes, the smallest first."""
+        """The parts of the page with boxes, smallest first."""
         having = [item for item in _flat(self.page.items) if item.get("bbox")]
         having.sort(key=lambda item: len(_words(item)))
         return [(_Text(_words(item), _MARKUP), list(item["bbox"])) for item in having]
 
     def boxes(self, quote: str) -> list[dict[str, Any]]:
-        """Return the boxes of the smallest part of the page that has the words."""
+        """Return the boxes of the smallest part of the page that contains the words."""
         return next((boxes for text, boxes in self._boxed if text.find(quote) is not None), [])
 
 
 class Quotes:
-    """Looks for quotes in the pages of one document."""
+    """Searches quotes in the pages of one document."""
 
     def __init__(self, pages: Iterable[ParsedPage]) -> None:
-        """Take the pages that were read."""
+        """Index the parsed pages."""
         self._pages = {page.page_number: _Page(page) for page in pages if page.success}
 
     def cite(self, quote: str, page: int | None, among: Sequence[int]) -> dict[str, Any] | None:
-        """Return where ``quote`` stands, with the words there; None when it stands nowhere.
+        """Return the location and the text of a quote; None if no page contains it.
 
         Args:
-            quote: spaces, case and hyphens within words may differ from the page's.
-            page: where to look first.
-            among: the other pages that it may stand on.
+            quote: text; spaces, case and hyphens within words may differ from the page.
+            page: page to search first.
+            among: other pages to search.
         """
         wanted = _Text(quote.strip()).plain
         if not any(one.isalnum() for one in wanted):
             return None
-        # Sorting is stable: the named page comes first, the others keep their order.
+        # Sorting is stable: the named page comes first, and the others keep their order.
         for number in sorted(among, key=lambda number: number != page):
             found = self._pages[number].find(wanted) if number in self._pages else None
             if found is not None:
@@ -115,7 +115,7 @@ def _comparable(character: str) -> str:
 
 
 def _flat(items: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Yield items, and those of lists one by one."""
+    """Yield items, with nested lists flattened."""
     for item in items:
         yield item
         yield from _flat(item.get("items", ()))
@@ -126,5 +126,5 @@ def _words(item: dict[str, Any]) -> str:
 
 
 def _clean(words: str) -> str:
-    """Return words of a page without its line ends and table borders."""
+    """Return words of a page without line ends and table borders."""
     return " ".join(words.replace(_CELL, " ").split())

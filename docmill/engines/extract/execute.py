@@ -1,4 +1,4 @@
-"""An extraction of one file: its text by a parse engine, then the extractor."""
+"""Execution of an extract task: a parse engine reads the text, an extractor finds the fields."""
 
 import time
 from collections.abc import Iterator
@@ -13,17 +13,17 @@ from docmill.engines.registry import Registry
 _DEFAULT_TIER = "cost_effective"
 
 
-def extracted(task: EngineTask, registry: Registry, watcher: Watcher) -> ExtractResult:
-    """Read the pages that the parameters name, and find the schema's fields in them.
+def extract_fields(task: EngineTask, registry: Registry, watcher: Watcher) -> ExtractResult:
+    """Parse the selected pages and extract the fields of the schema.
 
     Raises:
-        ItemFailure: the file cannot be read, or there is no extractor.
-        UsageError: the parameters cannot be read.
+        ItemFailure: the file cannot be parsed, or there is no extractor.
+        UsageError: the parameters are invalid.
     """
     began = time.perf_counter()
     extractor = registry.extractor()
     parameters = task.parameters
-    document, _ = parsed(task, reading(parameters), registry, watcher)
+    document, _ = parsed(task, parse_parameters(parameters), registry, watcher)
     pages = [page for page in document.pages if page.success]
     read = time.perf_counter()
     findings = extractor.extract(pages, parameters["data_schema"], parameters["extraction_target"])
@@ -46,13 +46,13 @@ def extracted(task: EngineTask, registry: Registry, watcher: Watcher) -> Extract
 def result_of(
     document: ParseResult, parameters: dict[str, Any], findings: Findings, engine: tuple[str, str]
 ) -> ExtractResult:
-    """Return what was found in a document as its result.
+    """Build the result of an extract job.
 
     Args:
-        document: what was read.
-        parameters: of the extraction.
-        findings: in the form of the parameters' target.
-        engine: name and version of what extracted.
+        document: result of the parse engine.
+        parameters: parameters of the extract job.
+        findings: result of the extractor.
+        engine: name and version of the extractor.
     """
     target = parameters["extraction_target"]
     known = findings.metadata
@@ -72,12 +72,12 @@ def result_of(
         pages_failed=failed,
         partial=document.partial or findings.failed_pages > 0,
         document_pages=document.document_pages,
-        warnings=[*document.warnings, *_not_honoured(parameters), *notes(findings.warnings)],
+        warnings=[*document.warnings, *_unsupported(parameters), *notes(findings.warnings)],
     )
 
 
-def reading(parameters: dict[str, Any]) -> dict[str, Any]:
-    """Return the parameters of ``parse_v2`` that read what is to be extracted from."""
+def parse_parameters(parameters: dict[str, Any]) -> dict[str, Any]:
+    """Return the parse parameters for the text to be extracted from."""
     found = dict(parameters.get("parse_parameters") or {})
     if "parse_tier" in parameters:
         found["tier"] = parameters["parse_tier"]
@@ -87,8 +87,8 @@ def reading(parameters: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _not_honoured(parameters: dict[str, Any]) -> Iterator[ResultWarning]:
-    """Yield a warning for each parameter that only LlamaCloud knows."""
+def _unsupported(parameters: dict[str, Any]) -> Iterator[ResultWarning]:
+    """Yield a warning for each parameter that only LlamaCloud supports."""
     given = {
         "advanced_citations": parameters.get("advanced_citations"),
         "spreadsheet_mode": parameters.get("spreadsheet_mode"),
@@ -98,5 +98,5 @@ def _not_honoured(parameters: dict[str, Any]) -> Iterator[ResultWarning]:
     }
     for name, asked in given.items():
         if asked:
-            message = f"The parameter {name} is only honoured by the engine llamacloud."
+            message = f"The parameter {name} is supported only by the engine llamacloud."
             yield warning(WarningCode.PARAMETER_NOT_HONOURED, message)

@@ -1,4 +1,4 @@
-"""A JSON Schema seen as the fields that it describes, and the forms of it that answers take."""
+"""Fields of a JSON Schema, and derived schemas for parts of a document and for rows."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -7,7 +7,7 @@ from typing import Any
 Node = Mapping[str, Any]
 
 ROWS = "rows"
-"""The only field of what `rows_of` returns."""
+"""The only field of the schema that `rows_of` returns."""
 
 _LISTS = frozenset({"allOf", "anyOf", "oneOf", "prefixItems"})
 _DEFINITIONS = frozenset({"$defs", "definitions"})
@@ -22,17 +22,17 @@ _OUTSIDE_LISTS = (_LISTS | _MAPS) - _OF_LISTS | {
 _EVERYWHERE = _OUTSIDE_LISTS | _OF_LISTS
 _DEFINED = re.compile(r"^#/(?:\$defs|definitions)/[^/]+$")
 _IN_PART = "-in-part"
-"""Added to the name of a definition, where it is one that a part of a document can fit."""
+"""Suffix of a definition in its relaxed form for parts of a document."""
 _INCOMPLETE = ("required", "dependentRequired", "minItems", "minProperties", "minContains")
-"""What a part of a document cannot be held to."""
+"""Keywords that a part of a document need not satisfy."""
 
 
 class Shape:
-    """The fields of one schema, through its references and alternatives."""
+    """Resolves the references and alternatives of a schema to its fields."""
 
     def __init__(self, schema: Node) -> None:
-        """Take a schema that `docmill.parameters.extract_schema.checked_schema` has taken."""
-        # Loaded for the first schema: children that extract nothing start without it.
+        """Index a schema that `docmill.parameters.extract_schema.checked_schema` accepts."""
+        # Loaded with the first schema: other children start without it.
         from referencing import Registry, Resource  # noqa: PLC0415
         from referencing.jsonschema import DRAFT202012  # noqa: PLC0415
 
@@ -45,7 +45,7 @@ class Shape:
         self._validator = validator_of(schema)
 
     def applying(self, node: Any) -> Iterator[Node]:
-        """Yield ``node``, what it refers to, and its alternatives: what a value may have to fit."""
+        """Yield ``node``, its references and its alternatives, all of which may apply."""
         if not isinstance(node, Mapping):
             return
         yield node
@@ -64,15 +64,15 @@ class Shape:
         return found
 
     def required(self, node: Any) -> set[str]:
-        """Return the fields that an object by ``node`` has to have."""
+        """Return the required fields of an object by ``node``."""
         return {name for part in self.applying(node) for name in part.get("required", ())}
 
     def items(self, node: Any) -> Any:
-        """Return the schema of the entries of a list by ``node``; None when there is none."""
+        """Return the schema of the entries of a list by ``node``, or None."""
         return next((part["items"] for part in self.applying(node) if "items" in part), None)
 
     def types(self, node: Any) -> set[str]:
-        """Return the types that are named for a value by ``node``, without ``null``."""
+        """Return the types that ``node`` allows, without ``null``."""
         found: set[str] = set()
         for part in self.applying(node):
             named = part.get("type", ())
@@ -80,14 +80,14 @@ class Shape:
         return found - {"null"}
 
     def fits(self, node: Any, value: Any) -> bool:
-        """Whether ``value`` fits the schema's part ``node``."""
+        """Return whether ``value`` is valid for ``node``."""
         return bool(self._validator.evolve(schema=node).is_valid(value))
 
     def without_nulls(self, value: Any) -> Any:
-        """Return ``value`` without nulls where the schema has no room for them.
+        """Remove nulls that the schema does not allow.
 
-        Engines say null for what a document does not say. An object of nothing but such nulls
-        goes as well, unless it is required.
+        Engines return null for values that a document lacks. An object of such nulls only is
+        removed as well, unless it is required.
         """
         return self._cleaned(value, self.root)
 
@@ -113,15 +113,15 @@ class Shape:
 
 
 def relaxed(schema: Node) -> dict[str, Any]:
-    """Return ``schema`` as a part of a document can fit it: nothing has to be there.
+    """Return ``schema`` without required fields, for a part of a document.
 
-    The entries of lists are as they were: what stands in one row stands in one part.
+    The entries of lists keep their requirements, because a row lies within one part.
     """
 
     def change(node: dict[str, Any]) -> dict[str, Any]:
         kept = {key: value for key, value in node.items() if key not in _INCOMPLETE}
         if "oneOf" in kept:
-            # With less to tell them apart, several alternatives may fit.
+            # Without required fields, several alternatives may match.
             kept.setdefault("anyOf", kept["oneOf"])
             del kept["oneOf"]
         if _DEFINED.match(kept.get("$ref", "")):
@@ -136,7 +136,7 @@ def relaxed(schema: Node) -> dict[str, Any]:
 
 
 def rows_of(schema: Node) -> dict[str, Any]:
-    """Return the schema of an object whose `ROWS` are a list of objects by ``schema``."""
+    """Return the schema of an object whose field `ROWS` is a list of objects by ``schema``."""
     place = f"#/properties/{ROWS}/items"
 
     def change(node: dict[str, Any]) -> dict[str, Any]:
@@ -153,7 +153,7 @@ def _changed(
     change: Callable[[dict[str, Any]], dict[str, Any]],
     keys: frozenset[str] = _EVERYWHERE,
 ) -> Any:
-    """Return ``node`` with every schema below ``keys`` of it changed, the inner ones first."""
+    """Return ``node`` with every schema below ``keys`` changed, the inner ones first."""
     if not isinstance(node, Mapping):
         return node
     found = dict(node)

@@ -1,8 +1,8 @@
-"""The form of a schema that servers can hold a model to while it writes.
+"""Strict form of a schema, with which servers constrain the output of a model.
 
-Servers know a small part of JSON Schema there: every field is required, objects are closed, and
-most checks of values are unknown. What a document does not say is null, so every value may be;
-the schema itself is checked afterwards.
+Servers support a small subset of JSON Schema for this: every field is required, objects are
+closed, and most validation keywords are unknown. Every value is nullable, since a document may lack
+it. The result is validated with the original schema afterwards.
 """
 
 from collections.abc import Mapping
@@ -11,9 +11,9 @@ from typing import Any
 from docmill.engines.extract.schema import Node, Shape
 
 MAX_NODES = 1_000
-"""Parts of a form. Servers refuse larger ones, or take minutes to prepare them."""
+"""Nodes of a form. Servers reject larger schemas, or take minutes to compile them."""
 MAX_DEPTH = 10
-"""Objects and lists in each other, as OpenAI documents it."""
+"""Depth of nested objects and lists, as documented by OpenAI."""
 _SCALARS = frozenset({"string", "number", "integer", "boolean", "null"})
 
 
@@ -22,14 +22,14 @@ class _OpenError(Exception):
 
 
 def strict_form(schema: Node) -> dict[str, Any] | None:
-    """Return the closed form of ``schema``; None when it has none, or one that is too large."""
+    """Return the strict form of ``schema``; None if there is none, or if it is too large."""
     try:
-        return _Forms(Shape(schema)).of(schema, 0)
+        return _StrictForms(Shape(schema)).of(schema, 0)
     except _OpenError:
         return None
 
 
-class _Forms:
+class _StrictForms:
     def __init__(self, shape: Shape) -> None:
         self._shape = shape
         self._nodes = 0
@@ -44,7 +44,7 @@ class _Forms:
         return form
 
     def _resolved(self, node: Node) -> Node:
-        """Return ``node`` without references and without an ``allOf`` of one."""
+        """Return ``node`` with references and an ``allOf`` of one resolved."""
         parts = [part for part in self._shape.applying(node) if part is not node]
         if "$ref" in node or len(node.get("allOf", ())) == 1:
             others = node.keys() - {"$ref", "allOf", "description", "title", "default"}
@@ -91,7 +91,7 @@ def closed(fields: dict[str, Any]) -> dict[str, Any]:
 
 
 def _nullable(form: dict[str, Any]) -> dict[str, Any]:
-    """Return ``form`` with null as one more value; objects and lists have empty ones."""
+    """Return ``form`` with null as an additional value; objects and lists have empty ones."""
     said = {"description": form["description"]} if "description" in form else {}
     if "enum" in form:
         values = form["enum"]

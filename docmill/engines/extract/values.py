@@ -1,4 +1,4 @@
-"""Texts of a document as values of a schema's type: exactly, or not at all."""
+"""Conversion of text to values of a schema's type. Ambiguous text yields no value."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Any
 
 _APART = "'\N{RIGHT SINGLE QUOTATION MARK} \N{NO-BREAK SPACE}"
-"""Marks between thousands, beside the comma and the point."""
+"""Thousands separators other than comma and point."""
 _MINUS = "-\N{MINUS SIGN}"
 _NUMBER = re.compile(
     rf"""^(?P<minus>[{_MINUS}(])?\s*(?:[A-Z]{{3}}\s|US|[↑↓+~])?\s*[$€£¥₹]?\s*
@@ -29,16 +29,16 @@ _WRITTEN_DATES = ("%B %d, %Y", "%b %d, %Y", "%d %B %Y", "%d %b %Y", "%B %d %Y", 
 _TRUE = frozenset({"yes", "true", "x", "✓", "☑", "☒"})
 _FALSE = frozenset({"no", "false", "☐"})
 _MAX_TEXT = 300
-"""Characters of a value beside a label; more is a paragraph."""
+"""Characters of a value next to a label. Longer text is a paragraph."""
 
 
 def value_of(text: str, types: set[str], node: Mapping[str, Any]) -> Any | None:
-    """Return what ``text`` says as a value that ``node`` describes; None when it is none.
+    """Convert ``text`` to a value that ``node`` describes; None if it is not one.
 
     Args:
-        text: what stands beside a label, or in a cell.
-        types: the JSON types that the schema allows; any when empty.
-        node: the schema of the value.
+        text: text next to a label, or in a cell.
+        types: JSON types that the schema allows; all when empty.
+        node: schema of the value.
     """
     text = " ".join(text.split())
     if not text or len(text) > _MAX_TEXT:
@@ -54,9 +54,9 @@ def value_of(text: str, types: set[str], node: Mapping[str, Any]) -> Any | None:
 
 
 def number(text: str) -> float | int | None:
-    """Return the number that ``text`` is, with its currency, percent sign or K, M, B.
+    """Return the number in ``text``, which may have a currency, a percent sign or K, M, B.
 
-    ``1.234`` is a thousand in one country and one and a bit in another: it is no number here.
+    ``1.234`` is ambiguous: a thousand in some countries, a fraction in others. It yields None.
     """
     found = _NUMBER.match(text)
     if found is None:
@@ -72,7 +72,7 @@ def number(text: str) -> float | int | None:
 
 
 def _plain_digits(digits: str) -> str | None:
-    """Return digits with a point for the fraction and nothing else."""
+    """Return digits with a decimal point and without separators."""
     if _EITHER.match(digits):
         return None
     for form, mark in ((_ENGLISH, "."), (_CONTINENTAL, ",")):
@@ -97,7 +97,7 @@ def _boolean(text: str) -> bool | None:
 
 
 def _date(text: str) -> str | None:
-    """Return a date as ISO 8601; None when day and month cannot be told apart."""
+    """Return a date as ISO 8601; None if day and month are ambiguous."""
     try:
         if found := _ISO_DATE.match(text):
             return date(*map(int, found.groups())).isoformat()
@@ -116,14 +116,14 @@ def _date(text: str) -> str | None:
 def _written_date(text: str) -> str | None:
     for form in _WRITTEN_DATES:
         try:
-            return datetime.strptime(text, form).date().isoformat()  # noqa: DTZ007 - a day only
+            return datetime.strptime(text, form).date().isoformat()  # noqa: DTZ007 - a date without a time
         except ValueError:
             continue
     return None
 
 
 def _choice(text: str, options: list[Any]) -> Any | None:
-    """Return the only option whose words stand in ``text``."""
+    """Return the only option whose words occur in ``text``."""
     words = f" {_words(text)} "
     texts = [one for one in options if isinstance(one, str) and _words(one)]
     exact = [one for one in texts if _words(one) == words.strip()]

@@ -1,1 +1,1 @@
-"""Plain text, Markdown, CSV and XML: character sets, delimiters, and their engine."""
+"""Plain text, Markdown, CSV and XML: character sets, delimiters, and the engine ``plain-text``."""

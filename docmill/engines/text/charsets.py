@@ -1,7 +1,7 @@
-"""Bytes to text: which files are text at all, and in which character set.
+"""Character sets: recognition of text files, detection of their encoding, and decoding.
 
-The order of decision: byte order mark, structure of UTF-16 and UTF-32, what the file states, the
-escapes of ISO-2022, UTF-8 with few bad bytes, and last a guess by all bytes that are not ASCII.
+The order of detection: byte order mark, structure of UTF-16 and UTF-32, stated charset, escapes of
+ISO-2022, UTF-8 with few bad bytes, and finally a guess from all lines with bytes beyond ASCII.
 """
 
 import codecs
@@ -26,7 +26,7 @@ _WESTERN = "cp1252"
 _REPLACED = "\ufffd"
 
 STATED_AREA = 16 * 1024
-"""Bytes at the beginning in which a file may state its character set."""
+"""Bytes at the beginning in which a file may state its charset."""
 _COMMENT = re.compile(rb"<!--.*?-->", re.S)
 _XML_STATES = re.compile(rb"""\s*<\?xml[^>]*?\sencoding\s*=\s*["']\s*([\w.:-]+)""")
 _META_STATES = re.compile(rb"""<meta\s[^>]*?charset\s*=\s*["']?\s*([\w.:-]+)""", re.I)
@@ -34,10 +34,10 @@ _SHEET_STATES = re.compile(rb"""@charset\s+["']([\w.:-]+)["']""")
 _EDITOR_STATES = re.compile(
     rb"(?:[^\r\n]{0,200}[\r\n]{1,2})?[^\r\n]{0,40}-\*-.{0,40}?coding:\s*([\w.-]+)"
 )
-"""In the first two lines, as Emacs writes and Python reads it."""
+"""A declaration in the first two lines, as Emacs writes and Python reads it."""
 
 _CODECS = {
-    # what is written under these labels is mostly the superset
+    # text with these labels mostly uses the superset
     "gbk": "gb18030",
     "gb2312": "gb18030",
     "iso8859-1": _WESTERN,
@@ -46,38 +46,38 @@ _CODECS = {
 _NOT_TEXT = frozenset(
     ["idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape", "utf-7"]
 )
-"""Codecs that are no character set of a file."""
+"""Codecs of Python that are no charset of a file."""
 
 _ISO_2022 = (
     (re.compile(rb"\x1b\$\)C"), "iso2022_kr"),
     (re.compile(rb"\x1b(?:\$[@B]|\$\([@BDOPQ]|\([IJ])"), "iso2022_jp_ext"),
 )
-"""The escapes that begin Korean and Japanese text (RFC 1557, RFC 1468 and its extensions)."""
+"""Escapes at the beginning of Korean and Japanese text (RFC 1557, RFC 1468 and extensions)."""
 _ESCAPE = b"\x1b"
 _HZ = re.compile(rb"~\{(?:[!-w][!-~])+~\}")
 """Chinese between tildes and braces (RFC 1843)."""
 
 _VALID_PER_BAD = 2
-"""UTF-8 has at least so many valid sequences for each bad one behind the first. Text of 26
-languages in 30 old character sets has one valid sequence by chance for two bad ones at most."""
+"""Minimum ratio of valid to bad sequences in UTF-8. Text of 26 languages in 30 legacy charsets
+has at most one valid sequence by chance for two bad ones."""
 _FEW_SEQUENCES = 6
-"""UTF-8 sequences that text in an East Asian character set has by chance at most."""
+"""Maximum of valid UTF-8 sequences by chance in text in an East Asian charset."""
 _STATED_BAD = 0.1
-"""Most of the characters beyond ASCII that a stated character set may fail to decode."""
+"""Maximum share of the non-ASCII characters that a stated charset may fail to decode."""
 
 _TEXT_CONTROLS = frozenset(b"\t\n\r\f\b\x1b")
 _MAX_CONTROL_RATIO = 0.01
-"""Stray control characters happen in real text files; in binary data they are a tenth."""
+"""Text files contain stray control characters; in binary data they are about a tenth."""
 _MAX_NUL_RATIO = 0.5
-"""NULs between fields happen as well; more of them are a binary format."""
+"""Text files contain NULs between fields; a higher ratio indicates a binary format."""
 _SEPARATORS = (b"\x01", b"\x1f")
-"""Control characters that programs write between the fields of a row."""
+"""Control characters that separate the fields of a row."""
 _SHIFTS = b"\x0e\x0f"
 _CONTROLS = bytes(byte for byte in range(32) if byte not in _TEXT_CONTROLS and byte)
 
 
 class CharsetSource(StrEnum):
-    """How a character set was decided."""
+    """Method by which a charset was detected."""
 
     MARK = "mark"
     STRUCTURE = "structure"
@@ -88,11 +88,11 @@ class CharsetSource(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Guess:
-    """What a character set may be.
+    """A guessed charset.
 
     Attributes:
-        encoding: Python's name.
-        confidence: 0..1; good guesses from short text have little of it.
+        encoding: name of Python's codec.
+        confidence: 0..1. It is low for short text, even when the guess is right.
     """
 
     encoding: str
@@ -101,14 +101,14 @@ class Guess:
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """The text of some bytes.
+    """Decoded text of a file.
 
     Attributes:
-        text: without a byte order mark and without NULs at its end.
-        charset: Python's name of its character set.
-        source: how that was decided.
-        replaced: places that could not be decoded; each is U+FFFD in the text.
-        confidence: of a guess, 0..1; None for everything else.
+        text: text without byte order mark and without trailing NULs.
+        charset: name of Python's codec.
+        source: method by which the charset was detected.
+        replaced: number of places that could not be decoded; each is U+FFFD in the text.
+        confidence: 0..1 for a guess; None otherwise.
     """
 
     text: str
@@ -119,46 +119,46 @@ class Decoded:
 
     @property
     def warnings(self) -> list[ResultWarning]:
-        """What a reader should know."""
+        """Warnings about replaced bytes and guessed charsets."""
         found = []
         if self.replaced:
             message = (
-                f"Bytes at {self.replaced} places are no text in {self.charset}; "
-                "U+FFFD stands for them."
+                f"Bytes at {self.replaced} places are not valid {self.charset}; "
+                "they were replaced by U+FFFD."
             )
             found.append(warning(WarningCode.BYTES_REPLACED, message))
         if self.confidence is not None:
             message = (
-                f"The file does not say its character set: {self.charset} is a guess "
-                f"(confidence {self.confidence:.2f})."
+                f"The file does not state its charset; it was read as {self.charset}, a guess "
+                f"with confidence {self.confidence:.2f}."
             )
             found.append(warning(WarningCode.CHARSET_GUESSED, message))
         return found
 
     @property
     def facts(self) -> dict[str, str]:
-        """The character set and how it was decided, for a result's metadata."""
+        """The charset and its source, for the metadata of a result."""
         return {"charset": self.charset, "charset_source": self.source.value}
 
     @property
     def inventory(self) -> dict[str, int]:
-        """What of the source could not be decoded, for a result's inventory."""
+        """Number of undecodable places, for the inventory of a result."""
         return {"undecoded": self.replaced}
 
 
 def looks_like_text(head: bytes) -> bool:
-    """Say whether ``head``, the beginning of a file, can be text in any character set."""
+    """Return whether ``head``, the beginning of a file, can be text in any charset."""
     return _byte_order_mark(head) is not None or _is_narrow(head) or wide_encoding(head) is not None
 
 
 def decode(data: bytes, *, markup: bool = False) -> Decoded:
-    """Return the text of ``data``, and what is known of its character set.
+    """Decode the bytes of a text file.
 
-    What cannot be decoded is replaced: a text file is never refused for one broken byte.
+    Undecodable bytes are replaced; no text file is rejected because of them.
 
     Args:
-        data: a whole file.
-        markup: whether it is HTML, which may state its character set in a meta element.
+        data: the whole file.
+        markup: whether it is HTML, which may state its charset in a meta element.
     """
     return _without_nuls(_decode(data, markup=markup))
 
@@ -176,7 +176,7 @@ def _decode(data: bytes, *, markup: bool) -> Decoded:
 
 
 def decode_head(head: bytes) -> str:
-    """Return the text at the beginning of a file, whose last character may be cut."""
+    """Decode the beginning of a file, whose last character may be cut."""
     return decode(head, markup=True).text
 
 
@@ -185,12 +185,12 @@ def _byte_order_mark(data: bytes) -> str | None:
 
 
 def _is_narrow(head: bytes) -> bool:
-    """Whether ``head`` can be text of 8-bit characters; NULs behind it are padding."""
+    """Return whether ``head`` can be text in a charset of bytes. Trailing NULs are padding."""
     text = head.rstrip(b"\0")
     nuls = text.count(b"\0")
     controls = len(text) - len(text.translate(None, _CONTROLS))
     if _ESCAPE in text:
-        controls -= text.count(_SHIFTS[:1]) + text.count(_SHIFTS[1:])  # ISO-2022-KR shifts by them
+        controls -= text.count(_SHIFTS[:1]) + text.count(_SHIFTS[1:])  # shifts of ISO-2022-KR
     controls -= sum(text.count(one) for one in _SEPARATORS if _is_on_every_line(one, text))
     return (
         bool(text)
@@ -200,7 +200,7 @@ def _is_narrow(head: bytes) -> bool:
 
 
 def _is_on_every_line(separator: bytes, text: bytes) -> bool:
-    """Whether a control character stands between fields; the last line may be cut."""
+    """Return whether a control character occurs on every line; the last line may be cut."""
     if separator not in text:
         return False
     lines = text.splitlines()
@@ -208,14 +208,14 @@ def _is_on_every_line(separator: bytes, text: bytes) -> bool:
 
 
 def _declared(data: bytes, *, markup: bool) -> Decoded | None:
-    """The text by the character set that the file states, if it is that."""
+    """Decode by the stated charset, if the bytes agree with it."""
     codec = _stated(data[:STATED_AREA], markup=markup)
     if codec is None:
         return None
     found = _replacing(data, codec, CharsetSource.DECLARED)
     beyond = _beyond_ascii(found.text)
     if found.replaced > beyond * _STATED_BAD:
-        # one bad byte in a short text is no proof against what is stated
+        # one bad byte in a short text does not disprove the stated charset
         return found if found.replaced == 1 and beyond > 1 else None
     utf_8 = None if codec == "utf-8" else _utf_8(data)
     if utf_8 is None or utf_8.replaced:
@@ -233,28 +233,28 @@ def _stated(head: bytes, *, markup: bool) -> str | None:
 
 
 def codec_of(label: str) -> str | None:
-    """Return Python's codec for a character set's label as browsers read it, or None."""
-    import webencodings  # noqa: PLC0415 - only where a file states one
+    """Return Python's codec for a label of a charset, as browsers resolve it, or None."""
+    import webencodings  # noqa: PLC0415 - loaded only for a stated charset
 
     encoding = webencodings.lookup(label)
     name = encoding.codec_info.name if encoding else label.lower()
-    if name == "replacement":  # browsers refuse ISO-2022-KR and HZ for safety; text is no risk
+    if name == "replacement":  # browsers reject ISO-2022-KR and HZ
         name = label.lower()
     try:
         info = codecs.lookup(name)
-        b"a".decode(name, "replace")  # a codec, but not of text, says so here
+        b"a".decode(name, "replace")  # codecs that do not decode text fail here
     except LookupError:
         return None
     name = info.name
     if name.replace("_", "-") in _NOT_TEXT:
         return None
     if name.startswith(("utf-16", "utf-32")):
-        return "utf-8"  # what states it in bytes of ASCII is not that (HTML, section 13.2.3.2)
+        return "utf-8"  # a declaration readable as ASCII rules out UTF-16 (HTML 13.2.3.2)
     return _CODECS.get(name, name)
 
 
 def _escaped(data: bytes) -> Decoded | None:
-    """The text of ISO-2022 and HZ: bytes of ASCII that change their meaning by escapes."""
+    """Decode ISO-2022 and HZ, whose escapes change the meaning of ASCII bytes."""
     escapes = [*_ISO_2022] if _ESCAPE in data else []
     if b"~{" in data:
         escapes.append((_HZ, "hz"))
@@ -267,7 +267,7 @@ def _escaped(data: bytes) -> Decoded | None:
 
 
 def _utf_8(data: bytes) -> Decoded | None:
-    """The text of UTF-8 that may have bad bytes, unless they are too many for that."""
+    """Decode UTF-8, unless too many bytes are bad."""
     found = _replacing(data, "utf-8", CharsetSource.UTF8)
     valid = _beyond_ascii(found.text) - found.replaced
     needed = max(1, (found.replaced - 1) * _VALID_PER_BAD)
@@ -290,7 +290,7 @@ def _replacing(
 
 
 def _without_nuls(found: Decoded) -> Decoded:
-    """NUL is no character of text: at the end it is padding, elsewhere it is replaced."""
+    """Remove trailing NULs, which are padding, and replace the others."""
     if "\0" not in found.text:
         return found
     text = found.text.rstrip("\0")
@@ -299,27 +299,27 @@ def _without_nuls(found: Decoded) -> Decoded:
 
 
 _GUESS_SAMPLE = 256 * 1024
-"""Bytes of lines beyond ASCII that are looked at; of longer files they come from all parts."""
+"""Bytes of lines beyond ASCII that are examined. In larger files they come from all parts."""
 _GUESS_PARTS = 64
 _GUESS_LINE = 1024
 _BEYOND_ASCII = re.compile(rb"[\x80-\xff]")
 _GUESS_CANDIDATES = 12
 
 _LOW_CONFIDENCE = 0.2
-"""Below it the library's first choice is often one of several that decode equally well."""
+"""Below this confidence, several charsets often decode the sample equally well."""
 _WESTERN_CHARACTERS = frozenset(
     "äöüßÄÖÜéèêëàâáãåçîïíìôóòõøùûúñæœÉÈÀÂÁÇÊÎÔÓÚÑÅØÆŒ€£§°±²³µ·¹º½¼¾«»…•¡¿©®™\xa0"
     "\u201e\u201c\u201d\u2018\u2019\u201a\u2039\u203a\u2013\u2014\xb4"  # quotes and dashes
 )
-"""What Western European text has beyond ASCII; letters of Iceland and capitals with odd accents
-are left out, for text of other regions has them when it is read as Western."""
+"""Non-ASCII characters of Western European text. Letters of Icelandic and capitals with rare
+accents are excluded: text of other regions shows them when it is decoded as Western."""
 _WORD = re.compile(r"[^\W\d_]+")
 _GUESS_WORDS = 20_000
 
 
 def guess_charset(data: bytes) -> Guess:
-    """Return the likeliest character set of ``data``, judged by all lines that are not ASCII."""
-    import chardet  # noqa: PLC0415 - rarely needed, and large
+    """Guess the charset of ``data`` from all lines with bytes beyond ASCII."""
+    import chardet  # noqa: PLC0415 - rarely needed and large
 
     sample = b"\n".join(_lines_beyond_ascii(data))
     found = chardet.detect_all(
@@ -337,7 +337,7 @@ def guess_charset(data: bytes) -> Guess:
 
 
 def _lines_beyond_ascii(data: bytes) -> Iterator[bytes]:
-    """Lines with bytes beyond ASCII from all parts of the file, `_GUESS_SAMPLE` bytes at most."""
+    """Yield up to `_GUESS_SAMPLE` bytes of lines beyond ASCII from all parts of the file."""
     parts = _GUESS_PARTS if len(data) > _GUESS_SAMPLE else 1
     size = -(-len(data) // parts)
     for start in range(0, len(data), size):
@@ -352,7 +352,7 @@ def _lines_beyond_ascii(data: bytes) -> Iterator[bytes]:
 
 
 def _is_plausible(sample: bytes, encoding: str) -> bool:
-    """Whether nearly all of ``sample`` decodes, and no word mixes Latin with another alphabet."""
+    """Return whether nearly all of ``sample`` decodes and few words mix alphabets."""
     text = sample.decode(encoding, "replace")
     beyond = len(text) - len(text.encode("ascii", "ignore"))
     if text.count("\ufffd") * 20 > beyond:
@@ -363,7 +363,7 @@ def _is_plausible(sample: bytes, encoding: str) -> bool:
 
 
 def _alphabet(letter: str) -> str:
-    """The script of a letter; East Asian ones are one, for they stand together."""
+    """Return the script of a letter. East Asian scripts count as one, since texts mix them."""
     if letter.isascii():
         return "LATIN"
     script = unicodedata.name(letter, "").split(" ")[0]
@@ -376,8 +376,8 @@ def _is_western(sample: bytes) -> bool:
 
 
 def _superset(encoding: str) -> str:
-    """The set that browsers and Windows read under this name."""
-    import webencodings  # noqa: PLC0415 - as above
+    """Return the charset that browsers and Windows use for this name."""
+    import webencodings  # noqa: PLC0415 - loaded only for a guess
 
     known = webencodings.lookup(encoding)
     name = known.codec_info.name if known else codecs.lookup(encoding).name
@@ -385,28 +385,28 @@ def _superset(encoding: str) -> str:
 
 
 WIDE_SAMPLE = 8 * 1024
-"""Bytes at the beginning that decide; a multiple of four."""
+"""Bytes at the beginning that are examined; a multiple of four."""
 
 _WIDE_ENCODINGS = ("utf-32-le", "utf-32-be", "utf-16-le", "utf-16-be")
-"""UTF-32 first: its bytes are also valid UTF-16 with every other character NUL."""
+"""UTF-32 comes first: its bytes are also valid UTF-16 in which every other character is NUL."""
 _WIDE_SHARE = 0.9
-"""Least share of ordinary characters. Text in eleven scripts has at least 0.97; 8-bit text and
-binary data that is read as UTF-16 has at most 0.6."""
+"""Minimum share of ordinary characters. Text in eleven scripts has at least 0.97; 8-bit text and
+binary data decoded as UTF-16 have at most 0.6."""
 _MAX_CONTROLS = 0.01
 _SPACE = frozenset("\t\n\r\f ")
 _LONG_TEXT = 100
 _WORD_BREAKS = frozenset("\t\n\r ,.;\u3000\u3001\u3002\uff0c")
-"""Longer text has one of them: numbers of 16 bits that look like letters have none."""
+"""Text longer than `_LONG_TEXT` contains one of them; 16-bit numbers that look like text do not."""
 _COMMON_IDEOGRAPHS = (("gb2312", 16, 55), ("big5", 4, 38), ("euc_jp", 16, 47))
-"""Rows of everyday ideographs in the national sets; the other 14,000 hardly occur in text."""
+"""Rows of common ideographs in national charsets. The other 14,000 are rare in text."""
 _BIG5_FIRST_ROW = 0xA0
 _EUC_FIRST_ROW = 0xA0
 
 
 def wide_encoding(data: bytes) -> str | None:
-    """Return the encoding of ``data`` when it is UTF-16 or UTF-32 without a mark, else None."""
+    """Return the encoding of UTF-16 or UTF-32 without a byte order mark, or None."""
     sample = data[:WIDE_SAMPLE]
-    if len(sample) < 4:  # noqa: PLR2004 - a single character says nothing
+    if len(sample) < 4:  # noqa: PLR2004 - too short to decide
         return None
     shares = [(_wide_share(sample, encoding), encoding) for encoding in _WIDE_ENCODINGS]
     share, best = max(shares, key=lambda found: found[0])
@@ -414,10 +414,10 @@ def wide_encoding(data: bytes) -> str | None:
 
 
 def _wide_share(sample: bytes, encoding: str) -> float:
-    """Share of characters that text is made of; 0 for what cannot be text in ``encoding``."""
+    """Return the share of ordinary characters; 0 for bytes that cannot be text in ``encoding``."""
     unit = 4 if encoding.startswith("utf-32") else 2
     text = sample[: len(sample) // unit * unit].decode(encoding, "replace")
-    text = text.removesuffix(_REPLACED).rstrip("\0")  # a character that the sample cuts
+    text = text.removesuffix(_REPLACED).rstrip("\0")  # the end of the sample may cut a character
     if not text:
         return 0.0
     if len(text) > _LONG_TEXT and _WORD_BREAKS.isdisjoint(text):
@@ -430,7 +430,7 @@ def _wide_share(sample: bytes, encoding: str) -> float:
 
 @cache
 def _is_ordinary(character: str) -> bool | None:
-    """Whether text often has ``character``; None for controls, what is none, and bad bytes."""
+    """Return whether text often contains ``character``; None for controls and invalid ones."""
     if character in _SPACE:
         return True
     category = unicodedata.category(character)
@@ -443,7 +443,7 @@ def _is_ordinary(character: str) -> bool | None:
         return _is_encodable(character, "euc_kr")
     if 0x0180 <= code <= 0x036F:  # noqa: PLR2004 - odd Latin, phonetics, combining accents
         return False
-    # alphabets and punctuation; above them kana, wide forms and emoji
+    # below: alphabets and punctuation; above: kana, wide forms and emoji
     return code < 0x2190 or 0x3000 <= code < 0x3130 or code >= 0xFE30  # noqa: PLR2004
 
 

@@ -1,4 +1,4 @@
-"""Rows of delimited text: the delimiter that gives most rows the same number of fields."""
+"""Delimited text: detection of the delimiter and parsing of the rows."""
 
 import csv
 import io
@@ -7,12 +7,12 @@ from collections import Counter
 from dataclasses import dataclass, replace
 
 _SAMPLE = 32 * 1024
-"""Characters at the beginning that decide."""
+"""Characters at the beginning that are examined."""
 _DELIMITERS = "\t;|,\x1f\x01"
 _RARE_DELIMITERS = ":^~"
-"""Considered only where none of the others fits: ordinary text has them as well."""
+"""Candidates only if no other delimiter fits, because ordinary text contains them."""
 _STATED = re.compile(r"sep=(.)\n", re.I)
-"""Excel's first line of a file that says its delimiter."""
+"""Excel's first line that states the delimiter."""
 _DECIMAL_COMMA = re.compile(r"(?<=\d),(?=\d)")
 _LEAST_SHARE = 0.25
 _LEAST_RARE_SHARE = 0.9
@@ -20,13 +20,13 @@ _LEAST_RARE_SHARE = 0.9
 
 @dataclass(frozen=True, slots=True)
 class _Layout:
-    """A way to read a text as rows.
+    """A layout of delimited text and how well it fits.
 
     Attributes:
         delimiter: one character.
-        quote: what fields with the delimiter in them stand in.
-        share: of rows that have the most frequent number of fields.
-        fields: that number.
+        quote: character around fields that contain the delimiter.
+        share: share of rows with the most frequent number of fields.
+        fields: that number of fields.
     """
 
     delimiter: str
@@ -36,7 +36,7 @@ class _Layout:
 
 
 def rows_of(text: str) -> list[list[str]]:
-    """Return the rows of delimited text with line feeds; blank lines are left out."""
+    """Return the rows of delimited text without blank lines."""
     if stated := _STATED.match(text):
         return _read(text[stated.end() :], _Layout(stated[1]))
     return _read(text, _layout(text))
@@ -49,11 +49,11 @@ def _layout(text: str) -> _Layout:
     found = _fitting(sample, _DELIMITERS, _LEAST_SHARE)
     found = found or _fitting(sample, _RARE_DELIMITERS, _LEAST_RARE_SHARE)
     if not found:
-        return _Layout("\0")  # one column: text has no such character
+        return _Layout("\0")  # a single column: text contains no NUL
     best = max(one.share for one in found)
     equal = [one for one in found if one.share == best]
     if len(equal) > 1 and sample.count(",") == len(_DECIMAL_COMMA.findall(sample)):
-        equal = [one for one in equal if one.delimiter != ","]  # a decimal sign
+        equal = [one for one in equal if one.delimiter != ","]  # it may be a decimal comma
     return max(equal, key=lambda one: one.fields)
 
 
@@ -72,18 +72,18 @@ def _measured(sample: str, delimiter: str) -> _Layout:
 
 
 def _quote(sample: str, delimiter: str) -> str:
-    """The double quote, unless most lines begin with a single one."""
+    """Return the double quote, unless most lines begin with a single quote."""
     lines = sample.splitlines()
     single = sum(1 for line in lines if line.startswith("'"))
     return "'" if single * 2 > len(lines) and f"'{delimiter}'" in sample else '"'
 
 
 def _read(text: str, layout: _Layout) -> list[list[str]]:
-    csv.field_size_limit(max(len(text), csv.field_size_limit()))  # of the whole process
+    csv.field_size_limit(max(len(text), csv.field_size_limit()))  # a limit of the whole process
     try:
         return _rows(text, layout, strict=True)
     except csv.Error:
-        # quotes that are no marks around fields: of inches, or never closed
+        # quotes inside fields, such as inches, or a quote that is never closed
         readings = [_rows(text, layout, strict=False), _rows(text, layout, quoted=False)]
         return max(readings, key=_evenness)
 
@@ -103,6 +103,6 @@ def _rows(
 
 
 def _evenness(rows: list[list[str]]) -> tuple[float, int]:
-    """Share of rows that have the most frequent number of fields, and how many rows there are."""
+    """Return the share of rows with the most frequent number of fields, and the number of rows."""
     counts = Counter(map(len, rows))
     return max(counts.values(), default=0) / max(len(rows), 1), len(rows)

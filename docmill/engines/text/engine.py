@@ -1,4 +1,4 @@
-"""Text, Markdown, CSV and workbooks in XML by the standard library."""
+"""Engine ``plain-text``: text, Markdown, CSV and XML workbooks by the standard library."""
 
 import re
 from typing import Any
@@ -14,12 +14,12 @@ from docmill.engines.text.delimited import rows_of
 from docmill.engines.text.spreadsheet_xml import Sheet, sheets_of
 
 _LINE_ENDS = re.compile(r"\r+\n|\r")
-"""Of Windows, of text that was saved for Windows twice, and of old Macs."""
+"""Line ends of Windows, of text converted for Windows twice, and of classic Mac OS."""
 _XML_DECLARATION = re.compile(r"\s*<\?xml\b[^>]*\?>")
 
 
 class PlainTextEngine:
-    """Reads files that are text already; each is one page, a workbook one for each sheet."""
+    """Parses text files into one page, and XML workbooks into one page for each sheet."""
 
     name = "text"
     version = "2"
@@ -27,10 +27,10 @@ class PlainTextEngine:
     honours: frozenset[str] = frozenset()
 
     def run(self, document: Document, parameters: dict[str, Any], limits: Limits) -> ParseResult:
-        """Decode a text file, and make tables of CSV and workbooks.
+        """Decode a text file; convert CSV and workbooks to tables.
 
         Raises:
-            ItemFailure: CORRUPT for a workbook in XML that is not well-formed.
+            ItemFailure: CORRUPT for an XML workbook that is not well-formed.
         """
         clock = Clock()
         with clock.step("decode"):

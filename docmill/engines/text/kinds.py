@@ -1,4 +1,4 @@
-"""What a text is by its structure: HTML, mail, RTF, Office in one file of XML, or just text."""
+"""Media type of a text by its structure: HTML, mail, RTF, flat Office XML, or plain text."""
 
 import itertools
 import re
@@ -35,22 +35,22 @@ _FLAT = {
 }
 
 _FIELD = re.compile(r"[!-9;-~]+[ \t]*:")
-"""A header's name (RFC 5322, section 3.6.8), and the blanks that old mailers put behind it."""
+"""Name of a header field (RFC 5322, 3.6.8), with the blanks that old mail programs append."""
 _MBOX_LINE = re.compile(r">?From ")
 _MACHINE_FIELD = re.compile(
     r"(?:return-path|received|message-id|mime-version|delivered-to|authentication-results|"
     r"dkim-signature|arc-[\w-]+)\s*:",
     re.I,
 )
-"""Headers that only programs write: with one of them a text is a mail under any name."""
+"""Header fields that only programs write. A text with one of them is a mail under any name."""
 _APPLE_LENGTH = re.compile(r"\d{1,12}[ \t]*\r?\n")
-"""Apple's .emlx begins with a line of the mail's length in bytes."""
+"""First line of Apple's .emlx: the length of the mail in bytes."""
 _LENIENT = 4
-"""In a file named as a mail one line in so many may be no header."""
+"""In a file named as a mail, one line in this many may be no header field."""
 
 
 def structure_of(text: str) -> Media | None:
-    """Return what the structure of ``text``, the beginning of a file, says; None for plain text."""
+    """Return the type that the beginning of a text shows; None for plain text."""
     body = text.lstrip(_BLANK)
     if body.startswith(_RTF):
         return Media.RTF
@@ -60,7 +60,7 @@ def structure_of(text: str) -> Media | None:
 
 
 def named_kind(text: str, promise: Media | None) -> Media | None:
-    """Return what a file named as ``promise`` is, where its structure leaves that open."""
+    """Return the type of a file with the extension of ``promise`` and no clear structure."""
     body = text.lstrip(_BLANK)
     if promise is Media.HTML and _ANY_TAG.search(body):
         return Media.HTML
@@ -68,7 +68,7 @@ def named_kind(text: str, promise: Media | None) -> Media | None:
 
 
 def apple_mail(text: str) -> int:
-    """Return how many characters stand before the mail in Apple's .emlx; 0 for anything else."""
+    """Return the length of the first line of an .emlx with its blanks; 0 for any other text."""
     length = _APPLE_LENGTH.match(text)
     return length.end() if length else 0
 
@@ -96,7 +96,7 @@ def _office_xml(name: str, attributes: str) -> Media | None:
 
 
 def _is_mail(text: str, *, named: bool) -> bool:
-    """A mail begins with header fields and folded lines up to the first blank one."""
+    """Return whether a text begins with header fields and folded lines up to a blank line."""
     lines = text[apple_mail(text) :].splitlines()
     if len(lines) > 1 and _MBOX_LINE.match(lines[0]):
         lines = lines[1:]
@@ -104,7 +104,7 @@ def _is_mail(text: str, *, named: bool) -> bool:
         return False
     headers = list(itertools.takewhile(str.strip, lines))
     if len(headers) == len(lines) > 1:
-        headers = headers[:-1]  # it may be cut
+        headers = headers[:-1]  # the last line may be cut
     odd = sum(1 for line in headers if not _is_header_line(line))
     if named:
         return odd * _LENIENT <= len(headers)

@@ -1,4 +1,4 @@
-"""Workbooks that Excel 2003 saved as XML (SpreadsheetML): the values of their cells."""
+"""Excel 2003 XML workbooks (SpreadsheetML): values and comments of cells."""
 
 from dataclasses import dataclass, field
 from xml.parsers import expat
@@ -9,14 +9,14 @@ _SPACE = "urn:schemas-microsoft-com:office:spreadsheet"
 _SHEET, _ROW, _CELL = (f"{_SPACE} {name}" for name in ("Worksheet", "Row", "Cell"))
 _DATA, _COMMENT = f"{_SPACE} Data", f"{_SPACE} Comment"
 _NAME, _INDEX, _MERGED = (f"{_SPACE} {name}" for name in ("Name", "Index", "MergeAcross"))
-_MOST_COLUMNS = 16_384
-"""Of a sheet in Excel: an index beyond them is damage."""
+_MAX_COLUMNS = 16_384
+"""Columns of a sheet in Excel. A larger index is damage."""
 _BLOCK = 1024 * 1024
 
 
 @dataclass(slots=True)
 class Sheet:
-    """A sheet: its name, its rows without empty ones, and the comments of cells."""
+    """A sheet with its name, its nonempty rows, and the comments of its cells."""
 
     name: str
     rows: list[list[str]] = field(default_factory=list)
@@ -87,4 +87,4 @@ class _Reader:
 
 
 def _number(text: str | None) -> int:
-    return min(int(text), _MOST_COLUMNS) if text and text.isdecimal() else 0
+    return min(int(text), _MAX_COLUMNS) if text and text.isdecimal() else 0

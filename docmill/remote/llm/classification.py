@@ -5,7 +5,7 @@ from typing import Any
 
 from docmill.engines.base import ParseResult
 from docmill.engines.classify.base import Rule, Verdict
-from docmill.engines.extract.chunking import parts_of
+from docmill.engines.extract.chunks import parts_of
 from docmill.engines.extract.strict import closed
 from docmill.remote.llm import prompts
 from docmill.remote.llm.requests import Asking, Checked, misfits

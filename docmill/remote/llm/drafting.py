@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from docmill.engines.base import ParsedPage
-from docmill.engines.extract.chunking import chunks_of
+from docmill.engines.extract.chunks import chunks_of
 from docmill.errors import FailureClass, ItemFailure, UsageError
 from docmill.parameters.extract_schema import checked_schema
 from docmill.remote.llm import prompts

@@ -62,7 +62,9 @@ class LlmEngine:
         if product not in (EXTRACT, CLASSIFY):
             raise ItemFailure(FailureClass.UNSUPPORTED_TYPE, f"A model cannot {product} files.")
         began = time.perf_counter()
-        reading = extracting.reading if product == EXTRACT else classifying.reading
+        reading = (
+            extracting.parse_parameters if product == EXTRACT else classifying.parse_parameters
+        )
         document = await job.read(reading(parameters))
         read = time.perf_counter()
         engine = (self.name, self.version)

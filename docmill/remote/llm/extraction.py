@@ -6,9 +6,9 @@ from typing import Any
 
 from docmill.engines.base import ParsedPage, ParseResult
 from docmill.engines.extract.base import Findings, Found
-from docmill.engines.extract.chunking import Chunk, chunks_of
+from docmill.engines.extract.chunks import Chunk, chunks_of
 from docmill.engines.extract.citations import Quotes
-from docmill.engines.extract.merging import merged
+from docmill.engines.extract.merge import merge
 from docmill.engines.extract.schema import ROWS, Node, Shape, relaxed, rows_of
 from docmill.engines.extract.strict import closed, strict_form
 from docmill.errors import FailureClass, ItemFailure
@@ -104,7 +104,7 @@ class _Reading:
         """Return one object by the schema from some pages."""
         chunks = chunks_of(pages, self._budget)
         schema = self._schema if len(chunks) == 1 else relaxed(self._schema)
-        found = merged([await self._part(chunk, schema, len(chunks) > 1) for chunk in chunks])
+        found = merge([await self._part(chunk, schema, len(chunks) > 1) for chunk in chunks])
         error = await asyncio.to_thread(first_error, self._schema, found.data)
         if error is not None:
             what = "What the parts of the document say" if chunks else "The text, which is empty,"

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from docmill.engines.classify.base import Rule
-from docmill.engines.extract.chunking import Part
+from docmill.engines.extract.chunks import Part
 from docmill.remote.llm.client import Message
 
 VERSION = "1"

@@ -1,4 +1,4 @@
-"""A document's pages in portions that a model can be asked about at once."""
+"""Division of a document's pages into portions for one request to a model."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from docmill.engines.base import ParsedPage
 
 _NEAR = 0.8
-"""A page that is too long is cut at the last line end of a portion, if there is one behind this."""
+"""A long page is cut at the last line end after this share of a portion, if there is one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Text of one page: all of it, unless the page alone is too long.
+    """Text of a page or, if the page exceeds a portion, of a part of it.
 
     Attributes:
-        page: its number, from 1.
-        text: what the engine reads.
+        page: page number, from 1.
+        text: text for the engine.
     """
 
     page: int
@@ -24,23 +24,23 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Neighbouring pages."""
+    """Consecutive pages in one request."""
 
     parts: tuple[Part, ...]
 
     @property
     def pages(self) -> list[int]:
-        """Their numbers."""
+        """Page numbers."""
         return list(dict.fromkeys(part.page for part in self.parts))
 
 
 def text_of(page: ParsedPage) -> str:
-    """Return what is read of a page: in reading order, with tables."""
+    """Return the text of a page for extraction: in reading order, with tables."""
     return page.markdown.strip() or page.text.strip()
 
 
 def parts_of(pages: Iterable[ParsedPage], budget: int) -> list[Part]:
-    """Return the text of pages in parts of at most ``budget`` characters; empty pages have none."""
+    """Split pages into parts of at most ``budget`` characters; empty pages yield none."""
     return [
         Part(page.page_number, piece)
         for page in pages
@@ -50,7 +50,7 @@ def parts_of(pages: Iterable[ParsedPage], budget: int) -> list[Part]:
 
 
 def chunks_of(pages: Iterable[ParsedPage], budget: int) -> list[Chunk]:
-    """Return pages in chunks of at most ``budget`` characters of text, in their order."""
+    """Group pages in order into chunks of at most ``budget`` characters of text."""
     chunks: list[list[Part]] = []
     room = 0
     for part in parts_of(pages, budget):

@@ -1,4 +1,4 @@
-"""Answers about the parts of one document, put together in the order of its pages."""
+"""Merge of the results for the parts of one document, in page order."""
 
 import json
 from collections.abc import Iterable
@@ -7,18 +7,17 @@ from typing import Any
 from docmill.engines.extract.base import Found
 
 MAX_CONFLICTS = 20
-"""Conflicts that the warnings name one by one."""
+"""Conflicts that warnings name one by one. The others are counted."""
 _SHOWN = 60
 
 
-def merged(parts: Iterable[Found]) -> Found:
-    """Return one answer from those about neighbouring parts.
+def merge(parts: Iterable[Found]) -> Found:
+    """Merge the results for consecutive parts.
 
-    Objects are merged field by field. Lists are joined; entries that an earlier part has in the
-    same words are left out. Of single values the one with the higher confidence stays, else the
-    first; that they differ is a warning.
+    Objects are merged field by field. Lists are concatenated without duplicates. Of single values
+    the one with the higher confidence wins, otherwise the first; a difference is a warning.
     """
-    merging = _Merging()
+    merging = _Merge()
     data: Any = None
     metadata: Any = None
     warnings: list[str] = []
@@ -28,7 +27,7 @@ def merged(parts: Iterable[Found]) -> Found:
     return Found({} if data is None else data, metadata, (*warnings, *merging.warnings))
 
 
-class _Merging:
+class _Merge:
     def __init__(self) -> None:
         self._conflicts: list[str] = []
 
@@ -40,7 +39,7 @@ class _Merging:
         )
 
     def both(self, a: Any, a_known: Any, b: Any, b_known: Any, path: str) -> tuple[Any, Any]:
-        """Merge two values with their metadata; ``a`` comes first in the document."""
+        """Merge two values with their metadata. ``a`` precedes ``b`` in the document."""
         if b is None or a is None:
             return (a, a_known) if b is None else (b, b_known)
         if isinstance(a, dict) and isinstance(b, dict):
@@ -68,7 +67,7 @@ class _Merging:
         if not _same(a, b):
             kept, other = (b, a) if surer else (a, b)
             self._conflicts.append(
-                f"{path} differs between parts of the document: {_short(kept)} was taken, "
+                f"{path} differs between parts of the document: {_short(kept)} was used, "
                 f"not {_short(other)}."
             )
         return (b, b_known) if surer else (a, a_known)
