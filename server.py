@@ -17,8 +17,8 @@ import structlog
 import uvicorn
 
 from docmill.api.app import create_app
-from docmill.api.core.guards import LOOPBACK_NAMES
-from docmill.embedded.child import ORPHAN_FLAG, parent_gone
+from docmill.api.core.middleware import LOOPBACK_NAMES
+from docmill.embedded.child import ORPHAN_FLAG, parent_exited
 from docmill.errors import DocmillError, UnavailableError, UsageError
 from docmill.logs import configure_logs
 from docmill.settings import Settings, load_settings
@@ -100,7 +100,7 @@ async def _serve(settings: Settings, listener: socket.socket, *, tied: bool) -> 
 
 
 async def _stop_with_parent(server: uvicorn.Server) -> None:
-    await parent_gone()
+    await parent_exited()
     server.should_exit = True
 
 

@@ -35,11 +35,11 @@ from docmill.contracts.names import (
     LOCAL_GROUPS_QUEUE,
     REMOTE_ENGINES_QUEUE,
 )
-from docmill.embedded.child import ORPHAN_FLAG, parent_gone
+from docmill.embedded.addresses import Addresses
+from docmill.embedded.child import ORPHAN_FLAG, parent_exited
 from docmill.embedded.connect import connect_named, connect_to
 from docmill.embedded.home import Home
 from docmill.embedded.members import Membership
-from docmill.embedded.ports import Addresses
 from docmill.engines.choice import configured
 from docmill.errors import DocmillError
 from docmill.isolation import trees
@@ -55,8 +55,7 @@ from docmill.processing.engines import ItemEngines
 from docmill.processing.slices import SlicedItems
 from docmill.records.database import Database
 from docmill.records.projects import Projects
-from docmill.remote.base import RemoteEngine
-from docmill.remote.engines import open_engines
+from docmill.remote.base import RemoteEngine, open_engines
 from docmill.settings import Settings, load_settings
 from docmill.temporal.connections import TemporalLink
 from docmill.temporal.preflight import build_id, check_histories
@@ -64,9 +63,9 @@ from docmill.temporal.sandbox import sandbox_for
 from docmill.temporal.schedules import ensure_retention
 from docmill.temporal.search_attributes import has_search_attributes
 from docmill.upkeep.leftovers import Leftovers
-from docmill.webhooks.courier import Courier
-from docmill.webhooks.outbox import Announcer
+from docmill.webhooks.outbox import Notifier
 from docmill.webhooks.rounds import Rounds
+from docmill.webhooks.sender import Sender
 from workflows.batch import BatchWorkflow
 from workflows.delivery import DeliveryWorkflow
 from workflows.retention import RetentionWorkflow
@@ -83,7 +82,7 @@ HEARTBEAT_THROTTLE = timedelta(seconds=1)
 BOOKKEEPERS = 20
 """Listing and recording activities at the same time: short transactions, of many batches."""
 
-COURIERS = 200
+DELIVERY_SLOTS = 200
 """Webhook endpoints that are delivered to at the same time: they mostly wait for receivers."""
 
 log = structlog.get_logger(__name__)
@@ -240,7 +239,7 @@ async def running_deliveries(
     """Webhooks, the loop that sees what is to be delivered, and retention."""
     rounds = Rounds(
         database,
-        Courier(Fence.allowing(settings.fence_allow)),
+        Sender(Fence.allowing(settings.fence_allow)),
         keep_trying=timedelta(days=settings.webhook_give_up_days),
     )
     worker = Worker(
@@ -249,7 +248,7 @@ async def running_deliveries(
         workflows=[DeliveryWorkflow, RetentionWorkflow],
         workflow_runner=sandbox_for(client.data_converter),
         activities=[Delivering(rounds).deliver_due, Retaining(database, store, settings).retain],
-        max_concurrent_activities=COURIERS,
+        max_concurrent_activities=DELIVERY_SLOTS,
         sticky_queue_schedule_to_start_timeout=STICKY_TIMEOUT,
         max_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
         default_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
@@ -258,12 +257,12 @@ async def running_deliveries(
     )
     await ensure_retention(client)
     async with worker:
-        announcing = asyncio.create_task(Announcer(database, client).keep_on())
+        notifying = asyncio.create_task(Notifier(database, client).run())
         try:
             yield
         finally:
-            announcing.cancel()
-            await asyncio.wait([announcing])
+            notifying.cancel()
+            await asyncio.wait([notifying])
 
 
 async def _main(*, tied: bool) -> None:
@@ -276,7 +275,7 @@ async def _main(*, tied: bool) -> None:
         addresses: Addresses | None = None
         if tied:
             addresses = await stack.enter_async_context(Membership(Home(settings.home)))
-            orphaned = asyncio.create_task(parent_gone())
+            orphaned = asyncio.create_task(parent_exited())
             orphaned.add_done_callback(lambda _: stop.set())
             stack.callback(orphaned.cancel)
         client = await (connect_to(addresses.grpc) if addresses else connect_named())

@@ -6,7 +6,7 @@ from activities.errors import translated
 from activities.heartbeats import heartbeating
 from docmill.batches.close import close_batch
 from docmill.batches.create import create_batch
-from docmill.batches.redrive import redrive_batch, take_up_items
+from docmill.batches.redrive import redrive_batch, reset_items
 from docmill.contracts.batches import (
     BatchResult,
     CloseRequest,
@@ -127,7 +127,7 @@ class Recording:
         """
         async with heartbeating():
             await self._begin(request)
-            await take_up_items(self._database, request.batch_id)
+            await reset_items(self._database, request.batch_id)
             async with self._database.write() as session:
                 batch = await Batches(session).get(None, request.batch_id)
                 if not BatchStatus(batch.status).terminal:

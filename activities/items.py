@@ -20,7 +20,7 @@ from activities.heartbeats import heartbeating, tell_pages
 from activities.resources import Gate, Resources
 from docmill.contracts.items import ItemResult, ItemTask
 from docmill.contracts.names import LOCAL_ENGINES_QUEUE, PROCESS_ITEM
-from docmill.contracts.warnings import breach_of
+from docmill.contracts.warnings import strict_failure
 from docmill.contracts.words import Outcome, SkipReason
 from docmill.engines.base import EngineReport
 from docmill.errors import (
@@ -51,7 +51,7 @@ from docmill.records.ledger import (
 )
 from docmill.records.tables.batches import Result
 from docmill.settings import MIB
-from docmill.sources.read import open_document
+from docmill.sources.documents import open_document
 
 SAME_BYTES_PAUSE = timedelta(seconds=1)
 """Between two looks for the result that another item makes; it waits without a slot."""
@@ -244,7 +244,7 @@ class Processing:
         key = document.cache_key
         result = await store_result(self._store, prefix_of(item), key, report, output)
         warnings = file_warnings(item.path, result.media_type, result.warnings)
-        if breach := breach_of(item.strict, warnings):
+        if breach := strict_failure(item.strict, warnings):
             incomplete = _incomplete(breach, document.opened.sha256, result)
             raise IncompleteError(breach, replace(incomplete, result=result))
         return await self._settle(item, completed(item, document.opened.sha256, report, result))
@@ -252,7 +252,7 @@ class Processing:
     async def _share(self, attempt: Attempt, sha256: str, known: Result) -> Outcome:
         """Take a stored result for this item, unless its batch does not accept it."""
         warnings = file_warnings(attempt.item.path, known.media_type, known.warnings)
-        if breach := breach_of(attempt.item.strict, warnings):
+        if breach := strict_failure(attempt.item.strict, warnings):
             raise IncompleteError(breach, _incomplete(breach, sha256, known))
         return await self._skip(attempt, SkipReason.ALREADY_PROCESSED, sha256, known.id)
 

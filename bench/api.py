@@ -16,7 +16,7 @@ from bench.harness import Bench, Figure, Round, Row, quantile
 from bench.inputs import write_notes
 from bench.job_lists import fill
 from bench.mill import Mill, docmill
-from docmill.embedded.ports import free_port
+from docmill.embedded.addresses import free_port
 from docmill.errors import NotFoundError
 
 OLD_ITEMS = 10

@@ -14,7 +14,7 @@ from bench.harness import Bench, Figure, Round, Row
 from bench.inputs import write_notes
 from bench.mill import environment
 from bench.processes import client_of, cpu_of, memory_of, pid_of, program
-from docmill.embedded.ports import free_port
+from docmill.embedded.addresses import free_port
 from docmill.settings import APPLICATION
 
 FROM = 10_000

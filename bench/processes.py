@@ -17,9 +17,9 @@ import httpx
 import psutil
 
 from bench.mill import Mill, environment
+from docmill.embedded.addresses import LOOPBACK
 from docmill.embedded.connect import connect_named
 from docmill.embedded.home import Home
-from docmill.embedded.ports import LOOPBACK
 from docmill.embedded.processes import HomeProcess
 from docmill.logs import configure_logs
 from docmill.settings import APPLICATION, load_settings

@@ -27,10 +27,10 @@ APPLICATION = _PACKED if IS_INSTALLED else Path(__file__).resolve().parents[1]
 _URL_OR_NOTHING = r"^(https?://[^\s/]+.*)?$"
 _REFERENCE = "secret:"
 
-_ITEMS_PER_ENGINE = 4
+_ITEM_SLOTS_PER_ENGINE = 4
 """A slot waits for its next activity for about as long as a short one takes. With 8 slots instead
 of 2, Temporal's server spends less than half of the time on each activity."""
-_MOST_ITEMS_BESIDE = 16
+_MAX_ITEM_SLOTS = 16
 """More brings nothing: measured with 2 to 32 slots."""
 
 
@@ -215,8 +215,8 @@ class Settings(BaseSettings):
         More than engine processes: while those work, further items are read and hashed before
         they get one, and stored and recorded after it.
         """
-        beside = min(_ITEMS_PER_ENGINE * self.engine_slots, _MOST_ITEMS_BESIDE)
-        return max(beside, self.engine_slots)
+        slots = min(_ITEM_SLOTS_PER_ENGINE * self.engine_slots, _MAX_ITEM_SLOTS)
+        return max(slots, self.engine_slots)
 
     @property
     def scratch(self) -> Path:
@@ -245,10 +245,10 @@ def load_settings(**overrides: object) -> Settings:
         name = "DOCMILL_" + str(first["loc"][0]).upper()
         raise UsageError(f"{name}: {first['msg']}", f"Mend or unset {name}.") from None
     known = {"home": settings.home.expanduser().absolute()}
-    return settings.model_copy(update=known | _looked_up(settings))
+    return settings.model_copy(update=known | _resolved_secrets(settings))
 
 
-def _looked_up(settings: Settings) -> dict[str, SecretStr]:
+def _resolved_secrets(settings: Settings) -> dict[str, SecretStr]:
     """Return the secrets that are given by reference, read from their files.
 
     Raises:

@@ -13,9 +13,14 @@ from docmill.api.beta_batch.routes import router as beta_batch
 from docmill.api.classify.routes import router as classify
 from docmill.api.configurations.routes import router as configurations
 from docmill.api.core.errors import ERROR_RESPONSES, add_error_handlers
-from docmill.api.core.guards import AnsweredErrors, LoopbackOnly, NoNulInAddress, TooLargeAsJson
 from docmill.api.core.health import router as health
 from docmill.api.core.idempotency import note_received
+from docmill.api.core.middleware import (
+    AnsweredErrorMiddleware,
+    JsonTooLargeMiddleware,
+    LoopbackMiddleware,
+    NulMiddleware,
+)
 from docmill.api.core.projects import router as projects
 from docmill.api.core.services import Services, open_services
 from docmill.api.directories.files import router as directory_files
@@ -25,8 +30,8 @@ from docmill.api.extract.routes import router as extract
 from docmill.api.extract.routes import schema_router as extract_schemas
 from docmill.api.files.routes import router as files
 from docmill.api.parse.content import router as parse_content
-from docmill.api.parse.create import router as parse_create
 from docmill.api.parse.routes import router as parse
+from docmill.api.parse.routes import router as parse_create
 from docmill.api.webhooks.events import router as webhook_events
 from docmill.api.webhooks.routes import router as webhooks
 from docmill.settings import MIB, Settings
@@ -67,7 +72,7 @@ class State(TypedDict):
 class _Application(FastAPI):
     def build_middleware_stack(self) -> ASGIApp:
         """Wrap what the framework puts before all other middleware: limits of bodies, its 500."""
-        return AnsweredErrors(TooLargeAsJson(super().build_middleware_stack()))
+        return AnsweredErrorMiddleware(JsonTooLargeMiddleware(super().build_middleware_stack()))
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -87,8 +92,8 @@ def create_app(settings: Settings) -> FastAPI:
         # The clients send no Content-Type with an empty body, and curl sends another one.
         strict_content_type=False,
     )
-    app.add_middleware(NoNulInAddress)
-    app.add_middleware(LoopbackOnly, public_url=settings.public_url)
+    app.add_middleware(NulMiddleware)
+    app.add_middleware(LoopbackMiddleware, public_url=settings.public_url)
     add_error_handlers(app)
     for router in ROUTERS:
         app.include_router(router, responses=ERROR_RESPONSES, dependencies=[Depends(note_received)])

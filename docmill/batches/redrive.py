@@ -71,7 +71,7 @@ async def redrive_batch(
         return await Batches(session).get(project_id, batch_id)
 
 
-async def take_up_items(database: Database, batch_id: str) -> None:
+async def reset_items(database: Database, batch_id: str) -> None:
     """Make the items pending that the present attempt is about; running again goes on.
 
     A batch in its first attempt, or one that is to be cancelled anyway, stays as it is.

@@ -3,8 +3,7 @@
 import asyncio
 from collections.abc import Iterator, Sequence
 
-from docmill.contracts.entries import ScannedEntry
-from docmill.contracts.left_out import LeftOut
+from docmill.contracts.scans import LeftOut, ScannedEntry
 from docmill.records.database import Database
 from docmill.records.directories import Directories
 from docmill.records.scans import Scans, ScanSummary

@@ -11,10 +11,9 @@ from docmill.cli.console import Console
 from docmill.cli.execute import execute, settings_of
 from docmill.cli.exits import Exit
 from docmill.cli.options import HomeOption, JsonOption
+from docmill.embedded.addresses import PREFERRED_UI_PORT, is_free, names_server
 from docmill.embedded.connect import connect_named
 from docmill.embedded.home import MIN_FREE_BYTES, Home
-from docmill.embedded.named_server import names_server
-from docmill.embedded.ports import PREFERRED_UI_PORT, is_free
 from docmill.embedded.processes import HomeProcess
 from docmill.embedded.server import binary
 from docmill.errors import DocmillError

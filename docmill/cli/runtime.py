@@ -11,17 +11,17 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from docmill.embedded.addresses import names_server
 from docmill.embedded.child import ORPHAN_FLAG
 from docmill.embedded.home import Home
 from docmill.embedded.members import Membership
-from docmill.embedded.named_server import names_server
 from docmill.embedded.supervisor import Supervisor, worker_environment
 from docmill.settings import APPLICATION, Settings
 
 if TYPE_CHECKING:
     from temporalio.client import Client
 
-    from docmill.embedded.ports import Addresses
+    from docmill.embedded.addresses import Addresses
 
 EMBEDDED_NAMESPACE = "default"
 """The namespace of a server in development mode."""
@@ -144,4 +144,4 @@ async def _keep_server(
     """Restart the server when it dies. Until it has answered once, whoever started it retries."""
     await asyncio.wait([connecting])
     if not connecting.cancelled() and connecting.exception() is None:
-        await member.keep_server(lambda: notify("The Temporal server died and is started again."))
+        await member.watch_server(lambda: notify("The Temporal server died and is started again."))

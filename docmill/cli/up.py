@@ -16,9 +16,8 @@ from docmill.cli.exits import Exit
 from docmill.cli.interrupts import until_interrupted
 from docmill.cli.options import HomeOption, program
 from docmill.cli.runtime import open_runtime
+from docmill.embedded.addresses import LOOPBACK, is_free, names_server
 from docmill.embedded.child import ORPHAN_FLAG
-from docmill.embedded.named_server import names_server
-from docmill.embedded.ports import LOOPBACK, is_free
 from docmill.embedded.supervisor import Supervisor, worker_environment
 from docmill.errors import UsageError
 from docmill.settings import APPLICATION

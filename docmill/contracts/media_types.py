@@ -123,7 +123,7 @@ _SPOKEN = {
 _DECIDING = frozenset({Media.HTML, Media.EML, Media.CSV, Media.MARKDOWN, Media.PDF})
 
 
-def promised(name: str) -> Media | None:
+def expected_media(name: str) -> Media | None:
     """Return the media type that the extension of ``name`` promises, if any."""
     return EXTENSIONS.get(PurePath(name).suffix.lower())
 
@@ -155,7 +155,7 @@ def name_warning(name: str, media_type: str) -> ResultWarning | None:
 
     It belongs to the item and not to the result, which items of other names share.
     """
-    promise = promised(name)
+    promise = expected_media(name)
     if promise is None or media_type not in _KNOWN or promise == media_type:
         return None
     found = Media(media_type)

@@ -58,6 +58,17 @@ PROCESSED_ATTRIBUTE = "DocmillProcessed"
 FAILED_ATTRIBUTE = "DocmillFailed"
 TOTAL_ATTRIBUTE = "DocmillTotal"
 
+SEARCH_ATTRIBUTES = {
+    PROJECT_ATTRIBUTE: "Keyword",
+    DIRECTORY_ATTRIBUTE: "Keyword",
+    JOB_TYPE_ATTRIBUTE: "Keyword",
+    STATUS_ATTRIBUTE: "Keyword",
+    PROCESSED_ATTRIBUTE: "Int",
+    FAILED_ATTRIBUTE: "Int",
+    TOTAL_ATTRIBUTE: "Int",
+}
+"""Types by name, as Temporal's command line spells them."""
+
 MAX_INLINE_ITEMS = 1_000
 """Item ids that a Temporal client may pass in the input; more belong into a directory."""
 DEFAULT_PAGE_SIZE = 100

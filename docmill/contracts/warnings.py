@@ -270,7 +270,7 @@ def _with_codes(given: Any) -> Any:
     ]
 
 
-def stated_warnings(given: Iterable[Any]) -> list[ResultWarning]:
+def parse_warnings(given: Iterable[Any]) -> list[ResultWarning]:
     """Return the warnings that another service states, with or without codes.
 
     What is neither a sentence nor a warning is left out: it is not ours, and proves nothing.
@@ -316,7 +316,7 @@ def strict_codes(words: Iterable[str]) -> tuple[WarningCode, ...]:
 _SWITCHES = {"true": "loss", "yes": "loss", "1": "loss", "false": "", "no": "", "0": "", "none": ""}
 
 
-def breach_of(strict: Collection[str] | None, warnings: Iterable[Any]) -> ItemFailure | None:
+def strict_failure(strict: Collection[str] | None, warnings: Iterable[Any]) -> ItemFailure | None:
     """Return the failure that a strict run makes of a result's warnings; None when it stands.
 
     Args:
@@ -325,7 +325,7 @@ def breach_of(strict: Collection[str] | None, warnings: Iterable[Any]) -> ItemFa
     """
     if not strict:
         return None
-    found = Counter(one.code for one in stated_warnings(warnings) if one.code in strict)
+    found = Counter(one.code for one in parse_warnings(warnings) if one.code in strict)
     if not found:
         return None
     named = ", ".join(f"{code} ({count})" if count > 1 else code for code, count in found.items())

@@ -63,7 +63,7 @@ def job_ends(job_type: str) -> tuple[str, ...]:
     return tuple(f"{job_type}.{state}" for state in JobState if state not in begun)
 
 
-def heard(
+def subscribed_events(
     api: str, job_type: str, wanted: list[str] | None, *, own_jobs: bool = False
 ) -> tuple[str, ...]:
     """Return the events that an endpoint gets from one batch.

@@ -8,7 +8,7 @@ ORPHAN_FLAG = "--die-with-parent"
 """Tells worker.py and server.py that their standard input is the command's pipe."""
 
 
-async def parent_gone() -> None:
+async def parent_exited() -> None:
     """Wait until the command that started this process has ended, however it ended.
 
     The command never writes to the pipe; the kernel closes it at its death. Unlike a death

@@ -40,7 +40,7 @@ class FileLock:
                 return
             await asyncio.sleep(RETRY_SECONDS)
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         """Close our hold; a child that inherited the descriptor keeps the lock."""
         if self._descriptor is not None:
             os.close(self._descriptor)
@@ -65,4 +65,4 @@ async def exclusive(path: Path) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        lock.let_go()
+        lock.release()

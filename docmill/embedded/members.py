@@ -5,13 +5,13 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from types import TracebackType
 
+from docmill.embedded.addresses import Addresses
 from docmill.embedded.home import Home
 from docmill.embedded.locks import FileLock, exclusive
-from docmill.embedded.ports import Addresses
 from docmill.embedded.server import EmbeddedServer
 from docmill.errors import UnavailableError
 
-LOOK_SECONDS = 0.5
+POLL_SECONDS = 0.5
 
 
 class Membership:
@@ -52,19 +52,19 @@ class Membership:
             if not joining.cancelled() and joining.exception() is None:
                 await self.leave()
 
-    async def revive(self) -> Addresses:
+    async def restart_server(self) -> Addresses:
         """Start the server again when it has died while we are a member."""
         async with self._changes():
             return await self.server.ensure()
 
-    async def keep_server(self, on_death: Callable[[], None]) -> None:
+    async def watch_server(self, on_death: Callable[[], None]) -> None:
         """Start the server again whenever it dies, until this task is cancelled."""
         while True:
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(POLL_SECONDS)
             if not self.server.process.alive():
                 on_death()
                 with suppress(UnavailableError):  # the next look tries again
-                    await self.revive()
+                    await self.restart_server()
 
     async def leave(self) -> None:
         """Stop being a member; the last one stops the server."""
@@ -72,12 +72,12 @@ class Membership:
             await self._give_up_share()
 
     async def _give_up_share(self) -> None:
-        self._share.let_go()
+        self._share.release()
         if self._share.take():
             try:
                 await self.server.stop()
             finally:
-                self._share.let_go()
+                self._share.release()
 
     async def __aenter__(self) -> Addresses:
         return await self.join()

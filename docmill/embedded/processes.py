@@ -47,7 +47,7 @@ class HomeProcess:
         """Whether such a process runs, whoever started it."""
         probe = FileLock(self._lock_path)
         free = probe.take(shared=True)
-        probe.let_go()
+        probe.release()
         return not free
 
     def pid(self) -> int | None:
@@ -81,7 +81,7 @@ class HomeProcess:
             os.ftruncate(lock.fileno(), 0)
             child = self._popen(command, environment, lock.fileno(), tied)
         finally:
-            lock.let_go()
+            lock.release()
         threading.Thread(target=_reap, args=(child,), daemon=True).start()
         await self._known_pid()
 

@@ -9,9 +9,9 @@ from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
-from docmill.contracts import names
+from docmill.contracts.names import SEARCH_ATTRIBUTES
+from docmill.embedded.addresses import LOOPBACK, Addresses, choose_ports
 from docmill.embedded.home import Home
-from docmill.embedded.ports import LOOPBACK, Addresses, choose_ports
 from docmill.embedded.processes import HomeProcess
 from docmill.errors import UnavailableError
 
@@ -21,16 +21,6 @@ READY_SECONDS = 0.02
 """Between two looks whether it answers."""
 START_ATTEMPTS = 3
 """A free port can be taken by somebody else before the server binds it."""
-
-SEARCH_ATTRIBUTES = {
-    names.PROJECT_ATTRIBUTE: "Keyword",
-    names.DIRECTORY_ATTRIBUTE: "Keyword",
-    names.JOB_TYPE_ATTRIBUTE: "Keyword",
-    names.STATUS_ATTRIBUTE: "Keyword",
-    names.PROCESSED_ATTRIBUTE: "Int",
-    names.FAILED_ATTRIBUTE: "Int",
-    names.TOTAL_ATTRIBUTE: "Int",
-}
 
 DYNAMIC_CONFIG = ("matching.useNewMatcher=true", "matching.enableFairness=true")
 """Without them a small batch waits behind all of a huge one."""

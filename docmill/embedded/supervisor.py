@@ -12,7 +12,7 @@ from docmill.embedded.processes import HomeProcess
 from docmill.errors import UnavailableError
 from docmill.settings import APPLICATION, IS_INSTALLED
 
-LOOK_SECONDS = 0.2
+POLL_SECONDS = 0.2
 STABLE_SECONDS = 30.0
 """A process that lived this long starts with a fresh backoff when it dies."""
 MAX_BACKOFF_SECONDS = 10.0
@@ -25,7 +25,7 @@ class Supervisor:
 
     The process runs in a session of its own, so that Ctrl-C in the terminal reaches only the
     command, which then stops it in order. Its standard input is a pipe that ends when the
-    command dies, however it dies (`docmill.embedded.child.parent_gone`).
+    command dies, however it dies (`docmill.embedded.child.parent_exited`).
 
     Attributes:
         process: the one that is kept alive, whoever started it.
@@ -79,7 +79,7 @@ class Supervisor:
         clock = asyncio.get_running_loop().time
         started = clock()
         while True:
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(POLL_SECONDS)
             if self.process.alive():
                 continue
             if self._owned:

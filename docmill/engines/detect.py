@@ -9,7 +9,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
-from docmill.contracts.media_types import OFFICE, PAGED, PLAIN, TABLES, Media, promised, short_name
+from docmill.contracts.media_types import (
+    OFFICE,
+    PAGED,
+    PLAIN,
+    TABLES,
+    Media,
+    expected_media,
+    short_name,
+)
 from docmill.engines.office import compound_files, zip_archives
 from docmill.engines.text.charsets import decode_head, looks_like_text
 from docmill.engines.text.kinds import named_kind, structure_of
@@ -122,7 +130,7 @@ def _known(path: Path, name: str) -> Media:
         head = file.read(HEAD)
     if not head:
         raise ItemFailure(FailureClass.EMPTY)
-    promise = promised(name)
+    promise = expected_media(name)
     if found := _binary(path, head, promise) or _text(head, promise):
         return found
     if promise in PAGED | OFFICE | TABLES:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from docmill.contracts.left_out import is_half_download, is_lock
+from docmill.contracts.scans import is_half_download, is_lock
 from docmill.engines.accounting import account
 from docmill.engines.base import CountsPages, Document, Engine, EngineTask, ParseResult
 from docmill.engines.detect import detect

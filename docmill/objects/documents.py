@@ -5,7 +5,7 @@ from pathlib import Path
 from docmill.objects.base import ObjectStore
 
 
-async def keep_document(
+async def store_document(
     store: ObjectStore, project_id: str, sha256: str, size: int, path: Path
 ) -> str:
     """Put a document into the store unless it is there, and return its key.

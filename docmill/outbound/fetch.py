@@ -26,7 +26,7 @@ MAX_PAUSE_SECONDS = 60.0
 """A server that asks for more is asked again after this."""
 MAX_NAME = 255
 
-_PASSING = frozenset({408, 425, 429})
+_TRANSIENT = frozenset({408, 425, 429})
 """Refusals that pass, beside all from 500 on."""
 _DECODED = frozenset({"", "identity", "gzip", "x-gzip", "deflate"})
 """Encodings that grow by a bounded factor; others, and several at once, can be bombs."""
@@ -83,13 +83,13 @@ async def fetch(
             finally:
                 await response.aclose()
     except FencedError as error:
-        raise _final(error.message) from None
+        raise _permanent(error.message) from None
     except httpx.DecodingError:
-        raise _final(f"{host} answered with bytes that cannot be decoded.") from None
+        raise _permanent(f"{host} answered with bytes that cannot be decoded.") from None
     except (TimeoutError, httpx.TimeoutException):
-        raise _passing(f"{host} did not answer in time.") from None
+        raise _transient(f"{host} did not answer in time.") from None
     except httpx.TransportError as error:
-        raise _passing(f"The connection to {host} failed: {type(error).__name__}.") from None
+        raise _transient(f"The connection to {host} failed: {type(error).__name__}.") from None
 
 
 async def _opened(url: httpx.URL, transport: httpx.AsyncBaseTransport) -> httpx.Response:
@@ -106,13 +106,13 @@ async def _opened(url: httpx.URL, transport: httpx.AsyncBaseTransport) -> httpx.
         try:
             url = url.join(response.headers["location"])
         except httpx.InvalidURL:
-            raise _final(f"{url.host} redirects to a URL that cannot be read.") from None
-    raise _final(f"{url.host} redirects more than {MAX_REDIRECTS} times.")
+            raise _permanent(f"{url.host} redirects to a URL that cannot be read.") from None
+    raise _permanent(f"{url.host} redirects more than {MAX_REDIRECTS} times.")
 
 
 async def _written(response: httpx.Response, target: Path, max_bytes: int) -> Fetched:
     if response.headers.get("content-encoding", "").strip().lower() not in _DECODED:
-        raise _final("The server encodes the document in a way that was not asked for.")
+        raise _permanent("The server encodes the document in a way that was not asked for.")
     digest, size = hashlib.sha256(), 0
     with target.open("wb") as file:
         async for piece in response.aiter_bytes():
@@ -128,16 +128,16 @@ async def _written(response: httpx.Response, target: Path, max_bytes: int) -> Fe
 def _refusal(host: str, response: httpx.Response) -> ItemFailure:
     status = response.status_code
     message = f"{host} answered {status}."
-    if status in _PASSING or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return _passing(message, response.headers.get("retry-after", ""))
-    return _final(message)
+    if status in _TRANSIENT or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return _transient(message, response.headers.get("retry-after", ""))
+    return _permanent(message)
 
 
-def _final(message: str) -> ItemFailure:
+def _permanent(message: str) -> ItemFailure:
     return ItemFailure(FailureClass.SOURCE_UNREACHABLE, message, phase="read", retry=Retry.NEVER)
 
 
-def _passing(message: str, retry_after: str = "") -> ItemFailure:
+def _transient(message: str, retry_after: str = "") -> ItemFailure:
     """A failure that may pass; ``retry_after`` counts when it is a number of seconds."""
     asked = float(retry_after) if retry_after.isascii() and retry_after.isdigit() else 0.0
     pause = min(asked, MAX_PAUSE_SECONDS) or PAUSE_SECONDS

@@ -13,7 +13,7 @@ from docmill.objects.base import ObjectStore
 from docmill.objects.durable import sync_file_system
 from docmill.objects.results import RESULT_FILE, result_key
 from docmill.objects.staging import Staging
-from docmill.outputs.files import DamagedError, fetch, hash_of, siblings_of, writing_to
+from docmill.outputs.files import DamagedError, fetch, files_of_result, hash_of, writing_to
 from docmill.outputs.findings import Findings
 from docmill.outputs.manifest import ManifestRow, ManifestSummary, write_manifest
 from docmill.outputs.names import REPORT, output_names
@@ -175,7 +175,7 @@ class Exporter:
         if hash_of(result) != row.result_sha256:
             return False
         try:
-            siblings = siblings_of(result)
+            siblings = files_of_result(result)
         except DamagedError:
             return False
         return all(hash_of(self._out / names.of(n)) == sha256 for n, sha256 in siblings.items())
@@ -193,7 +193,7 @@ class Exporter:
         """Copy one item's files; the JSON comes last, because it vouches for the others."""
         names = output_names(row.path)
         with self._fetched(row, RESULT_FILE, row.result_sha256, loop) as result:
-            for name, sha256 in siblings_of(result).items():
+            for name, sha256 in files_of_result(result).items():
                 target = self._out / names.of(name)
                 if hash_of(target) != sha256:
                     with self._fetched(row, name, sha256, loop) as staged:

@@ -89,7 +89,7 @@ def hash_of(path: Path) -> str | None:
         return None
 
 
-def siblings_of(result: Path) -> dict[str, str]:
+def files_of_result(result: Path) -> dict[str, str]:
     """Return the sha256 of each file that belongs to a ``result.json``, by name.
 
     Raises:

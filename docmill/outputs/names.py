@@ -45,7 +45,7 @@ class OutputNames:
         return self.markdown if name == MARKDOWN_FILE else f"{self.folder}/{name}"
 
     @classmethod
-    def beside(cls, json: str) -> "OutputNames":
+    def of_result(cls, json: str) -> "OutputNames":
         """Return the names that go with the path of an exported ``result.json``."""
         stem = json.removesuffix(".json")
         return cls(json, f"{stem}.md", f"{stem}.files")
@@ -66,7 +66,7 @@ def output_names(path: str) -> OutputNames:
     stem = "/".join([*parts, _safe(name, path)])
     if len(stem.encode()) > _MAX_PATH:
         stem = _safe(name, path, marked=True)
-    return OutputNames.beside(f"{stem}.json")
+    return OutputNames.of_result(f"{stem}.json")
 
 
 def _safe(part: str, path: str, *, marked: bool = False) -> str:

@@ -7,13 +7,13 @@ from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
-from docmill.contracts.left_out import LEFT_OUT_WORDS
+from docmill.contracts.scans import LEFT_OUT_WORDS
 from docmill.contracts.warnings import WARNING_GUIDES
 from docmill.contracts.words import BatchStatus, Outcome
 from docmill.errors import GUIDES, FailureClass, FailureGuide
 from docmill.objects.durable import move_into_place
 from docmill.objects.staging import Staging
-from docmill.outputs import wording
+from docmill.outputs import formats
 from docmill.outputs.files import writing_to
 from docmill.outputs.report_data import BOUNDS, ReportData
 
@@ -61,20 +61,20 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     templates.filters.update(
-        number=wording.number,
-        plural=wording.plural,
-        duration=wording.duration,
-        rate=wording.rate,
-        size=wording.size,
-        visible=wording.visible,
+        number=formats.number,
+        plural=formats.plural,
+        duration=formats.duration,
+        rate=formats.rate,
+        size=formats.size,
+        visible=formats.visible,
         href=_href,
         words=lambda name: name.replace("_", " ").capitalize(),
     )
     templates.globals.update(
         guide=_guide,
         left_out_words=LEFT_OUT_WORDS,
-        percent=wording.percent,
-        skips=wording.SKIPS,
+        percent=formats.percent,
+        skips=formats.SKIPS,
         meanings=WARNING_GUIDES,
     )
     return templates
@@ -83,9 +83,9 @@ def environment() -> Environment:
 def headline(data: ReportData) -> str:
     """Return the one sentence that says how it went."""
     if data.facts.status is BatchStatus.CANCELLED:
-        return f"Cancelled after {data.done:,} of {wording.plural(data.total, 'file')}."
+        return f"Cancelled after {data.done:,} of {formats.plural(data.total, 'file')}."
     if data.facts.status is BatchStatus.FAILED:
-        return f"The batch failed with {data.done:,} of {wording.plural(data.total, 'file')} done."
+        return f"The batch failed with {data.done:,} of {formats.plural(data.total, 'file')} done."
     if data.total == 0:
         return "There were no files to process."
     if data.done == data.total:
@@ -105,17 +105,17 @@ def subline(data: ReportData) -> str:
     if data.facts.status in (BatchStatus.CANCELLED, BatchStatus.FAILED) and data.facts.reason:
         sentences.append(f"The reason: {data.facts.reason.rstrip('.')}.")
     if data.worked:
-        time = f" in {wording.duration(data.elapsed)}" if data.elapsed else ""
-        pages = wording.plural(data.pages_ok, "page")
-        worked = wording.plural(data.counts[Outcome.COMPLETED], "file")
+        time = f" in {formats.duration(data.elapsed)}" if data.elapsed else ""
+        pages = formats.plural(data.pages_ok, "page")
+        worked = formats.plural(data.counts[Outcome.COMPLETED], "file")
         sentences.append(f"{pages} from {worked}{time}.")
     if data.warned_count:
         verb = "has" if data.warned_count == 1 else "have"
-        sentences.append(f"{wording.plural(data.warned_count, 'file')} {verb} warnings.")
+        sentences.append(f"{formats.plural(data.warned_count, 'file')} {verb} warnings.")
     if spared := data.counts[Outcome.SKIPPED]:
         known = data.skips["already_processed"]
         if known == spared:
-            sentences.append(f"{wording.plural(known, 'file')} had been processed before.")
+            sentences.append(f"{formats.plural(known, 'file')} had been processed before.")
     return " ".join(sentences)
 
 
@@ -135,8 +135,8 @@ def _shares(data: ReportData) -> list[tuple[str, str, int]]:
 
 def _bars(data: ReportData) -> list[tuple[str, int]]:
     """Return the histogram of durations: label, files; without the empty ends."""
-    labels = [f"< {wording.duration(bound)}" for bound in BOUNDS[:-1]]
-    bars = list(zip([*labels, f"≥ {wording.duration(BOUNDS[-2])}"], data.bars, strict=True))
+    labels = [f"< {formats.duration(bound)}" for bound in BOUNDS[:-1]]
+    bars = list(zip([*labels, f"≥ {formats.duration(BOUNDS[-2])}"], data.bars, strict=True))
     filled = [place for place, (_, count) in enumerate(bars) if count]
     return bars[filled[0] : filled[-1] + 1] if filled else []
 

@@ -40,7 +40,7 @@ class BatchFacts:
         title: what was processed, for people: the folder's name.
         vanished: names of files that an earlier run knew and that are gone; the first ones.
         vanished_count: how many those are.
-        left_out: what the listing left out, as `docmill.contracts.left_out` stores it.
+        left_out: what the listing left out, as `docmill.contracts.scans` stores it.
     """
 
     batch_id: str

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from docmill.errors import UsageError
 from docmill.objects.results import MARKDOWN_FILE
-from docmill.outputs.files import DamagedError, hash_of, siblings_of
+from docmill.outputs.files import DamagedError, files_of_result, hash_of
 from docmill.outputs.manifest import MANIFEST_ROW, ManifestRow
 from docmill.outputs.names import MANIFEST_HASHES, MANIFEST_LINES, MANIFEST_TABLE, OutputNames
 
@@ -72,7 +72,7 @@ def _has_markdown(out: Path) -> bool:
         path = row.output_path
         if path is not None and _inside(path) and hash_of(out / path) == row.output_sha256:
             with suppress(DamagedError):
-                return MARKDOWN_FILE in siblings_of(out / path)
+                return MARKDOWN_FILE in files_of_result(out / path)
     return True
 
 
@@ -87,11 +87,11 @@ def _check_outputs(
     """Check one file's JSON, and by it all that belongs to it."""
     if not _inside(path):
         return [Problem(path, "is no output of this folder")]
-    names = OutputNames.beside(path)
+    names = OutputNames.of_result(path)
     actual = hash_of(out / path)
     if actual == sha256:
         try:
-            siblings = siblings_of(out / path)
+            siblings = files_of_result(out / path)
         except DamagedError:
             return [Problem(path, "is no result of Docmill")]
         return [

@@ -4,8 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from docmill.parameters.base import Strict
-from docmill.parameters.parse import TargetPages
+from docmill.parameters.parse import StrictModel, TargetPages
 
 MAX_RULES = 200
 """Docmill's own bound: more types than that are not told apart by their words."""
@@ -13,7 +12,7 @@ DEFAULT_MAX_PAGES = 5
 """Pages that are read when none are named: what a document is shows at its beginning."""
 
 
-class ClassifyRule(Strict):
+class ClassifyRule(StrictModel):
     """A type that documents may have, in the user's words."""
 
     type: Annotated[str, Field(min_length=1, max_length=50)]
@@ -24,7 +23,7 @@ def _or_default(value: Any) -> Any:
     return DEFAULT_MAX_PAGES if value is None else value
 
 
-class ParsingConfiguration(Strict):
+class ParsingConfiguration(StrictModel):
     """How much of a document is read; ``target_pages`` (1-based) wins over ``max_pages``."""
 
     lang: str = "en"
@@ -36,7 +35,7 @@ def _or_defaults(value: Any) -> Any:
     return {} if value is None else value
 
 
-class ClassifyParameters(Strict):
+class ClassifyParameters(StrictModel):
     """Everything that a classify job can be asked for."""
 
     rules: Annotated[list[ClassifyRule], Field(min_length=1, max_length=MAX_RULES)]

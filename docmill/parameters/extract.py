@@ -6,8 +6,7 @@ from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
 from docmill.errors import UsageError
-from docmill.parameters.base import Strict
-from docmill.parameters.parse import ParseParameters, TargetPages, Tier
+from docmill.parameters.parse import ParseParameters, StrictModel, TargetPages, Tier
 
 MAX_PROMPT = 50_000
 MAX_SHEETS = 1_000
@@ -31,7 +30,7 @@ def _schema(value: dict[str, Any]) -> dict[str, Any]:
 DataSchema = Annotated[dict[str, Any], AfterValidator(_schema)]
 
 
-class ExtractParameters(Strict):
+class ExtractParameters(StrictModel):
     """Everything that an extract job can be asked for; defaults are LlamaCloud's."""
 
     data_schema: DataSchema

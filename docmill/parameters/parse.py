@@ -2,9 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field
-
-from docmill.parameters.base import Strict
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 Tier = Literal["fast", "cost_effective", "agentic", "agentic_plus"]
 Ratio = Annotated[float, Field(ge=0, le=1)]
@@ -27,14 +25,20 @@ TargetPages = Annotated[
 """Page numbers and ranges, 1-based: ``1,3,5-8``."""
 
 
-class PageRanges(Strict):
+class StrictModel(BaseModel):
+    """Base of parameters: unknown keys are rejected, so that a misspelt key never does nothing."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class PageRanges(StrictModel):
     """Which pages; ``target_pages`` (1-based, ``"1,3,5-8"``) wins over ``max_pages``."""
 
     max_pages: int | None = Field(default=None, ge=1)
     target_pages: TargetPages | None = None
 
 
-class CropBox(Strict):
+class CropBox(StrictModel):
     """The part of each page that is read: distances from the edges as ratios of the page."""
 
     top: Ratio | None = None
@@ -43,7 +47,7 @@ class CropBox(Strict):
     left: Ratio | None = None
 
 
-class Tables(Strict):
+class Tables(StrictModel):
     """How tables are written in Markdown."""
 
     compact_markdown_tables: bool | None = None
@@ -52,7 +56,7 @@ class Tables(Strict):
     merge_continued_tables: bool | None = None
 
 
-class MarkdownOptions(Strict):
+class MarkdownOptions(StrictModel):
     """How Markdown is written."""
 
     annotate_links: bool | None = None
@@ -62,7 +66,7 @@ class MarkdownOptions(Strict):
     tables: Tables | None = None
 
 
-class SpatialText(Strict):
+class SpatialText(StrictModel):
     """How plain text keeps the layout."""
 
     preserve_layout_alignment_across_pages: bool | None = None
@@ -70,14 +74,14 @@ class SpatialText(Strict):
     do_not_unroll_columns: bool | None = None
 
 
-class TablesAsSpreadsheet(Strict):
+class TablesAsSpreadsheet(StrictModel):
     """Tables as a workbook beside the result."""
 
     enable: bool | None = None
     guess_sheet_name: bool = True
 
 
-class OutputOptions(Strict):
+class OutputOptions(StrictModel):
     """What the result contains."""
 
     markdown: MarkdownOptions | None = None
@@ -93,7 +97,7 @@ class OutputOptions(Strict):
     watermark_handling: Literal["remove", "move_to_end", "move_to_start"] | None = None
 
 
-class HtmlInput(Strict):
+class HtmlInput(StrictModel):
     """How HTML is read."""
 
     make_all_elements_visible: bool | None = None
@@ -101,11 +105,11 @@ class HtmlInput(Strict):
     remove_navigation_elements: bool | None = None
 
 
-class PdfInput(Strict):
+class PdfInput(StrictModel):
     """How PDF is read; upstream defines no field yet."""
 
 
-class SpreadsheetInput(Strict):
+class SpreadsheetInput(StrictModel):
     """How workbooks are read."""
 
     detect_sub_tables_in_sheets: bool | None = None
@@ -113,7 +117,7 @@ class SpreadsheetInput(Strict):
     include_hidden_sheets: bool | None = None
 
 
-class PresentationInput(Strict):
+class PresentationInput(StrictModel):
     """How slides are read."""
 
     out_of_bounds_content: bool | None = None
@@ -121,13 +125,13 @@ class PresentationInput(Strict):
     include_hidden_slides: bool | None = None
 
 
-class ImageInput(Strict):
+class ImageInput(StrictModel):
     """How images are read."""
 
     camera_photo_correction: bool | None = None
 
 
-class InputOptions(Strict):
+class InputOptions(StrictModel):
     """How each kind of file is read."""
 
     html: HtmlInput | None = None
@@ -137,7 +141,7 @@ class InputOptions(Strict):
     image: ImageInput | None = None
 
 
-class Ignore(Strict):
+class Ignore(StrictModel):
     """Text that is left out."""
 
     ignore_diagonal_text: bool | None = None
@@ -145,19 +149,19 @@ class Ignore(Strict):
     ignore_text_in_image: bool | None = None
 
 
-class OcrParameters(Strict):
+class OcrParameters(StrictModel):
     """Languages of the text in images, as ISO 639 codes; English when none is named."""
 
     languages: list[str] | None = None
 
 
-class CostOptimizer(Strict):
+class CostOptimizer(StrictModel):
     """Cheaper processing of simple pages."""
 
     enable: bool | None = None
 
 
-class ProcessingOptions(Strict):
+class ProcessingOptions(StrictModel):
     """How pages are worked on."""
 
     ignore: Ignore | None = None
@@ -171,14 +175,14 @@ class ProcessingOptions(Strict):
     auto_mode_configuration: list[dict[str, Any]] | None = None
 
 
-class Timeouts(Strict):
+class Timeouts(StrictModel):
     """Wall clock of one file: a base and so much more for each page, in seconds."""
 
     base_in_seconds: int | None = Field(default=None, ge=1, le=7200)
     extra_time_per_page_in_seconds: int | None = Field(default=None, ge=1, le=300)
 
 
-class JobFailureConditions(Strict):
+class JobFailureConditions(StrictModel):
     """When a job fails instead of completing in part."""
 
     allowed_page_failure_ratio: float | None = Field(default=None, gt=0, le=1)
@@ -188,24 +192,24 @@ class JobFailureConditions(Strict):
     fail_on_buggy_font: bool | None = None
 
 
-class ProcessingControl(Strict):
+class ProcessingControl(StrictModel):
     """Time limits and failure conditions."""
 
     timeouts: Timeouts | None = None
     job_failure_conditions: JobFailureConditions | None = None
 
 
-class AgenticOptions(Strict):
+class AgenticOptions(StrictModel):
     """Options of the agentic tiers."""
 
     custom_prompt: str | None = None
 
 
-class FastOptions(Strict):
+class FastOptions(StrictModel):
     """Options of the tier fast; upstream defines no field yet."""
 
 
-class ParseParameters(Strict):
+class ParseParameters(StrictModel):
     """Everything that a parse job can be asked for; defaults are Docmill's."""
 
     tier: Tier = "cost_effective"

@@ -11,7 +11,7 @@ import httpx
 from docmill.errors import ItemFailure, UnavailableError
 from docmill.ids import Prefix, derived_id
 from docmill.objects.base import ObjectStore
-from docmill.objects.documents import keep_document
+from docmill.objects.documents import store_document
 from docmill.outbound.fence import Fence
 from docmill.outbound.fetch import Fetched, fetch
 from docmill.processing.engines import ItemEngines
@@ -22,8 +22,7 @@ from docmill.records.files import record_fetched
 from docmill.records.items import ClaimedItem, ReadBytes
 from docmill.records.tables.sources import File
 from docmill.settings import MIB, Settings
-from docmill.sources.documents import OpenedDocument
-from docmill.sources.read import open_document, read_here
+from docmill.sources.documents import OpenedDocument, open_document, open_local
 
 READ_FIRST_BYTES = 16 * MIB
 """A local file up to this size is read before its item is claimed: a tenth of a second of work
@@ -123,7 +122,7 @@ class ItemDocuments:
         found = {}
         for item in items:
             try:
-                opened = read_here(item, self._store)
+                opened = open_local(item, self._store)
             except ItemFailure:
                 continue
             if opened is not None:
@@ -183,7 +182,9 @@ class WebSources:
         return self._fence.transport() if proxy is None else self._fence.proxied(proxy)
 
     async def _keep(self, item: ClaimedItem, fetched: Fetched, path: Path) -> str:
-        return await keep_document(self._store, item.project_id, fetched.sha256, fetched.size, path)
+        return await store_document(
+            self._store, item.project_id, fetched.sha256, fetched.size, path
+        )
 
     async def _stored(self, item: ClaimedItem, fetched: Fetched, path: Path) -> File:
         """Put the bytes where the same bytes of an upload would be, and describe them."""

@@ -8,7 +8,7 @@ from typing import Any, Unpack
 from sqlalchemy import Row, Select, and_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from docmill.contracts.warnings import ResultWarning, stated_warnings
+from docmill.contracts.warnings import ResultWarning, parse_warnings
 from docmill.contracts.words import BatchStatus, ItemStatus, JobStatus, SkipReason
 from docmill.errors import ConflictError, NotFoundError
 from docmill.records.batches import Batches
@@ -239,7 +239,7 @@ def _job(row: Row[Any], batch: Batch, past: PastAttempt | None) -> Job:
         updated_at=_latest((row.job_created_at, row.started_at, row.finished_at)),
         started_at=row.started_at,
         ended_at=row.finished_at,
-        warnings=stated_warnings([*(row.own_warnings or ()), *(row.result_warnings or ())]),
+        warnings=parse_warnings([*(row.own_warnings or ()), *(row.result_warnings or ())]),
     )
 
 

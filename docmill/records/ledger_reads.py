@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Select, case, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from docmill.contracts.warnings import stated_warnings
+from docmill.contracts.warnings import parse_warnings
 from docmill.contracts.words import UNFINISHED, ItemStatus, Outcome, Tally
 from docmill.records.counts import counts_of
 from docmill.records.items import FailureGroup, ItemRow, UncleanItem
@@ -200,4 +200,4 @@ def _items_of(batch: Batch) -> Select[Any]:
 
 def _item(row: Sequence[Any]) -> ItemRow:
     *columns, own, of_result = row
-    return ItemRow(*columns, warnings=stated_warnings([*(own or ()), *(of_result or ())]))
+    return ItemRow(*columns, warnings=parse_warnings([*(own or ()), *(of_result or ())]))

@@ -11,7 +11,7 @@ from typing import Any, Self
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from docmill.contracts.webhook_events import BATCH_EVENTS, JobState, heard, job_event
+from docmill.contracts.webhook_events import BATCH_EVENTS, JobState, job_event, subscribed_events
 from docmill.contracts.words import BatchStatus, Outcome, Tally
 from docmill.ids import Prefix, derived_id, derived_uuid
 from docmill.records.statements import insert_into
@@ -94,7 +94,7 @@ async def listeners_of(session: AsyncSession, batch: Batch) -> list[Any] | None:
         given = target.endpoint or {}
         wanted = stored if target.configuration_id else given.get("webhook_events")
         own_jobs = target.events is not None
-        events = heard(batch.api, batch.job_type, wanted, own_jobs=own_jobs)
+        events = subscribed_events(batch.api, batch.job_type, wanted, own_jobs=own_jobs)
         if own_jobs:
             events = tuple(event for event in events if event in target.events)
         if events:

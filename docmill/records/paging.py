@@ -7,7 +7,7 @@ from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from docmill.contracts.items import ItemGroup, ItemRef, Page, PageRequest
-from docmill.contracts.warnings import breach_of
+from docmill.contracts.warnings import strict_failure
 from docmill.contracts.webhook_events import JobState
 from docmill.contracts.words import UNFINISHED, ItemStatus, Outcome, SkipReason, Tally
 from docmill.records.counts import add_counts
@@ -113,7 +113,9 @@ class Paging:
             for row in rows
             if row.position in keys
             and (known := results.get(keys[row.position])) is not None
-            and breach_of(batch.strict, file_warnings(row.path, known.media_type, known.warnings))
+            and strict_failure(
+                batch.strict, file_warnings(row.path, known.media_type, known.warnings)
+            )
             is None
         ]
         hits = await self._locked(batch, found)

@@ -14,7 +14,7 @@ from uuid import uuid4
 from sqlalchemy import ColumnElement, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from docmill.contracts.entries import ScannedEntry
+from docmill.contracts.scans import ScannedEntry
 from docmill.errors import ConflictError, NotFoundError
 from docmill.ids import Prefix, derived_id
 from docmill.records.statements import chunked, insert_into, is_one_of
@@ -43,7 +43,7 @@ class ScanSummary:
         vanished: names of the first 100 entries that are gone.
         vanished_count: all that are gone.
         left_out: what the source has and the listing has not, by reason; see
-            `docmill.contracts.left_out`. None for nothing.
+            `docmill.contracts.scans`. None for nothing.
     """
 
     total: int

@@ -14,7 +14,7 @@ from docmill.contracts.warnings import (
     WarningCode,
     WarningKind,
     kind_of,
-    stated_warnings,
+    parse_warnings,
 )
 from docmill.records.counts import SHARDS
 from docmill.records.statements import Insert, dialect_of, insert_for, table_of
@@ -86,7 +86,7 @@ async def add_warned(session: AsyncSession, batch_id: str, files: Sequence[Warne
     counted: Counter[tuple[str, int]] = Counter()
     first: dict[tuple[str, int], int] = {}
     for file in files:
-        for name in _names(stated_warnings(file.warnings)):
+        for name in _names(parse_warnings(file.warnings)):
             key = (name, file.position % SHARDS)
             counted[key] += 1
             first[key] = min(first.get(key, file.position), file.position)

@@ -5,7 +5,10 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from docmill.engines.base import EngineReport, EngineTask, ParseResult
+from docmill.engines.choice import LLAMACLOUD, LLM
 from docmill.records.steps import Steps
+from docmill.remote.limits import HostLimits
+from docmill.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,3 +65,24 @@ class RemoteEngine(Protocol):
     async def close(self) -> None:
         """Close connections."""
         ...
+
+
+def open_engines(settings: Settings, names: tuple[str, ...]) -> dict[str, RemoteEngine]:
+    """Return the remote engines ``names``; they connect to nothing yet.
+
+    Args:
+        settings: their endpoints, and the limits that hold for each host.
+        names: those that are configured; see `docmill.engines.choice.configured`.
+    """
+    # Each is loaded where it is configured: most workers have none.
+    hosts = HostLimits(settings.remote_concurrency, settings.remote_rate)
+    opened: dict[str, RemoteEngine] = {}
+    if LLM in names:
+        from docmill.remote.llm.engine import LlmEngine  # noqa: PLC0415
+
+        opened[LLM] = LlmEngine(settings, hosts)
+    if LLAMACLOUD in names:
+        from docmill.remote.llamacloud.engine import open_llamacloud  # noqa: PLC0415
+
+        opened[LLAMACLOUD] = open_llamacloud(settings, hosts)
+    return opened

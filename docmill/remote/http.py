@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 
 from docmill.errors import FailureClass, ItemFailure, UnavailableError
-from docmill.remote.politeness import MAX_HOLD_SECONDS, Politeness
+from docmill.remote.limits import MAX_HOLD_SECONDS, HostLimit
 from docmill.settings import MIB
 
 MAX_ANSWER = 64 * MIB
@@ -27,7 +27,7 @@ class RemoteHttp:
     def __init__(
         self,
         base_url: str,
-        politeness: Politeness,
+        limit: HostLimit,
         *,
         headers: Mapping[str, str] | None = None,
         timeout: httpx.Timeout,
@@ -36,14 +36,14 @@ class RemoteHttp:
 
         Args:
             base_url: what paths are below.
-            politeness: of its host.
+            limit: of its host.
             headers: for every request; the key is here, and goes nowhere else.
             timeout: of one request.
         """
         self._client = httpx.AsyncClient(
             base_url=base_url, headers=dict(headers or {}), timeout=timeout
         )
-        self._politeness = politeness
+        self._limit = limit
         self.host = httpx.URL(base_url).host
 
     async def close(self) -> None:
@@ -65,7 +65,7 @@ class RemoteHttp:
             UnavailableError: the host is away, busy or in trouble; with its own ``pause``.
             ItemFailure: ANSWER_INVALID: the answer is larger than ``max_bytes``.
         """
-        async with self._politeness.turn() as began:
+        async with self._limit.turn() as began:
             try:
                 outgoing = self._client.build_request(method, path, **request)
                 response = await self._client.send(outgoing, stream=True)
@@ -77,10 +77,10 @@ class RemoteHttp:
                 raise self._away(f"cannot be reached ({type(error).__name__})") from None
             status = answer.status_code
             if status in _ENOUGH:
-                self._politeness.slow_down(began, retry_after(answer))
+                self._limit.slow_down(began, retry_after(answer))
             if status in _PASSING or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
                 raise self._away(f"answers {status}", retry_after(answer))
-            self._politeness.went_well()
+            self._limit.succeeded()
             return answer
 
     async def _whole(self, response: httpx.Response, max_bytes: int) -> httpx.Response:

@@ -7,12 +7,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Self
 
-from docmill.contracts.entries import ScannedEntry
-from docmill.contracts.left_out import LeftOut
+from docmill.contracts.scans import LeftOut, ScannedEntry
 from docmill.errors import UsageError
 from docmill.sources.globs import Globs
-from docmill.sources.names import readable
-from docmill.sources.walk import Walk
+from docmill.sources.walk import Walk, display_path
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +55,7 @@ class FolderSource:
             raise UsageError(f"{folder} {what}.", "Name an existing folder with documents.")
         if not _is_utf8(real):
             raise UsageError(
-                f"The name of the folder {readable(os.fsencode(real))} is not UTF-8.",
+                f"The name of the folder {display_path(os.fsencode(real))} is not UTF-8.",
                 "Rename the folder; the names of the files in it may be anything.",
             )
         away = tuple(path.expanduser().resolve() for path in leave_out)

@@ -1,17 +1,17 @@
 """The walk through a folder: sorted; it follows symlinks only when asked, and never outside."""
 
 import errno
+import hashlib
 import os
+import re
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
-from docmill.contracts.entries import ScannedEntry
-from docmill.contracts.left_out import RUN_FILE, LeftOut, LeftOutReason, is_litter
+from docmill.contracts.scans import RUN_FILE, LeftOut, LeftOutReason, ScannedEntry, is_litter
 from docmill.errors import UsageError
 from docmill.sources.globs import Globs
-from docmill.sources.names import readable
 
 _DENIED = frozenset({errno.EACCES, errno.EPERM, errno.ENAMETOOLONG})
 """What concerns this one folder or file; other errors may concern the whole disk."""
@@ -110,7 +110,7 @@ class Walk:
             return []
         run_file = _join(folder, os.fsencode(RUN_FILE))
         if folder and any(child.path == run_file for child in children):
-            self.left_out.add(LeftOutReason.OUTPUT, readable(folder) + "/")
+            self.left_out.add(LeftOutReason.OUTPUT, display_path(folder) + "/")
             return []
         return sorted(children)
 
@@ -171,7 +171,7 @@ class Walk:
             return
         if child.folder or self._is_included(child):
             slash = "/" if child.folder else ""
-            self.left_out.add(child.what, readable(child.path) + slash)
+            self.left_out.add(child.what, display_path(child.path) + slash)
 
     def _entry(self, child: _Child) -> ScannedEntry | None:
         """Return the entry of one file, or None when it is gone by now or cannot be looked at."""
@@ -186,7 +186,11 @@ class Walk:
             return None
         name = child.path.rpartition(b"/")[2]
         return ScannedEntry(
-            readable(child.path), readable(name), child.real, status.st_size, signature_of(status)
+            display_path(child.path),
+            display_path(name),
+            child.real,
+            status.st_size,
+            signature_of(status),
         )
 
     def _deny(self, path: bytes, error: OSError) -> None:
@@ -197,7 +201,7 @@ class Walk:
         """
         if error.errno not in _DENIED:
             raise self._unreadable(path, error) from error
-        self.left_out.add(LeftOutReason.UNREADABLE, readable(path))
+        self.left_out.add(LeftOutReason.UNREADABLE, display_path(path))
 
     def _unreadable(self, path: bytes, error: OSError) -> UsageError:
         return UsageError(
@@ -212,3 +216,23 @@ def _join(folder: bytes, name: bytes) -> bytes:
 
 def _text(path: bytes) -> str:
     return path.decode(errors="backslashreplace")
+
+
+_LOOKS_ESCAPED = re.compile(r"~[0-9a-f]{8}\Z")
+
+
+def display_path(raw: bytes) -> str:
+    """Return the relative path ``raw`` as text; different paths give different texts.
+
+    UTF-8 stays as it is. Anything else is escaped and marked with a hash of the bytes, and so
+    is a name that only looks as if it had been.
+    """
+    try:
+        text = raw.decode()
+    except UnicodeDecodeError:
+        return _marked(raw)
+    return _marked(raw) if _LOOKS_ESCAPED.search(text) else text
+
+
+def _marked(raw: bytes) -> str:
+    return f"{raw.decode(errors='backslashreplace')}~{hashlib.sha256(raw).hexdigest()[:8]}"

@@ -6,18 +6,11 @@ from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from docmill.contracts import names
+from docmill.contracts.names import SEARCH_ATTRIBUTES
 
-KEYWORD, INT = IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD, IndexedValueType.INDEXED_VALUE_TYPE_INT
-
-ATTRIBUTES = {
-    names.PROJECT_ATTRIBUTE: KEYWORD,
-    names.DIRECTORY_ATTRIBUTE: KEYWORD,
-    names.JOB_TYPE_ATTRIBUTE: KEYWORD,
-    names.STATUS_ATTRIBUTE: KEYWORD,
-    names.PROCESSED_ATTRIBUTE: INT,
-    names.FAILED_ATTRIBUTE: INT,
-    names.TOTAL_ATTRIBUTE: INT,
+_TYPES = {
+    "Keyword": IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
+    "Int": IndexedValueType.INDEXED_VALUE_TYPE_INT,
 }
 
 log = structlog.get_logger(__name__)
@@ -25,10 +18,7 @@ log = structlog.get_logger(__name__)
 
 def create_command(namespace: str) -> str:
     """Return the Temporal CLI command that registers the attributes."""
-    names = " ".join(
-        f"--name {name} --type {'Int' if kind == INT else 'Keyword'}"
-        for name, kind in ATTRIBUTES.items()
-    )
+    names = " ".join(f"--name {name} --type {kind}" for name, kind in SEARCH_ATTRIBUTES.items())
     return f"temporal operator search-attribute create --namespace {namespace} {names}"
 
 
@@ -41,7 +31,8 @@ async def has_search_attributes(client: Client) -> bool:
     except RPCError as error:
         log.warning("search_attributes.unknown", reason=error.message)
         return False
-    if all(answer.custom_attributes.get(name) == kind for name, kind in ATTRIBUTES.items()):
+    registered = answer.custom_attributes
+    if all(registered.get(name) == _TYPES[kind] for name, kind in SEARCH_ATTRIBUTES.items()):
         return True
     log.warning("search_attributes.missing", create_them_with=create_command(client.namespace))
     return False

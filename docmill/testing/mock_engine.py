@@ -28,14 +28,18 @@ file, both JSON: ``{"do": "sleep", "seconds": 2}``. A file without one is parsed
 ``chatter``        prints without end to standard output and error, for ``seconds``
 ``lie``            claims ``claimed`` pages and returns ``pages``
 ``garbage``        returns something that is no result
-``book``           a large document, see `docmill.testing.mock_book`
+``book``           a document of ``pages`` pages that all need OCR, read in slices
 ``garble``         writes noise into every open descriptor
 =================  =============================================================================
 
 With ``record`` (a path) each run first appends a line to that file, so that tests can count runs.
+For ``book`` each line names the pages of a slice. ``book`` also takes ``hold`` (``page``,
+``file``), with which the slice of that page waits until the file exists, and ``crash`` (``page``,
+``times``, ``counter``), with which the first runs of the slice of that page end their process.
 """
 
 import ctypes
+import fcntl
 import json
 import os
 import sys
@@ -47,10 +51,9 @@ from typing import Any, NoReturn
 from docmill.contracts.media_types import Media
 from docmill.engines.base import Document, Limits, ParsedPage, ParseResult, Slice
 from docmill.engines.registry import PARSE, Registry
-from docmill.engines.slices import SlicePart
+from docmill.engines.selection import as_target_pages
+from docmill.engines.slices import TEXT_PAGES, ReadPage, SlicePart
 from docmill.errors import FailureClass, ItemFailure
-from docmill.testing import mock_book
-from docmill.testing.recording import append_line
 
 MODULE = "docmill.testing.mock_engine:registry"
 """What `EnginePool` is given to use this engine."""
@@ -88,17 +91,17 @@ class MockEngine:
         command, _ = _command_of(document, parameters)
         if command.get("do") != "book":
             return self.run(document, parameters, limits)
-        first = mock_book.first_part(command)
+        first = _first_book_part(command)
         if limits.slice_from_ocr_pages:
             return first
-        rest = mock_book.read_part(command, Slice(tuple(first.recognise), recognise=True))
-        return mock_book.whole(document, [first, rest], (self.name, self.version))
+        rest = _read_book_part(command, Slice(tuple(first.recognise), recognise=True))
+        return _whole_book(document, [first, rest], (self.name, self.version))
 
     def read_slice(
         self, document: Document, parameters: dict[str, Any], limits: Limits, wanted: Slice
     ) -> SlicePart:
         """Read a slice of a large document."""
-        return mock_book.read_part(_command_of(document, parameters)[0], wanted)
+        return _read_book_part(_command_of(document, parameters)[0], wanted)
 
     def join(
         self,
@@ -108,7 +111,7 @@ class MockEngine:
         parts: Iterable[SlicePart],
     ) -> ParseResult:
         """Return the result of a large document."""
-        return mock_book.whole(document, parts, (self.name, self.version))
+        return _whole_book(document, parts, (self.name, self.version))
 
 
 def registry() -> Registry:
@@ -273,3 +276,69 @@ _ACTIONS: dict[str, Callable[[Command], Any]] = {
     "garble": _garble,
 }
 """``parse`` and ``lie`` are not here: `_result` alone makes their answers."""
+
+
+def append_line(path: Path, line: str) -> int:
+    """Append ``line`` and return how many lines there are now; safe between processes."""
+    with path.open("a+", encoding="utf-8") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        file.write(f"{line}\n")
+        file.flush()
+        file.seek(0)
+        return sum(1 for _ in file)
+
+
+def _first_book_part(command: Command) -> SlicePart:
+    """Return the first text layers of a book."""
+    asked = list(range(1, int(command["pages"]) + 1))
+    return _book_part(command, asked, Slice(tuple(asked[:TEXT_PAGES]), recognise=False))
+
+
+def _read_book_part(command: Command, wanted: Slice) -> SlicePart:
+    """Return a slice of a book."""
+    hold, crash = command.get("hold"), command.get("crash")
+    part = _book_part(command, list(range(1, int(command["pages"]) + 1)), wanted)
+    if hold and hold["page"] in wanted.pages:
+        while not Path(hold["file"]).exists():
+            time.sleep(0.02)
+    if crash and crash["page"] in wanted.pages:
+        crashes = append_line(Path(crash["counter"]), "run") <= int(crash["times"])
+        while crashes:
+            ctypes.string_at(0)
+    return part
+
+
+def _whole_book(
+    document: Document, parts: Iterable[SlicePart], engine: tuple[str, str]
+) -> ParseResult:
+    """Return the result of a book: its recognised pages."""
+    pages = {
+        read.page.page_number: read.page for part in parts for read in part.pages if part.recognised
+    }
+    return ParseResult(
+        engine=engine[0],
+        engine_version=engine[1],
+        media_type=document.media_type,
+        pages_total=len(pages),
+        pages_ok=len(pages),
+        pages_failed=0,
+        document_pages=len(pages),
+        pages=[pages[number] for number in sorted(pages)],
+    )
+
+
+def _book_part(command: Command, asked: list[int], wanted: Slice) -> SlicePart:
+    kind = "recognised" if wanted.recognise else "read"
+    if record := command.get("record"):
+        append_line(Path(record), f"{kind} {as_target_pages(list(wanted.pages))}")
+    texts = {number: f"Page {number} was {kind}." for number in wanted.pages}
+    return SlicePart(
+        document_pages=len(asked),
+        asked=asked,
+        pages=[
+            ReadPage(page=ParsedPage(page_number=number, markdown=text, text=text))
+            for number, text in texts.items()
+        ],
+        recognise=[] if wanted.recognise else list(wanted.pages),
+        recognised=wanted.recognise,
+    )

@@ -1,12 +1,15 @@
 """One event as a request: the body's bytes and the headers over them."""
 
+import base64
+import binascii
+import hashlib
+import hmac
 import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from docmill.records.deliveries import Destination
 from docmill.records.tables.webhooks import WebhookEvent
-from docmill.webhooks.headers import allowed
-from docmill.webhooks.signing import llamacloud_signature, standard_signature
 
 USER_AGENT = "llamaindex-webhook-service/1.0"
 """LlamaCloud's own, which receivers and their firewalls may look for."""
@@ -31,7 +34,7 @@ def message_of(event: WebhookEvent, destination: Destination, timestamp: int) ->
     """
     body = _body(event, destination.output_format)
     headers = {
-        **allowed(destination.headers),
+        **allowed_headers(destination.headers),
         "Content-Type": "application/json",
         "User-Agent": USER_AGENT,
         "X-Webhook-Event-ID": event.id,
@@ -58,3 +61,75 @@ def _body(event: WebhookEvent, output_format: str) -> bytes:
         }
     )
     return (payload if output_format == "json" else json.dumps(payload)).encode()
+
+
+_FORBIDDEN = frozenset(
+    {
+        # between two hops: they say where a request ends, or who may pass it on
+        "connection",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        "content-length",
+        "expect",
+        # of the URL, and so of the fence
+        "host",
+        # what a receiver relies on
+        "content-encoding",
+        "content-type",
+        "user-agent",
+        "lc-signature",
+        "x-webhook-event-id",
+        "x-webhook-event-type",
+    }
+)
+_FORBIDDEN_PREFIX = "webhook-"
+
+
+def forbidden_headers(names: Iterable[str]) -> list[str]:
+    """Return those of ``names`` that Docmill sets itself or that no user may set."""
+    return [
+        name
+        for name in names
+        if name.lower() in _FORBIDDEN or name.lower().startswith(_FORBIDDEN_PREFIX)
+    ]
+
+
+def allowed_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """Return the headers that may be sent; rows of an older program may hold others."""
+    refused = set(forbidden_headers(headers))
+    return {name: value for name, value in headers.items() if name not in refused}
+
+
+_PREFIX = "whsec_"
+
+
+def llamacloud_signature(secret: str, body: bytes) -> str:
+    """Return the value of ``LC-Signature``: the key is the secret's own bytes."""
+    return "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+
+
+def standard_signature(secret: str, message_id: str, timestamp: int, body: bytes) -> str:
+    """Return the value of ``webhook-signature``."""
+    signed = f"{message_id}.{timestamp}.".encode() + body
+    mac = hmac.new(standard_key(secret), signed, hashlib.sha256).digest()
+    return "v1," + base64.b64encode(mac).decode()
+
+
+def standard_key(secret: str) -> bytes:
+    """Return the key that a secret stands for in Standard Webhooks.
+
+    ``whsec_`` and base64 is that scheme's own form and is decoded; any other secret is its own
+    bytes, and a library of the scheme is given ``whsec_`` and their base64.
+    """
+    if secret.startswith(_PREFIX):
+        try:
+            return base64.b64decode(secret.removeprefix(_PREFIX), validate=True)
+        except binascii.Error:
+            pass
+    return secret.encode()

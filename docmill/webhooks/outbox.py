@@ -22,9 +22,9 @@ from docmill.records.database import Database
 from docmill.records.deliveries import Deliveries
 from docmill.records.tables.webhooks import URGENT, WebhookEvent
 
-LOOK_SECONDS = 1.0
+POLL_SECONDS = 1.0
 """An event is on its way after this at the latest."""
-MEND_SECONDS = 60.0
+RECONCILE_SECONDS = 60.0
 """How often endpoints are looked for whose workflow was ended from outside, or lost."""
 CHUNK = 1_000
 
@@ -36,39 +36,39 @@ def delivery_workflow_id(endpoint_id: str) -> str:
     return f"webhooks-{endpoint_id}"
 
 
-class Announcer:
+class Notifier:
     """Starts and wakes the workflows of endpoints in the namespace of ``temporal``."""
 
     def __init__(self, database: Database, temporal: Client) -> None:
         self._database = database
         self._temporal = temporal
-        self._mended = -MEND_SECONDS
+        self._reconciled = -RECONCILE_SECONDS
 
-    async def keep_on(self) -> None:
+    async def run(self) -> None:
         """Announce again and again, until cancelled."""
         while True:
             try:
-                await self.announce()
+                await self.notify()
             except (UnavailableError, RPCError) as error:
                 log.info("webhooks.waiting", reason=error.message)
             except Exception:
-                log.exception("webhooks.announcing_failed")
-            await asyncio.sleep(LOOK_SECONDS)
+                log.exception("webhooks.notify_failed")
+            await asyncio.sleep(POLL_SECONDS)
 
-    async def announce(self) -> None:
+    async def notify(self) -> None:
         """Tell workflows of new events; now and then, start those that should be running.
 
         Raises:
             UnavailableError: the database is away.
             RPCError: Temporal is away.
         """
-        while await self._announce_some():
+        while await self._notify_some():
             pass
-        if time.monotonic() - self._mended >= MEND_SECONDS:
-            await self._mend()
-            self._mended = time.monotonic()
+        if time.monotonic() - self._reconciled >= RECONCILE_SECONDS:
+            await self._reconcile()
+            self._reconciled = time.monotonic()
 
-    async def _announce_some(self) -> bool:
+    async def _notify_some(self) -> bool:
         """Announce one chunk; return whether there may be more."""
         async with self._database.read() as session:
             new = await Deliveries(session).unannounced(self._temporal.namespace, CHUNK)
@@ -85,7 +85,7 @@ class Announcer:
         async with self._database.write() as session:
             await Deliveries(session).mark_announced([event.id for event in events])
 
-    async def _mend(self) -> None:
+    async def _reconcile(self) -> None:
         async with self._database.read() as session:
             endpoints = await Deliveries(session).waiting_endpoints(self._temporal.namespace)
         for endpoint_id in endpoints:

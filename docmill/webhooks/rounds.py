@@ -15,9 +15,8 @@ from docmill.contracts.deliveries import RoundReport, RoundRequest
 from docmill.records.database import Database
 from docmill.records.deliveries import DELIVERED, GIVEN_UP, PENDING, Deliveries
 from docmill.records.tables.webhooks import WebhookEvent
-from docmill.webhooks.courier import Courier, Line
 from docmill.webhooks.messages import message_of
-from docmill.webhooks.schedule import is_over, pause_after, rest_after
+from docmill.webhooks.sender import Connection, Sender
 
 ROUND_SECONDS = 60.0
 """A round begins nothing after this, so that its activity is never long."""
@@ -36,13 +35,13 @@ class Rounds:
 
     Args:
         database: the outbox.
-        courier: makes the attempts.
+        sender: makes the attempts.
         keep_trying: how long an event is tried again before it is given up.
     """
 
-    def __init__(self, database: Database, courier: Courier, *, keep_trying: timedelta) -> None:
+    def __init__(self, database: Database, sender: Sender, *, keep_trying: timedelta) -> None:
         self._database = database
-        self._courier = courier
+        self._sender = sender
         self._keep_trying = keep_trying
 
     async def deliver(self, request: RoundRequest, namespace: str) -> RoundReport:
@@ -51,8 +50,8 @@ class Rounds:
         Raises:
             UnavailableError: the database is away; what arrived before is recorded.
         """
-        async with self._courier.line() as line:
-            one = _Round(self._database, line, self._keep_trying, request, namespace)
+        async with self._sender.connection() as connection:
+            one = _Round(self._database, connection, self._keep_trying, request, namespace)
             return await one.run()
 
 
@@ -62,13 +61,13 @@ class _Round:
     def __init__(
         self,
         database: Database,
-        line: Line,
+        connection: Connection,
         keep_trying: timedelta,
         request: RoundRequest,
         namespace: str,
     ) -> None:
         self._database = database
-        self._line = line
+        self._connection = connection
         self._keep_trying = keep_trying
         self._request = request
         self._place = (namespace, request.endpoint_id)
@@ -132,7 +131,7 @@ class _Round:
             async with self._database.write() as session:
                 await Deliveries(session).drop(event.id)
             return
-        attempt = await self._line.send(message_of(event, destination, int(time.time())))
+        attempt = await self._connection.send(message_of(event, destination, int(time.time())))
         state, next_at = DELIVERED, None
         if attempt.error is not None:
             state, next_at = self._after_failure(event)
@@ -155,3 +154,35 @@ class _Round:
         self._delivered += arrived
         self._failed += not arrived
         self._in_a_row = 0 if arrived else self._in_a_row + 1
+
+
+QUICK_SECONDS = (1, 2, 4)
+"""Pauses after the first attempts, as LlamaCloud has them; it gives up then."""
+
+_PAUSES = (
+    *(timedelta(seconds=seconds) for seconds in QUICK_SECONDS),
+    *(timedelta(minutes=minutes) for minutes in (1, 5, 30)),
+    *(timedelta(hours=hours) for hours in (2, 6, 12, 24)),
+)
+
+LONGEST_REST = timedelta(minutes=15)
+"""An endpoint at which nothing arrives is looked at this often, whatever its events wait for."""
+
+
+def pause_after(tries: int) -> timedelta:
+    """Return how long an event waits after its ``tries``-th attempt failed: 24 h at most."""
+    return _PAUSES[min(tries, len(_PAUSES)) - 1]
+
+
+def is_over(tries: int, keep_trying: timedelta) -> bool:
+    """Whether an event is tried no more after ``tries`` attempts: the next would come too late.
+
+    Pauses are added up rather than clocks compared: two hosts wrote them.
+    """
+    waited = sum((pause_after(number) for number in range(1, tries + 1)), timedelta())
+    return waited > keep_trying
+
+
+def rest_after(rounds: int) -> timedelta:
+    """Return how long an endpoint rests after ``rounds`` rounds in a row at which it failed."""
+    return min(pause_after(rounds), LONGEST_REST)

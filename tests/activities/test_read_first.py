@@ -69,7 +69,7 @@ async def test_a_worker_that_dies_over_a_file_is_charged_from_the_second_time_on
     engines: Any = None  # it dies before one is needed
     mill = small_mill
     dying = Processing(Resources(mill.database, mill.store, engines, scratch, mill.settings))
-    monkeypatch.setattr(documents, "read_here", _die)
+    monkeypatch.setattr(documents, "open_local", _die)
     monkeypatch.setattr(items, "open_document", _die)
     environment = ActivityEnvironment()
     environment.info = replace(environment.info, attempt=attempt)

@@ -12,7 +12,7 @@ import pytest
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from docmill.embedded.ports import Addresses, free_port
+from docmill.embedded.addresses import Addresses, free_port
 from tests.api.steps import all_items, make_directory, ok, upload
 from tests.fixtures.api import ApiServer
 from tests.fixtures.proxies import tcp_proxy

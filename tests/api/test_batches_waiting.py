@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from docmill.contracts.entries import ScannedEntry
+from docmill.contracts.scans import ScannedEntry
 from docmill.ids import DEFAULT_PROJECT_ID
 from docmill.records.database import Database
 from docmill.records.directories import Directories

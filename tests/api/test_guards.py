@@ -8,7 +8,7 @@ import pytest
 import uvicorn
 
 from docmill.api.app import create_app
-from docmill.embedded.ports import free_port
+from docmill.embedded.addresses import free_port
 from docmill.settings import load_settings
 
 

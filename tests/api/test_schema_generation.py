@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from docmill.embedded.ports import Addresses
+from docmill.embedded.addresses import Addresses
 from tests.api.steps import ok
 from tests.fixtures.api import ApiServer
 from tests.fixtures.llm import FakeLlm, prompt_of, refused, said

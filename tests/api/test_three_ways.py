@@ -11,7 +11,7 @@ import httpx
 import pytest
 from temporalio.client import Client
 
-from docmill.embedded.ports import Addresses
+from docmill.embedded.addresses import Addresses
 from tests.api.steps import all_items, ok
 from tests.api.test_classify import RULES
 from tests.cli.starting import Cli

@@ -102,7 +102,7 @@ class World:
         self.outcomes[position] = outcome
         self.runs[position] += outcome is not Outcome.CANCELLED
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         """From now on every attempt completes, and no call waits."""
         self.free = True
         for call in self.books:

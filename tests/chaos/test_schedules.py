@@ -283,7 +283,7 @@ class Schedule(RuleBasedStateMachine):
                     self.drained.discard(position)  # its next attempt begins no more
 
     async def _let_go(self) -> None:
-        self.world.let_go()
+        self.world.release()
 
     async def _ask(self) -> BatchProgress:
         now: BatchProgress = await self.handle.query(

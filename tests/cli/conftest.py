@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from docmill.embedded.addresses import free_port
 from docmill.embedded.home import Home
-from docmill.embedded.ports import free_port
 from docmill.embedded.processes import HomeProcess
 from tests.cli.starting import Cli, wait_for
 

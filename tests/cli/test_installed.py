@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from docmill.embedded.ports import free_port
+from docmill.embedded.addresses import free_port
 from tests.cli.conftest import finish, many
 from tests.cli.starting import Cli, wait_for
 from tests.cli.test_interruption import completed, kill_everything, started

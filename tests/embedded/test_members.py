@@ -88,7 +88,7 @@ async def test_a_killed_server_comes_back_at_its_address_with_its_histories(home
         os.kill(pid, signal.SIGKILL)
         assert await member.server.process.gone(5)
 
-        assert await member.revive() == addresses
+        assert await member.restart_server() == addresses
         client = await connect_to(addresses.grpc)
         described = await client.get_workflow_handle("kept").describe()
 
@@ -99,7 +99,7 @@ async def test_a_server_that_dies_while_it_starts_keeps_its_address(home: Home) 
     member = Membership(home)
     async with member as addresses:
         first = await _killed(member, None)
-        reviving = asyncio.create_task(member.revive())
+        reviving = asyncio.create_task(member.restart_server())
         await _killed(member, first)
 
         assert await reviving == addresses

@@ -16,10 +16,10 @@ from tests.embedded.conftest import ROOT
 
 CHILD = """
 import asyncio, os, signal
-from docmill.embedded.child import parent_gone
+from docmill.embedded.child import parent_exited
 
 async def main():
-    ended = asyncio.ensure_future(parent_gone())
+    ended = asyncio.ensure_future(parent_exited())
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ended.cancel)
     print("child.ready", os.environ["TEMPORAL_ADDRESS"], flush=True)
     await asyncio.wait([ended])

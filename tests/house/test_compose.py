@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 import yaml
 
+from docmill.contracts.names import SEARCH_ATTRIBUTES
 from docmill.embedded import server
-from docmill.embedded.ports import free_port
+from docmill.embedded.addresses import free_port
 from tests.house.code import ROOT
 
 PROGRAMS = Path(sys.executable).parent
@@ -89,7 +90,7 @@ def test_the_namespace_script_makes_our_search_attributes_and_may_run_again(
     command = [TEMPORAL, "operator", "search-attribute", "list", "--address", temporal_address]
     listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     rows = dict(line.split()[:2] for line in listed.splitlines() if line)
-    assert server.SEARCH_ATTRIBUTES.items() <= rows.items()
+    assert SEARCH_ATTRIBUTES.items() <= rows.items()
 
 
 def test_the_cluster_gets_the_dynamic_configuration_of_the_embedded_server() -> None:

@@ -8,7 +8,7 @@ import pytest
 from docmill.cli.app import COMMANDS
 from docmill.cli.exits import Exit
 from docmill.contracts import names
-from docmill.contracts.left_out import LEFT_OUT_WORDS, LeftOutReason
+from docmill.contracts.scans import LEFT_OUT_WORDS, LeftOutReason
 from docmill.contracts.warnings import WARNING_GUIDES, WarningCode, kind_of
 from docmill.errors import GUIDES, Retry
 from docmill.settings import Settings

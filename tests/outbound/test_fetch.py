@@ -9,7 +9,7 @@ from threading import Event
 import httpx
 import pytest
 
-from docmill.embedded.ports import free_port
+from docmill.embedded.addresses import free_port
 from docmill.errors import FailureClass, ItemFailure, Retry
 from docmill.outbound.fence import Fence
 from docmill.outbound.fetch import (

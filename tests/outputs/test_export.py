@@ -15,7 +15,7 @@ from docmill.errors import NotFoundError, UnavailableError, UsageError
 from docmill.objects.durable import sync_file_system
 from docmill.objects.open import open_store
 from docmill.outputs import export
-from docmill.outputs.files import DamagedError, siblings_of
+from docmill.outputs.files import DamagedError, files_of_result
 from docmill.outputs.verify import Problem, read_rows, verify
 from tests.fixtures.ordinary_user import ordinary_user
 from tests.outputs.shelf import Shelf
@@ -294,4 +294,4 @@ def test_a_result_that_names_a_file_elsewhere_is_not_believed(tmp_path: Path, na
     result.write_text(json.dumps({"files": {name: "0" * 64}}))
 
     with pytest.raises(DamagedError, match="no result has"):
-        siblings_of(result)
+        files_of_result(result)

@@ -13,10 +13,10 @@ from docmill.contracts.warnings import WarningCode, warning
 from docmill.contracts.words import BatchStatus
 from docmill.errors import GUIDES, FailureClass
 from docmill.outputs.findings import NO_TYPE, Findings, brief
+from docmill.outputs.formats import duration, percent, rate, size
 from docmill.outputs.manifest import ManifestRow
 from docmill.outputs.report import headline, render_report, subline, write_report
 from docmill.outputs.report_data import BatchFacts, ReportData
-from docmill.outputs.wording import duration, percent, rate, size
 from tests.outputs.rows import START, failed, row
 
 

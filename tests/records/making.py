@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from typing import Any
 
-from docmill.contracts.entries import ScannedEntry
 from docmill.contracts.items import ItemTask, Page, PageRequest
+from docmill.contracts.scans import ScannedEntry
 from docmill.contracts.words import Outcome
 from docmill.ids import DEFAULT_PROJECT_ID, Prefix, new_id
 from docmill.records.batches import Batches

@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import event, func, select, update
 
-from docmill.contracts.entries import ScannedEntry
+from docmill.contracts.scans import ScannedEntry
 from docmill.errors import NotFoundError
 from docmill.records.batches import Batches
 from docmill.records.database import Database

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from docmill.contracts.words import JobType
+from docmill.remote.limits import HostLimits
 from docmill.remote.llm.engine import LlmEngine
-from docmill.remote.politeness import Hosts
 from docmill.settings import Settings
 from tests.fixtures.remote import Jobs, written
 
@@ -18,7 +18,7 @@ async def test_a_real_server_is_asked_by_schema_and_answers_by_it(
     llama: str, jobs: Jobs, tmp_path: Path
 ) -> None:
     settings = Settings(home=tmp_path, llm_base_url=llama, llm_model="smollm2")
-    engine = LlmEngine(settings, Hosts(1))
+    engine = LlmEngine(settings, HostLimits(1))
     job = jobs.of(JobType.EXTRACT, "Number: 42", data_schema=SCHEMA)
 
     report = await engine.run(job)

@@ -17,8 +17,8 @@ from docmill.errors import FailureClass, ItemFailure, UnavailableError
 from docmill.records.database import Database
 from docmill.records.steps import Steps
 from docmill.remote.base import RemoteJob
+from docmill.remote.limits import HostLimits
 from docmill.remote.llamacloud.engine import LlamaCloudEngine, open_llamacloud
-from docmill.remote.politeness import Hosts
 from docmill.settings import MIB, Settings
 from tests.engines import documents
 from tests.fixtures.api import ROOT, ApiServer
@@ -73,7 +73,7 @@ class Trials:
 
     def engine(self) -> LlamaCloudEngine:
         """A new one, as after a restart of the worker."""
-        self.engines.append(open_llamacloud(self.settings, Hosts(8)))
+        self.engines.append(open_llamacloud(self.settings, HostLimits(8)))
         return self.engines[-1]
 
     def job(self, product: str, content: bytes, name: str, **parameters: Any) -> RemoteJob:

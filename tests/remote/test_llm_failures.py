@@ -9,8 +9,8 @@ import pytest
 
 from docmill.contracts.words import JobType
 from docmill.errors import FailureClass, ItemFailure, Retry, UnavailableError
+from docmill.remote.limits import HostLimits
 from docmill.remote.llm.engine import LlmEngine
-from docmill.remote.politeness import Hosts
 from docmill.settings import Settings
 from tests.fixtures.llm import CANARY, FakeLlm, Reply, completion, proper, refused, said
 from tests.fixtures.remote import Jobs, written
@@ -123,7 +123,7 @@ async def test_an_endpoint_that_is_not_there_makes_the_item_wait(
     jobs: Jobs, tmp_path: Path
 ) -> None:
     settings = Settings(home=tmp_path, llm_base_url="http://127.0.0.1:9/v1", llm_model="m")
-    engine = LlmEngine(settings, Hosts(1))
+    engine = LlmEngine(settings, HostLimits(1))
 
     await _waits(engine, jobs)
 

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from docmill.remote.politeness import Hosts, Politeness
+from docmill.remote.limits import HostLimit, HostLimits
 
 
 class Clock:
@@ -49,7 +49,7 @@ class Clock:
 class Requests:
     """Requests that begin when they may, and end when the test says so."""
 
-    def __init__(self, politeness: Politeness, clock: Clock) -> None:
+    def __init__(self, politeness: HostLimit, clock: Clock) -> None:
         self._politeness = politeness
         self._clock = clock
         self._end = asyncio.Event()
@@ -100,7 +100,7 @@ async def opened() -> AsyncIterator[list[Requests]]:
 async def test_no_more_requests_are_in_flight_than_allowed(
     clock: Clock, opened: list[Requests]
 ) -> None:
-    requests = Requests(Politeness(3, clock=clock, sleep=clock.sleep), clock)
+    requests = Requests(HostLimit(3, clock=clock, sleep=clock.sleep), clock)
     opened.append(requests)
     requests.ask(10)
     await clock.pass_by(60)
@@ -112,7 +112,7 @@ async def test_no_more_requests_are_in_flight_than_allowed(
 async def test_no_more_requests_begin_in_a_second_than_the_rate_says(
     clock: Clock, opened: list[Requests]
 ) -> None:
-    requests = Requests(Politeness(100, rate=4, clock=clock, sleep=clock.sleep), clock)
+    requests = Requests(HostLimit(100, rate=4, clock=clock, sleep=clock.sleep), clock)
     opened.append(requests)
     requests.ask(20)
     for second in range(1, 5):
@@ -124,7 +124,7 @@ async def test_no_more_requests_begin_in_a_second_than_the_rate_says(
 async def test_retry_after_holds_everybody_and_the_rate_holds_afterwards_too(
     clock: Clock, opened: list[Requests]
 ) -> None:
-    politeness = Politeness(8, rate=2, clock=clock, sleep=clock.sleep)
+    politeness = HostLimit(8, rate=2, clock=clock, sleep=clock.sleep)
     requests = Requests(politeness, clock)
     opened.append(requests)
     requests.ask(6)
@@ -141,7 +141,7 @@ async def test_retry_after_holds_everybody_and_the_rate_holds_afterwards_too(
 
 
 async def test_a_silence_without_end_is_not_kept(clock: Clock, opened: list[Requests]) -> None:
-    politeness = Politeness(1, clock=clock, sleep=clock.sleep)
+    politeness = HostLimit(1, clock=clock, sleep=clock.sleep)
     politeness.slow_down(clock.now, pause=1e9)
     requests = Requests(politeness, clock)
     opened.append(requests)
@@ -151,7 +151,7 @@ async def test_a_silence_without_end_is_not_kept(clock: Clock, opened: list[Requ
 
 
 async def test_one_wave_of_refusals_halves_once_and_the_next_wave_again(clock: Clock) -> None:
-    politeness = Politeness(16, clock=clock, sleep=clock.sleep)
+    politeness = HostLimit(16, clock=clock, sleep=clock.sleep)
     began = clock.now
     clock.now += 1
     for _ in range(8):
@@ -168,22 +168,22 @@ async def test_one_wave_of_refusals_halves_once_and_the_next_wave_again(clock: C
 async def test_after_a_slow_down_it_recovers_slowly_and_never_above_the_limit(
     clock: Clock,
 ) -> None:
-    politeness = Politeness(16, clock=clock, sleep=clock.sleep)
+    politeness = HostLimit(16, clock=clock, sleep=clock.sleep)
     politeness.slow_down(clock.now)
     for _ in range(8):
-        politeness.went_well()
+        politeness.succeeded()
     assert politeness.allowed == 8
-    politeness.went_well()
+    politeness.succeeded()
     assert politeness.allowed == 9
     for _ in range(1000):
-        politeness.went_well()
+        politeness.succeeded()
     assert politeness.allowed == 16
 
 
 async def test_a_turn_that_is_given_up_leaves_room_for_others(
     clock: Clock, opened: list[Requests]
 ) -> None:
-    politeness = Politeness(1, clock=clock, sleep=clock.sleep)
+    politeness = HostLimit(1, clock=clock, sleep=clock.sleep)
     first, second = Requests(politeness, clock), Requests(politeness, clock)
     opened.extend((first, second))
     first.ask(2)
@@ -196,7 +196,7 @@ async def test_a_turn_that_is_given_up_leaves_room_for_others(
 
 
 def test_all_that_ask_one_host_share_one_limit() -> None:
-    hosts = Hosts(8, 0)
+    hosts = HostLimits(8, 0)
     one = hosts.of("https://api.example.com/v1")
     assert hosts.of("https://API.example.com/other") is one
     assert hosts.of("https://user:secret@api.example.com") is one

@@ -8,8 +8,8 @@ from pathlib import Path
 import httpx
 
 from docmill.remote.http import RemoteHttp
+from docmill.remote.limits import HostLimit
 from docmill.remote.llamacloud.cloud import Cloud
-from docmill.remote.politeness import Politeness
 
 
 def peak() -> int:
@@ -22,7 +22,7 @@ def peak() -> int:
 
 async def main(url: str, file: str) -> None:
     """Upload ``file`` to the API at ``url``."""
-    cloud = Cloud(RemoteHttp(url, Politeness(1), timeout=httpx.Timeout(60)), "", "")
+    cloud = Cloud(RemoteHttp(url, HostLimit(1), timeout=httpx.Timeout(60)), "", "")
     await cloud.uploads("warm-up")
     before = peak()
     file_id, _ = await cloud.upload(Path(file), "large.pdf", "run-large", "parse")

@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from docmill.contracts.entries import ScannedEntry
-from docmill.contracts.left_out import RUN_FILE, LeftOut
+from docmill.contracts.scans import RUN_FILE, LeftOut, ScannedEntry
 from docmill.errors import UsageError
 from docmill.sources.folder import FolderSource, scan
 from tests.fixtures.ordinary_user import ordinary_user

@@ -12,9 +12,8 @@ import pytest
 from docmill.errors import FailureClass, ItemFailure, Retry, UnavailableError
 from docmill.objects.local import LocalStore
 from docmill.objects.open import open_store
-from docmill.sources.documents import OpenedDocument
+from docmill.sources.documents import OpenedDocument, open_document
 from docmill.sources.folder import FolderSource, scan
-from docmill.sources.read import open_document
 from tests.fixtures.ordinary_user import ordinary_user
 
 

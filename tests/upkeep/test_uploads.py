@@ -9,7 +9,7 @@ from sqlalchemy import update
 
 from docmill.contracts.retention import RetentionReport
 from docmill.ids import Prefix, new_id
-from docmill.objects.documents import keep_document
+from docmill.objects.documents import store_document
 from docmill.records.database import Database
 from docmill.records.directories import Directories
 from docmill.records.directory_files import DirectoryFiles
@@ -51,7 +51,7 @@ async def _uploaded(
         name="a.txt",
         size=len(BYTES),
         sha256=SHA256,
-        object_key=await keep_document(*what),
+        object_key=await store_document(*what),
         purpose=purpose,
     )
     async with mill.database.write() as session:
@@ -59,7 +59,7 @@ async def _uploaded(
         if directory is not None:
             entries = DirectoryFiles(session)
             await entries.attach(PROJECT, directory.id, file, unique_id="a.txt")
-    await keep_document(*what)
+    await store_document(*what)
     return file
 
 
@@ -115,10 +115,10 @@ async def test_bytes_that_come_again_while_they_go_are_there_again(
     await _retain(mill, NOW)
     (tmp_path / "again").write_bytes(BYTES)
     what = (mill.store, PROJECT, SHA256, len(BYTES), tmp_path / "again")
-    await keep_document(*what)  # they are there, so nothing is written
+    await store_document(*what)  # they are there, so nothing is written
     assert (await _retain(mill, LATER)).files == 1
     assert not await _there(mill, old)
-    await keep_document(*what)  # what every upload does once its row is committed
+    await store_document(*what)  # what every upload does once its row is committed
     assert await _there(mill, old)
 
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 from temporalio.testing import WorkflowEnvironment
 
 from docmill.webhooks.outbox import delivery_workflow_id
-from docmill.webhooks.schedule import LONGEST_REST, pause_after, rest_after
+from docmill.webhooks.rounds import LONGEST_REST, pause_after, rest_after
 from tests.fixtures.mill import Mill
 from tests.fixtures.receivers import Receiver
 from tests.webhooks.conftest import (

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import httpx
 
-from docmill.embedded.ports import free_port
+from docmill.embedded.addresses import free_port
 from docmill.records.deliveries import Destination
 from docmill.records.tables.webhooks import WebhookEvent
 from docmill.webhooks.messages import message_of

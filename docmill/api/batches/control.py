@@ -1,15 +1,16 @@
 """Docmill's additions to batches of every contract: counts, items, steering, the manifest."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 from fastapi.responses import StreamingResponse
 
-from docmill.api.batches.live import live_view
-from docmill.api.batches.live_schemas import (
+from docmill.api.batches.schemas import (
     Cancel,
     ConcurrencyChange,
+    Counts,
     FailureGroupView,
     LiveBatch,
     ManifestFormat,
@@ -17,20 +18,24 @@ from docmill.api.batches.live_schemas import (
     PastOutcomeView,
     Redrive,
 )
+from docmill.api.beta_batch.views import progress
 from docmill.api.core.downloads import attachment
-from docmill.api.core.paging import inward, outward
+from docmill.api.core.pagination import decode_token, encode_token
 from docmill.api.core.scope import CurrentScope
-from docmill.api.core.services import CurrentServices
+from docmill.api.core.services import CurrentServices, Services
 from docmill.api.core.wire import CursorPage, PageSize, Text, page_limit
-from docmill.api.jobs.configured import configuration_of
+from docmill.api.jobs.configurations import configuration_of
 from docmill.api.parse.content import BYTES
 from docmill.contracts.batches import RedriveRequest
 from docmill.contracts.words import ItemStatus
 from docmill.errors import ConflictError
 from docmill.parameters import job_parameters
+from docmill.records.batches import Batches
 from docmill.records.items import LedgerItem
 from docmill.records.ledger_reads import LedgerReads
 from docmill.records.redrives import History
+from docmill.records.tables.batches import Batch
+from docmill.records.warning_counts import warnings_of
 
 router = APIRouter(prefix="/api/docmill/v1/batches/{batch_id}", tags=["Docmill: batches"])
 
@@ -115,9 +120,9 @@ async def cancel_batch(
     services: CurrentServices, scope: CurrentScope, batch_id: str, body: Cancel | None = None
 ) -> LiveBatch:
     """Ask a batch to stop; its files in flight are stopped, or with ``drain`` end by themselves."""
-    asked = body or Cancel()
+    requested = body or Cancel()
     batch = await services.batches.current(scope.project_id, batch_id, ALL)
-    batch = await services.batches.cancel(batch, asked.reason or "", drain=asked.drain)
+    batch = await services.batches.cancel(batch, requested.reason or "", drain=requested.drain)
     return await live_view(services, batch)
 
 
@@ -126,21 +131,21 @@ async def redrive_batch(
     services: CurrentServices, scope: CurrentScope, batch_id: str, body: Redrive | None = None
 ) -> LiveBatch:
     """Run again what an ended batch did not complete; finished files keep their results."""
-    asked = body or Redrive()
+    requested = body or Redrive()
     batch = await services.batches.current(scope.project_id, batch_id, ALL)
     parameters: dict[str, Any] = {}
-    if asked.configuration_id is not None:
+    if requested.configuration_id is not None:
         product = f"{batch.job_type}_v2"
         async with services.database.read() as session:
             found = await configuration_of(
-                session, scope.project_id, asked.configuration_id, product, "body"
+                session, scope.project_id, requested.configuration_id, product, "body"
             )
         parameters = job_parameters(found.parameters)
     request = RedriveRequest(
-        only=asked.only,
-        parameters=parameters | (asked.parameters or {}),
-        configuration_id=asked.configuration_id,
-        strict=None if asked.strict is None else tuple(asked.strict),
+        only=requested.only,
+        parameters=parameters | (requested.parameters or {}),
+        configuration_id=requested.configuration_id,
+        strict=None if requested.strict is None else tuple(requested.strict),
     )
     batch = await services.batches.redrive(batch, request)
     await services.batches.start_soon(batch)
@@ -204,7 +209,7 @@ async def download_manifest(
 
 def position_token(position: int, filters: Mapping[str, Any]) -> str | None:
     """Return the token of the page behind ``position``."""
-    return outward(str(position), filters)
+    return encode_token(str(position), filters)
 
 
 def read_position(token: str | None, filters: Mapping[str, Any]) -> int | None:
@@ -213,5 +218,36 @@ def read_position(token: str | None, filters: Mapping[str, Any]) -> int | None:
     Raises:
         FieldError: the token was not made by a list with these filters.
     """
-    inner = inward(token, filters)
+    inner = decode_token(token, filters)
     return None if inner is None else int(inner)
+
+
+async def live_view(services: Services, batch: Batch) -> LiveBatch:
+    """Return ``batch`` with its counts of this moment."""
+    async with services.database.read() as session:
+        tally = (await Batches(session).counts([batch.id]))[batch.id]
+        in_flight = [one.path for one in await Batches(session).in_flight(batch.id)]
+        warnings = await warnings_of(session, batch)
+        processing = await LedgerReads(session).count(batch, ItemStatus.PROCESSING)
+    counts = Counts(
+        pending=max(0, batch.total - tally.accounted - processing),
+        processing=processing,
+        **tally.model_dump(),
+    )
+    fields = {name: getattr(batch, name, None) for name in LiveBatch.model_fields}
+    fields |= {
+        "counts": counts,
+        "progress_percentage": progress(batch, tally),
+        "rate": _rate(batch, tally.accounted - batch.settled_before),
+        "in_flight": in_flight,
+        "files_with_warnings": warnings.files,
+        "warnings": warnings.counts,
+    }
+    return LiveBatch.model_validate(fields)
+
+
+def _rate(batch: Batch, ran: int) -> float:
+    if batch.started_at is None:
+        return 0.0
+    seconds = ((batch.ended_at or datetime.now(UTC)) - batch.started_at).total_seconds()
+    return round(max(0, ran) / seconds, 3) if seconds > 0 else 0.0

@@ -1,28 +1,38 @@
 """v2 batches: create, list, get, cancel."""
 
+import json
+from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 from fastapi.responses import StreamingResponse
 
-from docmill.api.batches.results import stream_results
-from docmill.api.batches.schemas import BatchCreate, BatchView, ShownConfig, ShownJob
+from docmill.api.batches.schemas import (
+    BatchCreate,
+    BatchItemResult,
+    BatchView,
+    JobReference,
+    ShownConfig,
+    ShownJob,
+)
 from docmill.api.core.errors import FieldError
-from docmill.api.core.idempotency import Creates, CurrentCreates
-from docmill.api.core.paging import inward, page
+from docmill.api.core.idempotency import CurrentIdempotency, Idempotency
+from docmill.api.core.pagination import decode_token, page
 from docmill.api.core.scope import CurrentScope, Scope
 from docmill.api.core.services import CurrentServices, Services
 from docmill.api.core.wire import CursorPage, PageSize, Text, UtcTime, page_limit
-from docmill.api.jobs.configured import configuration_of
-from docmill.api.jobs.documents import source_directory
-from docmill.api.webhooks.targets import webhook_targets
+from docmill.api.jobs.configurations import configuration_of
+from docmill.api.jobs.documents import find_source_directory
+from docmill.api.webhooks.targets import build_webhook_targets
 from docmill.batches.create import insert_batch
 from docmill.contracts.batches import BatchSpec, JobSpec
-from docmill.contracts.words import BatchStatus, JobType
+from docmill.contracts.words import BatchStatus, ItemStatus, JobType
 from docmill.ids import Prefix
 from docmill.parameters import job_parameters
 from docmill.records.batches import Batches
-from docmill.records.database import Session
+from docmill.records.database import Database, Session
+from docmill.records.items import ItemRow
+from docmill.records.ledger import Ledger
 from docmill.records.presets import preset_id
 from docmill.records.tables.batches import Batch
 from docmill.records.tables.sources import Configuration
@@ -60,37 +70,40 @@ def _config(batch: Batch) -> ShownConfig:
 
 @router.post("", status_code=201)
 async def create_batch(
-    services: CurrentServices, scope: CurrentScope, creates: CurrentCreates, body: BatchCreate
+    services: CurrentServices,
+    scope: CurrentScope,
+    idempotency: CurrentIdempotency,
+    body: BatchCreate,
 ) -> BatchView:
     """Create a batch over a directory's files, as they are now, and start it.
 
     When Temporal is away the batch stays PENDING and starts by itself later.
     """
     async with services.database.write() as session:
-        batch = await _insert(services, session, scope, creates, body)
+        batch = await _insert(services, session, scope, idempotency, body)
     if batch.status == BatchStatus.PENDING:
         await services.batches.start_soon(batch)
     return view(batch)
 
 
 async def _insert(
-    services: Services, session: Session, scope: Scope, creates: Creates, body: BatchCreate
+    services: Services, session: Session, scope: Scope, idempotency: Idempotency, body: BatchCreate
 ) -> Batch:
     """Write the batch with all that belongs to it, or find the one of an earlier attempt."""
-    asked, job, project_id = body.model_dump(), body.config.job, scope.project_id
-    if known := await creates.known_batch(session, asked):
+    requested, job, project_id = body.model_dump(), body.config.job, scope.project_id
+    if known := await idempotency.known_batch(session, requested):
         return known
-    directory = await source_directory(
+    directory = await find_source_directory(
         session, project_id, body.source_directory_id, "source_directory_id"
     )
     configuration = await configuration_of(
         session, project_id, job.configuration_id, job.type, "body", "config", "job"
     )
     state = [directory.watermark, configuration.version]
-    new = await creates.claim_batch(session, asked, Prefix.BATCH, state)
+    new = await idempotency.claim_batch(session, requested, Prefix.BATCH, state)
     if isinstance(new, Batch):
         return new
-    targets = await webhook_targets(
+    targets = await build_webhook_targets(
         session,
         services.fence,
         project_id=project_id,
@@ -151,7 +164,7 @@ async def list_batches(
         found = await batches.list(
             scope.project_id,
             limit=page_limit(page_size),
-            cursor=inward(page_token, filters),
+            cursor=decode_token(page_token, filters),
             **filters,
         )
         answer = page(found, view, filters)
@@ -185,3 +198,41 @@ async def cancel_batch(services: CurrentServices, scope: CurrentScope, batch_id:
     """Ask a batch to stop; it is CANCELLED once nothing of it runs any more."""
     batch = await services.batches.current(scope.project_id, batch_id, OTHER_APIS)
     return view(await services.batches.cancel(batch))
+
+
+CHUNK = 1_000
+"""Items of one read."""
+
+
+async def stream_results(
+    database: Database, batch: Batch, answer: BatchView
+) -> AsyncIterator[bytes]:
+    """Yield ``answer`` as JSON with its results filled in from the ledger."""
+    rest = answer.model_dump(mode="json", exclude={"results"})
+    yield json.dumps(rest).encode()[:-1] + b', "results": ['
+    separator = b""
+    after = 0
+    while True:
+        async with database.read() as session:
+            items = await Ledger(session).walk(batch, after, CHUNK)
+        if items:
+            results = [_result_of(item, answer).model_dump_json().encode() for item in items]
+            yield separator + b",".join(results)
+            separator = b","
+            after = items[-1].position
+        if len(items) < CHUNK:
+            break
+    yield b"]}"
+
+
+def _result_of(item: ItemRow, answer: BatchView) -> BatchItemResult:
+    if item.job_id is None or (item.status == ItemStatus.CANCELLED and item.started_at is None):
+        return BatchItemResult(
+            source_directory_file_id=item.item_id,
+            error_message="The batch was cancelled before a job was made for this file.",
+        )
+    return BatchItemResult(
+        source_directory_file_id=item.item_id,
+        job_reference=JobReference(type=answer.config.job.type, id=item.job_id),
+        warnings=item.warnings,
+    )

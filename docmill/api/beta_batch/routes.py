@@ -21,15 +21,16 @@ from docmill.api.beta_batch.schemas import (
     V1ProcessingResults,
 )
 from docmill.api.beta_batch.views import batch_view, item_view, processed_view, progress
-from docmill.api.beta_batch.webhooks import v1_webhooks
-from docmill.api.core.idempotency import Creates, CurrentCreates
+from docmill.api.core.idempotency import CurrentIdempotency, Idempotency
 from docmill.api.core.scope import CurrentScope, Scope
 from docmill.api.core.services import CurrentServices, Services
 from docmill.api.core.wire import MAX_PAGE, OffsetPage, Text
-from docmill.api.jobs.documents import source_directory
-from docmill.api.webhooks.targets import webhook_targets
+from docmill.api.jobs.documents import find_source_directory
+from docmill.api.webhooks.schemas import InlineWebhook
+from docmill.api.webhooks.targets import build_webhook_targets
 from docmill.batches.create import Listing, insert_batch
 from docmill.contracts.batches import BatchSpec, JobSpec
+from docmill.contracts.webhook_events import BATCH_ENDS, job_ends
 from docmill.contracts.words import BatchStatus, ItemStatus, JobType, Tally, V1Status
 from docmill.ids import Prefix
 from docmill.records.batches import Batches
@@ -54,14 +55,14 @@ Offset = Annotated[int, Query(ge=0, le=MAX_OFFSET)]
 async def create_batch_job(
     services: CurrentServices,
     scope: CurrentScope,
-    creates: CurrentCreates,
+    idempotency: CurrentIdempotency,
     body: V1BatchCreate,
     temporal_namespace: Namespace = None,
 ) -> V1BatchView:
     """Create a batch over a directory or over named directory files, and start it."""
     namespace = services.temporal.allowed(temporal_namespace)
     async with services.database.write() as session:
-        batch = await _insert(services, session, scope, creates, body, namespace=namespace)
+        batch = await _insert(services, session, scope, idempotency, body, namespace=namespace)
     if batch.status == BatchStatus.PENDING:
         await services.batches.start_soon(batch)
     return batch_view(batch, Tally())
@@ -71,27 +72,27 @@ async def _insert(
     services: Services,
     session: Session,
     scope: Scope,
-    creates: Creates,
+    idempotency: Idempotency,
     body: V1BatchCreate,
     *,
     namespace: str,
 ) -> Batch:
     """Write the batch with all that belongs to it, or find the one of an earlier attempt."""
     project_id = scope.project_id
-    asked = {**body.model_dump(), "namespace": namespace}
-    if known := await creates.known_batch(session, asked):
+    requested = {**body.model_dump(), "namespace": namespace}
+    if known := await idempotency.known_batch(session, requested):
         return known
     listing = await _listing(session, project_id, body)
     state = listing.watermark if isinstance(listing, Directory) else listing
-    new = await creates.claim_batch(session, asked, Prefix.V1_BATCH, state)
+    new = await idempotency.claim_batch(session, requested, Prefix.V1_BATCH, state)
     if isinstance(new, Batch):
         return new
-    targets = await webhook_targets(
+    targets = await build_webhook_targets(
         session,
         services.fence,
         project_id=project_id,
         owner_id=new,
-        inline=v1_webhooks(body.job_config),
+        inline=v1_endpoints(body.job_config),
     )
     batch, _ = await insert_batch(
         session,
@@ -109,7 +110,7 @@ async def _insert(
 
 async def _listing(session: Session, project_id: str, body: V1BatchCreate) -> Listing:
     if body.directory_id is not None:
-        return await source_directory(session, project_id, body.directory_id, "directory_id")
+        return await find_source_directory(session, project_id, body.directory_id, "directory_id")
     return await Batches(session).places(project_id, body.item_ids or ())
 
 
@@ -236,3 +237,23 @@ async def list_items(
         rows = await ledger.items(batch, status=status, limit=limit, offset=offset)
         total = await ledger.count(batch, status)
     return OffsetPage(items=[item_view(row) for row in rows], total_size=total)
+
+
+def v1_endpoints(config: V1JobConfig) -> list[InlineWebhook]:
+    """Return the endpoints of a v1 job.
+
+    ``parameters.webhook_configurations`` hear of every file, ``parameters.webhook_url`` of every
+    file's end, and the job's own ``webhook_url`` is called once, at the end of the batch.
+    """
+    options = config.parameters
+    found = list((options.webhook_configurations if options else None) or ())
+    if options is not None and options.webhook_url:
+        product = JobType.PARSE if config.rules is None else JobType.CLASSIFY
+        found.append(_plain(options.webhook_url, job_ends(product)))
+    if config.webhook_url:
+        found.append(_plain(config.webhook_url, BATCH_ENDS))
+    return found
+
+
+def _plain(url: str, events: tuple[str, ...]) -> InlineWebhook:
+    return InlineWebhook.model_validate({"webhook_url": url, "webhook_events": list(events)})

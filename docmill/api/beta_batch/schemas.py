@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from docmill.api.core.wire import ProjectId, RequestModel, Strict, WireModel
+from docmill.api.core.wire import ProjectId, RequestModel, StrictCodes, WireModel
 from docmill.api.webhooks.schemas import InlineWebhook, WebhookUrl
 from docmill.contracts.names import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
 from docmill.contracts.warnings import ResultWarning
@@ -71,7 +71,7 @@ class V1BatchCreate(RequestModel):
     continue_as_new_threshold: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = None
     max_failures: Annotated[int, Field(ge=0, le=2**31 - 1)] | None = None
     max_failure_rate: Annotated[float, Field(ge=0, lt=1)] | None = None
-    strict: Strict | None = None
+    strict: StrictCodes | None = None
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:

@@ -5,8 +5,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from docmill.api.core.wire import ProjectId, RequestModel, WireModel
-from docmill.api.jobs.schemas import DocumentInput, InputId
+from docmill.api.core.wire import DocumentInput, InputId, ProjectId, RequestModel, WireModel
 from docmill.api.webhooks.schemas import InlineWebhook
 from docmill.contracts.warnings import ResultWarning
 from docmill.contracts.words import JobStatus

@@ -12,11 +12,11 @@ from docmill.api.configurations.schemas import (
     ProductType,
 )
 from docmill.api.core.errors import FieldError
-from docmill.api.core.paging import inward, page
+from docmill.api.core.pagination import decode_token, page
 from docmill.api.core.scope import CurrentScope
 from docmill.api.core.services import CurrentServices
 from docmill.api.core.wire import CursorPage, PageSize, Text, page_limit
-from docmill.api.jobs.configured import find_configuration
+from docmill.api.jobs.configurations import find_configuration
 from docmill.api.webhooks.targets import check_webhooks
 from docmill.contracts.words import JobType
 from docmill.errors import ConflictError, NotFoundError
@@ -51,11 +51,11 @@ async def _checked(
     product = _CHECKED.get(parameters.product_type)
     if product is not None:
         used = effective_parameters(product, job_parameters(given))
-        await _check_reading(services, scope, used.get("parse_config_id"))
+        await _check_parse_configuration(services, scope, used.get("parse_config_id"))
     return given
 
 
-async def _check_reading(
+async def _check_parse_configuration(
     services: CurrentServices, scope: CurrentScope, configuration_id: str | None
 ) -> None:
     """Check the configuration that says how an extraction's text is read, if one is named.
@@ -107,7 +107,7 @@ async def list_configurations(
         found = await Configurations(session).list(
             scope.project_id,
             limit=page_limit(page_size),
-            cursor=inward(page_token, filters),
+            cursor=decode_token(page_token, filters),
             **filters,
         )
     return page(found, ConfigurationView.model_validate, filters)

@@ -28,7 +28,7 @@ def attachment(name: str) -> dict[str, str]:
     }
 
 
-def part_of(asked: str | None, size: int) -> range | None:
+def part_of(header: str | None, size: int) -> range | None:
     """Return the bytes that a ``Range`` header asks for; None for all of them.
 
     A header of several ranges, of other units or malformed is ignored, as RFC 9110 allows.
@@ -36,7 +36,7 @@ def part_of(asked: str | None, size: int) -> range | None:
     Raises:
         HTTPException: 416, the part does not exist.
     """
-    match = re.fullmatch(r"bytes=(\d*)-(\d*)", (asked or "").replace(" ", ""))
+    match = re.fullmatch(r"bytes=(\d*)-(\d*)", (header or "").replace(" ", ""))
     if match is None or match.group() == "bytes=-":
         return None
     first, last = match[1], match[2]

@@ -2,7 +2,7 @@
 
 The official clients repeat a POST whose answer was lost, without an idempotency key; a repeat
 shows only in ``x-stainless-retry-count``. So a create decides its new object's id in a small
-table, keyed by what was asked, in the transaction that inserts the object: a repeat finds the
+table, keyed by what was requested, in the transaction that inserts the object: a repeat finds the
 object of the first attempt, and waits for it while that one still runs.
 """
 
@@ -27,7 +27,7 @@ from docmill.records.database import Database, Session
 from docmill.records.tables.batches import Batch
 
 
-class Creates:
+class Idempotency:
     """Decides the id of one request's new object.
 
     Attributes:
@@ -67,7 +67,7 @@ class Creates:
 
         Args:
             session: of the transaction that inserts the object.
-            fields: everything that was asked, parsed; for an upload also the bytes' hash.
+            fields: everything that was requested, parsed; for an upload also the bytes' hash.
             object_id: the id of a new one.
             answer_id: the id that the client is told of, when it is another one.
             source: the state of what the object is made from: watermarks, versions.
@@ -97,14 +97,14 @@ class Creates:
         return await Batches(session).find(self._scope.project_id, batch_id)
 
     def _attempt(self, fields: Mapping[str, Any]) -> Attempt:
-        asked = _digest([self._scope.project_id, self._route, fields])
-        key = asked
+        requested = _digest([self._scope.project_id, self._route, fields])
+        key = requested
         if self.keyed:
             key = _digest([self._scope.project_id, self._route, {"key": self._key}])
-        return Attempt(key, asked, self._repeat, self._arrived)
+        return Attempt(key, requested, self._repeat, self._arrived)
 
 
-def deleted_since(object_id: str) -> NotFoundError:
+def deleted_object_error(object_id: str) -> NotFoundError:
     """Return what a repeated create is told whose object was deleted."""
     return NotFoundError(
         f"This request has made {object_id} before, which was deleted.",
@@ -124,22 +124,22 @@ def _digest(value: object) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()
 
 
-def creates(
+def idempotency_of(
     request: Request,
     scope: Annotated[Scope, Depends(current_scope)],
     idempotency_key: Annotated[str | None, Header(max_length=255)] = None,
     x_stainless_retry_count: Annotated[str | None, Header(include_in_schema=False)] = None,
-) -> Creates:
+) -> Idempotency:
     """Dependency: the ids of this request's creates."""
     repeat = Repeat.FIRST
     if idempotency_key:
         repeat = Repeat.KEYED
     elif x_stainless_retry_count and x_stainless_retry_count.strip() not in ("", "0"):
         repeat = Repeat.RETRY
-    return Creates(scope, request.url.path, idempotency_key, repeat)
+    return Idempotency(scope, request.url.path, idempotency_key, repeat)
 
 
-CurrentCreates = Annotated[Creates, Depends(creates)]
+CurrentIdempotency = Annotated[Idempotency, Depends(idempotency_of)]
 
 
 REMEMBERED = 10_000
@@ -152,7 +152,7 @@ _ID = re.compile(
 )
 
 
-class Received:
+class ReceivedIds:
     """Notes the ids that requests name; each is looked up once by a process."""
 
     def __init__(self, database: Database) -> None:
@@ -185,5 +185,5 @@ async def note_received(request: Request) -> None:
     if isinstance(route, APIRoute) and route.body_field is not None:
         text += (await request.body()).decode(errors="replace")
     if ids := set(_ID.findall(text)):
-        received: Received = request.state.services.received
+        received: ReceivedIds = request.state.services.received
         await received.note(ids)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
 
-from docmill.api.core.paging import inward, page
+from docmill.api.core.pagination import decode_token, page
 from docmill.api.core.scope import bearer
 from docmill.api.core.services import CurrentServices
 from docmill.api.core.wire import (
@@ -58,7 +58,7 @@ async def page_projects(
     filters = {"name": name, "organization_id": organization_id}
     async with services.database.read() as session:
         found = await Projects(session).list(
-            **filters, limit=page_limit(page_size), cursor=inward(page_token, filters)
+            **filters, limit=page_limit(page_size), cursor=decode_token(page_token, filters)
         )
     return page(found, ProjectView.model_validate, filters)
 

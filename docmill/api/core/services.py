@@ -7,7 +7,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from docmill.api.core.idempotency import Received
+from docmill.api.core.idempotency import ReceivedIds
 from docmill.api.core.links import Links
 from docmill.batches.service import BatchService
 from docmill.objects.base import ObjectStore
@@ -17,7 +17,7 @@ from docmill.outbound.fence import Fence
 from docmill.records.claims import Claims
 from docmill.records.database import Database
 from docmill.records.projects import Projects
-from docmill.remote.politeness import Hosts
+from docmill.remote.limits import HostLimits
 from docmill.settings import Settings
 from docmill.temporal.connections import TemporalLink
 
@@ -43,9 +43,9 @@ class Services:
     links: Links
     temporal: TemporalLink
     batches: BatchService
-    received: Received
+    received: ReceivedIds
     fence: Fence
-    hosts: Hosts
+    hosts: HostLimits
 
 
 @asynccontextmanager
@@ -75,9 +75,9 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             links=Links.of_home(settings),
             temporal=temporal,
             batches=BatchService(database, store, settings, temporal),
-            received=Received(database),
+            received=ReceivedIds(database),
             fence=fence,
-            hosts=Hosts(settings.remote_concurrency, settings.remote_rate),
+            hosts=HostLimits(settings.remote_concurrency, settings.remote_rate),
         )
     finally:
         scratch.close()

@@ -17,7 +17,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from docmill.api.core.errors import FieldError, TooLargeError
 from docmill.api.core.services import Services
 from docmill.api.core.wire import MAX_NAME, storable
-from docmill.objects.documents import keep_document
+from docmill.objects.documents import store_document
 from docmill.objects.staging import Staging
 from docmill.records.tables.sources import File
 from docmill.settings import MIB
@@ -221,7 +221,7 @@ async def stored_upload(
 ) -> AsyncIterator[File]:
     """Put the bytes into the store and yield a row without an id, for the caller to save."""
     what = (project_id, upload.sha256, upload.size, upload.path)
-    key = await keep_document(services.store, *what)
+    key = await store_document(services.store, *what)
     yield File(
         project_id=project_id,
         name=upload.name,
@@ -232,7 +232,7 @@ async def stored_upload(
         external_file_id=external_file_id,
         purpose=purpose,
     )
-    await keep_document(services.store, *what)
+    await store_document(services.store, *what)
 
 
 def form_body(file_part: str, required: Sequence[str], optional: Sequence[str]) -> dict[str, Any]:

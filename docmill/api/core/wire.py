@@ -4,7 +4,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
@@ -207,7 +207,19 @@ def _known(words: Sequence[str]) -> Sequence[str]:
     return words
 
 
-Strict = Annotated[
+StrictCodes = Annotated[
     list[Annotated[str, Field(max_length=50)]], Field(max_length=50), AfterValidator(_known)
 ]
 """Codes or kinds of warnings; ``["none"]`` sets the operator's default aside."""
+
+
+DocumentInput = Literal["file_id", "parse_job_id", "url"]
+InputId = Annotated[str, Field(min_length=1, max_length=200)]
+"""A file's id, a directory file's, a parse job's, or a URL."""
+
+
+class JobDeleted(WireModel):
+    """What was removed."""
+
+    id: str
+    project_id: ProjectId

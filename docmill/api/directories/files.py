@@ -8,8 +8,8 @@ from fastapi import APIRouter, Query, Request
 from pydantic import ValidationError
 
 from docmill.api.core.errors import FieldError
-from docmill.api.core.idempotency import CurrentCreates, deleted_since
-from docmill.api.core.paging import inward, page
+from docmill.api.core.idempotency import CurrentIdempotency, deleted_object_error
+from docmill.api.core.pagination import decode_token, page
 from docmill.api.core.scope import CurrentScope
 from docmill.api.core.services import CurrentServices, Services
 from docmill.api.core.uploads import UPLOAD_BYTES, Upload, form_body, receive_upload, stored_upload
@@ -21,7 +21,7 @@ from docmill.api.directories.schemas import (
     DirectoryFileUpdate,
     DirectoryFileView,
 )
-from docmill.api.jobs.documents import resolve_upload
+from docmill.api.jobs.documents import find_upload
 from docmill.errors import NotFoundError
 from docmill.ids import Prefix, new_id
 from docmill.records.directories import Directories
@@ -70,7 +70,7 @@ def _with_link(
 async def upload_directory_file(
     services: CurrentServices,
     scope: CurrentScope,
-    creates: CurrentCreates,
+    idempotency: CurrentIdempotency,
     request: Request,
     directory_id: str,
 ) -> DirectoryFileView:
@@ -83,13 +83,13 @@ async def upload_directory_file(
         await Directories(session).get(scope.project_id, directory_id)
     limit = services.settings.max_upload_mb * MIB
     async with receive_upload(request, "upload_file", services.scratch, limit) as upload:
-        return view(await _list_upload(services, scope, creates, directory_id, upload))
+        return view(await _list_upload(services, scope, idempotency, directory_id, upload))
 
 
 async def _list_upload(
     services: Services,
     scope: CurrentScope,
-    creates: CurrentCreates,
+    idempotency: CurrentIdempotency,
     directory_id: str,
     upload: Upload,
 ) -> DirectoryFile:
@@ -101,22 +101,22 @@ async def _list_upload(
         "display_name": form.display_name,
         "metadata": form.metadata,
     }
-    asked = {"directory": directory_id, "sha": upload.sha256, **names}
+    requested = {"directory": directory_id, "sha": upload.sha256, **names}
     project_id = scope.project_id
     async with (
         stored_upload(services, project_id, upload, external_file_id=external) as file,
         services.database.write() as session,
     ):
         entries = DirectoryFiles(session)
-        if made := await creates.before(session, asked):
+        if made := await idempotency.before(session, requested):
             return await _made(entries, project_id, directory_id, made)
         known = await entries.list(project_id, directory_id, unique_id=unique_id, limit=1)
         if not (known.items and known.items[0].sha256 == upload.sha256):
             file.id = new_id(Prefix.FILE)
             file, _ = await Files(session).create(file)  # noqa: PLW2901 - the saved one
         entry = await entries.attach(project_id, directory_id, file, **names)
-        if creates.keyed:  # without a key the unique id decides, also for a retry
-            await creates.claim(session, asked, entry.id)
+        if idempotency.keyed:  # without a key the unique id decides, also for a retry
+            await idempotency.claim(session, requested, entry.id)
         return entry
 
 
@@ -131,7 +131,7 @@ async def _made(
     try:
         return await entries.get(project_id, directory_id, item_id)
     except NotFoundError:
-        raise deleted_since(item_id) from None
+        raise deleted_object_error(item_id) from None
 
 
 def _form(fields: Mapping[str, str]) -> DirectoryFileForm:
@@ -170,7 +170,7 @@ async def attach_file(
 ) -> DirectoryFileView:
     """List an uploaded file in a directory; doing so again changes nothing."""
     async with services.database.write() as session:
-        file = await resolve_upload(session, scope.project_id, body.file_id)
+        file = await find_upload(session, scope.project_id, body.file_id)
         row = await DirectoryFiles(session).attach(
             scope.project_id,
             directory_id,
@@ -217,7 +217,7 @@ async def list_directory_files(
             scope.project_id,
             directory_id,
             limit=page_limit(page_size),
-            cursor=inward(page_token, bound),
+            cursor=decode_token(page_token, bound),
             **filters,
         )
     return page(found, lambda row: _with_link(services, request, row, expand), bound)

@@ -5,8 +5,8 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 
-from docmill.api.core.idempotency import CurrentCreates, deleted_since
-from docmill.api.core.paging import inward, page
+from docmill.api.core.idempotency import CurrentIdempotency, deleted_object_error
+from docmill.api.core.pagination import decode_token, page
 from docmill.api.core.scope import CurrentScope
 from docmill.api.core.services import CurrentServices
 from docmill.api.core.wire import CursorPage, PageSize, Text, page_limit
@@ -28,20 +28,23 @@ EPHEMERAL_FOR = timedelta(hours=48)
 
 @router.post("", status_code=201)
 async def create_directory(
-    services: CurrentServices, scope: CurrentScope, creates: CurrentCreates, body: DirectoryCreate
+    services: CurrentServices,
+    scope: CurrentScope,
+    idempotency: CurrentIdempotency,
+    body: DirectoryCreate,
 ) -> DirectoryView:
     """Create an empty directory; an ephemeral one expires after 48 hours."""
     fields = body.model_dump()
     directory_id = new_id(Prefix.DIRECTORY)
-    asked = body.model_dump()
+    requested = body.model_dump()
     if body.type == "ephemeral" and body.expires_at is None:
         fields["expires_at"] = datetime.now(UTC) + EPHEMERAL_FOR
     async with services.database.write() as session:
-        claim = await creates.claim(session, asked, directory_id)
+        claim = await idempotency.claim(session, requested, directory_id)
         try:
             row = await Directories(session).create(scope.project_id, id=claim.object_id, **fields)
         except NotFoundError:
-            raise deleted_since(claim.object_id) from None
+            raise deleted_object_error(claim.object_id) from None
         return DirectoryView.model_validate(row)
 
 
@@ -68,7 +71,7 @@ async def list_directories(
         found = await Directories(session).list(
             scope.project_id,
             limit=page_limit(page_size),
-            cursor=inward(page_token, filters),
+            cursor=decode_token(page_token, filters),
             **filters,
         )
     return page(found, DirectoryView.model_validate, filters)

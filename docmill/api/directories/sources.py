@@ -71,14 +71,14 @@ async def _sync(services: Services, project_id: str, source: FolderSource) -> Sy
     )
 
 
-def _folder_source(settings: Settings, asked: FolderSourceCreate) -> FolderSource:
+def _folder_source(settings: Settings, requested: FolderSourceCreate) -> FolderSource:
     return FolderSource.resolve(
-        _check_root(settings, asked.folder),
-        recursive=asked.recursive,
-        include=tuple(asked.include),
-        exclude=tuple(asked.exclude),
+        _check_root(settings, requested.folder),
+        recursive=requested.recursive,
+        include=tuple(requested.include),
+        exclude=tuple(requested.exclude),
         leave_out=(settings.home,),
-        follow_links=asked.follow_links,
+        follow_links=requested.follow_links,
     )
 
 

@@ -1,33 +1,134 @@
 """Extract jobs: those that batches make, and those of their own."""
 
+import asyncio
+from collections.abc import Collection, Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
 
 from docmill.api.core.errors import FieldError
-from docmill.api.core.idempotency import CurrentCreates
+from docmill.api.core.idempotency import CurrentIdempotency
 from docmill.api.core.scope import CurrentScope
-from docmill.api.core.services import CurrentServices
-from docmill.api.core.wire import CursorPage, PageSize, Text, page_limit
-from docmill.api.extract.answers import ExtractReader
-from docmill.api.extract.schema_drafts import SchemaDrafts, name_for
+from docmill.api.core.services import CurrentServices, Services
+from docmill.api.core.wire import CursorPage, DocumentInput, JobDeleted, PageSize, Text, page_limit
+from docmill.api.extract.schema_generator import SchemaGenerator, schema_name
 from docmill.api.extract.schemas import (
     ExtractCreate,
     ExtractExpand,
+    ExtractJobMetadata,
     ExtractJobView,
+    ExtractMetadata,
+    ExtractUsage,
+    FieldMetadata,
     GeneratedConfiguration,
     GeneratedParameters,
+    PagesUsage,
     SchemaGeneration,
     SchemaValidation,
     ValidSchema,
 )
-from docmill.api.jobs.configured import configured
-from docmill.api.jobs.create import NewJob, SingleJobs
-from docmill.api.jobs.documents import NamedDocument, named_document
-from docmill.api.jobs.product_jobs import Listed, ProductJobs
-from docmill.api.jobs.schemas import DocumentInput, JobDeleted
+from docmill.api.jobs.configurations import configured
+from docmill.api.jobs.documents import NamedDocument, find_document
+from docmill.api.jobs.product_jobs import JobFilterQuery, ProductJobs
+from docmill.api.jobs.reader import JobReader
+from docmill.api.jobs.single_jobs import NewJob, SingleJobs
 from docmill.contracts.words import JobType
+from docmill.engines.extract.base import ExtractResult
+from docmill.parameters.extract import ExtractParameters
+from docmill.records.batches import SINGLE_JOB
 from docmill.records.database import Session
+from docmill.records.jobs import Job
+
+AT_ONCE = 8
+"""Results of one list that are read at the same time: each may be large."""
+
+
+class ExtractReader:
+    """Reads extract jobs, those of batches and those of their own."""
+
+    def __init__(self, services: Services) -> None:
+        self._jobs = JobReader(services)
+        self._turns = asyncio.Semaphore(AT_ONCE)
+
+    async def views(
+        self, jobs: Sequence[Job], wanted: Collection[str] = ()
+    ) -> list[ExtractJobView]:
+        """Return jobs on the wire, in their order, with what ``expand`` asks for."""
+        return await asyncio.gather(*(self._view(job, wanted) for job in jobs))
+
+    async def view(self, job: Job, wanted: Collection[str] = ()) -> ExtractJobView:
+        """Return one job on the wire, with what ``expand`` asks for."""
+        await self._jobs.check_not_purged(job)
+        return (await self.views([job], wanted))[0]
+
+    async def _view(self, job: Job, wanted: Collection[str]) -> ExtractJobView:
+        requested = job.batch.config if job.batch.api == SINGLE_JOB else {}
+        parameters = ExtractParameters.model_validate(job.parameters)
+        view = ExtractJobView(
+            id=job.id,
+            file_input=requested.get("file_input") or job.item_id,
+            project_id=job.project_id,
+            status=job.status,
+            created_at=job.created_at,
+            updated_at=job.updated_at,
+            configuration_id=job.configuration_id,
+            configuration=parameters if "configuration" in wanted else None,
+            error_message=job.error_message,
+            warnings=job.warnings,
+        )
+        async with self._turns:
+            result = await self._result(job)
+        if "usage" in wanted:
+            view.usage = ExtractUsage.model_validate(
+                {**(result.usage if result else {}), "credits": await self._jobs.credits(job)}
+            )
+        if result is not None:
+            view.extract_result = result.result
+            view.metadata = _job_metadata(result)
+            cited = parameters.cite_sources or parameters.confidence_scores
+            if cited or "extract_metadata" in wanted:
+                view.extract_metadata = _metadata(result, parameters, requested)
+        return view
+
+    async def _result(self, job: Job) -> ExtractResult | None:
+        data = await self._jobs.stored_unless_purged(job)
+        if data is None:
+            return None
+        # Large results take long to check, and other requests must not wait for that.
+        return await asyncio.to_thread(ExtractResult.model_validate_json, data)
+
+
+def _metadata(
+    result: ExtractResult, parameters: ExtractParameters, requested: dict[str, Any]
+) -> ExtractMetadata:
+    by_parse = requested.get("document_input_type") == "parse_job_id"
+    known = result.field_metadata
+    return ExtractMetadata(
+        field_metadata=FieldMetadata.model_validate(known) if known else None,
+        parse_job_id=requested["file_input"] if by_parse else None,
+        parse_tier=_tier(parameters) if result.text_engine else None,
+    )
+
+
+def _job_metadata(result: ExtractResult) -> ExtractJobMetadata:
+    return ExtractJobMetadata(
+        usage=PagesUsage(
+            num_pages_extracted=result.pages_ok,
+            num_pages_billed=result.usage.get("pages_billed", 0),
+        ),
+        engine=result.engine,
+        engine_version=result.engine_version,
+        pages=result.result_pages or None,
+        partial=result.partial,
+        warnings=result.warnings,
+    )
+
+
+def _tier(parameters: ExtractParameters) -> str:
+    """Return the tier by which the text was read."""
+    read_by = parameters.parse_parameters
+    return parameters.parse_tier or (read_by.tier if read_by else "cost_effective")
+
 
 router = APIRouter(prefix="/api/v2/extract", tags=["extract"])
 
@@ -42,24 +143,27 @@ Expand = Annotated[list[ExtractExpand] | None, Query()]
 
 @router.post("")
 async def create_extract_job(
-    services: CurrentServices, scope: CurrentScope, creates: CurrentCreates, body: ExtractCreate
+    services: CurrentServices,
+    scope: CurrentScope,
+    idempotency: CurrentIdempotency,
+    body: ExtractCreate,
 ) -> ExtractJobView:
     """Extract what a schema describes from a file."""
 
     async def build(session: Session) -> NewJob:
         parameters, found = await configured(session, scope.project_id, JobType.EXTRACT, body)
-        document = await named_document(services, session, scope, body.file_input)
+        document = await find_document(services, session, scope, body.file_input)
         return NewJob(
             document.source,
             parameters | _as_parsed(document),
-            asked={"document_input_type": document.kind, "file_input": document.shown},
+            requested={"document_input_type": document.kind, "file_input": document.shown},
             configuration=found,
             webhook_ids=body.webhook_configuration_ids,
             webhooks=body.webhook_configurations,
         )
 
     jobs = SingleJobs(services, scope, JobType.EXTRACT)
-    job = await jobs.create(creates, body.model_dump(), build)
+    job = await jobs.create(idempotency, body.model_dump(), build)
     return await ExtractReader(services).view(job)
 
 
@@ -85,7 +189,7 @@ def _as_parsed(document: NamedDocument) -> dict[str, Any]:
 async def list_extract_jobs(
     services: CurrentServices,
     jobs: ExtractJobs,
-    listed: Listed,
+    filter_: JobFilterQuery,
     *,
     configuration_id: Annotated[Text | None, Query()] = None,
     document_input_type: Annotated[DocumentInput | None, Query()] = None,
@@ -99,7 +203,7 @@ async def list_extract_jobs(
     """One page of extract jobs, newest first."""
     reader = ExtractReader(services)
     return await jobs.page(
-        listed,
+        filter_,
         page_limit(page_size),
         lambda found: reader.views(found, expand or ()),
         configuration_id=configuration_id,
@@ -154,7 +258,7 @@ async def generate_schema(
     Its file is read by a parse job; while that runs for long, the answer is 503, to be repeated.
     A ``data_schema`` alone needs no model.
     """
-    schema = await SchemaDrafts(services, scope).draft(body)
+    schema = await SchemaGenerator(services, scope).draft(body)
     return GeneratedConfiguration(
-        name=name_for(body, schema), parameters=GeneratedParameters(data_schema=schema)
+        name=schema_name(body, schema), parameters=GeneratedParameters(data_schema=schema)
     )

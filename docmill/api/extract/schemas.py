@@ -6,8 +6,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from docmill.api.configurations.schemas import ConfigurationName
-from docmill.api.core.wire import ProjectId, RequestModel, WireModel
-from docmill.api.jobs.schemas import InputId
+from docmill.api.core.wire import InputId, ProjectId, RequestModel, WireModel
 from docmill.api.webhooks.schemas import InlineWebhook
 from docmill.contracts.warnings import ResultWarning
 from docmill.contracts.words import JobStatus

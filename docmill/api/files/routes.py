@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal, get_args
 from fastapi import APIRouter, Query, Request
 
 from docmill.api.core.errors import FieldError
-from docmill.api.core.idempotency import CurrentCreates, deleted_since
-from docmill.api.core.paging import inward, page
+from docmill.api.core.idempotency import CurrentIdempotency, deleted_object_error
+from docmill.api.core.pagination import decode_token, page
 from docmill.api.core.scope import CurrentScope, check_project
 from docmill.api.core.services import CurrentServices, Services
 from docmill.api.core.uploads import UPLOAD_BYTES, form_body, receive_upload, stored_upload
@@ -56,7 +56,10 @@ def with_link(services: Services, request: Request, file: File, expand: Any) -> 
     openapi_extra=form_body("file", required=["purpose"], optional=["external_file_id"]),
 )
 async def upload_file(
-    services: CurrentServices, scope: CurrentScope, creates: CurrentCreates, request: Request
+    services: CurrentServices,
+    scope: CurrentScope,
+    idempotency: CurrentIdempotency,
+    request: Request,
 ) -> FileView:
     """Upload a file; its bytes stream to the store."""
     limit = services.settings.max_upload_mb * MIB
@@ -69,7 +72,7 @@ async def upload_file(
             raise FieldError(
                 f"Must not be longer than {MAX_NAME} characters.", "body", "external_file_id"
             )
-        asked = [upload.name, upload.sha256, purpose, external]
+        requested = [upload.name, upload.sha256, purpose, external]
         async with (
             stored_upload(
                 services,
@@ -80,11 +83,11 @@ async def upload_file(
             ) as file,
             services.database.write() as session,
         ):
-            claim = await creates.claim(session, {"upload": asked}, new_id(Prefix.FILE))
+            claim = await idempotency.claim(session, {"upload": requested}, new_id(Prefix.FILE))
             file.id = claim.object_id
             saved, _ = await Files(session).create(file)
             if saved.deleted_at is not None:
-                raise deleted_since(saved.id)
+                raise deleted_object_error(saved.id)
     return view(saved)
 
 
@@ -113,7 +116,7 @@ async def list_files(
         found = await Files(session).list(
             scope.project_id,
             limit=page_limit(page_size),
-            cursor=inward(page_token, bound),
+            cursor=decode_token(page_token, bound),
             order=order_by,
             **filters,
         )
@@ -138,7 +141,7 @@ async def query_files(
         found = await Files(session).list(
             scope.project_id,
             limit=page_limit(body.page_size),
-            cursor=inward(body.page_token, bound),
+            cursor=decode_token(body.page_token, bound),
             order=order,
             **filters,
         )

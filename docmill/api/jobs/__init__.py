@@ -1,1 +1,1 @@
-"""Single jobs of every product: created, found, listed, and the documents that they name."""
+"""Single jobs of every product: created, found, filter_, and the documents that they name."""

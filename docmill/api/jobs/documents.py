@@ -8,7 +8,7 @@ import httpx
 from docmill.api.core.errors import FieldError
 from docmill.api.core.scope import Scope
 from docmill.api.core.services import Services
-from docmill.api.jobs.schemas import DocumentInput
+from docmill.api.core.wire import DocumentInput
 from docmill.contracts.words import JobType
 from docmill.errors import NotFoundError
 from docmill.ids import Prefix
@@ -60,7 +60,7 @@ class NamedDocument:
     parse_parameters: dict[str, Any] | None = None
 
 
-async def resolve_source(session: Session, project_id: str, identifier: str) -> Source:
+async def find_source(session: Session, project_id: str, identifier: str) -> Source:
     """Return what a file's id or a directory file's means: clients use both alike.
 
     A directory's entry counts as a batch over the directory would take it: with the bytes that it
@@ -75,14 +75,14 @@ async def resolve_source(session: Session, project_id: str, identifier: str) -> 
         return await DirectoryFiles(session).live(project_id, identifier)
 
 
-async def resolve_upload(session: Session, project_id: str, identifier: str) -> File:
-    """Return the uploaded bytes that an id of `resolve_source` means.
+async def find_upload(session: Session, project_id: str, identifier: str) -> File:
+    """Return the uploaded bytes that an id of `find_source` means.
 
     Raises:
         NotFoundError: there is nothing of this id.
         FieldError: the entry is read where it lies.
     """
-    source = await resolve_source(session, project_id, identifier)
+    source = await find_source(session, project_id, identifier)
     if isinstance(source, File):
         return source
     if not isinstance(source, DirectoryFile) or source.file_id is None:
@@ -95,7 +95,7 @@ async def resolve_upload(session: Session, project_id: str, identifier: str) -> 
     return await Files(session).get(project_id, source.file_id, include_deleted=True)
 
 
-async def named_document(
+async def find_document(
     services: Services, session: Session, scope: Scope, named: str
 ) -> NamedDocument:
     """Return the document of a file's id, a directory file's, a parse job's, or of a URL.
@@ -107,11 +107,11 @@ async def named_document(
         NotFoundError: the project has no such file or job.
     """
     if named.lower().startswith(("http://", "https://")):
-        name = checked_name(services.fence, named, "file_input")
+        name = document_name(services.fence, named, "file_input")
         shown = str(httpx.URL(named).copy_with(query=None, fragment=None))
         return NamedDocument(UrlSource(name, named), "url", shown)
     if not named.startswith(f"{Prefix.PARSE_JOB}-"):
-        source = await resolve_source(session, scope.project_id, named)
+        source = await find_source(session, scope.project_id, named)
         return NamedDocument(source, "file_id", named)
     job = await Jobs(session).get(scope.project_id, named)
     if job.job_type != JobType.PARSE:
@@ -120,7 +120,7 @@ async def named_document(
     return NamedDocument(entry, "parse_job_id", named, job.status, job.parameters)
 
 
-async def source_directory(
+async def find_source_directory(
     session: Session, project_id: str, directory_id: str, field: str
 ) -> Directory:
     """Return the directory that a batch is to be over, as it is now.
@@ -142,7 +142,7 @@ def state_of(source: Source) -> object:
     return source.id if isinstance(source, File) else None
 
 
-def checked_name(fence: Fence, url: str, field: str = "source_url") -> str:
+def document_name(fence: Fence, url: str, field: str = "source_url") -> str:
     """Return a name for the document at ``url``; what its host leads to, the worker checks.
 
     Args:

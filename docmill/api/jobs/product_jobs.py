@@ -1,4 +1,4 @@
-"""What the jobs of every product have in common: they are found, listed, cancelled and removed."""
+"""What the jobs of every product have in common: they are found, filter_, cancelled and removed."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -6,13 +6,12 @@ from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Query
 
-from docmill.api.core.paging import inward, outward
+from docmill.api.core.pagination import decode_token, encode_token
 from docmill.api.core.scope import Scope
 from docmill.api.core.services import Services
-from docmill.api.core.wire import MAX_IDS, CursorPage, Text, UtcTime
-from docmill.api.jobs.create import SingleJobs
-from docmill.api.jobs.read import JobReader
-from docmill.api.jobs.schemas import JobDeleted
+from docmill.api.core.wire import MAX_IDS, CursorPage, JobDeleted, Text, UtcTime
+from docmill.api.jobs.reader import JobReader
+from docmill.api.jobs.single_jobs import SingleJobs
 from docmill.contracts.words import BatchStatus, JobType
 from docmill.records.jobs import Job, Jobs
 
@@ -20,7 +19,7 @@ View = TypeVar("View")
 
 
 @dataclass(frozen=True)
-class ListedJobs:
+class JobFilter:
     """Which jobs a list is of; both times are inclusive."""
 
     status: Annotated[BatchStatus | None, Query()] = None
@@ -31,7 +30,7 @@ class ListedJobs:
     page_token: Annotated[Text | None, Query()] = None
 
 
-Listed = Annotated[ListedJobs, Depends()]
+JobFilterQuery = Annotated[JobFilter, Depends()]
 
 
 class ProductJobs:
@@ -52,7 +51,7 @@ class ProductJobs:
 
     async def page(
         self,
-        listed: ListedJobs,
+        filter_: JobFilter,
         limit: int,
         views: Callable[[Sequence[Job]], Awaitable[list[View]]],
         **further: Any,
@@ -60,16 +59,16 @@ class ProductJobs:
         """Return one page of jobs on the wire, newest first.
 
         Args:
-            listed: which ones.
+            filter_: which jobs.
             limit: rows of the page.
             views: puts jobs on the wire.
             further: filters that only this product has.
         """
         filters: dict[str, Any] = {
-            "status": listed.status,
-            "job_ids": listed.job_ids,
-            "created_from": listed.created_at_on_or_after,
-            "created_to": listed.created_at_on_or_before,
+            "status": filter_.status,
+            "job_ids": filter_.job_ids,
+            "created_from": filter_.created_at_on_or_after,
+            "created_to": filter_.created_at_on_or_before,
             "job_type": self._job_type.value,
             **further,
         }
@@ -77,11 +76,11 @@ class ProductJobs:
             found = await Jobs(session).list(
                 self._scope.project_id,
                 limit=limit,
-                cursor=inward(listed.page_token, filters),
+                cursor=decode_token(filter_.page_token, filters),
                 **filters,
             )
         return CursorPage(
-            items=await views(found.items), next_page_token=outward(found.next, filters)
+            items=await views(found.items), next_page_token=encode_token(found.next, filters)
         )
 
     async def cancel(self, job_id: str) -> Job:

@@ -11,8 +11,8 @@ from docmill.api.core.errors import Responses
 from docmill.api.core.links import CONTENT_PREFIX
 from docmill.api.core.services import CurrentServices
 from docmill.api.core.wire import Problem
-from docmill.api.jobs.read import JobReader
-from docmill.api.parse.answers import ParseReader, media_type_of, render, stored_file, stored_image
+from docmill.api.jobs.reader import JobReader
+from docmill.api.parse.reader import ParseReader, media_type_of, render, stored_file, stored_image
 from docmill.engines.base import ParseResult
 from docmill.errors import NotFoundError
 from docmill.records.directory_files import DirectoryFiles

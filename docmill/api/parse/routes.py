@@ -1,21 +1,141 @@
 """Parse jobs: those that batches make, and those of their own."""
 
+import json
 from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
 
-from docmill.api.core.scope import CurrentScope
-from docmill.api.core.services import CurrentServices
-from docmill.api.core.wire import CursorPage, PageSize, Text, page_limit
-from docmill.api.jobs.product_jobs import Listed, ProductJobs
-from docmill.api.jobs.schemas import JobDeleted
-from docmill.api.parse.answers import ParseReader, job_view
-from docmill.api.parse.schemas import Expand, ParseAnswer, ParseJobView, ParseVersions
+from docmill.api.core.errors import FieldError
+from docmill.api.core.idempotency import CurrentIdempotency
+from docmill.api.core.scope import CurrentScope, Scope
+from docmill.api.core.services import CurrentServices, Services
+from docmill.api.core.uploads import UPLOAD_BYTES, form_body, receive_upload, stored_upload
+from docmill.api.core.wire import CursorPage, JobDeleted, PageSize, Text, page_limit
+from docmill.api.jobs.configurations import configuration_of
+from docmill.api.jobs.documents import Source, UrlSource, check_proxy, document_name, find_source
+from docmill.api.jobs.product_jobs import JobFilterQuery, ProductJobs
+from docmill.api.jobs.single_jobs import NewJob, SingleJobs
+from docmill.api.parse.reader import ParseReader, job_view
+from docmill.api.parse.schemas import (
+    Expand,
+    ParseAnswer,
+    ParseCreate,
+    ParseJobView,
+    ParseOptions,
+    ParseVersions,
+)
 from docmill.contracts.words import JobType
+from docmill.parameters import job_parameters
+from docmill.records.database import Session
 from docmill.records.jobs import Job
+from docmill.settings import MIB
 
 router = APIRouter(prefix="/api/v2/parse", tags=["parse"])
+
+
+@router.post("")
+async def create_parse_job(
+    services: CurrentServices,
+    scope: CurrentScope,
+    idempotency: CurrentIdempotency,
+    body: ParseCreate,
+) -> ParseJobView:
+    """Create a parse job over an uploaded file, or over a URL that a worker fetches."""
+    check_proxy(services.settings, body.http_proxy)
+
+    async def build(session: Session) -> NewJob:
+        return await _new(session, scope, body, await _source(services, session, scope, body))
+
+    jobs = SingleJobs(services, scope, JobType.PARSE)
+    job = await jobs.create(idempotency, body.model_dump(), build)
+    return job_view(job)
+
+
+@router.post(
+    "/upload",
+    max_body_size=UPLOAD_BYTES,
+    openapi_extra=form_body("file", required=["configuration"], optional=[]),
+)
+async def upload_and_parse(
+    services: CurrentServices,
+    scope: CurrentScope,
+    idempotency: CurrentIdempotency,
+    request: Request,
+) -> ParseJobView:
+    """Upload a file and parse it; ``configuration`` is a JSON object as a string."""
+    limit = services.settings.max_upload_mb * MIB
+    async with receive_upload(request, "file", services.scratch, limit) as upload:
+        options = _options(upload.fields.get("configuration", ""))
+        check_proxy(services.settings, options.http_proxy)
+        requested = {"name": upload.name, "sha256": upload.sha256, "options": options.model_dump()}
+        async with stored_upload(services, scope.project_id, upload, purpose="parse") as file:
+
+            async def build(session: Session) -> NewJob:
+                return await _new(session, scope, options, file)
+
+            jobs = SingleJobs(services, scope, JobType.PARSE)
+            job = await jobs.create(idempotency, requested, build)
+    return job_view(job)
+
+
+async def _source(services: Services, session: Session, scope: Scope, body: ParseCreate) -> Source:
+    """Return the document that the request names.
+
+    Raises:
+        NotFoundError: the project has no such file.
+        FieldError: the URL is refused.
+    """
+    if body.file_id is not None:
+        return await find_source(session, scope.project_id, body.file_id)
+    assert body.source_url is not None
+    name = document_name(services.fence, body.source_url)
+    return UrlSource(name, body.source_url, body.http_proxy)
+
+
+def _options(text: str) -> ParseOptions:
+    """Return the form's configuration.
+
+    Raises:
+        RequestValidationError: a field of it is wrong.
+        FieldError: it is not JSON.
+    """
+    try:
+        given = json.loads(text)
+        return ParseOptions.model_validate(given)
+    except ValidationError as error:
+        details = error.errors(include_url=False, include_context=False)
+        raise RequestValidationError(
+            [{**one, "loc": ("body", "configuration", *one["loc"])} for one in details]
+        ) from None
+    except (ValueError, RecursionError):
+        raise FieldError("Must be a JSON object as a string.", "body", "configuration") from None
+
+
+async def _new(session: Session, scope: Scope, options: ParseOptions, source: Source) -> NewJob:
+    """Return a job with a configuration's parameters, and over them what the request says.
+
+    Raises:
+        NotFoundError: the project has no such configuration.
+        FieldError: it configures another product.
+    """
+    found, saved = None, {}
+    if options.configuration_id is not None:
+        found = await configuration_of(
+            session, scope.project_id, options.configuration_id, "parse_v2", "body"
+        )
+        saved = job_parameters(found.parameters)
+    return NewJob(
+        source,
+        {**saved, **options.parameters()},
+        configuration=found,
+        user_metadata=options.user_metadata,
+        webhook_ids=options.webhook_configuration_ids,
+        webhooks=options.webhook_configurations,
+    )
+
 
 VERSIONS = {
     "fast": ["2026-06-15", "2025-12-11"],
@@ -48,11 +168,11 @@ async def list_versions() -> ParseVersions:
 @router.get("")
 async def list_parse_jobs(
     jobs: ParseJobs,
-    listed: Listed,
+    filter_: JobFilterQuery,
     page_size: Annotated[PageSize, Query()] = None,
 ) -> CursorPage[ParseJobView]:
     """One page of parse jobs, newest first."""
-    return await jobs.page(listed, page_limit(page_size), _views)
+    return await jobs.page(filter_, page_limit(page_size), _views)
 
 
 @router.get("/{job_id}")

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 
-from docmill.api.core.paging import inward, page
+from docmill.api.core.pagination import decode_token, page
 from docmill.api.core.scope import CurrentScope
 from docmill.api.core.services import CurrentServices
 from docmill.api.core.wire import CursorPage, PageSize, Text, page_limit
@@ -61,7 +61,7 @@ async def list_webhook_events(
         found = await Deliveries(session).list(
             scope.project_id,
             limit=page_limit(page_size),
-            cursor=inward(page_token, filters),
+            cursor=decode_token(page_token, filters),
             **filters,
         )
     return page(found, view, filters)

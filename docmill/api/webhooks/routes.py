@@ -5,8 +5,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from docmill.api.core.errors import FieldError
-from docmill.api.core.idempotency import CurrentCreates
-from docmill.api.core.paging import inward, page
+from docmill.api.core.idempotency import CurrentIdempotency
+from docmill.api.core.pagination import decode_token, page
 from docmill.api.core.scope import CurrentScope
 from docmill.api.core.services import CurrentServices
 from docmill.api.core.wire import CursorPage, PageSize, Text, page_limit
@@ -38,7 +38,10 @@ def view(row: WebhookConfiguration) -> WebhookView:
 
 @router.post(BASE, status_code=201)
 async def create_webhook(
-    services: CurrentServices, scope: CurrentScope, creates: CurrentCreates, body: WebhookCreate
+    services: CurrentServices,
+    scope: CurrentScope,
+    idempotency: CurrentIdempotency,
+    body: WebhookCreate,
 ) -> WebhookView:
     """Store an endpoint that batches and jobs can report to."""
     check_endpoint(services.fence, body.webhook_url, body.webhook_headers, "body")
@@ -46,7 +49,7 @@ async def create_webhook(
     columns = {**fields, "signing_secret": fields["webhook_signing_secret"]}
     del columns["webhook_signing_secret"]
     async with services.database.write() as session:
-        claim = await creates.claim(session, fields, new_id(Prefix.WEBHOOK_CONFIGURATION))
+        claim = await idempotency.claim(session, fields, new_id(Prefix.WEBHOOK_CONFIGURATION))
         row = WebhookConfiguration(id=claim.object_id, project_id=scope.project_id, **columns)
         return view(await Webhooks(session).create(row))
 
@@ -77,7 +80,7 @@ async def page_webhooks(
     async with services.database.read() as session:
         webhooks = Webhooks(session)
         found = await webhooks.list(
-            scope.project_id, limit=page_limit(page_size), cursor=inward(page_token, {})
+            scope.project_id, limit=page_limit(page_size), cursor=decode_token(page_token, {})
         )
         answer = page(found, view, {})
         if include_total:

@@ -17,13 +17,13 @@ from docmill.records.database import Session
 from docmill.records.tables.api import WebhookTarget
 from docmill.records.tables.sources import Configuration
 from docmill.records.webhooks import Webhooks
-from docmill.webhooks.headers import forbidden
+from docmill.webhooks.messages import forbidden_headers
 
 Target = dict[str, Any]
 """The columns of a `WebhookTarget` that say where and what."""
 
 
-async def webhook_targets(
+async def build_webhook_targets(
     session: Session,
     fence: Fence,
     *,
@@ -100,7 +100,7 @@ def check_endpoint(
             fence.check_url(url)
         except FencedError as error:
             raise FieldError(error.message, *loc, "webhook_url", hint=error.hint) from None
-    if refused := forbidden(headers or {}):
+    if refused := forbidden_headers(headers or {}):
         raise FieldError(
             f"{', '.join(refused)} cannot be set by a webhook.", *loc, "webhook_headers"
         )

@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from docmill.contracts.left_out import RUN_FILE
+from docmill.contracts.scans import RUN_FILE
 from docmill.contracts.words import JobType
 from docmill.errors import UsageError
 from docmill.outputs.files import writing_to

@@ -14,7 +14,7 @@ from docmill.cli.progress import duration
 from docmill.cli.show.failures import failure_groups, group_as_json, print_groups
 from docmill.cli.show.warnings import batch_warnings, counts_as_json, print_warning_counts
 from docmill.cli.snapshot import Snapshot, exit_of, skip_counts
-from docmill.contracts.left_out import LEFT_OUT_WORDS, LeftOutReason, total_left_out
+from docmill.contracts.scans import LEFT_OUT_WORDS, LeftOutReason, total_left_out
 from docmill.contracts.words import JobType, SkipReason
 from docmill.outputs.findings import Findings
 from docmill.records.database import Database

@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from docmill.cli.context import CommandContext
-from docmill.contracts.entries import ScannedEntry
-from docmill.contracts.left_out import LeftOut
+from docmill.contracts.scans import LeftOut, ScannedEntry
 from docmill.ids import Prefix, derived_id
 from docmill.objects.base import CHUNK
-from docmill.objects.documents import keep_document
+from docmill.objects.documents import store_document
 from docmill.records.directories import Directories, source_key_of
 from docmill.records.directory_files import DirectoryFiles
 from docmill.records.files import Files
@@ -85,8 +84,8 @@ class _Upload:
                 self._seen.discard(entry.unique_id)
                 return
             what = (self._context.store, self._project_id, sha256, size, copy)
-            await self._list(entry, self._file(entry, sha256, size, await keep_document(*what)))
-            await keep_document(*what)
+            await self._list(entry, self._file(entry, sha256, size, await store_document(*what)))
+            await store_document(*what)
         self._new += known is None
         self._changed += known is not None
 

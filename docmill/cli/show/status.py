@@ -10,7 +10,7 @@ from docmill.cli.options import BatchId, HomeOption, JsonOption
 from docmill.cli.show.warnings import batch_warnings, counts_as_json, print_warning_counts
 from docmill.cli.snapshot import Snapshot, read_snapshot
 from docmill.contracts.words import BatchStatus
-from docmill.embedded.named_server import names_server
+from docmill.embedded.addresses import names_server
 from docmill.embedded.processes import HomeProcess
 from docmill.ids import DEFAULT_PROJECT_ID
 from docmill.records.admission import Admission

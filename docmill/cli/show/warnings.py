@@ -10,7 +10,7 @@ from docmill.cli.execute import settings_of
 from docmill.cli.exits import Exit
 from docmill.contracts.warnings import WARNING_GUIDES, WarningCode, WarningKind, kind_of
 from docmill.ids import DEFAULT_PROJECT_ID
-from docmill.outputs.wording import plural
+from docmill.outputs.formats import plural
 from docmill.records.batches import Batches
 from docmill.records.database import Database
 from docmill.records.ledger import Ledger

@@ -8,7 +8,7 @@ from email.message import Message
 from email.parser import BytesParser
 from io import BytesIO
 
-from docmill.contracts.media_types import PLAIN, Media, promised
+from docmill.contracts.media_types import PLAIN, Media, expected_media
 from docmill.contracts.warnings import WarningCode, warning
 from docmill.engines.office.comparison import missing, words_of
 from docmill.engines.office.markup import flattened, read_markup
@@ -189,7 +189,7 @@ def _is_file(part: Message) -> bool:
 
 def _attached_message_parsed(part: Message) -> bool:
     """Convert a file with the extension of a message to one; return whether it was such a file."""
-    named = promised(str(part.get_filename() or "")) is Media.EML and _is_file(part)
+    named = expected_media(str(part.get_filename() or "")) is Media.EML and _is_file(part)
     raw = part.get_payload(decode=True) if named else None
     if not isinstance(raw, bytes):
         return False
@@ -208,7 +208,7 @@ def _is_text_file(part: Message) -> bool:
         return False
     if part.get_content_maintype() == "text":
         return True
-    return promised(str(part.get_filename() or "")) in _TEXTS
+    return expected_media(str(part.get_filename() or "")) in _TEXTS
 
 
 def _encryption(part: Message) -> str | None:

@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from docmill.contracts.media_types import Media, promised
+from docmill.contracts.media_types import Media, expected_media
 from docmill.contracts.warnings import WarningCode, warning
 from docmill.engines.markdown_text import plain_text
 from docmill.engines.office import (
@@ -167,7 +167,7 @@ def _child_markdown(
     Returns:
         Its Markdown; None when its type has no second reading.
     """
-    media = promised(name)
+    media = expected_media(name)
     data = bytes_of(name) if media in _READ_TWICE else None
     if media is None or data is None:
         return None

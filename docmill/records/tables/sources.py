@@ -72,7 +72,7 @@ class Directory(Table):
     source_key: Mapped[str | None]
     """Hash of ``source``: the same source is the same directory."""
     left_out: Mapped[dict[str, Any] | None]
-    """What its last scan did not list, by reason; see `docmill.contracts.left_out`."""
+    """What its last scan did not list, by reason; see `docmill.contracts.scans`."""
     scan_id: Mapped[str | None]
     """The scan that may write now; a newer scan takes it over."""
     sequence: Mapped[int] = mapped_column(BigInt, default=0)

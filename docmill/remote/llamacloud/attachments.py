@@ -36,7 +36,7 @@ _PARSE = "/api/v2/parse"
 
 
 @dataclass(slots=True)
-class Beside:
+class Attachments:
     """What was loaded, and what was not."""
 
     files: list[str] = field(default_factory=list)
@@ -44,21 +44,21 @@ class Beside:
     warnings: list[ResultWarning] = field(default_factory=list)
 
 
-async def load_beside(answer: Answer) -> Beside:
+async def load_attachments(answer: Answer) -> Attachments:
     """Load the files that the job's parameters ask for into the output folder.
 
     Raises:
         UnavailableError: a host is away; the next attempt loads them again.
     """
-    beside = Beside()
+    attachments = Attachments()
     options = answer.task.parameters.get("output_options") or {}
     for expand, file in _wanted(options):
-        await _content(answer, expand, file, beside)
+        await _content(answer, expand, file, attachments)
     if options.get("images_to_save"):
         response = await answer.cloud.get(_PARSE, answer.job_id, ("images_content_metadata",))
         found = read(Parse, response).images_content_metadata
-        await _images(answer, found.images if found else [], beside)
-    return beside
+        await _images(answer, found.images if found else [], attachments)
+    return attachments
 
 
 def _wanted(options: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -79,7 +79,7 @@ def _wanted(options: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [(expand, file) for wanted, expand, file in asked if wanted]
 
 
-async def _content(answer: Answer, expand: str, file: str, beside: Beside) -> None:
+async def _content(answer: Answer, expand: str, file: str, attachments: Attachments) -> None:
     """Load one content; it is asked for alone, because upstream does not name all their keys."""
     response = await answer.cloud.get(_PARSE, answer.job_id, (expand,))
     found = read(Parse, response).result_content_metadata or {}
@@ -87,19 +87,19 @@ async def _content(answer: Answer, expand: str, file: str, beside: Beside) -> No
     url = one.presigned_url if one is not None and one.exists is not False else None
     if trouble := await _load(answer, url, file):
         message = f"LlamaCloud gave no {file}: {trouble}.".replace("..", ".")
-        beside.warnings.append(warning(WarningCode.ENGINE_NOTE, message))
+        attachments.warnings.append(warning(WarningCode.ENGINE_NOTE, message))
     else:
-        beside.files.append(file)
+        attachments.files.append(file)
 
 
-async def _images(answer: Answer, images: list[Image], beside: Beside) -> None:
+async def _images(answer: Answer, images: list[Image], attachments: Attachments) -> None:
     loaded: set[str] = set()
     for image in images:
         name = image.filename
         if name not in loaded:
             if len(loaded) == MAX_IMAGES:
                 message = f"More than {MAX_IMAGES} images; the rest is left out."
-                beside.warnings.append(warning(WarningCode.IMAGES_NOT_SAVED, message))
+                attachments.warnings.append(warning(WarningCode.IMAGES_NOT_SAVED, message))
                 return
             plain = name == Path(name).name and not name.startswith(".") and name not in _OURS
             trouble = "its name cannot be used"
@@ -107,10 +107,10 @@ async def _images(answer: Answer, images: list[Image], beside: Beside) -> None:
                 trouble = await _load(answer, image.presigned_url, name) or ""
             if trouble:
                 message = f"The image {name!r} is missing: {trouble}"
-                beside.warnings.append(warning(WarningCode.IMAGES_NOT_SAVED, message))
+                attachments.warnings.append(warning(WarningCode.IMAGES_NOT_SAVED, message))
                 continue
             loaded.add(name)
-        beside.images.append(_described(image, answer.folder / name))
+        attachments.images.append(_described(image, answer.folder / name))
 
 
 def _described(image: Image, path: Path) -> ParsedImage:

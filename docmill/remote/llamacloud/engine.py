@@ -14,16 +14,13 @@ from docmill.outbound.fence import Fence
 from docmill.records.steps import Steps
 from docmill.remote.base import RemoteJob
 from docmill.remote.http import RemoteHttp
+from docmill.remote.limits import HostLimits
 from docmill.remote.llamacloud.classify import CLASSIFY
 from docmill.remote.llamacloud.cloud import Cloud
-from docmill.remote.llamacloud.downloads import Downloads
 from docmill.remote.llamacloud.extract import EXTRACT
 from docmill.remote.llamacloud.parse import PARSE
-from docmill.remote.llamacloud.product import Answer, Product
-from docmill.remote.llamacloud.remains import Remains
-from docmill.remote.llamacloud.run import Run
-from docmill.remote.llamacloud.traces import Traces
-from docmill.remote.politeness import Hosts
+from docmill.remote.llamacloud.product import Answer, Downloads, Product
+from docmill.remote.llamacloud.run import RemoteObjects, Run, RunState
 from docmill.settings import Settings
 
 ANSWERS_READ_AS = "1"
@@ -57,24 +54,24 @@ class LlamaCloudEngine:
             ItemFailure: with the class that fits.
             UnavailableError: the other side is away or busy.
         """
-        remains = self._remains(job.task.product, job.run_id)
+        objects = self._objects(job.task.product, job.run_id)
         try:
-            report = await self._report(job, remains)
+            report = await self._report(job, objects)
         except ItemFailure as failure:
             failure.engine, failure.engine_version = self.name, self.version
             if failure.retry is Retry.NEVER:
-                await self._tidy(remains, job.steps)
+                await self._delete_upload(objects, job.steps)
             raise
-        await self._tidy(remains, job.steps)
+        await self._delete_upload(objects, job.steps)
         return report
 
     async def abandon(self, product: str, run_id: str, steps: Steps) -> bool:
         """Cancel the remote job and delete the upload; whether nothing is left."""
-        remains = self._remains(product, run_id)
+        objects = self._objects(product, run_id)
         try:
-            settled = await remains.cancel(await Traces.read(steps))
+            settled = await objects.cancel(await RunState.read(steps))
             if settled:
-                await self._tidy(remains, steps)
+                await self._delete_upload(objects, steps)
         except DocmillError as error:
             log.info("remote.not_cancelled_yet", run_id=run_id, reason=error.message)
             return False
@@ -84,7 +81,7 @@ class LlamaCloudEngine:
         """Close connections."""
         await self._cloud.close()
 
-    async def _report(self, job: RemoteJob, remains: Remains) -> EngineReport:
+    async def _report(self, job: RemoteJob, objects: RemoteObjects) -> EngineReport:
         product = PRODUCTS[job.task.product]
         run = Run(self._cloud, product, job)
         began = time.monotonic()
@@ -93,7 +90,7 @@ class LlamaCloudEngine:
             async with asyncio.timeout(self._seconds):
                 await run.ended(job_id)
         except TimeoutError:
-            await remains.cancel(await Traces.read(job.steps))
+            await objects.cancel(await RunState.read(job.steps))
             raise ItemFailure(
                 FailureClass.TIMEOUT,
                 f"The job at {self._cloud.host} ran longer than DOCMILL_REMOTE_TIMEOUT_SECONDS "
@@ -110,15 +107,15 @@ class LlamaCloudEngine:
         )
         return await product.write(answer)
 
-    async def _tidy(self, remains: Remains, steps: Steps) -> None:
+    async def _delete_upload(self, objects: RemoteObjects, steps: Steps) -> None:
         if not self._keep:
-            await remains.tidy(await Traces.read(steps))
+            await objects.delete_upload(await RunState.read(steps))
 
-    def _remains(self, product: str, run_id: str) -> Remains:
-        return Remains(self._cloud, PRODUCTS[product], run_id)
+    def _objects(self, product: str, run_id: str) -> RemoteObjects:
+        return RemoteObjects(self._cloud, PRODUCTS[product], run_id)
 
 
-def open_llamacloud(settings: Settings, hosts: Hosts) -> LlamaCloudEngine:
+def open_llamacloud(settings: Settings, hosts: HostLimits) -> LlamaCloudEngine:
     """Return the engine for the endpoint that ``settings`` name."""
     url = settings.llamacloud_base_url
     key = settings.llamacloud_api_key.get_secret_value()

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-from docmill.contracts.warnings import ResultWarning, WarningCode, stated_warnings, warning
+from docmill.contracts.warnings import ResultWarning, WarningCode, parse_warnings, warning
 from docmill.engines.base import EngineReport
 from docmill.engines.extract.base import ExtractResult
 from docmill.engines.writing import write_result
@@ -15,7 +15,9 @@ from docmill.remote.llamacloud.product import Answer, Product, millicredits
 
 _ADDITIONS = frozenset({"engine", "parse_parameters", "parse_config_id"})
 """Docmill's own parameters, and a configuration that only this side has."""
-_UNHEARD = "LlamaCloud decides how the text is read; of the parse parameters it takes parse_tier."
+_PARAMETERS_IGNORED = (
+    "LlamaCloud decides how the text is read; of the parse parameters it takes parse_tier."
+)
 
 
 def _body(parameters: Mapping[str, Any], file_id: str, _run_id: str) -> dict[str, Any]:
@@ -53,17 +55,17 @@ def _written(answer: Answer) -> EngineReport:
             pages_ok=pages,
             pages_failed=0,
             partial=notes.partial,
-            warnings=[*stated_warnings(notes.warnings), *_unheard(parameters)],
+            warnings=[*parse_warnings(notes.warnings), *_ignored_parameters(parameters)],
             timings=answer.timings,
         ),
         answer.task,
     )
 
 
-def _unheard(parameters: Mapping[str, Any]) -> list[ResultWarning]:
+def _ignored_parameters(parameters: Mapping[str, Any]) -> list[ResultWarning]:
     if "parse_parameters" not in parameters:
         return []
-    return [warning(WarningCode.PARAMETER_NOT_HONOURED, _UNHEARD)]
+    return [warning(WarningCode.PARAMETER_NOT_HONOURED, _PARAMETERS_IGNORED)]
 
 
 def _usage(job: Extract, notes: ExtractNotes) -> dict[str, int]:

@@ -5,14 +5,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from docmill.contracts.warnings import WarningCode, stated_warnings, warning
+from docmill.contracts.warnings import WarningCode, parse_warnings, warning
 from docmill.engines.attachments import write_beside
 from docmill.engines.base import Document, EngineReport, ParsedPage, ParseResult
 from docmill.engines.shaping import JOINING, shape
 from docmill.engines.writing import write_parsed
 from docmill.errors import FailureClass, ItemFailure
 from docmill.remote.llamacloud.answers import Page, Pages, Parse, read
-from docmill.remote.llamacloud.attachments import Beside, load_beside
+from docmill.remote.llamacloud.attachments import Attachments, load_attachments
 from docmill.remote.llamacloud.cloud import RUN, media_type
 from docmill.remote.llamacloud.product import Answer, Product, millicredits
 
@@ -33,13 +33,13 @@ def _body(parameters: Mapping[str, Any], file_id: str, run_id: str) -> dict[str,
 
 async def _write(answer: Answer) -> EngineReport:
     parsed = await asyncio.to_thread(read, Parse, answer.response)
-    beside = await load_beside(answer)
-    return await asyncio.to_thread(_written, answer, parsed, beside)
+    attachments = await load_attachments(answer)
+    return await asyncio.to_thread(_written, answer, parsed, attachments)
 
 
-def _written(answer: Answer, parsed: Parse, beside: Beside) -> EngineReport:
+def _written(answer: Answer, parsed: Parse, attachments: Attachments) -> EngineReport:
     task = answer.task
-    result = _result(answer, parsed, beside)
+    result = _result(answer, parsed, attachments)
     here = {key: task.parameters[key] for key in _SHAPED_HERE if key in task.parameters}
     shaped = shape(result, here)
     asked = (task.parameters.get("output_options") or {}).get("additional_outputs") or []
@@ -49,12 +49,12 @@ def _written(answer: Answer, parsed: Parse, beside: Beside) -> EngineReport:
     return write_parsed(complete, task)
 
 
-def _result(answer: Answer, parsed: Parse, beside: Beside) -> ParseResult:
+def _result(answer: Answer, parsed: Parse, attachments: Attachments) -> ParseResult:
     pages = _pages(parsed)
     failed = [page.page_number for page in pages if not page.success]
     notes = parsed.job_metadata or {}
     told = notes.get("warnings")
-    warnings = stated_warnings(told[:_MAX_WARNINGS] if isinstance(told, list) else [])
+    warnings = parse_warnings(told[:_MAX_WARNINGS] if isinstance(told, list) else [])
     warnings += [
         warning(
             WarningCode.PARAMETER_NOT_HONOURED,
@@ -73,10 +73,10 @@ def _result(answer: Answer, parsed: Parse, beside: Beside) -> ParseResult:
         partial=bool(failed),
         document_pages=in_document if isinstance(in_document, int) else None,
         pages=pages,
-        warnings=[*warnings, *beside.warnings],
+        warnings=[*warnings, *attachments.warnings],
         timings=answer.timings,
-        files=dict.fromkeys(beside.files, ""),
-        images=beside.images,
+        files=dict.fromkeys(attachments.files, ""),
+        images=attachments.images,
         usage=millicredits(parsed.job.usage),
     )
 

@@ -73,7 +73,7 @@ def answer_of(response: httpx.Response, host: str) -> Answer:
     return Answer(cleaned(content), _usage(body.get("usage")))
 
 
-def said(response: httpx.Response) -> str:
+def refusal_reason(response: httpx.Response) -> str:
     """Return in the endpoint's words why it refuses."""
     try:
         body = json.loads(response.content)

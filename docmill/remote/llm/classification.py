@@ -1,4 +1,4 @@
-"""The rule that fits a document, by asking a model about its first pages."""
+"""The rule that fits a document, by conversation a model about its first pages."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,22 +8,22 @@ from docmill.engines.classify.base import Rule, Verdict
 from docmill.engines.extract.chunks import parts_of
 from docmill.engines.extract.strict import closed
 from docmill.remote.llm import prompts
-from docmill.remote.llm.requests import Asking, Checked, misfits
+from docmill.remote.llm.conversation import Checked, Conversation, schema_errors
 
 
 async def sort(
-    document: ParseResult, parameters: Mapping[str, Any], asking: Asking, budget: int
+    document: ParseResult, parameters: Mapping[str, Any], conversation: Conversation, budget: int
 ) -> Verdict:
     """Return the type that a model gives a document.
 
     Args:
         document: its text, as far as it is read.
         parameters: of the classification.
-        asking: the model.
+        conversation: the model.
         budget: characters of text that it gets; what a document is shows at its beginning.
 
     Raises:
-        ItemFailure: what `Asking.ask` raises.
+        ItemFailure: what `Conversation.ask` raises.
     """
     parts = parts_of(document.pages, budget)
     if not parts:
@@ -37,7 +37,7 @@ async def sort(
     rules = [Rule(rule["type"], rule["description"]) for rule in parameters["rules"]]
     form = _form(list(dict.fromkeys(rule.type for rule in rules)))
     messages = prompts.classification(seen, rules)
-    return await asking.ask(messages, form, lambda answer: _checked(answer, form))
+    return await conversation.ask(messages, form, lambda answer: _checked(answer, form))
 
 
 def _form(types: list[str]) -> dict[str, Any]:
@@ -54,5 +54,5 @@ def _form(types: list[str]) -> dict[str, Any]:
 def _checked(answer: Any, form: Mapping[str, Any]) -> Checked[Verdict]:
     if isinstance(answer, dict):
         answer = {key: value for key, value in answer.items() if key in form["properties"]}
-    errors = misfits(form, answer)
+    errors = schema_errors(form, answer)
     return (None, errors) if errors else (Verdict(**answer), [])

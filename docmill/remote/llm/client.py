@@ -12,8 +12,8 @@ import httpx
 
 from docmill.errors import FailureClass, ItemFailure
 from docmill.remote.http import RemoteHttp
-from docmill.remote.llm.answers import Answer, answer_of, said
-from docmill.remote.politeness import Hosts
+from docmill.remote.limits import HostLimits
+from docmill.remote.llm.answers import Answer, answer_of, refusal_reason
 from docmill.settings import MIB, Settings
 
 Message = Mapping[str, str]
@@ -96,8 +96,8 @@ class Chat:
             )
             if response.is_success:
                 return answer_of(response, self._http.host)
-            reason = self._said(response)
-            if not self._gives_in(response.status_code, reason, name, form):
+            reason = self._refusal_reason(response)
+            if not self._drop_unsupported(response.status_code, reason, name, form):
                 raise self._failure(response.status_code, reason)
 
     def _body(
@@ -113,7 +113,7 @@ class Chat:
             body["response_format"] = {"type": "json_object"}
         return body
 
-    def _gives_in(self, status: int, reason: str, name: str, form: Form) -> bool:
+    def _drop_unsupported(self, status: int, reason: str, name: str, form: Form) -> bool:
         """Leave out what the endpoint refuses; whether there was such a thing."""
         if status not in (HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY):
             return False
@@ -126,8 +126,8 @@ class Chat:
             return True
         return False
 
-    def _said(self, response: httpx.Response) -> str:
-        reason = said(response)
+    def _refusal_reason(self, response: httpx.Response) -> str:
+        reason = refusal_reason(response)
         return reason.replace(self._key, "***") if self._key else reason
 
     def _failure(self, status: int, reason: str) -> ItemFailure:
@@ -139,7 +139,7 @@ class Chat:
         return ItemFailure(FailureClass.ENGINE_REFUSED, told)
 
 
-def open_chat(settings: Settings, hosts: Hosts, seconds: float) -> Chat:
+def open_chat(settings: Settings, hosts: HostLimits, seconds: float) -> Chat:
     """Return the chat with the configured model; it connects to nothing yet.
 
     Args:

@@ -12,10 +12,10 @@ from docmill.engines.writing import write_result
 from docmill.errors import FailureClass, ItemFailure
 from docmill.records.steps import Steps
 from docmill.remote.base import RemoteJob
+from docmill.remote.limits import HostLimits
 from docmill.remote.llm import classification, extraction, prompts
 from docmill.remote.llm.client import digest, open_chat
-from docmill.remote.llm.requests import Asking
-from docmill.remote.politeness import Hosts
+from docmill.remote.llm.conversation import Conversation
 from docmill.settings import Settings
 
 ANSWER_SECONDS = 600.0
@@ -29,7 +29,7 @@ class LlmEngine:
     name = "llm"
     reads_locally = True
 
-    def __init__(self, settings: Settings, hosts: Hosts) -> None:
+    def __init__(self, settings: Settings, hosts: HostLimits) -> None:
         """Take the endpoint and the model from ``settings``; connect to nothing yet."""
         wait = min(ANSWER_SECONDS, settings.remote_timeout_seconds)
         self._chat = open_chat(settings, hosts, wait)
@@ -40,9 +40,9 @@ class LlmEngine:
 
     async def run(self, job: RemoteJob) -> EngineReport:
         """Extract or classify; see `docmill.remote.base.RemoteEngine.run`."""
-        asking = Asking(self._chat, job.steps)
+        conversation = Conversation(self._chat, job.steps)
         try:
-            result = await self._result(job, asking)
+            result = await self._result(job, conversation)
         except ItemFailure as failure:
             if failure.engine is None:
                 failure.engine, failure.engine_version = self.name, self.version
@@ -57,7 +57,9 @@ class LlmEngine:
         """Close connections."""
         await self._chat.close()
 
-    async def _result(self, job: RemoteJob, asking: Asking) -> ExtractResult | ClassifyResult:
+    async def _result(
+        self, job: RemoteJob, conversation: Conversation
+    ) -> ExtractResult | ClassifyResult:
         product, parameters = job.task.product, job.task.parameters
         if product not in (EXTRACT, CLASSIFY):
             raise ItemFailure(FailureClass.UNSUPPORTED_TYPE, f"A model cannot {product} files.")
@@ -70,12 +72,12 @@ class LlmEngine:
         engine = (self.name, self.version)
         result: ExtractResult | ClassifyResult
         if product == EXTRACT:
-            findings = await extraction.find(document, parameters, asking, self._budget)
+            findings = await extraction.find(document, parameters, conversation, self._budget)
             result = extracting.result_of(document, parameters, findings, engine)
         else:
-            verdict = await classification.sort(document, parameters, asking, self._budget)
+            verdict = await classification.sort(document, parameters, conversation, self._budget)
             result = classifying.result_of(document, verdict, engine)
         ended = time.perf_counter()
         timings = {"read": read - began, "ask": ended - read, "total": ended - began}
         rounded = {step: round(seconds, 3) for step, seconds in timings.items()}
-        return result.model_copy(update={"timings": rounded, "usage": dict(asking.usage)})
+        return result.model_copy(update={"timings": rounded, "usage": dict(conversation.usage)})

@@ -1,11 +1,13 @@
-"""The fields of a schema from a document, by asking a model about its pages."""
+"""The fields of a schema from a document, by conversation a model about its pages."""
 
 import asyncio
+import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from docmill.engines.base import ParsedPage, ParseResult
-from docmill.engines.extract.base import Findings, Found
+from docmill.engines.extract.base import Findings, Found, entry, leaves, mirror
 from docmill.engines.extract.chunks import Chunk, chunks_of
 from docmill.engines.extract.citations import Quotes
 from docmill.engines.extract.merge import merge
@@ -14,31 +16,122 @@ from docmill.engines.extract.strict import closed, strict_form
 from docmill.errors import FailureClass, ItemFailure
 from docmill.parameters.extract_schema import first_error
 from docmill.remote.llm import prompts
-from docmill.remote.llm.evidence import FORM, Wanted, known_of
-from docmill.remote.llm.requests import Asking, Checked, misfits
+from docmill.remote.llm.conversation import Checked, Conversation, schema_errors
+
+UNSUPPORTED = 0.3
+"""The most confidence in a value whose quote the document does not have."""
+UNSAID = 0.5
+"""Confidence when the model names none."""
+_SEPARATORS = re.compile(r"[$./\[\]]+")
+
+FORM = {
+    "type": "array",
+    "items": closed(
+        {
+            "path": {"type": "string"},
+            "quote": {"type": "string"},
+            "page": {"type": "integer"},
+            "confidence": {"type": "number"},
+        }
+    ),
+}
+"""The closed form of ``evidence``."""
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceOptions:
+    """What a job wants to know about its values."""
+
+    sources: bool
+    confidence: bool
+
+    def __bool__(self) -> bool:
+        return self.sources or self.confidence
+
+
+def value_metadata(
+    data: Any, evidence: Any, quotes: Quotes, pages: list[int], wanted: EvidenceOptions
+) -> Any:
+    """Return the mirror of ``data`` with what is known about each value.
+
+    Args:
+        data: the values.
+        evidence: what the model says of them; anything may be wrong with it.
+        quotes: the document.
+        pages: where quotes may stand.
+        wanted: what to say.
+    """
+    told = _by_path(evidence)
+    entries = {
+        path: _value_entry(value, told.get(_place(path), {}), quotes, pages, wanted)
+        for path, value in leaves(data)
+        if value is not None
+    }
+    return mirror(data, entries)
+
+
+def _value_entry(
+    value: Any, told: Mapping[str, Any], quotes: Quotes, pages: list[int], wanted: EvidenceOptions
+) -> dict[str, Any]:
+    quote = told.get("quote")
+    if not isinstance(quote, str) or not quote.strip():
+        quote = value if isinstance(value, str) else ""
+    page = told.get("page")
+    citation = quotes.cite(quote, page if isinstance(page, int) else None, pages)
+    sure = _confidence(told.get("confidence"))
+    if citation is None:
+        sure = min(sure, UNSUPPORTED)
+    return entry(
+        sure if wanted.confidence else None,
+        [citation] if citation is not None and wanted.sources else [],
+    )
+
+
+def _by_path(evidence: Any) -> dict[str, Mapping[str, Any]]:
+    listed = evidence if isinstance(evidence, list) else []
+    return {
+        _SEPARATORS.sub("/", one["path"]).strip("/"): one
+        for one in listed
+        if isinstance(one, Mapping) and isinstance(one.get("path"), str)
+    }
+
+
+def _place(path: tuple[str | int, ...]) -> str:
+    return _SEPARATORS.sub("/", "/".join(map(str, path))).strip("/")
+
+
+def _confidence(told: Any) -> float:
+    if isinstance(told, bool) or not isinstance(told, int | float):
+        return UNSAID
+    return min(1.0, max(0.0, float(told)))
+
 
 _DATA, _EVIDENCE = "data", "evidence"
 
 
 async def find(
-    document: ParseResult, parameters: Mapping[str, Any], asking: Asking, budget: int
+    document: ParseResult, parameters: Mapping[str, Any], conversation: Conversation, budget: int
 ) -> Findings:
     """Return what a model finds in a document.
 
     Args:
         document: its text.
         parameters: of the extraction.
-        asking: the model.
+        conversation: the model.
         budget: characters of text in one question.
 
     Raises:
-        ItemFailure: ANSWER_INVALID, and what `Asking.ask` raises.
+        ItemFailure: ANSWER_INVALID, and what `Conversation.ask` raises.
     """
     pages = [page for page in document.pages if page.success]
     schema = parameters["data_schema"]
     target = parameters["extraction_target"]
     reading = _Reading(
-        rows_of(schema) if target == "per_table_row" else schema, parameters, pages, asking, budget
+        rows_of(schema) if target == "per_table_row" else schema,
+        parameters,
+        pages,
+        conversation,
+        budget,
     )
     if target == "per_page":
         return await _by_page(reading, pages)
@@ -86,15 +179,15 @@ class _Reading:
         schema: Node,
         parameters: Mapping[str, Any],
         pages: Sequence[ParsedPage],
-        asking: Asking,
+        conversation: Conversation,
         budget: int,
     ) -> None:
-        self.wanted = Wanted(parameters["cite_sources"], parameters["confidence_scores"])
+        self.wanted = EvidenceOptions(parameters["cite_sources"], parameters["confidence_scores"])
         self._schema = schema
         self._shape = Shape(schema)
         self._wishes = parameters.get("system_prompt")
         self._quotes = Quotes(pages)
-        self._asking = asking
+        self._conversation = conversation
         self._budget = budget
         data = strict_form(schema)
         fields = {_DATA: data, **({_EVIDENCE: FORM} if self.wanted else {})}
@@ -121,18 +214,18 @@ class _Reading:
             partly=partly,
             wishes=self._wishes,
         )
-        return await self._asking.ask(
+        return await self._conversation.ask(
             messages, self._form, lambda answer: self._checked(answer, chunk, schema)
         )
 
     def _checked(self, answer: Any, chunk: Chunk, schema: Node) -> Checked[Found]:
         wrapped = isinstance(answer, dict) and isinstance(answer.get(_DATA), dict)
         data = self._shape.without_nulls(answer[_DATA] if wrapped else answer)
-        errors = misfits(schema, data)
+        errors = schema_errors(schema, data)
         if errors:
             return None, errors
         known = None
         if self.wanted:
             evidence = answer.get(_EVIDENCE) if wrapped else None
-            known = known_of(data, evidence, self._quotes, chunk.pages, self.wanted)
+            known = value_metadata(data, evidence, self._quotes, chunk.pages, self.wanted)
         return Found(data, known), []

@@ -14,7 +14,7 @@ from random import Random
 
 from pydantic import SecretStr
 
-from docmill.embedded.ports import free_port
+from docmill.embedded.addresses import free_port
 from docmill.settings import Settings
 from tests.chaos.reaper.families import children_running
 from tests.chaos.reaper.files import Files

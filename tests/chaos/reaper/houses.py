@@ -12,8 +12,8 @@ from typing import Any
 
 import httpx
 
+from docmill.embedded.addresses import free_port
 from docmill.embedded.home import Home
-from docmill.embedded.ports import free_port
 from docmill.embedded.processes import HomeProcess
 from docmill.settings import Settings
 from tests.chaos.reaper.families import children_running

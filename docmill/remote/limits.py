@@ -10,7 +10,7 @@ MAX_HOLD_SECONDS = 300.0
 """A host that asks for a longer silence is asked again after this."""
 
 
-class Politeness:
+class HostLimit:
     """Lets requests to one host begin, few enough at a time.
 
     A host that says 429 or 503 halves what may be in flight, once for everything that was in
@@ -77,7 +77,7 @@ class Politeness:
         if pause is not None:
             self._held_until = max(self._held_until, now + min(pause, MAX_HOLD_SECONDS))
 
-    def went_well(self) -> None:
+    def succeeded(self) -> None:
         """A request was served: after a slow-down, allow a little more."""
         self._allowed = min(float(self._most), self._allowed + 1 / self._allowed)
 
@@ -92,15 +92,15 @@ class Politeness:
                 return
 
 
-class Hosts:
-    """One `Politeness` per remote host, shared by everything in this process."""
+class HostLimits:
+    """One `HostLimit` per remote host, shared by everything in this process."""
 
     def __init__(self, concurrency: int, rate: float = 0) -> None:
         """Take the limits that hold for each host."""
         self._limits = (concurrency, rate)
-        self._hosts: dict[str, Politeness] = {}
+        self._hosts: dict[str, HostLimit] = {}
 
-    def of(self, url: str) -> Politeness:
+    def of(self, url: str) -> HostLimit:
         """Return the limit of the host that ``url`` names."""
         host = urlsplit(url).netloc.rpartition("@")[2].lower()
-        return self._hosts.setdefault(host, Politeness(*self._limits))
+        return self._hosts.setdefault(host, HostLimit(*self._limits))

@@ -11,10 +11,10 @@ from docmill.api.core.errors import RETRY_AFTER_SECONDS, FieldError
 from docmill.api.core.scope import Scope
 from docmill.api.core.services import Services
 from docmill.api.extract.schemas import SchemaGeneration
-from docmill.api.jobs.create import NewJob, SingleJobs
-from docmill.api.jobs.documents import named_document, state_of
+from docmill.api.jobs.documents import find_document, state_of
 from docmill.api.jobs.product_jobs import ProductJobs
-from docmill.api.parse.answers import ParseReader
+from docmill.api.jobs.single_jobs import NewJob, SingleJobs
+from docmill.api.parse.reader import ParseReader
 from docmill.contracts.words import JobType
 from docmill.engines.base import ParsedPage
 from docmill.engines.choice import LLM, configured
@@ -23,26 +23,26 @@ from docmill.ids import Prefix, derived_id, new_id
 from docmill.records.database import Session
 from docmill.records.jobs import Job
 from docmill.remote.llm.client import open_chat
-from docmill.remote.llm.drafting import draft_schema
+from docmill.remote.llm.schema_draft import draft_schema
 
 ANSWER_SECONDS = 35.0
 """Of the model's answers together: clients wait for a minute, and a schema is short."""
 READING_SECONDS = 20.0
 """Until a file that is still being read is to be asked for again."""
-LOOK_SECONDS = 0.2
+POLL_SECONDS = 0.2
 PAGES = 5
 """Of an example: what kind of document it is shows at its beginning."""
 MAX_NAME = 60
 
 
-class SchemaDrafts:
+class SchemaGenerator:
     """Drafts schemas for one project."""
 
     def __init__(self, services: Services, scope: Scope) -> None:
         self._services = services
         self._scope = scope
 
-    async def draft(self, asked: SchemaGeneration) -> dict[str, Any]:
+    async def draft(self, requested: SchemaGeneration) -> dict[str, Any]:
         """Return the schema; one that is given alone only has to be checked.
 
         Raises:
@@ -51,8 +51,12 @@ class SchemaDrafts:
             UnavailableError: the file is still being read.
             HTTPException: the model is away.
         """
-        if asked.data_schema is not None and asked.prompt is None and asked.file_id is None:
-            return asked.data_schema
+        if (
+            requested.data_schema is not None
+            and requested.prompt is None
+            and requested.file_id is None
+        ):
+            return requested.data_schema
         settings = self._services.settings
         if LLM not in configured(settings):
             raise UsageError(
@@ -60,15 +64,15 @@ class SchemaDrafts:
                 "Set DOCMILL_LLM_BASE_URL and DOCMILL_LLM_MODEL; a data_schema that is given "
                 "alone is checked without one.",
             )
-        pages = await self._pages(asked.file_id) if asked.file_id else []
+        pages = await self._pages(requested.file_id) if requested.file_id else []
         chat = open_chat(settings, self._services.hosts, ANSWER_SECONDS)
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
                 return await draft_schema(
                     chat,
-                    wishes=asked.prompt,
+                    wishes=requested.prompt,
                     pages=pages,
-                    schema=asked.data_schema,
+                    schema=requested.data_schema,
                     budget=settings.llm_context_chars,
                 )
         except ItemFailure as failure:
@@ -84,13 +88,13 @@ class SchemaDrafts:
 
     async def _pages(self, file_id: str) -> list[ParsedPage]:
         """Return the first pages of a file, by a parse job that a repeated request finds again."""
-        job = await self._reading(file_id)
+        job = await self._parse_job(file_id)
         jobs = ProductJobs(self._services, self._scope, JobType.PARSE)
         deadline = time.monotonic() + READING_SECONDS
         while not (job := await jobs.find(job.id)).status.terminal:
             if time.monotonic() > deadline:
                 raise UnavailableError("The file is still being read.", "Ask again.")
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(POLL_SECONDS)
         result = await ParseReader(self._services).result(job)
         if result is None:
             raise FieldError(
@@ -101,10 +105,10 @@ class SchemaDrafts:
             )
         return result.pages
 
-    async def _reading(self, file_id: str) -> Job:
+    async def _parse_job(self, file_id: str) -> Job:
         """Return the parse job of the file as it is now; a new one if that was deleted."""
         async with self._services.database.read() as session:
-            document = await named_document(self._services, session, self._scope, file_id)
+            document = await find_document(self._services, session, self._scope, file_id)
 
         async def build(_: Session) -> NewJob:
             reading = {"page_ranges": {"max_pages": PAGES}, "engine": "local"}
@@ -119,7 +123,7 @@ class SchemaDrafts:
             return await jobs.create_as(new_id(Prefix.BATCH), build)
 
 
-def name_for(asked: SchemaGeneration, schema: dict[str, Any]) -> str:
+def schema_name(requested: SchemaGeneration, schema: dict[str, Any]) -> str:
     """Return the name that was asked for, else one that says what the schema is about."""
-    title = schema.get("title") or asked.prompt or "Extraction"
-    return asked.name or " ".join(str(title).split())[:MAX_NAME]
+    title = schema.get("title") or requested.prompt or "Extraction"
+    return requested.name or " ".join(str(title).split())[:MAX_NAME]

@@ -24,7 +24,7 @@ _DRAIN_BYTES = 65_536
 """An answer's body says nothing to us; a short one is read so that its connection can go on."""
 
 
-class Courier:
+class Sender:
     """Opens lines to receivers.
 
     Args:
@@ -42,13 +42,13 @@ class Courier:
         return httpx.create_ssl_context()
 
     @asynccontextmanager
-    async def line(self) -> AsyncIterator["Line"]:
+    async def connection(self) -> AsyncIterator["Connection"]:
         """Give connections for one endpoint's round, so that a slow one holds no other's."""
         async with self._fence.transport(verify=self._tls) as transport:
-            yield Line(transport, self._seconds)
+            yield Connection(transport, self._seconds)
 
 
-class Line:
+class Connection:
     """Sends messages. A transport, not a client: a client keeps cookies and logs URLs."""
 
     def __init__(self, transport: httpx.AsyncBaseTransport, seconds: float) -> None:
@@ -63,7 +63,7 @@ class Line:
             async with asyncio.timeout(self._seconds):
                 response = await self._transport.handle_async_request(self._request(message))
             status = response.status_code
-            error = _complaint(status)
+            error = _status_error(status)
             await _finish(response)
         except TimeoutError:
             error = f"no answer within {self._seconds:g} s"
@@ -97,7 +97,7 @@ async def _finish(response: httpx.Response) -> None:
         await response.aclose()
 
 
-def _complaint(status: int) -> str | None:
+def _status_error(status: int) -> str | None:
     if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
         return None
     if status < HTTPStatus.BAD_REQUEST:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 from fastapi import Request
 
 from docmill.api.core.services import Services
-from docmill.api.jobs.read import JobReader
+from docmill.api.jobs.reader import JobReader
 from docmill.api.parse import views
 from docmill.api.parse.schemas import ContentMetadata, ParseAnswer, ParseJobView, Usage
 from docmill.api.parse.views import expanded, images

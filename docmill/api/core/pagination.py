@@ -16,12 +16,12 @@ _DIGEST = 16
 """Characters of the hash in a token."""
 
 
-def outward(inner: str | None, filters: Mapping[str, Any]) -> str | None:
+def encode_token(inner: str | None, filters: Mapping[str, Any]) -> str | None:
     """Return the token for clients; None when there is no further page."""
     return None if inner is None else f"{_digest(inner, filters)}{inner}"
 
 
-def inward(token: str | None, filters: Mapping[str, Any]) -> str | None:
+def decode_token(token: str | None, filters: Mapping[str, Any]) -> str | None:
     """Return the repository's token; None for the first page.
 
     Raises:
@@ -45,7 +45,7 @@ def page(
 ) -> CursorPage[View]:
     """Return one page on the wire."""
     return CursorPage(
-        items=[view(row) for row in found.items], next_page_token=outward(found.next, filters)
+        items=[view(row) for row in found.items], next_page_token=encode_token(found.next, filters)
     )
 
 

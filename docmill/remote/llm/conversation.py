@@ -19,7 +19,7 @@ Checked = tuple[T | None, list[str]]
 """What an answer means, or what is wrong with it."""
 
 
-class Asking:
+class Conversation:
     """The conversation about one item, over all its attempts.
 
     Attributes:
@@ -88,7 +88,7 @@ def _checked(content: str, check: Callable[[Any], Checked[T]]) -> Checked[T]:
     return check(answer)
 
 
-def misfits(schema: Mapping[str, Any], data: Any) -> list[str]:
+def schema_errors(schema: Mapping[str, Any], data: Any) -> list[str]:
     """Return where ``data`` does not fit ``schema``, each place in one sentence."""
     errors = islice(validator_of(schema).iter_errors(data), prompts.MAX_ERRORS)
     return [f"at {place(error)}: {bounded(error.message)}" for error in errors]

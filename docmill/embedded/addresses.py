@@ -1,5 +1,6 @@
 """Where servers listen: loopback, on ports that are free."""
 
+import os
 import socket
 from dataclasses import dataclass
 
@@ -52,3 +53,12 @@ def free_port() -> int:
         probe.bind((LOOPBACK, 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+def names_server(profile: str | None) -> bool:
+    """Whether the user named a server: TEMPORAL_ADDRESS, TEMPORAL_PROFILE or ``--profile``.
+
+    A profile called ``default`` in Temporal's file is not enough: a command that says nothing
+    of a server must not reach somebody's cluster.
+    """
+    return bool(profile or os.environ.get("TEMPORAL_PROFILE") or os.environ.get("TEMPORAL_ADDRESS"))

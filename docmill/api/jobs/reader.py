@@ -42,14 +42,14 @@ class JobReader:
             return None
         return await self.services.store.get_bytes(await self.key_of(job, RESULT_FILE))
 
-    async def stored_if_kept(self, job: Job) -> bytes | None:
+    async def stored_unless_purged(self, job: Job) -> bytes | None:
         """Return the same, and None for what was purged: a list must not fail for one old job."""
         try:
             return await self.stored(job)
         except PurgedError:
             return None
 
-    async def check_kept(self, job: Job) -> None:
+    async def check_not_purged(self, job: Job) -> None:
         """Let one job's answer fail when its result was purged.
 
         Raises:

@@ -16,7 +16,7 @@ TOO_LARGE = 413
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
-class LoopbackOnly:
+class LoopbackMiddleware:
     """Refuses requests that a browser sent for a page of another origin.
 
     A proxy that keeps the name by which clients call it is served, once the operator has said
@@ -48,7 +48,7 @@ class LoopbackOnly:
         return None
 
 
-class TooLargeAsJson:
+class JsonTooLargeMiddleware:
     """Gives the answer 413 of the framework, which is text, the shape of every other error."""
 
     def __init__(self, app: ASGIApp) -> None:
@@ -72,7 +72,7 @@ class TooLargeAsJson:
         await self._app(scope, receive, answer)
 
 
-class AnsweredErrors:
+class AnsweredErrorMiddleware:
     """Ends what was answered: the framework raises an unexpected error again after its 500.
 
     The server would close the connection for it without a word, and the client's next request
@@ -99,7 +99,7 @@ class AnsweredErrors:
                 raise
 
 
-class NoNulInAddress:
+class NulMiddleware:
     """Answers 404 to addresses that hold NUL: no stored text holds one, and PostgreSQL objects."""
 
     def __init__(self, app: ASGIApp) -> None:

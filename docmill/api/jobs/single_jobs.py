@@ -9,12 +9,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from docmill.api.core.idempotency import Creates, deleted_since
+from docmill.api.core.idempotency import Idempotency, deleted_object_error
 from docmill.api.core.scope import Scope
 from docmill.api.core.services import Services
 from docmill.api.jobs.documents import Source, state_of
 from docmill.api.webhooks.schemas import InlineWebhook
-from docmill.api.webhooks.targets import webhook_targets
+from docmill.api.webhooks.targets import build_webhook_targets
 from docmill.batches.close import close_batch
 from docmill.batches.create import insert_batch
 from docmill.contracts.batches import BatchSpec, CloseRequest, JobSpec
@@ -33,7 +33,7 @@ from docmill.records.paging import Paging
 from docmill.records.tables.batches import Batch
 from docmill.records.tables.sources import Configuration, DirectoryFile, File
 
-FIRST = 1
+ONLY_POSITION = 1
 """Position of the only item."""
 REMOVED = "removed by force"
 
@@ -45,7 +45,7 @@ class NewJob:
     Attributes:
         source: the document; an upload that has no id yet is written with the job.
         parameters: in the vocabulary of the product.
-        asked: what the request said beside that, kept with the batch of one.
+        requested: what the request said beside that, kept with the batch of one.
         configuration: the stored one that gave ``parameters``.
         user_metadata: notes of whoever asks.
         webhook_ids: stored endpoints that the job reports to.
@@ -54,7 +54,7 @@ class NewJob:
 
     source: Source
     parameters: dict[str, Any]
-    asked: dict[str, Any] = field(default_factory=dict)
+    requested: dict[str, Any] = field(default_factory=dict)
     configuration: Configuration | None = None
     user_metadata: dict[str, str] | None = None
     webhook_ids: Sequence[str] | None = None
@@ -79,12 +79,14 @@ class SingleJobs:
         self.scope = scope
         self.job_type = job_type
 
-    async def create(self, creates: Creates, asked: Mapping[str, Any], build: Build) -> Job:
+    async def create(
+        self, idempotency: Idempotency, requested: Mapping[str, Any], build: Build
+    ) -> Job:
         """Create a job in one transaction and start it; a repeated request gets the first one.
 
         Args:
-            creates: says whether the request is a repeated one.
-            asked: everything that it asks for.
+            idempotency: whether the request is a repeated one.
+            requested: all fields of the request.
             build: reads what the job is made of.
 
         Raises:
@@ -92,13 +94,13 @@ class SingleJobs:
             NotFoundError: the source does not exist, or the job was made before and deleted.
         """
         async with self.services.database.write() as session:
-            made = await creates.before(session, asked)
+            made = await idempotency.before(session, requested)
             job = await self._known(session, made) if made else None
             if job is None:
                 new = await build(session)
                 batch_id = new_id(Prefix.BATCH)
-                claim = await creates.claim(
-                    session, asked, batch_id, answer_id=self._job_id(batch_id), source=new.state
+                claim = await idempotency.claim(
+                    session, requested, batch_id, answer_id=self._job_id(batch_id), source=new.state
                 )
                 job = await self._known(session, claim.object_id) if claim.joined else None
                 job = job or await self._insert(session, claim.object_id, new)
@@ -129,13 +131,13 @@ class SingleJobs:
         try:
             return await Jobs(session).get(self.scope.project_id, self._job_id(batch_id))
         except NotFoundError:
-            raise deleted_since(self._job_id(batch_id)) from None
+            raise deleted_object_error(self._job_id(batch_id)) from None
 
     async def _insert(self, session: Session, batch_id: str, new: NewJob) -> Job:
         """Write a job, its batch of one and its ledger row: all are there before anything runs."""
         project_id = self.scope.project_id
         entry = await self._entry(session, batch_id, new.source)
-        targets = await webhook_targets(
+        targets = await build_webhook_targets(
             session,
             self.services.fence,
             project_id=project_id,
@@ -155,17 +157,17 @@ class SingleJobs:
             api=SINGLE_JOB,
             name=entry.display_name,
             namespace=self.services.temporal.namespace,
-            config=new.asked,
+            config=new.requested,
             configuration_id=new.configuration.id if new.configuration else None,
         )
         # No key is known to match here: the workflow asks again, with the engines' versions.
         page = PageRequest(batch_id=batch.id, epoch=batch.epoch, after=0, limit=1)
         await Paging(session).next_page(batch, page, lambda _, __: "")
-        await Jobs(session).open(batch, FIRST, new.user_metadata)
+        await Jobs(session).open(batch, ONLY_POSITION, new.user_metadata)
         return await Jobs(session).get(project_id, self._job_id(batch_id))
 
     def _job_id(self, batch_id: str) -> str:
-        return job_id_of(self.job_type, batch_id, FIRST)
+        return job_id_of(self.job_type, batch_id, ONLY_POSITION)
 
     async def _start(self, job: Job) -> None:
         """Start a job that has not begun; when Temporal is away, a worker starts it later."""
