@@ -17,12 +17,14 @@ PYTHON     ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.
 # half of its start; what has not changed is not compiled again.
 COMPILE = $(PY) -m compileall -q docmill workflows activities worker.py starter.py server.py
 
+PYTEST  = $(PY) -m pytest --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder
+
 export UV_PYTHON_DOWNLOADS := never
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help demo setup test wheel test-all chaos lint format types pytest bench images clean
+.PHONY: help demo setup test unit integration acceptance wheel test-all chaos lint format types pytest bench images clean
 
 help:                   ## show these targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1	/p' Makefile | expand -t 20
@@ -51,6 +53,20 @@ wheel: $(VENV)/.dev     ## build the wheel of the command `docmill` into dist/
 test-all: export DOCMILL_TEST_ALL := 1
 test-all: test          ## the same with every seed, mutant and schedule: takes long
 
+# The tiers of tests/fixtures/tiers.py; each is a part of what `make test` runs.
+unit: TIER = unit
+unit: tier              ## tests of one process: no server, no child process, under a minute
+
+integration: TIER = integration
+integration: tier       ## tests of a package with databases, Temporal, engine processes
+
+acceptance: TIER = acceptance
+acceptance: tier        ## tests of Docmill as users run it: commands, SDKs, browser, upgrades
+
+.PHONY: tier
+tier: needs
+	@$(PYTEST) -m $(TIER)
+
 # A failing seed prints the command that tries it again. FROM is the first seed.
 chaos: export DOCMILL_CHAOS := $(or $(N),10)
 chaos: export DOCMILL_CHAOS_FROM := $(or $(FROM),1)
@@ -69,7 +85,7 @@ types: $(VENV)/.dev     ## strict type check
 	@$(VENV)/bin/mypy
 
 pytest: $(VENV)/.dev
-	@$(PY) -m pytest --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder
+	@$(PYTEST)
 
 bench: $(VENV)/.dev     ## measure Docmill beside the limits of this machine: make bench FIGURES=noop,pdfs
 	@$(PY) -m bench $(FIGURES) --rounds $(or $(ROUNDS),5)

@@ -16,5 +16,6 @@ pytest_plugins = [
     "tests.fixtures.sdks",
     "tests.fixtures.stores",
     "tests.fixtures.temporal",
+    "tests.fixtures.tiers",
     "tests.fixtures.web",
 ]

@@ -12,6 +12,8 @@ from tests.api.steps import DIRECTORIES, all_items, make_directory, ok, upload
 from tests.fixtures.api import ApiServer
 from tests.fixtures.mill import until
 
+pytestmark = pytest.mark.integration
+
 FILES = "/api/v1/beta/files"
 BATCHES = "/api/v2/batches"
 PARSE = "/api/v2/parse"

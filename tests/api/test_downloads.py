@@ -114,6 +114,7 @@ def public(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
         yield client
 
 
+@pytest.mark.integration
 def test_public_url_is_served_and_links_lead_to_it(public: httpx.Client) -> None:
     made = public.post(
         "/api/v1/beta/files", files={"file": ("a", b"x")}, data={"purpose": "parse"}

@@ -98,6 +98,7 @@ async def test_a_retried_upload_is_one_file(api: httpx.AsyncClient) -> None:
     assert (await ok(answer, 201))["id"] == made["id"]
 
 
+@pytest.mark.integration
 async def test_a_file_above_the_limit_is_413_and_leaves_nothing(tmp_path: Path) -> None:
     with ApiServer(tmp_path / "home", DOCMILL_MAX_UPLOAD_MB="1") as server:
         async with httpx.AsyncClient(base_url=server.url) as client:

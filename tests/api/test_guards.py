@@ -46,6 +46,7 @@ async def test_nul_in_an_address_is_404(api: httpx.AsyncClient) -> None:
     assert (await api.get("/api/v2/projects?name=%00")).status_code == 404
 
 
+@pytest.mark.integration
 async def test_connection_goes_on_after_an_unexpected_error(tmp_path: Path) -> None:
     app = create_app(load_settings(home=tmp_path))
 

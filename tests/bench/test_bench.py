@@ -16,6 +16,7 @@ SMOKE = ("noop", "pdfs", "lit")
 """Figures that together use what the others are made of: server, worker, command, processes."""
 
 
+@pytest.mark.acceptance
 @pytest.mark.timeout(300)
 def test_the_quick_form_measures_figures_and_writes_them(tmp_path: Path) -> None:
     report = tmp_path / "bench.json"

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from docmill.records.database import Database
 from docmill.settings import APPLICATION, load_settings
 
@@ -26,6 +28,7 @@ def loaded_by(code: str, **environment: str) -> set[str]:
     return set(json.loads(ended.stdout.splitlines()[-1]))
 
 
+@pytest.mark.acceptance
 def test_a_run_loads_little_before_it_starts_the_server_and_the_worker() -> None:
     loaded = loaded_by(
         "import docmill.cli.app, docmill.cli.run.request, docmill.cli.run.command\n"
@@ -37,12 +40,14 @@ def test_a_run_loads_little_before_it_starts_the_server_and_the_worker() -> None
     )
 
 
+@pytest.mark.acceptance
 def test_a_worker_loads_no_command_line_no_api_and_no_migrations() -> None:
     loaded = loaded_by("import worker")
 
     assert loaded.isdisjoint({"alembic", "typer", "fastapi", "starlette", "uvicorn", "jinja2"})
 
 
+@pytest.mark.acceptance
 async def test_a_schema_that_is_current_is_left_alone_without_alembic(tmp_path: Path) -> None:
     database = Database(load_settings(home=tmp_path, database_url="").database)
     await database.migrate()

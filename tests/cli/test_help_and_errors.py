@@ -27,6 +27,7 @@ def test_every_command_explains_itself(cold_cli: Cli, command: str) -> None:
     assert "Usage: starter.py" in done.stdout
 
 
+@pytest.mark.acceptance
 def test_help_loads_nothing_heavy() -> None:
     code = (
         "import sys, docmill.cli.app; heavy = {'temporalio', 'sqlalchemy', 'pydantic', 'rich', "
@@ -87,6 +88,7 @@ def test_a_home_that_cannot_be_used_is_named(cold_cli: Cli, tmp_path: Path) -> N
     assert "DOCMILL_HOME" in done.stderr
 
 
+@pytest.mark.acceptance
 def test_a_named_server_that_is_away_is_said_plainly(tmp_path: Path, folder: Path) -> None:
     cli = Cli(tmp_path / "home", tmp_path, {"TEMPORAL_ADDRESS": "127.0.0.1:1"})
 
@@ -105,6 +107,7 @@ def test_doctor_finds_this_machine_well(cold_cli: Cli) -> None:
     assert {"Python", "Temporal server", "OCR data", "Home", "Disk", "Database", "Ports"} <= names
 
 
+@pytest.mark.acceptance
 def test_doctor_says_what_is_wrong_and_how_to_mend_it(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     cli = Cli(tmp_path / "file", tmp_path)

@@ -73,6 +73,7 @@ def installed_cli(cold_cli: Cli, environment: Path) -> Cli:
     return replace(cold_cli, program=(str(environment / "bin/docmill"),))
 
 
+@pytest.mark.acceptance
 def test_wheel_installs_one_top_level_package(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
@@ -133,6 +134,7 @@ def test_installed_up_serves_the_api_and_stops(installed_cli: Cli) -> None:
         up.communicate()
 
 
+@pytest.mark.acceptance
 def test_installed_worker_is_the_worker_program(environment: Path, tmp_path: Path) -> None:
     named = {**os.environ, "TEMPORAL_ADDRESS": "127.0.0.1:1", "DOCMILL_HOME": str(tmp_path)}
     ended = subprocess.run(

@@ -16,6 +16,7 @@ SCAN = EXAMPLES / "delivery-note-scan.png"
 THREE_PAGES = documents.pdf("Tide one", "Tide two", "Tide three")
 
 
+@pytest.mark.integration
 class TestContract(EngineContract):
     engine = LiteParseEngine
     samples: ClassVar = {

@@ -9,6 +9,7 @@ from docmill.testing.engine_contract import EngineContract
 from tests.fixtures.engines import Bench, messages
 
 
+@pytest.mark.integration
 class TestContract(EngineContract):
     engine = PlainTextEngine
     samples: ClassVar = {

@@ -12,6 +12,8 @@ from docmill.engines.registry import PARSE, parse_suite_version
 from docmill.isolation.survey import chosen_suite
 from tests.fixtures.packages import EXAMPLE, Environment
 
+pytestmark = pytest.mark.integration
+
 CUES = "1\n00:00:01,000 --> 00:00:02,000\nHigh water at noon.\n"
 ENGINE = """
 class Engine:

@@ -17,6 +17,7 @@ BROKEN_DOCX = documents.archive({"[Content_Types].xml": "x", "word/document.xml"
 FIVE_MIB_OF_ZEROS = "0" * (5 * 1024 * 1024)
 
 
+@pytest.mark.integration
 class TestContract(EngineContract):
     engine = XbergEngine
     samples: ClassVar = {

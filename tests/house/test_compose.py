@@ -65,6 +65,7 @@ def test_services_wait_for_what_they_need(services: dict[str, Any]) -> None:
             assert once or "healthcheck" in services[needed], f"{needed} has no health check"
 
 
+@pytest.mark.integration
 def test_docker_compose_accepts_the_file() -> None:
     program = shutil.which("docker-compose")
     if program is None:
@@ -75,6 +76,7 @@ def test_docker_compose_accepts_the_file() -> None:
     assert ended.returncode == 0, ended.stderr
 
 
+@pytest.mark.integration
 def test_the_namespace_script_makes_our_search_attributes_and_may_run_again(
     temporal_address: str,
 ) -> None:

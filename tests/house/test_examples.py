@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.fixtures.mill import Mill
 from tests.house.code import ROOT
 
@@ -19,6 +21,7 @@ def names(folder: Path) -> set[str]:
     return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
 
 
+@pytest.mark.integration
 def test_the_script_makes_exactly_the_stored_documents(tmp_path: Path) -> None:
     subprocess.run([sys.executable, EXAMPLES / "make_documents.py", tmp_path], check=True)
 

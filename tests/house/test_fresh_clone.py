@@ -10,6 +10,8 @@ import pytest
 
 from tests.house.code import ROOT
 
+pytestmark = pytest.mark.acceptance
+
 UV_CACHE = os.environ.get("UV_CACHE_DIR") or str(Path.home() / ".cache/uv")
 """Shared with this machine, so that nothing is downloaded twice; the environment is fresh."""
 

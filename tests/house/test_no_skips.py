@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.house.code import ROOT
 
 SKIPPING = """
@@ -38,6 +40,7 @@ def run_pytest(folder: Path, *, no_skips: bool) -> subprocess.CompletedProcess[s
     )
 
 
+@pytest.mark.integration
 def test_in_ci_a_skip_fails_and_keeps_its_reason(tmp_path: Path) -> None:
     ended = run_pytest(tmp_path, no_skips=True)
 
@@ -47,6 +50,7 @@ def test_in_ci_a_skip_fails_and_keeps_its_reason(tmp_path: Path) -> None:
         assert reason in ended.stdout
 
 
+@pytest.mark.integration
 def test_elsewhere_a_skip_stays_a_skip(tmp_path: Path) -> None:
     ended = run_pytest(tmp_path, no_skips=False)
 

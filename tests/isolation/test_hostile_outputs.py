@@ -15,6 +15,8 @@ from docmill.testing.engine_trial import Run
 from tests.fixtures.engines import Bench
 from tests.isolation.processes import engine_folder, leftovers
 
+pytestmark = pytest.mark.integration
+
 MIB = 1024 * 1024
 SMALL = Limits(seconds=30, output_bytes=2 * MIB, folder_bytes=16 * MIB, folder_files=2_000)
 

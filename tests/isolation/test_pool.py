@@ -38,6 +38,7 @@ async def test_a_child_that_is_prepared_serves_the_first_task(mock: Bench) -> No
     assert mock.pool.pids == prepared
 
 
+@pytest.mark.integration
 async def test_one_child_serves_many_files(tmp_path: Path) -> None:
     async with EnginePool(1, engines=MODULE) as pool:
         bench = Bench(pool, tmp_path)
@@ -49,6 +50,7 @@ async def test_one_child_serves_many_files(tmp_path: Path) -> None:
     assert len(seen) == 1
 
 
+@pytest.mark.integration
 async def test_a_child_that_has_grown_is_replaced_when_another_one_is_ready(
     tmp_path: Path,
 ) -> None:
@@ -66,6 +68,7 @@ async def test_a_child_that_has_grown_is_replaced_when_another_one_is_ready(
         assert pool.pids == {spare}
 
 
+@pytest.mark.integration
 async def test_a_child_that_has_grown_by_twice_as_much_is_replaced_at_once(
     tmp_path: Path,
 ) -> None:
@@ -98,6 +101,7 @@ async def test_a_spare_takes_the_place_of_a_child_that_died(mock: Bench) -> None
     assert mock.pool.pids == spare
 
 
+@pytest.mark.integration
 async def test_a_spare_that_cannot_start_is_tried_again_by_who_needs_it(tmp_path: Path) -> None:
     async with EnginePool(1, engines="docmill.nowhere:registry") as pool:
         pool.prepare()
@@ -207,6 +211,7 @@ async def test_closing_ends_every_child_and_running_tasks_are_not_blamed_on_thei
     assert leftovers([folder]) == []
 
 
+@pytest.mark.integration
 async def test_a_child_that_cannot_start_is_no_files_fault(tmp_path: Path) -> None:
     async with EnginePool(1, engines="docmill.nowhere:registry") as pool:
         with pytest.raises(UnavailableError, match="could not be started"):
@@ -252,6 +257,7 @@ async def test_a_child_has_its_limits_and_a_session_of_its_own(mock: Bench) -> N
     assert os.getsid(child) == child
 
 
+@pytest.mark.integration
 async def test_children_go_to_waiting_projects_in_turn(tmp_path: Path) -> None:
     gate, done = tmp_path / "gate", list[str]()
     async with EnginePool(1, engines=MODULE) as pool:
@@ -276,6 +282,7 @@ async def test_children_go_to_waiting_projects_in_turn(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.integration
 async def test_a_wait_for_a_child_ends_and_is_no_files_fault(tmp_path: Path) -> None:
     gate = tmp_path / "gate"
     async with EnginePool(1, engines=MODULE) as pool:
@@ -290,6 +297,7 @@ async def test_a_wait_for_a_child_ends_and_is_no_files_fault(tmp_path: Path) -> 
         assert (await pool.run(_task(tmp_path, "c", do="parse"), within=0.01)).pages_ok == 1
 
 
+@pytest.mark.integration
 async def test_a_cancelled_wait_takes_no_child_from_others(tmp_path: Path) -> None:
     gate = tmp_path / "gate"
     async with EnginePool(1, engines=MODULE) as pool:
@@ -309,6 +317,7 @@ async def test_a_cancelled_wait_takes_no_child_from_others(tmp_path: Path) -> No
         assert isinstance(results[2], EngineReport)
 
 
+@pytest.mark.integration
 async def test_the_clock_of_a_task_starts_when_a_child_has_it(tmp_path: Path) -> None:
     async with EnginePool(1, engines=MODULE) as pool:
         longer = pool.run(_task(tmp_path, "longer", do="sleep", seconds=1.6))
@@ -319,6 +328,7 @@ async def test_the_clock_of_a_task_starts_when_a_child_has_it(tmp_path: Path) ->
     assert [report.pages_ok for report in reports] == [1, 1]
 
 
+@pytest.mark.integration
 async def test_a_turn_ends_with_the_task_that_uses_it(tmp_path: Path) -> None:
     async with EnginePool(1, engines=MODULE) as pool:
         held = asyncio.Event()
@@ -337,6 +347,7 @@ async def test_a_turn_ends_with_the_task_that_uses_it(tmp_path: Path) -> None:
             assert (await waiting).pages_ok == 1
 
 
+@pytest.mark.integration
 async def test_a_turn_that_no_task_used_ends_with_its_block(tmp_path: Path) -> None:
     async with EnginePool(1, engines=MODULE) as pool:
         async with pool.turn("a"):
@@ -344,6 +355,7 @@ async def test_a_turn_that_no_task_used_ends_with_its_block(tmp_path: Path) -> N
         assert (await pool.run(_task(tmp_path, "next", do="parse"), within=5)).pages_ok == 1
 
 
+@pytest.mark.integration
 async def test_a_wait_for_a_turn_ends(tmp_path: Path) -> None:
     gate = tmp_path / "gate"
     async with EnginePool(1, engines=MODULE) as pool:
@@ -358,6 +370,7 @@ async def test_a_wait_for_a_turn_ends(tmp_path: Path) -> None:
         await busy
 
 
+@pytest.mark.integration
 async def test_a_turn_serves_one_of_the_tasks_that_its_holder_starts(tmp_path: Path) -> None:
     async with EnginePool(2, engines=MODULE) as pool, pool.turn("a"):
         reports = await asyncio.gather(

@@ -60,6 +60,7 @@ def worker(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
     process.wait()
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
 async def test_no_process_and_no_folder_outlives_a_worker(
     worker: subprocess.Popen[bytes], tmp_path: Path, how: signal.Signals

@@ -55,6 +55,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
+@pytest.mark.integration
 def test_a_full_disk_leaves_the_old_object_and_no_rubbish(tmp_path: Path) -> None:
     asyncio.run(LocalStore(tmp_path).put_bytes("a/b", b"old"))
     child = run_child(FULL_DISK, str(tmp_path))
@@ -84,6 +85,7 @@ def test_files_of_one_folder_are_synced_with_one_sync_of_the_folder(
     assert len(synced) == len(files) + 1
 
 
+@pytest.mark.integration
 def test_what_a_killed_process_left_is_swept_when_the_store_is_opened(tmp_path: Path) -> None:
     run_child(KILLED, str(tmp_path))
     assert len(names(tmp_path)) == 1

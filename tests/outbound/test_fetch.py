@@ -129,6 +129,7 @@ async def test_the_server_says_when_to_come_again(
     assert (await fetcher.failure(url)).pause == pause
 
 
+@pytest.mark.integration
 async def test_nobody_there_is_tried_again(fetcher: Fetcher) -> None:
     failure = await fetcher.failure(f"http://127.0.0.1:{free_port()}/a.pdf")
     assert failure.retry is Retry.ENGINE

@@ -15,6 +15,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from docmill.outbound.fence import Fence
 
+pytestmark = pytest.mark.integration
+
 NAME = "files.test"
 
 

@@ -64,6 +64,7 @@ async def test_an_empty_batch_has_an_empty_manifest(tmp_path: Path) -> None:
     assert list(table_rows(tmp_path / "manifest.parquet")) == []
 
 
+@pytest.mark.integration
 async def test_the_hashes_can_be_checked_without_docmill(tmp_path: Path) -> None:
     summary = await write_manifest(each(many(10)), tmp_path)
     data = (tmp_path / "manifest.jsonl").read_bytes()

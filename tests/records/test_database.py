@@ -132,6 +132,7 @@ a quiet machine. Counted, because seconds say nothing on a loaded one. Without t
 its transactions more than a hundred came, for one of a hundred writes."""
 
 
+@pytest.mark.integration
 async def test_a_busy_process_lets_another_one_write(on_sqlite: Database, sqlite_url: str) -> None:
     async with on_sqlite.write() as session:
         await session.execute(text("CREATE TABLE busy (n INTEGER)"))
@@ -195,6 +196,7 @@ def test_a_url_that_cannot_work_is_refused_with_a_hint(url: str) -> None:
     assert "postgresql://" in raised.value.hint
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     "url",
     [
@@ -237,6 +239,7 @@ async def test_a_server_that_restarts_is_away_once_at_most(
     await database.close()
 
 
+@pytest.mark.integration
 async def test_connections_that_fell_silent_are_not_used_again() -> None:
     with postgres_folder() as folder:
         server = await asyncio.create_subprocess_exec(*folder.command, user=folder.user)

@@ -279,6 +279,7 @@ def test_a_folder_that_cannot_be_read_itself_is_refused() -> None:
             (folder / "in").chmod(0o700)
 
 
+@pytest.mark.integration
 def test_a_tree_deeper_than_pythons_stack_is_walked(tmp_path: Path) -> None:
     depth = 1200
     start = Path.cwd()
