@@ -1,5 +1,5 @@
-"""The HTTP API, one package per resource: routes, schemas, and how answers are made.
+"""The HTTP API: one package per resource, with its routes and its request and response models.
 
-`core` is what resources share; `jobs` is what the single jobs of all products share. Packages of
-resources import those two, the services of `docmill.batches`, and the rooms below them.
+All resources share `core`; the jobs of all products share `jobs`. A resource imports these two, the
+services of `docmill.batches`, and the packages below them.
 """

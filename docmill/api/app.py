@@ -1,4 +1,4 @@
-"""The application: middleware, error shapes, routers, and what lives as long as the server."""
+"""The FastAPI application: middleware, error handlers, routers, and the server's services."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -56,27 +56,27 @@ ROUTERS = (
     batch_control,
     parse_content,
 )
-"""Of all resources, in the order of the OpenAPI document; the first route that fits an address
-serves it."""
+"""Routers of all resources, in the order of the OpenAPI document. The first route that matches a
+URL serves it."""
 
 MAX_BODY_BYTES = 16 * MIB
-"""Of every body that is not an upload: 300,000 item ids fit."""
+"""Maximum size of a body that is not an upload: enough for 300,000 item ids."""
 
 
 class State(TypedDict):
-    """What every request carries."""
+    """State of every request."""
 
     services: Services
 
 
 class _Application(FastAPI):
     def build_middleware_stack(self) -> ASGIApp:
-        """Wrap what the framework puts before all other middleware: limits of bodies, its 500."""
+        """Wrap the framework's outermost middleware: its body limit and its response 500."""
         return AnsweredErrorMiddleware(JsonTooLargeMiddleware(super().build_middleware_stack()))
 
 
 def create_app(settings: Settings) -> FastAPI:
-    """Return the API over ``settings``; it opens its services when a server starts it."""
+    """Return the API for ``settings``. It opens its services when a server starts it."""
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[State]:
@@ -89,7 +89,7 @@ def create_app(settings: Settings) -> FastAPI:
         version="0.1.0",
         lifespan=lifespan,
         max_body_size=MAX_BODY_BYTES,
-        # The clients send no Content-Type with an empty body, and curl sends another one.
+        # The official clients send no Content-Type with an empty body, and curl sends another one.
         strict_content_type=False,
     )
     app.add_middleware(NulMiddleware)

@@ -1,1 +1,1 @@
-"""Batches of LlamaCloud's v2 API, and what Docmill adds to steer and watch them."""
+"""Batches of LlamaCloud's v2 API, and Docmill's own routes to control and watch batches."""

@@ -1,4 +1,4 @@
-"""Docmill's additions to batches of every contract: counts, items, steering, the manifest."""
+"""Routes of Docmill's own for batches of every API: counts, items, control, the manifest."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -46,7 +46,7 @@ ALL = ("v1", "v2", "cli", "temporal")
 async def get_live_batch(
     services: CurrentServices, scope: CurrentScope, batch_id: str
 ) -> LiveBatch:
-    """A batch with its live counts, rate and the files in flight."""
+    """Return a batch with its current counts, its rate and the files in flight."""
     return await live_view(
         services, await services.batches.current(scope.project_id, batch_id, ALL)
     )
@@ -56,7 +56,7 @@ async def get_live_batch(
 async def list_failure_groups(
     services: CurrentServices, scope: CurrentScope, batch_id: str
 ) -> list[FailureGroupView]:
-    """The failed files by cause, the largest group first, each with what to do."""
+    """List the failed files by cause, the largest group first, each with advice."""
     batch = await services.batches.current(scope.project_id, batch_id, ALL)
     async with services.database.read() as session:
         groups = await LedgerReads(session).failure_groups(batch)
@@ -73,7 +73,7 @@ async def list_ledger_items(
     page_size: Annotated[PageSize, Query()] = None,
     page_token: Annotated[Text | None, Query()] = None,
 ) -> CursorPage[LedgerItem]:
-    """One page of a batch's files in listing order, pending ones included."""
+    """List the files of a batch in listing order, including pending ones."""
     batch = await services.batches.current(scope.project_id, batch_id, ALL)
     filters: Mapping[str, Any] = {"batch_id": batch_id, "status": status}
     limit = page_limit(page_size)
@@ -93,13 +93,13 @@ async def list_ledger_items(
 
 @router.post("/pause")
 async def pause_batch(services: CurrentServices, scope: CurrentScope, batch_id: str) -> LiveBatch:
-    """Start no more files until resumed."""
+    """Pause a batch: it starts no more files until it is resumed."""
     return await _steer(services, scope, batch_id, "pause")
 
 
 @router.post("/resume")
 async def resume_batch(services: CurrentServices, scope: CurrentScope, batch_id: str) -> LiveBatch:
-    """Go on after a pause."""
+    """Resume a paused batch."""
     return await _steer(services, scope, batch_id, "resume")
 
 
@@ -107,7 +107,7 @@ async def resume_batch(services: CurrentServices, scope: CurrentScope, batch_id:
 async def set_concurrency(
     services: CurrentServices, scope: CurrentScope, batch_id: str, body: ConcurrencyChange
 ) -> LiveBatch:
-    """Change how many files of this batch may be in flight at the same time."""
+    """Change the number of files of a batch that may be in flight at the same time."""
     batch = await services.batches.current(scope.project_id, batch_id, ALL)
     await services.batches.set_concurrency(batch, body.concurrency)
     return await live_view(
@@ -119,7 +119,7 @@ async def set_concurrency(
 async def cancel_batch(
     services: CurrentServices, scope: CurrentScope, batch_id: str, body: Cancel | None = None
 ) -> LiveBatch:
-    """Ask a batch to stop; its files in flight are stopped, or with ``drain`` end by themselves."""
+    """Cancel a batch; its files in flight are stopped, or may finish with ``drain``."""
     requested = body or Cancel()
     batch = await services.batches.current(scope.project_id, batch_id, ALL)
     batch = await services.batches.cancel(batch, requested.reason or "", drain=requested.drain)
@@ -130,7 +130,7 @@ async def cancel_batch(
 async def redrive_batch(
     services: CurrentServices, scope: CurrentScope, batch_id: str, body: Redrive | None = None
 ) -> LiveBatch:
-    """Run again what an ended batch did not complete; finished files keep their results."""
+    """Redrive an ended batch: run the files that did not complete; completed files are kept."""
     requested = body or Redrive()
     batch = await services.batches.current(scope.project_id, batch_id, ALL)
     parameters: dict[str, Any] = {}
@@ -156,7 +156,7 @@ async def redrive_batch(
 async def list_past_attempts(
     services: CurrentServices, scope: CurrentScope, batch_id: str
 ) -> list[PastAttemptView]:
-    """How the attempts before the present one ended, the first one first."""
+    """List the ends of a batch before each of its redrives, oldest first."""
     batch = await services.batches.current(scope.project_id, batch_id, ALL)
     async with services.database.read() as session:
         found = await History(session).attempts(batch.id)
@@ -167,7 +167,7 @@ async def list_past_attempts(
 async def list_past_outcomes(
     services: CurrentServices, scope: CurrentScope, batch_id: str, item_id: Text
 ) -> list[PastOutcomeView]:
-    """What became of one file in earlier attempts; empty when only the present one ran it."""
+    """List the outcomes of one file before each redrive; empty if no redrive ran it."""
     batch = await services.batches.current(scope.project_id, batch_id, ALL)
     async with services.database.read() as session:
         found = await History(session).outcomes(batch.id, item_id)
@@ -190,9 +190,9 @@ async def download_manifest(
     services: CurrentServices,
     scope: CurrentScope,
     batch_id: str,
-    format: Annotated[ManifestFormat, Query()] = "jsonl",  # noqa: A002 - the word that users know
+    format: Annotated[ManifestFormat, Query()] = "jsonl",  # noqa: A002 - the name of the query parameter
 ) -> Response:
-    """The ledger of an ended batch, one row per file."""
+    """Return the manifest of an ended batch, one row per file."""
     batch = await services.batches.current(scope.project_id, batch_id, ALL)
     if batch.manifest_key is None:
         raise ConflictError(
@@ -208,22 +208,22 @@ async def download_manifest(
 
 
 def position_token(position: int, filters: Mapping[str, Any]) -> str | None:
-    """Return the token of the page behind ``position``."""
+    """Return the page token of the items after ``position``."""
     return encode_token(str(position), filters)
 
 
 def read_position(token: str | None, filters: Mapping[str, Any]) -> int | None:
-    """Return the position behind which the page of ``token`` starts; None for the first page.
+    """Return the position after which the page of ``token`` starts; None for the first page.
 
     Raises:
-        FieldError: the token was not made by a list with these filters.
+        FieldError: the token belongs to a list with other filters.
     """
-    inner = decode_token(token, filters)
-    return None if inner is None else int(inner)
+    cursor = decode_token(token, filters)
+    return None if cursor is None else int(cursor)
 
 
 async def live_view(services: Services, batch: Batch) -> LiveBatch:
-    """Return ``batch`` with its counts of this moment."""
+    """Return ``batch`` with its current counts."""
     async with services.database.read() as session:
         tally = (await Batches(session).counts([batch.id]))[batch.id]
         in_flight = [one.path for one in await Batches(session).in_flight(batch.id)]

@@ -1,4 +1,4 @@
-"""v2 batches: create, list, get, cancel."""
+"""Routes of LlamaCloud's v2 batches."""
 
 import json
 from collections.abc import AsyncIterator
@@ -40,12 +40,12 @@ from docmill.records.tables.sources import Configuration
 router = APIRouter(prefix="/api/v2/batches", tags=["batches"])
 
 OTHER_APIS = ("v2", "cli", "temporal")
-"""Batches that this contract shows; v1's have their own endpoints."""
+"""Origins of the batches that v2 shows; v1 batches have their own endpoints."""
 JOB_TYPES = {"parse_v2": JobType.PARSE, "extract_v2": JobType.EXTRACT}
 
 
 def view(batch: Batch) -> BatchView:
-    """Return a batch on the wire, without results."""
+    """Return a batch as a response model, without results."""
     return BatchView(
         id=batch.id,
         project_id=batch.project_id,
@@ -58,7 +58,7 @@ def view(batch: Batch) -> BatchView:
 
 
 def _config(batch: Batch) -> ShownConfig:
-    """Return the request's configuration; a parse made elsewhere shows its tier's preset."""
+    """Return a batch's configuration; a parse from another API shows the preset of its tier."""
     if "job" in batch.config:
         return ShownConfig.model_validate(batch.config)
     identifier = batch.configuration_id or ""
@@ -75,9 +75,9 @@ async def create_batch(
     idempotency: CurrentIdempotency,
     body: BatchCreate,
 ) -> BatchView:
-    """Create a batch over a directory's files, as they are now, and start it.
+    """Create and start a batch over the current files of a directory.
 
-    When Temporal is away the batch stays PENDING and starts by itself later.
+    If Temporal is unavailable, the batch stays PENDING and starts later by itself.
     """
     async with services.database.write() as session:
         batch = await _insert(services, session, scope, idempotency, body)
@@ -89,7 +89,7 @@ async def create_batch(
 async def _insert(
     services: Services, session: Session, scope: Scope, idempotency: Idempotency, body: BatchCreate
 ) -> Batch:
-    """Write the batch with all that belongs to it, or find the one of an earlier attempt."""
+    """Insert the batch and its webhooks, or return the batch of an earlier request."""
     requested, job, project_id = body.model_dump(), body.config.job, scope.project_id
     if known := await idempotency.known_batch(session, requested):
         return known
@@ -151,7 +151,7 @@ async def list_batches(
     page_size: Annotated[PageSize, Query()] = None,
     page_token: Annotated[Text | None, Query()] = None,
 ) -> CursorPage[BatchView]:
-    """One page of batches, newest first; both times are inclusive."""
+    """List batches, newest first; both times are inclusive."""
     filters: dict[str, Any] = {
         "status": status,
         "directory_id": source_directory_id,
@@ -179,10 +179,10 @@ async def get_batch(
     batch_id: str,
     expand: Annotated[list[str] | None, Query(description="Supported value: results.")] = None,
 ) -> BatchView | Response:
-    """One batch; ``expand=results`` maps each file to its job once the batch has ended."""
+    """Return one batch; ``expand=results`` maps each file to its job once the batch has ended."""
     if unknown := set(expand or []) - {"results"}:
         raise FieldError(
-            f"expand knows results, not {', '.join(sorted(unknown))}.", "query", "expand"
+            f"expand supports results, not {', '.join(sorted(unknown))}.", "query", "expand"
         )
     batch = await services.batches.current(scope.project_id, batch_id, OTHER_APIS)
     answer = view(batch)
@@ -195,19 +195,19 @@ async def get_batch(
 
 @router.post("/{batch_id}/cancel")
 async def cancel_batch(services: CurrentServices, scope: CurrentScope, batch_id: str) -> BatchView:
-    """Ask a batch to stop; it is CANCELLED once nothing of it runs any more."""
+    """Cancel a batch; it becomes CANCELLED once none of its items runs any more."""
     batch = await services.batches.current(scope.project_id, batch_id, OTHER_APIS)
     return view(await services.batches.cancel(batch))
 
 
 CHUNK = 1_000
-"""Items of one read."""
+"""Items of one database read."""
 
 
 async def stream_results(
     database: Database, batch: Batch, answer: BatchView
 ) -> AsyncIterator[bytes]:
-    """Yield ``answer`` as JSON with its results filled in from the ledger."""
+    """Yield ``answer`` as JSON with its results from the ledger, one chunk of items at a time."""
     rest = answer.model_dump(mode="json", exclude={"results"})
     yield json.dumps(rest).encode()[:-1] + b', "results": ['
     separator = b""

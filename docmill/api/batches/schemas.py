@@ -1,4 +1,4 @@
-"""v2 batches on the wire."""
+"""Request and response models of batches."""
 
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -16,27 +16,27 @@ from docmill.records.items import FailureGroup
 
 BatchJobType = Literal["parse_v2", "extract_v2"]
 ShownJobType = Literal["parse_v2", "extract_v2", "classify_v2"]
-"""Batches of the command line and of Temporal clients may classify; a create here cannot ask."""
+"""Batches of the command line and of Temporal clients may classify; a v2 create may not."""
 
 
 class BatchJob(RequestModel):
-    """The job of each file: a product and its saved configuration or preset."""
+    """The job of each file: a product and a saved configuration or preset."""
 
     type: BatchJobType
     configuration_id: str
 
 
 class BatchConfig(RequestModel):
-    """What a batch runs."""
+    """The job that a batch runs."""
 
     job: BatchJob
 
 
 class BatchCreate(RequestModel):
-    """A batch over a directory's files.
+    """A new batch over the files of a directory.
 
-    The last three are additions of Docmill: more failed files than a threshold end the batch as
-    FAILED, and ``strict`` turns files with these warnings into failed ones.
+    The last three fields are additions of Docmill: the batch ends as FAILED when more files fail
+    than a threshold allows, and ``strict`` makes files with these warnings fail.
     """
 
     source_directory_id: str
@@ -49,30 +49,30 @@ class BatchCreate(RequestModel):
 
 
 class ShownJob(WireModel):
-    """The job of each file; ``configuration_id`` is empty where parameters were given directly."""
+    """The job of each file; ``configuration_id`` is empty if the parameters were given directly."""
 
     type: ShownJobType
     configuration_id: str
 
 
 class ShownConfig(WireModel):
-    """What a batch runs."""
+    """The job that a batch runs."""
 
     job: ShownJob
 
 
 class JobReference(WireModel):
-    """A job that a batch made."""
+    """A job of a batch."""
 
     type: ShownJobType
     id: str
 
 
 class BatchItemResult(WireModel):
-    """Which job belongs to which file.
+    """The job of one file.
 
-    ``error_message`` is only for files that got no job; a failed job says why itself.
-    ``warnings``, an addition of Docmill, says what a completed result lacks.
+    ``error_message`` is set only for files without a job; a failed job has its own message.
+    ``warnings``, an addition of Docmill, describes what a completed result lacks.
     """
 
     source_directory_file_id: str
@@ -82,7 +82,7 @@ class BatchItemResult(WireModel):
 
 
 class BatchView(WireModel):
-    """A batch; ``results`` only when it was asked for and the batch has ended."""
+    """A batch; ``results`` is set if it was requested and the batch has ended."""
 
     id: str
     project_id: ProjectId
@@ -98,7 +98,7 @@ ManifestFormat = Literal["jsonl", "parquet"]
 
 
 class Counts(WireModel):
-    """Files by state; the four outcomes, and the two states before one."""
+    """Number of files in each state: the two states before an outcome, and the four outcomes."""
 
     pending: int
     processing: int
@@ -109,11 +109,12 @@ class Counts(WireModel):
 
 
 class LiveBatch(WireModel):
-    """A batch of any contract, as it is now.
+    """The current state of a batch of any API.
 
-    ``rate`` counts files that got their outcome per second since this attempt started. ``epoch``
-    counts the attempts: each redrive begins one. ``files_with_warnings`` are complete with a loss
-    or a doubt, ``warnings`` counts files by code; ``left_out`` is what the listing has not.
+    ``rate`` is the number of outcomes per second since the batch, or its latest redrive, started.
+    ``epoch`` is 1, and one more after each redrive. ``files_with_warnings`` counts completed files
+    with a loss or a doubt, ``warnings`` counts files by code, and ``left_out`` counts the files
+    that the listing excludes.
     """
 
     id: str
@@ -149,7 +150,7 @@ class LiveBatch(WireModel):
 
 
 class FailureGroupView(WireModel):
-    """Failed files of one cause."""
+    """Failed files with the same cause."""
 
     failure_class: str
     count: int
@@ -160,7 +161,7 @@ class FailureGroupView(WireModel):
 
     @classmethod
     def of(cls, group: FailureGroup) -> "FailureGroupView":
-        """Return a group with the explanation of its class."""
+        """Return a group with the guide of its failure class."""
         guide = GUIDES[FailureClass(group.failure_class)]
         return cls(
             failure_class=group.failure_class,
@@ -173,7 +174,7 @@ class FailureGroupView(WireModel):
 
 
 class PastAttemptView(WireModel):
-    """How an earlier attempt of a batch ended; ``tally`` counts all its files at that time."""
+    """The end of a batch before a redrive; ``tally`` counts all its files at that time."""
 
     epoch: int
     status: str
@@ -189,7 +190,7 @@ class PastAttemptView(WireModel):
 
 
 class PastOutcomeView(WireModel):
-    """What became of one file in an earlier attempt."""
+    """The outcome of one file before a redrive."""
 
     epoch: int
     status: str
@@ -205,10 +206,10 @@ class PastOutcomeView(WireModel):
 
 
 class Redrive(RequestModel):
-    """What another attempt of an ended batch runs; nothing named runs all that did not complete.
+    """A redrive of an ended batch; without fields it runs all files that did not complete.
 
-    ``configuration_id`` names a configuration of the batch's product, and ``parameters`` are laid
-    over it; both hold for the files that run. ``strict`` replaces the batch's own.
+    ``configuration_id`` names a configuration of the batch's product, and ``parameters`` override
+    it; both apply to the files that run. ``strict`` replaces the batch's own.
     """
 
     only: str | None = None
@@ -218,13 +219,13 @@ class Redrive(RequestModel):
 
 
 class Cancel(RequestModel):
-    """How a batch is cancelled: with ``drain`` the files in flight may end."""
+    """A cancel request; with ``drain`` the files in flight may finish."""
 
     reason: Annotated[str, Field(max_length=2_000)] | None = None
     drain: bool = False
 
 
 class ConcurrencyChange(RequestModel):
-    """Files of one batch in flight at the same time."""
+    """The number of files of a batch that may be in flight at the same time."""
 
     concurrency: Annotated[int, Field(ge=1, le=MAX_CONCURRENCY)]

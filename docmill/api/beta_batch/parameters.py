@@ -1,6 +1,6 @@
-"""v1's generic parse options in the vocabulary of ``parse_v2``, its rules in ``classify_v2``.
+"""Translation of v1's parse options to ``parse_v2``, and of its rules to ``classify_v2``.
 
-Options without a counterpart are kept with the batch and change nothing; the compatibility page
+Options without a counterpart are stored with the batch and have no effect; the compatibility page
 lists them.
 """
 
@@ -140,14 +140,14 @@ _PLACES: dict[str, tuple[str, ...]] = {
         "extra_time_per_page_in_seconds",
     ),
 }
-"""Where each v1 option lies in ``parse_v2``, when its value is the same there."""
+"""Location in ``parse_v2`` of each v1 option that has the same values there."""
 
 
 def parse_v2_parameters(options: Mapping[str, Any]) -> dict[str, Any]:
     """Return v1 ``options`` as ``parse_v2`` parameters.
 
     Raises:
-        FieldError: ``target_pages`` cannot be read.
+        FieldError: ``target_pages`` or ``parse_mode`` is invalid.
     """
     given = {key: value for key, value in options.items() if value is not None}
     found: dict[str, Any] = {"tier": _tier(given)}
@@ -162,26 +162,26 @@ def parse_v2_parameters(options: Mapping[str, Any]) -> dict[str, Any]:
     if given.get("do_not_cache") or given.get("invalidate_cache"):
         found["disable_cache"] = True
     if given.get("page_error_tolerance") == 0:
-        # parse_v2 knows no zero; the smallest ratio below one page of any document is the same.
+        # parse_v2 does not allow 0; a ratio below one page of any document has the same effect.
         _put(found, _PLACES["page_error_tolerance"], 1e-9)
     if str(given.get("target_pages", "")).strip():
-        _put(found, ("page_ranges", "target_pages"), _from_one(str(given["target_pages"])))
+        _put(found, ("page_ranges", "target_pages"), _one_based(str(given["target_pages"])))
     return found
 
 
 def classify_v2_parameters(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return v1's rules and parsing as ``classify_v2`` parameters; its two modes are one here."""
-    reading = {k: v for k, v in (config.get("parsing_configuration") or {}).items() if v}
-    if "target_pages" in reading:
-        reading["target_pages"] = ",".join(str(page + 1) for page in reading["target_pages"])
-    return {"rules": config["rules"], "parsing_configuration": reading}
+    """Return v1's rules as ``classify_v2`` parameters, which have one mode for v1's two."""
+    parsing = {k: v for k, v in (config.get("parsing_configuration") or {}).items() if v}
+    if "target_pages" in parsing:
+        parsing["target_pages"] = ",".join(str(page + 1) for page in parsing["target_pages"])
+    return {"rules": config["rules"], "parsing_configuration": parsing}
 
 
 def without_secrets(value: Any, key: str = "") -> Any:
-    """Return ``value``, which stands under ``key``, with every secret in it hidden.
+    """Return ``value``, the value of ``key``, with every secret masked.
 
-    Secrets are keys and passwords, the values of headers, and of a URL its user and its query; of
-    a webhook's URL its path, too: many services give each receiver a path that nobody can guess.
+    Secrets are keys, passwords, values of headers, and the user and query of a URL. The path of a
+    webhook's URL is a secret too: many services give each receiver an unguessable path.
     """
     if value and _SECRET.search(key):
         return _HIDDEN
@@ -228,8 +228,8 @@ def _put(target: dict[str, Any], place: tuple[str, ...], value: Any) -> None:
     target[last] = value
 
 
-def _from_one(pages: str) -> str:
-    """Return page numbers counted from 1; v1 counts from 0."""
+def _one_based(pages: str) -> str:
+    """Return 1-based page numbers; v1 counts from 0."""
     if not re.fullmatch(r"\s*\d{1,9}\s*(-\s*\d{1,9}\s*)?(,\s*\d{1,9}\s*(-\s*\d{1,9}\s*)?)*", pages):
         raise FieldError('target_pages must look like "0,2-5".', *_WHERE, "target_pages")
     return re.sub(r"\d+", lambda number: str(int(number[0]) + 1), pages.replace(" ", ""))

@@ -1,4 +1,4 @@
-"""v1 beta batch processing: create, list, status, cancel, items, processing results."""
+"""Routes of v1 batch processing."""
 
 from typing import Annotated, Any
 
@@ -59,7 +59,7 @@ async def create_batch_job(
     body: V1BatchCreate,
     temporal_namespace: Namespace = None,
 ) -> V1BatchView:
-    """Create a batch over a directory or over named directory files, and start it."""
+    """Create and start a batch over a directory or over a list of directory files."""
     namespace = services.temporal.allowed(temporal_namespace)
     async with services.database.write() as session:
         batch = await _insert(services, session, scope, idempotency, body, namespace=namespace)
@@ -77,7 +77,7 @@ async def _insert(
     *,
     namespace: str,
 ) -> Batch:
-    """Write the batch with all that belongs to it, or find the one of an earlier attempt."""
+    """Insert the batch and its webhooks, or return the batch of an earlier request."""
     project_id = scope.project_id
     requested = {**body.model_dump(), "namespace": namespace}
     if known := await idempotency.known_batch(session, requested):
@@ -148,7 +148,7 @@ async def list_batch_jobs(
     limit: Limit = 50,
     offset: Offset = 0,
 ) -> OffsetPage[V1BatchView]:
-    """Batches of this contract, newest first."""
+    """List v1 batches, newest first."""
     filters: dict[str, Any] = {
         "directory_id": directory_id,
         "job_type": job_type,
@@ -172,7 +172,7 @@ async def processing_results(
     item_id: str,
     job_type: Annotated[V1JobType | None, Query()] = None,
 ) -> V1ProcessingResults:
-    """Everything that was made of one directory file, newest first, at most 1,000."""
+    """List the results of one directory file, newest first, at most 1,000."""
     async with services.database.read() as session:
         file = await DirectoryFiles(session).find(scope.project_id, item_id)
         found = await Results(session).of_item(scope.project_id, item_id, job_type=job_type)
@@ -189,7 +189,7 @@ async def processing_results(
 async def get_batch_job(
     services: CurrentServices, scope: CurrentScope, job_id: str
 ) -> V1BatchStatus:
-    """A batch with its live counts, and how far it is in percent."""
+    """Return a batch with its current counts and its progress in percent."""
     batch = await services.batches.current(scope.project_id, job_id, V1)
     async with services.database.read() as session:
         counts = (await Batches(session).counts([batch.id]))[batch.id]
@@ -204,7 +204,7 @@ async def cancel_batch_job(
     body: V1Cancel | None = None,
     temporal_namespace: Namespace = None,
 ) -> V1Cancelled:
-    """Ask a batch to stop: pending items become cancelled, items in flight end first."""
+    """Cancel a batch: pending items become cancelled, items in flight end first."""
     batch = await services.batches.current(scope.project_id, job_id, V1)
     if temporal_namespace is not None:
         services.temporal.allowed(temporal_namespace)
@@ -230,7 +230,7 @@ async def list_items(
     limit: Limit = 100,
     offset: Offset = 0,
 ) -> OffsetPage[V1ItemView]:
-    """The files of a batch in listing order, pending ones included."""
+    """List the files of a batch in listing order, including pending ones."""
     batch = await services.batches.current(scope.project_id, job_id, V1)
     async with services.database.read() as session:
         ledger = LedgerReads(session)
@@ -240,20 +240,20 @@ async def list_items(
 
 
 def v1_endpoints(config: V1JobConfig) -> list[InlineWebhook]:
-    """Return the endpoints of a v1 job.
+    """Return the webhook endpoints of a v1 batch, which can be named in three ways.
 
-    ``parameters.webhook_configurations`` hear of every file, ``parameters.webhook_url`` of every
-    file's end, and the job's own ``webhook_url`` is called once, at the end of the batch.
+    ``parameters.webhook_configurations`` get the events of every file, ``parameters.webhook_url``
+    gets the last event of every file, and the job's ``webhook_url`` gets the end of the batch.
     """
     options = config.parameters
     found = list((options.webhook_configurations if options else None) or ())
     if options is not None and options.webhook_url:
         product = JobType.PARSE if config.rules is None else JobType.CLASSIFY
-        found.append(_plain(options.webhook_url, job_ends(product)))
+        found.append(_endpoint(options.webhook_url, job_ends(product)))
     if config.webhook_url:
-        found.append(_plain(config.webhook_url, BATCH_ENDS))
+        found.append(_endpoint(config.webhook_url, BATCH_ENDS))
     return found
 
 
-def _plain(url: str, events: tuple[str, ...]) -> InlineWebhook:
+def _endpoint(url: str, events: tuple[str, ...]) -> InlineWebhook:
     return InlineWebhook.model_validate({"webhook_url": url, "webhook_events": list(events)})

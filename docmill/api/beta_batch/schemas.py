@@ -1,4 +1,4 @@
-"""v1 batch processing on the wire."""
+"""Request and response models of v1 batch processing."""
 
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
@@ -30,7 +30,7 @@ class ClassifyParsing(BaseModel):
 
 
 class V1ParseOptions(BaseModel):
-    """v1's generic parse options: about 125 of them; those that are read here are checked."""
+    """v1's generic parse options, about 125; only those that the API itself reads are validated."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -41,10 +41,10 @@ class V1ParseOptions(BaseModel):
 
 
 class V1JobConfig(RequestModel):
-    """Either job of v1: with ``rules`` a classification, otherwise a parse.
+    """A job of v1: with ``rules`` a classification, otherwise a parse.
 
-    Upstream's classify form repeats fields of a stored job (``id``, ``status`` …); they mean
-    nothing here and are ignored.
+    LlamaCloud's classify form repeats fields of a stored job (``id``, ``status`` …); they are
+    ignored.
     """
 
     model_config = ConfigDict(extra="allow")
@@ -58,10 +58,10 @@ class V1JobConfig(RequestModel):
 
 
 class V1BatchCreate(RequestModel):
-    """A v1 batch: over a directory, or over named directory files.
+    """A new v1 batch over a directory or over a list of directory files.
 
-    The last three are additions of Docmill: more failed files than a threshold end the batch as
-    FAILED, and ``strict`` turns files with these warnings into failed ones.
+    The last three fields are additions of Docmill: the batch ends as FAILED when more files fail
+    than a threshold allows, and ``strict`` makes files with these warnings fail.
     """
 
     job_config: V1JobConfig
@@ -103,20 +103,20 @@ class V1BatchView(WireModel):
 
 
 class V1BatchStatus(WireModel):
-    """A v1 batch and how far it is."""
+    """A v1 batch and its progress."""
 
     job: V1BatchView
     progress_percentage: float
 
 
 class V1Cancel(RequestModel):
-    """Why a batch is cancelled."""
+    """The reason of a cancellation."""
 
     reason: Annotated[str, Field(max_length=2_000)] | None = None
 
 
 class V1Cancelled(WireModel):
-    """The state right after a cancel was asked for."""
+    """The state of a batch right after the cancel request."""
 
     job_id: str
     status: V1Status
@@ -125,9 +125,9 @@ class V1Cancelled(WireModel):
 
 
 class V1ItemView(WireModel):
-    """One file of a v1 batch; ``job_id`` is read through ``/api/v2/parse``.
+    """One file of a v1 batch; read its ``job_id`` through ``/api/v2/parse``.
 
-    ``warnings``, an addition of Docmill, says what a completed result lacks.
+    ``warnings``, an addition of Docmill, describes what a completed result lacks.
     """
 
     item_id: str
@@ -144,7 +144,7 @@ class V1ItemView(WireModel):
 
 
 class V1ProcessingResult(WireModel):
-    """One time that a file was processed."""
+    """One processing of a file."""
 
     result_id: str
     item_id: str
@@ -157,7 +157,7 @@ class V1ProcessingResult(WireModel):
 
 
 class V1ProcessingResults(WireModel):
-    """Everything that was made of one file, newest first."""
+    """All results of one file, newest first."""
 
     item_id: str
     item_name: str

@@ -1,4 +1,4 @@
-"""Rows as v1 shows them."""
+"""Conversion of database rows to v1 response models."""
 
 from docmill.api.beta_batch.parameters import without_secrets
 from docmill.api.beta_batch.schemas import V1BatchView, V1ItemView, V1ProcessingResult
@@ -10,7 +10,7 @@ from docmill.records.tables.batches import Batch
 
 
 def batch_view(batch: Batch, counts: Tally) -> V1BatchView:
-    """Return a batch with its live counts."""
+    """Return a batch with its current counts."""
     status = BatchStatus(batch.status)
     return V1BatchView(
         id=batch.id,
@@ -33,7 +33,7 @@ def batch_view(batch: Batch, counts: Tally) -> V1BatchView:
 
 
 def progress(batch: Batch, counts: Tally) -> float:
-    """Return how much of a batch has an outcome, 0 to 100."""
+    """Return the percentage of items with an outcome, 0 to 100."""
     if BatchStatus(batch.status) is BatchStatus.COMPLETED or not batch.total:
         return 100.0 if BatchStatus(batch.status).terminal else 0.0
     return round(min(100.0, 100.0 * counts.accounted / batch.total), 2)
@@ -55,12 +55,12 @@ def item_view(row: ItemRow) -> V1ItemView:
 
 
 def processed_view(one: Processed, store: str) -> V1ProcessingResult:
-    """Return one time that a file was processed; paths are the store's, never the machine's."""
+    """Return one result of a file; paths are object keys, never local paths."""
     return V1ProcessingResult(
         result_id=one.result_id,
         item_id=one.item_id,
         job_type=one.job_type,
-        job_config=without_secrets(one.config),  # earlier versions kept some of them
+        job_config=without_secrets(one.config),  # earlier versions stored some secrets
         parameters_hash=one.parameters_hash,
         output_s3_path=f"{store.rstrip('/')}/{result_key(one.object_prefix, RESULT_FILE)}",
         processed_at=one.processed_at,

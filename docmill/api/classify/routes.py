@@ -1,4 +1,4 @@
-"""Classify jobs: those that batches make, and those of their own."""
+"""Routes of classify jobs, of batches and single ones."""
 
 import asyncio
 from collections.abc import Sequence
@@ -30,24 +30,24 @@ from docmill.records.database import Session
 from docmill.records.jobs import Job
 
 USER = "local"
-"""Keys name no users, so every job was made by the same one."""
+"""API keys name no users, so all jobs have the same user."""
 
 
 class ClassifyReader:
-    """Reads classify jobs, those of batches and those of their own."""
+    """Reads classify jobs of batches and single classify jobs."""
 
     def __init__(self, services: Services) -> None:
         self._jobs = JobReader(services)
 
     async def views(self, jobs: Sequence[Job], *, usage: bool = False) -> list[ClassifyJobView]:
-        """Return jobs on the wire, in their order."""
+        """Return jobs as response models, in their order."""
         return await asyncio.gather(*(self._view(job, usage=usage) for job in jobs))
 
     async def view(self, job: Job, *, usage: bool = False) -> ClassifyJobView:
-        """Return one job on the wire.
+        """Return one job as a response model.
 
         Raises:
-            PurgedError: its result was purged.
+            PurgedError: retention removed its result.
         """
         await self._jobs.check_not_purged(job)
         return (await self.views([job], usage=usage))[0]
@@ -105,7 +105,7 @@ async def create_classify_job(
     idempotency: CurrentIdempotency,
     body: ClassifyCreate,
 ) -> ClassifyJobView:
-    """Classify a file; a ``transaction_id`` that was used before returns the job it made."""
+    """Classify a file; a repeated ``transaction_id`` returns the job of the first request."""
 
     async def build(session: Session) -> NewJob:
         document = await find_document(services, session, scope, body.document)
@@ -128,8 +128,8 @@ async def create_classify_job(
     if body.transaction_id is None:
         job = await jobs.create(idempotency, body.model_dump(), build)
     else:
-        what = (scope.project_id, JobType.CLASSIFY.value, body.transaction_id)
-        job = await jobs.create_as(derived_id(Prefix.BATCH, *what), build)
+        parts = (scope.project_id, JobType.CLASSIFY.value, body.transaction_id)
+        job = await jobs.create_as(derived_id(Prefix.BATCH, *parts), build)
     return await ClassifyReader(services).view(job)
 
 
@@ -141,7 +141,7 @@ async def list_classify_jobs(
     configuration_id: Annotated[Text | None, Query()] = None,
     page_size: Annotated[int, Query(ge=1, le=MAX_CLASSIFY_PAGE)] = DEFAULT_PAGE,
 ) -> CursorPage[ClassifyJobView]:
-    """One page of classify jobs, newest first."""
+    """List classify jobs, newest first."""
     views = ClassifyReader(services).views
     return await jobs.page(filter_, page_size, views, configuration_id=configuration_id)
 
@@ -153,7 +153,7 @@ async def get_classify_job(
     job_id: str,
     expand: Annotated[list[Expand] | None, Query()] = None,
 ) -> ClassifyJobView:
-    """A job with its result, once there is one."""
+    """Return a job, with its result once it has completed."""
     found = await jobs.find(job_id)
     return await ClassifyReader(services).view(found, usage="usage" in (expand or ()))
 
@@ -162,11 +162,11 @@ async def get_classify_job(
 async def cancel_classify_job(
     services: CurrentServices, jobs: ClassifyJobs, job_id: str
 ) -> ClassifyJobView:
-    """Ask a job of its own to stop; a file of a batch is cancelled with its batch."""
+    """Cancel a single job; a file of a batch is cancelled with its batch."""
     return await ClassifyReader(services).view(await jobs.cancel(job_id))
 
 
 @router.delete("/{job_id}")
 async def delete_classify_job(jobs: ClassifyJobs, job_id: str) -> JobDeleted:
-    """Remove a job that has ended; results that others share stay."""
+    """Delete a job that has ended; results that other jobs share are kept."""
     return await jobs.delete(job_id)

@@ -1,4 +1,4 @@
-"""Classify jobs on the wire."""
+"""Request and response models of classify jobs."""
 
 from datetime import datetime
 from typing import Annotated, Self
@@ -13,7 +13,7 @@ from docmill.parameters.classify import ClassifyParameters
 
 
 class ClassifyCreate(RequestModel):
-    """A classify job over a file, over that of a parse job, or over a URL."""
+    """A new classify job over a file, over the file of a parse job, or over a URL."""
 
     file_input: InputId | None = None
     file_id: InputId | None = None
@@ -34,12 +34,12 @@ class ClassifyCreate(RequestModel):
 
     @property
     def document(self) -> str:
-        """What is to be classified."""
+        """The document to classify."""
         return self.file_input or self.file_id or self.parse_job_id or ""
 
 
 class ClassifyAnswer(WireModel):
-    """Which rule fits: ``type`` is null when none does."""
+    """The matching rule; ``type`` is null if none matches."""
 
     type: str | None = None
     confidence: Annotated[float, Field(ge=0, le=1)]
@@ -47,14 +47,14 @@ class ClassifyAnswer(WireModel):
 
 
 class ClassifyUsage(WireModel):
-    """What a job cost; a home of one's own bills nothing."""
+    """Cost of a job; local engines bill nothing."""
 
     credits: float | None = None
     parse_credits: float | None = None
 
 
 class ClassifyJobView(WireModel):
-    """A classify job; ``configuration`` is what it ran with, defaults filled in."""
+    """A classify job; ``configuration`` has its effective parameters, with defaults."""
 
     id: str
     configuration: ClassifyParameters

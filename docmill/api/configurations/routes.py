@@ -1,4 +1,4 @@
-"""Configurations: upsert, list, get, update, delete; the built-in presets are read only."""
+"""Routes of configurations; the built-in presets are read only."""
 
 from typing import Annotated, Any
 
@@ -27,16 +27,16 @@ from docmill.records.presets import preset
 router = APIRouter(prefix="/api/v1/beta/configurations", tags=["configurations"])
 
 _CHECKED = {f"{job_type}_v2": job_type for job_type in JobType}
-"""Products whose parameters Docmill knows; those of others are stored as they come."""
+"""Products whose parameters Docmill validates; those of other products are stored unchanged."""
 
 
 async def _checked(
     services: CurrentServices, scope: CurrentScope, parameters: Parameters
 ) -> dict[str, Any]:
-    """Return the parameters as they came, once jobs can be created with them.
+    """Check that jobs can be created with these parameters, and return them unchanged.
 
     Raises:
-        UsageError: the product refuses a key or value, or a webhook cannot be sent.
+        UsageError: a key or value is invalid for the product, or a webhook cannot be delivered.
         NotFoundError: a stored webhook does not exist in this project.
     """
     await check_webhooks(
@@ -58,28 +58,28 @@ async def _checked(
 async def _check_parse_configuration(
     services: CurrentServices, scope: CurrentScope, configuration_id: str | None
 ) -> None:
-    """Check the configuration that says how an extraction's text is read, if one is named.
+    """Check the parse configuration that an extract configuration names, if any.
 
     Raises:
-        FieldError: there is none with this id, or it belongs to another product.
+        FieldError: it does not exist, or it belongs to another product.
     """
     if configuration_id is None:
         return
-    where = ("body", "parameters", "parse_config_id")
+    loc = ("body", "parameters", "parse_config_id")
     try:
         async with services.database.read() as session:
             found = await find_configuration(session, scope.project_id, configuration_id)
     except NotFoundError as error:
-        raise FieldError(error.message, *where, hint=error.hint) from None
+        raise FieldError(error.message, *loc, hint=error.hint) from None
     if found.product_type != "parse_v2":
-        raise FieldError(f"{configuration_id} configures {found.product_type}.", *where)
+        raise FieldError(f"{configuration_id} configures {found.product_type}.", *loc)
 
 
 @router.post("", status_code=201)
 async def upsert_configuration(
     services: CurrentServices, scope: CurrentScope, body: ConfigurationCreate
 ) -> ConfigurationView:
-    """Make a configuration; one with the same name and product gets a new version instead."""
+    """Create a configuration, or a new version of the one with the same name and product."""
     parameters = await _checked(services, scope, body.parameters)
     async with services.database.write() as session:
         row = await Configurations(session).upsert(
@@ -96,12 +96,15 @@ async def list_configurations(
     product_type: Annotated[list[ProductType] | None, Query()] = None,
     name: Annotated[Text | None, Query()] = None,
     _: Annotated[
-        bool, Query(alias="latest_only", description="Always so: a configuration keeps its id.")
+        bool,
+        Query(
+            alias="latest_only", description="Has no effect: lists have only the latest versions."
+        ),
     ] = False,
     page_size: Annotated[PageSize, Query()] = None,
     page_token: Annotated[Text | None, Query()] = None,
 ) -> CursorPage[ConfigurationView]:
-    """One page of saved configurations in their newest versions, newest first."""
+    """List saved configurations in their latest versions, newest first."""
     filters: dict[str, Any] = {"name": name, "product_types": product_type}
     async with services.database.read() as session:
         found = await Configurations(session).list(
@@ -117,7 +120,7 @@ async def list_configurations(
 async def get_configuration(
     services: CurrentServices, scope: CurrentScope, config_id: str
 ) -> ConfigurationView:
-    """One configuration in its newest version, or a preset."""
+    """Return the latest version of a configuration, or a preset."""
     async with services.database.read() as session:
         found = await find_configuration(session, scope.project_id, config_id)
     return ConfigurationView.model_validate(found)
@@ -127,8 +130,8 @@ async def get_configuration(
 async def update_configuration(
     services: CurrentServices, scope: CurrentScope, config_id: str, body: ConfigurationUpdate
 ) -> ConfigurationView:
-    """Change name or parameters, which makes a new version under the same id."""
-    _refuse_preset(config_id)
+    """Change the name or the parameters; this creates a new version under the same id."""
+    _reject_preset(config_id)
     parameters = None
     if body.parameters is not None:
         parameters = await _checked(services, scope, body.parameters)
@@ -139,7 +142,7 @@ async def update_configuration(
             if known.product_type != body.parameters.product_type:
                 raise ConflictError(
                     f"{config_id} configures {known.product_type}.",
-                    "Make a new configuration for another product.",
+                    "Create a new configuration for another product.",
                 )
         row = await configurations.update(
             scope.project_id,
@@ -154,14 +157,14 @@ async def update_configuration(
 async def delete_configuration(
     services: CurrentServices, scope: CurrentScope, config_id: str
 ) -> None:
-    """Delete a configuration with its history; batches keep what they were created with."""
-    _refuse_preset(config_id)
+    """Delete a configuration with its versions; existing batches keep their parameters."""
+    _reject_preset(config_id)
     async with services.database.write() as session:
         await Configurations(session).delete(scope.project_id, config_id)
 
 
-def _refuse_preset(config_id: str) -> None:
+def _reject_preset(config_id: str) -> None:
     if preset(config_id) is not None:
         raise ConflictError(
-            f"{config_id} is built in and cannot be changed.", "Make a configuration of your own."
+            f"{config_id} is built in and cannot be changed.", "Create a configuration of your own."
         )

@@ -1,4 +1,4 @@
-"""Configurations on the wire."""
+"""Request and response models of configurations."""
 
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -28,7 +28,7 @@ class ConfigurationView(WireModel):
     @field_validator("parameters")
     @classmethod
     def _no_secrets(cls, parameters: dict[str, Any]) -> dict[str, Any]:
-        """Leave out what a webhook's deliveries are signed with."""
+        """Remove the signing secrets of webhooks."""
         hooks = parameters.get("webhook_configurations")
         if not isinstance(hooks, list):
             return parameters
@@ -50,14 +50,14 @@ class Parameters(RequestModel, extra="allow"):
 
 
 class ConfigurationCreate(RequestModel):
-    """Makes a configuration, or a new version of the one with this name and product."""
+    """A new configuration, or a new version of the one with this name and product."""
 
     name: ConfigurationName
     parameters: Parameters
 
 
 class ConfigurationUpdate(RequestModel):
-    """What may change; what is left out stays."""
+    """Changes of a configuration; omitted fields keep their values."""
 
     name: ConfigurationName | None = None
     parameters: Parameters | None = None

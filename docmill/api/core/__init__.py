@@ -1,4 +1,4 @@
-"""What all resources share: errors, guards, idempotency, paging, scope, uploads, signed links.
+"""Code that all resources share: errors, middleware, idempotency, pagination, uploads, links.
 
-Imports no resource.
+It imports no resource.
 """

@@ -1,4 +1,4 @@
-"""Files as HTTP answers: names that browsers save, parts by Range, and HEAD."""
+"""File downloads over HTTP: file names for browsers, ``Range`` requests and HEAD."""
 
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
@@ -8,14 +8,14 @@ from fastapi import HTTPException, Request, Response
 from fastapi.responses import StreamingResponse
 
 SAFETY_HEADERS = {
-    # An uploaded page must not run as a page of this server.
+    # An uploaded HTML page must not run in the origin of this server.
     "Content-Security-Policy": "sandbox; default-src 'none'",
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "private, no-store",
 }
 
 Content = Callable[[int], AsyncIterator[bytes]]
-"""Gives the bytes of a file from a position on."""
+"""Streams a file from the given byte offset."""
 
 
 def attachment(name: str) -> dict[str, str]:
@@ -28,13 +28,13 @@ def attachment(name: str) -> dict[str, str]:
     }
 
 
-def part_of(header: str | None, size: int) -> range | None:
-    """Return the bytes that a ``Range`` header asks for; None for all of them.
+def requested_range(header: str | None, size: int) -> range | None:
+    """Return the byte range that a ``Range`` header requests; None for the whole file.
 
-    A header of several ranges, of other units or malformed is ignored, as RFC 9110 allows.
+    A header with several ranges, with other units, or malformed is ignored, as RFC 9110 allows.
 
     Raises:
-        HTTPException: 416, the part does not exist.
+        HTTPException: 416, the file has no such bytes.
     """
     match = re.fullmatch(r"bytes=(\d*)-(\d*)", (header or "").replace(" ", ""))
     if match is None or match.group() == "bytes=-":
@@ -54,20 +54,20 @@ def part_of(header: str | None, size: int) -> range | None:
 
 
 def download(request: Request, name: str, media_type: str, size: int, content: Content) -> Response:
-    """Answer a GET or HEAD of a file: all of it, or the part that ``Range`` asks for.
+    """Return the response to a GET or HEAD of a file: all of it, or the range of ``Range``.
 
     Args:
-        request: a conditional ``If-Range`` gets all, since links have no validators.
-        name: under which a browser saves it.
-        media_type: of the whole.
-        size: of the whole, in bytes.
-        content: gives the bytes from a position on.
+        request: one with ``If-Range`` gets the whole file, because links have no validators.
+        name: the name under which a browser saves the file.
+        media_type: of the file.
+        size: of the whole file, in bytes.
+        content: streams the file from an offset.
 
     Raises:
         HTTPException: 416.
     """
     ranged = None if "if-range" in request.headers else request.headers.get("range")
-    part = part_of(ranged, size)
+    part = requested_range(ranged, size)
     length = size if part is None else len(part)
     headers = attachment(name) | {"Accept-Ranges": "bytes", "Content-Length": str(length)}
     if part is not None:
@@ -87,5 +87,7 @@ async def _first_bytes(pieces: AsyncIterator[bytes], length: int) -> AsyncIterat
         length -= len(piece)
         if length <= 0:
             break
-    if isinstance(pieces, AsyncGenerator):  # it holds a file or a connection until it is closed
+    if isinstance(
+        pieces, AsyncGenerator
+    ):  # it holds a file or a connection open until it is closed
         await pieces.aclose()

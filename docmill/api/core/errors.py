@@ -1,4 +1,4 @@
-"""Errors as answers: the contract's shapes, and never a stack trace or a path of the machine."""
+"""HTTP responses for errors, without stack traces and local paths."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -23,7 +23,7 @@ from docmill.errors import (
 log = structlog.get_logger(__name__)
 
 RETRY_AFTER_SECONDS = 2
-"""The SDKs honour waits above 0 and up to 60 s (api-contract 1.5)."""
+"""The official SDKs honour values above 0 and up to 60 s."""
 
 Responses = dict[int | str, dict[str, Any]]
 
@@ -34,15 +34,18 @@ ERROR_RESPONSES: Responses = {
     409: {"model": Problem, "description": "The object's state does not allow this."},
     413: {"model": Problem, "description": "The request is too large."},
     422: {"model": ValidationProblem, "description": "A field is wrong."},
-    503: {"model": Problem, "description": "Database or object store away; try again."},
+    503: {
+        "model": Problem,
+        "description": "The database or the object store is unavailable; try again.",
+    },
 }
 
 
 class FieldError(UsageError):
-    """A field of the request is wrong in a way that only the handler can see.
+    """A field of the request is invalid, which only the handler can detect.
 
     Attributes:
-        loc: where the field is, as in FastAPI's own validation errors.
+        loc: location of the field, as in FastAPI's own validation errors.
     """
 
     def __init__(self, message: str, *loc: str | int, hint: str = "") -> None:
@@ -51,12 +54,12 @@ class FieldError(UsageError):
 
 
 class TooLargeError(DocmillError):
-    """The request's body is larger than its limit."""
+    """The request body exceeds its limit."""
 
 
 _ANSWERS: dict[type[DocmillError], tuple[int, dict[str, str]]] = {
     NotFoundError: (404, {}),
-    # Without this header the official clients repeat a 409 five times.
+    # Without this header the official clients retry a 409 five times.
     ConflictError: (409, {"x-should-retry": "false"}),
     TooLargeError: (413, {}),
 }
@@ -68,7 +71,7 @@ def problem(
     hint: str | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> JSONResponse:
-    """Return an error answer in the general shape."""
+    """Return an error response in the general shape."""
     body: dict[str, Any] = {"detail": detail}
     if hint:
         body["hint"] = hint
@@ -96,19 +99,19 @@ async def _on_docmill_error(request: Request, error: Exception) -> JSONResponse:
 
 
 def _unavailable(request: Request, error: UnavailableError) -> JSONResponse:
-    """Say that something is away; where it is, only the log says."""
+    """Return 503. The reason, which may name hosts, goes to the log only."""
     log.warning("api.unavailable", route=request.url.path, reason=error.message)
     return problem(
         503,
-        "The database, the object store or Temporal cannot be used now.",
-        "Try again a little later; GET /readyz says which of them is away.",
+        "The database, the object store or Temporal is unavailable.",
+        "Try again a little later; GET /readyz names the unavailable service.",
         {"Retry-After": str(RETRY_AFTER_SECONDS)},
     )
 
 
 async def _on_validation_error(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
-    # The values themselves are left out: they may be secrets, huge, or no JSON at all.
+    # The values are omitted: they may be secrets, very large, or not JSON.
     details = [
         {"loc": list(one["loc"]), "msg": bounded(one["msg"]), "type": one["type"]}
         for one in error.errors()
@@ -122,8 +125,8 @@ async def _on_http_exception(_: Request, error: Exception) -> JSONResponse:
 
 
 async def _on_disconnect(request: Request, _: Exception) -> JSONResponse:
-    log.info("api.client_left", method=request.method, route=request.url.path)
-    return problem(400, "The client went away before its request was complete.")
+    log.info("api.client_disconnected", method=request.method, route=request.url.path)
+    return problem(400, "The client disconnected before its request was complete.")
 
 
 async def _on_unexpected(request: Request, error: Exception) -> JSONResponse:
@@ -134,7 +137,7 @@ async def _on_unexpected(request: Request, error: Exception) -> JSONResponse:
 
 
 def add_error_handlers(app: FastAPI) -> None:
-    """Register the handlers of all errors on ``app``."""
+    """Register the error handlers on ``app``."""
     app.add_exception_handler(DocmillError, _on_docmill_error)
     app.add_exception_handler(RequestValidationError, _on_validation_error)
     app.add_exception_handler(HTTPException, _on_http_exception)

@@ -1,4 +1,4 @@
-"""Whether the server lives, and whether it can do its work."""
+"""Routes of the liveness and readiness checks."""
 
 import asyncio
 from collections.abc import Awaitable
@@ -16,7 +16,7 @@ log = structlog.get_logger(__name__)
 
 AWAY = "away"
 CHECK_SECONDS = 5.0
-"""A part that needs longer to answer counts as away."""
+"""A service that does not answer within this time counts as unavailable."""
 
 
 class Health(BaseModel):
@@ -26,7 +26,7 @@ class Health(BaseModel):
 
 
 class Readiness(BaseModel):
-    """What the server needs, each ``ok`` or ``away``; the log says why."""
+    """State of each required service, ``ok`` or ``away``; the reasons are in the log."""
 
     ready: bool
     checks: dict[str, str]
@@ -34,13 +34,13 @@ class Readiness(BaseModel):
 
 @router.get("/healthz")
 async def health() -> Health:
-    """Answer as long as the process is up."""
+    """Answer as long as the process runs."""
     return Health()
 
 
 @router.get("/readyz", responses={503: {"model": Readiness, "description": "Not ready."}})
 async def readiness(services: CurrentServices, response: Response) -> Readiness:
-    """Ask database, object store and Temporal, and whether a worker polls for batches."""
+    """Check the database, the object store and Temporal, and that a worker polls for batches."""
     names = ("database", "object_store", "temporal", "worker")
     answers = await asyncio.gather(
         _checked(services.database.ping()),

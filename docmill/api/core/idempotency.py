@@ -1,9 +1,9 @@
-"""Creates that are safe to repeat.
+"""Idempotent creation of objects.
 
-The official clients repeat a POST whose answer was lost, without an idempotency key; a repeat
-shows only in ``x-stainless-retry-count``. So a create decides its new object's id in a small
-table, keyed by what was requested, in the transaction that inserts the object: a repeat finds the
-object of the first attempt, and waits for it while that one still runs.
+The official clients retry a POST whose response was lost without an idempotency key; only the
+header ``x-stainless-retry-count`` marks the retry. Therefore a create claims the id of its new
+object in a table that is keyed by the hash of the request, in the transaction that inserts the
+object. A retry finds the object of the first request, and waits while that request still runs.
 """
 
 import hashlib
@@ -28,10 +28,10 @@ from docmill.records.tables.batches import Batch
 
 
 class Idempotency:
-    """Decides the id of one request's new object.
+    """Claims the id of the object that a request creates.
 
     Attributes:
-        keyed: whether the client named its create.
+        keyed: whether the request has an ``Idempotency-Key``.
     """
 
     def __init__(self, scope: Scope, route: str, key: str | None, repeat: Repeat) -> None:
@@ -43,7 +43,9 @@ class Idempotency:
         self._arrived = datetime.now(UTC)
 
     async def before(self, session: Session, fields: Mapping[str, Any]) -> str | None:
-        """Return the id that the request's key has made before, whatever has become of its source.
+        """Return the id of the object that an earlier request with the same key created.
+
+        It is found even if its source was deleted since. None without a key.
 
         Raises:
             FieldError: the request's ``Idempotency-Key`` was used with other fields.
@@ -63,14 +65,14 @@ class Idempotency:
         answer_id: str | None = None,
         source: object = None,
     ) -> Claim:
-        """Return the id of the object that ``fields`` ask for, which the caller inserts now.
+        """Claim the id of the object that the request creates; the caller inserts the object.
 
         Args:
             session: of the transaction that inserts the object.
-            fields: everything that was requested, parsed; for an upload also the bytes' hash.
-            object_id: the id of a new one.
-            answer_id: the id that the client is told of, when it is another one.
-            source: the state of what the object is made from: watermarks, versions.
+            fields: all fields of the request, parsed; for an upload also the hash of its bytes.
+            object_id: the id for a new object.
+            answer_id: the id in the response, if it differs from ``object_id``.
+            source: the state of the object's source: watermarks, versions.
 
         Raises:
             FieldError: the request's ``Idempotency-Key`` was used with other fields.
@@ -81,14 +83,14 @@ class Idempotency:
         return _checked(claim, attempt)
 
     async def known_batch(self, session: Session, fields: Mapping[str, Any]) -> Batch | None:
-        """Return the batch that the request's key has made before; see `before`."""
+        """Return the batch that an earlier request with the same key created; see `before`."""
         made = await self.before(session, fields)
         return await self._batch(session, made) if made else None
 
     async def claim_batch(
         self, session: Session, fields: Mapping[str, Any], prefix: Prefix, source: object
     ) -> str | Batch:
-        """Return the id of the batch to insert, or the batch of an earlier attempt; see `claim`."""
+        """Return the id of the batch to insert, or the batch of an earlier request; see `claim`."""
         claim = await self.claim(session, fields, new_id(prefix), source=source)
         known = await self._batch(session, claim.object_id) if claim.joined else None
         return known or claim.object_id
@@ -105,17 +107,17 @@ class Idempotency:
 
 
 def deleted_object_error(object_id: str) -> NotFoundError:
-    """Return what a repeated create is told whose object was deleted."""
+    """Return the error of a repeated create whose object was deleted."""
     return NotFoundError(
-        f"This request has made {object_id} before, which was deleted.",
-        "Send it with another key, or with none, to make a new one.",
+        f"An earlier request created {object_id}, which was deleted.",
+        "Send the request with another key, or with none, to create a new object.",
     )
 
 
 def _checked(claim: Claim, attempt: Attempt) -> Claim:
     if claim.fields_hash != attempt.fields_hash:
         raise FieldError(
-            "This Idempotency-Key was used with other fields.", "header", "Idempotency-Key"
+            "This Idempotency-Key was already used with other fields.", "header", "Idempotency-Key"
         )
     return claim
 
@@ -130,7 +132,7 @@ def idempotency_of(
     idempotency_key: Annotated[str | None, Header(max_length=255)] = None,
     x_stainless_retry_count: Annotated[str | None, Header(include_in_schema=False)] = None,
 ) -> Idempotency:
-    """Dependency: the ids of this request's creates."""
+    """FastAPI dependency: the idempotency of this request."""
     repeat = Repeat.FIRST
     if idempotency_key:
         repeat = Repeat.KEYED
@@ -143,9 +145,9 @@ CurrentIdempotency = Annotated[Idempotency, Depends(idempotency_of)]
 
 
 REMEMBERED = 10_000
-"""Ids that need not be looked up again."""
-MOST = 1_000
-"""Ids of one request that are looked up; only bodies that list files have more."""
+"""Ids in memory that were already recorded as received."""
+MAX_LOOKUPS = 1_000
+"""Ids of one request that are looked up at most; only bodies that list files have more."""
 
 _ID = re.compile(
     r"\b(?:bat|bjb|dir|dfl|pjb|ext|clj|whc)-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"
@@ -153,19 +155,19 @@ _ID = re.compile(
 
 
 class ReceivedIds:
-    """Notes the ids that requests name; each is looked up once by a process."""
+    """Records that clients received the ids that they send; a process looks each id up once."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._known: OrderedDict[str, None] = OrderedDict()
 
     async def note(self, ids: Set[str]) -> None:
-        """Note that the answers that told of these ids have arrived.
+        """Record that the responses with these ids have arrived.
 
         Raises:
-            UnavailableError: the database is away.
+            UnavailableError: the database is unavailable.
         """
-        new = [identifier for identifier in ids if identifier not in self._known][:MOST]
+        new = [identifier for identifier in ids if identifier not in self._known][:MAX_LOOKUPS]
         if not new:
             return
         async with self._database.read() as session:
@@ -179,7 +181,7 @@ class ReceivedIds:
 
 
 async def note_received(request: Request) -> None:
-    """Dependency of every route: what a request names in its address or its JSON was received."""
+    """FastAPI dependency of all routes: record the ids in the URL and the JSON as received."""
     text = f"{request.url.path}?{request.url.query}"
     route = request.scope.get("route")
     if isinstance(route, APIRoute) and route.body_field is not None:

@@ -1,7 +1,7 @@
-"""URLs that need no header: a path, an end, and an HMAC over both.
+"""Signed URLs: a path, an expiry time, and an HMAC over both. They need no HTTP header.
 
-The key lies in the home and is made at the first need; whoever can read the home can read the
-files as well.
+The key is a file in the home folder, created at first use. A process that can read the home folder
+can read the files as well.
 """
 
 import hashlib
@@ -28,7 +28,7 @@ _SCHEMES = frozenset({"http", "https"})
 
 
 class Links:
-    """Makes and checks signed URLs with one key."""
+    """Creates and verifies signed URLs with one key."""
 
     def __init__(self, key: bytes, settings: Settings) -> None:
         self._key = key
@@ -37,7 +37,7 @@ class Links:
 
     @classmethod
     def of_home(cls, settings: Settings) -> "Links":
-        """Return the maker whose key is kept in the home."""
+        """Return the `Links` that use the key in the home folder."""
         path = settings.home / "links.key"
         if not path.exists():
             _write_once(path, secrets.token_bytes(_KEY_BYTES))
@@ -46,7 +46,7 @@ class Links:
     def make(
         self, request: Request, *parts: str, lifetime: timedelta = DEFAULT_LIFETIME
     ) -> PresignedUrl:
-        """Return the signed URL of ``parts`` below `CONTENT_PREFIX`, for its clients."""
+        """Return a signed URL of ``parts`` below `CONTENT_PREFIX`, on the host clients use."""
         expires = datetime.now(UTC).replace(microsecond=0) + lifetime
         path = "/".join((CONTENT_PREFIX, *(quote(part, safe="") for part in parts)))
         stamp = int(expires.timestamp())
@@ -54,17 +54,17 @@ class Links:
         return PresignedUrl(url=f"{self._base(request)}{path}?{query}", expires_at=expires)
 
     def check(self, *parts: str, expires: int, signature: str) -> None:
-        """Let a valid URL pass.
+        """Verify a signed URL.
 
         Raises:
-            NotFoundError: the signature is not ours, or the URL has expired.
+            NotFoundError: the signature is invalid, or the URL has expired.
         """
         right = hmac.compare_digest(self._sign(parts, expires).encode(), signature.encode())
         if not right or expires < datetime.now(UTC).timestamp():
-            raise NotFoundError("This link is not valid, or it has expired.", "Ask for a new one.")
+            raise NotFoundError("This link is invalid or has expired.", "Request a new one.")
 
     def _base(self, request: Request) -> str:
-        """Return the address by which clients reach this server."""
+        """Return the base URL under which clients reach this server."""
         if self._public_url:
             return self._public_url
         host = request.headers.get("x-forwarded-host", "").split(",")[0].strip()
@@ -80,7 +80,7 @@ class Links:
 
 
 def _write_once(path: Path, content: bytes) -> None:
-    """Write ``path`` whole, unless another process was quicker."""
+    """Write ``path`` atomically, unless another process has already created it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as sink:  # mode is 0600
         sink.write(content)

@@ -1,8 +1,8 @@
-"""What is checked before any handler runs: who calls, and from where.
+"""ASGI middleware: checks of a request before its handler runs, and repairs of the framework.
 
-Local mode trusts whoever can reach the loopback interface. A web page in a browser on the same
-machine can reach it too, so a foreign ``Origin``, or a ``Host`` that only DNS rebinding can
-bring here, is refused.
+Docmill trusts every process that can reach the loopback interface. A web page in a browser on the
+same machine can reach it too. Therefore requests with a foreign ``Origin``, or with a ``Host``
+that only DNS rebinding can produce, are rejected.
 """
 
 from urllib.parse import urlsplit
@@ -17,14 +17,14 @@ LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 class LoopbackMiddleware:
-    """Refuses requests that a browser sent for a page of another origin.
+    """Rejects requests that a browser sends for a page of another origin.
 
-    A proxy that keeps the name by which clients call it is served, once the operator has said
-    that name.
+    Requests that a reverse proxy passes on with its own host name are accepted if the operator
+    configured that name (``DOCMILL_PUBLIC_URL``).
     """
 
     def __init__(self, app: ASGIApp, public_url: str = "") -> None:
-        """Guard ``app``; ``public_url`` is where a proxy before it is reached, or empty."""
+        """Wrap ``app``; ``public_url`` is the address of the reverse proxy, or empty."""
         self._app = app
         public = urlsplit(public_url) if public_url else None
         self._names = LOOPBACK_NAMES | ({public.hostname} if public else set())
@@ -44,18 +44,18 @@ class LoopbackMiddleware:
         if _name(f"//{host}") not in self._names:
             return "This server answers on loopback only; the Host header names another machine."
         if origin is not None and _netloc(origin) not in self._origins | {host}:
-            return "Requests from pages of another origin are refused."
+            return "Requests from pages of another origin are rejected."
         return None
 
 
 class JsonTooLargeMiddleware:
-    """Gives the answer 413 of the framework, which is text, the shape of every other error."""
+    """Converts the framework's 413 response from text to the JSON of every other error."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, and its answer back."""
+        """Pass the request on, and convert its response."""
         replaced = False
 
         async def answer(message: Message) -> None:
@@ -73,17 +73,17 @@ class JsonTooLargeMiddleware:
 
 
 class AnsweredErrorMiddleware:
-    """Ends what was answered: the framework raises an unexpected error again after its 500.
+    """Drops the error that the framework raises again after it has sent the response 500.
 
-    The server would close the connection for it without a word, and the client's next request
-    on that connection would be lost. The error is in the log already.
+    The server would close the connection for it, and the client's next request on that connection
+    would be lost. The error is already in the log.
     """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on; an error before the end of the answer stays one."""
+        """Pass the request on; raise errors that occur before the response is complete."""
         complete = False
 
         async def answer(message: Message) -> None:
@@ -100,7 +100,7 @@ class AnsweredErrorMiddleware:
 
 
 class NulMiddleware:
-    """Answers 404 to addresses that hold NUL: no stored text holds one, and PostgreSQL objects."""
+    """Answers 404 to URLs that contain NUL: no stored text does, and PostgreSQL rejects it."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -108,7 +108,7 @@ class NulMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or answer 404."""
         if scope["type"] == "http" and ("\x00" in scope["path"] or b"%00" in scope["query_string"]):
-            refusal = problem(404, "No such object: an address never holds NUL.")
+            refusal = problem(404, "No such object: URLs must not contain NUL.")
             await refusal(scope, receive, send)
             return
         await self._app(scope, receive, send)

@@ -1,4 +1,4 @@
-"""Page tokens as clients see them: bound to the filters of the list that they continue."""
+"""Pagination: page tokens for clients, each bound to the filters of its list."""
 
 import hashlib
 import json
@@ -16,40 +16,40 @@ _DIGEST = 16
 """Characters of the hash in a token."""
 
 
-def encode_token(inner: str | None, filters: Mapping[str, Any]) -> str | None:
-    """Return the token for clients; None when there is no further page."""
-    return None if inner is None else f"{_digest(inner, filters)}{inner}"
+def encode_token(cursor: str | None, filters: Mapping[str, Any]) -> str | None:
+    """Return the page token for clients; None on the last page."""
+    return None if cursor is None else f"{_digest(cursor, filters)}{cursor}"
 
 
 def decode_token(token: str | None, filters: Mapping[str, Any]) -> str | None:
-    """Return the repository's token; None for the first page.
+    """Return the database cursor in a page token; None for the first page.
 
     Raises:
-        FieldError: the token was not made by a list with these filters.
+        FieldError: the token belongs to a list with other filters.
     """
     if not token:
         return None
-    inner = token[_DIGEST:]
-    if token[:_DIGEST] != _digest(inner, filters):
+    cursor = token[_DIGEST:]
+    if token[:_DIGEST] != _digest(cursor, filters):
         raise FieldError(
             "The page token does not belong to this list with these filters.",
             "query",
             "page_token",
-            hint="Pass next_page_token of the page before, and the same filters.",
+            hint="Pass next_page_token of the previous page, and the same filters.",
         )
-    return inner
+    return cursor
 
 
 def page(
     found: Slice[Row], view: Callable[[Row], View], filters: Mapping[str, Any]
 ) -> CursorPage[View]:
-    """Return one page on the wire."""
+    """Return one page of a list as the response model."""
     return CursorPage(
         items=[view(row) for row in found.items], next_page_token=encode_token(found.next, filters)
     )
 
 
-def _digest(inner: str, filters: Mapping[str, Any]) -> str:
+def _digest(cursor: str, filters: Mapping[str, Any]) -> str:
     given = {key: value for key, value in filters.items() if value not in (None, [], False)}
-    canonical = json.dumps([inner, given], sort_keys=True, default=str)
+    canonical = json.dumps([cursor, given], sort_keys=True, default=str)
     return hashlib.sha256(canonical.encode()).hexdigest()[:_DIGEST]

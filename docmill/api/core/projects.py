@@ -1,4 +1,4 @@
-"""Projects: read only."""
+"""Routes of projects, which are read only."""
 
 from datetime import datetime
 from typing import Annotated
@@ -40,7 +40,7 @@ async def list_projects(
     organization_id: Annotated[Text | None, Query()] = None,
     project_name: Annotated[Text | None, Query()] = None,
 ) -> list[ProjectView]:
-    """All projects that the key may see, as a bare array."""
+    """List all projects of the API key as a bare array."""
     async with services.database.read() as session:
         found = await Projects(session).list(organization_id=organization_id, name=project_name)
     return [ProjectView.model_validate(project) for project in found.items]
@@ -54,7 +54,7 @@ async def page_projects(
     page_size: Annotated[PageSize, Query()] = None,
     page_token: Annotated[Text | None, Query()] = None,
 ) -> CursorPage[ProjectView]:
-    """One page of the projects that the key may see."""
+    """List the projects of the API key, one page at a time."""
     filters = {"name": name, "organization_id": organization_id}
     async with services.database.read() as session:
         found = await Projects(session).list(
@@ -66,6 +66,6 @@ async def page_projects(
 @router.get("/api/v1/projects/{project_id}")
 @router.get("/api/v2/projects/{project_id}")
 async def get_project(services: CurrentServices, project_id: str) -> ProjectView:
-    """One project."""
+    """Return one project."""
     async with services.database.read() as session:
         return ProjectView.model_validate(await Projects(session).get(stored_project(project_id)))

@@ -1,6 +1,6 @@
-"""Whose data a request may see: every query takes its project from here.
+"""The scope of a request: the project whose data it may read. Every query takes it from here.
 
-Without API keys there is one project, and any bearer token stands for it.
+Without API keys there is one project, and every bearer token belongs to it.
 """
 
 from dataclasses import dataclass
@@ -29,10 +29,10 @@ async def current_scope(
     project_id: Annotated[Text | None, Query(description="The key's default when absent.")] = None,
     organization_id: Annotated[Text | None, Query()] = None,
 ) -> Scope:
-    """Dependency: the project that this request works in.
+    """FastAPI dependency: the project of this request.
 
     Raises:
-        NotFoundError: the project or organization is unknown here.
+        NotFoundError: the project or organization does not exist.
     """
     check_project(project_id)
     if organization_id and organization_id.lower() != DEFAULT_ORGANIZATION_ID:
@@ -43,7 +43,7 @@ async def current_scope(
 
 
 def check_project(project_id: str | None) -> None:
-    """Let the one project pass, by its id with or without its prefix, and no id at all.
+    """Accept the id of the one project, with or without its prefix, and a missing id.
 
     Raises:
         NotFoundError: there is no such project.

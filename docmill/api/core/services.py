@@ -1,4 +1,4 @@
-"""What the handlers work with: opened once when the server starts, closed when it stops."""
+"""The services that request handlers use, from the start of the server until it stops."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -24,16 +24,16 @@ from docmill.temporal.connections import TemporalLink
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The rooms behind the API.
+    """Dependencies of the request handlers.
 
     Attributes:
-        scratch: this process's temporary folder, for uploads on their way to the store.
-        links: makes and checks URLs that need no header.
-        temporal: the way to the workflows; the server may be away.
-        batches: creates, reads and steers batches.
-        received: notes which new objects their makers know of.
-        fence: where URLs of requests may lead.
-        hosts: how hard models at other hosts are asked by this process.
+        scratch: temporary folder of this process, for uploads before they are in the store.
+        links: creates and verifies signed URLs.
+        temporal: connection to Temporal, which may be unavailable.
+        batches: creates, reads and controls batches.
+        received: records the ids that clients have received.
+        fence: checks the URLs in requests.
+        hosts: request limits of remote hosts, shared by this process.
     """
 
     settings: Settings
@@ -50,11 +50,11 @@ class Services:
 
 @asynccontextmanager
 async def open_services(settings: Settings) -> AsyncIterator[Services]:
-    """Open everything; the database is migrated and has its default project.
+    """Open the services; migrate the database and create the default project.
 
     Raises:
-        UnavailableError: the database is away.
-        UsageError: a gap of the fence cannot be read.
+        UnavailableError: the database is unavailable.
+        UsageError: an entry of ``DOCMILL_FENCE_ALLOW`` is invalid.
     """
     fence = Fence.allowing(settings.fence_allow)
     settings.home.mkdir(parents=True, exist_ok=True)
@@ -86,7 +86,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
 
 
 def current_services(request: Request) -> Services:
-    """Dependency: the services of this server."""
+    """FastAPI dependency: the services of this server."""
     services: Services = request.state.services
     return services
 

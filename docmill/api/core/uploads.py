@@ -1,4 +1,4 @@
-"""Multipart uploads, streamed: the file goes to disk and through the hash piece by piece."""
+"""Streamed multipart uploads: the file is written to disk and hashed chunk by chunk."""
 
 import asyncio
 import hashlib
@@ -22,14 +22,14 @@ from docmill.objects.staging import Staging
 from docmill.records.tables.sources import File
 from docmill.settings import MIB
 
-PIECE_BYTES = MIB
-"""Bytes that are gathered before a thread writes and hashes them."""
+CHUNK_BYTES = MIB
+"""Bytes that are buffered before a thread writes and hashes them."""
 MAX_TEXT_BYTES = MIB
-"""Of all text parts of one upload together."""
+"""Total size of the text parts of one upload."""
 UPLOAD_BYTES = 1 << 50
-"""The framework's limit for upload routes: out of the way, `receive_upload` has its own."""
+"""The framework's limit for upload routes: out of reach, because `receive_upload` has its own."""
 _CONTENT_TYPE = re.compile(r"[\x21-\x7e](?:[\t\x20-\x7e]{0,198}[\x21-\x7e])?")
-"""What can be stored, and sent again as a header."""
+"""Values that can be stored and sent as a header."""
 _EXTENDED_NAME = re.compile(
     r";\s*filename\*\s*=\s*(?P<charset>[\w-]+)'[^']*'(?P<name>[^;\s]+)", re.IGNORECASE
 )
@@ -41,8 +41,8 @@ class Upload:
 
     Attributes:
         fields: the text parts.
-        path: the file's bytes; removed when the request ends, unless someone moved it.
-        name: the name that the client gave; without it there was no file.
+        path: the received file; removed when the request ends, unless it was moved.
+        name: the file name from the client; None if the form had no file.
     """
 
     path: Path
@@ -63,7 +63,7 @@ class _Part:
 
 
 class _Form:
-    """The parser's callbacks: collects parts; the bytes of the wanted file gather in ``piece``."""
+    """Callbacks of the multipart parser; ``piece`` buffers the bytes of the file part."""
 
     def __init__(self, file_part: str, upload: Upload) -> None:
         self._file_part = file_part
@@ -84,7 +84,7 @@ class _Form:
 
     def on_header_end(self) -> None:
         header = bytes(self._part.header).lower()
-        # Text in headers is UTF-8 here, though the parser below wants it as Latin-1.
+        # Header text is UTF-8, but the parser expects it decoded as Latin-1.
         value = bytes(self._part.value).decode("latin-1")
         if header == b"content-disposition":
             _, options = parse_options_header(value)
@@ -118,7 +118,7 @@ class _Form:
 
 
 def _file_name(header: str, options: Mapping[bytes, bytes]) -> str | None:
-    """Return the name that a part gives; the extended form of RFC 5987 wins, as RFC 6266 says."""
+    """Return the file name of a part; the extended form (RFC 5987) wins, as RFC 6266 requires."""
     if extended := _EXTENDED_NAME.search(header):
         with suppress(LookupError, UnicodeError):
             return unquote_to_bytes(extended["name"]).decode(extended["charset"])
@@ -137,13 +137,13 @@ async def receive_upload(
 
     Args:
         request: a ``multipart/form-data`` request.
-        file_part: the name of the file's part.
-        scratch: where the bytes are kept while the request lasts.
-        max_bytes: the largest file that is accepted.
+        file_part: name of the part with the file.
+        scratch: folder for the bytes during the request.
+        max_bytes: maximum file size.
 
     Raises:
-        FieldError: the form is malformed, or its file is missing.
-        TooLargeError: the file or the text fields are above their limit.
+        FieldError: the form is malformed, or it has no file.
+        TooLargeError: the file or the text fields exceed their limit.
     """
     upload = Upload(scratch.fresh())
     with upload.path.open("xb") as sink:
@@ -179,10 +179,10 @@ async def _receive(
                 f"The file is larger than {max_bytes // MIB} MiB.",
                 "Raise DOCMILL_MAX_UPLOAD_MB.",
             )
-        if len(form.piece) >= PIECE_BYTES:
+        if len(form.piece) >= CHUNK_BYTES:
             await asyncio.to_thread(flush)
     if not form.complete:
-        raise FieldError("The form ends too early.", "body")
+        raise FieldError("The form is incomplete.", "body")
     await asyncio.to_thread(flush)
     sink.flush()
     upload.sha256 = digest.hexdigest()
@@ -201,7 +201,7 @@ def _check_names(upload: Upload, file_part: str) -> None:
     if len(upload.name) > MAX_NAME:
         raise FieldError(f"The name is longer than {MAX_NAME} characters.", "body", file_part)
     if upload.content_type is not None and not _CONTENT_TYPE.fullmatch(upload.content_type):
-        raise FieldError("The part's Content-Type is not one.", "body", file_part)
+        raise FieldError("The Content-Type of the part is malformed.", "body", file_part)
     for name, value in (*upload.fields.items(), (file_part, upload.name)):
         try:
             storable(name)
@@ -219,9 +219,9 @@ async def stored_upload(
     external_file_id: str | None = None,
     purpose: str | None = None,
 ) -> AsyncIterator[File]:
-    """Put the bytes into the store and yield a row without an id, for the caller to save."""
-    what = (project_id, upload.sha256, upload.size, upload.path)
-    key = await store_document(services.store, *what)
+    """Store the bytes, and yield a `File` row without an id for the caller to insert."""
+    document = (project_id, upload.sha256, upload.size, upload.path)
+    key = await store_document(services.store, *document)
     yield File(
         project_id=project_id,
         name=upload.name,
@@ -232,11 +232,11 @@ async def stored_upload(
         external_file_id=external_file_id,
         purpose=purpose,
     )
-    await store_document(services.store, *what)
+    await store_document(services.store, *document)  # retention may have removed the bytes
 
 
 def form_body(file_part: str, required: Sequence[str], optional: Sequence[str]) -> dict[str, Any]:
-    """Return the description of a form with one file and text parts."""
+    """Return the OpenAPI description of a form with one file and text parts."""
     texts = {name: {"type": "string"} for name in (*required, *optional)}
     return {
         "requestBody": {

@@ -1,4 +1,4 @@
-"""What all wire models share: storable text, UTC times, pages."""
+"""Base classes and field types of request and response models."""
 
 import json
 import math
@@ -16,19 +16,19 @@ Item = TypeVar("Item")
 T = TypeVar("T")
 
 MAX_PAGE = 1_000
-"""Rows of one answer at most; larger page sizes are clamped (api-contract 1.3)."""
+"""Maximum rows of one page; larger page sizes are clamped, as LlamaCloud does."""
 DEFAULT_PAGE = 50
 MAX_IDS = 1_000
-"""Ids that one request may name in a filter."""
+"""Maximum ids in one filter."""
 MAX_DEPTH = 64
-"""Nesting of a request's free-form parts; deeper ones are refused before anything walks them."""
+"""Maximum nesting of free-form JSON in a request; deeper JSON is rejected."""
 
 
 def storable(text: str) -> str:
-    """Return ``text`` when every database can store it.
+    """Return ``text`` if every database can store it.
 
     Raises:
-        ValueError: it holds a NUL character or half of a surrogate pair.
+        ValueError: it contains a NUL character or an unpaired surrogate.
     """
     if "\x00" in text:
         raise ValueError("text must not contain NUL characters")
@@ -40,10 +40,10 @@ def storable(text: str) -> str:
 
 
 def storable_tree(value: Any, depth: int = 0) -> None:
-    """Check every text and number inside ``value``.
+    """Check that every string and number inside ``value`` can be stored.
 
     Raises:
-        ValueError: a text or number cannot be stored, or the nesting is too deep.
+        ValueError: a string or number cannot be stored, or the nesting is too deep.
     """
     if depth > MAX_DEPTH:
         raise ValueError(f"nesting must not be deeper than {MAX_DEPTH} levels")
@@ -69,22 +69,22 @@ def _utc(moment: datetime) -> datetime:
 
 
 Text = Annotated[str, AfterValidator(storable)]
-"""Text from a client that a database may be asked for."""
+"""Text from a client that is safe in a database query."""
 
 UtcTime = Annotated[datetime, AfterValidator(_utc)]
-"""A time from a client; without a zone it is taken as UTC."""
+"""A time from a client; without a time zone it is UTC."""
 
 Metadata = dict[str, str | int | float | bool | list[str] | None]
-"""A user's notes on a file."""
+"""User-defined metadata of a file."""
 
 MAX_NAME = 3_000
-"""Characters of a name (api-contract 4.3)."""
+"""Maximum characters of a name, as at LlamaCloud."""
 MAX_METADATA_BYTES = 64 * 1024
-"""Of a user's notes on one object, as JSON: they are stored and returned with each of its rows."""
+"""Maximum size of the metadata of one object as JSON; it is returned with each of its rows."""
 
 
 def bounded_tree(value: T) -> T:
-    """Return ``value`` when its JSON has at most `MAX_METADATA_BYTES`.
+    """Return ``value`` if its JSON has at most `MAX_METADATA_BYTES`.
 
     Raises:
         ValueError: it is larger.
@@ -101,31 +101,31 @@ UserMetadata = Annotated[
     dict[Annotated[str, Field(max_length=200)], Annotated[str, Field(max_length=2_000)]],
     Field(max_length=100),
 ]
-"""Tags of a job; upstream limits their number and their lengths, and does not say how."""
+"""Tags of a job. LlamaCloud limits their number and lengths, but does not document the limits."""
 
 
 def wire_project(project_id: str) -> str:
-    """Return a project's id as answers give it: the UUID without its prefix."""
+    """Return a project id in the form of responses: the UUID without its prefix."""
     return project_id.removeprefix(f"{Prefix.PROJECT}-")
 
 
 def stored_project(project_id: str) -> str:
-    """Return a project's id as rows have it; requests write a UUID, in either case of letters."""
+    """Return a project id in the form of the database; requests may use upper or lower case."""
     return f"{Prefix.PROJECT}-{wire_project(project_id).lower()}"
 
 
 ProjectId = Annotated[str, AfterValidator(wire_project)]
-"""A project's id in answers: a UUID, as upstream's; requests may also name it with its prefix."""
+"""A project id in responses: a UUID. Requests may also send it with its prefix."""
 
 
 class WireModel(BaseModel):
-    """Base of answers: built from rows by attribute."""
+    """Base of response models; built from attributes of database rows."""
 
     model_config = ConfigDict(from_attributes=True)
 
 
 class RequestModel(BaseModel):
-    """Base of request bodies: everything inside can be stored; unknown fields are ignored."""
+    """Base of request bodies: all values must be storable; unknown fields are ignored."""
 
     @model_validator(mode="before")
     @classmethod
@@ -138,8 +138,8 @@ class CursorPage(WireModel, Generic[Item]):
     """One page of a list.
 
     Attributes:
-        next_page_token: send it as ``page_token`` for the next page; null on the last one.
-        total_size: how many there are in all, where that is known without counting.
+        next_page_token: send it as ``page_token`` to get the next page; null on the last page.
+        total_size: number of all objects, where it is known without counting.
     """
 
     items: list[Item]
@@ -148,7 +148,7 @@ class CursorPage(WireModel, Generic[Item]):
 
 
 class OffsetPage(WireModel, Generic[Item]):
-    """One page of a v1 list; ``total_size`` is always there, because the clients stop without."""
+    """One page of a v1 list. The clients need ``total_size`` to request further pages."""
 
     items: list[Item]
     total_size: int
@@ -156,7 +156,7 @@ class OffsetPage(WireModel, Generic[Item]):
 
 
 class PresignedUrl(WireModel):
-    """A URL that needs no header; it stops working at ``expires_at``."""
+    """A signed URL, valid until ``expires_at``."""
 
     url: str
     expires_at: datetime
@@ -164,11 +164,11 @@ class PresignedUrl(WireModel):
 
 
 class Problem(BaseModel):
-    """Every error but a wrong field.
+    """Response of every error except an invalid field.
 
     Attributes:
         detail: one sentence.
-        hint: what to do about it.
+        hint: what to do next.
     """
 
     detail: str | dict[str, Any]
@@ -176,7 +176,7 @@ class Problem(BaseModel):
 
 
 class FieldProblem(BaseModel):
-    """One wrong field: where it is, and what is wrong with it."""
+    """One invalid field: its location and the reason."""
 
     loc: list[str | int]
     msg: str
@@ -184,18 +184,18 @@ class FieldProblem(BaseModel):
 
 
 class ValidationProblem(BaseModel):
-    """The answer 422."""
+    """The response 422."""
 
     detail: list[FieldProblem]
     hint: str | None = None
 
 
 PageSize = Annotated[int | None, Field(ge=1, le=2**31 - 1)]
-"""Rows of one page; above 1,000 it is clamped."""
+"""Rows of one page; values above 1,000 are clamped."""
 
 
 def page_limit(size: int | None) -> int:
-    """Return the rows that a page of ``size`` may have."""
+    """Return the maximum rows of a page for the requested ``size``."""
     return min(size or DEFAULT_PAGE, MAX_PAGE)
 
 
@@ -210,16 +210,16 @@ def _known(words: Sequence[str]) -> Sequence[str]:
 StrictCodes = Annotated[
     list[Annotated[str, Field(max_length=50)]], Field(max_length=50), AfterValidator(_known)
 ]
-"""Codes or kinds of warnings; ``["none"]`` sets the operator's default aside."""
+"""Codes or kinds of warnings; ``["none"]`` overrides the operator's default."""
 
 
 DocumentInput = Literal["file_id", "parse_job_id", "url"]
 InputId = Annotated[str, Field(min_length=1, max_length=200)]
-"""A file's id, a directory file's, a parse job's, or a URL."""
+"""The id of a file, of a directory file or of a parse job, or a URL."""
 
 
 class JobDeleted(WireModel):
-    """What was removed."""
+    """The deleted job."""
 
     id: str
     project_id: ProjectId

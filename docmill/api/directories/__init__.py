@@ -1,1 +1,1 @@
-"""Directories, their files, and the sources that they are synced from."""
+"""Directories, their files, and their sources."""

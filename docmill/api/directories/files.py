@@ -1,4 +1,4 @@
-"""Directory files: upload, attach, list, get, update, delete."""
+"""Routes of directory files."""
 
 import json
 from collections.abc import Mapping
@@ -37,7 +37,7 @@ _PARTS = ["display_name", "unique_id", "external_file_id", "metadata"]
 
 
 def view(row: DirectoryFile) -> DirectoryFileView:
-    """Return a directory file on the wire."""
+    """Return a directory file as a response model."""
     return DirectoryFileView(
         id=row.id,
         directory_id=row.directory_id,
@@ -77,7 +77,7 @@ async def upload_directory_file(
     """Upload a file into a directory.
 
     The same bytes under the same ``unique_id`` change nothing; other bytes become a new version
-    under the same id.
+    with the same id.
     """
     async with services.database.read() as session:
         await Directories(session).get(scope.project_id, directory_id)
@@ -109,21 +109,21 @@ async def _list_upload(
     ):
         entries = DirectoryFiles(session)
         if made := await idempotency.before(session, requested):
-            return await _made(entries, project_id, directory_id, made)
+            return await _existing(entries, project_id, directory_id, made)
         known = await entries.list(project_id, directory_id, unique_id=unique_id, limit=1)
         if not (known.items and known.items[0].sha256 == upload.sha256):
             file.id = new_id(Prefix.FILE)
             file, _ = await Files(session).create(file)  # noqa: PLW2901 - the saved one
         entry = await entries.attach(project_id, directory_id, file, **names)
-        if idempotency.keyed:  # without a key the unique id decides, also for a retry
+        if idempotency.keyed:  # without a key the unique id makes the request idempotent
             await idempotency.claim(session, requested, entry.id)
         return entry
 
 
-async def _made(
+async def _existing(
     entries: DirectoryFiles, project_id: str, directory_id: str, item_id: str
 ) -> DirectoryFile:
-    """Return the entry that a request with the same key has made.
+    """Return the directory file that an earlier request with the same key created.
 
     Raises:
         NotFoundError: it was deleted.
@@ -147,7 +147,7 @@ def _form(fields: Mapping[str, str]) -> DirectoryFileForm:
         raise FieldError(first["msg"], "body", *first["loc"][:1]) from None
     except (ValueError, RecursionError):
         raise FieldError(
-            "Must be a JSON object of texts, numbers, booleans, nulls and lists of texts.",
+            "Must be a JSON object of strings, numbers, booleans, nulls and lists of strings.",
             "body",
             "metadata",
         ) from None
@@ -157,7 +157,7 @@ def _form(fields: Mapping[str, str]) -> DirectoryFileForm:
 async def bulk_delete(
     services: CurrentServices, scope: CurrentScope, directory_id: str, body: BulkDelete
 ) -> None:
-    """Remove files from a directory, all or none; all must belong to it."""
+    """Delete files from a directory, all or none; all must belong to it."""
     async with services.database.write() as session:
         await DirectoryFiles(session).bulk_delete(
             scope.project_id, directory_id, body.directory_file_ids
@@ -168,7 +168,7 @@ async def bulk_delete(
 async def attach_file(
     services: CurrentServices, scope: CurrentScope, directory_id: str, body: DirectoryFileAttach
 ) -> DirectoryFileView:
-    """List an uploaded file in a directory; doing so again changes nothing."""
+    """Add an uploaded file to a directory; repeating the request changes nothing."""
     async with services.database.write() as session:
         file = await find_upload(session, scope.project_id, body.file_id)
         row = await DirectoryFiles(session).attach(
@@ -200,7 +200,7 @@ async def list_directory_files(
     page_size: Annotated[PageSize, Query()] = None,
     page_token: Annotated[Text | None, Query()] = None,
 ) -> CursorPage[DirectoryFileView]:
-    """One page of a directory's files, oldest first; both times are inclusive."""
+    """List the files of a directory, oldest first; both times are inclusive."""
     filters: dict[str, Any] = {
         "display_name": display_name,
         "display_name_contains": display_name_contains,
@@ -247,7 +247,7 @@ async def update_directory_file(
     directory_file_id: str,
     body: DirectoryFileUpdate,
 ) -> DirectoryFileView:
-    """Change names or metadata, or move the file to another directory."""
+    """Change the names or the metadata, or move the file to another directory."""
     async with services.database.write() as session:
         return view(
             await DirectoryFiles(session).update(
@@ -257,7 +257,7 @@ async def update_directory_file(
 
 
 def _changes(body: DirectoryFileUpdate) -> dict[str, Any]:
-    """Return what changes; of what can be null, null clears it."""
+    """Return the changed columns; null clears the metadata."""
     changes = body.model_dump(exclude_none=True)
     if "metadata" in body.model_fields_set:
         changes["metadata"] = body.metadata or {}
@@ -268,6 +268,6 @@ def _changes(body: DirectoryFileUpdate) -> dict[str, Any]:
 async def delete_directory_file(
     services: CurrentServices, scope: CurrentScope, directory_id: str, directory_file_id: str
 ) -> None:
-    """Remove a file from a directory; batches that listed it keep it."""
+    """Delete a file from a directory; batches that listed it keep it."""
     async with services.database.write() as session:
         await DirectoryFiles(session).delete(scope.project_id, directory_id, directory_file_id)

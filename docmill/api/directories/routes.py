@@ -1,4 +1,4 @@
-"""Directories: create, list, get, update, delete."""
+"""Routes of directories."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
@@ -23,7 +23,7 @@ from docmill.records.directories import Directories
 router = APIRouter(prefix="/api/v1/beta/directories", tags=["directories"])
 
 EPHEMERAL_FOR = timedelta(hours=48)
-"""How long an ephemeral directory is kept when its maker does not say."""
+"""Default lifetime of an ephemeral directory."""
 
 
 @router.post("", status_code=201)
@@ -60,7 +60,7 @@ async def list_directories(
     page_size: Annotated[PageSize, Query()] = None,
     page_token: Annotated[Text | None, Query()] = None,
 ) -> CursorPage[DirectoryView]:
-    """One page of directories, newest first."""
+    """List directories, newest first."""
     wanted = sorted({*(types or ()), *([type] if type else ())})
     filters: dict[str, Any] = {
         "name": name,
@@ -81,7 +81,7 @@ async def list_directories(
 async def get_directory(
     services: CurrentServices, scope: CurrentScope, directory_id: str
 ) -> DirectoryView:
-    """One directory."""
+    """Return one directory."""
     async with services.database.read() as session:
         return DirectoryView.model_validate(
             await Directories(session).get(scope.project_id, directory_id)
@@ -92,7 +92,7 @@ async def get_directory(
 async def update_directory(
     services: CurrentServices, scope: CurrentScope, directory_id: str, body: DirectoryUpdate
 ) -> DirectoryView:
-    """Change name or description; null clears the description."""
+    """Change the name or the description; null clears the description."""
     changes = body.model_dump(exclude_none=True)
     if "description" in body.model_fields_set:
         changes["description"] = body.description
@@ -106,6 +106,6 @@ async def update_directory(
 async def delete_directory(
     services: CurrentServices, scope: CurrentScope, directory_id: str
 ) -> None:
-    """Delete a directory; batches over it go on with the files that they listed."""
+    """Delete a directory; batches over it continue with the files that they listed."""
     async with services.database.write() as session:
         await Directories(session).delete(scope.project_id, directory_id)

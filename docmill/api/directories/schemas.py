@@ -1,4 +1,4 @@
-"""Directories and their files on the wire."""
+"""Request and response models of directories and their files."""
 
 from datetime import datetime
 from pathlib import Path
@@ -50,14 +50,14 @@ class DirectoryCreate(RequestModel):
 
 
 class DirectoryUpdate(RequestModel):
-    """What may change on a directory; what is left out stays, and null clears the description."""
+    """Changes of a directory; omitted fields keep their values, null clears the description."""
 
     name: Name | None = None
     description: Description | None = None
 
 
 class FolderSourceCreate(RequestModel):
-    """A local folder as the source of a directory; it must lie below an allowed root."""
+    """A local folder as the source of a directory; it must be below an allowed root."""
 
     folder: Path
     recursive: bool = True
@@ -67,23 +67,23 @@ class FolderSourceCreate(RequestModel):
 
 
 class SourceDirectoryCreate(RequestModel):
-    """A directory over a source. The same source is the same directory."""
+    """A new directory over a source; the same source is the same directory."""
 
     name: Name
     source: FolderSourceCreate
 
 
 class LeftOutView(WireModel):
-    """Files and folders that a listing left out for one reason, the first 20 by name."""
+    """Files and folders that a listing excludes for one reason, with the first 20 names."""
 
     count: int
     names: list[str]
 
 
 class SyncSummary(WireModel):
-    """What a sync found; ``vanished`` names at most 100 entries.
+    """Result of a sync; ``vanished`` names at most 100 entries.
 
-    ``left_out`` is what the folder has and the listing has not, by reason.
+    ``left_out`` counts the files in the folder that the listing excludes, by reason.
     """
 
     directory_id: str
@@ -112,7 +112,7 @@ class DirectoryFileView(WireModel):
 
 
 class DirectoryFileNames(RequestModel):
-    """What a user calls a directory's file, and notes on it."""
+    """Names and metadata of a directory file."""
 
     display_name: Name | None = None
     unique_id: Name | None = None
@@ -126,18 +126,18 @@ class DirectoryFileForm(DirectoryFileNames):
 
 
 class DirectoryFileAttach(DirectoryFileNames):
-    """An existing file as a member of a directory."""
+    """An uploaded file to add to a directory."""
 
     file_id: str
 
 
 class DirectoryFileUpdate(DirectoryFileNames):
-    """What may change on a directory's file; what is left out stays, null clears the metadata."""
+    """Changes of a directory file; omitted fields keep their values, null clears the metadata."""
 
     target_directory_id: str | None = None
 
 
 class BulkDelete(RequestModel):
-    """Files to remove; all must belong to the directory."""
+    """Directory files to delete; all must belong to the directory."""
 
     directory_file_ids: Annotated[list[str], Field(min_length=1, max_length=100)]

@@ -1,4 +1,4 @@
-"""Docmill's addition: directories over a local folder, and bringing them up to date."""
+"""Routes of Docmill's own: directories over local folders, and their synchronization."""
 
 import asyncio
 from pathlib import Path
@@ -30,7 +30,7 @@ async def create_source_directory(
 ) -> DirectoryView:
     """Create a directory over a folder below an allowed root, and list its files.
 
-    The same source is the same directory, so that repeating the request is safe.
+    The same source is the same directory, so the request is safe to repeat.
     """
     source = await asyncio.to_thread(_folder_source, services.settings, body.source)
     async with services.database.write() as session:
@@ -45,7 +45,7 @@ async def create_source_directory(
 async def sync_directory(
     services: CurrentServices, scope: CurrentScope, directory_id: str
 ) -> SyncSummary:
-    """List the source again; the directory changes at once when the listing is complete."""
+    """List the source again; the directory changes atomically when the listing is complete."""
     async with services.database.read() as session:
         directory = await Directories(session).get(scope.project_id, directory_id)
     if directory.source is None:
@@ -83,10 +83,10 @@ def _folder_source(settings: Settings, requested: FolderSourceCreate) -> FolderS
 
 
 def _check_root(settings: Settings, folder: Path) -> Path:
-    """Return the real folder if it lies below an allowed root; links cannot lead out of it.
+    """Return the resolved folder if it is below an allowed root.
 
     Raises:
-        FieldError: it does not; whether it exists is not told.
+        FieldError: it is not. The error is the same whether or not the folder exists.
     """
     try:
         real = folder.resolve(strict=True)

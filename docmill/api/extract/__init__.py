@@ -1,1 +1,1 @@
-"""Extract jobs, their results, and drafts of schemas."""
+"""Extract jobs, their results, and the generation of schemas."""

@@ -1,4 +1,4 @@
-"""Extract jobs: those that batches make, and those of their own."""
+"""Routes of extract jobs, of batches and single ones, and of their schemas."""
 
 import asyncio
 from collections.abc import Collection, Sequence
@@ -39,25 +39,29 @@ from docmill.records.batches import SINGLE_JOB
 from docmill.records.database import Session
 from docmill.records.jobs import Job
 
-AT_ONCE = 8
+PARALLEL_READS = 8
 """Results of one list that are read at the same time: each may be large."""
 
 
 class ExtractReader:
-    """Reads extract jobs, those of batches and those of their own."""
+    """Reads extract jobs of batches and single extract jobs."""
 
     def __init__(self, services: Services) -> None:
         self._jobs = JobReader(services)
-        self._turns = asyncio.Semaphore(AT_ONCE)
+        self._turns = asyncio.Semaphore(PARALLEL_READS)
 
     async def views(
         self, jobs: Sequence[Job], wanted: Collection[str] = ()
     ) -> list[ExtractJobView]:
-        """Return jobs on the wire, in their order, with what ``expand`` asks for."""
+        """Return jobs as response models, in their order, with the parts that ``expand`` names."""
         return await asyncio.gather(*(self._view(job, wanted) for job in jobs))
 
     async def view(self, job: Job, wanted: Collection[str] = ()) -> ExtractJobView:
-        """Return one job on the wire, with what ``expand`` asks for."""
+        """Return one job as a response model, with the parts that ``expand`` names.
+
+        Raises:
+            PurgedError: retention removed its result.
+        """
         await self._jobs.check_not_purged(job)
         return (await self.views([job], wanted))[0]
 
@@ -94,7 +98,7 @@ class ExtractReader:
         data = await self._jobs.stored_unless_purged(job)
         if data is None:
             return None
-        # Large results take long to check, and other requests must not wait for that.
+        # In a thread: validation of a large result takes long and would block other requests.
         return await asyncio.to_thread(ExtractResult.model_validate_json, data)
 
 
@@ -125,7 +129,7 @@ def _job_metadata(result: ExtractResult) -> ExtractJobMetadata:
 
 
 def _tier(parameters: ExtractParameters) -> str:
-    """Return the tier by which the text was read."""
+    """Return the tier with which the text was parsed."""
     read_by = parameters.parse_parameters
     return parameters.parse_tier or (read_by.tier if read_by else "cost_effective")
 
@@ -168,10 +172,10 @@ async def create_extract_job(
 
 
 def _as_parsed(document: NamedDocument) -> dict[str, Any]:
-    """Return the parameters that read the document as the parse job that names it has done.
+    """Return the parse parameters of the parse job that names the document; else nothing.
 
     Raises:
-        FieldError: that job has not completed.
+        FieldError: the parse job has not completed.
     """
     if document.kind != "parse_job_id":
         return {}
@@ -200,7 +204,7 @@ async def list_extract_jobs(
     expand: Expand = None,
     page_size: Annotated[PageSize, Query()] = None,
 ) -> CursorPage[ExtractJobView]:
-    """One page of extract jobs, newest first."""
+    """List extract jobs, newest first."""
     reader = ExtractReader(services)
     return await jobs.page(
         filter_,
@@ -216,7 +220,7 @@ async def list_extract_jobs(
 async def get_extract_job(
     services: CurrentServices, jobs: ExtractJobs, job_id: str, expand: Expand = None
 ) -> ExtractJobView:
-    """A job with its result, once there is one."""
+    """Return a job, with its result once it has completed."""
     return await ExtractReader(services).view(await jobs.find(job_id), expand or ())
 
 
@@ -224,7 +228,7 @@ async def get_extract_job(
 async def cancel_extract_job(
     services: CurrentServices, jobs: ExtractJobs, job_id: str
 ) -> ExtractJobView:
-    """Ask a job of its own to stop; a file of a batch is cancelled with its batch."""
+    """Cancel a single job; a file of a batch is cancelled with its batch."""
     return await ExtractReader(services).view(await jobs.cancel(job_id))
 
 
@@ -233,10 +237,10 @@ async def delete_extract_job(
     jobs: ExtractJobs,
     job_id: str,
     force: Annotated[
-        bool, Query(description="End a job that runs first, even if its workflow is gone.")
+        bool, Query(description="End a running job first, even if its workflow is gone.")
     ] = False,
 ) -> JobDeleted:
-    """Remove a job that has ended; results that others share stay."""
+    """Delete a job that has ended; results that other jobs share are kept."""
     return await jobs.delete(job_id, force=force)
 
 
@@ -245,7 +249,7 @@ schema_router = APIRouter(prefix="/api/v2/extract/schema", tags=["extract"])
 
 @schema_router.post("/validation")
 async def validate_schema(body: SchemaValidation) -> ValidSchema:
-    """Check a schema, and return it as jobs use it; 422 names the place where it is wrong."""
+    """Validate a schema and return it in the form that jobs use; 422 names the invalid place."""
     return ValidSchema(data_schema=body.data_schema)
 
 
@@ -253,10 +257,10 @@ async def validate_schema(body: SchemaValidation) -> ValidSchema:
 async def generate_schema(
     services: CurrentServices, scope: CurrentScope, body: SchemaGeneration
 ) -> GeneratedConfiguration:
-    """Make a schema by the configured model, as what a configuration can be created from.
+    """Generate a schema with the configured model, as the body of a new configuration.
 
-    Its file is read by a parse job; while that runs for long, the answer is 503, to be repeated.
-    A ``data_schema`` alone needs no model.
+    An example file is read by a parse job. While that job takes long, the response is 503; send the
+    request again. A ``data_schema`` alone needs no model.
     """
     schema = await SchemaGenerator(services, scope).draft(body)
     return GeneratedConfiguration(

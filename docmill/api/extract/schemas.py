@@ -1,4 +1,4 @@
-"""Extract jobs on the wire."""
+"""Request and response models of extract jobs."""
 
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
@@ -14,11 +14,11 @@ from docmill.parameters.extract import MAX_PROMPT, DataSchema, ExtractParameters
 
 ExtractExpand = Literal["configuration", "extract_metadata", "usage"]
 Fields = dict[str, Any]
-"""By the job's own schema."""
+"""Values in the shape of the job's schema."""
 
 
 class ExtractCreate(RequestModel):
-    """An extract job over a file, over that of a completed parse job, or over a URL."""
+    """A new extract job over a file, over the file of a completed parse job, or over a URL."""
 
     file_input: InputId
     configuration: ExtractParameters | None = None
@@ -34,7 +34,7 @@ class ExtractCreate(RequestModel):
 
 
 class FieldMetadata(WireModel):
-    """What is known of each value, in the shape of the result; one of the three is filled."""
+    """Metadata of each value, in the shape of the result; one of the three is set."""
 
     document_metadata: Fields | None = None
     page_metadata: list[Fields] | None = None
@@ -42,7 +42,7 @@ class FieldMetadata(WireModel):
 
 
 class ExtractMetadata(WireModel):
-    """Where values come from."""
+    """Sources of the extracted values."""
 
     field_metadata: FieldMetadata | None = None
     parse_job_id: str | None = None
@@ -50,18 +50,18 @@ class ExtractMetadata(WireModel):
 
 
 class PagesUsage(WireModel):
-    """Pages of a job; none is billed unless LlamaCloud is the engine."""
+    """Pages of a job; only LlamaCloud bills pages."""
 
     num_pages_extracted: int
     num_pages_billed: int = 0
 
 
 class ExtractJobMetadata(WireModel):
-    """Facts about a job that has a result; all but ``usage`` are additions of Docmill.
+    """Metadata of a job with a result; all fields except ``usage`` are additions of Docmill.
 
     Attributes:
-        pages: the page of each entry of a result that is one for each page.
-        partial: some pages could not be used.
+        pages: the page of each entry, for a result with one entry for each page.
+        partial: whether some pages failed.
     """
 
     usage: PagesUsage
@@ -73,7 +73,7 @@ class ExtractJobMetadata(WireModel):
 
 
 class ExtractUsage(WireModel):
-    """What LlamaCloud billed as the engine; the counts of other models are additions."""
+    """Credits that LlamaCloud billed; the counts of other models are additions of Docmill."""
 
     credits: float = 0.0
     extract_credits: float = 0.0
@@ -84,7 +84,7 @@ class ExtractUsage(WireModel):
 
 
 class ExtractJobView(WireModel):
-    """An extract job; ``extract_result`` is there as soon as it has completed."""
+    """An extract job; ``extract_result`` is set once the job has completed."""
 
     id: str
     file_input: str
@@ -104,19 +104,19 @@ class ExtractJobView(WireModel):
 
 
 class SchemaValidation(RequestModel):
-    """A schema to be checked."""
+    """A schema to validate."""
 
     data_schema: DataSchema
 
 
 class ValidSchema(WireModel):
-    """A schema that jobs can use, as they use it."""
+    """A valid schema, in the form that jobs use."""
 
     data_schema: Fields
 
 
 class SchemaGeneration(RequestModel):
-    """What a schema is to be made from; at least one of the three."""
+    """Input of schema generation: a prompt, an example file or a schema; at least one."""
 
     name: ConfigurationName | None = None
     prompt: Annotated[str, Field(min_length=1, max_length=MAX_PROMPT)] | None = None
@@ -138,7 +138,7 @@ class GeneratedParameters(WireModel):
 
 
 class GeneratedConfiguration(WireModel):
-    """What a configuration can be created from."""
+    """A generated schema as the body of a request that creates a configuration."""
 
     name: str
     parameters: GeneratedParameters

@@ -1,4 +1,4 @@
-"""Files: upload, list, query, get, content URL, delete."""
+"""Routes of uploaded files."""
 
 from datetime import timedelta
 from pathlib import PurePosixPath
@@ -34,7 +34,7 @@ MAX_LINK_SECONDS = 7 * 24 * 3600
 
 
 def view(file: File) -> FileView:
-    """Return a file on the wire."""
+    """Return a file as a response model."""
     answer = FileView.model_validate(file)
     answer.file_type = PurePosixPath(file.name).suffix.removeprefix(".").lower() or None
     answer.last_modified_at = file.created_at
@@ -42,7 +42,7 @@ def view(file: File) -> FileView:
 
 
 def with_link(services: Services, request: Request, file: File, expand: Any) -> FileView:
-    """Return a file on the wire, with a download URL when it was asked for."""
+    """Return a file as a response model, with a download URL if ``expand`` requests it."""
     answer = view(file)
     if expand:
         answer.download_url = services.links.make(request, "files", file.id)
@@ -61,7 +61,7 @@ async def upload_file(
     idempotency: CurrentIdempotency,
     request: Request,
 ) -> FileView:
-    """Upload a file; its bytes stream to the store."""
+    """Upload a file; its bytes are streamed to the object store."""
     limit = services.settings.max_upload_mb * MIB
     async with receive_upload(request, "file", services.scratch, limit) as upload:
         purpose = upload.fields.get("purpose")
@@ -105,7 +105,7 @@ async def list_files(
     page_size: Annotated[PageSize, Query()] = None,
     page_token: Annotated[Text | None, Query()] = None,
 ) -> CursorPage[FileView]:
-    """One page of files: newest first, or upwards by name or id."""
+    """List files: newest first, or ascending by name or id."""
     filters: dict[str, Any] = {
         "name": file_name,
         "file_ids": file_ids,
@@ -127,7 +127,7 @@ async def list_files(
 async def query_files(
     services: CurrentServices, scope: CurrentScope, body: FileQuery
 ) -> CursorPage[FileView]:
-    """One page of files, by a filter in the body."""
+    """List files by a filter in the body."""
     wanted = body.filter or FileFilter()
     check_project(wanted.project_id)
     order = body.order_by or "created_at"
@@ -156,7 +156,7 @@ async def get_file(
     file_id: str,
     expand: Annotated[list[FileExpand] | None, Query()] = None,
 ) -> FileView:
-    """One file."""
+    """Return one file."""
     async with services.database.read() as session:
         file = await Files(session).get(scope.project_id, file_id)
     return with_link(services, request, file, expand)
@@ -170,7 +170,7 @@ async def get_content_url(
     file_id: str,
     expires_at_seconds: Annotated[int | None, Query(ge=1, le=MAX_LINK_SECONDS)] = None,
 ) -> PresignedUrl:
-    """A URL of the file's bytes that needs no header; it works for an hour unless asked."""
+    """Return a signed URL of the file's bytes; it is valid for an hour by default."""
     async with services.database.read() as session:
         await Files(session).get(scope.project_id, file_id)
     lifetime = timedelta(seconds=expires_at_seconds or 3600)

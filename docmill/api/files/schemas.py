@@ -1,4 +1,4 @@
-"""Files on the wire."""
+"""Request and response models of files."""
 
 from datetime import datetime
 from typing import Annotated, Literal
@@ -26,12 +26,12 @@ class FileView(WireModel):
 
 
 class FileFilter(RequestModel, extra="forbid"):
-    """Which files a query asks for; an unknown filter is refused, for without it more would match.
+    """Filter of a query over files. Unknown filters are rejected: without them more files match.
 
     Attributes:
-        only_manually_uploaded: true or false alike: every file of this API was uploaded.
-        data_source_id: there are no data sources here, so that only null fits.
-        project_id: another project's files are never found.
+        only_manually_uploaded: has no effect: every file of this API was uploaded.
+        data_source_id: must be null: there are no data sources.
+        project_id: files of other projects are never found.
     """
 
     file_ids: Annotated[list[str], Field(max_length=MAX_IDS)] | None = None
@@ -43,7 +43,7 @@ class FileFilter(RequestModel, extra="forbid"):
 
 
 class FileQuery(RequestModel):
-    """A query over files, in upstream's older form."""
+    """A query over files, in the older form of LlamaCloud's API."""
 
     filter: FileFilter | None = None
     order_by: FileOrder | None = None

@@ -1,1 +1,1 @@
-"""Single jobs of every product: created, found, filter_, and the documents that they name."""
+"""Code that the jobs of all products share: creation, lookup, lists, documents, configurations."""

@@ -1,4 +1,4 @@
-"""The parameters that a saved configuration or a preset stands for."""
+"""Lookup of saved configurations and presets, and of the parameters in a request."""
 
 from typing import Any, Protocol
 
@@ -14,7 +14,7 @@ from docmill.records.tables.sources import Configuration
 
 
 class Configured(Protocol):
-    """A request that gives its parameters, or names a configuration that has them."""
+    """A request with either parameters or the id of a saved configuration."""
 
     @property
     def configuration(self) -> BaseModel | None:
@@ -22,7 +22,7 @@ class Configured(Protocol):
 
     @property
     def configuration_id(self) -> str | None:
-        """Of a saved configuration."""
+        """The id of a saved configuration."""
 
 
 async def find_configuration(
@@ -31,7 +31,7 @@ async def find_configuration(
     """Return a preset or a saved configuration of the project.
 
     Raises:
-        NotFoundError: there is neither with this id.
+        NotFoundError: neither exists with this id.
     """
     found = preset(configuration_id)
     if found is not None:
@@ -45,14 +45,14 @@ async def configuration_of(
     """Return a configuration of ``product``.
 
     Args:
-        session: where saved configurations are.
-        project_id: whose they are.
-        configuration_id: which one.
+        session: of the database.
+        project_id: the project of saved configurations.
+        configuration_id: which configuration.
         product: ``parse_v2`` …
-        loc: where the request names the configuration, for the error.
+        loc: location of the configuration in the request, for the error.
 
     Raises:
-        NotFoundError: there is none with this id.
+        NotFoundError: none exists with this id.
         FieldError: it belongs to another product.
     """
     found = await find_configuration(session, project_id, configuration_id)

@@ -1,4 +1,4 @@
-"""What a request names as its source: documents, the same for every product, and directories."""
+"""Resolution of the source in a request: a document or a directory."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -25,12 +25,12 @@ from docmill.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class UrlSource:
-    """A document that a worker will fetch.
+    """A document that a worker fetches from a URL.
 
     Attributes:
-        name: for people; its ending is a hint of what it is.
-        url: checked, as far as its text tells.
-        http_proxy: an allowed one.
+        name: display name; its extension hints at the media type.
+        url: its text has passed the fence.
+        http_proxy: an allowed proxy.
     """
 
     name: str
@@ -39,18 +39,18 @@ class UrlSource:
 
 
 Source = File | DirectoryFile | UrlSource
-"""An uploaded file, a version of a directory's entry, or a URL."""
+"""An uploaded file, a version of a directory file, or a URL."""
 
 
 @dataclass(frozen=True, slots=True)
 class NamedDocument:
-    """What a job works on.
+    """The document of a job.
 
     Attributes:
-        kind: how it was named.
-        shown: what answers call it; of a URL without its query, which may be a secret.
-        parse_status: of the parse job that named it.
-        parse_parameters: those that this parse job read it with.
+        kind: how the request names it.
+        shown: its name in responses; a URL without its query, which may be a secret.
+        parse_status: status of the parse job that the request names.
+        parse_parameters: parameters of that parse job.
     """
 
     source: Source
@@ -61,13 +61,13 @@ class NamedDocument:
 
 
 async def find_source(session: Session, project_id: str, identifier: str) -> Source:
-    """Return what a file's id or a directory file's means: clients use both alike.
+    """Return the file or directory file with this id; clients use both kinds of id alike.
 
-    A directory's entry counts as a batch over the directory would take it: with the bytes that it
-    lists, also when the uploaded file was deleted by itself, or when it lies in a local folder.
+    A directory file is read as a batch over its directory would read it: with the listed bytes,
+    even if the uploaded file was deleted since, and also from a local folder.
 
     Raises:
-        NotFoundError: the project has no such file, and no directory of it lists such an entry.
+        NotFoundError: the project has neither a file nor a directory file with this id.
     """
     try:
         return await Files(session).get(project_id, identifier)
@@ -76,18 +76,18 @@ async def find_source(session: Session, project_id: str, identifier: str) -> Sou
 
 
 async def find_upload(session: Session, project_id: str, identifier: str) -> File:
-    """Return the uploaded bytes that an id of `find_source` means.
+    """Return the uploaded file of an id that `find_source` accepts.
 
     Raises:
-        NotFoundError: there is nothing of this id.
-        FieldError: the entry is read where it lies.
+        NotFoundError: nothing has this id.
+        FieldError: it is a file in a local folder, or a URL.
     """
     source = await find_source(session, project_id, identifier)
     if isinstance(source, File):
         return source
     if not isinstance(source, DirectoryFile) or source.file_id is None:
         raise FieldError(
-            f"{identifier} is read where it lies; it has no uploaded bytes.",
+            f"{identifier} was not uploaded; it is read from its source.",
             "body",
             "file_id",
             hint="Upload the file to list it in another directory.",
@@ -98,12 +98,12 @@ async def find_upload(session: Session, project_id: str, identifier: str) -> Fil
 async def find_document(
     services: Services, session: Session, scope: Scope, named: str
 ) -> NamedDocument:
-    """Return the document of a file's id, a directory file's, a parse job's, or of a URL.
+    """Return the document that a file id, directory file id, parse job id or URL names.
 
-    A parse job stands for the version that it has read, whatever became of its file since.
+    A parse job names the version of the file that it read, even if the file has changed since.
 
     Raises:
-        FieldError: the URL is refused.
+        FieldError: the URL is rejected.
         NotFoundError: the project has no such file or job.
     """
     if named.lower().startswith(("http://", "https://")):
@@ -123,11 +123,11 @@ async def find_document(
 async def find_source_directory(
     session: Session, project_id: str, directory_id: str, field: str
 ) -> Directory:
-    """Return the directory that a batch is to be over, as it is now.
+    """Return the current state of the directory that a new batch processes.
 
     Raises:
         NotFoundError: the project has no such directory.
-        FieldError: it has no files; ``field`` of the body named it.
+        FieldError: it has no files; the error names ``field`` of the request body.
     """
     directory = await Directories(session).get(project_id, directory_id)
     if not directory.live_count:
@@ -136,22 +136,22 @@ async def find_source_directory(
 
 
 def state_of(source: Source) -> object:
-    """Return what tells one state of a document from another."""
+    """Return a value that changes when the document changes."""
     if isinstance(source, DirectoryFile):
         return [source.directory_id, source.sequence]
     return source.id if isinstance(source, File) else None
 
 
 def document_name(fence: Fence, url: str, field: str = "source_url") -> str:
-    """Return a name for the document at ``url``; what its host leads to, the worker checks.
+    """Return a display name for the document at ``url``. The worker checks the host's addresses.
 
     Args:
-        fence: where URLs may lead.
-        url: as the request has it.
-        field: of the request's body, for the error.
+        fence: checks the URL.
+        url: from the request.
+        field: of the request body, for the error.
 
     Raises:
-        FieldError: the URL is refused.
+        FieldError: the URL is rejected.
     """
     try:
         return name_of(fence.check_url(url))
@@ -160,10 +160,10 @@ def document_name(fence: Fence, url: str, field: str = "source_url") -> str:
 
 
 def check_proxy(settings: Settings, proxy: str | None) -> None:
-    """Refuse a proxy that the operator does not name.
+    """Reject a proxy that the operator does not allow.
 
     Raises:
-        FieldError: it is not among the allowed ones.
+        FieldError: it is not in ``DOCMILL_FETCH_PROXIES``.
     """
     if proxy is not None and proxy not in settings.fetch_proxies:
         raise FieldError(

@@ -1,4 +1,4 @@
-"""What the jobs of every product have in common: they are found, filter_, cancelled and removed."""
+"""Operations that the jobs of all products share: find, list, cancel, delete."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -20,10 +20,10 @@ View = TypeVar("View")
 
 @dataclass(frozen=True)
 class JobFilter:
-    """Which jobs a list is of; both times are inclusive."""
+    """Filter of a list of jobs; both times are inclusive."""
 
     status: Annotated[BatchStatus | None, Query()] = None
-    """Of the job, in a batch's words: none is ever THROTTLED."""
+    """Status of the job; no job is ever THROTTLED."""
     job_ids: Annotated[list[Text] | None, Query(max_length=MAX_IDS)] = None
     created_at_on_or_after: Annotated[UtcTime | None, Query()] = None
     created_at_on_or_before: Annotated[UtcTime | None, Query()] = None
@@ -34,7 +34,7 @@ JobFilterQuery = Annotated[JobFilter, Depends()]
 
 
 class ProductJobs:
-    """Jobs of one product in one project, those of batches and those of their own."""
+    """Jobs of one product in one project: jobs of batches and single jobs."""
 
     def __init__(self, services: Services, scope: Scope, job_type: JobType) -> None:
         self._services = services
@@ -42,7 +42,7 @@ class ProductJobs:
         self._job_type = job_type
 
     async def find(self, job_id: str) -> Job:
-        """Return one job as it truly is.
+        """Return one job, after its batch was reconciled with Temporal.
 
         Raises:
             NotFoundError: the project has no such job of this product.
@@ -56,12 +56,12 @@ class ProductJobs:
         views: Callable[[Sequence[Job]], Awaitable[list[View]]],
         **further: Any,
     ) -> CursorPage[View]:
-        """Return one page of jobs on the wire, newest first.
+        """Return one page of jobs, newest first.
 
         Args:
             filter_: which jobs.
             limit: rows of the page.
-            views: puts jobs on the wire.
+            views: converts jobs to response models.
             further: filters that only this product has.
         """
         filters: dict[str, Any] = {
@@ -84,27 +84,27 @@ class ProductJobs:
         )
 
     async def cancel(self, job_id: str) -> Job:
-        """Ask a job of its own to stop.
+        """Request the cancellation of a single job.
 
         Raises:
             NotFoundError: the project has no such job of this product.
-            ConflictError: it has ended, or belongs to a batch of several.
-            UnavailableError: Temporal is away.
+            ConflictError: it has ended, or belongs to a batch of several files.
+            UnavailableError: Temporal is unavailable.
         """
         return await SingleJobs(self._services, self._scope, self._job_type).cancel(
             await self.find(job_id)
         )
 
     async def delete(self, job_id: str, *, force: bool = False) -> JobDeleted:
-        """Remove a job that has ended; results that others share stay.
+        """Delete a job that has ended; results that other jobs share are kept.
 
         Args:
             job_id: which job.
-            force: end a job of its own first, also when its workflow is gone or cannot be told.
+            force: end a running single job first, even if its workflow is gone or unreachable.
 
         Raises:
             NotFoundError: the project has no such job of this product.
-            ConflictError: it has not ended, or belongs to a batch of several.
+            ConflictError: it has not ended, or belongs to a batch of several files.
         """
         job = await self.find(job_id)
         if force and not job.status.terminal:

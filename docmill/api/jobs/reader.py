@@ -1,4 +1,4 @@
-"""Jobs of every product, reconciled with Temporal, and their stored results."""
+"""Reads jobs of all products, after reconciliation with Temporal, and their stored results."""
 
 from docmill.api.core.services import Services
 from docmill.contracts.words import JobStatus, JobType
@@ -9,13 +9,13 @@ from docmill.records.results import PurgedError, Results
 
 
 class JobReader:
-    """Reads jobs of batches and jobs of their own alike."""
+    """Reads jobs of batches and single jobs."""
 
     def __init__(self, services: Services) -> None:
         self.services = services
 
     async def find(self, project_id: str, job_type: JobType, job_id: str) -> Job:
-        """Return one job; the batch of one that runs is compared with its workflow first.
+        """Return one job; the batch of a running job is first reconciled with its workflow.
 
         Raises:
             NotFoundError: the project has no such job of this product.
@@ -33,40 +33,40 @@ class JobReader:
             return await Jobs(session).get(project_id, job_id)
 
     async def stored(self, job: Job) -> bytes | None:
-        """Return the result of a job as it is stored; None while there is none.
+        """Return the stored result of a job; None as long as it has none.
 
         Raises:
-            PurgedError: it was purged.
+            PurgedError: retention removed it.
         """
         if job.status is not JobStatus.COMPLETED or job.result_id is None:
             return None
         return await self.services.store.get_bytes(await self.key_of(job, RESULT_FILE))
 
     async def stored_unless_purged(self, job: Job) -> bytes | None:
-        """Return the same, and None for what was purged: a list must not fail for one old job."""
+        """Like `stored`, but return None for a purged result: one old job must not fail a list."""
         try:
             return await self.stored(job)
         except PurgedError:
             return None
 
     async def check_not_purged(self, job: Job) -> None:
-        """Let one job's answer fail when its result was purged.
+        """Check that the result of a job is still stored.
 
         Raises:
-            PurgedError: it was.
+            PurgedError: retention removed it.
         """
         if job.result_id is not None:
             async with self.services.database.read() as session:
                 await Results(session).get(job.result_id)
 
     async def key_of(self, job: Job, filename: str) -> str:
-        """Return the object of a file of the job's result."""
+        """Return the object key of a file of the job's result."""
         async with self.services.database.read() as session:
             row = await Results(session).get(str(job.result_id))
         return result_key(row.object_prefix, filename)
 
     async def credits(self, job: Job) -> float:
-        """Return what LlamaCloud has billed for a job's result, if it was the engine."""
+        """Return the credits that LlamaCloud billed for a job's result; 0 for other engines."""
         if job.result_id is None:
             return 0.0
         async with self.services.database.read() as session:

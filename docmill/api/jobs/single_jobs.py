@@ -1,7 +1,7 @@
-"""Jobs of their own: a batch of one file that no list shows, in a workflow of its own.
+"""Single jobs. Each is a batch of one file that no list of batches shows.
 
-So a single job is claimed, run, retried, deduplicated, cancelled and reconciled exactly like a
-batch's item.
+So a single job is claimed, run, retried, deduplicated, cancelled and reconciled like an item of a
+batch.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -34,22 +34,22 @@ from docmill.records.tables.batches import Batch
 from docmill.records.tables.sources import Configuration, DirectoryFile, File
 
 ONLY_POSITION = 1
-"""Position of the only item."""
+"""Position of the only item of the batch."""
 REMOVED = "removed by force"
 
 
 @dataclass(frozen=True, slots=True)
 class NewJob:
-    """What a single job is made of.
+    """Input of a new single job.
 
     Attributes:
-        source: the document; an upload that has no id yet is written with the job.
-        parameters: in the vocabulary of the product.
-        requested: what the request said beside that, kept with the batch of one.
-        configuration: the stored one that gave ``parameters``.
-        user_metadata: notes of whoever asks.
-        webhook_ids: stored endpoints that the job reports to.
-        webhooks: further endpoints, as the request gives them.
+        source: the document; an upload without an id is inserted with the job.
+        parameters: of the product.
+        requested: further fields of the request, stored with the batch.
+        configuration: the saved configuration with ``parameters``.
+        user_metadata: tags from the request.
+        webhook_ids: stored endpoints that receive the job's events.
+        webhooks: further endpoints from the request.
     """
 
     source: Source
@@ -62,13 +62,13 @@ class NewJob:
 
     @property
     def state(self) -> object:
-        """What tells one state of the job's source from another."""
+        """A value that changes when the job's source or configuration changes."""
         version = self.configuration.version if self.configuration else None
         return [state_of(self.source), version]
 
 
 Build = Callable[[Session], Awaitable[NewJob]]
-"""Reads what a job is made of, in the transaction that writes the job."""
+"""Reads the input of a job in the transaction that inserts the job."""
 
 
 class SingleJobs:
@@ -82,16 +82,16 @@ class SingleJobs:
     async def create(
         self, idempotency: Idempotency, requested: Mapping[str, Any], build: Build
     ) -> Job:
-        """Create a job in one transaction and start it; a repeated request gets the first one.
+        """Create a job in one transaction and start it; a repeated request returns the first job.
 
         Args:
             idempotency: whether the request is a repeated one.
             requested: all fields of the request.
-            build: reads what the job is made of.
+            build: reads the input of the job.
 
         Raises:
-            UsageError: a parameter is wrong.
-            NotFoundError: the source does not exist, or the job was made before and deleted.
+            UsageError: a parameter is invalid.
+            NotFoundError: the source does not exist, or the job of an earlier request was deleted.
         """
         async with self.services.database.write() as session:
             made = await idempotency.before(session, requested)
@@ -108,11 +108,11 @@ class SingleJobs:
         return job
 
     async def create_as(self, batch_id: str, build: Build) -> Job:
-        """Create the one job whose batch of one has this id, and start it.
+        """Create the job whose batch has this id, unless it exists, and start it.
 
         Raises:
-            UsageError: a parameter is wrong.
-            NotFoundError: the source does not exist, or the job was made before and deleted.
+            UsageError: a parameter is invalid.
+            NotFoundError: the source does not exist, or the job existed and was deleted.
         """
         async with self.services.database.write() as session:
             job = await self._known(session, batch_id)
@@ -121,7 +121,7 @@ class SingleJobs:
         return job
 
     async def _known(self, session: Session, batch_id: str) -> Job | None:
-        """Return the job whose batch of one has this id; None when there was none.
+        """Return the job whose batch has this id; None if there is none.
 
         Raises:
             NotFoundError: it was deleted.
@@ -134,7 +134,7 @@ class SingleJobs:
             raise deleted_object_error(self._job_id(batch_id)) from None
 
     async def _insert(self, session: Session, batch_id: str, new: NewJob) -> Job:
-        """Write a job, its batch of one and its ledger row: all are there before anything runs."""
+        """Insert a job, its batch and its ledger row, before anything runs."""
         project_id = self.scope.project_id
         entry = await self._entry(session, batch_id, new.source)
         targets = await build_webhook_targets(
@@ -160,7 +160,7 @@ class SingleJobs:
             config=new.requested,
             configuration_id=new.configuration.id if new.configuration else None,
         )
-        # No key is known to match here: the workflow asks again, with the engines' versions.
+        # No cache key here: the workflow looks for results again, with the versions of the engines.
         page = PageRequest(batch_id=batch.id, epoch=batch.epoch, after=0, limit=1)
         await Paging(session).next_page(batch, page, lambda _, __: "")
         await Jobs(session).open(batch, ONLY_POSITION, new.user_metadata)
@@ -170,16 +170,16 @@ class SingleJobs:
         return job_id_of(self.job_type, batch_id, ONLY_POSITION)
 
     async def _start(self, job: Job) -> None:
-        """Start a job that has not begun; when Temporal is away, a worker starts it later."""
+        """Start a pending job; if Temporal is unavailable, a worker starts it later."""
         if job.batch.status == BatchStatus.PENDING:
             await self.services.batches.start_soon(job.batch)
 
     async def cancel(self, job: Job) -> Job:
-        """Ask a job to stop.
+        """Request the cancellation of a job.
 
         Raises:
-            ConflictError: it has ended, or belongs to a batch of several.
-            UnavailableError: Temporal is away.
+            ConflictError: it has ended, or belongs to a batch of several files.
+            UnavailableError: Temporal is unavailable.
         """
         if job.status.terminal:
             raise ConflictError(f"The job {job.id} has ended: {job.status}.")
@@ -188,12 +188,12 @@ class SingleJobs:
             return await Jobs(session).get(self.scope.project_id, job.id)
 
     async def end(self, job: Job) -> None:
-        """Cancel a job at once, whether or not its workflow is there to hear of it.
+        """Cancel a job at once, even if its workflow cannot be reached.
 
-        What still runs of it changes nothing any more: its item has its outcome.
+        An activity that still runs changes nothing: the item already has its outcome.
 
         Raises:
-            ConflictError: it belongs to a batch of several.
+            ConflictError: it belongs to a batch of several files.
         """
         batch = self._own_batch(job)
         with suppress(UnavailableError, ConflictError):
@@ -205,7 +205,7 @@ class SingleJobs:
         await close_batch(self.services.database, self.services.store, scratch, request)
 
     def _own_batch(self, job: Job) -> Batch:
-        """Return the batch that is this job's alone."""
+        """Return the batch of a single job."""
         if job.batch.api != SINGLE_JOB:
             raise ConflictError(
                 f"The job {job.id} belongs to the batch {job.batch.id}.", "Cancel the batch."
@@ -213,20 +213,20 @@ class SingleJobs:
         return job.batch
 
     async def _entry(self, session: Session, batch_id: str, source: Source) -> DirectoryFile:
-        """Return the entry of ``source``: its own, or one in the project's internal directory."""
+        """Return the directory file of ``source``, or add one to the internal directory."""
         if isinstance(source, DirectoryFile):
             return source
         project_id = self.scope.project_id
         directory_id = (await Directories(session).for_single_jobs(project_id)).id
         files = DirectoryFiles(session)
         if isinstance(source, File):
-            if not source.id:  # an upload
+            if not source.id:  # a new upload
                 source.id = derived_id(Prefix.FILE, batch_id)
                 source, _ = await Files(session).create(source)
             return await files.attach(
                 project_id, directory_id, source, unique_id=source.id, internal=True
             )
-        # What a URL leads to may change, so each job has an entry of its own.
+        # The content behind a URL may change, so each job has a directory file of its own.
         return await files.name_url(
             project_id,
             directory_id,

@@ -1,4 +1,4 @@
-"""Downloads by signed URL: no header is needed, the signature is the permission."""
+"""Routes of downloads by signed URL; the signature is the authorization."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -28,7 +28,7 @@ Signature = Annotated[str, Query(max_length=128)]
 _OCTETS: dict[str, dict[str, str]] = {"application/octet-stream": {}}
 BYTES: Responses = {
     200: {"content": _OCTETS, "description": "The bytes."},
-    206: {"content": _OCTETS, "description": "The part that Range asks for."},
+    206: {"content": _OCTETS, "description": "The range that Range requests."},
     416: {"model": Problem, "description": "There are no such bytes."},
 }
 
@@ -42,7 +42,7 @@ async def download_file(
     expires: Expires,
     signature: Signature,
 ) -> Response:
-    """An uploaded file's bytes."""
+    """Return the bytes of an uploaded file."""
     services.links.check("files", file_id, expires=expires, signature=signature)
     async with services.database.read() as session:
         file = await Files(session).get(None, file_id)
@@ -57,7 +57,7 @@ async def download_directory_file(
     expires: Expires,
     signature: Signature,
 ) -> Response:
-    """The bytes that a directory lists, also when the file was deleted by itself."""
+    """Return the bytes of a directory file, even if the uploaded file was deleted since."""
     services.links.check("directory-files", item_id, expires=expires, signature=signature)
     async with services.database.read() as session:
         entry = await DirectoryFiles(session).live(None, item_id)
@@ -85,7 +85,7 @@ async def download_image(
     expires: Expires,
     signature: Signature,
 ) -> Response:
-    """One image of a parse job's result."""
+    """Return one image of a parse job's result."""
     services.links.check(
         "results", job_id, "images", filename, expires=expires, signature=signature
     )
@@ -107,7 +107,7 @@ async def download_result(
     expires: Expires,
     signature: Signature,
 ) -> Response:
-    """One form of a parse job's result."""
+    """Return one format of a parse job's result."""
     services.links.check("results", job_id, name, expires=expires, signature=signature)
     job, result = await _result_of(services, job_id)
     if file := stored_file(name, result):
@@ -138,7 +138,7 @@ async def _result_of(services: CurrentServices, job_id: str) -> tuple[Job, Parse
 async def _stored(
     services: CurrentServices, request: Request, job: Job, filename: str, media_type: str
 ) -> Response:
-    """A file beside a result."""
+    """Return a file that is stored next to the result."""
     key = await JobReader(services).key_of(job, filename)
     size = await services.store.size(key)
     if size is None:

@@ -1,4 +1,4 @@
-"""A parse job with what its reader asked for."""
+"""Reads parse jobs and the requested parts of their results."""
 
 import asyncio
 from collections.abc import Callable, Collection
@@ -23,25 +23,25 @@ from docmill.records.jobs import Job
 
 
 def job_view(job: Job) -> ParseJobView:
-    """Return a parse job on the wire, with the tier that it ran with."""
+    """Return a parse job as a response model, with its tier."""
     view = ParseJobView.model_validate(job)
     view.tier = job.parameters.get("tier")
     return view
 
 
 class ParseReader:
-    """Reads parse jobs, and their results from the store."""
+    """Reads parse jobs and their stored results."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
         self._jobs = JobReader(services)
 
     async def result(self, job: Job) -> ParseResult | None:
-        """Return what was made of a parse job's file; None while there is nothing."""
+        """Return the result of a parse job; None as long as it has none."""
         data = await self._jobs.stored(job)
         if data is None:
             return None
-        # Hundreds of pages take long to check, and other requests must not wait for that.
+        # In a thread: validation of hundreds of pages takes long and would block other requests.
         return await asyncio.to_thread(ParseResult.model_validate_json, data)
 
     async def answer(
@@ -55,11 +55,11 @@ class ParseReader:
         """Return a parse job and the fields that ``wanted`` names.
 
         Args:
-            project_id: who asks.
+            project_id: the project of the request.
             job_id: which job.
             wanted: values of ``expand``.
-            request: gives links their host.
-            image_filenames: images that are wanted; empty wants all.
+            request: for the host of links.
+            image_filenames: names of the requested images; empty requests all.
 
         Raises:
             NotFoundError: the project has no such job.
@@ -88,7 +88,7 @@ class ParseReader:
     async def _contents(
         self, job: Job, result: ParseResult, wanted: Collection[str], request: Request
     ) -> dict[str, ContentMetadata] | None:
-        """Return the downloadable forms that were asked for."""
+        """Return the requested downloadable formats."""
         found: dict[str, ContentMetadata] = {}
         for name, expand in CONTENTS.items():
             if expand not in wanted:
@@ -102,7 +102,7 @@ class ParseReader:
         return found or None
 
     async def _size(self, job: Job, result: ParseResult, name: str) -> int | None:
-        """Return the bytes of one form; None when the result does not have it."""
+        """Return the size of one format in bytes; None if the result does not have it."""
         if stored := stored_file(name, result):
             return await self._services.store.size(await self._jobs.key_of(job, stored[0]))
         data = await asyncio.to_thread(render, name, result)
@@ -121,7 +121,7 @@ CONTENTS = {
     "stripped_markdown": "stripped_markdown_content_metadata",
     "concatenated_stripped_markdown": "concatenated_stripped_markdown_content_metadata",
 }
-"""Each form's name, and the ``expand`` value that asks for it."""
+"""Name of each format, and the ``expand`` value that requests it."""
 
 _RENDERERS: dict[str, tuple[str, Callable[[ParseResult], str]]] = {
     "text": ("text/plain; charset=utf-8", views.text_full),
@@ -144,28 +144,28 @@ STORED: dict[str, tuple[str, str]] = {
         "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
     ),
 }
-"""The file, and its content type, of each form that was written with the result."""
+"""File and content type of each format that is stored with the result."""
 
 
 def media_type_of(name: str) -> str:
-    """Return the content type of a form that is rendered."""
+    """Return the content type of a rendered format."""
     return _RENDERERS[name][0]
 
 
 def stored_file(name: str, result: ParseResult) -> tuple[str, str] | None:
-    """Return file and content type of a form that lies beside the result; None if it does not."""
+    """Return file and content type of a format that is stored with the result, or None."""
     file = STORED.get(name)
     return file if file is not None and file[0] in result.files else None
 
 
 def stored_image(filename: str, result: ParseResult) -> tuple[str, str] | None:
-    """Return file and content type of an image; None when there is none of that name."""
+    """Return file and content type of an image; None if no image has this name."""
     found = (image for image in result.images if image.filename == filename)
     return next(((image.filename, image.content_type) for image in found), None)
 
 
 def render(name: str, result: ParseResult) -> bytes | None:
-    """Return one form of ``result``; None when local engines do not make it."""
+    """Return one format of ``result``; None if local engines do not produce it."""
     if name not in _RENDERERS:
         return None
     return _RENDERERS[name][1](result).encode()

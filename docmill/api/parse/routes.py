@@ -1,4 +1,4 @@
-"""Parse jobs: those that batches make, and those of their own."""
+"""Routes of parse jobs, of batches and single ones."""
 
 import json
 from collections.abc import Sequence
@@ -86,7 +86,7 @@ async def _source(services: Services, session: Session, scope: Scope, body: Pars
 
     Raises:
         NotFoundError: the project has no such file.
-        FieldError: the URL is refused.
+        FieldError: the URL is rejected.
     """
     if body.file_id is not None:
         return await find_source(session, scope.project_id, body.file_id)
@@ -96,10 +96,10 @@ async def _source(services: Services, session: Session, scope: Scope, body: Pars
 
 
 def _options(text: str) -> ParseOptions:
-    """Return the form's configuration.
+    """Return the configuration in the form.
 
     Raises:
-        RequestValidationError: a field of it is wrong.
+        RequestValidationError: a field is invalid.
         FieldError: it is not JSON.
     """
     try:
@@ -115,11 +115,11 @@ def _options(text: str) -> ParseOptions:
 
 
 async def _new(session: Session, scope: Scope, options: ParseOptions, source: Source) -> NewJob:
-    """Return a job with a configuration's parameters, and over them what the request says.
+    """Return a new job with the parameters of a configuration, overridden by the request's.
 
     Raises:
         NotFoundError: the project has no such configuration.
-        FieldError: it configures another product.
+        FieldError: it belongs to another product.
     """
     found, saved = None, {}
     if options.configuration_id is not None:
@@ -143,8 +143,8 @@ VERSIONS = {
     "agentic": ["2026-10-16"],
     "agentic_plus": ["2026-09-28"],
 }
-"""The newest that upstream's clients name for each tier (llama-cloud 2.19.0). Every version is
-accepted, and none changes anything: Docmill's engines are versioned in each result."""
+"""The latest versions of each tier in LlamaCloud's clients (llama-cloud 2.19.0). Every version is
+accepted and has no effect: each result has the version of the engine that made it."""
 
 
 def _jobs(services: CurrentServices, scope: CurrentScope) -> ProductJobs:
@@ -160,7 +160,7 @@ async def _views(jobs: Sequence[Job]) -> list[ParseJobView]:
 
 @router.get("/versions")
 async def list_versions() -> ParseVersions:
-    """Versions that a request may name; ``latest`` is always right."""
+    """List the versions that a request may name; ``latest`` is always valid."""
     latest = {tier: versions[0] for tier, versions in VERSIONS.items()}
     return ParseVersions(**VERSIONS, latest=latest)
 
@@ -171,7 +171,7 @@ async def list_parse_jobs(
     filter_: JobFilterQuery,
     page_size: Annotated[PageSize, Query()] = None,
 ) -> CursorPage[ParseJobView]:
-    """One page of parse jobs, newest first."""
+    """List parse jobs, newest first."""
     return await jobs.page(filter_, page_limit(page_size), _views)
 
 
@@ -185,7 +185,10 @@ async def get_parse_job(
     expand: Annotated[list[Expand] | None, Query()] = None,
     image_filenames: Annotated[Text | None, Query(max_length=10_000)] = None,
 ) -> ParseAnswer:
-    """A job, and with ``expand`` what was made of its file; images by name, with commas between."""
+    """Return a job, with the parts of its result that ``expand`` names.
+
+    ``image_filenames`` selects images by name, separated by commas.
+    """
     names = (name.strip() for name in (image_filenames or "").split(","))
     return await ParseReader(services).answer(
         scope.project_id,
@@ -198,11 +201,11 @@ async def get_parse_job(
 
 @router.post("/{job_id}/cancel")
 async def cancel_parse_job(jobs: ParseJobs, job_id: str) -> ParseJobView:
-    """Ask a job of its own to stop; a file of a batch is cancelled with its batch."""
+    """Cancel a single job; a file of a batch is cancelled with its batch."""
     return job_view(await jobs.cancel(job_id))
 
 
 @router.delete("/{job_id}")
 async def delete_parse_job(jobs: ParseJobs, job_id: str) -> JobDeleted:
-    """Remove a job that has ended; results that others share stay."""
+    """Delete a job that has ended; results that other jobs share are kept."""
     return await jobs.delete(job_id)

@@ -1,4 +1,4 @@
-"""Parse jobs on the wire."""
+"""Request and response models of parse jobs."""
 
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
@@ -35,7 +35,7 @@ Expand = Literal[
 
 
 class Usage(WireModel):
-    """What a job cost; a home of one's own bills nothing."""
+    """Cost of a job; local engines bill nothing."""
 
     credits: float | None = None
 
@@ -54,11 +54,11 @@ class ParseJobView(WireModel):
     created_at: datetime | None = None
     updated_at: datetime | None = None
     warnings: list[ResultWarning] = Field(default_factory=list)
-    """Docmill's addition: what a completed result lacks, or may not have right."""
+    """Docmill's addition: missing or doubtful content of a completed result."""
 
 
 class FailedPage(WireModel):
-    """A page that could not be read; the document as a whole could."""
+    """A page that failed in a document that completed."""
 
     page_number: int
     success: Literal[False] = False
@@ -95,7 +95,7 @@ class TextPages(WireModel):
 
 
 class ItemsPage(WireModel):
-    """The layout elements of one page; sizes are in points, 0 where the format has none."""
+    """The layout elements of one page; sizes are in points, 0 for formats without page sizes."""
 
     page_number: int
     success: Literal[True] = True
@@ -111,7 +111,7 @@ class ItemsPages(WireModel):
 
 
 class MetadataPage(WireModel):
-    """What is known of one page."""
+    """Metadata of one page."""
 
     page_number: int
     confidence: float | None = None
@@ -121,20 +121,20 @@ class MetadataPage(WireModel):
 
 
 class DocumentMetadata(WireModel):
-    """What is known of the document."""
+    """Metadata of the document."""
 
     confidence: float | None = None
 
 
 class Metadata(WireModel):
-    """What is known of the pages and the document."""
+    """Metadata of the pages and the document."""
 
     pages: list[MetadataPage]
     document: DocumentMetadata | None = None
 
 
 class ContentMetadata(WireModel):
-    """A downloadable form of the result."""
+    """A downloadable format of the result."""
 
     size_bytes: int
     exists: bool = True
@@ -142,7 +142,7 @@ class ContentMetadata(WireModel):
 
 
 class ImageBox(WireModel):
-    """Where an image is on its page, in whole points from the top left corner."""
+    """Bounding box of an image on its page, in whole points from the top left corner."""
 
     x: int
     y: int
@@ -151,7 +151,7 @@ class ImageBox(WireModel):
 
 
 class ImageMetadata(WireModel):
-    """One saved image; one that is shown several times has several entries with one file."""
+    """One saved image; an image that is shown several times has several entries with one file."""
 
     index: int
     filename: str
@@ -166,14 +166,14 @@ class ImageMetadata(WireModel):
 
 
 class Images(WireModel):
-    """Saved images; the count is of all of them, whatever was asked for by name."""
+    """Saved images; the count includes images that ``image_filenames`` excludes."""
 
     total_count: int
     images: list[ImageMetadata]
 
 
 class ParseAnswer(WireModel):
-    """A job, and what of its result was asked for."""
+    """A job with the requested parts of its result."""
 
     job: ParseJobView
     markdown: MarkdownPages | None = None
@@ -202,11 +202,11 @@ class ParseVersions(WireModel):
 Options = dict[str, Any] | None
 
 CONFIGURED = "configured"
-"""What users pass as tier and version, which the clients demand, beside a configuration."""
+"""Placeholder for tier and version, which the clients require even with a configuration."""
 
 
 class ParseOptions(RequestModel):
-    """Options of a parse, in the vocabulary of ``parse_v2``; unknown ones are refused."""
+    """Options of a parse in the vocabulary of ``parse_v2``; unknown options are rejected."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -235,7 +235,7 @@ class ParseOptions(RequestModel):
         return self
 
     def parameters(self) -> dict[str, Any]:
-        """Return what is the engine's business, without what is the job's."""
+        """Return the parameters of the engine, without the fields of the job."""
         job_fields = {
             "configuration_id",
             "http_proxy",
@@ -250,7 +250,7 @@ class ParseOptions(RequestModel):
 
 
 class ParseCreate(ParseOptions):
-    """A parse job over an uploaded file, or over a URL that a worker fetches."""
+    """A new parse job over an uploaded file, or over a URL that a worker fetches."""
 
     file_id: str | None = None
     source_url: Annotated[str, Field(pattern="^https?:", max_length=4_000)] | None = None

@@ -1,4 +1,4 @@
-"""A stored parse result as the fields that ``expand`` asks for."""
+"""Conversion of a stored parse result to the fields that ``expand`` names."""
 
 from collections.abc import Callable, Collection
 from typing import Any
@@ -24,7 +24,7 @@ PAGE_BREAK = "\n\n"
 
 
 def expanded(result: ParseResult, wanted: Collection[str]) -> dict[str, Any]:
-    """Return the fields of a `ParseAnswer` that ``wanted`` names and a result can fill."""
+    """Return the fields of a `ParseAnswer` that ``wanted`` names and that the result has."""
     return {name: make(result) for name, make in _FIELDS.items() if name in wanted}
 
 
@@ -63,14 +63,14 @@ def text(result: ParseResult) -> TextPages:
 
 
 def items(result: ParseResult) -> ItemsPages:
-    """Return the layout elements; a page for which the engine gives none is one text element."""
+    """Return the layout elements; a page without elements becomes one text element."""
     return ItemsPages(
         pages=[_items_page(page) if page.success else _failed(page) for page in result.pages]
     )
 
 
 def metadata(result: ParseResult) -> Metadata:
-    """Return what is known of the pages; only recognised text has a confidence."""
+    """Return the metadata of the pages; only text from OCR has a confidence."""
     known = [page.confidence for page in result.pages if page.confidence is not None]
     return Metadata(
         pages=[_metadata_page(page) for page in result.pages],
@@ -92,9 +92,9 @@ def images(result: ParseResult, filenames: Collection[str], url_of: Callable[[st
     """Return the saved images.
 
     Args:
-        result: where they are named.
-        filenames: those that are wanted; empty wants all.
-        url_of: makes the address of a file.
+        result: of the parse.
+        filenames: names of the requested images; empty requests all.
+        url_of: returns the URL of a file.
     """
     return Images(
         total_count=len(result.images),
@@ -124,7 +124,7 @@ def _image(index: int, image: ParsedImage, url: str) -> ImageMetadata:
 
 
 def job_metadata(result: ParseResult) -> dict[str, Any]:
-    """Return facts about how the result was made."""
+    """Return the metadata of the job: all fields of the result except its pages."""
     return result.model_dump(mode="json", exclude={"pages"})
 
 

@@ -1,1 +1,1 @@
-"""Webhook endpoints, and the events on their way to them."""
+"""Webhook endpoints and the log of their deliveries."""

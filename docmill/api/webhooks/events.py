@@ -1,4 +1,4 @@
-"""Docmill's additions to webhooks: the log of deliveries, test calls, delivering once more."""
+"""Routes of Docmill's own for webhooks: the delivery log, test events, redelivery."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -23,7 +23,7 @@ router = APIRouter(prefix="/api/docmill/v1", tags=["Docmill: webhooks"])
 
 
 def view(row: WebhookEvent) -> WebhookEventView:
-    """Return an event on the wire."""
+    """Return an event as a response model."""
     return WebhookEventView(
         id=row.id,
         endpoint_id=row.endpoint_id,
@@ -50,7 +50,7 @@ async def list_webhook_events(
     page_size: Annotated[PageSize, Query()] = None,
     page_token: Annotated[Text | None, Query()] = None,
 ) -> CursorPage[WebhookEventView]:
-    """One page of the delivery log, newest first; ``owner_id`` is a batch."""
+    """List the delivery log, newest first; ``owner_id`` is a batch."""
     filters: Mapping[str, Any] = {
         "endpoint_id": endpoint_id,
         "owner_id": owner_id,
@@ -71,7 +71,7 @@ async def list_webhook_events(
 async def get_webhook_event(
     services: CurrentServices, scope: CurrentScope, event_id: str
 ) -> WebhookEventDetails:
-    """One event, with every attempt to deliver it."""
+    """Return one event with all its delivery attempts."""
     async with services.database.read() as session:
         deliveries = Deliveries(session)
         event = await deliveries.get(scope.project_id, event_id)
@@ -84,7 +84,7 @@ async def get_webhook_event(
 async def redeliver_webhook_event(
     services: CurrentServices, scope: CurrentScope, event_id: str
 ) -> WebhookEventView:
-    """Send an event once more, at once and with the same id, whatever became of it."""
+    """Deliver an event again, at once and with the same id, whatever its state."""
     async with services.database.write() as session:
         return view(await Deliveries(session).ask_again(scope.project_id, event_id))
 
@@ -93,7 +93,7 @@ async def redeliver_webhook_event(
 async def send_test_event(
     services: CurrentServices, scope: CurrentScope, config_id: str
 ) -> WebhookEventView:
-    """Send a ``webhook.test`` event to a stored endpoint; read what became of it by its id."""
+    """Send a ``webhook.test`` event to a stored endpoint; its id shows the outcome in the log."""
     async with services.database.write() as session:
         endpoint = await Webhooks(session).get(scope.project_id, config_id)
         namespace = services.temporal.namespace

@@ -1,4 +1,4 @@
-"""Stored webhook endpoints."""
+"""Routes of stored webhook endpoints."""
 
 from typing import Annotated
 
@@ -22,7 +22,7 @@ BASE = "/api/v1/beta/webhook-configs"
 
 
 def view(row: WebhookConfiguration) -> WebhookView:
-    """Return an endpoint without its secret."""
+    """Return an endpoint as a response model, without its secret."""
     return WebhookView(
         id=row.id,
         tenant_id=row.project_id,
@@ -43,7 +43,7 @@ async def create_webhook(
     idempotency: CurrentIdempotency,
     body: WebhookCreate,
 ) -> WebhookView:
-    """Store an endpoint that batches and jobs can report to."""
+    """Store an endpoint that batches and jobs can name."""
     check_endpoint(services.fence, body.webhook_url, body.webhook_headers, "body")
     fields = body.model_dump()
     columns = {**fields, "signing_secret": fields["webhook_signing_secret"]}
@@ -56,7 +56,7 @@ async def create_webhook(
 
 @router.get(BASE, deprecated=True)
 async def list_webhooks(services: CurrentServices, scope: CurrentScope) -> list[WebhookView]:
-    """All endpoints as a bare array, newest first."""
+    """List all endpoints as a bare array, newest first."""
     rows: list[WebhookConfiguration] = []
     cursor: str | None = None
     async with services.database.read() as session:
@@ -76,7 +76,7 @@ async def page_webhooks(
     page_token: Annotated[Text | None, Query()] = None,
     include_total: Annotated[bool, Query()] = False,
 ) -> CursorPage[WebhookView]:
-    """One page of endpoints, newest first."""
+    """List endpoints, newest first, one page at a time."""
     async with services.database.read() as session:
         webhooks = Webhooks(session)
         found = await webhooks.list(
@@ -92,7 +92,7 @@ async def page_webhooks(
 async def get_webhook(
     services: CurrentServices, scope: CurrentScope, config_id: str
 ) -> WebhookView:
-    """One endpoint."""
+    """Return one endpoint."""
     async with services.database.read() as session:
         return view(await Webhooks(session).get(scope.project_id, config_id))
 
@@ -101,7 +101,7 @@ async def get_webhook(
 async def update_webhook(
     services: CurrentServices, scope: CurrentScope, config_id: str, body: WebhookUpdate
 ) -> WebhookView:
-    """Change the fields that are present; a secret that is sent replaces the old one."""
+    """Change the fields that are present; a new secret replaces the old one."""
     check_endpoint(services.fence, body.webhook_url, body.webhook_headers, "body")
     fields = body.model_dump(exclude_unset=True)
     if "webhook_url" in fields and fields["webhook_url"] is None:
@@ -114,6 +114,6 @@ async def update_webhook(
 
 @router.delete(BASE + "/{config_id}", status_code=204)
 async def delete_webhook(services: CurrentServices, scope: CurrentScope, config_id: str) -> None:
-    """Remove an endpoint."""
+    """Delete an endpoint."""
     async with services.database.write() as session:
         await Webhooks(session).delete(scope.project_id, config_id)

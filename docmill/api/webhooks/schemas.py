@@ -1,4 +1,4 @@
-"""Webhook endpoints on the wire."""
+"""Request and response models of webhook endpoints and events."""
 
 import json
 from datetime import datetime
@@ -29,7 +29,7 @@ HeaderName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|
 
 
 def _as_text(value: Any) -> Any:
-    """Upstream types header values as any object: numbers and booleans are sent as JSON."""
+    """Convert numbers and booleans to JSON: LlamaCloud types header values as any object."""
     return json.dumps(value) if isinstance(value, bool | int | float) else value
 
 
@@ -45,7 +45,7 @@ WebhookSecret = Annotated[str, StringConstraints(min_length=1, max_length=1_000)
 
 
 class InlineWebhook(RequestModel):
-    """An endpoint given with one batch or job; without a URL it does nothing."""
+    """An endpoint of one batch or job; without a URL it has no effect."""
 
     webhook_url: WebhookUrl | None = None
     webhook_events: list[WebhookEvent] | None = None
@@ -55,7 +55,7 @@ class InlineWebhook(RequestModel):
 
 
 class WebhookCreate(RequestModel):
-    """A stored endpoint; no events means all of them."""
+    """A new stored endpoint; without events it gets all of them."""
 
     webhook_url: WebhookUrl
     webhook_events: WebhookEvents | None = None
@@ -65,7 +65,7 @@ class WebhookCreate(RequestModel):
 
 
 class WebhookUpdate(RequestModel):
-    """What changes; what is left out stays. Sending the secret rotates it."""
+    """Changes of an endpoint; omitted fields keep their values."""
 
     webhook_url: WebhookUrl | None = None
     webhook_events: WebhookEvents | None = None
@@ -75,7 +75,7 @@ class WebhookUpdate(RequestModel):
 
 
 class WebhookView(WireModel):
-    """A stored endpoint; its secret is never shown."""
+    """A stored endpoint; its secret is never returned."""
 
     id: str
     tenant_type: Literal["project"] = "project"
@@ -96,11 +96,11 @@ class WebhookEventView(WireModel):
     """One event for one endpoint.
 
     Attributes:
-        endpoint_id: the stored endpoint, or an id that belongs to an inline endpoint's URL.
-        owner_id: the batch; for a single job its batch of one, for a test call the endpoint.
-        state: ``given_up`` and ``dropped`` events are sent no more, unless they are asked for.
-        attempts: so far.
-        next_attempt_at: not before; null when it is due, or has ended.
+        endpoint_id: the stored endpoint, or an id derived from an inline endpoint's URL.
+        owner_id: the batch; the batch of a single job; for a test event the endpoint.
+        state: ``given_up`` and ``dropped`` events are not sent again, unless redelivered.
+        attempts: number of delivery attempts.
+        next_attempt_at: earliest time of the next attempt; null if it is due, or has ended.
     """
 
     id: str
@@ -116,7 +116,7 @@ class WebhookEventView(WireModel):
 
 
 class WebhookAttemptView(WireModel):
-    """One attempt; ``error`` says why it does not count, and is null when it does."""
+    """One delivery attempt; ``error`` is null if it succeeded."""
 
     number: int
     at: datetime
@@ -126,6 +126,6 @@ class WebhookAttemptView(WireModel):
 
 
 class WebhookEventDetails(WebhookEventView):
-    """One event with every attempt to deliver it, the first one first."""
+    """One event with all its delivery attempts, oldest first."""
 
     log: list[WebhookAttemptView]

@@ -1,4 +1,4 @@
-"""Where a batch or job reports to, kept from the moment of its creation."""
+"""The webhook endpoints of a batch or job, fixed when it is created."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -20,7 +20,7 @@ from docmill.records.webhooks import Webhooks
 from docmill.webhooks.messages import forbidden_headers
 
 Target = dict[str, Any]
-"""The columns of a `WebhookTarget` that say where and what."""
+"""The columns of a `WebhookTarget` with its endpoint and its events."""
 
 
 async def build_webhook_targets(
@@ -33,20 +33,20 @@ async def build_webhook_targets(
     inline: Sequence[InlineWebhook] | None = None,
     configuration: Configuration | None = None,
 ) -> list[WebhookTarget]:
-    """Return the endpoints of ``owner_id``, to be written with it: its listeners are frozen then.
+    """Return the endpoints of ``owner_id``, which the caller inserts with it.
 
     Args:
         session: reads stored endpoints.
-        fence: where URLs may lead.
-        project_id: the owner's.
-        owner_id: the batch, or the batch of one of a single job.
+        fence: checks URLs.
+        project_id: of the owner.
+        owner_id: the batch, or the batch of a single job.
         stored: ids of stored endpoints.
-        inline: endpoints as the request gives them.
-        configuration: its endpoints are told of each job that is run with it.
+        inline: endpoints in the request.
+        configuration: its endpoints get the events of each job that uses it.
 
     Raises:
         NotFoundError: a stored endpoint does not exist in this project.
-        FieldError: a URL or header is refused.
+        FieldError: a URL or header is rejected.
     """
     targets = [
         *_stored(stored or ()),
@@ -69,11 +69,11 @@ async def check_webhooks(
     inline: Sequence[InlineWebhook],
     *loc: str,
 ) -> None:
-    """Check endpoints that are kept for jobs to come, so that no job is refused for them later.
+    """Check the endpoints of a configuration, so that no later job is rejected because of them.
 
     Raises:
-        FieldError: a stored endpoint does not exist in this project, or a URL or header cannot
-            be sent; the error names the field, below ``loc``.
+        FieldError: a stored endpoint does not exist in this project, or a URL or header is
+            rejected; the error names the field, below ``loc``.
     """
     for number, one in enumerate(inline):
         place: tuple[str | int, ...] = (*loc, "webhook_configurations", number)
@@ -90,19 +90,19 @@ async def check_webhooks(
 def check_endpoint(
     fence: Fence, url: str | None, headers: dict[str, str] | None, *loc: str | int
 ) -> None:
-    """Refuse what can never be sent; where a host's name leads, each delivery checks.
+    """Reject an endpoint that can never receive events. Each delivery checks the host's addresses.
 
     Raises:
-        FieldError: the URL leads inside, or Docmill sets one of the headers itself.
+        FieldError: the URL is rejected, or Docmill sets one of the headers itself.
     """
     if url is not None:
         try:
             fence.check_url(url)
         except FencedError as error:
             raise FieldError(error.message, *loc, "webhook_url", hint=error.hint) from None
-    if refused := forbidden_headers(headers or {}):
+    if rejected := forbidden_headers(headers or {}):
         raise FieldError(
-            f"{', '.join(refused)} cannot be set by a webhook.", *loc, "webhook_headers"
+            f"{', '.join(rejected)} cannot be set by a webhook.", *loc, "webhook_headers"
         )
 
 
@@ -122,7 +122,7 @@ def _inline(
 
 
 def _of_configuration(fence: Fence, found: Configuration) -> Sequence[Target]:
-    """Return the endpoints of a saved configuration: they hear of its jobs, not of batches."""
+    """Return the endpoints of a saved configuration: they get events of jobs, not of batches."""
     product = found.product_type.partition("_")[0]
     if product not in set(JobType):
         return ()
@@ -134,7 +134,7 @@ def _of_configuration(fence: Fence, found: Configuration) -> Sequence[Target]:
         ]
     except ValidationError:
         raise FieldError(
-            f"{found.id} has a webhook that cannot be read.", "body", "configuration_id"
+            f"{found.id} has an invalid webhook.", "body", "configuration_id"
         ) from None
     stored = found.parameters.get("webhook_configuration_ids") or ()
     return [*_stored(stored, events), *_inline(fence, inline, events)]
