@@ -147,11 +147,12 @@ def _silent(pages: list[ParsedPage], result: ParseResult) -> Iterator[ResultWarn
     page of a PDF or an image may be a picture of text, and so may a page with nothing but pictures.
     """
     told = {(one.code, one.page) for one in result.warnings}
-    silent = [page.page_number for page in pages if page.success and not _has_text(page)]
+    silent = [page for page in pages if page.success and not _has_text(page)]
     drawn = result.media_type == Media.PDF or result.media_type.startswith("image/")
-    pictures = {page.page_number for page in pages if _PICTURE.search(page.markdown)}
-    for number in silent:
-        if (drawn or number in pictures) and (WarningCode.PAGE_WITHOUT_TEXT, number) not in told:
+    for page in silent:
+        number = page.page_number
+        pictured = drawn or _PICTURE.search(page.markdown)
+        if pictured and (WarningCode.PAGE_WITHOUT_TEXT, number) not in told:
             yield warning(WarningCode.PAGE_WITHOUT_TEXT, f"No text on page {number}.", number)
     everything = len(silent) == sum(page.success for page in pages)
     if everything and (WarningCode.NO_TEXT, None) not in told:
@@ -160,5 +161,7 @@ def _silent(pages: list[ParsedPage], result: ParseResult) -> Iterator[ResultWarn
 
 def _has_text(page: ParsedPage) -> bool:
     """Whether a page holds more than pictures, whose names its plain text may have, too."""
+    if "![" not in page.markdown and "---" not in page.markdown:
+        return bool(page.markdown.strip() or page.text.strip())
     rest = _PICTURE.sub("", page.markdown)
     return bool(_RULE.sub("", rest).strip() or (rest == page.markdown and page.text.strip()))

@@ -1,13 +1,15 @@
 """Text that runs sideways or upside down: how a page is turned, and boxes turned back."""
 
 from collections import Counter
-from collections.abc import Iterable
-from typing import Protocol
+from collections.abc import Sequence
+from operator import attrgetter
+from typing import Protocol, TypeVar
 
 from docmill.engines.base import Box
 
 _RIGHT = 90
 _WHOLE = 360
+_ROTATION = attrgetter("rotation")
 
 
 class Placed(Protocol):
@@ -26,18 +28,26 @@ class Turnable(Placed, Protocol):
     rotation: float
 
 
+_Run = TypeVar("_Run", bound=Turnable)
+
+
 def quarter(item: Turnable) -> int | None:
     """Return 0, 90, 180 or 270; None for text that runs diagonally."""
     nearest = round(item.rotation / _RIGHT) * _RIGHT
     return nearest % _WHOLE if abs(item.rotation - nearest) < 1 else None
 
 
-def turn_of(items: Iterable[Turnable]) -> int:
+def turned_of(items: Sequence[_Run]) -> list[_Run]:
+    """Return the runs of a page that do not simply run to the right: on most pages none."""
+    if not any(map(_ROTATION, items)):
+        return []
+    return [item for item in items if item.rotation]
+
+
+def turn_of(items: Sequence[Turnable]) -> int:
     """Return how most of a page's text is turned: 90, 180 or 270; 0 for an upright page."""
     letters: Counter[int | None] = Counter()
-    items = list(items)
-    # On most pages nothing is turned, which is quickly seen.
-    if not any(item.rotation for item in items):
+    if not any(map(_ROTATION, items)):
         return 0
     for item in items:
         letters[quarter(item)] += len(item.text)

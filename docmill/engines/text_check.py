@@ -8,6 +8,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
+from typing import TypeVar
 
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
 """Soft hyphens, zero-width characters and marks of direction: they do not make another word."""
@@ -15,7 +16,11 @@ _CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003fff
 _WORD = re.compile(rf"[{_CJK}]|[^\W_{_CJK}]+")
 """A word; Chinese and Japanese have no spaces, so there each character is one."""
 _NO_LETTER = re.compile(r"[\W_]+")
+_BETWEEN_WORDS = bytes(code for code in range(0x80) if not chr(code).isalnum())
+"""ASCII that is part of no word."""
+_SEPARATED = bytes.maketrans(_BETWEEN_WORDS, b" " * len(_BETWEEN_WORDS))
 _FEW = 3
+_Word = TypeVar("_Word", str, bytes)
 _TARGET = re.compile(r"!\[[^\]]*\]\([^)\s]*\)|(?<=\])\([^)\s]*\)")
 """Images of Markdown, and the addresses of its links: they are not text of the page."""
 
@@ -27,6 +32,8 @@ def words_of(text: str) -> list[str]:
 
 def letters_of(text: str) -> str:
     """Return the letters and digits of ``text`` without anything between them."""
+    if text.isascii():
+        return text.encode("ascii").translate(None, _BETWEEN_WORDS).decode("ascii")
     return _NO_LETTER.sub("", _plain(text))
 
 
@@ -41,16 +48,20 @@ def left_out(parts: Sequence[str], rendering: str) -> list[int]:
         rendering: Markdown or plain text that was made of them.
     """
     # Most pages end at one of these steps, each of which costs more than the one before.
-    source = Counter(" ".join(parts).split())
-    made = Counter(_without_targets(rendering).split())
+    text, rendered = " ".join(parts), _without_targets(rendering)
+    seen, shown = _chunks(text), _chunks(rendered)
+    if seen == shown:
+        return []
+    source, made = Counter(seen), Counter(shown)
     lost = _beyond(source, made)
     if not lost:
         return []
     missing, extra = _difference(lost, _beyond(made, source))
     if not missing or _joined(missing, extra):
         return []
-    letters = letters_of(" ".join(parts)), letters_of(_without_targets(rendering))
-    words = {place: words_of(parts[place]) for place in _with_any(parts, lost)}
+    letters = letters_of(text), letters_of(rendered)
+    between_spaces = _beyond(Counter(text.split()), Counter(rendered.split()))
+    words = {place: words_of(parts[place]) for place in _with_any(parts, between_spaces)}
     found = []
     for place in _by_loss(words, missing):
         if not any(missing[word] > 0 for word in words[place]):
@@ -62,22 +73,35 @@ def left_out(parts: Sequence[str], rendering: str) -> list[int]:
     return sorted(found)
 
 
-def _beyond(some: Counter[str], others: Counter[str]) -> dict[str, int]:
+def _chunks(text: str) -> list[bytes]:
+    """Return what stands between ASCII characters that are part of no word, in UTF-8.
+
+    A word never reaches over such a character, so the words of a text are those of its chunks.
+    Of ASCII they are the words themselves, for a tenth of what finding words costs.
+    """
+    return text.encode("utf-8", "surrogatepass").translate(_SEPARATED).split()
+
+
+def _text_of(chunks: dict[bytes, int]) -> str:
+    return b" ".join(Counter(chunks).elements()).decode("utf-8", "surrogatepass")
+
+
+def _beyond(some: Counter[_Word], others: Counter[_Word]) -> dict[_Word, int]:
     """Return what ``some`` has more of: as their difference, of which most words have no part."""
     differing = some.items() - others.items()
     return {word: times - others[word] for word, times in differing if times > others[word]}
 
 
-def _difference(lost: dict[str, int], gained: dict[str, int]) -> tuple[Counter[str], Counter[str]]:
+def _difference(
+    lost: dict[bytes, int], gained: dict[bytes, int]
+) -> tuple[Counter[str], Counter[str]]:
     """Return the words that only the source has, and those that only the rendering has.
 
     Args:
-        lost: what stands between spaces in the source alone; the words of what both have are the
-            same in both.
+        lost: chunks of the source alone; the words of what both have are the same in both.
         gained: the same of the rendering.
     """
-    missing = Counter(words_of(" ".join(Counter(lost).elements())))
-    extra = Counter(words_of(" ".join(Counter(gained).elements())))
+    missing, extra = Counter(words_of(_text_of(lost))), Counter(words_of(_text_of(gained)))
     return missing - extra, extra - missing
 
 

@@ -1,8 +1,12 @@
 """Which parts of a text a rendering does not hold."""
 
-import pytest
+import string
 
-from docmill.engines.text_check import left_out
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from docmill.engines.text_check import left_out, letters_of
 
 
 @pytest.mark.parametrize(
@@ -40,3 +44,19 @@ def test_what_is_missing_is_named_by_its_part(
     parts: list[str], rendering: str, lost: list[int]
 ) -> None:
     assert left_out(parts, rendering) == lost
+
+
+WORDS = st.lists(st.text("abcdefg\u00e9\u5348", min_size=1, max_size=5), max_size=12)
+MARKS = st.text(string.punctuation + string.whitespace, min_size=1, max_size=3).filter(
+    lambda mark: "(" not in mark
+)
+
+
+@given(words=WORDS, mark=MARKS)
+def test_words_are_found_between_any_marks_of_ascii(words: list[str], mark: str) -> None:
+    assert left_out(words, mark.join(reversed(words))) == []
+
+
+@given(text=st.text(string.printable + "\x00\x7f"))
+def test_the_letters_of_ascii_are_those_that_it_has_among_other_text(text: str) -> None:
+    assert letters_of(text) == letters_of(f"{text}\u00e9")[:-1]

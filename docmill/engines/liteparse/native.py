@@ -34,22 +34,30 @@ class NativeParser:
         self._words = parameters.WORDS in parameters.asked(given)
         self._languages = languages
 
-    def read(self, path: Path, **options: Any) -> "liteparse.ParseResult":
+    def read(self, path: Path, *, movable: bool = False, **options: Any) -> "liteparse.ParseResult":
         """Read the text layer of a document.
+
+        Args:
+            path: of the document.
+            movable: whether the boxes of its text are to be changed.
+            options: further ones of LiteParse.
 
         Raises:
             ItemFailure: ENCRYPTED, CORRUPT or OUT_OF_MEMORY.
         """
-        return self._parse(path, ocr_enabled=False, include_complexity=True, **options)
+        return self._parse(
+            path, movable=movable, ocr_enabled=False, include_complexity=True, **options
+        )
 
     def recognise(self, path: Path, **options: Any) -> "liteparse.ParseResult":
-        """Read the text of a document's images.
+        """Read the text of a document's images; boxes of text can be changed.
 
         Raises:
             ItemFailure: as `read`.
         """
         return self._parse(
             path,
+            movable=True,
             ocr_enabled=True,
             ocr_language=self._languages.codes,
             tessdata_path=str(ocr_languages.data_folder()),
@@ -58,7 +66,7 @@ class NativeParser:
             **options,
         )
 
-    def _parse(self, path: Path, **options: Any) -> "liteparse.ParseResult":
+    def _parse(self, path: Path, *, movable: bool, **options: Any) -> "liteparse.ParseResult":
         # A child that never sees a PDF never loads pdfium.
         from docmill.engines.liteparse.results import result_of
 
@@ -70,7 +78,7 @@ class NativeParser:
             raise
         except Exception as error:  # noqa: BLE001 - native errors have no class of their own
             raise failure_of(str(error)) from None
-        return result_of(native, words=self._words)
+        return result_of(native, movable=movable, words=self._words)
 
 
 @lru_cache(maxsize=1)

@@ -55,6 +55,7 @@ class PageReader:
         # A page without text comes as an empty code block.
         markdown = page.markdown if page.text.strip() else ""
         above, below = self._left_out(page, markdown, lines)
+        recognised = [item for item in page.text_items if item.confidence is not None]
         items = running_items(items_of(blocks, self.images), lines.header, lines.footer)
         found = ParsedPage(
             page_number=page.page_num,
@@ -62,11 +63,11 @@ class PageReader:
             text=_text(page.text, lines, self.given),
             width=page.width,
             height=page.height,
-            ocr=any(item.confidence is not None for item in page.text_items),
+            ocr=bool(recognised),
             items=[*text_items(above), *items, *text_items(below)],
             header="\n".join(lines.header) or None,
             footer="\n".join(lines.footer) or None,
-            confidence=confidence_of(page.text_items),
+            confidence=confidence_of(recognised),
             printed_page_number=(lines.page_number or page.page_label) if self._printed else None,
         )
         return ReadPage(page=found, above=above, below=below, further=list(further))

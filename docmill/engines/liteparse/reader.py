@@ -30,7 +30,7 @@ from docmill.engines.liteparse.unmapped import is_unreadable
 from docmill.engines.page_warnings import PageWarnings
 from docmill.engines.parameters import ParseRequest
 from docmill.engines.pdf import parts
-from docmill.engines.rotation import quarter, turn_of
+from docmill.engines.rotation import quarter, turn_of, turned_of
 from docmill.engines.selection import as_target_pages
 from docmill.engines.slices import OCR_PAGES, TEXT_PAGES, ReadPage, SlicePart, split
 from docmill.engines.text_check import letters_of
@@ -172,9 +172,13 @@ class LiteParseReader:
         pages = {page.page_num: page for page in native.pages if page.page_num in wanted}
         is_first = asked[0] in wanted
         part = SlicePart(document_pages=native.total_pages, asked=asked)
-        part.inventory = parts.inventory_of(native if is_first else None, list(pages.values()))
+        runs = {n: turned_of(page.text_items) for n, page in pages.items()}
+        turned = {n: items for n, items in runs.items() if items}
+        part.inventory = parts.inventory_of(
+            native if is_first else None, list(pages.values()), chain.from_iterable(turned.values())
+        )
         about = PageWarnings()
-        pages |= self._turned(pages, about)
+        pages |= self._turned(pages, turned, about)
         errors = {e.page_num: e.message for e in native.page_errors if e.page_num in wanted}
         part.pages = self._read_pages(pages, errors, about)
         if is_first:
@@ -206,18 +210,17 @@ class LiteParseReader:
             known = chain.from_iterable((one.page.text, *one.further) for one in part.pages)
             part.first_lines = parts.lines_of_xfa(native, "\n".join(known))
 
-    def _turned(self, pages: Pages, about: PageWarnings) -> Pages:
+    def _turned(
+        self, pages: Pages, turned: "dict[int, list[liteparse.TextItem]]", about: PageWarnings
+    ) -> Pages:
         """Return pages with text that runs sideways or upside down, read in these directions.
 
         A page of which most text is turned is taken as it reads then; of another one only the
         turned runs are.
         """
-        turns = {n: turn_of(page.text_items) for n, page in pages.items()}
-        runs = {
-            n: {quarter(item) or 0 for item in page.text_items if item.rotation}
-            for n, page in pages.items()
-        }
-        readings: dict[int, Pages] = {n: {0: pages[n]} for n in pages if runs[n] - {0}}
+        turns = {n: turn_of(pages[n].text_items) for n in turned}
+        runs = {n: {quarter(item) or 0 for item in items} for n, items in turned.items()}
+        readings: dict[int, Pages] = {n: {0: pages[n]} for n in turned if runs[n] - {0}}
         for turn in (90, 180, 270):
             numbers = [n for n in readings if turn in runs[n]]
             for number, page in self._read_turned(numbers, turn, pages).items():
@@ -242,6 +245,7 @@ class LiteParseReader:
         with self.clock.step("text_layer"):
             native = self._parser.read(
                 self.path,
+                movable=True,
                 target_pages=as_target_pages(numbers),
                 page_orientation_corrections=tuple((n, turn) for n in numbers),
             )

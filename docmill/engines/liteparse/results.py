@@ -1,8 +1,8 @@
 """LiteParse's native results as its own types, with no more than what results are made of.
 
 LiteParse's Python layer turns every word, colour and character code into an object, which takes a
-third as long as the parse itself. What is only read, and seldom, stays the native object: it has
-the attributes of the type that stands for it. Importing this module loads LiteParse.
+third as long as the parse itself. What is only read stays the native object: it has the attributes
+of the type that stands for it. Importing this module loads LiteParse.
 """
 
 from typing import Any
@@ -19,10 +19,16 @@ from liteparse import (
 )
 
 
-def result_of(native: Any, *, words: bool) -> ParseResult:
-    """Return a native result; boxes of words are left out unless ``words`` is set."""
+def result_of(native: Any, *, movable: bool = False, words: bool = False) -> ParseResult:
+    """Return a native result.
+
+    Args:
+        native: as LiteParse gives it.
+        movable: whether its boxes are to be changed; those of native runs of text cannot be.
+        words: whether the boxes of words are wanted with those of runs that can be moved.
+    """
     return ParseResult(
-        pages=[_page(page, words=words) for page in native.pages],
+        pages=[_page(page, movable=movable, words=words) for page in native.pages],
         text="",
         total_pages=native.total_pages,
         images=native.images,
@@ -36,8 +42,8 @@ def result_of(native: Any, *, words: bool) -> ParseResult:
     )
 
 
-def _page(page: Any, *, words: bool) -> ParsedPage:
-    fields, blocks = page.form_fields, page.blocks
+def _page(page: Any, *, movable: bool, words: bool) -> ParsedPage:
+    fields, blocks, items = page.form_fields, page.blocks, page.text_items
     return ParsedPage(
         page_num=page.page_num,
         page_label=page.page_label,
@@ -45,7 +51,7 @@ def _page(page: Any, *, words: bool) -> ParsedPage:
         height=page.height,
         text=page.text,
         markdown=page.markdown,
-        text_items=[_item(item, words=words) for item in page.text_items],
+        text_items=[_item(item, words=words) for item in items] if movable else items,
         complexity=page.complexity,
         annotations=page.annotations,
         form_fields=fields and [_field(field) for field in fields],

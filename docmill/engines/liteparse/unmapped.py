@@ -11,15 +11,16 @@ symbols and bullets of a font of its own, and its text is sound.
 _HALF = 0.5
 _CATEGORIES = frozenset({"Co", "Cn", "Cs", "Cc"})
 """Private use, unassigned, surrogates, control characters."""
+_MAPPED = bytes(n for n in range(0x80) if chr(n).isprintable() or chr(n).isspace())
+"""ASCII without control characters, of which those that separate words count as spaces."""
 
 
 def share_of(text: str) -> float:
     """Return which share of the visible characters of ``text`` is unmapped, 0..1."""
-    visible = "".join(text.split())
-    if visible.isascii() and visible.isprintable():
+    if not (odd := _unmapped_in(text)):
         return 0.0
-    unmapped = sum(visible.count(one) for one in set(visible) if _is_unmapped(one))
-    return unmapped / len(visible) if visible else 0.0
+    visible = "".join(text.split())
+    return sum(map(visible.count, odd)) / len(visible)
 
 
 def is_unreadable(page_text: str) -> bool:
@@ -30,6 +31,14 @@ def is_unreadable(page_text: str) -> bool:
 def is_unmapped(run: str) -> bool:
     """Whether at least half of a run of text is unmapped."""
     return share_of(run) >= _HALF
+
+
+def _unmapped_in(text: str) -> list[str]:
+    """Return the different unmapped characters of ``text``: mostly none."""
+    if text.isascii():
+        # What is left of ASCII without all that means something.
+        return sorted(set(text.encode("ascii").translate(None, _MAPPED).decode("ascii")))
+    return [one for one in set(text) if _is_unmapped(one) and not one.isspace()]
 
 
 def _is_unmapped(character: str) -> bool:

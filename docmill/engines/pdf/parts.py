@@ -2,7 +2,7 @@
 
 import mmap
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -59,13 +59,16 @@ def lines_of_xfa(native: "liteparse.ParseResult", known: str) -> list[str]:
 
 
 def inventory_of(
-    native: "liteparse.ParseResult | None", pages: Sequence["liteparse.ParsedPage"]
+    native: "liteparse.ParseResult | None",
+    pages: Sequence["liteparse.ParsedPage"],
+    turned: Iterable["liteparse.TextItem"],
 ) -> dict[str, int]:
     """Return how many of each part the pages hold; attachments are counted by `attachments`.
 
     Args:
         native: where the document's own parts are counted too.
         pages: of the document.
+        turned: runs of text on these pages that do not simply run to the right.
     """
     images = [page.complexity for page in pages if page.complexity]
     counts = {
@@ -73,7 +76,7 @@ def inventory_of(
         "images": sum(seen.image_block_count + seen.full_page_image for seen in images),
         "form_fields": sum(len(page.form_fields or ()) for page in pages),
         "comments": sum(1 for page in pages for _ in _comments(page)),
-        "turned_text": sum(abs(item.rotation) >= 1 for page in pages for item in page.text_items),
+        "turned_text": sum(abs(item.rotation) >= 1 for item in turned),
         "xfa_values": len(list(_xfa_values(native))) if native else 0,
     }
     return {part: count for part, count in counts.items() if count}
