@@ -7,7 +7,7 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from docmill.contracts.words import Outcome, Tally
-from docmill.records.statements import Insert, chunked, dialect_of, insert_for, table_of
+from docmill.records.statements import Insert, chunked, dialect_of, insert_for, run, table_of
 from docmill.records.tables.batches import BatchCount
 
 SHARDS = 16
@@ -21,7 +21,7 @@ async def add_counts(session: AsyncSession, batch_id: str, position: int, counte
     it after every other lock keeps two transactions from waiting for each other.
     """
     values = counted.model_dump() | {"batch_id": batch_id, "shard": position % SHARDS}
-    await session.execute(_raise_counts(dialect_of(session)), values)
+    await run(session, _raise_counts(dialect_of(session)), values)
 
 
 @cache

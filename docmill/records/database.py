@@ -21,7 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engin
 
 from docmill.errors import UsageError
 from docmill.records.errors import in_words, unavailable
-from docmill.records.sqlite_connection import connect
+from docmill.records.sqlite_connection import DEFERRED, connect
 
 BUSY_SECONDS = 30
 """How long a transaction waits for a lock or a connection before the database counts as away."""
@@ -79,7 +79,7 @@ class Database:
                 raise UsageError("Records in memory would be lost.", _URL_HINT)
             self.path = Path(str(parsed.database))
             self.writer = _sqlite_engine(self.path, begin="BEGIN IMMEDIATE", size=1)
-            self._reader = _sqlite_engine(self.path, begin="BEGIN", size=_SQLITE_READERS)
+            self._reader = _sqlite_engine(self.path, begin=DEFERRED, size=_SQLITE_READERS)
         else:
             self.writer = self._reader = _postgres_engine(url)
 
@@ -153,14 +153,14 @@ _URL_HINT = "Use sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME."
 
 
 def _sqlite_engine(path: Path, *, begin: str, size: int) -> AsyncEngine:
+    read_only = begin == DEFERRED
     engine = create_async_engine(
         URL.create("sqlite+aiosqlite", database=str(path)),
         pool_size=size,
         max_overflow=0,
         pool_timeout=BUSY_SECONDS,
-        async_creator=partial(connect, str(path), BUSY_SECONDS),
+        async_creator=partial(connect, str(path), BUSY_SECONDS, read_only=read_only),
     )
-    read_only = begin == "BEGIN"
 
     def on_connect(connection: Any, _record: object) -> None:
         cursor = connection.cursor()

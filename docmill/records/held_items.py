@@ -3,13 +3,19 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import distinct, func, select
+from sqlalchemy import bindparam, distinct, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from docmill.contracts.items import ItemTask
 from docmill.contracts.words import ENDED_BATCHES, ItemStatus
 from docmill.records.items import GROUP_MARK
+from docmill.records.statements import run, table_of
 from docmill.records.tables.batches import Batch, BatchItem
+
+_batches = table_of(Batch).c
+_STEERED = select(
+    _batches.paused, _batches.cancel_requested, _batches.status, _batches.epoch
+).where(_batches.id == bindparam("of_batch"))
 
 
 async def held_back(
@@ -48,8 +54,7 @@ async def must_stop(session: AsyncSession, batch_id: str, epoch: int) -> bool:
         batch_id: the batch.
         epoch: of the group's items.
     """
-    query = select(Batch.paused, Batch.cancel_requested, Batch.status, Batch.epoch)
-    row = (await session.execute(query.where(Batch.id == batch_id))).one()
+    row = (await run(session, _STEERED, {"of_batch": batch_id})).one()
     return row.paused or row.cancel_requested or row.status in ENDED_BATCHES or row.epoch != epoch
 
 

@@ -2,14 +2,16 @@
 
 from collections.abc import Collection, Mapping
 from datetime import timedelta
+from functools import cache
 from typing import Any
 
-from sqlalchemy import and_, delete, exists, literal, not_, or_, select, update
+from sqlalchemy import and_, bindparam, delete, exists, literal, not_, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.sql.dml import ReturningInsert
 
 from docmill.contracts.words import ItemStatus
 from docmill.records.items import ClaimedItem, ReadBytes
-from docmill.records.statements import insert_into, table_of
+from docmill.records.statements import dialect_of, insert_for, run, table_of
 from docmill.records.tables.attempts import EngineLease
 from docmill.records.tables.base import now
 from docmill.records.tables.batches import BatchItem
@@ -26,6 +28,11 @@ _HOLDING = exists(
 )
 """A lease holds while the claim that took it does: an item that ended, was handed back or was
 claimed anew holds nothing, so that no death leaves others waiting."""
+
+_GIVE_BACK = delete(_leases).where(
+    _leases.c.project_id == bindparam("of_project"),
+    _leases.c.cache_key.in_(bindparam("of_keys", expanding=True)),
+)
 
 
 class Leases:
@@ -47,9 +54,8 @@ class Leases:
             The keys whose leases were taken; the others are held by other items.
         """
         claims = [_claim(project_id, key, item) for key, (item, _) in sorted(wanted.items())]
-        insert = insert_into(self._session, EngineLease).on_conflict_do_nothing()
-        new = await self._session.scalars(insert.returning(_leases.c.cache_key), claims)
-        taken = set(new)
+        new = await run(self._session, _take(dialect_of(self._session)), claims)
+        taken = set(new.scalars())
         for claim in claims:
             key = claim["cache_key"]
             if key not in taken and await self._take_over(claim, wanted[key][1].lease_seconds):
@@ -59,10 +65,8 @@ class Leases:
     async def give_back(self, project_id: str, cache_keys: Collection[str]) -> None:
         """End leases: the results are there, and nobody needs to wait for them any more."""
         if cache_keys:
-            given = _leases.c.cache_key.in_(sorted(cache_keys))
-            await self._session.execute(
-                delete(_leases).where(_leases.c.project_id == project_id, given)
-            )
+            given = {"of_project": project_id, "of_keys": sorted(cache_keys)}
+            await run(self._session, _GIVE_BACK, given)
 
     async def _take_over(self, claim: dict[str, Any], at_most: float) -> bool:
         """Take the lease of an item that does not work on it any more."""
@@ -83,6 +87,12 @@ class Leases:
     async def forget(self, batch_id: str) -> None:
         """Drop what an ended batch left; the leases of completed items are gone already."""
         await self._session.execute(delete(_leases).where(_leases.c.batch_id == batch_id))
+
+
+@cache
+def _take(dialect: str) -> ReturningInsert[str]:
+    insert = insert_for(dialect, EngineLease).on_conflict_do_nothing()
+    return insert.returning(_leases.c.cache_key)
 
 
 def _claim(project_id: str, cache_key: str, item: ClaimedItem) -> dict[str, Any]:

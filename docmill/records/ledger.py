@@ -50,6 +50,7 @@ from docmill.records.ledger_statements import (
 )
 from docmill.records.outbox import Audience, JobNews, state_of, tell_of_jobs
 from docmill.records.results import Results, SharedResult, result_id_of
+from docmill.records.statements import run
 from docmill.records.tables.base import now
 from docmill.records.tables.batches import Batch, Result
 from docmill.records.warning_counts import WarnedFile, add_warned
@@ -80,7 +81,7 @@ class Ledger(LedgerReads):
     async def peek(self, tasks: Sequence[ItemTask]) -> dict[int, PeekedItem]:
         """Return items of one batch without an outcome as a claim would, without claiming them."""
         epoch_of = {task.position: task.epoch for task in tasks}
-        rows = await self._session.execute(LOAD_ITEMS, _place(tasks[0].batch_id, epoch_of))
+        rows = await run(self._session, LOAD_ITEMS, _place(tasks[0].batch_id, epoch_of))
         return {
             row.position: PeekedItem(
                 claimed_item(row, row.epoch, row.attempts, row.worker_losses),
@@ -196,7 +197,7 @@ class Ledger(LedgerReads):
             if item.position in held
         ]
         if changes:
-            await self._session.execute(CHANGE_ITEM, changes)
+            await run(self._session, CHANGE_ITEM, changes)
         return held
 
     async def settle_lost(self, lost: LostItem) -> bool:
@@ -205,7 +206,7 @@ class Ledger(LedgerReads):
         Returns:
             False, with nothing changed, when it has an outcome already or the epoch has passed.
         """
-        found = await self._session.execute(LOCK_ITEMS, _place(lost.batch_id, [lost.position]))
+        found = await run(self._session, LOCK_ITEMS, _place(lost.batch_id, [lost.position]))
         row = found.one_or_none()
         if row is None or row.status not in UNFINISHED or row.current_epoch != lost.epoch:
             return False
@@ -234,7 +235,7 @@ class Ledger(LedgerReads):
         """Lock items; return what came of those that cannot be claimed, and the others."""
         task_of = {task.position: task for task in tasks}
         place = _place(tasks[0].batch_id, task_of)
-        rows = (await self._session.execute(LOCK_ITEMS, place)).all()
+        rows = (await run(self._session, LOCK_ITEMS, place)).all()
         if missing := sorted(task_of.keys() - {row.position for row in rows}):
             raise NotFoundError(
                 f"The batch {tasks[0].batch_id} has no item {missing[0]}.",
@@ -294,7 +295,7 @@ class Ledger(LedgerReads):
         place = _place(items[0].batch_id, [item.position for item in items])
         held = {"at_worker": worker, "at_process": _process(worker)}
         taken = {"at_epoch": items[0].epoch, "at_time": now()}
-        await self._session.execute(CLAIM_ITEMS, place | held | taken)
+        await run(self._session, CLAIM_ITEMS, place | held | taken)
         news = [JobNews(item.job_id, item.item_id) for item in items]
         await tell_of_jobs(self._session, items[0].audience, JobState.RUNNING, news)
 
@@ -324,7 +325,7 @@ class Ledger(LedgerReads):
         if not items:
             return frozenset()
         claim_of = {item.position: (item.epoch, item.attempt) for item in items}
-        rows = await self._session.execute(HOLD_ITEMS, _place(items[0].batch_id, claim_of))
+        rows = await run(self._session, HOLD_ITEMS, _place(items[0].batch_id, claim_of))
         return frozenset(
             row.position for row in rows if (row.epoch, row.attempts) == claim_of[row.position]
         )
@@ -354,14 +355,14 @@ class Ledger(LedgerReads):
         shared: Mapping[str, SharedResult],
     ) -> None:
         changes = [outcome_values(item, s, unnamed=unnamed) for item, s in settling]
-        await self._session.execute(SETTLE_ITEM, changes)
+        await run(self._session, SETTLE_ITEM, changes)
         learned = [
             {"at_directory": item.directory_id, "at_sequence": item.sequence, "sha256": s.sha256}
             for item, s in settling
             if s.sha256 is not None and item.sha256 is None
         ]
         if learned:  # so that the next batch can tell the bytes without reading them
-            await self._session.execute(LEARN_SHA256, learned)
+            await run(self._session, LEARN_SHA256, learned)
         first = settling[0][0]
         if first.audience is not None:
             await self._tell(first.audience, settling)

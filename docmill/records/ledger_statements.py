@@ -16,83 +16,82 @@ from docmill.records.tables.base import now
 from docmill.records.tables.batches import Batch, BatchItem
 from docmill.records.tables.sources import Directory, DirectoryFile, File
 
+_items, _batches, _directories, _listed, _files = map(
+    table_of, (BatchItem, Batch, Directory, DirectoryFile, File)
+)
+
 _AT_PLACE = and_(
-    BatchItem.batch_id == bindparam("at_batch"),
-    BatchItem.position.in_(bindparam("at_positions", expanding=True)),
+    _items.c.batch_id == bindparam("at_batch"),
+    _items.c.position.in_(bindparam("at_positions", expanding=True)),
 )
 
 LOAD_ITEMS = (
     select(
-        BatchItem.batch_id,
-        BatchItem.position,
-        BatchItem.status,
-        BatchItem.epoch,
-        BatchItem.attempts,
-        BatchItem.claimed_by,
-        BatchItem.worker_losses,
-        BatchItem.engine_failures,
-        BatchItem.cleaned_attempts,
-        BatchItem.job_id,
-        BatchItem.item_id,
-        BatchItem.path,
-        BatchItem.size,
-        BatchItem.directory_id,
-        BatchItem.sequence,
-        Batch.project_id,
-        Batch.job_type,
-        Batch.parameters,
-        Batch.parameters_hash,
-        Batch.engine,
-        Batch.strict,
-        Batch.epoch.label("current_epoch"),
-        Batch.paused,
-        Batch.cancel_requested,
-        Batch.concurrency,
-        Batch.api,
-        Batch.namespace,
-        Batch.webhooks,
-        DirectoryFile.display_name,
-        DirectoryFile.source_path,
-        DirectoryFile.signature,
-        DirectoryFile.sha256,
-        DirectoryFile.source_url,
-        DirectoryFile.http_proxy,
-        Directory.source,
-        File.object_key,
+        _items.c.batch_id,
+        _items.c.position,
+        _items.c.status,
+        _items.c.epoch,
+        _items.c.attempts,
+        _items.c.claimed_by,
+        _items.c.worker_losses,
+        _items.c.engine_failures,
+        _items.c.cleaned_attempts,
+        _items.c.job_id,
+        _items.c.item_id,
+        _items.c.path,
+        _items.c.size,
+        _items.c.directory_id,
+        _items.c.sequence,
+        _batches.c.project_id,
+        _batches.c.job_type,
+        _batches.c.parameters,
+        _batches.c.parameters_hash,
+        _batches.c.engine,
+        _batches.c.strict,
+        _batches.c.epoch.label("current_epoch"),
+        _batches.c.paused,
+        _batches.c.cancel_requested,
+        _batches.c.concurrency,
+        _batches.c.api,
+        _batches.c.namespace,
+        _batches.c.webhooks,
+        _listed.c.display_name,
+        _listed.c.source_path,
+        _listed.c.signature,
+        _listed.c.sha256,
+        _listed.c.source_url,
+        _listed.c.http_proxy,
+        _directories.c.source,
+        _files.c.object_key,
     )
-    .select_from(BatchItem)
-    .join(Batch, Batch.id == BatchItem.batch_id)
-    .join(Directory, Directory.id == BatchItem.directory_id)
+    .select_from(_items)
+    .join(_batches, _batches.c.id == _items.c.batch_id)
+    .join(_directories, _directories.c.id == _items.c.directory_id)
     .join(
-        DirectoryFile,
-        (DirectoryFile.directory_id == BatchItem.directory_id)
-        & (DirectoryFile.sequence == BatchItem.sequence),
+        _listed,
+        (_listed.c.directory_id == _items.c.directory_id)
+        & (_listed.c.sequence == _items.c.sequence),
     )
-    .outerjoin(File, File.id == DirectoryFile.file_id)
+    .outerjoin(_files, _files.c.id == _listed.c.file_id)
     .where(_AT_PLACE)
-    .order_by(BatchItem.position)
+    .order_by(_items.c.position)
 )
 """Reads items with all that a worker needs."""
 
-LOCK_ITEMS = LOAD_ITEMS.with_for_update(of=BatchItem)
+LOCK_ITEMS = LOAD_ITEMS.with_for_update(of=_items)
 """The same, and holds their rows."""
 
 HOLD_ITEMS = (
-    select(BatchItem.position, BatchItem.epoch, BatchItem.attempts)
-    .where(_AT_PLACE, BatchItem.status.in_(UNFINISHED))
-    .order_by(BatchItem.position)
+    select(_items.c.position, _items.c.epoch, _items.c.attempts)
+    .where(_AT_PLACE, _items.c.status.in_(UNFINISHED))
+    .order_by(_items.c.position)
     .with_for_update()
 )
 """Holds the rows of items without an outcome, and says which claim was their latest."""
 
-_items, _listed = map(table_of, (BatchItem, DirectoryFile))
-
 CLAIM_ITEMS = (
     update(_items)
-    .where(
-        _items.c.batch_id == bindparam("at_batch"),
-        _items.c.position.in_(bindparam("at_positions", expanding=True)),
-    )
+    .where(_AT_PLACE)
     .values(
         status=ItemStatus.PROCESSING.value,
         epoch=bindparam("at_epoch"),

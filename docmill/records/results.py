@@ -6,14 +6,14 @@ from datetime import datetime, timedelta
 from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import func, select, update
+from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.sql.dml import ReturningInsert
 
 from docmill.errors import NotFoundError
 from docmill.ids import Prefix, derived_id
 from docmill.records.items import ClaimedItem, NewResult
-from docmill.records.statements import chunked, dialect_of, insert_for, table_of
+from docmill.records.statements import chunked, dialect_of, insert_for, run, table_of
 from docmill.records.tables.base import now
 from docmill.records.tables.batches import Batch, BatchItem, Result
 
@@ -21,6 +21,14 @@ MAX_HISTORY = 1_000
 """Results of one item that are shown, newest first."""
 USE_NOTED_AFTER = timedelta(hours=1)
 """A use that comes sooner after the last one is not noted: results are kept for days."""
+
+
+_results = table_of(Result)
+_STORED = select(_results.c.cache_key, _results.c.id).where(
+    _results.c.project_id == bindparam("of_project"),
+    _results.c.cache_key.in_(bindparam("of_keys", expanding=True)),
+    _results.c.purged_at.is_(None),
+)
 
 
 class PurgedError(NotFoundError):
@@ -64,12 +72,8 @@ class Results:
 
     async def stored(self, project_id: str, cache_keys: Collection[str]) -> dict[str, str]:
         """Return the ids of results by cache key, without those that are not there."""
-        query = select(Result.cache_key, Result.id).where(
-            Result.project_id == project_id,
-            Result.cache_key.in_(sorted(cache_keys)),
-            Result.purged_at.is_(None),
-        )
-        return {row.cache_key: row.id for row in await self._session.execute(query)}
+        wanted = {"of_project": project_id, "of_keys": sorted(cache_keys)}
+        return {row.cache_key: row.id for row in await run(self._session, _STORED, wanted)}
 
     async def partial(self, result_ids: Collection[str]) -> set[str]:
         """Return those results some of whose pages failed."""
@@ -106,7 +110,8 @@ class Results:
             }
             for result_id, (item, result) in sorted(new.items())
         ]
-        return set(await self._session.scalars(_keep(dialect_of(self._session)), rows))
+        kept = await run(self._session, _keep(dialect_of(self._session)), rows)
+        return set(kept.scalars())
 
     async def get(self, result_id: str) -> Result:
         """Return one result.
@@ -191,7 +196,7 @@ class Results:
 
 @cache
 def _keep(dialect: str) -> ReturningInsert[str]:
-    insert, columns = insert_for(dialect, Result), table_of(Result).c
+    insert, columns = insert_for(dialect, Result), _results.c
     anew = {column.name: insert.excluded[column.name] for column in columns if column.name != "id"}
     return insert.on_conflict_do_update(
         index_elements=["id"], set_=anew, where=columns.purged_at.is_not(None)

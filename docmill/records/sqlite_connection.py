@@ -1,15 +1,20 @@
-"""SQLite's connection with one visit to its thread per statement.
+"""SQLite's connection with one visit to its thread per statement, or none.
 
 aiosqlite runs every call in the connection's own thread; making a cursor, executing, fetching and
 closing are four of them. Their switches, not the database, were most of what a short transaction
-cost, so here a statement runs, is fetched and closed in one.
+cost, so here a statement runs, is fetched and closed in one. Statements that take less time than
+the switch, and wait for no lock, run in the caller's thread.
 """
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import aiosqlite
+
+DEFERRED = "BEGIN"
+"""Begins a transaction without touching the file: locks are taken by the statements in it."""
 
 
 class WholeCursor:
@@ -62,15 +67,47 @@ class WholeCursor:
 
 
 class WholeConnection(aiosqlite.Connection):
-    """A connection whose cursors are `WholeCursor`."""
+    """A connection whose cursors are `WholeCursor`.
+
+    Attributes:
+        read_only: whether it never writes.
+    """
+
+    read_only = False
+    _is_short = False
 
     def cursor(self) -> WholeCursor:  # type: ignore[override]  # not a coroutine: nothing to wait for
         """Return a cursor, without asking the thread."""
         return WholeCursor(self)
 
-    async def run(self, function: Any, *arguments: Any) -> None:
-        """Call ``function`` with the database's connection, in its thread."""
-        await self._execute(function, self._conn, *arguments)  # type: ignore[no-untyped-call]
+    @contextmanager
+    def short_statements(self) -> Iterator[None]:
+        """Run statements in the caller's thread for as long as the block does.
+
+        They must be short, and inside a transaction that has its lock already. What waits for a
+        disk or a lock stays in the connection's thread: beginning to write, and committing.
+        """
+        self._is_short = True
+        try:
+            yield
+        finally:
+            self._is_short = False
+
+    async def run(self, function: Any, statement: str, parameters: Any) -> None:
+        """Call ``function`` with the database's connection, a statement and its parameters."""
+        if self._is_short or statement == DEFERRED:
+            function(self._conn, statement, parameters)
+        else:
+            await self._execute(  # type: ignore[no-untyped-call]
+                function, self._conn, statement, parameters
+            )
+
+    async def rollback(self) -> None:
+        """Undo the transaction; one that has only read is just left."""
+        if self.read_only:
+            self._conn.rollback()
+        else:
+            await super().rollback()
 
 
 def _lower(value: Any) -> Any:
@@ -84,19 +121,23 @@ def _lower(value: Any) -> Any:
     return "".join(map(str.lower, value.replace("\N{LATIN CAPITAL LETTER I WITH DOT ABOVE}", "i")))
 
 
-def connect(path: str, timeout: float) -> WholeConnection:
+def connect(path: str, timeout: float, *, read_only: bool) -> WholeConnection:
     """Return a connection to open; transactions are begun by us, never by the driver.
 
     Args:
         path: the database's file.
         timeout: seconds to wait for a lock.
+        read_only: whether it will only read.
     """
 
     def connector() -> sqlite3.Connection:
-        connection = sqlite3.connect(path, timeout=timeout, isolation_level=None)
+        connection = sqlite3.connect(
+            path, timeout=timeout, isolation_level=None, check_same_thread=False
+        )
         connection.create_function("lower", 1, _lower, deterministic=True)
         return connection
 
     connection = WholeConnection(connector, iter_chunk_size=64)
+    connection.read_only = read_only
     connection._thread.daemon = True  # an unclosed connection must not keep a program alive
     return connection

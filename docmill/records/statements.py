@@ -1,15 +1,18 @@
 """Statements for both databases: inserts that race, lists of values, sizes that both accept."""
 
-from collections.abc import Iterator, Sequence
-from typing import TypeVar, cast
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
+from typing import Any, TypeVar, cast
 
-from sqlalchemy import ColumnElement, String, any_, inspect, schema
+from sqlalchemy import ColumnElement, CursorResult, Executable, String, any_, inspect, schema
 from sqlalchemy import cast as cast_to
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy.orm import Session as OrmSession
 
+from docmill.records.sqlite_connection import WholeConnection
 from docmill.records.tables.base import Table
 
 CHUNK = 1_000
@@ -24,6 +27,27 @@ def chunked(values: Sequence[T], size: int = CHUNK) -> Iterator[Sequence[T]]:
     """Yield ``values`` in parts of at most ``size``."""
     for start in range(0, len(values), size):
         yield values[start : start + size]
+
+
+async def run(
+    session: AsyncSession,
+    statement: Executable,
+    parameters: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
+) -> CursorResult[Any]:
+    """Run a short statement over tables past the mapper, in the session's transaction.
+
+    This is for what every item pays: a third of the time that `AsyncSession.execute` takes. It
+    pays off for a statement that is built once; building one takes longer than running it. On
+    SQLite it runs in the caller's thread, so it must not read many rows.
+    """
+
+    def execute(inside: OrmSession) -> CursorResult[Any]:
+        connection = inside.connection()
+        driver = connection.connection.driver_connection
+        with driver.short_statements() if isinstance(driver, WholeConnection) else nullcontext():
+            return connection.execute(statement, parameters)
+
+    return await session.run_sync(execute)
 
 
 def dialect_of(session: AsyncSession) -> str:

@@ -17,7 +17,7 @@ from docmill.contracts.warnings import (
     parse_warnings,
 )
 from docmill.records.counts import SHARDS
-from docmill.records.statements import Insert, dialect_of, insert_for, table_of
+from docmill.records.statements import Insert, dialect_of, insert_for, run, table_of
 from docmill.records.tables.batches import Batch, BatchWarningCount
 
 _WORST_FIRST = (WarningKind.LOSS, WarningKind.DOUBT, WarningKind.NOTE)
@@ -101,7 +101,7 @@ async def add_warned(session: AsyncSession, batch_id: str, files: Sequence[Warne
         for (name, shard), number in sorted(counted.items())
     ]
     if rows:
-        await session.execute(_raise_counts(dialect_of(session)), rows)
+        await run(session, _raise_counts(dialect_of(session)), rows)
 
 
 async def warnings_of(session: AsyncSession, batch: Batch) -> BatchWarnings:

@@ -3,16 +3,18 @@
 import asyncio
 import sqlite3
 import sys
+import threading
 from collections.abc import AsyncIterator
 from functools import partial
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import func, select, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from docmill.errors import UnavailableError, UsageError
 from docmill.records.database import Database
+from docmill.records.statements import run
 from docmill.records.tables.sources import Project
 from tests.fixtures.faults import FaultProxy
 from tests.fixtures.mill import until
@@ -176,6 +178,18 @@ async def test_wrong_sql_is_a_bug_not_an_absence(database: Database) -> None:
     with pytest.raises(DBAPIError, match="no_such_table"):
         async with database.read() as session:
             await session.execute(text("SELECT * FROM no_such_table"))
+
+
+async def test_sqlite_runs_short_statements_in_the_callers_thread(on_sqlite: Database) -> None:
+    thread = select(func.thread_of())
+    async with on_sqlite.write() as session:
+        raw = (await (await session.connection()).get_raw_connection()).driver_connection
+        assert raw is not None
+        await raw.create_function("thread_of", 0, threading.get_ident)
+        assert (await run(session, thread)).scalar_one() == threading.get_ident()
+        with pytest.raises(OperationalError):
+            await run(session, text("SELECT nothing FROM nowhere"))
+        assert (await session.execute(thread)).scalar_one() != threading.get_ident()
 
 
 async def test_sqlite_readers_go_on_beside_a_writer_and_cannot_write(on_sqlite: Database) -> None:
