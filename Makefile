@@ -7,7 +7,7 @@ PY         := $(VENV)/bin/python
 UV         := $(VENV)/.uv/bin/uv
 DEMO_OUT   := docmill-out/documents
 PROCESSES  ?= 2
-SOURCES    := workflows activities docmill worker.py starter.py server.py tests bench examples docs/images
+SOURCES    := workflows activities docmill worker.py starter.py server.py tests bench examples docs/images docs/reference
 
 # The first of these that is new enough makes the environment; `make PYTHON=/path` overrides.
 PYTHON     ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -24,7 +24,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help demo setup test unit integration acceptance wheel test-all chaos lint format types pytest bench images clean
+.PHONY: help demo setup test unit integration acceptance wheel test-all chaos lint format types pytest bench docs images clean
 
 help:                   ## show these targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1	/p' Makefile | expand -t 20
@@ -77,7 +77,7 @@ lint: $(VENV)/.dev      ## style and format
 	@$(VENV)/bin/ruff check $(wildcard $(SOURCES))
 	@$(VENV)/bin/ruff format --check --quiet $(wildcard $(SOURCES))
 
-format: $(VENV)/.dev    ## mend style and format
+format: $(VENV)/.dev    ## correct style and format
 	@$(VENV)/bin/ruff check --fix $(wildcard $(SOURCES))
 	@$(VENV)/bin/ruff format $(wildcard $(SOURCES))
 
@@ -89,6 +89,9 @@ pytest: $(VENV)/.dev
 
 bench: $(VENV)/.dev     ## measure Docmill beside the limits of this machine: make bench FIGURES=noop,pdfs
 	@$(PY) -m bench $(FIGURES) --rounds $(or $(ROUNDS),5)
+
+docs: $(VENV)/.dev      ## bring the reference pages up to date with the code
+	@PYTHONPATH=. $(PY) docs/reference/generate.py
 
 images: $(VENV)/.dev    ## make the README's pictures from a real run
 	@$(PY) docs/images/make.py
@@ -102,7 +105,7 @@ $(UV): Makefile
 		"sudo apt-get install python3 python3-venv" >&2; exit 1; }
 	@"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || { echo "Python's venv module is" \
 		"missing. On Debian or Ubuntu: sudo apt-get install python3-venv" >&2; exit 1; }
-	@echo "Setting up $(VENV): about 200 MB are loaded, once"
+	@echo "Setting up $(VENV): this downloads about 200 MB, once"
 	@test -x $(PY) || "$(PYTHON)" -m venv --without-pip $(VENV)
 	@"$(PYTHON)" -m venv $(VENV)/.uv
 	@$(VENV)/.uv/bin/python -m pip install --quiet uv==$(UV_VERSION)

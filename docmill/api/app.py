@@ -31,7 +31,6 @@ from docmill.api.extract.routes import schema_router as extract_schemas
 from docmill.api.files.routes import router as files
 from docmill.api.parse.content import router as parse_content
 from docmill.api.parse.routes import router as parse
-from docmill.api.parse.routes import router as parse_create
 from docmill.api.webhooks.events import router as webhook_events
 from docmill.api.webhooks.routes import router as webhooks
 from docmill.settings import MIB, Settings
@@ -45,7 +44,6 @@ ROUTERS = (
     configurations,
     batches,
     beta_batch,
-    parse_create,
     parse,
     classify,
     extract_schemas,

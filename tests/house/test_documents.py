@@ -8,21 +8,11 @@ import pytest
 from docmill.cli.app import COMMANDS
 from docmill.cli.exits import Exit
 from docmill.contracts import names
-from docmill.contracts.scans import LEFT_OUT_WORDS, LeftOutReason
-from docmill.contracts.warnings import WARNING_GUIDES, WarningCode, kind_of
-from docmill.errors import GUIDES, Retry
-from docmill.settings import Settings
+from docs.reference import generate
 from tests.house.code import ROOT
 
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/*.md")])
-README = ROOT / "README.md"
-
-RETRIES = {
-    Retry.NEVER: "no",
-    Retry.ENGINE: "three tries",
-    Retry.WORKER: "three workers",
-    Retry.INFRASTRUCTURE: "until it is back",
-}
+PAGES = sorted(generate.PAGES.glob("*.md"))
 
 
 def text_of(path: Path) -> str:
@@ -51,52 +41,26 @@ def test_every_command_in_the_documents_exists() -> None:
         assert named <= set(commands), f"{document.name} names {named - set(commands)}"
 
 
-def test_every_command_is_in_the_readme() -> None:
-    commands = COMMANDS
-    missing = [name for name in commands if f"`{name}" not in text_of(README)]
-    assert not missing, f"say in the README what {missing} do"
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.name))
+def test_reference_page_says_what_the_code_says(page: Path) -> None:
+    assert generate.generated(text_of(page)) == text_of(page), "run `make docs` and commit"
 
 
-def test_the_readme_names_every_setting_with_its_default() -> None:
-    rows = dict(re.findall(r"^\| `DOCMILL_(\w+)` \| ([^|]*) \|", text_of(README), re.MULTILINE))
-    fields = {name.upper(): field for name, field in Settings.model_fields.items()}
-    assert rows.keys() == fields.keys(), rows.keys() ^ fields.keys()
-    plain = {
-        name: field.default
-        for name, field in fields.items()
-        if isinstance(field.default, int | float | str) and field.default != ""
-    }
-    assert {name: rows[name] for name in plain} == {
-        name: f"`{default}`" for name, default in plain.items()
-    }
+def test_reference_pages_show_all_that_is_generated() -> None:
+    shown = {block[1] for page in PAGES for block in generate.BLOCK.findall(text_of(page))}
+    assert shown == generate.BLOCKS.keys()
 
 
-def test_the_readme_names_every_exit_code() -> None:
-    rows = set(map(int, re.findall(r"^\| (\d+) \|", text_of(README), re.MULTILINE)))
-    assert rows == set(Exit)
+def test_the_page_of_commands_names_every_exit_code() -> None:
+    page = text_of(ROOT / "docs/reference/commands.md")
+    assert set(map(int, re.findall(r"^\| (\d+) \|", page, re.MULTILINE))) == set(Exit)
 
 
-def test_the_page_of_failures_says_what_the_code_says() -> None:
-    rows = [
-        f"| `{failure}` | {guide.meaning} | {guide.advice} | {RETRIES[guide.retry]} |"
-        for failure, guide in GUIDES.items()
-    ]
-    table = "\n".join(rows)
-    assert table in text_of(ROOT / "docs/reference/failures.md"), f"the table must be:\n{table}"
-
-
-def test_the_page_of_warnings_says_what_the_code_says() -> None:
-    rows = [
-        f"| `{code}` | {kind_of(code)} | {WARNING_GUIDES[code].meaning} |" for code in WarningCode
-    ]
-    table = "\n".join(rows)
-    assert table in text_of(ROOT / "docs/reference/warnings.md"), f"the table must be:\n{table}"
-
-
-def test_the_page_of_listings_says_what_the_code_says() -> None:
-    rows = [f"| `{reason}` | {LEFT_OUT_WORDS[reason]} |" for reason in LeftOutReason]
-    table = "\n".join(rows)
-    assert table in text_of(ROOT / "docs/reference/listing.md"), f"the table must be:\n{table}"
+def test_every_page_is_in_the_index() -> None:
+    index = text_of(ROOT / "docs/README.md")
+    pages = [path for path in ROOT.glob("docs/*/*.md") if path.parent.name != "decisions"]
+    missing = [p.name for p in pages if f"({p.parent.name}/{p.name})" not in index]
+    assert not missing, f"add {missing} to docs/README.md"
 
 
 def test_the_wire_names_of_the_examples_are_those_of_the_contract() -> None:

@@ -171,7 +171,7 @@ def run(
     Writes one result per file, as JSON and (parsed) as Markdown, a manifest and a report.
 
     The same command, run again, resumes an unfinished batch where it stopped. After the batch has
-    ended, it takes new, changed and failed files and skip_counts what is unchanged.
+    ended, it takes new, changed and failed files and skips what is unchanged.
     """
     request = RunRequest(
         folder=folder,
