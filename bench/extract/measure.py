@@ -18,7 +18,7 @@ from typing import Any
 from docmill.engines.base import EngineTask
 from docmill.engines.extract.base import leaves
 from docmill.engines.extract.basic import BasicExtractor
-from docmill.engines.parsing import Watcher, parsed
+from docmill.engines.parse import Watcher, parse_document
 from docmill.engines.registry import builtin
 
 
@@ -53,7 +53,7 @@ def table(corpus: Path) -> str:
 def _extract(document: Path, schema: dict[str, Any]) -> Any:
     with tempfile.TemporaryDirectory() as folder:
         task = EngineTask("parse", str(document), document.name, folder)
-        result, _ = parsed(task, {}, builtin(), Watcher())
+        result, _ = parse_document(task, {}, builtin(), Watcher())
     return BasicExtractor().extract(result.pages, schema, "per_doc").result
 
 

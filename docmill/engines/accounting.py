@@ -1,11 +1,11 @@
-"""Exact page accounting: pages asked for = pages ok + pages failed, whatever an engine says.
+"""Page accounting: requested pages = pages ok + pages failed, whatever an engine reports.
 
 How pages are counted:
 
 =====================  ====================================================================
 PDF                    its pages
-image                  1; a TIFF has one for each frame that is no smaller copy of another
-docx                   parts between the page breaks that the file itself states, else 1
+image                  1; for a TIFF, one per frame except reduced copies
+docx                   parts between the stated page breaks, otherwise 1
 odt, doc, rtf          1
 pptx, ppt              one per slide
 xlsx, xls, ods         one per sheet
@@ -25,36 +25,36 @@ from docmill.engines.selection import PageSelection, as_target_pages
 from docmill.errors import FailureClass, ItemFailure
 
 DEFAULT_ALLOWED_FAILURE_RATIO = 0.05
-"""LlamaCloud's default: one bad page of twenty is tolerated."""
+"""LlamaCloud's default: one failed page of twenty is tolerated."""
 
 _PICTURE = re.compile(r"\\?!\[[^\]]*\]\([^)]*\)")
-"""An image of Markdown: it is no text."""
+"""An image in Markdown; it is not text."""
 _RULE = re.compile(r"^\s*-{3,}\s*$", re.M)
-"""A break between slides: likewise."""
+"""A break between slides; it is not text."""
 _MISSING = "The engine returned nothing for this page."
 
 
 def account(
     result: ParseResult, selection: PageSelection, allowed_ratio: float, limits: Limits
 ) -> ParseResult:
-    """Return ``result`` with every page that was asked for, once, and true counts.
+    """Return ``result`` with every requested page exactly once, and with correct counts.
 
-    A page that the engine left out is added as a failed one. Failed pages within
-    ``allowed_ratio`` make the result partial and are named in its warnings. So are a document
-    without any text, and pages of a PDF or an image without text, if the engine did not say so.
+    A page that the engine omitted is added as failed. Failed pages within ``allowed_ratio`` make
+    the result partial and are named in a warning. A document without text is named in a warning
+    too, and so are pages of a PDF or an image without text, unless the engine reported them.
 
     Args:
-        result: what the engine returned.
-        selection: the pages that the user asked for.
-        allowed_ratio: failed pages / pages asked for, 0..1, that still completes.
-        limits: ``pages`` bounds what may be asked for.
+        result: result of the engine.
+        selection: requested pages.
+        allowed_ratio: maximum share of failed pages of a complete result, 0..1.
+        limits: ``pages`` is the maximum number of pages.
 
     Raises:
-        ItemFailure: TOO_MANY_PAGES (also when the engine silently stopped early), PAGES_FAILED,
-            CORRUPT (no page at all), or ENGINE_ERROR when the engine contradicts itself.
+        ItemFailure: TOO_MANY_PAGES (also when the engine stopped early), PAGES_FAILED, CORRUPT (no
+            pages), or ENGINE_ERROR when the counts of the engine contradict each other.
     """
     numbers = [page.page_number for page in result.pages]
-    _refuse_contradictions(result, numbers)
+    _reject_contradictions(result, numbers)
     in_document = len(numbers) if result.document_pages is None else result.document_pages
     asked = check_page_limit(in_document, selection, limits)
     if selection.everything and numbers and max(numbers) < in_document:
@@ -78,23 +78,23 @@ def account(
             "warnings": [
                 *result.warnings,
                 *_failed_warning(failed, len(pages)),
-                *_silent(pages, result),
+                *_pages_without_text(pages, result),
             ],
         }
     )
 
 
 def check_page_limit(document_pages: int, selection: PageSelection, limits: Limits) -> list[int]:
-    """Return the page numbers that are to be worked on.
+    """Return the requested page numbers that exist.
 
-    Engines call it as soon as they know how many pages there are, before the costly part.
+    Engines call it as soon as they know the number of pages, before the expensive part.
 
     Raises:
-        ItemFailure: CORRUPT when the document has no page, TOO_MANY_PAGES above the limit,
-            PAGES_FAILED when none of the pages asked for exists.
+        ItemFailure: CORRUPT when the document has no pages, TOO_MANY_PAGES above the limit,
+            PAGES_FAILED when none of the requested pages exists.
     """
     if document_pages < 1:
-        raise ItemFailure(FailureClass.CORRUPT, "The document has no page.")
+        raise ItemFailure(FailureClass.CORRUPT, "The document has no pages.")
     asked = selection.of(document_pages, limits.pages + 1)
     if len(asked) > limits.pages:
         raise ItemFailure(
@@ -104,12 +104,12 @@ def check_page_limit(document_pages: int, selection: PageSelection, limits: Limi
     if not asked:
         raise ItemFailure(
             FailureClass.PAGES_FAILED,
-            f"None of the pages asked for exists: the document has {document_pages}.",
+            f"None of the requested pages exists: the document has {document_pages}.",
         )
     return asked
 
 
-def _refuse_contradictions(result: ParseResult, numbers: list[int]) -> None:
+def _reject_contradictions(result: ParseResult, numbers: list[int]) -> None:
     twice = [number for number, times in Counter(numbers).items() if times > 1]
     beyond = result.document_pages is not None and max(numbers, default=0) > result.document_pages
     counts_agree = result.pages_total == result.pages_ok + result.pages_failed
@@ -140,11 +140,11 @@ def _failed_warning(failed: list[int], total: int) -> list[ResultWarning]:
     return [warning(WarningCode.PAGES_FAILED, message)]
 
 
-def _silent(pages: list[ParsedPage], result: ParseResult) -> Iterator[ResultWarning]:
-    """Yield what the engine did not say of pages without text.
+def _pages_without_text(pages: list[ParsedPage], result: ParseResult) -> Iterator[ResultWarning]:
+    """Yield warnings about pages without text that the engine did not report.
 
-    Blank sheets, slides and pages of Office files hold nothing, as far as their engines know; a
-    page of a PDF or an image may be a picture of text, and so may a page with nothing but pictures.
+    Blank sheets, slides and pages of Office files are normal. A page of a PDF or an image without
+    text may show a picture of text, and so may a page with images only.
     """
     told = {(one.code, one.page) for one in result.warnings}
     silent = [page for page in pages if page.success and not _has_text(page)]
@@ -160,7 +160,7 @@ def _silent(pages: list[ParsedPage], result: ParseResult) -> Iterator[ResultWarn
 
 
 def _has_text(page: ParsedPage) -> bool:
-    """Whether a page holds more than pictures, whose names its plain text may have, too."""
+    """Return whether a page has text besides images, whose names count as plain text."""
     if "![" not in page.markdown and "---" not in page.markdown:
         return bool(page.markdown.strip() or page.text.strip())
     rest = _PICTURE.sub("", page.markdown)

@@ -1,4 +1,4 @@
-"""Files beside ``result.json`` that every engine's result may have, and the hashes of all."""
+"""Attachments of a result: optional files next to ``result.json``, and the hashes of all files."""
 
 import hashlib
 import json
@@ -15,22 +15,24 @@ from docmill.engines.markdown_text import plain_text
 from docmill.errors import FailureClass, ItemFailure
 
 STRIPPED_FILE = "stripped.json"
-"""Each page without Markdown's marks."""
+"""Each page without Markdown syntax."""
 CONCATENATED_FILE = "concatenated.txt"
-"""The same as one text."""
+"""All pages without Markdown syntax, as one text."""
 PDF_FILE = "output.pdf"
 WORDS_FILE = "words.jsonl"
-"""Every word with its page and its box in points, one on a line; an engine writes it."""
+"""Every word with its page and its box in points, one per line. The engine writes it."""
 WORKBOOK_FILE = "tables.xlsx"
-"""The tables as a workbook; no local engine writes it."""
+"""The tables as a workbook. No local engine writes it."""
 STRIPPED_BREAK = "\n\n---\n\n"
-"""Between the pages of the one text; LlamaCloud's."""
+"""Separator of pages in `CONCATENATED_FILE`, as in LlamaCloud."""
 
 
-def write_beside(result: ParseResult, document: Document, given: dict[str, Any]) -> ParseResult:
-    """Write what ``given`` asks for beside the result, and return the result that names it.
+def write_attachments(
+    result: ParseResult, document: Document, given: dict[str, Any]
+) -> ParseResult:
+    """Write the attachments that ``given`` requests; return the result with their names.
 
-    Images of pages that were not asked for are no longer named.
+    Images of pages that were not requested are removed from the result.
     """
     folder = document.output_dir
     asked = frozenset(parameters.asked(given))
@@ -54,7 +56,7 @@ def write_beside(result: ParseResult, document: Document, given: dict[str, Any])
         shutil.copyfile(document.path, folder / PDF_FILE)
         files[PDF_FILE] = ""
     elif parameters.OUTPUT_PDF in asked:
-        message = f"Only a PDF is saved as PDF; {parameters.OUTPUT_PDF} changed nothing."
+        message = f"Only a PDF can be saved as PDF; {parameters.OUTPUT_PDF} had no effect."
         warnings.append(warning(WarningCode.PARAMETER_NOT_HONOURED, message))
     numbers = {page.page_number for page in result.pages}
     images = [i for i in result.images if i.page_number is None or i.page_number in numbers]
@@ -65,7 +67,7 @@ def hashes_of(folder: Path, names: Iterable[str]) -> dict[str, str]:
     """Return the sha256 of each file that a result names.
 
     Raises:
-        ItemFailure: ENGINE_ERROR when an engine names one that it did not leave in ``folder``.
+        ItemFailure: ENGINE_ERROR when the engine did not write a file that it names.
     """
     found: dict[str, str] = {}
     for name in sorted(names):
@@ -73,7 +75,7 @@ def hashes_of(folder: Path, names: Iterable[str]) -> dict[str, str]:
         plain = name == Path(name).name and not name.startswith(".")
         if not plain or path.is_symlink() or not path.is_file():
             raise ItemFailure(
-                FailureClass.ENGINE_ERROR, f"The engine names a file that is not there: {name}."
+                FailureClass.ENGINE_ERROR, f"The engine names a file that it did not write: {name}."
             )
         with path.open("rb") as file:
             found[name] = hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,4 +1,4 @@
-"""The protocol of engines, and the shape of what they produce."""
+"""Protocol of engines, and the models of their results."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -10,17 +10,17 @@ from pydantic import BaseModel, ConfigDict, Field
 from docmill.contracts.warnings import ResultWarning, Warnings
 
 PAGE_NUMBER = "{pageNumber}"
-"""Stands for a page's number in every part of a `Joining`, as in LlamaParse's v1."""
+"""Placeholder for the page number in a `Joining`, as in LlamaParse's v1."""
 
 
 class Joining(BaseModel):
-    """What stands between and around pages.
+    """Text between and around the pages of a document.
 
     Attributes:
-        separator: between two pages, with the number of the second; None takes what the place
-            that joins uses by default.
-        prefix: before each page.
-        suffix: after each page.
+        separator: text between two pages, with the number of the second; None means the default of
+            the caller.
+        prefix: text before each page.
+        suffix: text after each page.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -30,11 +30,11 @@ class Joining(BaseModel):
     suffix: str = ""
 
     def join(self, pages: Iterable[tuple[int, str]], default: str) -> str:
-        """Return pages as one text.
+        """Join pages to one text.
 
         Args:
             pages: number and text of each.
-            default: the separator where none was asked for.
+            default: separator if none was requested.
         """
         parts: list[str] = []
         for number, text in pages:
@@ -52,16 +52,16 @@ def _numbered(text: str, number: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One file to work on.
+    """A file to parse.
 
     Attributes:
         path: a readable local file.
-        name: its name for people; the extension is a hint, the content decides.
-        media_type: what `docmill.engines.detect` found in the content.
-        output_dir: where the engine may leave images and the like, to be named in its result;
-            None when only the result itself is wanted.
-        counted: an engine may tell here, before the costly part, how many pages it reads and on
-            how many of them it recognises text: its time limit grows with both.
+        name: display name; its extension is a hint, the content decides.
+        media_type: media type that `docmill.engines.detect` found.
+        output_dir: folder in which the engine may write images and other files that its result
+            names; None when only the result is needed.
+        counted: callback for the number of pages, and of pages with text recognition, before the
+            expensive part; the time limit grows with both.
     """
 
     path: Path
@@ -73,26 +73,26 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one run of an engine may use.
+    """Resource limits of one run of an engine.
 
     Attributes:
-        seconds: wall clock, without what each page adds.
-        seconds_per_page: what each page that was asked for adds to it.
-        seconds_per_ocr_page: what each page adds besides on which text is recognised.
-        count_from_bytes: a file below this size is not opened to count its pages beforehand; what
-            it holds is read in ``seconds``.
-        most_seconds: the wall clock's bound, however many pages there are; None for no bound.
-        memory_bytes: address space of the child.
-        output_bytes: size of the largest file that it writes.
-        folder_bytes: size of all files that it writes together.
-        folder_files: number of files and folders that it makes.
+        seconds: wall clock, without the time that each page adds.
+        seconds_per_page: time that each requested page adds.
+        seconds_per_ocr_page: additional time for each page with text recognition.
+        count_from_bytes: minimum size of a file whose pages are counted in advance; smaller files
+            have ``seconds``.
+        most_seconds: maximum wall clock for any number of pages; None for no maximum.
+        memory_bytes: address space of the child process.
+        output_bytes: size of the largest output file.
+        folder_bytes: total size of all output files.
+        folder_files: number of output files and folders.
         pages: pages of one file.
         cells: cells of all tables of one file.
         html_bytes: size of one HTML page.
-        unpacked_bytes: what one packed file (Office, EPUB) may unpack to.
-        slice_from_pages: a document of which more pages were asked for is read in slices, by an
-            engine that can do so; 0 reads every document in one run.
-        slice_from_ocr_pages: likewise for pages on which text is recognised.
+        unpacked_bytes: unpacked size of one packed file (Office, EPUB).
+        slice_from_pages: number of requested pages above which a document is read in slices, if the
+            engine supports it; 0 reads every document in one run.
+        slice_from_ocr_pages: the same for pages with text recognition.
     """
 
     seconds: float = 300.0
@@ -112,11 +112,11 @@ class Limits:
     folder_files: int = 20_000
 
     def wall_clock(self, pages: int, ocr_pages: int = 0) -> float:
-        """Return the seconds that a document may take.
+        """Return the time limit of a document in seconds.
 
         Args:
-            pages: that were asked for.
-            ocr_pages: those of them on which text is recognised.
+            pages: number of requested pages.
+            ocr_pages: number of those with text recognition.
         """
         of_pages = self.seconds_per_page * pages + self.seconds_per_ocr_page * ocr_pages
         total = self.seconds + of_pages
@@ -124,7 +124,7 @@ class Limits:
 
 
 class Box(BaseModel):
-    """A place on a page, in points from its top left corner."""
+    """An area of a page, in points from its top left corner."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -135,16 +135,17 @@ class Box(BaseModel):
 
 
 class ParsedImage(BaseModel):
-    """One image of a document; its file lies beside ``result.json``.
+    """An image of a document. Its file is next to ``result.json``.
 
     Attributes:
-        filename: an image that is shown several times has one file and several entries.
-        category: ``screenshot`` of a whole page, ``embedded`` in the document, or cut out of a page
-            by what its ``layout`` was found to be.
+        filename: name of the file; an image that is shown several times has one file and several
+            entries.
+        category: ``screenshot`` of a whole page, ``embedded`` in the document, or ``layout`` for an
+            element that was cut out of a page.
         page_number: None where the format does not say.
         width: in pixels.
         size_bytes: of the file.
-        bbox: where it is on its page; None for screenshots, and where the engine does not say.
+        bbox: position on its page; None for screenshots, and if the engine does not report it.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -160,21 +161,21 @@ class ParsedImage(BaseModel):
 
 
 class ParsedPage(BaseModel):
-    """One page of a parse result; a failed page keeps its number and says why.
+    """One page of a parse result. A failed page has its number and an error.
 
     Attributes:
         page_number: from 1.
         markdown: the page as Markdown; empty when it failed.
         text: the page as plain text in reading order.
-        width: in points; None where the format has no pages of a fixed size.
+        width: in points; None if the format has no fixed page size.
         ocr: whether the text was recognised from an image.
-        items: layout elements with boxes, where the engine gives them.
-        header: running lines above the page's body, when they were asked for or hidden.
-        footer: those below it.
-        confidence: of recognised text, 0..1; None for text that was read.
-        printed_page_number: the page's number as its reader sees it.
-        speaker_notes: of a slide.
-        section_name: of the part of a presentation that a slide belongs to.
+        items: layout elements with boxes, if the engine reports them.
+        header: running lines above the body, when requested or hidden from the page.
+        footer: running lines below the body.
+        confidence: confidence of recognised text, 0..1; None for other text.
+        printed_page_number: page number that is printed on the page.
+        speaker_notes: notes of a slide.
+        section_name: section of the presentation to which the slide belongs.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -200,20 +201,20 @@ class ParseResult(BaseModel):
     """The result of one parse, as written to ``result.json``.
 
     Attributes:
-        pages_total: pages that were asked for; always ok + failed.
-        document_pages: pages that the document has.
-        metadata: title, author, dates and the like, as the document states them.
-        warnings: what is not in the result, or may be wrong in it; an engine may give plain
-            sentences, which become ``engine_note``.
+        pages_total: number of requested pages; always ok + failed.
+        document_pages: number of pages of the document.
+        metadata: title, author, dates and other properties that the document states.
+        warnings: missing or doubtful content; plain sentences of an engine become
+            ``engine_note``.
         timings: seconds by step.
-        files: sha256 of each file beside ``result.json``, by name, so that the hash of that one
-            file covers them all.
-        images: what was saved of the document's images; each file is one of ``files``.
-        joining: what stands between and around the pages of the whole.
-        usage: what a remote engine counted; empty for local ones.
-        inventory: what the source holds beside plain body text, as the engine counted it:
-            ``comments``, ``footnotes``, ``attachments`` … What is in it and not in the result is
-            named in ``warnings``.
+        files: sha256 of each file next to ``result.json``, by name, so that the hash of
+            ``result.json`` covers all files.
+        images: saved images of the document; each file is in ``files``.
+        joining: text between and around pages of the whole document.
+        usage: counters of a remote engine; empty for local engines.
+        inventory: number of parts outside the body text, as counted by the engine: ``comments``,
+            ``footnotes``, ``attachments`` … Parts that are missing in the result are named in
+            ``warnings``.
     """
 
     schema_version: int = 1
@@ -238,17 +239,17 @@ class ParseResult(BaseModel):
 
 
 class Engine(Protocol):
-    """Turns a file into a result. Runs in a child process that may be killed at any moment.
+    """Converts a file to a result, in a child process that may be killed at any moment.
 
     Attributes:
         name: one word.
-        version: changes whenever the same bytes may give another result.
-        media_types: what it reads.
-        honours: dotted paths of the parameters that it honours, beyond those that are honoured
-            for every engine; the result warns about all others.
+        version: changes whenever the result for the same bytes may change.
+        media_types: supported media types.
+        honours: dotted paths of supported parameters, beyond those that Docmill handles for every
+            engine; the result has a warning for each other parameter.
 
-    An engine may also have ``extensions``: a dict from file endings (``.srt``, lower case) to
-    media types, for formats that Docmill itself does not recognise by their content.
+    An engine may also have ``extensions``: a dict from file extensions (``.srt``, lower case) to
+    media types, for formats that Docmill does not recognise by their content.
     """
 
     name: str
@@ -257,34 +258,34 @@ class Engine(Protocol):
     honours: frozenset[str]
 
     def run(self, document: Document, parameters: dict[str, Any], limits: Limits) -> ParseResult:
-        """Work on one document.
+        """Parse one document.
 
         Raises:
-            ItemFailure: with the class that fits; anything else becomes ``engine_error``.
+            ItemFailure: with a failure class; other exceptions become ``engine_error``.
         """
         ...
 
 
 @runtime_checkable
 class CountsPages(Protocol):
-    """An engine that can tell the number of pages quickly, before it works on them."""
+    """An engine that can count pages quickly, before it parses them."""
 
     def count_pages(self, document: Document) -> int:
         """Return how many pages a document has.
 
         Raises:
-            ItemFailure: it cannot be opened.
+            ItemFailure: the document cannot be opened.
         """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """Pages of a large document that one run of an engine reads.
+    """The pages of a large document that one run reads.
 
     Attributes:
-        pages: their numbers, in order.
-        recognise: whether text is recognised on them; else their text layers are read.
+        pages: page numbers in order.
+        recognise: whether to recognise text on them, instead of reading their text layers.
     """
 
     pages: tuple[int, ...]
@@ -293,11 +294,11 @@ class Slice:
 
 @dataclass(frozen=True, slots=True)
 class SliceReport:
-    """What a run says that read a slice instead of the whole document.
+    """Report of a run that read a slice of a document.
 
     Attributes:
-        asked: all pages that were asked for, such as ``1-400``.
-        recognise: those of the slice whose text is still to be recognised, likewise.
+        asked: all requested pages of the document, such as ``1-400``.
+        recognise: pages of the slice that still need text recognition, in the same notation.
     """
 
     asked: str
@@ -306,16 +307,16 @@ class SliceReport:
 
 @dataclass(frozen=True, slots=True)
 class EngineTask:
-    """One run of an engine in a child process: what crosses the pipe to it.
+    """One run of an engine: the message to the child process.
 
     Attributes:
         product: ``parse``, ``classify`` or ``extract``.
         document: absolute path of the input.
-        name: its name for people.
-        output_dir: an existing empty folder for ``result.json`` and the files beside it.
-        parameters: the product's parameters.
+        name: display name of the input.
+        output_dir: an existing empty folder for ``result.json`` and its attachments.
+        parameters: parameters of the product.
         slice: the pages to read; None for the whole document.
-        parts: absolute paths of what was read of all its slices, to be joined: text layers first.
+        parts: absolute paths of the results of all slices, to be joined: text layers first.
     """
 
     product: str
@@ -330,13 +331,13 @@ class EngineTask:
 
 @dataclass(frozen=True, slots=True)
 class EngineReport:
-    """What comes back over the pipe: facts about the result, never the result itself.
+    """Report of a run: the message from the child process, without the result itself.
 
     Attributes:
-        files: names of the files written to ``output_dir``.
-        usage: what a remote engine counted, by name: ``requests``, ``input_tokens`` …; empty for
-            local ones.
-        slice: set when ``output_dir`` holds what was read of a slice, and no result.
+        files: names of the files in ``output_dir``.
+        usage: counters of a remote engine, such as ``requests`` and ``input_tokens``; empty for
+            local engines.
+        slice: set when ``output_dir`` holds the part of a slice instead of a result.
     """
 
     engine: str

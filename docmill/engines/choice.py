@@ -1,4 +1,4 @@
-"""Which engine runs a batch: what the job names, else what the settings say."""
+"""Selection of the engine of a batch: by the job's parameters, otherwise by the settings."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -9,15 +9,15 @@ from docmill.errors import UsageError
 from docmill.settings import Settings
 
 LOCAL = "local"
-"""The parse engines of this installation, whichever reads the file."""
+"""The parse engines of this installation, selected by media type."""
 BASIC = "basic"
-"""What classifies or extracts in a child process, without a model."""
+"""Classifies or extracts in a child process, without a model."""
 LLM = "llm"
 """An OpenAI-compatible endpoint."""
 LLAMACLOUD = "llamacloud"
 
 LOCAL_ENGINES = frozenset({LOCAL, BASIC})
-"""What needs no endpoint."""
+"""Engines that need no endpoint."""
 
 _MISSING: Mapping[str, tuple[Callable[[Settings], bool], str, str]] = {
     LLM: (
@@ -31,7 +31,7 @@ _MISSING: Mapping[str, tuple[Callable[[Settings], bool], str, str]] = {
         "Set DOCMILL_LLAMACLOUD_API_KEY.",
     ),
 }
-"""Whether a remote engine is configured, and what to say when it is not."""
+"""For each remote engine: whether it is configured, and the error and hint if it is not."""
 
 
 def configured(settings: Settings) -> tuple[str, ...]:
@@ -40,15 +40,16 @@ def configured(settings: Settings) -> tuple[str, ...]:
 
 
 def engine_of(job_type: JobType, parameters: Mapping[str, Any], settings: Settings) -> str:
-    """Return the name of the engine that is to run a job.
+    """Return the name of the engine that runs a job.
 
     Args:
         job_type: the product.
-        parameters: the job's own; ``engine`` in them wins over the settings.
-        settings: of the process that creates the batch; its workers need the same endpoints.
+        parameters: parameters of the job; ``engine`` overrides the settings.
+        settings: settings of the process that creates the batch; its workers need the same
+            endpoints.
 
     Raises:
-        UsageError: the engine that was asked for is not configured, or there is none at all.
+        UsageError: the requested engine is not configured, or no engine is.
     """
     name = parameters.get("engine") or _by_settings(job_type, settings)
     if name in _MISSING and name not in configured(settings):
@@ -75,5 +76,5 @@ def _by_settings(job_type: JobType, settings: Settings) -> str:
             raise UsageError(
                 "No engine for extract is configured.",
                 "Set DOCMILL_LLM_BASE_URL and DOCMILL_LLM_MODEL, or DOCMILL_LLAMACLOUD_API_KEY; "
-                "or ask for the engine basic by name: it only finds what stands beside its label.",
+                "or select the engine basic explicitly: it only finds values next to their labels.",
             )

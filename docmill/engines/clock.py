@@ -1,4 +1,4 @@
-"""How long each step of an engine took."""
+"""Measurement of the time that each step of an engine takes."""
 
 import time
 from collections.abc import Iterator

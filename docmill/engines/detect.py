@@ -1,7 +1,7 @@
-"""What a file is. Runs in the engine's child process.
+"""Detection of a file's media type, in the engine's child process.
 
-The order of decision: the magic number of a binary format and what its package says, the structure
-of a text, and last the file's name, for the few types that `media.decided_by_name` lists.
+The order of detection: magic number of a binary format and content of its package, structure of a
+text, and the file's name for the few types in `media.decided_by_name`.
 """
 
 import re
@@ -24,7 +24,7 @@ from docmill.engines.text.kinds import named_kind, structure_of
 from docmill.errors import FailureClass, ItemFailure
 
 HEAD = 64 * 1024
-"""Bytes at the beginning that are looked at."""
+"""Bytes at the beginning that are examined."""
 
 _MAGICS: tuple[tuple[bytes, Media], ...] = (
     (b"%PDF-", Media.PDF),
@@ -83,34 +83,34 @@ _UNREAD: tuple[tuple[int, bytes, str], ...] = (
     (0, b"OggS", "a sound or video"),
     (0, b"ID3", "a sound"),
 )
-"""Formats that no engine reads, by offset and magic number; the reason names them."""
+"""Formats that no engine reads, by offset and magic number, with their names for the message."""
 _POSTSCRIPT = b"%!PS-Adobe-"
 _PORTABLE = re.compile(rb"P[4-7]\s+(?:#[^\n]*\n\s*)?(?:\d+\s+\d+\s|WIDTH )")
-"""How a binary image of the netpbm family begins."""
+"""Start of a binary image of the netpbm family."""
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
 _PDF_JUNK = 1024
-"""Readers accept this many bytes in front of a PDF's header."""
+"""Bytes before the header of a PDF that readers accept."""
 
 
 @dataclass(frozen=True, slots=True)
 class Detection:
-    """What a file is.
+    """Detected type of a file.
 
     Attributes:
-        media_type: the content's type.
+        media_type: media type of the content.
     """
 
     media_type: str
 
 
 def detect(path: Path, name: str, further: Mapping[str, str] | None = None) -> Detection:
-    """Say what the file at ``path`` is.
+    """Detect the media type of the file at ``path``.
 
     Args:
         path: the file.
-        name: its name for people; decides only what `media.decided_by_name` says.
-        further: media types by file ending that engines from outside read; such an ending
-            decides only where the content is no known format, or nothing but text.
+        name: display name; it matters only in the cases of `media.decided_by_name`.
+        further: media types of third-party engines by file extension; they apply only if the
+            content is not a known format, or is plain text.
 
     Raises:
         ItemFailure: EMPTY, ENCRYPTED, CORRUPT, or UNSUPPORTED_TYPE.
@@ -136,8 +136,7 @@ def _known(path: Path, name: str) -> Media:
     if promise in PAGED | OFFICE | TABLES:
         raise ItemFailure(
             FailureClass.CORRUPT,
-            f"The name says {short_name(promise)}, but the content is neither that nor a known "
-            "format.",
+            f"The name states {short_name(promise)}, but the content has another, unknown format.",
         )
     raise ItemFailure(FailureClass.UNSUPPORTED_TYPE)
 
@@ -156,12 +155,12 @@ def _binary(path: Path, head: bytes, promise: Media | None) -> Media | None:
         return Media.PDF
     if head.startswith(b"BM") and not _is_plain(head):
         return Media.BMP
-    _refuse_unread(head)
+    _reject_unsupported(head)
     return None
 
 
-def _refuse_unread(head: bytes) -> None:
-    if head.startswith(_POSTSCRIPT):  # it is text, and what it draws is a document
+def _reject_unsupported(head: bytes) -> None:
+    if head.startswith(_POSTSCRIPT):  # text, but not as a document
         message = "No engine reads a PostScript document. Convert it to PDF."
         raise ItemFailure(FailureClass.UNSUPPORTED_TYPE, message)
     if _PORTABLE.match(head):
@@ -172,7 +171,7 @@ def _refuse_unread(head: bytes) -> None:
 
 
 def _is_plain(head: bytes) -> bool:
-    """Whether ``head`` is text without a doubt: a note may begin with the magic of a format."""
+    """Return whether ``head`` is certainly text: a note may begin with the magic of a format."""
     return b"\0" not in head and looks_like_text(head)
 
 
@@ -182,5 +181,5 @@ def _text(head: bytes, promise: Media | None) -> Media | None:
     text = decode_head(head)
     found = structure_of(text)
     if found is Media.HTML and promise is Media.MARKDOWN:
-        found = None  # Markdown may begin with any element of HTML
+        found = None  # Markdown may begin with an HTML element
     return found or named_kind(text, promise) or (promise if promise in PLAIN else Media.TEXT)

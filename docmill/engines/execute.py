@@ -1,37 +1,37 @@
-"""One task from file to result files: what a child process does, without being one."""
+"""Execution of one engine task, from the input file to the result files."""
 
 import time
 from collections.abc import Callable, Mapping
 
-from docmill.engines.attachments import write_beside
+from docmill.engines.attachments import write_attachments
 from docmill.engines.base import EngineReport, EngineTask
 from docmill.engines.classify.base import CLASSIFY
 from docmill.engines.classify.execute import classify_document
 from docmill.engines.extract.base import EXTRACT
 from docmill.engines.extract.execute import extract_fields
-from docmill.engines.parsing import Watcher, parsed
+from docmill.engines.output_files import write_parsed, write_result, write_slice
+from docmill.engines.parse import Watcher, parse_document
+from docmill.engines.postprocessing import shape
 from docmill.engines.registry import PARSE, Registry
-from docmill.engines.shaping import shape
 from docmill.engines.slices import UnfinishedError
-from docmill.engines.writing import write_parsed, write_result, write_slice
 from docmill.errors import FailureClass, ItemFailure
 
 
 def run_task(task: EngineTask, registry: Registry, watcher: Watcher) -> EngineReport:
-    """Run ``task`` and leave ``result.json``, and what else its product has, in its output folder.
+    """Run ``task``, and write ``result.json`` and the other files to its output folder.
 
-    A run that reads a slice of a document leaves `docmill.engines.slices.SLICE_FILE` instead, and
-    its report says so. Files count only once this returns: what a killed run left behind is to be
-    thrown away.
+    A run for a slice of a document writes `docmill.engines.slices.SLICE_FILE` instead, and its
+    report says so. The files are valid only after this function returns; files of a killed run are
+    discarded.
 
     Args:
-        task: what to do.
-        registry: the engines to choose from.
-        watcher: told what is known before the work is done.
+        task: the task.
+        registry: the available engines.
+        watcher: callbacks for facts that are known before the end.
 
     Raises:
-        ItemFailure: with the class that fits; other exceptions are the engine's own trouble.
-        UsageError: the parameters cannot be read.
+        ItemFailure: with a failure class; other exceptions are errors of the engine.
+        UsageError: the parameters are invalid.
     """
     run = _PRODUCTS.get(task.product)
     if run is None:
@@ -44,13 +44,15 @@ def run_task(task: EngineTask, registry: Registry, watcher: Watcher) -> EngineRe
 
 def _parse(task: EngineTask, registry: Registry, watcher: Watcher) -> EngineReport:
     began = time.perf_counter()
-    result, document = parsed(task, task.parameters, registry, watcher)
+    result, document = parse_document(task, task.parameters, registry, watcher)
     total = time.perf_counter() - began
-    if task.parts:  # the runs that read them have taken their time, too
+    if task.parts:  # add the time of the runs that read the slices
         total += sum(result.timings.values())
     timings = result.timings | {"total": round(total, 3)}
     told = result.model_copy(update={"timings": timings})
-    return write_parsed(write_beside(shape(told, task.parameters), document, task.parameters), task)
+    return write_parsed(
+        write_attachments(shape(told, task.parameters), document, task.parameters), task
+    )
 
 
 def _classify(task: EngineTask, registry: Registry, watcher: Watcher) -> EngineReport:

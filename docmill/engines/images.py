@@ -1,4 +1,4 @@
-"""Saving a document's images beside its result, within bounds."""
+"""Images of a document, saved next to its result, with limits."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ from docmill.contracts.warnings import ResultWarning, WarningCode, warning
 from docmill.engines.base import ParsedImage
 
 MAX_IMAGES = 1000
-"""Image files of one document: a hostile one may have a million, and each is an object."""
+"""Maximum image files of one document. A hostile document may have a million images."""
 
 CONTENT_TYPES = {
     "png": "image/png",
@@ -25,19 +25,19 @@ UNKNOWN_TYPE = "application/octet-stream"
 
 
 class Album:
-    """The images of one document, in the order in which they are added.
+    """Saved images of one document, in order.
 
     Attributes:
-        images: what was saved.
-        left_out: images beyond the bounds.
+        images: saved images.
+        left_out: number of images beyond the limits.
     """
 
     def __init__(self, folder: Path, max_bytes: int) -> None:
-        """Make an empty album.
+        """Create an empty album.
 
         Args:
-            folder: where the files go.
-            max_bytes: of all files together.
+            folder: folder for the files.
+            max_bytes: maximum size of all files together.
         """
         self._folder = folder
         self._room = max_bytes
@@ -46,7 +46,7 @@ class Album:
         self.left_out = 0
 
     def save(self, image: ParsedImage, data: bytes) -> bool:
-        """Write an image's file, unless it is there already; return whether there was room."""
+        """Write the file of an image unless it exists; return False if a limit is reached."""
         name = image.filename
         if name not in self._files:
             if len(self._files) >= MAX_IMAGES or len(data) > self._room:
@@ -60,12 +60,12 @@ class Album:
 
     @property
     def warnings(self) -> list[ResultWarning]:
-        """What a reader should know."""
+        """A warning about images that were not saved."""
         if not self.left_out:
             return []
         message = (
-            f"{self.left_out} images were not saved: a result has room for {MAX_IMAGES} files, "
-            "and for as many bytes as the operator allows."
+            f"{self.left_out} images were not saved: a result has at most {MAX_IMAGES} image "
+            "files, and the operator limits their size."
         )
         return [warning(WarningCode.IMAGES_NOT_SAVED, message)]
 

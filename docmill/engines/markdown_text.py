@@ -1,4 +1,4 @@
-"""Markdown to plain text: the marks go, the words and their order stay."""
+"""Conversion of Markdown to plain text. Words and their order stay."""
 
 import re
 
@@ -36,7 +36,7 @@ def _plain_line(line: str) -> str:
 
 
 def _plain_span(text: str) -> str:
-    """The text of a line; most lines have no mark at all, so each is looked for first."""
+    """Return a line without inline syntax. Patterns run only on lines with their character."""
     if "[" in text:
         for pattern in (_IMAGE, _LINK):
             text = pattern.sub(r"\1", text)

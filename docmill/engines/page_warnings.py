@@ -4,23 +4,23 @@ from docmill.contracts.warnings import ResultWarning, WarningCode, warning
 
 
 class PageWarnings:
-    """What is to be said about pages: each sentence once for each page."""
+    """Collects warnings about pages; each sentence appears once for each page."""
 
     def __init__(self) -> None:
         self._pages: dict[tuple[WarningCode, str], set[int]] = {}
 
     def add(self, code: WarningCode, sentence: str, *pages: int) -> None:
-        """Note that a sentence is true of pages.
+        """Add a warning about pages.
 
         Args:
-            code: what the warning is about.
-            sentence: with ``{page}``, which becomes "page 3".
-            pages: their numbers.
+            code: code of the warning.
+            sentence: text with ``{page}``, which becomes "page 3".
+            pages: page numbers.
         """
         self._pages.setdefault((code, sentence), set()).update(pages)
 
     def drop(self, code: WarningCode, *pages: int) -> None:
-        """Take back what was noted of pages with this code."""
+        """Remove the warnings with this code about pages."""
         for (noted, _), its in self._pages.items():
             if noted == code:
                 its.difference_update(pages)
@@ -36,7 +36,7 @@ class PageWarnings:
 
     @property
     def all(self) -> list[ResultWarning]:
-        """The warnings, by sentence and page."""
+        """All warnings, ordered by sentence and page."""
         return [
             warning(code, sentence.format(page=f"page {number}"), number)
             for code, sentence, number in self.each

@@ -1,7 +1,7 @@
-"""What a parse was asked for, as the local engines understand it, and what they cannot honour.
+"""Parse parameters as the local engines understand them, and warnings about the others.
 
-The vocabulary is that of `docmill.parameters.ParseParameters`. A parameter that was given and is
-not honoured is named in the result's warnings, unless it speaks about other kinds of files.
+The vocabulary is that of `docmill.parameters.ParseParameters`. A given parameter without effect is
+named in a warning of the result, unless it applies only to other kinds of files.
 """
 
 from collections.abc import Iterator
@@ -56,11 +56,11 @@ HONOURED_FOR_EVERY_ENGINE = frozenset(
         "output_options.markdown.tables.compact_markdown_tables",
         "output_options.markdown.tables.output_tables_as_markdown",
         "output_options.markdown.tables.markdown_table_multiline_separator",
-        # Part of what tables_as_spreadsheet.enable asks for, and nothing without it.
+        # Part of tables_as_spreadsheet.enable; no effect without it.
         "output_options.tables_as_spreadsheet.guess_sheet_name",
     }
 )
-"""Read by the accounting, the shaping and the isolation, so no engine has to."""
+"""Parameters that page accounting, result shaping and isolation handle for every engine."""
 
 _CHOICES = frozenset(
     {
@@ -70,7 +70,7 @@ _CHOICES = frozenset(
         "replace_failed_page_mode",
     }
 )
-"""Parameters whose values are honoured one by one; such a value is a path of its own."""
+"""Parameters whose values count one by one; each value is a path of its own."""
 
 NOT_ABOUT_THE_RESULT = frozenset(
     {
@@ -82,7 +82,7 @@ NOT_ABOUT_THE_RESULT = frozenset(
         "webhook_configurations",
     }
 )
-"""Other rooms read these. There is one version of each local engine: the installed one."""
+"""Parameters of other packages. A local engine has one version: the installed one."""
 
 _CONCERNS: tuple[tuple[str, frozenset[Media]], ...] = (
     (DISABLE_OCR, PAGED),
@@ -104,7 +104,7 @@ _CONCERNS: tuple[tuple[str, frozenset[Media]], ...] = (
     ("input_options.presentation", PRESENTATIONS),
     ("input_options.image", IMAGES),
 )
-"""Kinds of files that a parameter speaks about; all kinds for those that are not listed."""
+"""Kinds of files to which a parameter applies. Other parameters apply to all kinds."""
 
 _FAST = "fast"
 _DEFAULT_TIER = "cost_effective"
@@ -113,13 +113,13 @@ _LOCAL_TIERS = frozenset({_FAST, _DEFAULT_TIER})
 
 @dataclass(frozen=True, slots=True)
 class ParseRequest:
-    """What every engine and the accounting need to know of the parameters.
+    """The parameters that every engine and the page accounting need.
 
     Attributes:
-        tier: as it was asked for.
-        ocr: whether pages without text are recognised from their image.
-        pages: which pages are wanted.
-        allowed_failure_ratio: failed pages / pages that still completes, 0..1.
+        tier: requested tier.
+        ocr: whether to recognise text on pages without a text layer.
+        pages: requested pages.
+        allowed_failure_ratio: maximum share of failed pages of a complete result, 0..1.
     """
 
     tier: str
@@ -129,10 +129,10 @@ class ParseRequest:
 
     @classmethod
     def read(cls, parameters: dict[str, Any]) -> "ParseRequest":
-        """Return what ``parameters`` ask for, with the defaults of LlamaCloud.
+        """Parse ``parameters``, with the defaults of LlamaCloud.
 
         Raises:
-            UsageError: ``target_pages`` cannot be read.
+            UsageError: ``target_pages`` is invalid.
         """
         given = dict(leaves(parameters))
         tier = str(given.get(TIER, _DEFAULT_TIER))
@@ -146,7 +146,7 @@ class ParseRequest:
 
     @property
     def warnings(self) -> tuple[ResultWarning, ...]:
-        """What differs from the tier that was asked for."""
+        """A warning if the effective tier differs from the requested one."""
         if self.tier in _LOCAL_TIERS:
             return ()
         message = (
@@ -159,7 +159,7 @@ class ParseRequest:
 def not_honoured(
     parameters: dict[str, Any], engine: Engine, media_type: str
 ) -> Iterator[ResultWarning]:
-    """Yield a warning for each parameter that was given and changes nothing."""
+    """Yield a warning for each given parameter that has no effect."""
     honoured = HONOURED_FOR_EVERY_ENGINE | NOT_ABOUT_THE_RESULT | engine.honours
     for path in asked(parameters):
         if not _covers(honoured, path) and _concerns(path, media_type):
@@ -168,17 +168,17 @@ def not_honoured(
 
 
 def time_cut(parameters: dict[str, Any], limits: Limits) -> Iterator[ResultWarning]:
-    """Yield a warning when the operator gives a file less time than was asked for."""
+    """Yield a warning when the operator's limit is below the requested time."""
     wanted = dict(leaves(parameters)).get(BASE_SECONDS, 0)
     if wanted > limits.seconds:
         message = (
-            f"{BASE_SECONDS} is {wanted}; here a file gets {limits.seconds:g} seconds at most."
+            f"{BASE_SECONDS} is {wanted}; the operator limits a file to {limits.seconds:g} seconds."
         )
         yield warning(WarningCode.PARAMETER_NOT_HONOURED, message)
 
 
 def asked(parameters: dict[str, Any]) -> Iterator[str]:
-    """Yield the dotted path of everything that asks for something; choices end with the value."""
+    """Yield the dotted path of every requested parameter; a choice ends with its value."""
     for path, value in leaves(parameters):
         if path not in _CHOICES:
             yield path
@@ -187,9 +187,9 @@ def asked(parameters: dict[str, Any]) -> Iterator[str]:
 
 
 def leaves(parameters: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield ``(dotted path, value)`` of everything that asks for something.
+    """Yield ``(dotted path, value)`` of every requested parameter.
 
-    None, False and empty values ask for nothing.
+    None, False and empty values request nothing.
     """
     for key, value in parameters.items():
         path = f"{prefix}{key}"

@@ -1,6 +1,6 @@
-"""Pictures that LiteParse does not read as people do: several frames, turned by EXIF, BigTIFF.
+"""Conversion of images that LiteParse reads incorrectly: several frames, EXIF rotation, BigTIFF.
 
-They become a PDF with a page for each frame, upright, with each pixel where it was.
+They become a PDF with one upright page per frame and unchanged pixels.
 """
 
 import struct
@@ -16,15 +16,15 @@ from PIL import Image, ImageOps, ImageSequence
 from docmill.contracts.media_types import Media
 
 _ORIENTATION = 0x0112
-"""EXIF's tag of how a picture is turned; 1 is upright."""
+"""EXIF tag of the orientation; 1 is upright."""
 _SUBFILE = 254
 _REDUCED = 1
-"""TIFF's tag NewSubfileType; bit 0 marks a smaller copy of another frame (TIFF 6.0, page 36)."""
+"""TIFF tag NewSubfileType; bit 0 marks a reduced copy of another frame (TIFF 6.0, page 36)."""
 _BIG = (b"II+\0", b"MM\0+")
-"""How a BigTIFF begins, which has 64-bit places."""
+"""Header of a BigTIFF, which has 64-bit offsets."""
 _NOTHING = Image.new("L", (1, 1), 255)
 _POINTS, _DPI = 72, 150
-"""LiteParse takes pictures for 150 dots an inch."""
+"""LiteParse assumes 150 dots per inch for images."""
 _MOST_FRAMES = 10_000
 _UNREADABLE = (
     OSError,
@@ -39,17 +39,17 @@ _UNREADABLE = (
     zlib.error,
     Image.DecompressionBombError,
 )
-"""What Pillow raises for damaged and hostile pictures."""
+"""Exceptions of Pillow for damaged and hostile images."""
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """What is known of a picture before it is read.
+    """Properties of an image from its header.
 
     Attributes:
-        pages: frames that are pages.
-        unread: further frames, those of an animation.
-        plain: whether LiteParse reads it as it is.
+        pages: number of frames that are pages.
+        unread: number of other frames, such as those of an animation.
+        plain: whether LiteParse reads the image correctly.
     """
 
     pages: int = 1
@@ -58,13 +58,13 @@ class Picture:
 
 
 def look_at(path: Path, media: Media) -> Picture:
-    """Return what a picture's header says; a damaged one counts as plain: LiteParse refuses it."""
+    """Read the header of an image. A damaged image counts as plain; LiteParse rejects it."""
     try:
-        with _opened(path) as image:
+        with _open_image(path) as image:
             frames = min(getattr(image, "n_frames", 1), _MOST_FRAMES)
             turned = image.getexif().get(_ORIENTATION, 1) != 1
             if media is not Media.TIFF:
-                # A JPEG of several pictures has previews of the first one.
+                # A JPEG with several images contains previews of the first one.
                 return Picture(unread=0 if media is Media.JPEG else frames - 1, plain=not turned)
             pages = sum(1 for _ in _pages(image)) if frames > 1 else 1
             plain = pages == 1 and not turned and not is_big_tiff(path)
@@ -74,20 +74,19 @@ def look_at(path: Path, media: Media) -> Picture:
 
 
 def as_pdf(path: Path, target: Path, wanted: Container[int] | None = None) -> bool:
-    """Write a PDF with a page for each frame of a picture; return whether it could be read.
+    """Write a PDF with one page per frame of an image; return False if it cannot be read.
 
     Args:
-        path: the picture.
+        path: the image.
         target: the PDF.
-        wanted: numbers of the pages that are needed, from 1; the others become empty ones. None
-            needs all.
+        wanted: page numbers, from 1; other pages are empty. None means all pages.
     """
     try:
-        with _opened(path) as image, target.open("wb") as file:
+        with _open_image(path) as image, target.open("wb") as file:
             writer = _Writer(file)
             for number, frame in enumerate(_pages(image), 1):
                 is_wanted = wanted is None or number in wanted
-                writer.add(_flat(ImageOps.exif_transpose(frame)) if is_wanted else _NOTHING)
+                writer.add(_flattened(ImageOps.exif_transpose(frame)) if is_wanted else _NOTHING)
             writer.close()
     except _UNREADABLE:
         return False
@@ -95,14 +94,14 @@ def as_pdf(path: Path, target: Path, wanted: Container[int] | None = None) -> bo
 
 
 def is_big_tiff(path: Path) -> bool:
-    """Whether a file is a BigTIFF; Pillow reads those whose bytes are in Intel's order."""
+    """Return whether a file is a BigTIFF. Pillow reads only those in little-endian order."""
     with path.open("rb") as file:
         return file.read(len(_BIG[0])) in _BIG
 
 
-def _opened(path: Path) -> Image.Image:
+def _open_image(path: Path) -> Image.Image:
     with warnings.catch_warnings():
-        # Of tags that make no sense, and of what it would refuse at twice the size.
+        # Warnings about invalid tags, and about sizes up to twice the limit.
         warnings.simplefilter("ignore")
         return Image.open(path)
 
@@ -117,8 +116,8 @@ def _pages(image: Image.Image) -> Iterator[Image.Image]:
             yield frame
 
 
-def _flat(image: Image.Image) -> Image.Image:
-    """Return a picture in black and white, grey or RGB; what is transparent becomes white."""
+def _flattened(image: Image.Image) -> Image.Image:
+    """Return an image in black and white, grey or RGB, with white for transparency."""
     if image.mode in {"1", "L", "RGB"}:
         return image
     if image.mode.startswith(("I", "F")):
@@ -131,7 +130,7 @@ def _flat(image: Image.Image) -> Image.Image:
 
 
 def _in_256_levels(image: Image.Image) -> Image.Image:
-    """Return a picture of more levels in 256, from its darkest pixel to its lightest."""
+    """Scale an image with more than 256 levels to 256, from its darkest to its lightest pixel."""
     image = image.convert("F")
     low, high = cast("tuple[float, float]", image.getextrema())
     scale = 255 / ((high - low) or 1.0)
@@ -139,7 +138,7 @@ def _in_256_levels(image: Image.Image) -> Image.Image:
 
 
 class _Writer:
-    """Writes a PDF of pictures, one at a time, so that one is in memory."""
+    """Writes a PDF of images one by one, with one image in memory."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -148,7 +147,7 @@ class _Writer:
         file.write(b"%PDF-1.4\n")
 
     def add(self, image: Image.Image) -> None:
-        """Add a page as large as the picture at LiteParse's resolution."""
+        """Add a page with the size of the image at LiteParse's resolution."""
         width, height = (side * _POINTS / _DPI for side in image.size)
         page = 3 + 3 * len(self._pages)
         space = b"/DeviceRGB" if image.mode == "RGB" else b"/DeviceGray"
@@ -161,14 +160,14 @@ class _Writer:
             b"/Resources<</XObject<</I %d 0 R>>>>>>" % (width, height, page + 1, page + 2),
         )
         self._write(page + 1, b"<</Length %d>>stream\n%s\nendstream" % (len(drawn), drawn))
-        # Level 1: the file is read once and thrown away.
+        # Level 1: the file is read once and deleted.
         pixels = zlib.compress(image.tobytes(), 1)
         head = entries % (*image.size, space, bits) + b"/Filter/FlateDecode/Length %d" % len(pixels)
         self._write(page + 2, b"<<%s>>stream\n%s\nendstream" % (head, pixels))
         self._pages.append(page)
 
     def close(self) -> None:
-        """Write the page tree, the catalog, and where everything is."""
+        """Write the page tree, the catalog and the cross-reference table."""
         kids = b" ".join(b"%d 0 R" % page for page in self._pages)
         self._write(2, b"<</Type/Pages/Kids[%s]/Count %d>>" % (kids, len(self._pages)))
         self._write(1, b"<</Type/Catalog/Pages 2 0 R>>")

@@ -1,4 +1,4 @@
-"""Which engine runs for which product and which kind of file."""
+"""Registry of engines by product and media type."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -18,14 +18,14 @@ from docmill.errors import FailureClass, ItemFailure
 PARSE = "parse"
 
 _SUITE = 4
-"""Raise it when our own part changes results: what was stored before is then parsed again."""
+"""Version of Docmill's part of the engines. Raise it when results change: caches expire."""
 
 
 @dataclass
 class Registry:
-    """Engines by product and media type; the first that was added for a pair keeps it.
+    """Engines by product and media type. The first engine added for a pair wins.
 
-    Classifiers and extractors read no files: they get what the engines of ``parse`` found.
+    Classifiers and extractors read no files; they receive the result of a parse engine.
     """
 
     _engines: dict[tuple[str, str], Engine] = field(default_factory=dict)
@@ -33,12 +33,12 @@ class Registry:
     _extractor: Extractor | None = None
 
     def add(self, product: str, engine: Engine) -> None:
-        """Let ``engine`` run ``product`` for every media type that it reads."""
+        """Register ``engine`` for ``product`` and all its media types."""
         for media_type in engine.media_types:
             self._engines.setdefault((product, media_type), engine)
 
     def engine_for(self, product: str, media_type: str) -> Engine:
-        """Return the engine.
+        """Return the engine for a media type.
 
         Raises:
             ItemFailure: UNSUPPORTED_TYPE.
@@ -51,11 +51,11 @@ class Registry:
         return engine
 
     def set_classifier(self, classifier: Classifier) -> None:
-        """Let ``classifier`` answer for the product ``classify``."""
+        """Set the classifier of the product ``classify``."""
         self._classifier = classifier
 
     def classifier(self) -> Classifier:
-        """Return what classifies.
+        """Return the classifier.
 
         Raises:
             ItemFailure: UNSUPPORTED_TYPE.
@@ -65,11 +65,11 @@ class Registry:
         return self._classifier
 
     def set_extractor(self, extractor: Extractor) -> None:
-        """Let ``extractor`` answer for the product ``extract``."""
+        """Set the extractor of the product ``extract``."""
         self._extractor = extractor
 
     def extractor(self) -> Extractor:
-        """Return what extracts.
+        """Return the extractor.
 
         Raises:
             ItemFailure: UNSUPPORTED_TYPE.
@@ -80,7 +80,7 @@ class Registry:
 
     @property
     def extensions(self) -> dict[str, str]:
-        """The media types of file endings that only an engine from outside knows, by ending."""
+        """Media types of third-party engines by file extension."""
         return {
             ending: media_type
             for (_, media_type), engine in self._engines.items()
@@ -95,12 +95,12 @@ class Registry:
 
 
 BUILTIN: tuple[Engine, ...] = (LiteParseEngine(), XbergEngine(), PlainTextEngine())
-"""The parse engines that come with Docmill."""
+"""The built-in parse engines."""
 
 
 @cache
 def builtin() -> Registry:
-    """Return the engines that come with Docmill."""
+    """Return the registry of built-in engines."""
     return registry_of(BUILTIN)
 
 
@@ -111,21 +111,21 @@ def engine_for(product: str, media_type: str) -> Engine:
 
 @cache
 def parse_suite_version() -> str:
-    """Return the identity of the built-in parse engines: part of every result's cache key.
+    """Return the version of the built-in parse engines: part of the cache key of every result.
 
-    It names each engine with its version and the OCR languages that are installed here, since
-    any of them changes what the same bytes and parameters give. Read once in a process.
+    It contains the version of each engine and the installed OCR languages, because each of them
+    may change results. It is computed once per process.
     """
     engines = "+".join(f"{e.name}-{e.version}" for e in builtin().engines(PARSE))
     return f"{_SUITE}+{engines}+ocr-{'.'.join(ocr_languages.installed()) or 'none'}"
 
 
 def suite_version(product: str, parse: str) -> str:
-    """Return the identity of a worker's engines for ``product``.
+    """Return the version of a worker's engines for ``product``.
 
     Args:
-        product: every one reads by the engines of ``parse``.
-        parse: identity of the worker's parse engines; see `parse_suite_version`.
+        product: each product uses the parse engines.
+        parse: version of the worker's parse engines; see `parse_suite_version`.
     """
     second: Classifier | Extractor
     if product == CLASSIFY:
@@ -138,7 +138,7 @@ def suite_version(product: str, parse: str) -> str:
 
 
 def registry_of(parse: Iterable[Engine]) -> Registry:
-    """Return a registry of parse engines; the first that reads a media type has it."""
+    """Return a registry of parse engines. The first engine for a media type wins."""
     registry = Registry()
     for engine in parse:
         registry.add(PARSE, engine)

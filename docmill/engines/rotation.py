@@ -1,4 +1,4 @@
-"""Text that runs sideways or upside down: how a page is turned, and boxes turned back."""
+"""Rotated text: the rotation of a page, and the transformation of boxes."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ _ROTATION = attrgetter("rotation")
 
 
 class Placed(Protocol):
-    """What has a box, in points from the page's top left corner."""
+    """An object with a box, in points from the top left corner of the page."""
 
     x: float
     y: float
@@ -22,7 +22,7 @@ class Placed(Protocol):
 
 
 class Turnable(Placed, Protocol):
-    """A run of text; ``rotation`` is in degrees clockwise, 0 for text that runs to the right."""
+    """A run of text. ``rotation`` is in degrees clockwise; 0 is text from left to right."""
 
     text: str
     rotation: float
@@ -32,20 +32,20 @@ _Run = TypeVar("_Run", bound=Turnable)
 
 
 def quarter(item: Turnable) -> int | None:
-    """Return 0, 90, 180 or 270; None for text that runs diagonally."""
+    """Return 0, 90, 180 or 270; None for diagonal text."""
     nearest = round(item.rotation / _RIGHT) * _RIGHT
     return nearest % _WHOLE if abs(item.rotation - nearest) < 1 else None
 
 
 def turned_of(items: Sequence[_Run]) -> list[_Run]:
-    """Return the runs of a page that do not simply run to the right: on most pages none."""
+    """Return the runs of a page that are not horizontal; most pages have none."""
     if not any(map(_ROTATION, items)):
         return []
     return [item for item in items if item.rotation]
 
 
 def turn_of(items: Sequence[Turnable]) -> int:
-    """Return how most of a page's text is turned: 90, 180 or 270; 0 for an upright page."""
+    """Return the rotation of most of a page's text: 90, 180 or 270; 0 for an upright page."""
     letters: Counter[int | None] = Counter()
     if not any(map(_ROTATION, items)):
         return 0
@@ -56,13 +56,13 @@ def turn_of(items: Sequence[Turnable]) -> int:
 
 
 def turned_back(box: Placed, turn: int, width: float, height: float) -> Box:
-    """Return a box of a page that was read turned, as it lies on the page as it is stored.
+    """Transform a box from the rotated page to the stored page.
 
     Args:
-        box: on the turned page.
-        turn: degrees clockwise by which the page's content appeared rotated.
-        width: of the page as it is stored, in points.
-        height: likewise.
+        box: box on the rotated page.
+        turn: degrees clockwise by which the content of the stored page is rotated.
+        width: width of the stored page in points.
+        height: height of the stored page in points.
     """
     x, y, w, h = box.x, box.y, box.width, box.height
     match turn:
@@ -76,7 +76,7 @@ def turned_back(box: Placed, turn: int, width: float, height: float) -> Box:
 
 
 def upright(item: Placed, turn: int, width: float, height: float) -> Box:
-    """Return the box of an item on a page that is turned so that text of ``turn`` is upright."""
+    """Return the box of an item after a rotation that makes text of rotation ``turn`` upright."""
     back = (_WHOLE - turn) % _WHOLE
     if turn % 180:
         width, height = height, width

@@ -1,4 +1,4 @@
-"""Which pages of a document were asked for."""
+"""Selection of the requested pages of a document."""
 
 from dataclasses import dataclass
 from itertools import islice
@@ -8,11 +8,11 @@ from docmill.errors import UsageError
 
 @dataclass(frozen=True, slots=True)
 class PageSelection:
-    """The pages that a user wants; by default all.
+    """Requested pages; all by default.
 
     Attributes:
-        max_pages: the first so many pages.
-        ranges: first and last page numbers, from 1; they win over ``max_pages``.
+        max_pages: number of pages from the beginning.
+        ranges: first and last page numbers, from 1; they take precedence over ``max_pages``.
     """
 
     max_pages: int | None = None
@@ -20,14 +20,14 @@ class PageSelection:
 
     @classmethod
     def read(cls, max_pages: int | None, target_pages: str | None) -> "PageSelection":
-        """Return the selection that ``page_ranges`` describes.
+        """Parse the fields of ``page_ranges``.
 
         Args:
             max_pages: at least 1, or None.
-            target_pages: such as ``1,3,5-8``; None or empty selects by ``max_pages``.
+            target_pages: such as ``1,3,5-8``; if None or empty, ``max_pages`` applies.
 
         Raises:
-            UsageError: ``target_pages`` cannot be read.
+            UsageError: ``target_pages`` is invalid.
         """
         if not target_pages or not target_pages.strip():
             return cls(max_pages=max_pages)
@@ -35,15 +35,15 @@ class PageSelection:
 
     @property
     def everything(self) -> bool:
-        """Whether the whole document is asked for."""
+        """Whether all pages are requested."""
         return self.max_pages is None and not self.ranges
 
     def of(self, document_pages: int, limit: int) -> list[int]:
-        """Return the selected page numbers of a document, sorted, each once.
+        """Return the selected page numbers of a document, sorted and unique.
 
         Args:
             document_pages: pages that the document has.
-            limit: at most so many numbers are returned, so that ``1-999999999`` costs nothing.
+            limit: maximum number of results, so that ``1-999999999`` is cheap.
         """
         if not self.ranges:
             last = document_pages if self.max_pages is None else self.max_pages
@@ -63,7 +63,7 @@ class PageSelection:
 
 
 def as_target_pages(numbers: list[int]) -> str:
-    """Return page numbers, sorted, in the notation ``1,3,5-8``."""
+    """Return sorted page numbers in the notation ``1,3,5-8``."""
     parts: list[str] = []
     for number in numbers:
         first, _, last = parts[-1].partition("-") if parts else ("", "", "")

@@ -1,8 +1,8 @@
-"""Large documents in slices: what was read of one slice, and how an engine takes part.
+"""Slices of large documents: the result of one slice, and the protocol of engines.
 
-A slice is read by a run of its own, in any child process, and what it read is a file. A last run
-joins these files to the result. Decisions that need all pages, such as which running line is the
-first of its kind, are taken when they are joined.
+Each slice is read by a run of its own, in any child process, and written to a file. A last run
+joins the files to the result. Decisions that need all pages, such as which running line is the
+first of its kind, are made when the slices are joined.
 """
 
 from collections.abc import Iterable, Sequence
@@ -15,23 +15,23 @@ from docmill.contracts.warnings import ResultWarning, WarningCode
 from docmill.engines.base import Document, Limits, ParsedPage, ParseResult, Slice
 
 TEXT_PAGES = 512
-"""Pages whose text layers are read in one run, and on which its decisions rest. At 10 to 20 ms a
-page it lasts seconds, and its memory is bounded."""
+"""Pages whose text layers are read in one run. At 10 to 20 ms per page a run takes seconds, and
+its memory is bounded."""
 OCR_PAGES = 8
-"""Pages on which text is recognised in one run, at about a second each: others wait no longer for
-a child, and a lost worker loses no more."""
+"""Pages with text recognition in one run, at about one second each. Small runs let other files use
+the child processes, and bound the work that a lost worker loses."""
 SLICE_FILE = "slice.json"
-"""What a run that reads a slice leaves in its output folder: a `SlicePart`."""
+"""Output file of a run that reads a slice: a `SlicePart`."""
 
 
 class ReadPage(BaseModel):
-    """A page before what depends on the pages before it.
+    """A page before the steps that depend on preceding pages.
 
     Attributes:
-        page: its Markdown is the body alone; ``header`` and ``footer`` are its running lines.
-        above: lines that were put back above the body.
-        below: lines that were put back below it.
-        further: lines that are not in the page's text, such as the values of its form fields.
+        page: its Markdown is the body only; ``header`` and ``footer`` are its running lines.
+        above: lines that were restored above the body.
+        below: lines that were restored below the body.
+        further: lines outside of the page's text, such as values of form fields.
     """
 
     page: ParsedPage
@@ -41,18 +41,18 @@ class ReadPage(BaseModel):
 
 
 class SlicePart(BaseModel):
-    """What was read of one slice.
+    """Result of reading one slice.
 
     Attributes:
-        document_pages: pages that the document has.
-        asked: all pages that were asked for.
-        pages: those of the slice; a page is missing that the engine did not return.
-        recognise: pages of the slice whose text is still to be recognised.
-        recognised: whether this is the recognised text of pages that another slice has as well.
-        pictures: hash of the picture of a page whose text was recognised beside its own, by page.
-        warnings: about the document.
-        about_pages: code, sentence and page of the warnings about pages.
-        first_lines: lines that belong to the first page, and are known with the document alone.
+        document_pages: number of pages of the document.
+        asked: all requested pages of the document.
+        pages: pages of the slice; pages that the engine did not return are missing.
+        recognise: pages of the slice that still need text recognition.
+        recognised: whether this is recognised text of pages that another slice contains as well.
+        pictures: hash of a page's image whose text was recognised in addition to its own, by page.
+        warnings: warnings about the document.
+        about_pages: code, sentence and page of warnings about pages.
+        first_lines: lines of the document that belong to the first page.
         metadata: as in the result.
         inventory: as in the result, for the pages of the slice.
         timings: seconds by step.
@@ -73,12 +73,12 @@ class SlicePart(BaseModel):
 
 
 class UnfinishedError(Exception):
-    """A run ends with a part of a document instead of its result.
+    """Ends a run with a part of a document instead of a result.
 
     Attributes:
-        part: what was read.
-        engine: name and version of what read it.
-        media_type: of the document.
+        part: the part.
+        engine: name and version of the engine.
+        media_type: media type of the document.
     """
 
     def __init__(self, part: SlicePart, engine: tuple[str, str], media_type: str) -> None:
@@ -90,12 +90,12 @@ class UnfinishedError(Exception):
 
 @runtime_checkable
 class ReadsSlices(Protocol):
-    """An engine that can read a large document in slices."""
+    """An engine that reads large documents in slices."""
 
     def begin(
         self, document: Document, parameters: dict[str, Any], limits: Limits
     ) -> ParseResult | SlicePart:
-        """Read a document, or of a large one its first text layers.
+        """Parse a document or, if it is large, its first text layers.
 
         Raises:
             ItemFailure: as `Engine.run`.
@@ -119,16 +119,16 @@ class ReadsSlices(Protocol):
         limits: Limits,
         parts: Iterable[SlicePart],
     ) -> ParseResult:
-        """Return the result of a document whose slices were all read; text layers come first."""
+        """Join the parts of all slices to the result of a document; text layers come first."""
         ...
 
 
 def split(numbers: Sequence[int], size: int) -> list[list[int]]:
-    """Return numbers of pages in runs of at most ``size``."""
+    """Split page numbers into runs of at most ``size``."""
     return [list(numbers[start : start + size]) for start in range(0, len(numbers), size)]
 
 
 def load_parts(paths: Sequence[str]) -> Iterable[SlicePart]:
-    """Yield what was read of each slice, one in memory at a time."""
+    """Yield the part of each slice, with one in memory at a time."""
     for path in paths:
         yield SlicePart.model_validate_json(Path(path).read_bytes())

@@ -1,4 +1,4 @@
-"""Tables in Markdown, found and written in another form; text around them stays as it is."""
+"""Tables as Markdown and HTML, and conversion of the tables in a Markdown text."""
 
 import re
 from collections.abc import Callable
@@ -6,7 +6,7 @@ from html import escape
 
 
 def markdown_table(rows: list[list[str]]) -> str:
-    """Return ``rows`` as a Markdown table whose first row is the header; ragged rows are padded."""
+    """Return ``rows`` as a Markdown table whose first row is the header; short rows are padded."""
     width = max(map(len, rows), default=0)
     if not width:
         return ""
@@ -15,7 +15,7 @@ def markdown_table(rows: list[list[str]]) -> str:
 
 
 def html_table(rows: list[list[str]], *, has_header: bool) -> str:
-    """Return ``rows`` as an HTML table; with ``has_header`` the first row is one of headings."""
+    """Return ``rows`` as an HTML table; with ``has_header`` the first row is the header."""
     lines = []
     for number, row in enumerate(rows):
         tag = "th" if has_header and number == 0 else "td"
@@ -37,9 +37,9 @@ _BREAK = re.compile(r"\s*<br\s*/?>\s*", re.I)
 
 
 def rewrite_tables(markdown: str, write: Callable[[list[Row]], str]) -> str:
-    """Return ``markdown`` with every pipe table replaced by what ``write`` makes of its rows.
+    """Replace every pipe table of ``markdown`` with the result of ``write`` for its rows.
 
-    The first row is the table's head. What stands in a code block is no table.
+    The first row is the header. Code blocks contain no tables.
     """
     lines = markdown.split("\n")
     found: list[str] = []
@@ -75,7 +75,7 @@ def as_padded(rows: list[Row]) -> str:
 
 
 def with_separator(rows: list[Row], separator: str) -> list[Row]:
-    """Return rows whose cells have ``separator`` where a line ends within a cell."""
+    """Replace line breaks inside cells with ``separator``."""
     return [[_BREAK.sub(lambda _: separator, cell) for cell in row] for row in rows]
 
 

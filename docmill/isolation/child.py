@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 
 from docmill.engines.base import EngineTask
 from docmill.engines.execute import run_task
-from docmill.engines.parsing import Watcher
+from docmill.engines.parse import Watcher
 from docmill.engines.registry import Registry
 from docmill.errors import DocmillError, FailureClass, ItemFailure, bounded
 from docmill.isolation import frames, limits

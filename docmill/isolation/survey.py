@@ -13,7 +13,7 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from docmill.engines import installed
+from docmill.engines import third_party
 from docmill.engines.registry import parse_suite_version, suite_version
 from docmill.errors import bounded
 from docmill.isolation import limits
@@ -80,7 +80,7 @@ async def chosen_suite(
     """
     names = dict.fromkeys((*prefer, *(name for name in allow if name != EVERY)))
     if EVERY in allow:
-        names |= dict.fromkeys(installed.found())
+        names |= dict.fromkeys(third_party.found())
     sound: dict[str, SoundEngine] = {}
     broken: dict[str, str] = {}
     for name in sorted(names):
@@ -94,7 +94,7 @@ async def chosen_suite(
     first = ",".join(dict.fromkeys(name for name in prefer if name in sound))
     versions = "+".join(f"{engine.name}-{engine.version}" for engine in sound.values())
     return EngineSuite(
-        engines=f"{installed.registry.__module__}:registry {','.join(sound)} {first}",
+        engines=f"{third_party.registry.__module__}:registry {','.join(sound)} {first}",
         version=f"{parse_suite_version()}+outside-{versions}+first-{first or 'none'}",
         sound=tuple(sound.values()),
         broken=broken,
@@ -128,8 +128,8 @@ def _ask(name: str, scratch: Path | None) -> SoundEngine | str:
 
 def _answer(name: str) -> dict[str, object]:
     try:
-        engine = installed.load(name)
-    except installed.UnsoundEngineError as error:
+        engine = third_party.load(name)
+    except third_party.InvalidEngineError as error:
         return {"trouble": str(error)}
     except BaseException as error:  # noqa: BLE001 - a package may raise anything, or exit
         return {"trouble": f"{type(error).__name__}: {error}"}

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from docmill.engines import installed
+from docmill.engines import third_party
 from docmill.engines.base import Engine, Limits
 from docmill.errors import FailureClass, ItemFailure
 from docmill.testing.engine_trial import EngineTrial
@@ -55,7 +55,7 @@ class EngineContract:
 
     def test_the_engine_says_what_it_is(self) -> None:
         """Name, version, media types and parameters have the right form."""
-        installed.check(self.engine())
+        third_party.check(self.engine())
 
     def test_a_sample_completes_with_its_text(self, trial: EngineTrial, sample: str) -> None:
         """The text is in the pages and in the Markdown, under the engine's name."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-from docmill.engines import installed
+from docmill.engines import third_party
 from docmill.engines.base import Engine, EngineReport, EngineTask, Limits, ParseResult
 from docmill.isolation.pool import EnginePool
 
@@ -53,7 +53,8 @@ class EngineTrial:
     def of(cls, engine: type[Engine], folder: Path) -> Iterator[Self]:
         """Start the pool for a class that can be imported from where it is defined."""
         place = f"{engine.__module__}:{engine.__qualname__}"
-        engines = f"{installed.only.__module__}:{installed.only.__name__} {place}"
+        make = third_party.registry_of_class
+        engines = f"{make.__module__}:{make.__name__} {place}"
         # The test's thread may run a loop already; the pool's must live as long as its children.
         loop = asyncio.new_event_loop()
         thread = threading.Thread(target=loop.run_forever, name="engine-trial")

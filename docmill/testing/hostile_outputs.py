@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from docmill.engines.base import EngineReport
-from docmill.engines.writing import RESULT_FILE
+from docmill.engines.output_files import RESULT_FILE
 
 Command = dict[str, Any]
 Trick = Callable[[Path, Command, EngineReport], EngineReport | None]

@@ -12,7 +12,7 @@ from docmill.engines.base import EngineTask
 from docmill.engines.classify.base import ClassifyResult, Rule
 from docmill.engines.classify.basic import BasicClassifier
 from docmill.engines.execute import run_task
-from docmill.engines.parsing import Watcher
+from docmill.engines.parse import Watcher
 from docmill.engines.registry import Registry
 from docmill.errors import FailureClass, ItemFailure
 from docmill.parameters import effective_parameters

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from docmill.engines.base import EngineTask
-from docmill.engines.parsing import Watcher, parsed
+from docmill.engines.parse import Watcher, parse_document
 from docmill.engines.registry import BUILTIN, Registry, registry_of
 from docmill.errors import FailureClass, ItemFailure
 from tests.engines.documents import pdf
@@ -23,7 +23,7 @@ def _read(tmp_path: Path, name: str, data: bytes) -> str:
     path = tmp_path / "input"
     path.write_bytes(data)
     task = EngineTask("parse", str(path), name, str(tmp_path))
-    result, _ = parsed(task, {}, _registry(), Watcher())
+    result, _ = parse_document(task, {}, _registry(), Watcher())
     return result.pages[0].text
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from docmill.contracts.media_types import Media
-from docmill.engines import installed
+from docmill.engines import third_party
 from docmill.engines.base import Document, Limits, ParseResult
 from docmill.engines.registry import PARSE, parse_suite_version
 from docmill.isolation.survey import chosen_suite
@@ -130,7 +130,7 @@ def test_the_suite_version_changes_with_each_engine_its_version_and_the_order(
         ("import os; os._exit(3)", "exit code 3"),
         ("import os; os.kill(os.getpid(), 11)", "exit code -11"),
         ("Engine = object", "object: name must be"),
-        (ENGINE.format(version="1").replace("loud", "other"), "calls itself other"),
+        (ENGINE.format(version="1").replace("loud", "other"), "its name is other"),
     ],
 )
 def test_a_broken_engine_is_named_by_doctor_and_the_others_work(
@@ -154,7 +154,7 @@ def test_a_broken_engine_is_named_by_doctor_and_the_others_work(
 async def test_an_engine_that_is_named_but_not_installed_is_broken() -> None:
     suite = await chosen_suite((), ("nowhere",))
 
-    assert suite.broken == {"nowhere": "No installed package registers it."}
+    assert suite.broken == {"nowhere": "No installed package registers this engine."}
     assert suite.version == parse_suite_version()
 
 
@@ -171,10 +171,10 @@ class Loud:
 
 
 def test_preferred_engines_come_first_and_the_others_last(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(installed, "load", lambda name: Loud())
+    monkeypatch.setattr(third_party, "load", lambda name: Loud())
 
     for preferred, reads_text in (("", "text"), ("loud", "loud")):
-        registry = installed.registry("loud", preferred)
+        registry = third_party.registry("loud", preferred)
         assert registry.engine_for(PARSE, Media.TEXT).name == reads_text
         assert registry.engine_for(PARSE, "application/x-loud").name == "loud"
 
@@ -195,11 +195,11 @@ def test_preferred_engines_come_first_and_the_others_last(monkeypatch: pytest.Mo
 )
 def test_what_is_not_as_the_protocol_says_is_named(attribute: str, value: object) -> None:
     engine = Loud()
-    installed.check(engine)
+    third_party.check(engine)
     setattr(engine, attribute, value)
 
-    with pytest.raises(installed.UnsoundEngineError, match=attribute):
-        installed.check(engine)
+    with pytest.raises(third_party.InvalidEngineError, match=attribute):
+        third_party.check(engine)
 
 
 def test_a_worker_with_a_broken_engine_says_so_and_does_its_work(

@@ -16,7 +16,7 @@ from docmill.contracts.warnings import (
     warning,
 )
 from docmill.engines.base import EngineTask, ParsedPage, ParseResult
-from docmill.engines.writing import write_parsed
+from docmill.engines.output_files import write_parsed
 
 PAGE = WarningCode.PAGE_WITHOUT_TEXT
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from docmill.engines.base import EngineTask, ParseResult
 from docmill.engines.classify.base import ClassifyResult, Rule, Verdict
-from docmill.engines.parsing import Watcher, parsed
+from docmill.engines.parse import Watcher, parse_document
 from docmill.engines.registry import Registry
 from docmill.parameters.classify import DEFAULT_MAX_PAGES
 
@@ -22,7 +22,7 @@ def classify_document(task: EngineTask, registry: Registry, watcher: Watcher) ->
     """
     began = time.perf_counter()
     classifier = registry.classifier()
-    document, _ = parsed(task, parse_parameters(task.parameters), registry, watcher)
+    document, _ = parse_document(task, parse_parameters(task.parameters), registry, watcher)
     text = "\n".join(page.text for page in document.pages if page.success)
     rules = [Rule(rule["type"], rule["description"]) for rule in task.parameters["rules"]]
     read = time.perf_counter()

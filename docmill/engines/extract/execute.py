@@ -7,7 +7,7 @@ from typing import Any
 from docmill.contracts.warnings import ResultWarning, WarningCode, notes, warning
 from docmill.engines.base import EngineTask, ParseResult
 from docmill.engines.extract.base import METADATA_OF, ExtractResult, Findings
-from docmill.engines.parsing import Watcher, parsed
+from docmill.engines.parse import Watcher, parse_document
 from docmill.engines.registry import Registry
 
 _DEFAULT_TIER = "cost_effective"
@@ -23,7 +23,7 @@ def extract_fields(task: EngineTask, registry: Registry, watcher: Watcher) -> Ex
     began = time.perf_counter()
     extractor = registry.extractor()
     parameters = task.parameters
-    document, _ = parsed(task, parse_parameters(parameters), registry, watcher)
+    document, _ = parse_document(task, parse_parameters(parameters), registry, watcher)
     pages = [page for page in document.pages if page.success]
     read = time.perf_counter()
     findings = extractor.extract(pages, parameters["data_schema"], parameters["extraction_target"])

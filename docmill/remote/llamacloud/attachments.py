@@ -14,7 +14,7 @@ from docmill.engines.attachments import (
     WORKBOOK_FILE,
 )
 from docmill.engines.base import ParsedImage
-from docmill.engines.writing import MARKDOWN_FILE, RESULT_FILE
+from docmill.engines.output_files import MARKDOWN_FILE, RESULT_FILE
 from docmill.remote.llamacloud.answers import Image, Parse, read
 from docmill.remote.llamacloud.product import Answer
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from docmill.engines.base import EngineReport
 from docmill.engines.classify.base import ClassifyResult, Verdict
-from docmill.engines.writing import write_result
+from docmill.engines.output_files import write_result
 from docmill.errors import FailureClass, ItemFailure
 from docmill.remote.llamacloud.answers import Classify, read
 from docmill.remote.llamacloud.cloud import media_type

@@ -7,7 +7,7 @@ from typing import Any
 from docmill.contracts.warnings import ResultWarning, WarningCode, parse_warnings, warning
 from docmill.engines.base import EngineReport
 from docmill.engines.extract.base import ExtractResult
-from docmill.engines.writing import write_result
+from docmill.engines.output_files import write_result
 from docmill.errors import FailureClass, ItemFailure
 from docmill.remote.llamacloud.answers import Extract, ExtractNotes, read
 from docmill.remote.llamacloud.cloud import media_type

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from docmill.contracts.warnings import WarningCode, parse_warnings, warning
-from docmill.engines.attachments import write_beside
+from docmill.engines.attachments import write_attachments
 from docmill.engines.base import Document, EngineReport, ParsedPage, ParseResult
-from docmill.engines.shaping import JOINING, shape
-from docmill.engines.writing import write_parsed
+from docmill.engines.output_files import write_parsed
+from docmill.engines.postprocessing import JOINING, shape
 from docmill.errors import FailureClass, ItemFailure
 from docmill.remote.llamacloud.answers import Page, Pages, Parse, read
 from docmill.remote.llamacloud.attachments import Attachments, load_attachments
@@ -45,7 +45,9 @@ def _written(answer: Answer, parsed: Parse, attachments: Attachments) -> EngineR
     asked = (task.parameters.get("output_options") or {}).get("additional_outputs") or []
     made_here = [one for one in asked if one in _MADE_HERE]
     document = Document(Path(task.document), task.name, result.media_type, answer.folder)
-    complete = write_beside(shaped, document, {"output_options": {"additional_outputs": made_here}})
+    complete = write_attachments(
+        shaped, document, {"output_options": {"additional_outputs": made_here}}
+    )
     return write_parsed(complete, task)
 
 

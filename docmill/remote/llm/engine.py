@@ -8,7 +8,7 @@ from docmill.engines.classify import execute as classifying
 from docmill.engines.classify.base import CLASSIFY, ClassifyResult
 from docmill.engines.extract import execute as extracting
 from docmill.engines.extract.base import EXTRACT, ExtractResult
-from docmill.engines.writing import write_result
+from docmill.engines.output_files import write_result
 from docmill.errors import FailureClass, ItemFailure
 from docmill.records.steps import Steps
 from docmill.remote.base import RemoteJob

@@ -1,7 +1,7 @@
-"""Engines from outside: what other packages registered under the entry point group `GROUP`.
+"""Third-party engines: packages that register an engine under the entry point group `GROUP`.
 
-Their code runs in child processes only; the worker knows their names (`found`) and what a child
-said of them (`docmill.isolation.survey`).
+Their code runs in child processes only. The worker reads their names (`found`) and the report of a
+child process about them (`docmill.isolation.survey`).
 """
 
 import re
@@ -13,47 +13,47 @@ from docmill.engines.base import Engine
 from docmill.engines.registry import BUILTIN, Registry, registry_of
 
 GROUP = "docmill.engines"
-"""``name = "module:Class"`` below it: what is called without arguments and gives an `Engine`."""
+"""Entry points ``name = "module:Class"``. The class without arguments creates an `Engine`."""
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 _VERSION = re.compile(r"[\w.+-]{1,60}")
 _TAKEN = frozenset(engine.name for engine in BUILTIN)
 
 
-class UnsoundEngineError(Exception):
-    """A package's engine does not keep the protocol; the message says where."""
+class InvalidEngineError(Exception):
+    """An installed engine does not implement the protocol."""
 
 
 def found() -> dict[str, EntryPoint]:
-    """Return what is installed here, by name, sorted; nothing of it is loaded."""
+    """Return the installed entry points by name, sorted, without loading them."""
     return {entry.name: entry for entry in sorted(entry_points(group=GROUP))}
 
 
 def load(name: str) -> Engine:
-    """Import the engine ``name``, make it, and look whether it keeps the protocol.
+    """Import the engine ``name``, create it, and check it.
 
     Raises:
-        UnsoundEngineError: it is not installed, or not what the protocol says.
-        Exception: whatever the package's own code raises.
+        UnsoundEngineError: it is not installed, or does not implement the protocol.
+        Exception: any exception of the package's code.
     """
     entry = found().get(name)
     if entry is None:
-        raise UnsoundEngineError("No installed package registers it.")
+        raise InvalidEngineError("No installed package registers this engine.")
     engine = entry.load()()
     check(engine)
     if engine.name != name:
-        raise UnsoundEngineError(f"It is registered as {name}, but calls itself {engine.name}.")
+        raise InvalidEngineError(f"It is registered as {name}, but its name is {engine.name}.")
     if name in _TAKEN:
-        raise UnsoundEngineError("A built-in engine has this name.")
+        raise InvalidEngineError("A built-in engine has this name.")
     checked: Engine = engine
     return checked
 
 
 def check(engine: Any) -> None:
-    """Look whether ``engine`` has what the protocol asks for, of the right kind.
+    """Check that ``engine`` implements the protocol.
 
     Raises:
-        UnsoundEngineError: it has not; the message says what.
+        UnsoundEngineError: it does not; the message states the first difference.
     """
     for ok, trouble in (
         (_matches(_NAME, engine, "name"), "name must be one word in lower case"),
@@ -64,26 +64,26 @@ def check(engine: Any) -> None:
         (callable(getattr(engine, "run", None)), "run must be a method"),
     ):
         if not ok:
-            raise UnsoundEngineError(f"{type(engine).__name__}: {trouble}.")
+            raise InvalidEngineError(f"{type(engine).__name__}: {trouble}.")
 
 
 def registry(names: str = "", preferred: str = "") -> Registry:
-    """Return the registry of a child process: preferred, built-in, then the other engines.
+    """Return the registry of a child process: preferred engines, built-in engines, other engines.
 
     Args:
         names: entry points to load, separated by commas.
-        preferred: those of them that come before the built-in ones, in this order.
+        preferred: entry points before the built-in engines, in this order.
     """
     engines = {name: load(name) for name in names.split(",") if name}
     first = [engines.pop(name) for name in preferred.split(",") if name]
     return registry_of((*first, *BUILTIN, *engines.values()))
 
 
-def only(place: str) -> Registry:
-    """Return a registry of one engine, installed or not: ``module:Class``.
+def registry_of_class(place: str) -> Registry:
+    """Return a registry with the single engine ``module:Class``, which need not be installed.
 
     Raises:
-        UnsoundEngineError: it does not keep the protocol.
+        UnsoundEngineError: it does not implement the protocol.
     """
     module, _, name = place.partition(":")
     engine = getattr(import_module(module), name)()

@@ -1,4 +1,4 @@
-"""The files of a result: what every engine of a product leaves in its output folder."""
+"""Output files of a run: result, Markdown, and the part of a slice."""
 
 import hashlib
 from pathlib import Path
@@ -14,14 +14,14 @@ from docmill.engines.slices import SLICE_FILE, UnfinishedError
 RESULT_FILE = "result.json"
 MARKDOWN_FILE = "document.md"
 PAGE_BREAK = "\n\n---\n\n"
-"""Between the pages of `MARKDOWN_FILE`; LlamaParse's default."""
+"""Separator of pages in `MARKDOWN_FILE`, LlamaParse's default."""
 
 
 def write_parsed(result: ParseResult, task: EngineTask) -> EngineReport:
-    """Write `MARKDOWN_FILE` and `RESULT_FILE`; other files that the result names are there.
+    """Write `MARKDOWN_FILE` and `RESULT_FILE`. The attachments of the result exist already.
 
     Raises:
-        ItemFailure: ENGINE_ERROR when one of them is not.
+        ItemFailure: ENGINE_ERROR when an attachment is missing.
     """
     folder = Path(task.output_dir)
     pages = ((page.page_number, page.markdown) for page in result.pages)
@@ -36,9 +36,9 @@ def write_parsed(result: ParseResult, task: EngineTask) -> EngineReport:
 def write_result(
     result: ParseResult | ClassifyResult | ExtractResult, task: EngineTask
 ) -> EngineReport:
-    """Write `RESULT_FILE` of ``task``; the files that it names are there already.
+    """Write `RESULT_FILE` of ``task``. The attachments of the result exist already.
 
-    However many warnings there are, the result and its report get a bounded number of them.
+    The number of warnings in the result and in the report is limited.
     """
     result = result.model_copy(update={"warnings": at_most(result.warnings)})
     (Path(task.output_dir) / RESULT_FILE).write_bytes(result.model_dump_json().encode())
@@ -57,7 +57,7 @@ def write_result(
 
 
 def write_slice(unfinished: UnfinishedError, task: EngineTask) -> EngineReport:
-    """Write `SLICE_FILE`: what was read of a slice."""
+    """Write `SLICE_FILE`: the part of a slice."""
     part = unfinished.part
     path = Path(task.output_dir) / SLICE_FILE
     path.write_text(part.model_dump_json(), encoding="utf-8")

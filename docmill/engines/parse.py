@@ -1,4 +1,4 @@
-"""A document read by the parse engine that fits it: the first half of every local product."""
+"""Parsing of a document by the engine for its media type: the first step of every product."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,42 +21,42 @@ _UNREADABLE = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Watcher:
-    """Who is told what is known before the work is done.
+    """Callbacks for facts that are known before the end of a run.
 
     Attributes:
-        chosen: told which engine gets the file: a crash can then be put down to it.
-        counted: told how many pages were asked for, where time is given by the page, and on how
-            many of them text is recognised.
+        chosen: called with the selected engine, so that a crash can be attributed to it.
+        counted: called with the number of requested pages, and of those with text recognition, if
+            the time limit depends on them.
     """
 
     chosen: Callable[[Engine], None] = lambda _engine: None
     counted: Callable[[int, int], None] = lambda _pages, _ocr_pages: None
 
 
-def parsed(
+def parse_document(
     task: EngineTask, parameters: dict[str, Any], registry: Registry, watcher: Watcher
 ) -> tuple[ParseResult, Document]:
-    """Detect the content, run the engine that reads it, and account for every page.
+    """Detect the media type, run the engine for it, and account for every page.
 
     Args:
-        task: the document, and its limits.
-        parameters: in the vocabulary of ``parse_v2``, whatever the task's product is.
-        registry: the engines to choose from.
-        watcher: told what is known before the work is done.
+        task: the document and its limits.
+        parameters: parameters in the vocabulary of ``parse_v2``, for every product.
+        registry: the available engines.
+        watcher: callbacks for facts that are known before the end.
 
     Raises:
-        ItemFailure: with the class that fits; other exceptions are the engine's own trouble.
-        UsageError: the parameters cannot be read.
-        UnfinishedError: the task was to read a slice, or the document is to be read in slices.
+        ItemFailure: with a failure class; other exceptions are errors of the engine.
+        UsageError: the parameters are invalid.
+        UnfinishedError: the task was to read a slice, or the document has to be read in slices.
     """
-    _refuse_lock(task)
+    _reject_lock_file(task)
     try:
-        return _parsed(task, parameters, registry, watcher)
+        return _parse_document(task, parameters, registry, watcher)
     except ItemFailure as failure:
-        raise _as_half_download(failure, task.name) from None
+        raise _as_incomplete_download(failure, task.name) from None
 
 
-def _parsed(
+def _parse_document(
     task: EngineTask, parameters: dict[str, Any], registry: Registry, watcher: Watcher
 ) -> tuple[ParseResult, Document]:
     path = Path(task.document)
@@ -81,7 +81,7 @@ def _parsed(
 
 
 def _is_counted(document: Document, task: EngineTask) -> bool:
-    """Whether a file's time depends on its pages so much that they are counted beforehand."""
+    """Return whether to count the pages of a file first, as its time limit depends on them."""
     if task.slice or task.parts or not task.limits.seconds_per_page:
         return False
     return document.path.stat().st_size >= task.limits.count_from_bytes
@@ -114,20 +114,20 @@ def _in_slices(
     return engine.begin(document, parameters, task.limits)
 
 
-def _refuse_lock(task: EngineTask) -> None:
-    """Say of a lock file what it is: it has a document's name, and bytes of no document."""
+def _reject_lock_file(task: EngineTask) -> None:
+    """Reject lock files of office programs, which have a document's name but other content."""
     if is_lock(task.name, Path(task.document).stat().st_size):
         raise ItemFailure(
             FailureClass.UNSUPPORTED_TYPE,
-            "This is the lock file that an office program keeps beside an open document.",
+            "This is the lock file that an office program creates next to an open document.",
         )
 
 
-def _as_half_download(failure: ItemFailure, name: str) -> ItemFailure:
-    """Return the reason that is true when what cannot be read is named like a half download."""
+def _as_incomplete_download(failure: ItemFailure, name: str) -> ItemFailure:
+    """Return the failure of an unreadable file, with a reason if it is an incomplete download."""
     if failure.failure_class in _UNREADABLE and is_half_download(name):
         return ItemFailure(
             FailureClass.UNSUPPORTED_TYPE,
-            "By its name this is a download that was not completed, and it cannot be read.",
+            "The name is that of an incomplete download, and the file cannot be read.",
         )
     return failure

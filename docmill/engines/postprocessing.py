@@ -1,4 +1,4 @@
-"""What is done to every engine's result in the same way: tables, and how pages are joined."""
+"""Common postprocessing of results: format of tables, and separators of pages."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ JOINING = ("page_separator", "page_prefix", "page_suffix")
 
 
 def shape(result: ParseResult, parameters: dict[str, Any]) -> ParseResult:
-    """Return ``result`` in the form that ``parameters`` ask for."""
+    """Return ``result`` in the format that ``parameters`` request."""
     joining = Joining(
         separator=parameters.get("page_separator"),
         prefix=parameters.get("page_prefix") or "",
@@ -24,13 +24,13 @@ def shape(result: ParseResult, parameters: dict[str, Any]) -> ParseResult:
     )
     failed = parameters.get("replace_failed_page_mode") == "error_message"
     tables = ((parameters.get("output_options") or {}).get("markdown") or {}).get("tables") or {}
-    pages = [_shaped(page, tables) for page in result.pages]
+    pages = [_with_table_format(page, tables) for page in result.pages]
     if failed:
-        pages = [page if page.success else _told(page) for page in pages]
+        pages = [page if page.success else _with_error_content(page) for page in pages]
     return result.model_copy(update={"pages": pages, "joining": joining})
 
 
-def _shaped(page: ParsedPage, tables: dict[str, Any]) -> ParsedPage:
+def _with_table_format(page: ParsedPage, tables: dict[str, Any]) -> ParsedPage:
     separator = tables.get("markdown_table_multiline_separator")
     as_markdown = tables.get("output_tables_as_markdown") is not False
     compact = bool(tables.get("compact_markdown_tables"))
@@ -47,6 +47,6 @@ def _shaped(page: ParsedPage, tables: dict[str, Any]) -> ParsedPage:
     return page.model_copy(update={"markdown": rewrite_tables(page.markdown, write)})
 
 
-def _told(page: ParsedPage) -> ParsedPage:
-    """A failed page with its error where its content would have been."""
+def _with_error_content(page: ParsedPage) -> ParsedPage:
+    """Return a failed page with its error as content."""
     return page.model_copy(update={"markdown": page.error or "", "text": page.error or ""})
