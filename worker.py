@@ -19,14 +19,14 @@ import structlog
 from temporalio.client import Client
 from temporalio.worker import Worker
 
-from activities.admission import Admitting
-from activities.batches import BatchDescriber, Recording
-from activities.deliveries import Delivering
-from activities.groups import Groups
-from activities.items import Processing
-from activities.pages import Listing
+from activities.admission import AdmissionActivities
+from activities.batches import BatchActivities, BatchDescriber
+from activities.deliveries import DeliveryActivities
+from activities.groups import GroupActivities
+from activities.items import ItemActivities
+from activities.pages import ListingActivities
 from activities.resources import Resources
-from activities.retention import Retaining
+from activities.retention import RetentionActivities
 from docmill.batches.reconcile import Reconciler
 from docmill.contracts.names import (
     BATCH_QUEUE,
@@ -120,7 +120,7 @@ async def running_worker(
         items = ItemEngines(database, local, suite, remote, settings)
         await stack.enter_async_context(Leftovers(database, store, remote).sweeping())
         resources = Resources(database, store, items, scratch, settings)
-        processing, groups = Processing(resources), Groups(resources)
+        processing, groups = ItemActivities(resources), GroupActivities(resources)
         for queue, run, slots in _engine_queues(settings, remote, processing, groups):
             await stack.enter_async_context(_engine_worker(client, queue, run, slots))
         link = TemporalLink.over(client, settings.temporal_namespaces)
@@ -129,10 +129,10 @@ async def running_worker(
         describer = BatchDescriber(
             database, settings, attributes=await has_search_attributes(client)
         )
-        recording = Recording(database, store, settings, describer)
-        admitting = Admitting(database, reconciler, describer, settings)
-        listing = Listing(database, items.version_of, items.costs)
-        await stack.enter_async_context(_batch_worker(client, listing, recording, admitting))
+        batches = BatchActivities(database, store, settings, describer)
+        admission = AdmissionActivities(database, reconciler, describer, settings)
+        listing = ListingActivities(database, items.version_of, items.costs)
+        await stack.enter_async_context(_batch_worker(client, listing, batches, admission))
         await stack.enter_async_context(running_deliveries(client, database, store, settings))
         yield
 
@@ -176,8 +176,8 @@ async def _suite(settings: Settings, engines: str, folders: Staging) -> EngineSu
 def _engine_queues(
     settings: Settings,
     remote: Mapping[str, RemoteEngine],
-    processing: Processing,
-    groups: Groups,
+    processing: ItemActivities,
+    groups: GroupActivities,
 ) -> Iterator[tuple[str, Callable[..., Awaitable[object]], int]]:
     """Yield the queues that this worker takes items from, what runs them, and its slots for each.
 
@@ -207,7 +207,10 @@ def _engine_worker(
 
 
 def _batch_worker(
-    client: Client, listing: Listing, recording: Recording, admitting: Admitting
+    client: Client,
+    listing: ListingActivities,
+    batches: BatchActivities,
+    admission: AdmissionActivities,
 ) -> Worker:
     """Workflows and their bookkeeping, which never wait behind an engine."""
     return Worker(
@@ -217,11 +220,11 @@ def _batch_worker(
         workflow_runner=sandbox_for(client.data_converter),
         activities=[
             listing.next_page,
-            recording.open_batch,
-            admitting.admit_batch,
-            recording.record_state,
-            recording.record_lost_item,
-            recording.close_batch,
+            batches.open_batch,
+            admission.admit_batch,
+            batches.record_state,
+            batches.record_lost_item,
+            batches.close_batch,
         ],
         max_concurrent_activities=BOOKKEEPERS,
         sticky_queue_schedule_to_start_timeout=STICKY_TIMEOUT,
@@ -247,7 +250,10 @@ async def running_deliveries(
         task_queue=DELIVERIES_QUEUE,
         workflows=[DeliveryWorkflow, RetentionWorkflow],
         workflow_runner=sandbox_for(client.data_converter),
-        activities=[Delivering(rounds).deliver_due, Retaining(database, store, settings).retain],
+        activities=[
+            DeliveryActivities(rounds).deliver_due,
+            RetentionActivities(database, store, settings).retain,
+        ],
         max_concurrent_activities=DELIVERY_SLOTS,
         sticky_queue_schedule_to_start_timeout=STICKY_TIMEOUT,
         max_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,

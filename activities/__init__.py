@@ -1,1 +1,1 @@
-"""What touches the world, one class per concern."""
+"""Activities: all side effects of the workflows, one class per concern."""

@@ -1,4 +1,4 @@
-"""Waiting in line for a place among a project's running batches, without writing history."""
+"""Admission of batches to a project's running batches. Waiting writes no history."""
 
 from datetime import timedelta
 from typing import NoReturn
@@ -20,11 +20,11 @@ from docmill.records.tables.batches import Batch
 from docmill.settings import Settings
 
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 10.0
-"""Seconds until the next look: whoever is next looks every second, those far behind less often."""
+"""Seconds between checks: the next batch in line checks every second, others less often."""
 
 
-class Admitting:
-    """Lets batches of a project run as others end, first in, first out."""
+class AdmissionActivities:
+    """Admits waiting batches of a project, first in, first out, as others end."""
 
     def __init__(
         self,
@@ -41,10 +41,11 @@ class Admitting:
     @activity.defn(name=ADMIT_BATCH)
     @translated
     async def admit_batch(self, request: AdmitRequest) -> OpenedBatch:
-        """Return the batch once it may run.
+        """Return the batch once it is admitted.
 
         Raises:
-            ApplicationError: not yet; Temporal shows its place in the line, and asks again.
+            ApplicationError: the batch has to wait; Temporal shows its place in the line, and
+                retries.
         """
         async with heartbeating():
             async with self._database.read() as session:
@@ -56,11 +57,11 @@ class Admitting:
             async with self._database.write() as session:
                 batch = await Batches(session).get(None, request.batch_id)
                 if not await Admission(session).admit(batch, self._limit):
-                    _wait(1, self._limit)  # another one was quicker
+                    _wait(1, self._limit)  # another batch was admitted first
             return await self._describer.describe(request.batch_id)
 
     async def _free_places(self, batch: Batch) -> None:
-        """Compare holders with Temporal: one that was terminated holds its place no more."""
+        """Release places of batches that Temporal no longer runs, such as terminated ones."""
         async with self._database.read() as session:
             holders = await Admission(session).holders(batch)
         await self._reconciler.reconcile_some(
@@ -69,9 +70,9 @@ class Admitting:
 
 
 def _wait(place: int, limit: int) -> NoReturn:
-    ahead = "it is the next" if place == 1 else f"{place - 1:,} others are before it"
+    ahead = "this batch is next" if place == 1 else f"{place - 1:,} others are ahead"
     raise ApplicationError(
-        f"The project runs {limit:,} batches, as many as it may; {ahead}.",
+        f"The project runs {limit:,} batches, its maximum; {ahead}.",
         type="Throttled",
         next_retry_delay=timedelta(seconds=min(FIRST_PAUSE + place / 20, LONGEST_PAUSE)),
         category=ApplicationErrorCategory.BENIGN,

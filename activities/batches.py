@@ -1,4 +1,4 @@
-"""The life of a batch: open, changes of state, items that were lost, the end."""
+"""Activities on whole batches: open, change of state, lost items, close."""
 
 from temporalio import activity
 
@@ -37,12 +37,12 @@ from docmill.records.tables.batches import Batch
 from docmill.settings import Settings
 
 GROUPS_IN_FLIGHT = 4
-"""With a failure threshold, no more files are in flight than the concurrency says; that many
-groups share them, so that the workers have something to do."""
+"""Groups in flight with a failure threshold. The threshold limits the files in flight to the
+concurrency, which these groups share, so that workers stay busy."""
 
 
 class BatchDescriber:
-    """Describes batches to their workflows."""
+    """Describes batches for their workflows."""
 
     def __init__(self, database: Database, settings: Settings, *, attributes: bool) -> None:
         self._database = database
@@ -50,7 +50,7 @@ class BatchDescriber:
         self._attributes = attributes
 
     async def describe(self, batch_id: str) -> OpenedBatch:
-        """Return the batch as it is now; one that begins a further attempt with what is settled."""
+        """Return the current state of a batch; for a redrive, with the existing outcomes."""
         async with self._database.read() as session:
             batch = await Batches(session).get(None, batch_id)
             again = batch.epoch > 1
@@ -83,7 +83,7 @@ class BatchDescriber:
 
 
 def _group_up_to(batch: Batch, items: int) -> int:
-    """Return how many of a batch's ``items`` may share an activity at most."""
+    """Return the maximum number of a batch's ``items`` in one activity."""
     if engine_queue(batch.engine) != LOCAL_ENGINES_QUEUE:
         return 1
     if batch.items_per_activity is not None:
@@ -96,7 +96,7 @@ def _group_up_to(batch: Batch, items: int) -> int:
 
 
 def steering_of(batch: Batch) -> SteeringState:
-    """Return what the row of a batch says that its workflow must follow."""
+    """Return the state of the batch row that the workflow follows."""
     cancelled = batch.cancel_requested or batch.status == BatchStatus.CANCELLED
     return SteeringState(
         paused=batch.paused,
@@ -106,8 +106,8 @@ def steering_of(batch: Batch) -> SteeringState:
     )
 
 
-class Recording:
-    """Writes what happens to a batch as a whole."""
+class BatchActivities:
+    """Records events of whole batches."""
 
     def __init__(
         self, database: Database, store: ObjectStore, settings: Settings, describer: BatchDescriber
@@ -120,10 +120,10 @@ class Recording:
     @activity.defn(name=OPEN_BATCH)
     @translated
     async def open_batch(self, request: OpenRequest) -> OpenedBatch:
-        """Make the batch RUNNING, or THROTTLED while its project runs as many as it may.
+        """Set the batch to RUNNING, or to THROTTLED while its project is at its maximum.
 
-        One that a program started without a row gets its row here, and one that a program runs
-        again its next attempt.
+        A batch that was started without a row gets its row, and a batch that was started again is
+        redriven.
         """
         async with heartbeating():
             await self._begin(request)
@@ -159,9 +159,9 @@ class Recording:
     @activity.defn(name=RECORD_STATE)
     @translated
     async def record_state(self, change: StateChange) -> SteeringState | None:
-        """Write a pause, a resume, a new concurrency or a cancel to the batch row; return the row.
+        """Write a pause, resume, concurrency or cancel to the batch row; return its state.
 
-        A row of another attempt, or of a batch that has ended, stays as it is, and says nothing.
+        Returns None and writes nothing if the batch was redriven or has ended.
         """
         fields = change.model_dump(include={"paused", "concurrency"}, exclude_none=True)
         if change.cancel_reason is not None:
@@ -180,13 +180,13 @@ class Recording:
     @activity.defn(name=RECORD_LOST_ITEM)
     @translated
     async def record_lost_item(self, lost: LostItem) -> None:
-        """Give an item that Temporal gave up its outcome, unless it already has one."""
+        """Record the failure of an item that Temporal gave up on, unless it has an outcome."""
         async with heartbeating(), self._database.write() as session:
             await Ledger(session).settle_lost(lost)
 
     @activity.defn(name=CLOSE_BATCH)
     @translated
     async def close_batch(self, request: CloseRequest) -> BatchResult:
-        """Check outcomes against the listing, write the manifest, end the row; once."""
+        """Compare outcomes with the listing, write the manifest, and close the row; idempotent."""
         async with heartbeating():
             return await close_batch(self._database, self._store, self._settings.scratch, request)

@@ -1,4 +1,4 @@
-"""Webhook deliveries: one round at one endpoint."""
+"""Activity for webhook deliveries: one round for one endpoint."""
 
 from temporalio import activity
 
@@ -9,8 +9,8 @@ from docmill.contracts.names import DELIVER_DUE
 from docmill.webhooks.rounds import Rounds
 
 
-class Delivering:
-    """Sends what is due; twice what a killed worker had sent and could not write down."""
+class DeliveryActivities:
+    """Delivers due events. After a crash, unrecorded deliveries are repeated."""
 
     def __init__(self, rounds: Rounds) -> None:
         self._rounds = rounds
@@ -18,6 +18,6 @@ class Delivering:
     @activity.defn(name=DELIVER_DUE)
     @translated
     async def deliver_due(self, request: RoundRequest) -> RoundReport:
-        """Try the endpoint's due events until none is, time is up, or the endpoint fails."""
+        """Deliver due events until none is left, time is up, or the endpoint fails."""
         async with heartbeating():
             return await self._rounds.deliver(request, activity.info().namespace)

@@ -1,4 +1,4 @@
-"""From our errors to Temporal's: the one place that decides what is tried again."""
+"""Translation of Docmill's errors to Temporal's. It decides which activities are retried."""
 
 from collections.abc import Awaitable, Callable
 from functools import wraps
@@ -15,8 +15,8 @@ Argument = TypeVar("Argument")
 Answer = TypeVar("Answer")
 
 MAX_UNEXPECTED = 5
-"""Attempts that an unexpected error gets before it fails the batch: then it is a bug of ours,
-and waiting for ever would only hide it."""
+"""Tries of an activity with an unexpected error before the batch fails. Such an error is a bug,
+which endless retries would hide."""
 
 log = structlog.get_logger(__name__)
 
@@ -24,11 +24,11 @@ log = structlog.get_logger(__name__)
 def translated(
     method: Callable[[Self, Argument], Awaitable[Answer]],
 ) -> Callable[[Self, Argument], Awaitable[Answer]]:
-    """Wrap an activity so that only `ApplicationError` leaves it.
+    """Wrap an activity so that it raises only `ApplicationError`.
 
-    Database, store or network away: tried again for ever. A wrong request: final at once.
-    Anything unexpected: final after `MAX_UNEXPECTED` attempts, with its traceback in the log
-    and nowhere else.
+    An unavailable database, store or network is retried without limit. An invalid request is final
+    at once. An unexpected error is final after `MAX_UNEXPECTED` tries; its traceback goes only to
+    the log.
     """
 
     @wraps(method)
@@ -45,7 +45,7 @@ def translated(
                 " ".join(filter(None, (error.message, error.hint))),
                 type=type(error).__name__,
                 non_retryable=True,
-                category=ApplicationErrorCategory.BENIGN,  # a wrong request is no worker's fault
+                category=ApplicationErrorCategory.BENIGN,  # not an error of the worker
             ) from None
         except Exception as error:
             log.exception("activity.unexpected", activity=method.__name__)

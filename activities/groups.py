@@ -61,7 +61,7 @@ SETTLE_FILES = 32
 log = structlog.get_logger(__name__)
 
 
-class Groups:
+class GroupActivities:
     """Runs groups; every effect is safe to repeat."""
 
     def __init__(self, resources: Resources) -> None:
@@ -114,11 +114,11 @@ class Groups:
 
     async def _process(self, group: "_Group") -> None:
         """Give each file to an engine while the last ones are stored and recorded."""
-        recording = asyncio.create_task(self._record_as_made(group))
+        batch_activities = asyncio.create_task(self._record_as_made(group))
         try:
             began = time.monotonic()
             for member in group.members:
-                if recording.done() or group.stopped:
+                if batch_activities.done() or group.stopped:
                     break
                 if activity.is_worker_shutdown() or time.monotonic() - began > BEGIN_WITHIN:
                     group.reason = group.reason or LeftReason.OUT_OF_TIME
@@ -126,7 +126,7 @@ class Groups:
                 await self._make(group, member)
         finally:
             group.all_made.set()
-            await recording
+            await batch_activities
 
     async def _make(self, group: "_Group", member: "_Member") -> None:
         """Give one file to an engine; one that does not complete is set apart or left."""

@@ -1,4 +1,4 @@
-"""Heartbeats beside the work: how Temporal notices a lost worker, and the work a cancel."""
+"""Heartbeats of activities: detection of lost workers, and delivery of cancels."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -10,23 +10,23 @@ from temporalio import activity
 from docmill.contracts.items import PagesRead
 
 INTERVAL_SECONDS = 0.5
-"""Below the SDK's throttle of one second, so that a cancel is never older than that."""
+"""Below the SDK's throttle of one second, which therefore bounds the delay of a cancel."""
 
 FIRST_SECONDS = 1.0
-"""Most activities end before it: a heartbeat costs the server about 2 ms."""
+"""Most activities end earlier. A heartbeat costs the server about 2 ms."""
 
 
 _details: ContextVar[list[PagesRead]] = ContextVar("details of this activity's heartbeats")
 
 
 def tell_pages(read: PagesRead) -> None:
-    """Put into this activity's heartbeats how many pages of a large document are read."""
+    """Report the number of pages that were read of a large document in the heartbeats."""
     _details.get()[:] = [read]
 
 
 @asynccontextmanager
 async def heartbeating() -> AsyncIterator[None]:
-    """Send heartbeats for as long as the block runs."""
+    """Send heartbeats while the block runs."""
     details: list[PagesRead] = []
     _details.set(details)
 

@@ -95,7 +95,7 @@ class Attempt:
         return replace(self.item, cleaned_attempts=self.cleaned)
 
 
-class Processing:
+class ItemActivities:
     """Runs one item at a time per slot; every effect of it is safe to repeat."""
 
     def __init__(self, resources: Resources) -> None:

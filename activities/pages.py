@@ -1,4 +1,4 @@
-"""The next page of the frozen listing."""
+"""Activity for the pages of a frozen listing."""
 
 from collections.abc import Callable
 from functools import partial
@@ -17,8 +17,8 @@ from docmill.records.database import Database
 from docmill.records.paging import Paging
 
 
-class Listing:
-    """Pages of a batch's listing, as references; their ledger rows are written on the way."""
+class ListingActivities:
+    """Returns pages of a batch's listing as references, and writes their ledger rows."""
 
     def __init__(
         self,
@@ -26,12 +26,12 @@ class Listing:
         suite_version: Callable[[str, str, str], str],
         costs: ItemCosts,
     ) -> None:
-        """Make the activities.
+        """Create the activities.
 
         Args:
-            database: of the records.
-            suite_version: names this worker's engines by product, engine and file.
-            costs: what this worker has measured of its engines.
+            database: the records.
+            suite_version: returns the version of this worker's engines by product, engine and file.
+            costs: measured costs of this worker's engines.
         """
         self._database = database
         self._suite_version = suite_version
@@ -40,7 +40,7 @@ class Listing:
     @activity.defn(name=NEXT_PAGE)
     @translated
     async def next_page(self, request: PageRequest) -> Page:
-        """Return the range behind ``request.after``; running twice returns the same page."""
+        """Return the page after ``request.after``. A repeated call returns the same page."""
         async with heartbeating(), self._database.write() as session:
             batch = await Batches(session).get(None, request.batch_id)
 

@@ -1,4 +1,4 @@
-"""What the activities of one worker process that work on items share."""
+"""Resources that the item activities of one worker process share."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -14,22 +14,22 @@ from docmill.settings import Settings
 
 
 class Gate:
-    """Lets activities with documents in, many at a time, or one by itself.
+    """Admits many activities with local engines at a time, or a single one exclusively.
 
-    If a worker dies of a file, every other file that it holds is charged with a lost worker. So
-    a file that was charged once runs while nothing else does: the second loss is then its own.
+    If a file crashes a worker, all its files are charged with a lost worker. A file that was
+    charged once therefore runs exclusively, so that a second loss is attributed to the right file.
     """
 
     def __init__(self) -> None:
         self._inside = 0
-        self._alone = 0  # those that want to be alone, or are
+        self._alone = 0  # waiting or running exclusive activities
         self._changed = asyncio.Condition()
 
     @asynccontextmanager
     async def entered(self, *, alone: bool = False) -> AsyncIterator[None]:
-        """Be inside for as long as the block runs; with ``alone``, as the only one.
+        """Hold the gate while the block runs, exclusively if ``alone``.
 
-        Whoever wants to be alone waits for those inside, and holds back those who come later.
+        An exclusive activity waits for those inside, and blocks later ones.
         """
         self._alone += alone
         entered = False
@@ -48,15 +48,15 @@ class Gate:
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """What it takes to work on items.
+    """Dependencies of item activities.
 
     Attributes:
-        database: of the records.
-        store: where uploads are and results go.
-        engines: those of this worker.
-        scratch: for what is not yet whole.
-        settings: limits.
-        gate: lets activities with local engines in.
+        database: the records.
+        store: object store of uploads and results.
+        engines: the engines of this worker.
+        scratch: staging area for incomplete files.
+        settings: settings of the worker.
+        gate: admits activities with local engines.
         worker: identity of this process in claims.
     """
 

@@ -1,4 +1,4 @@
-"""Retention: what was kept long enough."""
+"""Activity for retention: deletes expired data."""
 
 import structlog
 from temporalio import activity
@@ -15,8 +15,8 @@ from docmill.upkeep.retention import retain
 log = structlog.get_logger(__name__)
 
 
-class Retaining:
-    """Removes what may go, by this worker's settings."""
+class RetentionActivities:
+    """Deletes expired data according to the worker's settings."""
 
     def __init__(self, database: Database, store: ObjectStore, settings: Settings) -> None:
         self._database = database
@@ -26,7 +26,7 @@ class Retaining:
     @activity.defn(name=RETAIN)
     @translated
     async def retain(self, request: RetentionRequest) -> RetentionReport:
-        """Remove what may go now; stopped anywhere, the next attempt goes on."""
+        """Delete expired data. If stopped, the next try continues."""
         async with heartbeating():
             report = await retain(self._database, self._store, self._settings, request.at)
         log.info("retention.done", **report.model_dump())

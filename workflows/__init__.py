@@ -1,1 +1,1 @@
-"""Deterministic code only. Kept empty: the sandbox runs this file again for every run."""
+"""Deterministic workflow code. This file stays empty: the sandbox executes it for every run."""

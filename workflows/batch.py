@@ -1,4 +1,4 @@
-"""BatchWorkflow: the files of a frozen listing, page by page, however long it takes."""
+"""BatchWorkflow: processes the files of a frozen listing, page by page."""
 
 import asyncio
 from collections.abc import Sequence
@@ -10,13 +10,12 @@ from temporalio.common import Priority
 from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
-    # plain data and references to activities: loading them again for every run would triple the
-    # sandbox's cost, and the libraries behind the activities are no workflow code
-    from activities.admission import Admitting
-    from activities.batches import Recording
-    from activities.groups import Groups
-    from activities.items import Processing
-    from activities.pages import Listing
+    # Plain data and references to activities: reloading them triples the cost of the sandbox.
+    from activities.admission import AdmissionActivities
+    from activities.batches import BatchActivities
+    from activities.groups import GroupActivities
+    from activities.items import ItemActivities
+    from activities.pages import ListingActivities
     from docmill.contracts import batches, items, names
     from docmill.contracts.batches import (
         BatchInput,
@@ -42,30 +41,29 @@ with workflow.unsafe.imports_passed_through():
     from workflows.window import Window
 
 MAX_SWEEPS = 3
-"""Searches for items without an outcome before the batch fails, naming them."""
+"""Sweeps for items without an outcome before the batch fails and names them."""
 
 KEPT_FAILURES = 20
-"""Last failures that a run keeps for the ``failures`` query; the ledger has them all."""
+"""Latest failures that a run keeps for the ``failures`` query. The ledger has all of them."""
 
 FAILURE_THRESHOLD, LOST_FILES = "FailureThreshold", "Lost"
-"""Types of the errors of a batch: too many files failed; some files have no outcome."""
+"""Error types of a failed batch: too many files failed; files have no outcome."""
 
-# Patch markers: histories without them keep the behaviour that they were recorded with.
+# Patch markers. Histories without a marker keep the behaviour with which they were recorded.
 
-CUT_SHORT = "attempts-cut-short-are-cancelled"
-"""Without it, items whose attempt met the batch's cancel are recorded as lost."""
+INTERRUPTED = "attempts-cut-short-are-cancelled"
+"""Without it, items whose activity is interrupted by the batch's cancel are recorded as lost."""
 
-STEERED_ALWAYS = "steering-is-recorded-in-every-phase"
-"""Without it, a change of state while the close runs is not recorded, and items start while a
-change is being recorded."""
+ALWAYS_RECORDED = "steering-is-recorded-in-every-phase"
+"""Without it, changes during the close are not recorded, and items start during a recording."""
 
 
 @workflow.defn(name=names.BATCH_WORKFLOW)
 class BatchWorkflow:
-    """Runs one batch; its workflow id is the batch id, so that a second start finds the first.
+    """Runs one batch. The workflow id is the batch id, so a second start finds the first.
 
-    Queries read. Signals and the update change the state and record the change in the batch row,
-    so that it is visible everywhere. The work looks at the state before it starts an item.
+    Queries only read. Signals and the update change the state and record it in the batch row, where
+    every process sees it. The workflow checks the state before it starts an item.
     """
 
     @workflow.init
@@ -74,18 +72,18 @@ class BatchWorkflow:
         self._state = batch.carried or BatchState()
         self._phase = Phase.OPENING if self._state.opened is None else Phase.RUNNING
         self._window = Window()
-        self._return_to: int | None = None  # first item that this run leaves to the next one
+        self._return_to: int | None = None  # first item that the next run has to start
         self._admitted = 0  # items that this run started
         self._recorder = asyncio.Lock()
         self._recording = False
         self._changes = 0  # signals and updates that this run has received
-        self._shown_at = datetime.min.replace(tzinfo=UTC)  # when the details were set
+        self._updated_at = datetime.min.replace(tzinfo=UTC)  # when the details were set
 
     @workflow.run
     async def run(self, batch: BatchInput) -> BatchResult:
-        """Process the listing, then sweep what has no outcome, until every file is accounted for.
+        """Process the listing, then sweep items without an outcome, until every file has one.
 
-        A run whose history is full continues as new where it stopped.
+        A run whose history is full continues as new at its cursor.
         """
         try:
             await self._open()
@@ -105,7 +103,7 @@ class BatchWorkflow:
                 await self._fail(*errors.describe(error), cause=error)
             self._state.cancel_reason = self._state.cancel_reason or "cancelled through Temporal"
             result = await self._close()
-            while result.unaccounted and not history.is_full(0):  # a late page wrote more items
+            while result.unaccounted and not history.is_full(0):  # a late page added items
                 result = await self._close()
             await self._end(result)
             if result.status is BatchStatus.CANCELLED:
@@ -115,11 +113,11 @@ class BatchWorkflow:
     # -- open -------------------------------------------------------------------------------
 
     async def _open(self) -> None:
-        """Open the batch in its first run; what signals said before wins over its row."""
+        """Open the batch in the first run. Earlier signals take precedence over the batch row."""
         state = self._state
         if state.opened is None:
             opened = await workflow.execute_activity_method(
-                Recording.open_batch,
+                BatchActivities.open_batch,
                 batches.OpenRequest(
                     batch_id=self._batch.batch_id,
                     spec=self._batch.spec,
@@ -136,12 +134,12 @@ class BatchWorkflow:
         self._publish()
 
     async def _wait_for_admission(self) -> None:
-        """Wait until the project may run one batch more; a cancel ends the waiting."""
+        """Wait until the project may run another batch; a cancel ends the wait."""
         if self._opened.admitted:
             return
         admission = asyncio.ensure_future(
             workflow.execute_activity_method(
-                Admitting.admit_batch,
+                AdmissionActivities.admit_batch,
                 batches.AdmitRequest(batch_id=self._batch.batch_id),
                 **self._options(policies.ADMIT, "wait for a place"),
             )
@@ -159,16 +157,16 @@ class BatchWorkflow:
     # -- the listing ------------------------------------------------------------------------
 
     async def _process_listing(self) -> bool:
-        """Process the listing behind the cursor; the next page is fetched meanwhile.
+        """Process the listing after the cursor, and prefetch the next page meanwhile.
 
         Returns:
-            Whether the end was reached; without it this run starts no more items.
+            Whether the end was reached; otherwise this run starts no more items.
         """
         page: Page | None = await self._fetch(self._state.cursor)
         while page is not None:
             upcoming = self._prefetch(page)
             await self._process_page(page)
-            if self._must_leave:
+            if self._finishing:
                 upcoming.cancel()
                 self._phase = Phase.LEAVING
                 await self._settle()
@@ -178,10 +176,10 @@ class BatchWorkflow:
         return self._return_to is None
 
     async def _fetch(self, after: int) -> Page | None:
-        """Return the next page behind ``after``, or None at the end of the listing."""
+        """Return the page after ``after``, or None at the end of the listing."""
         left = self._opened.continue_as_new_threshold - self._admitted
         page = await workflow.execute_activity_method(
-            Listing.next_page,
+            ListingActivities.next_page,
             items.PageRequest(
                 batch_id=self._batch.batch_id,
                 epoch=self._opened.epoch,
@@ -196,48 +194,48 @@ class BatchWorkflow:
         return page if page.cursor > after else None
 
     def _prefetch(self, page: Page) -> asyncio.Task[Page | None]:
-        """Fetch the page behind ``page``, if there is one, while its items are processed."""
+        """Fetch the page after ``page``, if there is one, while its items are processed."""
 
         async def upcoming() -> Page | None:
             return await self._fetch(page.cursor) if page.more else None
 
         task = asyncio.create_task(upcoming())
-        task.add_done_callback(_ignore_result)  # of a run that leaves nobody asks how it ended
+        task.add_done_callback(_ignore_result)  # a run that ends does not await it
         return task
 
     async def _process_page(self, page: Page) -> None:
-        """Start the activities of a page as there is room; what was set aside goes first."""
-        self._take(page)
+        """Start the activities of a page when there is room; waiting work takes precedence."""
+        self._count_settled(page)
         for work in page.activities:
-            if not await self._comes_up(len(work.positions)):
+            if not await self._wait_for_slot(len(work.positions)):
                 self._state.cursor = max(self._state.cursor, work.positions[0] - 1)
                 return
-            self._window.put(
+            self._window.start(
                 self._process_group(work) if isinstance(work, ItemGroup) else self._process(work)
             )
             self._admitted += len(work.positions)
         self._state.cursor = page.cursor
         self._publish()
 
-    def _take(self, page: Page) -> None:
-        """Count what the listing settled by itself: unchanged, or finished before a restart."""
+    def _count_settled(self, page: Page) -> None:
+        """Count items that the listing settled: unchanged, or finished before a restart."""
         if self._state.sweep == 0 and page.cursor > self._state.counted:
             self._state.tally = self._state.tally.merged(page.settled)
             self._state.counted = page.cursor
-            self._judge()
+            self._check_thresholds()
 
     async def _settle(self) -> None:
-        """Wait for the items in flight; a cancel ends them instead. Raise what broke the window."""
+        """Wait for the items in flight, or cancel them; raise the window's error."""
         await workflow.wait_condition(
-            lambda: not self._window or self._state.killing or self._window.broken is not None
+            lambda: not self._window or self._state.killing or self._window.error is not None
         )
         if self._state.killing:
             await self._window.cancel(policies.CANCEL_GRACE)
-        if self._window.broken is not None:
-            raise self._window.broken
+        if self._window.error is not None:
+            raise self._window.error
 
     async def _next_run(self) -> BatchInput:
-        """Return the input of the run that goes on where this one stops."""
+        """Return the input of the next run."""
         await workflow.wait_condition(workflow.all_handlers_finished)
         state = self._state
         if self._return_to is not None:
@@ -248,15 +246,15 @@ class BatchWorkflow:
 
     # -- items and groups -------------------------------------------------------------------
 
-    async def _comes_up(self, files: int) -> bool:
-        """Wait until an activity of so many files may start; False: this run starts no more."""
+    async def _wait_for_slot(self, files: int) -> bool:
+        """Wait for room for an activity of ``files`` items; False if this run starts no more."""
         await workflow.wait_condition(
-            lambda: self._must_leave or (self._has_room(files) and not self._window.waits)
+            lambda: self._finishing or (self._has_room(files) and not self._window.has_waiting)
         )
-        return not self._must_leave
+        return not self._finishing
 
     async def _process(self, item: ItemRef) -> None:
-        """Bring one item to its outcome; one that a worker left starts again when it may."""
+        """Process one item until it has an outcome; an item that a worker returns starts again."""
         while True:
             task = ItemTask(
                 batch_id=self._batch.batch_id,
@@ -266,20 +264,20 @@ class BatchWorkflow:
             )
             try:
                 result = await workflow.execute_activity_method(
-                    Processing.process_item, task, **self._item_options(item.name)
+                    ItemActivities.process_item, task, **self._item_options(item.name)
                 )
-            except ActivityError as error:  # cancelled items are counted at the close
-                if not is_cancelled_exception(error) and not self._cut_short(error):
+            except ActivityError as error:  # the close counts cancelled items
+                if not is_cancelled_exception(error) and not self._interrupted(error):
                     await self._count_failure(item, task, error)
                 return
             if not result.left:
                 self._count(Tally().plus(result.outcome))
                 return
-            if not await self._may_start((item.position,), held_beside=task.planned_concurrency):
+            if not await self._wait_for_room((item.position,), held_at=task.planned_concurrency):
                 return
 
     async def _process_group(self, group: ItemGroup) -> None:
-        """Bring the items of a group to their outcomes; what a worker left is a group again."""
+        """Process the items of a group; items that a worker returns form a new group."""
         positions = group.positions
         while True:
             task = GroupTask(
@@ -289,67 +287,68 @@ class BatchWorkflow:
                 planned_concurrency=self._concurrency,
             )
             try:
+                options = self._options(policies.GROUP, group.name)
                 with self._window.group_of(len(positions)):
                     result = await workflow.execute_activity_method(
-                        Groups.process_group, task, **self._options(policies.GROUP, group.name)
+                        GroupActivities.process_group, task, **options
                     )
             except ActivityError as error:
-                if not is_cancelled_exception(error) and not self._cut_short(error):
+                if not is_cancelled_exception(error) and not self._interrupted(error):
                     workflow.logger.warning("batch.group_failed", extra={"first": positions[0]})
-                    self._set_apart([ItemRef.of(at, f"file {at}") for at in positions])
+                    self._run_separately([ItemRef.of(at, f"file {at}") for at in positions])
                 return
             self._count(result.settled)
-            self._set_apart(result.alone)
+            self._run_separately(result.alone)
             positions = result.left
             if result.reason is LeftReason.BUSY:
                 await workflow.sleep(policies.LEFT_PAUSE)
             held = task.planned_concurrency if result.reason is LeftReason.HELD else None
-            if not positions or not await self._may_start(positions, held_beside=held):
+            if not positions or not await self._wait_for_room(positions, held_at=held):
                 return
 
-    def _set_apart(self, items: Sequence[ItemRef]) -> None:
-        """Give items of a group activities of their own, as there is room."""
+    def _run_separately(self, items: Sequence[ItemRef]) -> None:
+        """Start an activity for each item, when there is room."""
 
         async def process(item: ItemRef) -> None:
-            if await self._may_start((item.position,)):
+            if await self._wait_for_room((item.position,)):
                 await self._process(item)
 
         for item in items:
-            self._window.put(process(item))
+            self._window.start(process(item))
 
-    async def _may_start(
-        self, positions: tuple[int, ...], *, held_beside: int | None = None
+    async def _wait_for_room(
+        self, positions: tuple[int, ...], *, held_at: int | None = None
     ) -> bool:
-        """Wait until there is room; False leaves these items to the next run.
+        """Wait for room; False leaves these items to the next run.
 
-        ``held_beside`` is the concurrency that was planned when a worker held them back.
+        ``held_at`` is the planned concurrency of a task that a worker returned as held.
         """
         files = len(positions)
-        with self._window.set_aside():
-            if held_beside is not None and not self._explains(held_beside):
-                await self._follow_row(held_beside)
-            while not (self._must_leave or self._has_room(files)):
-                await workflow.wait_condition(lambda: self._must_leave or self._has_room(files))
-        if self._must_leave:
+        with self._window.waiting():
+            if held_at is not None and not self._explains_hold(held_at):
+                await self._adopt_row(held_at)
+            while not (self._finishing or self._has_room(files)):
+                await workflow.wait_condition(lambda: self._finishing or self._has_room(files))
+        if self._finishing:
             self._return_to = min(self._return_to or positions[0], positions[0])
             return False
         return True
 
-    def _cut_short(self, error: ActivityError) -> bool:
-        """Whether an attempt after which another one would have come met the batch's cancel.
+    def _interrupted(self, error: ActivityError) -> bool:
+        """Return whether the batch's cancel interrupted an activity before its next retry.
 
-        Temporal then ends the activity with that attempt's error, although nothing has failed.
+        Temporal ends the activity with the error of its last try, but the item did not fail.
         """
-        return self._state.killing and errors.passing(error) and workflow.patched(CUT_SHORT)
+        return self._state.killing and errors.is_retryable(error) and workflow.patched(INTERRUPTED)
 
     async def _count_failure(self, item: ItemRef, task: ItemTask, error: ActivityError) -> None:
-        """Count a failed item; record it too when Temporal, not the activity, gave it up."""
+        """Count a failed item; record the failure if Temporal, not the activity, gave up."""
         failure_class = errors.recorded_class(error)
         if failure_class is None:
             failure_class = FailureClass.WORKER_LOST
             message, kind = errors.describe(error)
             await workflow.execute_activity_method(
-                Recording.record_lost_item,
+                BatchActivities.record_lost_item,
                 items.LostItem(
                     batch_id=task.batch_id,
                     epoch=task.epoch,
@@ -365,25 +364,25 @@ class BatchWorkflow:
 
     def _count(self, outcomes: Tally) -> None:
         self._state.tally = self._state.tally.merged(outcomes)
-        self._judge()
-        if workflow.now() - self._shown_at >= policies.SHOW_INTERVAL:
-            self._show()
+        self._check_thresholds()
+        if workflow.now() - self._updated_at >= policies.SHOW_INTERVAL:
+            self._update_details()
 
-    def _judge(self) -> None:
-        """Stop the batch once a failure threshold is passed; a sweep only repairs what is left."""
+    def _check_thresholds(self) -> None:
+        """Stop the batch when a failure threshold is exceeded. Sweeps do not count."""
         if self._state.stop_reason is None and self._state.sweep == 0:
-            self._state.stop_reason = errors.passed(self._opened, self._state.tally)
+            self._state.stop_reason = errors.exceeded_threshold(self._opened, self._state.tally)
 
     # -- the end ----------------------------------------------------------------------------
 
     async def _close(self) -> BatchResult:
-        """Compare the outcomes with the listing; without a gap, end the batch row."""
+        """Compare the outcomes with the listing; if none is missing, close the batch row."""
         self._phase = Phase.CLOSING
         ending = BatchStatus.CANCELLED if self._state.cancelling else BatchStatus.COMPLETED
         return await self._record_end(ending, self._state.cancel_reason)
 
     async def _begin_sweep(self, result: BatchResult) -> None:
-        """Go through the listing once more, for items without an outcome; not for ever."""
+        """Start another pass over the listing for items without an outcome, up to `MAX_SWEEPS`."""
         if self._state.sweep >= MAX_SWEEPS:
             names = ", ".join(result.unaccounted)
             await self._fail(f"files without an outcome: {names}", LOST_FILES)
@@ -399,7 +398,7 @@ class BatchWorkflow:
         return result
 
     async def _fail(self, message: str, kind: str, cause: BaseException | None = None) -> NoReturn:
-        """Record that the batch itself failed, and why."""
+        """Record that the batch failed, with the reason, and fail the workflow."""
         self._phase = Phase.CLOSING
         await self._window.cancel(policies.CANCEL_GRACE)
         await self._record_end(BatchStatus.FAILED, message)
@@ -410,7 +409,7 @@ class BatchWorkflow:
     async def _record_end(self, ending: BatchStatus, reason: str | None) -> BatchResult:
         opened = self._state.opened
         return await workflow.execute_activity_method(
-            Recording.close_batch,
+            BatchActivities.close_batch,
             batches.CloseRequest(
                 batch_id=self._batch.batch_id,
                 epoch=opened.epoch if opened else 0,
@@ -431,21 +430,21 @@ class BatchWorkflow:
 
     @workflow.query(name=names.PROGRESS_QUERY)
     def progress(self) -> batches.BatchProgress:
-        """Counts of this moment."""
+        """Current counts of the batch."""
         return display.progress(
-            self._batch.batch_id, self._state, self._window.files, self._shown, workflow.now()
+            self._batch.batch_id, self._state, self._window.files, self._status, workflow.now()
         )
 
     @workflow.query(name=names.FAILURES_QUERY)
     def failures(self) -> tuple[FailedItem, ...]:
-        """The last failed items, at most 20, oldest first."""
+        """The latest failed items, at most `KEPT_FAILURES`, oldest first."""
         return self._state.failures
 
     # -- signals and the update -------------------------------------------------------------
 
     @workflow.signal(name=names.CANCEL_SIGNAL)
     async def cancel(self, request: batches.CancelRequest) -> None:
-        """Start no more items, end those in flight, close as CANCELLED. The first reason stays."""
+        """Start no more items, end those in flight, close as CANCELLED. The first reason wins."""
         if not self._state.cancelling:
             self._state.cancel_reason = bounded(request.reason) or "cancelled on request"
             self._state.drain = request.drain
@@ -457,19 +456,19 @@ class BatchWorkflow:
 
     @workflow.signal(name=names.PAUSE_SIGNAL)
     async def pause(self) -> None:
-        """Start no more items until resumed; those that an engine has in hand end."""
+        """Start no more items until resumed. Items in an engine run to their end."""
         self._state.paused = True
         await self._record_state()
 
     @workflow.signal(name=names.RESUME_SIGNAL)
     async def resume(self) -> None:
-        """Go on after a pause."""
+        """Continue after a pause."""
         self._state.paused = False
         await self._record_state()
 
     @workflow.update(name=names.SET_CONCURRENCY_UPDATE)
     async def set_concurrency(self, change: batches.ConcurrencyChange) -> int:
-        """Change how many items may be in flight; with fewer, none starts until it fits."""
+        """Set the maximum of items in flight. After a reduction, none starts until it fits."""
         self._state.concurrency = change.concurrency
         await self._record_state()
         return change.concurrency
@@ -480,56 +479,56 @@ class BatchWorkflow:
             raise ValueError(f"concurrency must be 1 to {names.MAX_CONCURRENCY}")
 
     async def _record_state(self) -> None:
-        """Write the present state to the batch row; one at a time, so that the last one wins.
+        """Write the state to the batch row, one change at a time, so that the latest wins.
 
-        No item starts meanwhile: a worker would leave an item whose batch is paused by its row.
+        No item starts meanwhile, because a worker returns items of a batch whose row is paused.
         """
         self._changes += 1
         async with self._recorder:
             if self._state.opened is None:  # `_open` records it
                 return
-            always = workflow.patched(STEERED_ALWAYS)
+            always = workflow.patched(ALWAYS_RECORDED)
             if self._phase in (Phase.CLOSING, Phase.SWEEPING) and not always:
                 return
             self._publish()
             workflow.logger.info(
-                "batch.steered", extra={"state": self._shown, "concurrency": self._concurrency}
+                "batch.steered", extra={"state": self._status, "concurrency": self._concurrency}
             )
             self._recording = always
             try:
-                await self._exchange_state(self._state.change(self._batch.batch_id), self._shown)
+                await self._exchange_state(self._state.change(self._batch.batch_id), self._status)
             finally:
                 self._recording = False
 
-    async def _follow_row(self, planned: int) -> None:
-        """Adopt what the batch row says: its writer's signal may be late, or lost."""
+    async def _adopt_row(self, planned: int) -> None:
+        """Adopt the state of the batch row. The signal of its writer may be late or lost."""
         async with self._recorder:
-            if self._explains(planned):
+            if self._explains_hold(planned):
                 return
             changes = self._changes
             row = await self._exchange_state(
                 StateChange(batch_id=self._batch.batch_id, epoch=self._opened.epoch),
                 "read the state of the batch",
             )
-            if row is not None and changes == self._changes:  # else a signal is newer
+            if row is not None and changes == self._changes:  # otherwise a signal is newer
                 self._state.follow(row)
                 self._publish()
-                workflow.logger.info("batch.followed_its_row", extra={"state": self._shown})
-        if not self._explains(planned):
+                workflow.logger.info("batch.followed_its_row", extra={"state": self._status})
+        if not self._explains_hold(planned):
             await workflow.sleep(policies.LEFT_PAUSE)
 
     async def _exchange_state(self, change: StateChange, summary: str) -> SteeringState | None:
-        """Write what ``change`` sets, and return what the row says then."""
+        """Write the fields that ``change`` sets, and return the resulting state of the row."""
         return await workflow.execute_activity_method(
-            Recording.record_state, change, **self._options(policies.RECORD, summary)
+            BatchActivities.record_state, change, **self._options(policies.RECORD, summary)
         )
 
-    def _explains(self, planned: int) -> bool:
-        """Whether the batch's state says why a worker held back what was ``planned`` beside."""
+    def _explains_hold(self, planned: int) -> bool:
+        """Return whether the state explains why a worker held a task of this concurrency."""
         return bool(self._state.paused) or self._state.stopping or planned > self._concurrency
 
     def _options(self, config: workflow.ActivityConfig, summary: str) -> workflow.ActivityConfig:
-        """Projects take turns, however many tasks one of them has."""
+        """Return activity options with the fairness key of the project and a summary."""
         opened = self._state.opened
         priority = Priority(fairness_key=opened.project_id) if opened else Priority.default
         return {**config, "priority": priority, "summary": summary}
@@ -553,9 +552,9 @@ class BatchWorkflow:
         return self._state.concurrency or self._opened.concurrency
 
     def _has_room(self, files: int) -> bool:
-        """Whether an activity of so many files may start.
+        """Return whether there is room for an activity of ``files`` items.
 
-        Concurrency counts activities; with a failure threshold it counts files.
+        Concurrency limits activities; with a failure threshold it limits files.
         """
         if self._state.paused or self._recording:
             return False
@@ -564,12 +563,12 @@ class BatchWorkflow:
         return self._window.activities < self._concurrency
 
     @property
-    def _must_leave(self) -> bool:
-        """Whether this run starts no more items: ending, broken, or full."""
+    def _finishing(self) -> bool:
+        """Whether this run starts no more items: it is ending, failed, or full."""
         return (
             self._state.stopping
             or self._phase is Phase.LEAVING
-            or self._window.broken is not None
+            or self._window.error is not None
             or self._admitted >= self._opened.continue_as_new_threshold
             or history.is_full(len(self._window))
         )
@@ -577,24 +576,24 @@ class BatchWorkflow:
     # -- what people see --------------------------------------------------------------------
 
     @property
-    def _shown(self) -> str:
-        return self._phase.shown(self._state)
+    def _status(self) -> str:
+        return self._phase.status(self._state)
 
-    def _show(self) -> None:
-        self._shown_at = workflow.now()
-        workflow.set_current_details(display.details(self._state, self._window.files, self._shown))
+    def _update_details(self) -> None:
+        self._updated_at = workflow.now()
+        workflow.set_current_details(display.details(self._state, self._window.files, self._status))
 
     def _publish(self) -> None:
-        """Bring details and search attributes up to date."""
-        self._show()
+        """Update details and search attributes."""
+        self._update_details()
         opened = self._state.opened
         if opened is not None and opened.search_attributes:
             workflow.upsert_search_attributes(
-                display.search_attributes(opened, self._state, self._shown.upper())
+                display.search_attributes(opened, self._state, self._status.upper())
             )
 
 
 def _ignore_result(task: "asyncio.Future[Any]") -> None:
-    """Retrieve how a task ended that nobody awaits any more."""
+    """Retrieve the result of a task that nothing awaits."""
     if not task.cancelled():
         task.exception()

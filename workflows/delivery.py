@@ -1,12 +1,12 @@
-"""DeliveryWorkflow: everything for one webhook endpoint, for as long as there is something."""
+"""DeliveryWorkflow: delivers the events of one webhook endpoint."""
 
 from datetime import datetime, timedelta
 
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    # plain data and references to activities, as in workflows/batch.py
-    from activities.deliveries import Delivering
+    # batch.py/batch.py
+    from activities.deliveries import DeliveryActivities
     from docmill.contracts.deliveries import (
         DeliveryInput,
         DeliveryResult,
@@ -20,7 +20,7 @@ with workflow.unsafe.imports_passed_through():
 
 @workflow.defn(name=DELIVERY_WORKFLOW)
 class DeliveryWorkflow:
-    """Rounds at one endpoint until its outbox is empty; one endpoint never waits for another."""
+    """Runs rounds for one endpoint until its outbox is empty, independently of others."""
 
     @workflow.init
     def __init__(self, delivery: DeliveryInput) -> None:
@@ -31,7 +31,7 @@ class DeliveryWorkflow:
 
     @workflow.run
     async def run(self, delivery: DeliveryInput) -> DeliveryResult:
-        """Deliver what is due, and wait for what is due later."""
+        """Deliver due events, and wait for those that are due later."""
         while True:
             self._woken = self._urgent = False
             report = await self._round()
@@ -48,13 +48,13 @@ class DeliveryWorkflow:
 
     @workflow.signal(name=WAKE_DELIVERY)
     def wake(self, call: WakeUp) -> None:
-        """There are new events; an urgent one ends the rest of an endpoint that fails."""
+        """Signal new events. An urgent one ends the rest period of a failing endpoint."""
         self._woken = True
         self._urgent = self._urgent or call.urgent
 
     async def _round(self) -> RoundReport:
         return await workflow.execute_activity_method(
-            Delivering.deliver_due,
+            DeliveryActivities.deliver_due,
             RoundRequest(endpoint_id=self._endpoint_id, at=workflow.now(), failing=self._failing),
             **policies.DELIVER,
         )
@@ -68,7 +68,7 @@ class DeliveryWorkflow:
             self._failing += 1
 
     async def _wait(self, report: RoundReport, next_at: datetime) -> None:
-        """Wait for the next event; an endpoint that fails rests, whatever becomes due."""
+        """Wait for the next event. A failing endpoint rests, even if events become due."""
         resting = report.rest_seconds is not None
         pause = next_at - workflow.now()
         if report.rest_seconds is not None:

@@ -1,4 +1,4 @@
-"""What people see of a batch: its progress, and details, memo, search attributes in Temporal."""
+"""Visible state of a batch: phase, progress, details, memo and search attributes."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -22,7 +22,7 @@ _TOTAL = SearchAttributeKey.for_int(names.TOTAL_ATTRIBUTE)
 def progress(
     batch_id: str, state: BatchState, in_flight: int, word: str, now: datetime
 ) -> BatchProgress:
-    """The answer of the ``progress`` query."""
+    """Return the answer of the ``progress`` query."""
     opened, tally = state.opened, state.tally
     return BatchProgress(
         batch_id=batch_id,
@@ -42,14 +42,14 @@ def progress(
 
 
 def _rate(opened: OpenedBatch, state: BatchState, now: datetime) -> float:
-    """Items per second that got their outcome in this attempt."""
+    """Return the number of items per second with an outcome in this execution of the batch."""
     seconds = (now - opened.started_at).total_seconds()
     ran = state.tally.accounted - opened.settled.accounted
     return ran / seconds if seconds > 0 else 0.0
 
 
 def memo(opened: OpenedBatch) -> dict[str, object]:
-    """What the batch is, for the list of workflows; it outlives every run."""
+    """Return the memo of the workflow, which shows in lists of workflows."""
     return {
         "project": opened.project_id,
         "directory": opened.directory_id or "",
@@ -62,7 +62,7 @@ def memo(opened: OpenedBatch) -> dict[str, object]:
 def search_attributes(
     opened: OpenedBatch, state: BatchState, status: str
 ) -> Sequence[SearchAttributeUpdate[Any]]:
-    """What an operator can filter by; set anew per page and at each change of state."""
+    """Return search attributes for filters; updated per page and at each change of state."""
     return [
         _PROJECT.value_set(opened.project_id),
         _DIRECTORY.value_set(opened.directory_id or ""),
@@ -75,7 +75,7 @@ def search_attributes(
 
 
 def details(state: BatchState, in_flight: int, word: str) -> str:
-    """The state of the batch in words: ``412 of 1,000, 3 failed, paused``."""
+    """Return the state of the batch as text: ``412 of 1,000, 3 failed, paused``."""
     if state.opened is None:
         return "opening: the listing is being frozen"
     tally = state.tally
@@ -98,27 +98,27 @@ def details(state: BatchState, in_flight: int, word: str) -> str:
 
 
 def _literal(text: str) -> str:
-    """Text from outside, as code: the UI renders Markdown, and a file's name may hold some."""
+    """Return external text as code. The UI renders Markdown, which file names may contain."""
     return f"`{text.replace('`', chr(39))}`"
 
 
 class Phase(StrEnum):
-    """Where a run of the workflow is; the last three are the ends of a batch."""
+    """Phase of a workflow run. The last three are terminal states of the batch."""
 
     OPENING = "opening"
     THROTTLED = "throttled"
     RUNNING = "running"
     LEAVING = "leaving"
-    """Full: what is in flight ends, then the next run goes on."""
+    """The history is full: items in flight end, then the next run continues."""
     CLOSING = "closing"
     SWEEPING = "sweeping"
-    """The close found items without an outcome, and runs them once more."""
+    """The close found items without an outcome, which are processed once more."""
     COMPLETED = "completed"
     FAILED = "failed"
     CANCELLED = "cancelled"
 
-    def shown(self, state: BatchState) -> str:
-        """Return the state of the batch in the words of `BatchProgress`."""
+    def status(self, state: BatchState) -> str:
+        """Return the state of the batch as reported by `BatchProgress`."""
         match self:
             case Phase.OPENING | Phase.COMPLETED | Phase.FAILED | Phase.CANCELLED:
                 return self.value

@@ -1,4 +1,4 @@
-"""Reading what an activity failed of: ``str(ActivityError)`` says nothing, its cause does."""
+"""Interpretation of activity errors, and the failure thresholds of a batch."""
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError, FailureError
@@ -8,12 +8,15 @@ from docmill.contracts.names import FAILURE_SAMPLE
 from docmill.contracts.words import Tally
 
 with workflow.unsafe.imports_passed_through():
-    # plain data
+    # Plain data.
     from docmill.errors import FailureClass, bounded
 
 
 def describe(error: BaseException) -> tuple[str, str]:
-    """Return the bounded message and the type name of the innermost cause."""
+    """Return the bounded message and the type of the innermost cause.
+
+    ``str(ActivityError)`` is a constant; its cause has the message.
+    """
     while isinstance(error, FailureError) and error.cause is not None:
         error = error.cause
     if isinstance(error, ApplicationError):
@@ -22,9 +25,9 @@ def describe(error: BaseException) -> tuple[str, str]:
 
 
 def recorded_class(error: ActivityError) -> FailureClass | None:
-    """Return the failure class, if ``process_item`` recorded this failure in the ledger itself.
+    """Return the failure class if ``process_item`` recorded this failure in the ledger.
 
-    None means that Temporal gave the item up, and that the workflow must record it.
+    None means that Temporal gave up on the item, so that the workflow has to record it.
     """
     cause = error.cause
     if isinstance(cause, ApplicationError) and cause.type in set(FailureClass):
@@ -32,15 +35,15 @@ def recorded_class(error: ActivityError) -> FailureClass | None:
     return None
 
 
-def passing(error: ActivityError) -> bool:
-    """Whether the activity itself wanted to be tried again."""
+def is_retryable(error: ActivityError) -> bool:
+    """Return whether the activity error was retryable."""
     return isinstance(error.cause, ApplicationError) and not error.cause.non_retryable
 
 
-def passed(opened: OpenedBatch, tally: Tally) -> str | None:
-    """Return which threshold the failures of this attempt have passed, in words, or None.
+def exceeded_threshold(opened: OpenedBatch, tally: Tally) -> str | None:
+    """Return a description of the failure threshold that this execution exceeded, or None.
 
-    What earlier attempts left does not count, and neither do skipped items: nothing ran for them.
+    Outcomes of earlier executions do not count, nor do skipped items, which did not run.
     """
     failed = tally.failed - opened.settled.failed
     ran = failed + tally.completed - opened.settled.completed

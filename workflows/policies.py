@@ -1,4 +1,4 @@
-"""Every timeout and retry policy, named, with its reason; the options of every activity."""
+"""Timeouts and retry policies with their reasons, and the options of every activity."""
 
 from datetime import timedelta
 
@@ -8,20 +8,20 @@ from temporalio.workflow import ActivityCancellationType, ActivityConfig
 from docmill.contracts.names import LOCAL_GROUPS_QUEUE
 
 RECORD_TIMEOUT = timedelta(seconds=60)
-"""One short transaction; a minute is a database in trouble, and another try is right. It
-heartbeats as well: without, a page that a killed worker held would keep its batch for a minute."""
+"""One short transaction. A minute indicates a database problem, which a retry may solve. The
+activity heartbeats: otherwise a page of a killed worker would delay its batch for a minute."""
 
 OPEN_TIMEOUT = timedelta(hours=6)
-"""Listing a folder of millions; it heartbeats, so a lost worker is noticed at once."""
+"""Listing a folder of millions of files. It heartbeats, so a lost worker is noticed at once."""
 
 CLOSE_TIMEOUT = timedelta(hours=6)
-"""Writing the manifest of millions; it heartbeats too."""
+"""Writing the manifest of millions of files. It heartbeats, too."""
 
 ROUND_TIMEOUT = timedelta(minutes=5)
-"""One round of webhooks, which begins no attempt after a minute and heartbeats."""
+"""One round of webhook deliveries, which starts none after a minute and heartbeats."""
 
 HEARTBEAT_TIMEOUT = timedelta(seconds=8)
-"""A lost worker's items run again within 15 s: docs/decisions/0010-heartbeat-timeout.md."""
+"""Items of a lost worker run again within 15 s: docs/decisions/0010-heartbeat-timeout.md."""
 
 ADMISSION = RetryPolicy(
     initial_interval=timedelta(seconds=1),
@@ -29,11 +29,11 @@ ADMISSION = RetryPolicy(
     maximum_interval=timedelta(seconds=10),
     maximum_attempts=0,
 )
-"""Waiting in line for a place among a project's running batches: retries of one activity write no
-history. The activity itself says when to ask again; this is for answers that never came."""
+"""Waiting for admission among the running batches of a project. Retries of one activity write no
+history. The activity sets the delay itself; this policy applies if it gets no answer."""
 
 CANCEL_GRACE = timedelta(seconds=3)
-"""In-flight items get this long to end cleanly after a cancel; the batch is over within 5 s."""
+"""Items in flight have this long to end after a cancel; the batch ends within 5 s."""
 
 INFRASTRUCTURE = RetryPolicy(
     initial_interval=timedelta(milliseconds=500),
@@ -41,19 +41,19 @@ INFRASTRUCTURE = RetryPolicy(
     maximum_interval=timedelta(seconds=30),
     maximum_attempts=0,
 )
-"""Database, store or network away: the batch waits and goes on. Budgets for what a file itself
-causes are counted in the ledger, not here, because a lost worker must not eat them."""
+"""Database, store or network unavailable: the batch waits and continues. Retry budgets for failures
+of a file are counted in the ledger, because a lost worker must not use them up."""
 
 GROUP_TIMEOUT = timedelta(minutes=10)
-"""A group begins no file after 3 s; the rest is storing and recording, on a slow disk. It
+"""A group starts no file after 3 s; the remainder is storing and recording on a slow disk. It
 heartbeats, so a lost worker is noticed at once."""
 
 SHOW_INTERVAL = timedelta(seconds=1)
-"""Details for people are set at most this often."""
+"""Minimum interval between updates of the details."""
 
 LEFT_PAUSE = timedelta(seconds=1)
-"""Before an item is planned again that a worker left for a reason that is gone by now: whatever
-makes workers leave items must not write history as fast as they can."""
+"""Delay before an item that a worker returned is planned again. It bounds the rate of
+history events of returned items."""
 
 # -- activity options: the workflow adds its project's priority and a summary ------------------
 
@@ -78,12 +78,12 @@ GROUP: ActivityConfig = {
     "task_queue": LOCAL_GROUPS_QUEUE,
     "cancellation_type": ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
 }
-"""A group of items. A cancel waits for the activity, which records what it has."""
+"""A group of items. A cancel waits for the activity, which records its outcomes."""
 
 ITEM = ActivityConfig(
     heartbeat_timeout=HEARTBEAT_TIMEOUT,
     retry_policy=INFRASTRUCTURE,
     cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
 )
-"""One item; its queue and its time limit are those of the batch's engine. A cancel waits for the
+"""One item. Task queue and time limit depend on the engine of the batch. A cancel waits for the
 activity, which records the outcome."""

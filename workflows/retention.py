@@ -1,10 +1,10 @@
-"""RetentionWorkflow: what a Temporal Schedule runs every hour."""
+"""RetentionWorkflow: deletes expired data; a Temporal Schedule runs it every hour."""
 
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    # plain data and references to activities, as in workflows/batch.py
-    from activities.retention import Retaining
+    # batch.py/batch.py
+    from activities.retention import RetentionActivities
     from docmill.contracts.names import RETENTION_WORKFLOW
     from docmill.contracts.retention import RetentionReport, RetentionRequest
     from workflows import policies
@@ -12,13 +12,13 @@ with workflow.unsafe.imports_passed_through():
 
 @workflow.defn(name=RETENTION_WORKFLOW)
 class RetentionWorkflow:
-    """One run of retention; the schedule never lets two overlap."""
+    """Runs retention once. The schedule prevents overlapping runs."""
 
     @workflow.run
     async def run(self) -> RetentionReport:
-        """Remove what may go."""
+        """Delete expired data."""
         return await workflow.execute_activity_method(
-            Retaining.retain,
+            RetentionActivities.retain,
             RetentionRequest(at=workflow.now()),
             **policies.RETAIN,
         )

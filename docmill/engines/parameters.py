@@ -171,9 +171,7 @@ def time_cut(parameters: dict[str, Any], limits: Limits) -> Iterator[ResultWarni
     """Yield a warning when the operator's limit is below the requested time."""
     wanted = dict(leaves(parameters)).get(BASE_SECONDS, 0)
     if wanted > limits.seconds:
-        message = (
-            f"{BASE_SECONDS} is {wanted}; the operator limits a file to {limits.seconds:g} seconds."
-        )
+        message = f"{BASE_SECONDS} is {wanted}; the operator allows {limits.seconds:g} seconds."
         yield warning(WarningCode.PARAMETER_NOT_HONOURED, message)
 
 

@@ -10,7 +10,7 @@ from sqlalchemy.engine import Engine
 from temporalio.testing import ActivityEnvironment
 
 from activities import items
-from activities.items import Processing
+from activities.items import ItemActivities
 from activities.resources import Resources
 from docmill.contracts.batches import BatchSpec
 from docmill.contracts.items import ItemTask
@@ -68,7 +68,7 @@ async def test_a_worker_that_dies_over_a_file_is_charged_from_the_second_time_on
     scratch = Staging.below(small_mill.settings.scratch)
     engines: Any = None  # it dies before one is needed
     mill = small_mill
-    dying = Processing(Resources(mill.database, mill.store, engines, scratch, mill.settings))
+    dying = ItemActivities(Resources(mill.database, mill.store, engines, scratch, mill.settings))
     monkeypatch.setattr(documents, "open_local", _die)
     monkeypatch.setattr(items, "open_document", _die)
     environment = ActivityEnvironment()

@@ -270,5 +270,5 @@ async def test_less_time_than_was_asked_for_is_said(engines: Bench) -> None:
     run = await engines.parse_bytes("a.txt", "Tide", processing_control=control)
 
     assert messages(run.report.warnings) == [
-        "processing_control.timeouts.base_in_seconds is 90; the operator limits a file to 60 seconds."
+        "processing_control.timeouts.base_in_seconds is 90; the operator allows 60 seconds."
     ]

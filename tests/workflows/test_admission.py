@@ -108,7 +108,7 @@ async def test_waiting_writes_no_history(narrow_mill: Mill, tmp_path: Path) -> N
         events = (await handle.describe()).history_length
         assert events < 20
         pending = (await handle.describe()).raw_description.pending_activities
-        assert "it is the next" in pending[0].last_failure.message
+        assert "this batch is next" in pending[0].last_failure.message
         await narrow_mill.service.resume(first)
         await narrow_mill.client.result(second.id)
 

@@ -11,7 +11,7 @@ from docmill.contracts.names import FAILURE_SAMPLE
 from docmill.contracts.words import JobType, Outcome, Tally
 from docmill.records.tables.base import now
 from tests.fixtures.mill import Mill, write_command, write_texts
-from workflows.errors import passed
+from workflows.errors import exceeded_threshold
 
 
 def write_failing(folder: Path, count: int) -> Path:
@@ -100,16 +100,21 @@ def _opened(**fields: object) -> OpenedBatch:
 
 def test_a_rate_is_judged_only_after_enough_files() -> None:
     opened = _opened(max_failure_rate=0.5)
-    assert passed(opened, Tally(failed=FAILURE_SAMPLE - 1)) is None
-    assert passed(opened, Tally(failed=FAILURE_SAMPLE)) is not None
-    assert passed(opened, Tally(failed=10, completed=10)) is None, "more than, not as many as"
-    assert passed(opened, Tally(failed=11, completed=9)) is not None
-    assert passed(opened, Tally(failed=11, completed=9, skipped=90)) is not None
+    assert exceeded_threshold(opened, Tally(failed=FAILURE_SAMPLE - 1)) is None
+    assert exceeded_threshold(opened, Tally(failed=FAILURE_SAMPLE)) is not None
+    assert exceeded_threshold(opened, Tally(failed=10, completed=10)) is None, (
+        "more than, not as many as"
+    )
+    assert exceeded_threshold(opened, Tally(failed=11, completed=9)) is not None
+    assert exceeded_threshold(opened, Tally(failed=11, completed=9, skipped=90)) is not None
 
 
 def test_what_earlier_attempts_left_is_not_held_against_a_redrive() -> None:
     left = Tally(completed=50, failed=30)
     opened = _opened(epoch=2, settled=left, max_failures=0, max_failure_rate=0.1)
-    assert passed(opened, left) is None
-    assert passed(opened, left.plus(Outcome.COMPLETED, 20)) is None
-    assert passed(opened, left.model_copy(update={"failed": 31})) == "more than 0 files failed"
+    assert exceeded_threshold(opened, left) is None
+    assert exceeded_threshold(opened, left.plus(Outcome.COMPLETED, 20)) is None
+    assert (
+        exceeded_threshold(opened, left.model_copy(update={"failed": 31}))
+        == "more than 0 files failed"
+    )

@@ -8,13 +8,13 @@ from temporalio import activity, workflow
 from temporalio.client import Client
 from temporalio.converter import DataConverter
 
-from activities.admission import Admitting
-from activities.batches import Recording
-from activities.deliveries import Delivering
-from activities.groups import Groups
-from activities.items import Processing
-from activities.pages import Listing
-from activities.retention import Retaining
+from activities.admission import AdmissionActivities
+from activities.batches import BatchActivities
+from activities.deliveries import DeliveryActivities
+from activities.groups import GroupActivities
+from activities.items import ItemActivities
+from activities.pages import ListingActivities
+from activities.retention import RetentionActivities
 from docmill.contracts import names
 from docmill.contracts.batches import BatchInput, BatchSpec
 from tests.fixtures.mill import Mill, write_texts
@@ -30,16 +30,16 @@ def test_wire_names_are_those_of_the_contract() -> None:
     assert set(definition.signals) == {"cancel", "pause", "resume"}
     assert set(definition.updates) == {"set_concurrency"}
     methods: list[Callable[..., Any]] = [
-        Listing.next_page,
-        Processing.process_item,
-        Groups.process_group,
-        Recording.open_batch,
-        Admitting.admit_batch,
-        Recording.record_state,
-        Recording.record_lost_item,
-        Recording.close_batch,
-        Delivering.deliver_due,
-        Retaining.retain,
+        ListingActivities.next_page,
+        ItemActivities.process_item,
+        GroupActivities.process_group,
+        BatchActivities.open_batch,
+        AdmissionActivities.admit_batch,
+        BatchActivities.record_state,
+        BatchActivities.record_lost_item,
+        BatchActivities.close_batch,
+        DeliveryActivities.deliver_due,
+        RetentionActivities.retain,
     ]
     wire_names = {activity._Definition.must_from_callable(method).name for method in methods}
     assert wire_names == {
