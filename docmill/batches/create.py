@@ -17,7 +17,7 @@ from docmill.engines.choice import engine_of
 from docmill.errors import UsageError
 from docmill.ids import Prefix, new_id
 from docmill.parameters import effective_parameters, job_parameters, parameters_hash
-from docmill.records.batches import Batches, Place
+from docmill.records.batches import Batches, EntryVersion
 from docmill.records.configurations import Configurations
 from docmill.records.database import Database, Session
 from docmill.records.directories import Directories
@@ -29,7 +29,7 @@ from docmill.records.webhooks import Webhooks
 from docmill.settings import Settings
 from docmill.sources.folder import FolderSource
 
-Listing = Directory | Sequence[Place]
+Listing = Directory | Sequence[EntryVersion]
 """What a batch lists: a directory as it is now, or versions of entries."""
 
 
@@ -93,7 +93,7 @@ async def insert_batch(
     """
     parameters = await _parameters(session, spec)
     directory = listing if isinstance(listing, Directory) else None
-    places = () if isinstance(listing, Directory) else listing
+    entry_versions = () if isinstance(listing, Directory) else listing
     shared = spec.items_per_activity or settings.items_per_activity
     grouped = shared != 1
     batch = Batch(
@@ -102,7 +102,7 @@ async def insert_batch(
         job_type=spec.job.type,
         directory_id=directory.id if directory else None,
         watermark=directory.watermark if directory else None,
-        total=directory.live_count if directory else len(places),
+        total=directory.live_count if directory else len(entry_versions),
         left_out=directory.left_out if directory else None,
         parameters=parameters,
         parameters_hash=parameters_hash(parameters),
@@ -117,10 +117,10 @@ async def insert_batch(
         strict=list(strict_codes(settings.strict if spec.strict is None else spec.strict)) or None,
         **fields,
     )
-    await Webhooks(session).aim(targets)
+    await Webhooks(session).add_targets(targets)
     created, is_new = await Batches(session).create(batch)
     if is_new:
-        await Batches(session).add_listing(created.id, places)
+        await Batches(session).add_listing(created.id, entry_versions)
     return created, is_new
 
 
@@ -162,4 +162,4 @@ async def _scanned(database: Database, settings: Settings, spec: BatchSpec) -> D
 async def _named(session: Session, spec: BatchSpec) -> Listing:
     if spec.source_directory_id:
         return await Directories(session).get(spec.project_id, spec.source_directory_id)
-    return await Batches(session).places(spec.project_id, spec.item_ids)
+    return await Batches(session).entry_versions(spec.project_id, spec.item_ids)

@@ -198,7 +198,7 @@ class Reconciler:
         await self.reconcile_some(found.items, SWEEP_BATCHES)
         if found.next != last.cursor:
             async with self._database.write() as session:
-                await Sweeps(session).go_on_at(namespace, found.next)
+                await Sweeps(session).set_cursor(namespace, found.next)
         return True
 
     async def _end(self, batch: Batch, ending: BatchStatus, reason: str) -> None:

@@ -8,7 +8,7 @@ from docmill.errors import ConflictError, FailureClass, UsageError
 from docmill.parameters import effective_parameters, parameters_hash
 from docmill.records.batches import Batches
 from docmill.records.database import Database
-from docmill.records.redrives import Redriving
+from docmill.records.redrives import Redrives
 from docmill.records.tables.batches import Batch
 from docmill.settings import Settings
 
@@ -56,8 +56,8 @@ async def redrive_batch(
             return batch
         if not BatchStatus(batch.status).terminal:
             raise _running(batch)
-        redriving = Redriving(session)
-        if not await redriving.has_work(batch, request.only):
+        redrives = Redrives(session)
+        if not await redrives.has_work(batch, request.only):
             raise ConflictError(
                 f"Nothing of the batch {batch.id} is left to run"
                 + (f" that failed as {request.only}." if request.only else "."),
@@ -66,7 +66,7 @@ async def redrive_batch(
         changes = _parameters(batch, request, settings)
         if request.strict is not None:
             changes["strict"] = list(strict_codes(request.strict)) or None
-        if not await redriving.begin(batch, request.only, redriven_by=asked_by, **changes):
+        if not await redrives.begin(batch, request.only, redriven_by=asked_by, **changes):
             raise _running(batch)
         return await Batches(session).get(project_id, batch_id)
 
@@ -82,8 +82,8 @@ async def reset_items(database: Database, batch_id: str) -> None:
         return
     while True:
         async with database.write() as session:
-            if not await Redriving(session).take_up(batch, CHUNK):
-                await Redriving(session).note_settled(batch)
+            if not await Redrives(session).reset_items(batch, CHUNK):
+                await Redrives(session).record_settled(batch)
                 return
 
 

@@ -1,4 +1,4 @@
-"""How many batches of a project run at the same time, and whose turn it is."""
+"""Admission of a project's batches: the limit of running ones, and the queue."""
 
 from collections.abc import Sequence
 
@@ -13,25 +13,25 @@ from docmill.records.tables.sources import Project
 
 
 class Admission:
-    """The line of a project: first in, first out; single jobs neither wait nor fill a place."""
+    """The queue of a project: first in, first out. Single jobs neither wait nor count."""
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
     async def admit(self, batch: Batch, limit: int) -> bool:
-        """Make a waiting batch RUNNING when there is room for it, else THROTTLED.
+        """Set a batch to RUNNING if there is room, otherwise to THROTTLED.
 
         Args:
-            batch: one that has not ended.
-            limit: batches of its project that run at the same time; 0 for any number.
+            batch: a batch that has not ended.
+            limit: maximum of running batches of the project; 0 for no limit.
 
         Returns:
-            Whether it may run. Of batches that ask at the same time no more than fit are told so.
+            Whether it may run. Concurrent calls never admit more than the limit.
         """
         batches = Batches(self._session)
         waiting = (BatchStatus.PENDING, BatchStatus.THROTTLED)
-        # One at a time: two that count the running ones together would both take the last place.
-        # The weaker lock does not stop others from writing rows that refer to the project.
+        # Serialized: two transactions that count the running batches together would both take the
+        # last place. The weaker lock lets others insert rows that reference the project.
         await self._session.execute(
             select(Project.id).where(Project.id == batch.project_id).with_for_update(key_share=True)
         )
@@ -42,7 +42,7 @@ class Admission:
         return (await batches.get(None, batch.id)).status != BatchStatus.THROTTLED
 
     async def place(self, batch: Batch, limit: int) -> int:
-        """Return how many batches must end before this one may run; 0 or less when it may."""
+        """Return how many batches must end before this one may run; 0 or less if it may."""
         if limit == 0 or batch.api == SINGLE_JOB:
             return 0
         running = await self._count(_of(batch, BatchStatus.RUNNING))
@@ -50,7 +50,7 @@ class Admission:
         return running + ahead + 1 - limit
 
     async def holders(self, batch: Batch) -> Sequence[Batch]:
-        """Return the batches that this one waits for, running or before it in the line."""
+        """Return the batches that this one waits for: running, or ahead of it in the queue."""
         query = select(Batch).where(
             or_(
                 _of(batch, BatchStatus.RUNNING),
@@ -74,7 +74,7 @@ def _of(batch: Batch, status: BatchStatus) -> ColumnElement[bool]:
 
 
 def _before(batch: Batch) -> ColumnElement[bool]:
-    """Who came earlier; ids decide between those that came together."""
+    """Order by time of arrival, then by id."""
     return or_(
         Batch.queued_at < batch.queued_at,
         and_(Batch.queued_at == batch.queued_at, Batch.id < batch.id),

@@ -1,4 +1,4 @@
-"""Batches: creation that happens once, states that change by compare-and-set, lists."""
+"""Batches: idempotent creation, state changes by compare-and-set, and lists."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -19,18 +19,18 @@ from docmill.records.tables.sources import Directory, DirectoryFile
 from docmill.records.visibility import is_live, is_public
 
 SINGLE_JOB = "job"
-"""The ``api`` of a batch of one file that the API makes of a single job."""
+"""Value of ``api`` for a batch of one file that represents a single job."""
 MAX_IN_FLIGHT_NAMES = 300
-"""More than one batch may have in flight."""
+"""Maximum number of names; a batch may have more items in flight."""
 _UNKNOWN_SHOWN = 5
 
 
-Place = tuple[str, int]
-"""A version of an entry: its directory, and its sequence number there."""
+EntryVersion = tuple[str, int]
+"""A version of a directory entry: directory id and sequence number."""
 
 
 class BatchFilters(CreatedRange, total=False):
-    """Filters of a list of batches; None and a missing one take all."""
+    """Filters of a list of batches. A missing filter or None selects all."""
 
     status: str | Collection[str] | None
     directory_id: str | None
@@ -41,12 +41,12 @@ class BatchFilters(CreatedRange, total=False):
 
 @dataclass(frozen=True, slots=True)
 class FileInFlight:
-    """A file that a worker holds.
+    """A file that a worker is processing.
 
     Attributes:
-        path: of the file.
-        pages_done: of a large document, the pages that are read.
-        pages_total: all pages of a large document that were asked for; None for other files.
+        path: path of the file.
+        pages_done: number of pages read so far, for a large document.
+        pages_total: number of requested pages of a large document; None for other files.
     """
 
     path: str
@@ -66,10 +66,11 @@ class Batches:
         self._session = session
 
     async def create(self, batch: Batch) -> tuple[Batch, bool]:
-        """Insert ``batch``; when its id or its identity and number exist, return that row.
+        """Insert ``batch``; if its id, or its identity and number, exist, return that row.
 
         Returns:
-            The row, and whether it is new. Of two racers with one identity, one is new.
+            The row, and whether it is new. Of concurrent calls with one identity, one creates the
+            row.
 
         Raises:
             NotFoundError: its project or its directory does not exist.
@@ -94,7 +95,7 @@ class Batches:
         return found, False
 
     async def get(self, project_id: str | None, batch_id: str) -> Batch:
-        """Return one batch as it is now; ``project_id`` None looks in every project.
+        """Return one batch in its current state; ``project_id`` None searches all projects.
 
         Raises:
             NotFoundError: there is none in this project.
@@ -108,7 +109,7 @@ class Batches:
         return found
 
     async def find(self, project_id: str, batch_id: str) -> Batch | None:
-        """Return one batch of this project as it is now, or None."""
+        """Return one batch of a project in its current state, or None."""
         query = select(Batch).where(Batch.id == batch_id, Batch.project_id == project_id)
         found: Batch | None = await self._session.scalar(
             query.execution_options(populate_existing=True)
@@ -116,7 +117,7 @@ class Batches:
         return found
 
     async def several(self, batch_ids: Collection[str]) -> Sequence[Batch]:
-        """Return the batches of these ids that exist, in no order."""
+        """Return the existing batches with these ids, in no order."""
         found: list[Batch] = []
         for some in chunked(list(batch_ids)):
             found += await self._session.scalars(select(Batch).where(Batch.id.in_(some)))
@@ -133,7 +134,7 @@ class Batches:
         return (await self._session.scalars(query)).first()
 
     async def count(self, project_id: str | None, **filters: Unpack[BatchFilters]) -> int:
-        """Return how many batches `list` would give with these filters."""
+        """Return the number of batches that `list` returns with these filters."""
         query = _filtered(select(func.count()).select_from(Batch), project_id, filters)
         return (await self._session.scalar(query)) or 0
 
@@ -142,7 +143,7 @@ class Batches:
         return await counts_of(self._session, batch_ids)
 
     async def in_flight(self, batch_id: str) -> Sequence[FileInFlight]:
-        """Return the files of the items that workers hold now, in listing order."""
+        """Return the files that workers are processing, in listing order."""
         query = (
             select(BatchItem.path, BatchItem.pages_ok, BatchItem.pages_total)
             .where(BatchItem.batch_id == batch_id, BatchItem.status == ItemStatus.PROCESSING.value)
@@ -153,7 +154,7 @@ class Batches:
         return [FileInFlight(path, *pages) for path, *pages in rows]
 
     async def set_state(self, batch_id: str, **fields: Any) -> None:
-        """Change columns of one batch, whatever its state.
+        """Set columns of one batch in any state.
 
         Raises:
             NotFoundError: there is no such batch.
@@ -172,12 +173,12 @@ class Batches:
         epoch_is: int | None = None,
         **fields: Any,
     ) -> bool:
-        """Change the status if it is one of ``from_`` now, and ``fields`` with it; tell webhooks.
+        """Change the status if it is one of ``from_``; set ``fields``, and notify webhooks.
 
-        With ``epoch_is`` only in that attempt of the batch.
+        With ``epoch_is`` only in that execution of the batch.
 
         Returns:
-            Whether it was.
+            Whether the status changed.
         """
         moved = (
             update(Batch)
@@ -192,23 +193,25 @@ class Batches:
             await tell_of_batch(self._session, await self.get(None, batch_id), counts[batch_id])
         return row is not None
 
-    async def places(self, project_id: str, item_ids: Sequence[str]) -> Sequence[Place]:
-        """Return what entries of this project are now, in this order, each once.
+    async def entry_versions(
+        self, project_id: str, item_ids: Sequence[str]
+    ) -> Sequence[EntryVersion]:
+        """Return the current versions of entries of a project, in order, without duplicates.
 
         Raises:
-            NotFoundError: some ids are not entries of this project now; it names them.
+            NotFoundError: some ids are not current entries of the project; the message names them.
         """
         wanted = list(dict.fromkeys(item_ids))
-        found: dict[str, Place] = {}
+        found: dict[str, EntryVersion] = {}
         for some in chunked(wanted):
-            found |= await self._places(project_id, some)
+            found |= await self._entry_versions(project_id, some)
         unknown = [item_id for item_id in wanted if item_id not in found]
         if unknown:
             raise _unknown_items(unknown)
         return [found[item_id] for item_id in wanted]
 
-    async def add_listing(self, batch_id: str, places: Sequence[Place]) -> None:
-        """Freeze versions of entries as a batch's listing, in this order; again changes nothing."""
+    async def add_listing(self, batch_id: str, entry_versions: Sequence[EntryVersion]) -> None:
+        """Freeze versions of entries as the listing of a batch, in this order; idempotent."""
         rows = [
             {
                 "batch_id": batch_id,
@@ -216,13 +219,15 @@ class Batches:
                 "directory_id": directory_id,
                 "sequence": sequence,
             }
-            for position, (directory_id, sequence) in enumerate(places, 1)
+            for position, (directory_id, sequence) in enumerate(entry_versions, 1)
         ]
         if rows:
             insert = insert_into(self._session, BatchListing).on_conflict_do_nothing()
             await self._session.execute(insert, rows)
 
-    async def _places(self, project_id: str, item_ids: Sequence[str]) -> dict[str, Place]:
+    async def _entry_versions(
+        self, project_id: str, item_ids: Sequence[str]
+    ) -> dict[str, EntryVersion]:
         query = (
             select(DirectoryFile.id, DirectoryFile.directory_id, DirectoryFile.sequence)
             .join(Directory, Directory.id == DirectoryFile.directory_id)
@@ -241,7 +246,7 @@ class Batches:
     async def list_from(
         self, project_id: str | None, *, offset: int, limit: int, **filters: Unpack[BatchFilters]
     ) -> Sequence[Batch]:
-        """Return batches by offset, newest first, for the v1 contract, which has no cursors."""
+        """Return batches by offset, newest first, for the v1 API, which has no cursors."""
         query = _filtered(select(Batch), project_id, filters)
         query = query.order_by(Batch.created_at.desc(), Batch.id.desc())
         return (await self._session.scalars(query.offset(offset).limit(limit))).all()
@@ -257,7 +262,7 @@ class Batches:
         """Return one page of batches, newest first.
 
         Raises:
-            UsageError: the cursor is not one of ours.
+            UsageError: the cursor is invalid.
         """
         query = _filtered(select(Batch), project_id, filters)
         key = (Batch.created_at, Batch.id)

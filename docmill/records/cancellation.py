@@ -1,4 +1,4 @@
-"""The end of a cancelled batch: every item without an outcome gets one."""
+"""Cancellation of a batch: outcomes for all items without one."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -48,14 +48,14 @@ async def _cancel_open(
             BatchItem.batch_id == batch.id, BatchItem.position.in_([r.position for r in some])
         )
         await session.execute(items.values(outcome))
-    await _tell(session, batch, [JobNews(row.job_id, row.item_id) for row in rows])
+    await _record_events(session, batch, [JobNews(row.job_id, row.item_id) for row in rows])
     return [row.position for row in rows]
 
 
 async def _cancel_unlisted(
     session: AsyncSession, batch: Batch, limit: int, outcome: dict[str, Any]
 ) -> Sequence[int]:
-    """Cancel items without a ledger row: behind the last page first, then any gap."""
+    """Cancel items without a ledger row: first those after the last page, then any gap."""
     counts = await counts_of(session, [batch.id])
     if counts[batch.id].accounted >= batch.total:
         return []
@@ -70,10 +70,10 @@ async def _cancel_unlisted(
     return await add_items(session, batch, missing, **outcome)
 
 
-async def _tell(session: AsyncSession, batch: Batch, jobs: Sequence[JobNews]) -> None:
-    """Put cancelled jobs into the outbox, if anybody listens.
+async def _record_events(session: AsyncSession, batch: Batch, jobs: Sequence[JobNews]) -> None:
+    """Write events of cancelled jobs to the outbox, if there are subscribers.
 
-    Items that no page has reached never had a job, so there is none to tell of.
+    Items that no page has reached have no job, hence no event.
     """
     audience = Audience.of(batch, batch.id, batch.epoch)
     await tell_of_jobs(session, audience, JobState.CANCELLED, jobs)

@@ -1,4 +1,4 @@
-"""Configurations: named parameters of one product; every older form is kept."""
+"""Configurations: named parameters of a product, with all their versions."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
@@ -16,7 +16,7 @@ from docmill.records.tables.sources import Configuration, ConfigurationVersion
 
 
 class ConfigurationFilters(TypedDict, total=False):
-    """Filters of a list of configurations; None and a missing one take all."""
+    """Filters of a list of configurations. A missing filter or None selects all."""
 
     name: str | None
     product_types: Collection[str] | None
@@ -31,9 +31,9 @@ class Configurations:
     async def upsert(
         self, project_id: str, name: str, product_type: str, parameters: dict[str, Any]
     ) -> Configuration:
-        """Return the configuration of this name and product, with these parameters now.
+        """Create or update the configuration of this name and product.
 
-        The id stays; other parameters make a new version, the same ones change nothing.
+        The id stays. Changed parameters create a new version; equal ones change nothing.
         """
         configuration = Configuration(
             id=new_id(Prefix.CONFIGURATION),
@@ -70,7 +70,7 @@ class Configurations:
         name: str | None = None,
         parameters: dict[str, Any] | None = None,
     ) -> Configuration:
-        """Change what is given; a change makes a new version.
+        """Update the given fields; a change creates a new version.
 
         Raises:
             NotFoundError: there is none in this project.
@@ -86,7 +86,7 @@ class Configurations:
         )
 
     async def delete(self, project_id: str, configuration_id: str) -> None:
-        """Remove a configuration with its history; batches keep their snapshot.
+        """Delete a configuration with its history. Batches keep their snapshots.
 
         Raises:
             NotFoundError: there is none in this project.
@@ -95,7 +95,7 @@ class Configurations:
         await self._session.execute(delete(Configuration).where(Configuration.id == found.id))
 
     async def versions(self, configuration_id: str) -> Sequence[ConfigurationVersion]:
-        """Return every form that a configuration has had, oldest first."""
+        """Return all versions of a configuration, oldest first."""
         query = (
             select(ConfigurationVersion)
             .where(ConfigurationVersion.configuration_id == configuration_id)
@@ -157,10 +157,10 @@ class Configurations:
         cursor: str | None = None,
         **filters: Unpack[ConfigurationFilters],
     ) -> Slice[Configuration]:
-        """Return one page of configurations in their newest versions, newest first.
+        """Return one page of configurations in their latest versions, newest first.
 
         Raises:
-            UsageError: the cursor is not one of ours.
+            UsageError: the cursor is invalid.
         """
         query = select(Configuration).where(Configuration.project_id == project_id)
         name, product_types = filters.get("name"), filters.get("product_types")
@@ -173,6 +173,6 @@ class Configurations:
 
 
 def _version_after(version: str) -> str:
-    """Return the current time as a version, later than ``version`` even if the clock went back."""
+    """Return the current time as a version later than ``version``, even if the clock went back."""
     earliest = datetime.fromisoformat(version) + timedelta(microseconds=1)
     return max(now(), earliest).isoformat(timespec="microseconds")

@@ -1,4 +1,4 @@
-"""Deliveries of the outbox: what is due where, what became of each attempt, and the log of it."""
+"""Deliveries of webhook events: due events, attempts, and the delivery log."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ DROPPED = "dropped"
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """Where an endpoint's events go, as it is now; never shown, for URLs may be secret too."""
+    """Current target of an endpoint's events. It is never displayed, since URLs may be secret."""
 
     url: str
     headers: dict[str, str]
@@ -38,8 +38,8 @@ class Attempt:
     """One attempt to deliver an event.
 
     Attributes:
-        status_code: None when nobody answered.
-        error: why it does not count; None when it does.
+        status_code: None when the endpoint did not answer.
+        error: reason of the failure; None for a success.
     """
 
     at: datetime
@@ -49,7 +49,7 @@ class Attempt:
 
 
 class EventFilters(TypedDict, total=False):
-    """Filters of the delivery log; None and a missing one take all."""
+    """Filters of the delivery log. A missing filter or None selects all."""
 
     endpoint_id: str | None
     owner_id: str | None
@@ -58,15 +58,15 @@ class EventFilters(TypedDict, total=False):
 
 
 class Deliveries:
-    """Queries over the outbox once its rows are written."""
+    """Queries over events in the outbox."""
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
-    # -- who is to be woken -----------------------------------------------------------------
+    # -- endpoints to wake up -----------------------------------------------------------------
 
     async def unannounced(self, namespace: str, limit: int) -> Sequence[WebhookEvent]:
-        """Return events of which their endpoint's workflow was not told, the oldest first."""
+        """Return events that are not announced to their endpoint's workflow, oldest first."""
         query = (
             select(WebhookEvent)
             .where(*_pending(namespace), WebhookEvent.announced.is_(False))
@@ -76,13 +76,13 @@ class Deliveries:
         return (await self._session.scalars(query)).all()
 
     async def mark_announced(self, event_ids: Sequence[str]) -> None:
-        """Remember that the endpoint's workflow was told of these events."""
+        """Record that the endpoint's workflow was notified of these events."""
         for some in chunked(event_ids):
             told = update(WebhookEvent).where(WebhookEvent.id.in_(some))
             await self._session.execute(told.values(announced=True))
 
     async def waiting_endpoints(self, namespace: str) -> Sequence[str]:
-        """Return every endpoint that has undelivered events."""
+        """Return all endpoints with undelivered events."""
         query = select(WebhookEvent.endpoint_id).where(*_pending(namespace)).distinct()
         return (await self._session.scalars(query)).all()
 
@@ -91,7 +91,7 @@ class Deliveries:
     async def due(
         self, namespace: str, endpoint_id: str, at: datetime, limit: int
     ) -> Sequence[WebhookEvent]:
-        """Return the events of an endpoint that are due at ``at``: what is urgent, then by age."""
+        """Return an endpoint's events that are due at ``at``: urgent ones first, then by age."""
         query = (
             select(WebhookEvent)
             .where(
@@ -104,13 +104,13 @@ class Deliveries:
         return (await self._session.scalars(query)).all()
 
     async def next_at(self, namespace: str, endpoint_id: str, at: datetime) -> datetime | None:
-        """Return when an endpoint's next event is due, not before ``at``; None: it has none."""
+        """Return when an endpoint's next event is due, ``at`` or later; None if it has none."""
         moment = func.coalesce(WebhookEvent.next_at, at, type_=WebhookEvent.next_at.type)
         query = select(func.min(moment)).where(*_pending(namespace, endpoint_id))
         return await self._session.scalar(query)
 
     async def destination(self, event: WebhookEvent) -> Destination | None:
-        """Return where an event goes, by what its endpoint says now; None: it was deleted."""
+        """Return the current target of an event; None if its endpoint was deleted."""
         stored = await self._session.get(WebhookConfiguration, event.endpoint_id)
         if stored is not None:
             return Destination(
@@ -133,14 +133,14 @@ class Deliveries:
     async def record(
         self, event_id: str, attempt: Attempt, *, next_at: datetime | None, state: str
     ) -> None:
-        """Log one attempt, and what it makes of its event; what was delivered stays so."""
+        """Record an attempt and the new state of the event, unless it was delivered before."""
         ours = update(WebhookEvent).where(WebhookEvent.id == event_id)
         counted = ours.values(
             attempts=WebhookEvent.attempts + 1, tries=WebhookEvent.tries + 1
         ).returning(WebhookEvent.attempts)
         number = await self._session.scalar(counted)
         if number is None:
-            return  # retention removed it meanwhile
+            return  # retention deleted it meanwhile
         ended = None if state == PENDING else now()
         changed = ours.where(WebhookEvent.state == PENDING)
         await self._session.execute(
@@ -161,16 +161,16 @@ class Deliveries:
         await self._session.flush()
 
     async def drop(self, event_id: str) -> None:
-        """End an event whose endpoint was deleted."""
+        """Set the state of an event whose endpoint was deleted."""
         gone = update(WebhookEvent).where(WebhookEvent.id == event_id)
         await self._session.execute(gone.values(state=DROPPED, announced=True, ended_at=now()))
 
-    async def hasten(self, namespace: str, endpoint_id: str) -> None:
-        """Make all of an endpoint's events due: it answers again."""
+    async def make_due(self, namespace: str, endpoint_id: str) -> None:
+        """Make all events of an endpoint due, because it answers again."""
         waiting = update(WebhookEvent).where(*_pending(namespace, endpoint_id))
         await self._session.execute(waiting.values(next_at=None))
 
-    # -- the log, and what a user asks for --------------------------------------------------
+    # -- the log, and requests of users --------------------------------------------------
 
     async def get(self, project_id: str, event_id: str) -> WebhookEvent:
         """Return one event.
@@ -184,7 +184,7 @@ class Deliveries:
         return found
 
     async def attempts(self, event_id: str) -> Sequence[WebhookAttempt]:
-        """Return every attempt to deliver an event, the first one first."""
+        """Return all attempts to deliver an event, oldest first."""
         query = select(WebhookAttempt).where(WebhookAttempt.event_id == event_id)
         return (await self._session.scalars(query.order_by(WebhookAttempt.number))).all()
 
@@ -204,8 +204,8 @@ class Deliveries:
         key = (WebhookEvent.created_at, WebhookEvent.id)
         return await page_of(self._session, query, key, limit=limit, token=cursor)
 
-    async def ask_again(self, project_id: str, event_id: str) -> WebhookEvent:
-        """Make an event due once more, with the pauses of a new one and the same id.
+    async def retry(self, project_id: str, event_id: str) -> WebhookEvent:
+        """Make an event due again, with the delays of a new event and the same id.
 
         Raises:
             NotFoundError: the project has none with this id.
@@ -220,7 +220,7 @@ class Deliveries:
         return event
 
     async def add_test(self, endpoint: WebhookConfiguration, namespace: str) -> WebhookEvent:
-        """Put a test call to a stored endpoint into the outbox."""
+        """Add a test event for a stored endpoint to the outbox."""
         event = WebhookEvent(
             id=str(uuid4()),
             project_id=endpoint.project_id,
@@ -238,7 +238,7 @@ class Deliveries:
         return event
 
     async def forget(self, before: datetime, limit: int) -> int:
-        """Remove events that ended before ``before`` from the log; return how many."""
+        """Delete events that ended before ``before`` from the log; return their number."""
         old = select(WebhookEvent.id).where(WebhookEvent.ended_at < before).limit(limit)
         gone = delete(WebhookEvent).where(WebhookEvent.id.in_(old)).returning(WebhookEvent.id)
         return len((await self._session.scalars(gone)).all())

@@ -18,7 +18,7 @@ from docmill.records.visibility import JOBS_TYPE, is_public
 
 
 class DirectoryFilters(TypedDict, total=False):
-    """Filters of a list of directories; None and a missing one take all."""
+    """Filters of a list of directories. A missing filter or None selects all."""
 
     name: str | None
     types: Collection[str] | None
@@ -26,14 +26,14 @@ class DirectoryFilters(TypedDict, total=False):
 
 
 class DirectoryChange(TypedDict, total=False):
-    """What may change on a directory by hand."""
+    """Columns of a directory that users may change."""
 
     name: str
     description: str | None
 
 
 def source_key_of(source: dict[str, Any]) -> str:
-    """Return the key of a source: the same description always has the same one."""
+    """Return the key of a source. Equal descriptions have equal keys."""
     return hashlib.sha256(json.dumps(source, sort_keys=True).encode()).hexdigest()
 
 
@@ -47,10 +47,10 @@ class Directories:
         """Insert an empty directory.
 
         Args:
-            project_id: its owner.
-            name: for people; need not be unique.
-            fields: further columns of `Directory`; with an ``id`` that exists already, that
-                directory is returned untouched.
+            project_id: owner of the directory.
+            name: display name, not unique.
+            fields: further columns of `Directory`. If they include the ``id`` of an existing
+                directory, it is returned unchanged.
         """
         fields.setdefault("id", new_id(Prefix.DIRECTORY))
         directory = Directory(project_id=project_id, name=name, **fields)
@@ -59,9 +59,9 @@ class Directories:
         return await self.get(project_id, fields["id"])
 
     async def for_single_jobs(self, project_id: str) -> Directory:
-        """Return the project's internal directory of the files of single jobs; make it first.
+        """Return the project's internal directory for files of single jobs, creating it if needed.
 
-        Requests could delete it in earlier versions: such a one is taken back into use.
+        Earlier versions allowed its deletion; a deleted one is restored.
         """
         identifier = derived_id(Prefix.DIRECTORY, JOBS_TYPE, project_id)
         found = await self._session.get(Directory, identifier)
@@ -79,7 +79,7 @@ class Directories:
     async def find_or_create_source(
         self, project_id: str, name: str, source: dict[str, Any]
     ) -> Directory:
-        """Return the one directory of this project over ``source``; make it the first time."""
+        """Return the project's directory for ``source``, creating it if needed."""
         key = source_key_of(source)
         query = select(Directory).where(
             Directory.project_id == project_id, Directory.source_key == key
@@ -101,7 +101,7 @@ class Directories:
     async def get(
         self, project_id: str, directory_id: str, *, include_deleted: bool = False
     ) -> Directory:
-        """Return one directory as it is now.
+        """Return one directory in its current state.
 
         Raises:
             NotFoundError: there is none in this project, it was deleted, or it is internal.
@@ -124,7 +124,7 @@ class Directories:
         directory_id: str,
         **columns: Unpack[DirectoryChange],
     ) -> Directory:
-        """Change the columns that are given.
+        """Update the given columns.
 
         Raises:
             NotFoundError: there is no such directory in this project.
@@ -136,14 +136,14 @@ class Directories:
         return directory
 
     async def delete(self, project_id: str, directory_id: str) -> None:
-        """Hide a directory for good; batches over it go on with their frozen listing.
+        """Delete a directory. Batches continue with their frozen listings.
 
         Raises:
             NotFoundError: there is no such directory in this project.
         """
         directory = await self.get(project_id, directory_id)
         directory.deleted_at = now()
-        directory.source_key = None  # the same source may become a new directory
+        directory.source_key = None  # the source may get a new directory
         await self._session.flush()
 
     async def list(
@@ -157,7 +157,7 @@ class Directories:
         """Return one page of directories, newest first.
 
         Raises:
-            UsageError: the cursor is not one of ours.
+            UsageError: the cursor is invalid.
         """
         query = select(Directory).where(Directory.project_id == project_id, is_public())
         name, types = filters.get("name"), filters.get("types")

@@ -1,4 +1,4 @@
-"""Directory files: the entries of a directory, in versions."""
+"""Directory files: versioned entries of a directory."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -17,7 +17,7 @@ from docmill.records.visibility import is_live, is_public
 
 
 class DirectoryFileFilters(TypedDict, total=False):
-    """Filters of a list of directory files; None and a missing one take all."""
+    """Filters of a list of directory files. A missing filter or None selects all."""
 
     display_name: str | None
     display_name_contains: str | None
@@ -29,7 +29,7 @@ class DirectoryFileFilters(TypedDict, total=False):
 
 
 class DirectoryFiles:
-    """Queries over directory files, and the changes that may be made by hand."""
+    """Queries over directory files, and changes by users."""
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
@@ -48,22 +48,22 @@ class DirectoryFiles:
     ) -> DirectoryFile:
         """List uploaded bytes in a directory under ``unique_id``, and return the entry.
 
-        The same bytes under the same unique id give the same entry, so that a repeated upload
-        changes nothing; other bytes give a new version of it under the same id.
+        The same bytes under the same unique id return the same entry, so that a repeated upload
+        changes nothing. Other bytes create a new version of the entry with the same id.
 
         Args:
             project_id: owner of the directory.
-            directory_id: where to list.
-            file: the bytes.
-            unique_id: defaults to the file's external id, then to its name.
-            display_name: defaults to the file's name.
-            metadata: None keeps what an existing entry has.
-            item_id: id of the entry if it is new.
-            internal: the directory is one that only Docmill itself changes.
+            directory_id: the directory.
+            file: the uploaded file.
+            unique_id: default: the file's external id, otherwise its name.
+            display_name: default: the file's name.
+            metadata: None leaves the metadata of an existing entry.
+            item_id: id of a new entry.
+            internal: whether the directory is internal to Docmill.
 
         Raises:
             NotFoundError: there is no such directory in this project.
-            ConflictError: the directory's entries come from its source.
+            ConflictError: the entries of the directory come from its source.
         """
         changes = await DirectoryChanges.lock(
             self._session, project_id, directory_id, internal=internal
@@ -100,7 +100,7 @@ class DirectoryFiles:
     ) -> DirectoryFile:
         """List a document that a worker will fetch in an internal directory.
 
-        One of this unique id is returned as it is.
+        An existing entry with this unique id is returned unchanged.
 
         Raises:
             NotFoundError: the project has no such internal directory.
@@ -120,7 +120,7 @@ class DirectoryFiles:
         )
 
     async def get(self, project_id: str, directory_id: str, item_id: str) -> DirectoryFile:
-        """Return one entry as it is now.
+        """Return one entry in its current version.
 
         Raises:
             NotFoundError: the directory does not list it.
@@ -132,7 +132,7 @@ class DirectoryFiles:
         return found
 
     async def live(self, project_id: str | None, item_id: str) -> DirectoryFile:
-        """Return an entry as its directory lists it now; None looks in every project.
+        """Return an entry in its current version; ``project_id`` None searches all projects.
 
         Raises:
             NotFoundError: no directory lists it.
@@ -155,7 +155,7 @@ class DirectoryFiles:
         return found
 
     async def of_item(self, batch_id: str, position: int) -> DirectoryFile:
-        """Return the version of an entry that an item of a batch is about."""
+        """Return the version of an entry that an item of a batch refers to."""
         listed = and_(
             DirectoryFile.directory_id == BatchItem.directory_id,
             DirectoryFile.sequence == BatchItem.sequence,
@@ -165,7 +165,7 @@ class DirectoryFiles:
         return (await self._session.scalars(query)).one()
 
     async def find(self, project_id: str, item_id: str) -> DirectoryFile:
-        """Return the latest version of an entry, wherever it is and whether or not it is listed.
+        """Return the latest version of an entry, even if no directory lists it any more.
 
         Raises:
             NotFoundError: the project never had such an entry.
@@ -198,7 +198,7 @@ class DirectoryFiles:
         metadata: dict[str, Any] | None = None,
         target_directory_id: str | None = None,
     ) -> DirectoryFile:
-        """Change what is given; a new unique id or directory makes a new version.
+        """Update the given fields. A new unique id or directory creates a new version.
 
         Raises:
             NotFoundError: the directory does not list the entry, or the target does not exist.
@@ -214,7 +214,7 @@ class DirectoryFiles:
         return row
 
     async def delete(self, project_id: str, directory_id: str, item_id: str) -> None:
-        """Take one entry out of the listing; batches that froze it keep it.
+        """Remove one entry from the listing. Batches keep it in their frozen listings.
 
         Raises:
             NotFoundError: the directory does not list it.
@@ -225,10 +225,10 @@ class DirectoryFiles:
     async def bulk_delete(
         self, project_id: str, directory_id: str, item_ids: Sequence[str]
     ) -> None:
-        """Take entries out of the listing, all or none.
+        """Remove entries from the listing, all or none.
 
         Raises:
-            NotFoundError: the directory does not list one of them; it is named.
+            NotFoundError: the directory does not list one of them; the message names it.
             ConflictError: the entries come from a source.
         """
         changes = await DirectoryChanges.lock(self._session, project_id, directory_id)
@@ -236,7 +236,7 @@ class DirectoryFiles:
 
     async def _relist(self, row: DirectoryFile, target: str, unique_id: str) -> DirectoryFile:
         """List the entry under another name or in another directory."""
-        # Locked in one order, so that two moves in opposite directions do not wait for each other.
+        # Locked in a fixed order, so that concurrent moves in opposite directions do not deadlock.
         locked = {
             directory_id: await DirectoryChanges.lock(self._session, row.project_id, directory_id)
             for directory_id in sorted({row.directory_id, target})
@@ -264,7 +264,7 @@ class DirectoryFiles:
         """Return one page of entries, oldest first.
 
         Raises:
-            UsageError: the cursor is not one of ours.
+            UsageError: the cursor is invalid.
         """
         query = _filtered(project_id, directory_id, filters)
         key = (DirectoryFile.created_at, DirectoryFile.id)
@@ -337,19 +337,19 @@ _CARRIED = (
     "file_metadata",
     "created_at",
 )
-"""What a new version of an entry takes over unless told otherwise."""
+"""Columns that a new version of an entry copies by default."""
 
 
 def carried(old: DirectoryFile) -> dict[str, Any]:
-    """Return the columns that another version of ``old`` has, too."""
+    """Return the columns that a new version of ``old`` copies."""
     return {name: getattr(old, name) for name in _CARRIED}
 
 
 class DirectoryChanges:
-    """One directory, locked until the transaction ends, and its next states.
+    """Changes of one directory, which is locked until the transaction ends.
 
-    Rows are versions: a change writes a new one and says from which number on the old one no
-    longer counts, so that a listing frozen at an earlier number stays as it was.
+    Rows are versions. A change inserts a new row and sets the sequence number at which the old one
+    ends, so that listings frozen at an earlier number do not change.
     """
 
     def __init__(self, session: AsyncSession, directory: Directory) -> None:
@@ -360,17 +360,17 @@ class DirectoryChanges:
     async def lock(
         cls, session: AsyncSession, project_id: str, directory_id: str, *, internal: bool = False
     ) -> "DirectoryChanges":
-        """Lock a directory whose entries may be changed by hand.
+        """Lock a directory whose entries users may change.
 
         Args:
-            session: where the lock is held.
-            project_id: its owner.
-            directory_id: which one.
-            internal: it is one that only Docmill itself changes.
+            session: session that holds the lock.
+            project_id: owner of the directory.
+            directory_id: the directory.
+            internal: whether the directory is internal to Docmill.
 
         Raises:
             NotFoundError: there is none in this project.
-            ConflictError: its entries come from scanning its source.
+            ConflictError: its entries come from its source.
         """
         query = (
             select(Directory)
@@ -408,7 +408,7 @@ class DirectoryChanges:
         """Return the entries with these ids.
 
         Raises:
-            NotFoundError: one of them is not in this directory; it is named.
+            NotFoundError: the directory does not list one of them; the message names it.
         """
         query = select(DirectoryFile).where(
             DirectoryFile.id.in_(item_ids),
@@ -424,7 +424,7 @@ class DirectoryChanges:
         return found
 
     async def add(self, **columns: Any) -> DirectoryFile:
-        """List a new entry."""
+        """Insert a new entry."""
         row = DirectoryFile(
             directory_id=self.directory.id, sequence=self._next_sequence(), **columns
         )
@@ -434,14 +434,14 @@ class DirectoryChanges:
         return row
 
     async def replace(self, old: DirectoryFile, **columns: Any) -> DirectoryFile:
-        """List a new version of an entry, under the same id."""
+        """Insert a new version of an entry with the same id."""
         columns = carried(old) | columns
         old.removed_sequence = self.directory.sequence + 1
         self.directory.live_count -= 1
         return await self.add(**columns)
 
     async def remove(self, rows: Sequence[DirectoryFile], *, deleted: bool = True) -> None:
-        """Take entries out of the listing; ``deleted`` False when they go on elsewhere."""
+        """Remove entries from the listing; ``deleted`` is False if they move elsewhere."""
         sequence = self._next_sequence()
         for row in rows:
             row.removed_sequence = sequence

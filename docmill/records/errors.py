@@ -1,4 +1,4 @@
-"""Which database errors mean "away, try again", and which mean a mistake of ours."""
+"""Classification of database errors: transient errors, user errors, and bugs."""
 
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -6,19 +6,20 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from docmill.errors import DocmillError, UnavailableError, UsageError
 
 _MISTAKES = ("no such", "syntax error", "has no column", "misuse")
-"""SQLite raises `OperationalError` for wrong SQL too; waiting would never mend that."""
+"""Messages of wrong SQL. SQLite raises `OperationalError` for it, too; a retry cannot succeed."""
 
 _TRANSIENT_STATES = ("08", "40", "53", "55P03", "57", "58")
-"""SQLSTATE classes of PostgreSQL: connection, rollback, resources, lock, shutdown, system."""
+"""Transient SQLSTATE classes of PostgreSQL: connection, rollback, resources, lock, shutdown,
+system."""
 
 _NUL_CHARACTER = "22021"
-"""PostgreSQL stores any text but this; SQLite stores it too."""
+"""PostgreSQL's SQLSTATE for text with a NUL character, which it cannot store. SQLite can."""
 
-_HINT = "Check DOCMILL_DATABASE_URL, free space and permissions; the work goes on afterwards."
+_HINT = "Check DOCMILL_DATABASE_URL, free space and permissions; the work continues by itself."
 
 
 def is_transient(error: BaseException) -> bool:
-    """Whether the same transaction may succeed later."""
+    """Return whether the same transaction may succeed later."""
     if isinstance(error, PoolTimeout | OSError):
         return True
     if not isinstance(error, DBAPIError):
@@ -33,7 +34,7 @@ def is_transient(error: BaseException) -> bool:
 
 
 def in_words(error: BaseException) -> DocmillError | None:
-    """Return the error for people that a database error stands for; None when it is a bug."""
+    """Translate a database error to an error for users; None if it is a bug."""
     if is_transient(error):
         return unavailable(error)
     if isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) == _NUL_CHARACTER:
@@ -42,7 +43,7 @@ def in_words(error: BaseException) -> DocmillError | None:
 
 
 def unavailable(error: BaseException) -> UnavailableError:
-    """Say that the database is away, without the statement, its values or the address."""
+    """Return an error without the statement, its values and the address of the database."""
     cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
     detail = str(cause).splitlines()[0] if str(cause) else type(cause).__name__
     if isinstance(cause, OSError):

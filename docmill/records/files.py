@@ -1,4 +1,4 @@
-"""Uploaded bytes."""
+"""Uploaded files."""
 
 from collections.abc import Collection
 from typing import Literal, TypedDict, Unpack
@@ -16,7 +16,7 @@ from docmill.records.tables.sources import DirectoryFile, File
 
 
 class FileFilters(TypedDict, total=False):
-    """Filters of a list of files; None and a missing one take all."""
+    """Filters of a list of files. A missing filter or None selects all."""
 
     name: str | None
     file_ids: Collection[str] | None
@@ -26,7 +26,7 @@ class FileFilters(TypedDict, total=False):
 
 
 FileOrder = Literal["created_at", "name", "id"]
-"""Newest first, or upwards by name or id."""
+"""Order of a list: newest first, or ascending by name or id."""
 
 
 class Files:
@@ -36,9 +36,9 @@ class Files:
         self._session = session
 
     async def create(self, file: File) -> tuple[File, bool]:
-        """Insert ``file``; when its id exists, return that file, untouched, and False.
+        """Insert ``file``; if its id exists, return the existing file and False.
 
-        One whose bytes were purged names them again.
+        An existing file whose bytes were deleted refers to the new bytes.
         """
         if await try_insert(self._session, file):
             return file, True
@@ -51,7 +51,7 @@ class Files:
     async def get(
         self, project_id: str | None, file_id: str, *, include_deleted: bool = False
     ) -> File:
-        """Return one file; ``project_id`` None looks in every project.
+        """Return one file; ``project_id`` None searches all projects.
 
         Raises:
             NotFoundError: there is none in this project, or it was deleted.
@@ -77,7 +77,7 @@ class Files:
         return (await self._session.scalars(query)).first()
 
     async def delete(self, project_id: str, file_id: str) -> File:
-        """Hide a file for good and return it; directories that list it keep its bytes.
+        """Delete a file and return it. Directories that list it keep its bytes.
 
         Raises:
             NotFoundError: there is none in this project.
@@ -96,10 +96,10 @@ class Files:
         order: FileOrder = "created_at",
         **filters: Unpack[FileFilters],
     ) -> Slice[File]:
-        """Return one page of files, newest first unless ``order`` says otherwise.
+        """Return one page of files, newest first by default.
 
         Raises:
-            UsageError: the cursor is not one of ours.
+            UsageError: the cursor is invalid.
         """
         query = select(File).where(File.project_id == project_id)
         equal = {
@@ -125,15 +125,15 @@ class Files:
 
 
 async def record_fetched(session: AsyncSession, item: ClaimedItem, file: File) -> None:
-    """List ``file`` as the bytes of ``item``, and forget the URL: it may carry secrets.
+    """Store ``file`` as the bytes of ``item``, and delete the URL, which may contain secrets.
 
     Args:
-        session: of one write transaction.
-        item: as claimed.
-        file: not yet saved; its bytes are in the store.
+        session: session of a write transaction.
+        item: the claimed item.
+        file: not yet saved; its bytes are in the object store.
 
     Raises:
-        StaleItem: another attempt holds the item, or it has its outcome.
+        StaleItem: another attempt holds the item, or it has an outcome.
     """
     known = {"size": file.size, "sha256": file.sha256}
     if await session.scalar(CHANGE_IF_HELD, held_by(item) | known) is None:

@@ -1,4 +1,9 @@
-"""Reads, claims and settlements of single items: those of the same moment share a transaction."""
+"""Group commit of reads, claims and settlements of single items.
+
+A transaction costs a commit, an fsync and, on SQLite, the pause before it. Requests for the same
+batch that arrive together share one. A transaction contains one batch, because it takes its locks
+in the order of the ledger.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -15,11 +20,11 @@ Request = TypeVar("Request")
 Answer = TypeVar("Answer")
 
 MOST_TOGETHER = 64
-"""Requests of one transaction: it holds SQLite's only write lock."""
+"""Requests in one transaction, which holds SQLite's only write lock."""
 
 
 class GroupCommit(Generic[Request, Answer]):
-    """Collects requests while a transaction runs, and does them all in the next one."""
+    """Collects requests while a transaction runs, and executes them in the next one."""
 
     def __init__(
         self,
@@ -27,13 +32,13 @@ class GroupCommit(Generic[Request, Answer]):
         work: Callable[[Session, Sequence[Request]], Awaitable[Sequence[Answer]]],
         batch_of: Callable[[Request], str],
     ) -> None:
-        """Take what to do.
+        """Create a group commit.
 
         Args:
             transaction: `Database.read` or `Database.write`.
-            work: does requests of one batch in one transaction; gives an answer for each, in
-                their order.
-            batch_of: which batch a request is about.
+            work: executes requests for one batch in one transaction; returns an answer for each, in
+                order.
+            batch_of: returns the batch id of a request.
         """
         self._transaction = transaction
         self._work = work
@@ -42,12 +47,12 @@ class GroupCommit(Generic[Request, Answer]):
         self._worker: asyncio.Task[None] | None = None
 
     async def do(self, request: Request) -> Answer:
-        """Do one request with those of the same moment; its effect is committed on return.
+        """Execute a request together with concurrent ones; it is committed on return.
 
-        A caller that is cancelled does not take back what it asked for: it may still be done.
+        Cancelling the caller does not withdraw the request, which may still be executed.
 
         Raises:
-            Exception: what the work raises for this request by itself.
+            Exception: the exception of ``work`` for this request alone.
         """
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._waiting.append((request, future))
@@ -70,11 +75,11 @@ class GroupCommit(Generic[Request, Answer]):
         try:
             async with self._transaction() as session:
                 answers = await self._work(session, [request for request, _ in some])
-        except Exception as error:  # noqa: BLE001 - it is the caller's
+        except Exception as error:  # noqa: BLE001 - passed to the caller
             if len(some) == 1 or isinstance(error, UnavailableError):
                 for _, future in some:
                     _set_error(future, error)
-            else:  # what is wrong with one request fails no other
+            else:  # a failing request must not fail the others
                 for one in some:
                     await self._do([one])
             return
@@ -93,10 +98,10 @@ _Settling = tuple[ClaimedItem, Settlement]
 
 
 class ItemTransactions:
-    """What single items need of the ledger on their normal path."""
+    """Ledger operations of single items on the normal path."""
 
     def __init__(self, database: Database, worker: str) -> None:
-        """Take the records, and the identity of this process in claims."""
+        """Create the operations for a database and the identity of this process in claims."""
         self._worker = worker
         self._reads = GroupCommit(database.read, _peek, lambda task: task.batch_id)
         self._claims = GroupCommit(database.write, self._claim, lambda one: one[0].batch_id)
@@ -111,7 +116,7 @@ class ItemTransactions:
         return await self._claims.do((task, read))
 
     async def settle(self, item: ClaimedItem, settlement: Settlement) -> Settled:
-        """See `Ledger.settle`; the answer is of all items of the transaction."""
+        """See `Ledger.settle`; the answer covers all items of the transaction."""
         return await self._settlements.do((item, settlement))
 
     async def _claim(self, session: Session, wanted: Sequence[_Claiming]) -> Sequence[Claim]:

@@ -1,4 +1,4 @@
-"""The forms in which items leave and enter the ledger."""
+"""Data classes of items that enter and leave the ledger."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -21,32 +21,31 @@ JOB_PREFIXES = {
 
 
 GROUP_MARK = "/"
-"""Between the worker and its group in ``BatchItem.claimed_by``."""
+"""Separator between worker and group in ``BatchItem.claimed_by``."""
 
 
 def group_claim(worker: str, group: str) -> str:
-    """Return the identity under which a worker claims the items of one group."""
+    """Return the identity with which a worker claims the items of one group."""
     return f"{worker}{GROUP_MARK}{group}"
 
 
-class StaleItem(ConflictError):  # noqa: N818 - a fence that held, not a fault
-    """A task of an earlier epoch came back: the batch has been redriven since."""
+class StaleItem(ConflictError):  # noqa: N818 - an expected conflict
+    """The task belongs to an earlier execution of the batch, which has been redriven since."""
 
 
 def job_id_of(job_type: str, batch_id: str, position: int) -> str:
-    """Return the id of an item's job; a retry gets the same one."""
+    """Return the id of an item's job; repeated claims use the same job."""
     return derived_id(JOB_PREFIXES[JobType(job_type)], batch_id, position)
 
 
 def name_warnings(path: str, media_type: str) -> list[dict[str, Any]]:
     """Return the warnings about a file's name, as stored.
 
-    They depend on the name, and so belong to the item and not to the result, which items of
-    other names may share.
+    They belong to the item and not to the result, which items with other names may share.
 
     Args:
-        path: of the file.
-        media_type: what its content turned out to be.
+        path: path of the file.
+        media_type: detected media type.
     """
     found = name_warning(path, media_type)
     return [found.model_dump(mode="json")] if found else []
@@ -59,25 +58,25 @@ def file_warnings(path: str, media_type: str, of_result: Sequence[Any] | None) -
 
 @dataclass(frozen=True, slots=True)
 class ClaimedItem:
-    """One item that this worker may work on, and all it needs to know for that.
+    """A claimed item with all data that its worker needs.
 
     Attributes:
-        epoch: with ``attempt``, the fence: a settlement counts only while both are current.
-        worker_losses: how many workers were lost while they held the item, this claim included.
-        engine_failures: transient engine failures so far.
-        cleaned_attempts: attempts up to this one left nothing in the store; those between it and
-            this attempt may have.
-        path: its path in the listing, unique there.
-        name: its name for people.
-        sha256: of the bytes as listed, when known.
-        engine: what runs it; see `docmill.engines.choice`.
-        source: the directory's source, when its entries are read in place.
-        source_path: raw relative path below that source; None for uploads.
-        signature: of the file when it was listed; None for uploads.
-        object_key: of the uploaded bytes; None for entries read in place.
-        source_url: where the bytes are to be fetched; None when that is done, or never was to do.
-        http_proxy: the proxy that leads there.
-        audience: webhooks that listen to its batch.
+        epoch: fencing token together with ``attempt``: a settlement counts only while both are
+            current.
+        worker_losses: number of workers lost while they held the item, before this claim and by it.
+        engine_failures: number of transient engine failures.
+        cleaned_attempts: attempts up to this one left no objects in the store; later ones may have.
+        path: unique path in the listing.
+        name: display name.
+        sha256: hash of the listed bytes, if known.
+        engine: name of its engine; see `docmill.engines.choice`.
+        source: source of the directory, if its entries are read in place.
+        source_path: raw relative path in the source; None for uploads.
+        signature: signature of the file when it was listed; None for uploads.
+        object_key: key of the uploaded bytes; None for entries that are read in place.
+        source_url: URL of the bytes; None if they were fetched or do not come from a URL.
+        http_proxy: proxy for the URL.
+        audience: webhook subscribers of its batch.
         strict: codes of warnings that its batch does not accept; None for none.
     """
 
@@ -112,18 +111,18 @@ class ClaimedItem:
 
     @property
     def clean(self) -> bool:
-        """Whether no earlier attempt can have left anything in the store."""
+        """Whether no earlier attempt can have left objects in the store."""
         return self.cleaned_attempts >= self.attempt - 1
 
 
 @dataclass(frozen=True, slots=True)
 class PeekedItem:
-    """An item without an outcome, as it was read without a claim.
+    """An unclaimed item without an outcome.
 
     Attributes:
-        item: as a claim would give it, but for the number of the attempt.
-        held_by: the claim that holds it; None while nobody does.
-        stopped: whether its batch was paused or cancelled, so that a claim will be refused.
+        item: as in a claim, without a new attempt number.
+        held_by: claim that holds it; None if it is free.
+        stopped: whether its batch is paused or cancelled, so that a claim is rejected.
     """
 
     item: ClaimedItem
@@ -132,19 +131,19 @@ class PeekedItem:
 
     @property
     def suspect(self) -> bool:
-        """Whether a worker may have died of it: it must not be processed beside others."""
+        """Whether the item may have crashed a worker, so that it must be processed exclusively."""
         lost = self.held_by is not None and GROUP_MARK not in self.held_by
         return lost or self.item.worker_losses > 0
 
 
 @dataclass(frozen=True, slots=True)
 class ReadBytes:
-    """What is known of an item's bytes once they were read.
+    """Facts about an item's bytes after reading them.
 
     Attributes:
-        cache_key: of the result that the item would get.
-        lease_seconds: after these, whoever makes it can no longer be at work, whatever its row
-            says.
+        cache_key: cache key of the item's result.
+        lease_seconds: time after which a lease expires, because its holder cannot be working any
+            more.
     """
 
     sha256: str
@@ -153,19 +152,19 @@ class ReadBytes:
 
 
 class NotBegun(StrEnum):
-    """Why an item was not claimed, and stays as it is."""
+    """Reason why an item was not claimed; its row does not change."""
 
     BEING_MADE = "being_made"
-    """Another item with the same bytes and parameters is being processed now."""
+    """Another item with the same bytes and parameters is being processed."""
     HELD = "held"
-    """Its batch is paused, ends, or has more in flight than it may."""
+    """Its batch is paused, ending, or has the maximum of items in flight."""
     ALONE = "alone"
-    """It must have an activity of its own: a worker was lost that may have died of it."""
+    """It needs an activity of its own, because it may have crashed a worker."""
 
 
 @dataclass(frozen=True, slots=True)
 class NewResult:
-    """A result that was just stored; its objects lie under ``object_prefix`` already."""
+    """A new result. Its objects are stored under ``object_prefix`` already."""
 
     cache_key: str
     object_prefix: str
@@ -184,17 +183,17 @@ class NewResult:
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """How an item ended.
+    """Outcome of an item.
 
     Attributes:
-        sha256: of the bytes that were read.
-        result: to store with the outcome; when its cache key is taken, that result is used. An
-            item that failed leaves it to others.
-        existing_result_id: of the stored result that a skipped item shares.
-        cleaned_attempts: attempts up to this one left nothing in the store but what ``result``
-            names; None: as it was.
-        warnings: those about this file alone; its result has its own. Of a file that failed as
-            incomplete, those that its result has: the item itself has none.
+        sha256: hash of the bytes that were read.
+        result: result to store; if its cache key exists, that result is used. The result of a
+            failed item is available to other items.
+        existing_result_id: id of the stored result that a skipped item shares.
+        cleaned_attempts: attempts up to this one left no objects in the store except those of
+            ``result``; None leaves the value unchanged.
+        warnings: warnings about this file only; those of its content belong to the result. For a
+            file that failed as incomplete, the warnings of its result, since the item has none.
     """
 
     outcome: Outcome
@@ -217,12 +216,12 @@ class Settlement:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What came of settlements.
+    """Effect of settlements.
 
     Attributes:
-        positions: of the items that were settled.
-        unnamed: prefixes of files that were stored for results that nothing names: their attempt
-            came too late, or there is such a result already. Remove them.
+        positions: positions of the settled items.
+        unnamed: prefixes of stored objects that no result references, because the attempt was stale
+            or an equal result exists. They have to be deleted.
     """
 
     positions: frozenset[int]
@@ -231,11 +230,11 @@ class Settled:
 
 @dataclass(frozen=True, slots=True)
 class UncleanItem:
-    """An item whose attempts may have stored what no result names.
+    """An item whose attempts may have stored objects that no result references.
 
     Attributes:
-        attempts: the numbers of those attempts.
-        object_prefix: of the result that the item has, which stays.
+        attempts: numbers of these attempts.
+        object_prefix: prefix of the item's result, which stays.
     """
 
     position: int
@@ -246,13 +245,13 @@ class UncleanItem:
 
 @dataclass(frozen=True, slots=True)
 class ItemRecord:
-    """What the ledger, the HTTP API and the manifest say of one file of a batch.
+    """Record of one file of a batch in the ledger, the HTTP API and the manifest.
 
     Attributes:
-        path: its path in the listing.
-        sha256: of its bytes; None when they were never read.
-        partial: some pages failed, within the allowed ratio.
-        attempts: how often a worker claimed it.
+        path: path in the listing.
+        sha256: hash of its bytes; None if they were never read.
+        partial: whether some pages failed, within the allowed ratio.
+        attempts: number of claims.
     """
 
     path: str
@@ -275,13 +274,13 @@ class ItemRecord:
 
 @dataclass(frozen=True, slots=True)
 class LedgerItem(ItemRecord):
-    """One file of a batch with all that the ledger knows of it; `pending` without an outcome.
+    """One file of a batch with all data of the ledger; `pending` without an outcome.
 
     Attributes:
-        item_id: the directory file's id.
-        job_id: None while no job has been made for it.
-        purged: there was a result, and it was kept for as long as results are.
-        warnings: what is not in its result, or may be wrong in it; those about the file come first.
+        item_id: id of the directory file.
+        job_id: None if it has no job yet.
+        purged: whether its result has expired.
+        warnings: missing or doubtful content; warnings about the file come first.
     """
 
     position: int
@@ -295,10 +294,10 @@ class LedgerItem(ItemRecord):
 
 @dataclass(frozen=True, slots=True)
 class ItemRow(LedgerItem):
-    """One listed item and where its result is.
+    """One listed item and the location of its result.
 
     Attributes:
-        object_prefix: where the result's objects lie; None without a result, like the others.
+        object_prefix: prefix of the result's objects; None without a result, like the others.
     """
 
     result_id: str | None
@@ -309,7 +308,7 @@ class ItemRow(LedgerItem):
 
 @dataclass(frozen=True, slots=True)
 class FailureGroup:
-    """Failed items of one class, with the first of them as the example."""
+    """Failed items of one class, with the first one as example."""
 
     failure_class: str
     count: int

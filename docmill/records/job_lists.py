@@ -1,9 +1,9 @@
-"""Which jobs a page of a list has: a walk over batches, newest first, that reads little.
+"""Pages of job lists: a bounded walk over batches, newest first.
 
-Nothing is sorted that grows with the batches or their items. A chunk of batches is read by the
-index of their creation, each with whether it has any item in a wanted state; of those that have,
-items are read by the index of their state and position. What one page reads is bounded, whatever
-the filters leave of it.
+No query sorts data that grows with the batches or their items. Chunks of batches are read by the
+index of their creation, together with whether they have items in a wanted state. The items of those
+batches are read by the index of state and position. The number of rows that a page reads is
+bounded, whatever the filters exclude.
 """
 
 import base64
@@ -24,34 +24,34 @@ from docmill.records.tables.attempts import PastAttempt
 from docmill.records.tables.batches import JOBS_WITHOUT_RESULT, Batch, BatchItem
 
 MAX_READ = 10_000
-"""Index entries after which a page that has a job ends, short of its limit if need be. One without
-any goes on: clients take an empty page for the end of the list."""
+"""Index entries after which a page with a job ends, even below its limit. A page without jobs
+continues, because clients take an empty page for the end of the list."""
 GROUP = 2_000
-"""Items that one statement reads at most."""
+"""Maximum items that one statement reads."""
 GROWTH = 4
-"""By how much each next statement reads more: most pages are full after the first."""
+"""Growth of the chunk from one statement to the next. Most pages are full after the first."""
 SKEW = timedelta(hours=1)
-"""By so much the clocks of two hosts may differ: a batch and its jobs are dated by several."""
+"""Maximum clock difference of two hosts. A batch and its jobs have timestamps of several hosts."""
 BEHIND_ALL = 2**62
-"""A position behind every item of a batch."""
+"""A position after every item of a batch."""
 
 
 class JobFilters(CreatedRange, total=False):
-    """Filters of a list of jobs; None and a missing one take all."""
+    """Filters of a list of jobs. A missing filter or None selects all."""
 
     status: str | None
     job_type: str | None
     job_ids: Sequence[str] | None
     configuration_id: str | None
     input_kind: str | None
-    """How the request named the document; a batch's items are files."""
+    """Kind of input in the request. The items of a batch are files."""
     file_input: str | None
-    """What the request called the document; a batch's item has its own id."""
+    """Name of the input in the request. The item of a batch has an id of its own."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A place in the order of jobs: by the batch, newest first, and then by the position."""
+    """A place in the order of jobs: by batch, newest first, then by position."""
 
     created_at: datetime
     batch_id: str
@@ -59,25 +59,25 @@ class Place:
 
     @property
     def inside(self) -> bool:
-        """Whether jobs of the same batch can lie behind this place."""
+        """Whether jobs of the same batch may follow this place."""
         return self.position < BEHIND_ALL
 
     def behind(self, other: "Place") -> bool:
-        """Whether this place comes after ``other``."""
+        """Return whether this place comes after ``other``."""
         mine, theirs = (self.created_at, self.batch_id), (other.created_at, other.batch_id)
         return mine < theirs or (mine == theirs and self.position > other.position)
 
     def token(self) -> str:
-        """Return the opaque token of the place behind this one."""
+        """Return the opaque token of this place."""
         place = [self.created_at.isoformat(), self.batch_id, self.position]
         return base64.urlsafe_b64encode(json.dumps(place).encode()).decode()
 
     @classmethod
     def read(cls, token: str) -> "Place":
-        """Return the place of a token.
+        """Parse a token.
 
         Raises:
-            UsageError: it is not one of ours.
+            UsageError: the token is invalid.
         """
         try:
             created_at, batch_id, position = json.loads(
@@ -97,11 +97,11 @@ _PARTIAL = (ItemStatus.PENDING, ItemStatus.CANCELLED)
 
 @dataclass(frozen=True, slots=True)
 class _Stream:
-    """The items of a batch in one state, as one index gives them.
+    """Items of a batch in one state, as returned by one index.
 
     Attributes:
-        batches: the states of a batch in which the jobs of such items have the wanted status.
-        partial: the index is the one of jobs without a result.
+        batches: states of a batch in which jobs of these items have the wanted status.
+        partial: whether the index is that of jobs without a result.
     """
 
     status: ItemStatus
@@ -115,7 +115,7 @@ class _Stream:
 
 
 def _streams(status: str | None) -> Sequence[_Stream]:
-    """Return where items can be whose job has ``status``."""
+    """Return the streams that contain the items of jobs with ``status``."""
     found = []
     for item in ItemStatus:
         results = (False,) if item in _PARTIAL else (True, False)
@@ -153,11 +153,11 @@ _ENTRY = (
 _NEWEST_FIRST = (Batch.created_at.desc(), Batch.id.desc())
 
 Step = tuple[str | None, Place]
-"""The id of a job and its place; or None, and a place up to which there is no other job."""
+"""The id of a job and its place; or None and a place before which there are no more jobs."""
 
 
 class JobList:
-    """One list of the jobs of a project, from which a page is taken."""
+    """A list of a project's jobs, from which pages are read."""
 
     def __init__(self, session: AsyncSession, project_id: str, filters: JobFilters) -> None:
         self._session = session
@@ -170,9 +170,10 @@ class JobList:
         self._stride = 1
 
     async def page(self, place: Place | None, limit: int) -> tuple[list[str], Place | None]:
-        """Return the ids of the jobs behind ``place``, and the place that the next page is behind.
+        """Return the ids of the jobs after ``place``, and the place of the next page.
 
-        At most ``limit``, and fewer once `MAX_READ` index entries were read; none only at the end.
+        The page has at most ``limit`` jobs, or fewer after `MAX_READ` index entries; it is empty
+        only at the end.
         """
         self._stride = limit + 1
         job_ids = self._filters.get("job_ids")
@@ -194,7 +195,7 @@ class JobList:
         return MAX_READ - GROUP - self._read
 
     async def _walk(self, place: Place | None, chunk: int) -> AsyncIterator[Step]:
-        """Yield the jobs behind ``place`` in their order, and how far the walk has come."""
+        """Yield the jobs after ``place`` in order, and the progress of the walk."""
         if not self._streams:
             return
         await self._find_file()
@@ -212,10 +213,10 @@ class JobList:
     async def _heads(
         self, place: Place | None, chunk: int
     ) -> tuple[Sequence[Row[Any]], Place | None]:
-        """Return those of the next batches that can have a job of the list.
+        """Return those of the next batches that may have jobs of the list.
 
         Returns:
-            The batches, and the place behind the last one that was read; None: it was the last.
+            The batches, and the place after the last batch read; None if it was the last one.
         """
         mine = [Batch.project_id == self._project_id]
         if place is not None:
@@ -231,12 +232,12 @@ class JobList:
         self._read += 2 * chunk
         wanted = (*self._of_batch(), or_(*map(_has_any, self._streams)))
         query = select(*_HEAD).where(*mine, *wanted).order_by(*_NEWEST_FIRST)
-        heads = await self._select(query.limit(chunk))  # so that PostgreSQL takes the index
+        heads = await self._select(query.limit(chunk))  # the limit makes PostgreSQL use the index
         await self._learn_past(heads)
         return heads, end
 
     def _of_batch(self) -> list[ColumnElement[bool]]:
-        """Return what the filters ask of a batch."""
+        """Return the conditions of the filters on a batch."""
         filters = self._filters
         asked: list[ColumnElement[bool]] = []
         if (job_type := filters.get("job_type")) is not None:
@@ -257,14 +258,14 @@ class JobList:
         return asked
 
     async def _find_file(self) -> None:
-        """Find the jobs of the one file that the list is of."""
+        """Look up the jobs of the file that the list is restricted to."""
         if (named := self._filters.get("file_input")) is not None:
             query = select(BatchItem.batch_id, BatchItem.job_id).where(BatchItem.item_id == named)
             for batch_id, job_id in await self._session.execute(query):
                 self._of_file.setdefault(batch_id, []).append(job_id)
 
     async def _learn_past(self, heads: Sequence[Row[Any]]) -> None:
-        """Read which configurations the earlier attempts of batches had."""
+        """Read the configurations of earlier executions of batches."""
         if self._filters.get("configuration_id") is None:
             return
         redriven = [head.id for head in heads if head.epoch > 1]
@@ -274,7 +275,7 @@ class JobList:
                 self._past[row.batch_id, row.epoch] = row.configuration_id
 
     def _groups(self, heads: Sequence[Row[Any]]) -> Iterator[Sequence[Row[Any]]]:
-        """Yield batches whose items are read together: small ones, or a large one alone."""
+        """Yield groups of batches whose items are read together: small ones, or one large one."""
         group: list[Row[Any]] = []
         size = 0
         for head in heads:
@@ -289,7 +290,7 @@ class JobList:
             yield group
 
     async def _items(self, group: Sequence[Row[Any]], place: Place | None) -> AsyncIterator[Step]:
-        """Yield the jobs of a group of batches, and how far that came."""
+        """Yield the jobs of a group of batches, and the progress."""
         after = place.position if place is not None and place.batch_id == group[0].id else 0
         while True:
             rows, behind = await self._entries(group, after)
@@ -310,10 +311,10 @@ class JobList:
     async def _entries(
         self, group: Sequence[Row[Any]], after: int
     ) -> tuple[list[Row[Any]], int | None]:
-        """Return the ledger rows of a group, or of a large batch some behind ``after``.
+        """Return the ledger rows of a group, or those of a large batch after ``after``.
 
         Returns:
-            The rows, and the position up to which they are all there; None: all are.
+            The rows, and the position up to which they are complete; None if all are.
         """
         known = [job_id for head in group for job_id in self._of_file.get(head.id, ())]
         if len(group) == 1 and not known and group[0].total > self._stride:
@@ -330,7 +331,7 @@ class JobList:
         return found, None
 
     async def _window(self, head: Row[Any], after: int) -> tuple[list[Row[Any]], int | None]:
-        """Return rows of a large batch, the same number of each state at most."""
+        """Return rows of a large batch, with the same maximum for each state."""
         each = min(self._stride, GROUP // len(self._streams))
         parts = [
             select(*_ENTRY)
@@ -350,7 +351,7 @@ class JobList:
         return [row for row in rows if row.position <= min(cut)], min(cut)
 
     async def _named(self, job_ids: Sequence[str], place: Place | None) -> AsyncIterator[Step]:
-        """Yield the jobs of these ids that the list has."""
+        """Yield those of the given jobs that belong to the list."""
         rows: list[Row[Any]] = []
         heads: dict[str, Row[Any]] = {}
         for some in chunked(sorted(set(job_ids))):
@@ -369,7 +370,7 @@ class JobList:
                 yield row.job_id, at
 
     def _wants(self, head: Row[Any], row: Row[Any]) -> bool:
-        """Whether an item has a job, and one that the filters ask for."""
+        """Return whether an item has a job that matches the filters."""
         filters = self._filters
         if row.job_created_at is None or row.job_deleted_at is not None:
             return False
@@ -396,9 +397,9 @@ class JobList:
 
 
 def _has_any(stream: _Stream) -> ColumnElement[bool]:
-    """Return whether a batch has an item of a stream.
+    """Return a condition for batches with an item of a stream.
 
-    One row of a subquery, not EXISTS: PostgreSQL would read all items to answer that by a hash.
+    A scalar subquery, not EXISTS, for which PostgreSQL would read all items into a hash.
     """
     mine = select(BatchItem.position).where(*stream.of(BatchItem.batch_id == Batch.id))
     has_item = mine.limit(1).scalar_subquery().is_not(None)
@@ -408,17 +409,17 @@ def _has_any(stream: _Stream) -> ColumnElement[bool]:
 
 
 def _key() -> ColumnElement[Any]:
-    """Return the key by which batches are ordered: compared as a row, one range of its index."""
+    """Return the sort key of batches, compared as a row, which is one range of the index."""
     return tuple_(Batch.created_at, Batch.id)
 
 
 def _key_of(place: Place) -> ColumnElement[Any]:
-    """Return the key of the batch of a place."""
+    """Return the sort key of the batch of a place."""
     return tuple_(literal(place.created_at, Batch.created_at.type), literal(place.batch_id))
 
 
 def _moved(moment: datetime, by: timedelta) -> datetime:
-    """Return ``moment`` moved by so much, as far as the calendar goes."""
+    """Return ``moment`` shifted by ``by``, within the range of datetime."""
     try:
         return moment + by
     except OverflowError:

@@ -1,4 +1,4 @@
-"""Product jobs: readings of ledger rows, their batches and their results."""
+"""Jobs of the products, derived from ledger rows, batches and results."""
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
@@ -25,13 +25,13 @@ TOO_LARGE = "The file is larger than the operator's limit."
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One product job: of an item of a batch, or on its own, which is a batch of one.
+    """A job: an item of a batch, or a single job, which is a batch of one item.
 
     Attributes:
-        batch: as it is now; a redrive can have changed its parameters since this job ran.
-        item_id: the directory file's id.
-        file_id: of the upload that holds the bytes; None for files that are read in place.
-        configuration_id: of the attempt that this job ran in, like ``parameters``.
+        batch: current row; a redrive may have changed its parameters since this job ran.
+        item_id: id of the directory file.
+        file_id: upload with the bytes; None for files that are read in place.
+        configuration_id: configuration of the execution in which the job ran, like ``parameters``.
     """
 
     id: str
@@ -94,12 +94,12 @@ class Jobs:
         self._session = session
 
     async def open(self, batch: Batch, position: int, user_metadata: dict[str, Any] | None) -> None:
-        """Make the job of an item before anything runs; doing so again changes nothing.
+        """Create the job of an item before it runs; idempotent.
 
         Args:
-            batch: a single job's.
-            position: of the item, whose ledger row is there.
-            user_metadata: notes of whoever asked for the job.
+            batch: batch of a single job.
+            position: position of the item, whose ledger row exists.
+            user_metadata: notes of the requester.
         """
         made = (
             update(BatchItem)
@@ -117,7 +117,7 @@ class Jobs:
             await self._session.execute(insert_into(self._session, JobDetails).values(details))
 
     async def get(self, project_id: str | None, job_id: str) -> Job:
-        """Return one job as it is now; ``project_id`` None looks in every project.
+        """Return one job in its current state; ``project_id`` None searches all projects.
 
         Raises:
             NotFoundError: there is none in this project.
@@ -131,11 +131,11 @@ class Jobs:
         return found[0]
 
     async def delete(self, project_id: str, job_id: str) -> None:
-        """Hide a job that has ended; its item keeps its outcome, and its result stays.
+        """Delete a job that has ended. The outcome of its item and its result stay.
 
         Raises:
             NotFoundError: there is none in this project.
-            ConflictError: it has not ended.
+            ConflictError: the job has not ended.
         """
         job = await self.get(project_id, job_id)
         if not job.status.terminal:
@@ -171,13 +171,13 @@ class Jobs:
         cursor: str | None = None,
         **filters: Unpack[JobFilters],
     ) -> Slice[Job]:
-        """Return one page of jobs: those of the newest batch first, each batch's in its order.
+        """Return one page of jobs: newest batch first, in listing order within a batch.
 
-        What a page reads is bounded, so that it can be shorter than ``limit``; it is never empty
-        while there is a next one.
+        The number of rows read is bounded, so a page may be shorter than ``limit``. It is never
+        empty while there is a next page.
 
         Raises:
-            UsageError: the cursor is not one of ours.
+            UsageError: the cursor is invalid.
         """
         place = None if cursor is None else Place.read(cursor)
         jobs = JobList(self._session, project_id, filters)
@@ -190,7 +190,7 @@ class Jobs:
 
 
 def _rows() -> Select[Any]:
-    """Select what a job reads of its ledger row and of the listing."""
+    """Select the columns of a job from the ledger row and the listing."""
     listed = and_(
         DirectoryFile.directory_id == BatchItem.directory_id,
         DirectoryFile.sequence == BatchItem.sequence,
@@ -207,9 +207,9 @@ def _rows() -> Select[Any]:
 
 
 def _job(row: Row[Any], batch: Batch, past: PastAttempt | None) -> Job:
-    """Read a job from a row of `_rows`, its batch, and the attempt that it ran in if that is past.
+    """Build a job from a row of `_rows`, its batch, and the earlier execution in which it ran.
 
-    An item that a redrive did not take up still belongs to the attempt that ended it.
+    An item that a redrive did not select belongs to the execution that ended it.
     """
     ran_in = batch if past is None else past
     ended_by = BatchStatus(batch.status)

@@ -1,4 +1,4 @@
-"""Lists paged by key: a page costs the same wherever it lies in the list."""
+"""Keyset pagination. Every page costs the same, wherever it is in the list."""
 
 import base64
 import json
@@ -24,8 +24,8 @@ class Slice(Generic[T]):
     """One page of a list.
 
     Attributes:
-        items: at most the limit.
-        next: token of the page behind this one; None on the last page, never on an earlier one.
+        items: items of the page, at most the limit.
+        next: token of the next page; None only on the last page.
     """
 
     items: list[T]
@@ -33,7 +33,7 @@ class Slice(Generic[T]):
 
 
 class CreatedRange(TypedDict, total=False):
-    """Filters by creation time; both ends belong to the range."""
+    """Filters by creation time, with inclusive ends."""
 
     created_from: datetime | None
     created_to: datetime | None
@@ -42,7 +42,7 @@ class CreatedRange(TypedDict, total=False):
 def created_between(
     query: Select[T], created: InstrumentedAttribute[datetime], filters: CreatedRange
 ) -> Select[T]:
-    """Return ``query`` with the range's ends that are given."""
+    """Add the given ends of a range to ``query``."""
     first, last = filters.get("created_from"), filters.get("created_to")
     if first is not None:
         query = query.where(created >= first)
@@ -52,21 +52,21 @@ def created_between(
 
 
 def token_of(created_at: datetime, identifier: str) -> str:
-    """Return an opaque token for the place behind this row."""
+    """Return an opaque token for the place after this row."""
     text = json.dumps([created_at.isoformat(), identifier])
     return base64.urlsafe_b64encode(text.encode()).decode()
 
 
 def place_of(token: str) -> tuple[datetime, str]:
-    """Return what `token_of` was given.
+    """Parse a token of `token_of`.
 
     Raises:
-        UsageError: the token is not one of ours.
+        UsageError: the token is invalid.
     """
     try:
         created_at, identifier = json.loads(base64.b64decode(token, altchars=b"-_", validate=True))
         place = datetime.fromisoformat(created_at).astimezone(UTC), str(identifier)
-    except (ValueError, TypeError, OverflowError):  # also what is not base64 or not JSON
+    except (ValueError, TypeError, OverflowError):  # not base64 or not JSON
         raise UsageError(
             "The page token is not valid.", "Pass next_page_token of the page before, unchanged."
         ) from None
@@ -85,15 +85,15 @@ async def page_of(
     """Run ``query`` for one page, ordered by ``key`` (creation time and id).
 
     Args:
-        session: where to run it.
-        query: selects one kind of row, with its filters, without order.
-        key: the two columns of the order; the rows' attributes have the same names.
-        limit: items at most; cut to 1..`MAX_LIMIT`.
-        token: `Slice.next` of the page before, or None for the first page.
-        newest_first: the direction.
+        session: session for the query.
+        query: selects one kind of row, with filters and without order.
+        key: the two columns of the order; attributes of the rows have the same names.
+        limit: maximum number of items, restricted to 1..`MAX_LIMIT`.
+        token: `Slice.next` of the previous page, or None for the first page.
+        newest_first: direction of the order.
 
     Raises:
-        UsageError: the token is not one of ours.
+        UsageError: the token is invalid.
     """
     limit = max(1, min(limit, MAX_LIMIT))
     created, identifier = key
@@ -116,14 +116,14 @@ async def page_by_text(
     limit: int,
     token: str | None,
 ) -> Slice[T]:
-    """Run ``query`` for one page, upwards by a text column and, where that is equal, the id.
+    """Run ``query`` for one page, ascending by a text column, then by id.
 
     Raises:
-        UsageError: the token is not one of ours.
+        UsageError: the token is invalid.
     """
     limit = max(1, min(limit, MAX_LIMIT))
     text, identifier = key
-    # By code points on every database; PostgreSQL's default order depends on its locale.
+    # Order by code points on every database; PostgreSQL's default order depends on the locale.
     ordered = text if dialect_of(session) == "sqlite" else collate(text, "C")
     if token:
         at, last = _text_place_of(token)

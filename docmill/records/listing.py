@@ -1,4 +1,4 @@
-"""The frozen listing of a batch, as SQL; the same for both ways to freeze one."""
+"""Frozen listing of a batch as SQL, for both kinds of listings."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -14,11 +14,11 @@ from docmill.records.tables.sources import DirectoryFile
 
 
 class Listed(NamedTuple):
-    """One listed item; ``status`` and ``alone`` are None while the ledger has no row for it.
+    """One listed item. ``status`` and ``alone`` are None if the ledger has no row for it.
 
     Attributes:
         by_url: whether its bytes come from a URL.
-        alone: whether it must have an activity of its own.
+        alone: whether it needs an activity of its own.
     """
 
     position: int
@@ -49,10 +49,10 @@ _COLUMNS = (
 
 
 def listing_of(batch: Batch) -> Subquery:
-    """Return the items of ``batch``: ``position`` and what the listing knows of each.
+    """Return the items of ``batch``: ``position`` and the columns of the listing.
 
-    Over a directory an item's position is its sequence number, and the listing is what was
-    visible at the watermark, whatever happened since.
+    In a directory, the position of an item is its sequence number, and the listing is the set of
+    entries visible at the watermark.
     """
     if batch.watermark is None:
         named = select(BatchListing.position, *_COLUMNS).join_from(
@@ -77,8 +77,8 @@ def listed_with_status(batch: Batch, *, unfinished_only: bool = False) -> Select
     """Select the columns of `Listed`, in listing order.
 
     Args:
-        batch: whose listing.
-        unfinished_only: only items without an outcome.
+        batch: the batch.
+        unfinished_only: whether to select only items without an outcome.
     """
     listing = listing_of(batch).c
     known = (BatchItem.batch_id == batch.id) & (BatchItem.position == listing.position)
@@ -95,10 +95,10 @@ def listed_with_status(batch: Batch, *, unfinished_only: bool = False) -> Select
 async def add_items(
     session: AsyncSession, batch: Batch, listed: Sequence[Listed], **fields: Any
 ) -> Sequence[int]:
-    """Write ledger rows for listed items that have none, pending unless ``fields`` say otherwise.
+    """Insert ledger rows for listed items without one, pending unless ``fields`` override it.
 
     Returns:
-        Positions of the rows that are new; another process may have written the others.
+        Positions of the new rows. Other processes may have inserted the rest.
     """
     if not listed:
         return []

@@ -1,7 +1,7 @@
-"""The outbox of webhooks: what is to be told to whom, written with the change that it tells of.
+"""Outbox of webhooks: events, written in the transaction of the change that they report.
 
-Who listens to a batch is frozen in its row, so that a change costs one INSERT when somebody does,
-and nothing at all when nobody does.
+The subscribers of a batch are frozen in its row. A change with subscribers costs one INSERT, one
+without subscribers costs nothing.
 """
 
 from collections.abc import Sequence
@@ -29,11 +29,11 @@ _ENDS = {
 
 @dataclass(frozen=True, slots=True)
 class Audience:
-    """Those who listen to one run of a batch.
+    """Subscribers of one execution of a batch.
 
     Attributes:
-        alone: the batch is a single job's, and not to be named.
-        listeners: ``number`` of the target, ``endpoint`` and ``events`` of each.
+        alone: whether the batch represents a single job and is not named in events.
+        listeners: ``number`` of the target, ``endpoint`` and ``events`` of each subscriber.
     """
 
     batch_id: str
@@ -46,7 +46,7 @@ class Audience:
 
     @classmethod
     def of(cls, row: Any, batch_id: str, epoch: int) -> Self | None:
-        """Return the audience of a row with a batch's columns, or None: there is none."""
+        """Return the subscribers in a row with a batch's columns, or None if there are none."""
         if not row.webhooks:
             return None
         return cls(
@@ -60,13 +60,13 @@ class Audience:
         )
 
     def wants(self, event: str | None) -> bool:
-        """Whether anybody listens to ``event``."""
+        """Return whether any subscriber receives ``event``."""
         return any(event in listener["events"] for listener in self.listeners)
 
 
 @dataclass(frozen=True, slots=True)
 class JobNews:
-    """What there is to say of one item's job, beside its state."""
+    """Data of an item's job for an event, in addition to its state."""
 
     job_id: str
     item_id: str
@@ -74,7 +74,7 @@ class JobNews:
 
 
 def state_of(outcome: Outcome, result_id: str | None, *, partial: bool = False) -> JobState:
-    """Return what an item's job has become; a skipped item that shares a result has succeeded."""
+    """Return the state of an item's job; a skipped item that shares a result has succeeded."""
     if outcome is Outcome.SKIPPED:
         outcome = Outcome.COMPLETED if result_id is not None else Outcome.FAILED
     state = _ENDS[outcome]
@@ -82,7 +82,7 @@ def state_of(outcome: Outcome, result_id: str | None, *, partial: bool = False) 
 
 
 async def listeners_of(session: AsyncSession, batch: Batch) -> list[Any] | None:
-    """Return who will listen to a batch that is about to be made; None when nobody will."""
+    """Return the subscribers of a batch that is being created; None if there are none."""
     query = (
         select(WebhookTarget, WebhookConfiguration.webhook_events)
         .outerjoin(WebhookConfiguration, WebhookConfiguration.id == WebhookTarget.configuration_id)
@@ -106,12 +106,12 @@ async def listeners_of(session: AsyncSession, batch: Batch) -> list[Any] | None:
 
 
 def endpoint_id_of(project_id: str, url: str) -> str:
-    """Return the id of an inline endpoint: what goes to one URL is one endpoint's."""
+    """Return the id of an inline endpoint. Equal URLs are the same endpoint."""
     return derived_id(Prefix.WEBHOOK_ENDPOINT, project_id, url)
 
 
 async def tell_of_batch(session: AsyncSession, batch: Batch, tally: Tally = Tally()) -> None:  # noqa: B008 - immutable
-    """Tell that ``batch`` has the status that its row says; telling it again changes nothing."""
+    """Write an event with the status in the batch row; idempotent."""
     audience = Audience.of(batch, batch.id, batch.epoch)
     event = BATCH_EVENTS.get(BatchStatus(batch.status))
     if audience is None or not audience.wants(event):
@@ -134,7 +134,7 @@ async def tell_of_batch(session: AsyncSession, batch: Batch, tally: Tally = Tall
 async def tell_of_jobs(
     session: AsyncSession, audience: Audience | None, state: JobState, jobs: Sequence[JobNews]
 ) -> None:
-    """Tell that ``jobs`` have come to ``state``; telling it again changes nothing."""
+    """Write an event for each of ``jobs`` with their new ``state``; idempotent."""
     if audience is None or not jobs:
         return
     event = job_event(audience.job_type, state)
@@ -160,7 +160,7 @@ def _data(audience: Audience, state: JobState, job: JobNews) -> dict[str, Any]:
 async def _add(
     session: AsyncSession, audience: Audience, event: str, data_of: dict[str, dict[str, Any]]
 ) -> None:
-    """Write one row for each subject and each listener that wants the event."""
+    """Insert one row for each subject and subscriber of the event."""
     place = {
         "project_id": audience.project_id,
         "namespace": audience.namespace,

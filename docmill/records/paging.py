@@ -1,4 +1,4 @@
-"""Pages of the frozen listing; their ledger rows are written on the way."""
+"""Pages of the frozen listing, and creation of their ledger rows."""
 
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
@@ -21,7 +21,7 @@ from docmill.records.tables.batches import Batch, BatchItem, Result
 from docmill.records.warning_counts import WarnedFile, add_warned
 
 _IDLE = (None, ItemStatus.PENDING.value)
-"""States in which nobody works on an item."""
+"""States in which no worker holds an item."""
 
 _items = table_of(BatchItem)
 _SKIP = (
@@ -31,15 +31,15 @@ _SKIP = (
     )
     .values(job_created_at=func.coalesce(_items.c.job_created_at, bindparam("made_at")))
 )
-"""Settles an item whose result is there; a redriven one has its job already."""
+"""Settles an item whose result exists. A redriven item has a job already."""
 
 Plan = Callable[[Sequence[Listed], bool], tuple[tuple[ItemRef, ...], tuple[ItemGroup, ...]]]
 Hit = tuple[Listed, Result]
-"""A listed item, and the stored result that its bytes already have."""
+"""A listed item and the stored result for its bytes."""
 
 
 class Paging:
-    """Hands out a batch's listing, range by range."""
+    """Reads the listing of a batch, range by range."""
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
@@ -51,21 +51,20 @@ class Paging:
         cache_key_of: Callable[[str, str], str],
         plan: Plan | None = None,
     ) -> Page:
-        """Return the next range of the listing, and make sure that the ledger has its rows.
+        """Return the next range of the listing, and insert its missing ledger rows.
 
-        Items whose bytes are known to have a stored result are settled here as skipped, unless
-        the batch's parameters say ``disable_cache``. Running again gives the same page.
+        Items with known bytes and a stored result are settled as skipped, unless the parameters set
+        ``disable_cache``. The operation is idempotent.
 
         Args:
-            batch: whose listing.
-            request: which range.
-            cache_key_of: gives the cache key of some bytes (by sha256) of a file under this path
-                under this batch's job.
-            plan: divides items into those that stay alone and groups of the others, given
-                whether the listing ends with them; None: all stay alone.
+            batch: the batch.
+            request: the range.
+            cache_key_of: returns the cache key for bytes (by sha256) and path in this batch.
+            plan: divides items into single items and groups, given whether the listing ends with
+                them; None makes all items single.
 
         Raises:
-            StaleItem: the request is of another epoch.
+            StaleItem: the request belongs to an earlier execution.
         """
         if request.epoch != batch.epoch:
             raise StaleItem("This page belongs to an earlier run of the batch.")
@@ -74,7 +73,7 @@ class Paging:
         if not rows:
             return Page(cursor=request.after, more=False)
         new = await add_items(self._session, batch, [row for row in rows if row.status is None])
-        await self._tell(batch, rows, frozenset(new))
+        await self._record_events(batch, rows, frozenset(new))
         settled = {
             row.position: Outcome(row.status)
             for row in rows
@@ -99,7 +98,7 @@ class Paging:
     async def _settle_known(
         self, batch: Batch, rows: Sequence[Listed], cache_key_of: Callable[[str, str], str]
     ) -> Sequence[int]:
-        """Settle the items whose result is stored already; return their positions."""
+        """Settle items with a stored result; return their positions."""
         if batch.parameters.get("disable_cache"):
             return []
         keys = {
@@ -135,7 +134,7 @@ class Paging:
         return found
 
     async def _locked(self, batch: Batch, hits: Sequence[Hit]) -> Sequence[Hit]:
-        """Keep the hits that nobody has claimed meanwhile, and hold their rows."""
+        """Lock the rows of the hits that nobody claimed meanwhile, and return these hits."""
         held: set[int] = set()
         for some in chunked(hits):
             query = (
@@ -166,8 +165,10 @@ class Paging:
             some = [row for row, result in hits if result.partial is partial]
             await tell_of_jobs(self._session, _audience(batch), state, _news(batch, some))
 
-    async def _tell(self, batch: Batch, rows: Sequence[Listed], positions: Collection[int]) -> None:
-        """Put the pending jobs at ``positions`` into the outbox, if anybody listens."""
+    async def _record_events(
+        self, batch: Batch, rows: Sequence[Listed], positions: Collection[int]
+    ) -> None:
+        """Write events of the pending jobs at ``positions``, if there are subscribers."""
         if audience := _audience(batch):
             new = [row for row in rows if row.position in positions]
             await tell_of_jobs(self._session, audience, JobState.PENDING, _news(batch, new))

@@ -1,4 +1,4 @@
-"""Built-in configurations: one for each tier of parsing; they cannot be changed."""
+"""Presets: immutable built-in configurations, one for each tier of parsing."""
 
 from datetime import UTC, datetime
 
@@ -6,7 +6,7 @@ from docmill.records.tables.sources import Configuration
 
 PARSE_TIERS = ("fast", "cost_effective", "agentic", "agentic_plus")
 _SINCE = datetime(2026, 1, 1, tzinfo=UTC)
-"""Their version says that they never change."""
+"""Fixed timestamp: presets are immutable."""
 
 
 def preset_id(tier: str) -> str:
@@ -15,7 +15,7 @@ def preset_id(tier: str) -> str:
 
 
 def preset(configuration_id: str) -> Configuration | None:
-    """Return the preset of this id as an unsaved row, or None when there is none."""
+    """Return the preset with this id as an unsaved row, or None."""
     for tier in PARSE_TIERS:
         if configuration_id == preset_id(tier):
             return Configuration(

@@ -1,4 +1,4 @@
-"""Projects: who owns everything else."""
+"""Projects, the owners of all other objects."""
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -17,7 +17,7 @@ class Projects:
         self._session = session
 
     async def ensure_default(self) -> Project:
-        """Return the one project of a home without API keys; make it the first time."""
+        """Return the single project of an installation without API keys, creating it if needed."""
         found = await self._session.get(Project, DEFAULT_PROJECT_ID)
         if found is not None:
             return found

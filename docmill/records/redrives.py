@@ -1,7 +1,7 @@
-"""Another attempt of an ended batch: the batch row first, then its items, in short transactions.
+"""Redrives: further executions of an ended batch.
 
-The row moves to the next epoch at once, and says what the attempt is about; the items follow in
-chunks. Whoever dies in between leaves a row that says what is left to do.
+The batch row moves to the next epoch first, and stores the selection of the redrive. The items
+follow in chunks, in short transactions. After a crash, the row shows what is left to do.
 """
 
 from collections.abc import Sequence
@@ -37,25 +37,25 @@ _FRESH: dict[str, Any] = {
     **dict.fromkeys(("engine", "engine_version", "started_at", "finished_at")),
     **dict.fromkeys(("warnings", "job_deleted_at")),
 }
-"""What an item forgets; how often it was claimed it does not, because that fences old attempts."""
+"""Columns that a redriven item loses. The number of attempts stays, because it fences claims."""
 
 
-class Redriving:
-    """Begins attempts, and takes up the items that they are about."""
+class Redrives:
+    """Starts redrives, and resets their items."""
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
     async def begin(self, batch: Batch, only: str | None, **fields: Any) -> bool:
-        """Move an ended batch to its next attempt, waiting to run; keep what the last one was.
+        """Move an ended batch to its next epoch, waiting to run; store the history of the last one.
 
         Args:
-            batch: as it was read in this transaction.
-            only: the failure class that the attempt is about; None: all that is unfinished.
-            fields: further columns of the batch to change.
+            batch: as read in this transaction.
+            only: failure class of the selected items; None selects all unfinished items.
+            fields: other columns of the batch to change.
 
         Returns:
-            False, with nothing changed, when somebody else began an attempt first.
+            False, with nothing changed, if another process started a redrive first.
         """
         tally = (await counts_of(self._session, [batch.id]))[batch.id]
         past = _past_attempt(batch, tally)
@@ -77,18 +77,18 @@ class Redriving:
         return begun
 
     async def has_work(self, batch: Batch, only: str | None) -> bool:
-        """Whether any item would run in another attempt."""
+        """Return whether a redrive would select any item."""
         tally = (await counts_of(self._session, [batch.id]))[batch.id]
         if tally.accounted < batch.total:
             return True
-        query = select(BatchItem.position).where(BatchItem.batch_id == batch.id, _is_about(only))
+        query = select(BatchItem.position).where(BatchItem.batch_id == batch.id, _selected(only))
         return await self._session.scalar(query.limit(1)) is not None
 
-    async def take_up(self, batch: Batch, limit: int) -> int:
-        """Make up to ``limit`` items pending that this attempt is about; call until it gives 0.
+    async def reset_items(self, batch: Batch, limit: int) -> int:
+        """Reset up to ``limit`` selected items to pending; call until it returns 0.
 
-        Their outcomes are kept in the history, and the counts follow. Their jobs keep their ids;
-        a job that was deleted is there again.
+        Their outcomes move to the history, and the counts follow. Their jobs keep their ids;
+        deleted jobs are restored.
         """
         rows = await self._of_earlier_attempts(batch, limit)
         for some in chunked(rows):
@@ -102,11 +102,11 @@ class Redriving:
             fresh = {**_FRESH, "cleaned_attempts": BatchItem.attempts, "epoch": batch.epoch}
             await self._session.execute(items.values(fresh))
         if rows:
-            await add_counts(self._session, batch.id, rows[-1].position, _undone(rows))
+            await add_counts(self._session, batch.id, rows[-1].position, _outcomes_of(rows))
         return len(rows)
 
-    async def note_settled(self, batch: Batch) -> None:
-        """Remember how many items had their outcome when this attempt began to run."""
+    async def record_settled(self, batch: Batch) -> None:
+        """Record how many items had an outcome when this execution began."""
         tally = (await counts_of(self._session, [batch.id]))[batch.id]
         await Batches(self._session).set_state(batch.id, settled_before=tally.accounted)
 
@@ -117,7 +117,7 @@ class Redriving:
             .where(
                 BatchItem.batch_id == batch.id,
                 BatchItem.epoch < batch.epoch,
-                _is_about(batch.redrive_only),
+                _selected(batch.redrive_only),
             )
             .order_by(BatchItem.position)
             .limit(limit)
@@ -127,19 +127,19 @@ class Redriving:
         return rows
 
 
-class History:
-    """What earlier attempts left."""
+class RedriveHistory:
+    """History of earlier executions."""
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
     async def attempts(self, batch_id: str) -> Sequence[PastAttempt]:
-        """Return the earlier attempts of a batch, the first one first."""
+        """Return the earlier executions of a batch, oldest first."""
         query = select(PastAttempt).where(PastAttempt.batch_id == batch_id)
         return (await self._session.scalars(query.order_by(PastAttempt.epoch))).all()
 
     async def outcomes(self, batch_id: str, item_id: str) -> Sequence[PastOutcome]:
-        """Return the earlier outcomes of one directory file in a batch, the first one first."""
+        """Return the earlier outcomes of one directory file in a batch, oldest first."""
         same = (PastOutcome.batch_id == BatchItem.batch_id) & (
             PastOutcome.position == BatchItem.position
         )
@@ -148,8 +148,8 @@ class History:
         return (await self._session.scalars(query.order_by(PastOutcome.epoch))).all()
 
 
-def _is_about(only: str | None) -> ColumnElement[bool]:
-    """Which items an attempt takes up; those without an outcome always belong to it."""
+def _selected(only: str | None) -> ColumnElement[bool]:
+    """Select the items of a redrive; items without an outcome always belong to it."""
     unfinished = BatchItem.status.in_(UNFINISHED)
     too_large = and_(
         BatchItem.status == ItemStatus.SKIPPED.value,
@@ -177,8 +177,8 @@ def _past_outcome(row: Row[Any]) -> dict[str, Any]:
     return {name: getattr(row, name) for name in _KEPT}
 
 
-def _undone(rows: Sequence[Row[Any]]) -> Tally:
-    """The outcomes that these items had, to be taken from the counts."""
+def _outcomes_of(rows: Sequence[Row[Any]]) -> Tally:
+    """Return the outcomes of these items, to be subtracted from the counts."""
     tally = Tally()
     for row in rows:
         if row.status not in UNFINISHED:

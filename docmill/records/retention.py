@@ -1,7 +1,7 @@
-"""What is old enough to go, and is used by nothing: results and directories.
+"""Retention: expired results and directories that nothing uses.
 
-A batch that has not ended keeps all that it may use: whatever was made or used since it began,
-and everything that was made of the directories that it lists.
+A batch that has not ended protects all that it may use: results that were created or used since it
+began, and all results from directories that it lists.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,14 +23,14 @@ _LAST_USED = func.coalesce(Result.used_at, Result.created_at)
 
 @dataclass(frozen=True, slots=True)
 class Purged:
-    """A result whose objects are to go."""
+    """A purged result whose objects have to be deleted."""
 
     id: str
     object_prefix: str
 
 
 class Retention:
-    """Queries that find what may go, and mark it."""
+    """Finds expired rows and marks them."""
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
@@ -40,16 +40,16 @@ class Retention:
     async def purge_results(
         self, project_id: str, before: datetime, after: str, limit: int
     ) -> tuple[Sequence[Purged], str | None]:
-        """Mark results that were last used before ``before``.
+        """Mark results that were last used before ``before`` as purged.
 
         Args:
-            project_id: whose.
-            before: results that open batches have used stay in any case.
-            after: id behind which to begin, in the order of ids.
-            limit: how many are looked at.
+            project_id: owner of the results.
+            before: limit; results that open batches use stay in any case.
+            after: id after which to start, in the order of ids.
+            limit: maximum number of results to check.
 
         Returns:
-            Those that were marked, and the id to go on behind; None when all were looked at.
+            The purged results, and the id after which to continue; None at the end.
         """
         oldest = await self._session.scalar(
             select(func.min(Batch.created_at)).where(
@@ -77,7 +77,7 @@ class Retention:
         return purged, found[-1].id if len(found) == limit else None
 
     async def _listed_by_open_batches(self, prefix_of_job: Mapping[str, str]) -> set[str]:
-        """Return those results whose file lies in a directory that an open batch lists."""
+        """Return those results whose file is in a directory that an open batch lists."""
         listed = exists().where(
             Batch.status.in_(OPEN_BATCHES),
             or_(
@@ -96,14 +96,14 @@ class Retention:
         return kept
 
     async def marked_results(self, limit: int) -> Sequence[Purged]:
-        """Return purged results whose objects may still be there."""
+        """Return purged results whose objects may still exist."""
         query = select(Result.id, Result.object_prefix).where(
             Result.purged_at.is_not(None), Result.object_prefix != ""
         )
         return [Purged(*row) for row in await self._session.execute(query.limit(limit))]
 
     async def forget_objects(self, result: Purged) -> None:
-        """Remember that a purged result's objects are gone; one that was made anew keeps its."""
+        """Record that the objects of a purged result were deleted, unless it was recreated."""
         gone = update(Result).where(
             Result.id == result.id,
             Result.object_prefix == result.object_prefix,
@@ -114,9 +114,9 @@ class Retention:
     # -- directories ------------------------------------------------------------------------
 
     async def expire_directories(self, at: datetime, limit: int) -> Sequence[str]:
-        """Hide ephemeral directories whose time is over; return their ids.
+        """Delete expired ephemeral directories; return their ids.
 
-        One that an open batch lists stays until the batch has ended.
+        A directory that an open batch lists stays until the batch ends.
         """
         in_use = exists().where(
             Batch.status.in_(OPEN_BATCHES),
@@ -144,10 +144,10 @@ class Retention:
 
 
 def job_id_in(object_prefix: str, job_type: str) -> str:
-    """Return the job whose attempt made a result; see `docmill.objects.results.result_prefix`."""
+    """Return the job that created a result; see `docmill.objects.results.result_prefix`."""
     _, _, owner, _, attempt = object_prefix.split("/")
     if not attempt.endswith("."):
-        return owner  # results of older versions lie below their job
+        return owner  # older versions stored results under their job
     return job_id_of(job_type, owner, int(attempt.partition("-")[0]))
 
 
@@ -169,30 +169,30 @@ _LISTED_STILL = exists().where(
         ),
     ),
 )
-"""In a directory that is there, or that a batch still works on."""
+"""In an existing directory, or in one that an open batch uses."""
 
 
-class Unlisted:
-    """Queries over files that were deleted, or uploaded into directories that have expired."""
+class UnlistedFiles:
+    """Queries over deleted files and files of expired directories."""
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
-    async def hold(self, project_id: str) -> None:
-        """Let nobody add a file to the project until this transaction ends.
+    async def lock_project(self, project_id: str) -> None:
+        """Prevent new files in the project until this transaction ends.
 
-        Each row of a file refers to its project's row, which this locks; SQLite has one writer.
+        Each file row references the project's row, which this locks. SQLite has a single writer.
         """
         query = select(Project.id).where(Project.id == project_id).with_for_update()
         await self._session.execute(query)
 
-    async def some(self, project_id: str, before: datetime, limit: int) -> Sequence[File]:
+    async def expired(self, project_id: str, before: datetime, limit: int) -> Sequence[File]:
         """Return files that were deleted, or whose last directory expired, before ``before``."""
         deleted = func.coalesce(
             File.deleted_at,
             select(func.max(Directory.deleted_at)).where(_LISTS).correlate(File).scalar_subquery(),
         )
-        # What has a purpose was uploaded by itself.
+        # A file with a purpose was uploaded on its own.
         expired = and_(File.purpose.is_(None), _LISTED, ~_LISTED_FOR_GOOD)
         query = (
             select(File)
@@ -208,8 +208,8 @@ class Unlisted:
         )
         return (await self._session.scalars(query)).all()
 
-    async def give_up(self, file: File) -> str | None:
-        """Let a file name no bytes any more, and return their key if no other file names them."""
+    async def release(self, file: File) -> str | None:
+        """Detach a file from its bytes; return their key if no other file references them."""
         key = file.object_key  # the update clears it here as well
         gone = update(File).where(File.id == file.id)
         await self._session.execute(

@@ -1,8 +1,8 @@
-"""Scans: a source's files become a directory's entries, all at once or not at all.
+"""Scans: the files of a source become entries of a directory, atomically.
 
-A scan writes its entries above the directory's watermark, chunk by chunk, each in a transaction of
-its own; only `Scans.publish` raises the watermark. What it has seen of older entries is kept as
-bitmaps in the database, so that neither memory nor writes grow with what did not change.
+A scan writes entries above the directory's watermark, in chunks with a transaction each. Only
+`Scans.publish` raises the watermark. Entries that the scan has seen are kept as bitmaps in the
+database, so that neither memory nor writes grow with unchanged files.
 """
 
 from collections import defaultdict
@@ -24,26 +24,26 @@ from docmill.records.tables.sources import Directory, DirectoryFile, ScanMark
 MAX_VANISHED_NAMES = 100
 
 BLOCK = 8_192
-"""Sequence numbers per bitmap: 1 KiB. A scan meets entries in about the order of the scan before,
-so that a chunk of it touches one or two of them."""
+"""Sequence numbers per bitmap of 1 KiB. Scans meet entries in about the same order as before, so
+that a chunk touches one or two bitmaps."""
 
 
-class ScanSuperseded(ConflictError):  # noqa: N818 - a fence that held, not a fault
-    """A newer scan of the same directory took over."""
+class ScanSuperseded(ConflictError):  # noqa: N818 - an expected conflict
+    """A newer scan of the same directory replaced this one."""
 
 
 @dataclass(frozen=True, slots=True)
 class ScanSummary:
-    """What a scan found, compared with the one before.
+    """Result of a scan, compared with the previous listing.
 
     Attributes:
-        total: entries that are listed now.
-        new: of these, entries that were not listed before.
-        changed: of these, entries whose file is another version.
-        vanished: names of the first 100 entries that are gone.
-        vanished_count: all that are gone.
-        left_out: what the source has and the listing has not, by reason; see
-            `docmill.contracts.scans`. None for nothing.
+        total: number of listed entries.
+        new: number of entries that were not listed before.
+        changed: number of entries whose file changed.
+        vanished: names of the first 100 removed entries.
+        vanished_count: number of removed entries.
+        left_out: files of the source that are not listed, by reason; see
+            `docmill.contracts.scans`. None if there are none.
     """
 
     total: int
@@ -55,20 +55,20 @@ class ScanSummary:
 
 
 class ScanMarks:
-    """The bitmaps of one directory's running scan."""
+    """Bitmaps of a directory's running scan."""
 
     def __init__(self, session: AsyncSession, directory_id: str) -> None:
         self._session = session
         self._directory_id = directory_id
 
     async def clear(self) -> None:
-        """Forget everything."""
+        """Delete all bitmaps."""
         await self._session.execute(
             delete(ScanMark).where(ScanMark.directory_id == self._directory_id)
         )
 
     async def add(self, sequences: Iterable[int]) -> None:
-        """Mark entries as seen; marking one again changes nothing."""
+        """Mark entries as seen; idempotent."""
         by_block: dict[int, int] = defaultdict(int)
         for sequence in sequences:
             by_block[sequence // BLOCK] |= 1 << sequence % BLOCK
@@ -95,7 +95,7 @@ class ScanMarks:
         )
 
     async def count(self) -> int:
-        """Return how many entries are marked."""
+        """Return the number of marked entries."""
         query = select(ScanMark.bits).where(ScanMark.directory_id == self._directory_id)
         blocks = await self._session.scalars(query)
         return sum(int.from_bytes(bits, "little").bit_count() for bits in blocks)
@@ -110,13 +110,13 @@ class ScanMarks:
 
 
 class Scans:
-    """Writes what a scan finds."""
+    """Stores the findings of scans."""
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
     async def begin(self, directory_id: str) -> str:
-        """Start a scan, and drop what an abandoned one has left; return the scan's id.
+        """Start a scan and remove the remains of an abandoned one; return the id of the scan.
 
         Raises:
             NotFoundError: there is no such directory.
@@ -138,13 +138,13 @@ class Scans:
         return directory.scan_id
 
     async def add(self, directory_id: str, scan_id: str, entries: Sequence[ScannedEntry]) -> None:
-        """Write one chunk of entries; writing it again changes nothing.
+        """Write one chunk of entries; idempotent.
 
-        An entry with its old signature keeps its row and the hash learned for it; one with
-        another signature becomes a new version under the same id.
+        An entry with an unchanged signature keeps its row and its hash. An entry with another
+        signature becomes a new version with the same id.
 
         Raises:
-            ScanSuperseded: a newer scan took over.
+            ScanSuperseded: a newer scan replaced this one.
         """
         directory = await self._held(directory_id, scan_id)
         known = await self._known(directory_id, [entry.unique_id for entry in entries])
@@ -162,12 +162,12 @@ class Scans:
     async def publish(
         self, directory_id: str, scan_id: str, left_out: dict[str, Any] | None = None
     ) -> ScanSummary:
-        """Make everything that this scan found visible at once, and end the scan.
+        """Make all entries of this scan visible at once, and end the scan.
 
-        ``left_out`` is what it did not list; batches over the directory copy it.
+        ``left_out`` lists what it omitted; batches over the directory copy it.
 
         Raises:
-            ScanSuperseded: a newer scan took over.
+            ScanSuperseded: a newer scan replaced this one.
         """
         directory = await self._held(directory_id, scan_id)
         marks = ScanMarks(self._session, directory_id)
@@ -210,7 +210,7 @@ class Scans:
         return directory
 
     async def _known(self, directory_id: str, names: Sequence[str]) -> dict[str, Any]:
-        """Return the latest version of each entry that counts or would count after this scan."""
+        """Return the latest version of each entry that counts, or would count after this scan."""
         known: dict[str, Any] = {}
         beginnings = sorted({name[:INDEXED_CHARACTERS] for name in names})
         for some in chunked(beginnings):
@@ -232,12 +232,12 @@ class Scans:
     async def _insert(
         self, directory: Directory, known: dict[str, Any], entries: Sequence[ScannedEntry]
     ) -> None:
-        """Write new entries and new versions above the watermark."""
+        """Insert new entries and new versions above the watermark."""
         rows, replaced, mended = [], [], []
         for entry in entries:
             old = known.get(entry.unique_id)
             if old is not None and old.sequence > directory.watermark:
-                # This scan wrote it already, and the file changed before the chunk was repeated.
+                # This scan inserted it before, and the file changed before the chunk was repeated.
                 mended.append(_place(directory, old.sequence) | _version(entry))
                 continue
             directory.sequence += 1
@@ -257,7 +257,7 @@ class Scans:
         return (await self._session.scalar(query)) or 0
 
     async def _remove_unseen(self, directory: Directory, marks: ScanMarks) -> tuple[str, ...]:
-        """Take entries that the scan did not meet out of the listing; return the first names."""
+        """Remove entries that the scan did not see from the listing; return the first names."""
         directory.sequence += 1
         names: list[str] = []
         for block in range(directory.watermark // BLOCK + 1):
@@ -312,7 +312,7 @@ def _version(entry: ScannedEntry) -> dict[str, Any]:
 
 
 def _row(directory: Directory, entry: ScannedEntry, old: Any) -> dict[str, Any]:
-    """Return the newest version of an entry; an entry that comes back gets its old id again."""
+    """Return the row of an entry's new version; an entry that reappears keeps its old id."""
     when = now()
     identifier = derived_id(Prefix.FILE, directory.id, entry.unique_id)
     return (

@@ -1,4 +1,4 @@
-"""Brings the schema to head, by one process at a time."""
+"""Migration of the schema to head, by one process at a time."""
 
 import asyncio
 import fcntl
@@ -20,11 +20,11 @@ _ADVISORY_LOCK = 0x646F636D  # "docm": any constant that nothing else in the dat
 
 
 async def migrate(database: Database) -> None:
-    """Upgrade ``database`` to `HEAD` in one transaction; do nothing when it is there.
+    """Upgrade ``database`` to `HEAD` in one transaction, if necessary.
 
     Raises:
         UsageError: the database was written by a newer Docmill.
-        UnavailableError: it cannot be reached or its folder cannot be written.
+        UnavailableError: it cannot be reached, or its folder is not writable.
     """
     try:
         async with _alone(database):
@@ -56,7 +56,7 @@ def _version(connection: Connection) -> str | None:
 
 
 def _run_alembic(connection: Connection, version: str | None) -> None:
-    # Imported late: a start without migration need not pay for it.
+    # Imported late: a start without a migration does not need it.
     from alembic import command  # noqa: PLC0415
     from alembic.config import Config  # noqa: PLC0415
     from alembic.script import ScriptDirectory  # noqa: PLC0415
@@ -68,7 +68,7 @@ def _run_alembic(connection: Connection, version: str | None) -> None:
         raise UsageError(
             f"The records database has the schema version {version}, which is newer than this "
             "Docmill.",
-            "Upgrade Docmill, or name another database with DOCMILL_DATABASE_URL.",
+            "Upgrade Docmill, or set another database with DOCMILL_DATABASE_URL.",
         )
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
@@ -76,7 +76,7 @@ def _run_alembic(connection: Connection, version: str | None) -> None:
 
 @asynccontextmanager
 async def _alone(database: Database) -> AsyncIterator[None]:
-    """Hold the migration lock; for PostgreSQL it is taken inside the transaction."""
+    """Hold the migration lock. On PostgreSQL it is taken inside the transaction."""
     if database.path is None:
         yield
         return
@@ -88,7 +88,7 @@ async def _alone(database: Database) -> AsyncIterator[None]:
 
 
 def _lock_file(path: Path) -> IO[bytes]:
-    # Switching a new file to WAL fails at once when two processes try it, so a lock goes first.
+    # Two processes cannot switch a new file to WAL at the same time, so a lock comes first.
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle = path.with_name(f"{path.name}.lock").open("ab")

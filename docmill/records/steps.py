@@ -1,6 +1,6 @@
-"""What was done of an item so far and is not to be done again.
+"""Saved steps of an item, which a retry does not repeat.
 
-A remote engine saves ids and answers that are paid for; a large document, which slices are read.
+A remote engine saves ids and paid answers; a large document saves its finished slices.
 """
 
 from collections.abc import Collection
@@ -20,37 +20,37 @@ from docmill.records.tables.batches import Batch, BatchItem, ItemStep
 
 
 class Steps:
-    """The saved steps of one run of one item.
+    """Saved steps of one run of one item.
 
-    A step is saved before the next one begins, so that a retry, on this worker or another, goes
-    on where the last attempt stopped instead of paying again.
+    A step is saved before the next one starts, so that a retry, on this worker or another,
+    continues at the last step instead of paying again.
     """
 
     def __init__(self, database: Database, run_id: str) -> None:
-        """Take the database, and the run: job and epoch, the same over all attempts."""
+        """Create steps for a run: job and epoch, the same for all attempts."""
         self._database = database
         self._run_id = run_id
 
     async def get(self, name: str) -> Any | None:
-        """Return what was saved as ``name``, or None."""
+        """Return the value saved as ``name``, or None."""
         query = select(ItemStep.value).where(ItemStep.run_id == self._run_id, ItemStep.name == name)
         async with self._database.read() as session:
             found = await session.scalar(query)
         return None if found is None else found["is"]
 
     async def saved(self) -> dict[str, Any]:
-        """Return everything that was saved, by name."""
+        """Return all saved values by name."""
         query = select(ItemStep.name, ItemStep.value).where(ItemStep.run_id == self._run_id)
         async with self._database.read() as session:
             return {name: value["is"] for name, value in await session.execute(query)}
 
     async def put(self, name: str, value: Any) -> None:
-        """Save a small JSON value; the first one that was saved as ``name`` stays."""
+        """Save a small JSON value. The first value saved as ``name`` wins."""
         async with self._database.write() as session:
             await self._insert(session, name, value)
 
     async def put_if_held(self, item: ClaimedItem, name: str, value: Any, pages: PagesRead) -> bool:
-        """Save a step and how many pages are read, if ``item`` is still held as it was claimed."""
+        """Save a step and the number of pages read, if the claim of ``item`` is still valid."""
         read = {"pages_ok": pages.pages_done, "pages_total": pages.pages_total}
         async with self._database.write() as session:
             held = await session.scalar(CHANGE_IF_HELD, held_by(item) | read)
@@ -59,7 +59,7 @@ class Steps:
         return held is not None
 
     async def forget(self) -> None:
-        """Drop all steps of this run: the item has its outcome."""
+        """Delete all steps of this run, because the item has an outcome."""
         async with self._database.write() as session:
             await session.execute(delete(ItemStep).where(ItemStep.run_id == self._run_id))
 
@@ -71,11 +71,11 @@ class Steps:
 
 @dataclass(frozen=True, slots=True)
 class Leftover:
-    """A run with saved steps that is over: its item has an outcome, or a later run.
+    """A finished run with saved steps: its item has an outcome, or a later run.
 
     Attributes:
         run_id: job and epoch.
-        engine: that saved them.
+        engine: engine that saved them.
         job_type: the product.
     """
 
@@ -85,7 +85,7 @@ class Leftover:
 
 
 async def left_over(database: Database, engines: Collection[str]) -> list[Leftover]:
-    """Return runs of ``engines`` that are over, but whose steps are still saved."""
+    """Return finished runs of ``engines`` whose steps are still saved."""
     found: list[Leftover] = []
     after = ""
     async with database.read() as session:

@@ -1,4 +1,4 @@
-"""Whose turn it is to sweep: one of many workers, and where the last one stopped."""
+"""Turns of the periodic sweep that reconciles open batches with Temporal."""
 
 from dataclasses import dataclass
 
@@ -14,8 +14,8 @@ class LastSweep:
     """The latest sweep of one namespace.
 
     Attributes:
-        turn: how many there were; 0 when there was none.
-        cursor: where the next one goes on; None begins anew.
+        turn: number of sweeps so far; 0 if there was none.
+        cursor: where the next sweep continues; None starts from the beginning.
     """
 
     namespace: str
@@ -24,7 +24,7 @@ class LastSweep:
 
 
 class Sweeps:
-    """Queries over the turns of sweeps."""
+    """Queries over sweeps."""
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
@@ -36,7 +36,7 @@ class Sweeps:
         return LastSweep(namespace) if row is None else LastSweep(namespace, row.turn, row.cursor)
 
     async def take(self, last: LastSweep) -> bool:
-        """Begin the sweep after ``last``; False when another worker has begun it."""
+        """Start the sweep after ``last``; False if another worker started it."""
         first = insert_into(self._session, Sweep).values(namespace=last.namespace, turn=1)
         later = update(Sweep).where(Sweep.namespace == last.namespace, Sweep.turn == last.turn)
         taken = await self._session.scalar(
@@ -46,7 +46,7 @@ class Sweeps:
         )
         return taken is not None
 
-    async def go_on_at(self, namespace: str, cursor: str | None) -> None:
-        """Say where the next sweep goes on."""
+    async def set_cursor(self, namespace: str, cursor: str | None) -> None:
+        """Set the cursor of the next sweep."""
         query = update(Sweep).where(Sweep.namespace == namespace)
         await self._session.execute(query.values(cursor=cursor))

@@ -1,26 +1,26 @@
-"""Which directories and which versions of their entries count, as SQL."""
+"""Visible directories and entries, as SQL conditions."""
 
 from sqlalchemy import ColumnElement, and_, or_
 
 from docmill.records.tables.sources import Directory, DirectoryFile
 
 JOBS_TYPE = "jobs"
-"""The type of a project's internal directory: it lists the files of single jobs."""
+"""Type of a project's internal directory, which lists the files of single jobs."""
 
 
 def is_public() -> ColumnElement[bool]:
-    """Return whether a directory is its project's own; the query must select or join it.
+    """Return a condition for public directories; the query must select or join `Directory`.
 
-    Internal directories exist for Docmill alone: no request can name or list them, or what they
-    list.
+    Internal directories are used by Docmill only. No request can name or list them or their
+    entries.
     """
     return Directory.type != JOBS_TYPE
 
 
 def is_live() -> ColumnElement[bool]:
-    """Return whether an entry is visible now; the query must join its `Directory`.
+    """Return a condition for visible entries; the query must join their `Directory`.
 
-    What a scan has written but not published lies above the watermark, and is not.
+    Entries of an unpublished scan are above the watermark and not visible.
     """
     return and_(
         DirectoryFile.sequence <= Directory.watermark,

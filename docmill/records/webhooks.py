@@ -1,4 +1,4 @@
-"""Webhook endpoints: stored ones, and those that a batch or job reports to."""
+"""Webhook endpoints: stored ones, and the targets of batches and jobs."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -19,7 +19,7 @@ class Webhooks:
         self._session = session
 
     async def create(self, row: WebhookConfiguration) -> WebhookConfiguration:
-        """Insert ``row``; when its id is taken, return what is there."""
+        """Insert ``row``; if its id exists, return the existing row."""
         if await try_insert(self._session, row):
             return row
         return await self.get(row.project_id, row.id)
@@ -65,7 +65,7 @@ class Webhooks:
         return row
 
     async def delete(self, project_id: str, webhook_id: str) -> None:
-        """Remove one endpoint; what it has not got yet of running batches is dropped.
+        """Delete one endpoint; pending events for it are dropped.
 
         Raises:
             NotFoundError: the project has none with this id.
@@ -75,8 +75,8 @@ class Webhooks:
             delete(WebhookConfiguration).where(WebhookConfiguration.id == row.id)
         )
 
-    async def aim(self, targets: Sequence[WebhookTarget]) -> None:
-        """Record where a batch or job reports to; doing it twice changes nothing."""
+    async def add_targets(self, targets: Sequence[WebhookTarget]) -> None:
+        """Insert the targets of a batch or job; idempotent."""
         rows = [
             {
                 "owner_id": target.owner_id,

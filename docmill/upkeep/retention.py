@@ -13,7 +13,7 @@ from docmill.objects.results import delete_result
 from docmill.records.database import Database
 from docmill.records.deliveries import Deliveries
 from docmill.records.projects import Projects
-from docmill.records.retention import Retention, Unlisted
+from docmill.records.retention import Retention, UnlistedFiles
 from docmill.settings import Settings
 
 CHUNK = 500
@@ -99,11 +99,11 @@ async def _remove_unlisted(database: Database, store: ObjectStore, before: datet
     async for project_id in _projects(database):
         while True:
             async with database.write() as session:
-                unlisted = Unlisted(session)
-                await unlisted.hold(project_id)
-                files = await unlisted.some(project_id, before, FILES_AT_ONCE)
+                unlisted = UnlistedFiles(session)
+                await unlisted.lock_project(project_id)
+                files = await unlisted.expired(project_id, before, FILES_AT_ONCE)
                 for file in files:
-                    if key := await unlisted.give_up(file):
+                    if key := await unlisted.release(file):
                         await store.delete(key)
             count += len(files)
             if len(files) < FILES_AT_ONCE:

@@ -140,7 +140,7 @@ class _Round:
             deliveries = Deliveries(session)
             await deliveries.record(event.id, attempt, next_at=next_at, state=state)
             if state == DELIVERED and self._request.failing and not self._delivered:
-                await deliveries.hasten(*self._place)
+                await deliveries.make_due(*self._place)
         self._count(attempt.error is None)
 
     def _after_failure(self, event: WebhookEvent) -> tuple[str, datetime | None]:

@@ -12,7 +12,7 @@ from docmill.contracts.batches import CloseRequest, RedriveRequest
 from docmill.contracts.words import BatchStatus
 from docmill.errors import ConflictError, UsageError
 from docmill.records.batches import Batches
-from docmill.records.redrives import History
+from docmill.records.redrives import RedriveHistory
 from docmill.records.tables.attempts import PastOutcome
 from docmill.records.tables.batches import Batch
 from tests.fixtures.mill import Mill, write_command
@@ -47,7 +47,7 @@ async def history_of(mill: Mill, batch: Batch, path: str) -> list[PastOutcome]:
     """The earlier outcomes of one file."""
     item = next(item for item in await mill.items(batch) if item.path == path)
     async with mill.database.read() as session:
-        return list(await History(session).outcomes(batch.id, item.item_id))
+        return list(await RedriveHistory(session).outcomes(batch.id, item.item_id))
 
 
 async def redrive(mill: Mill, batch: Batch, request: RedriveRequest = EVERYTHING) -> Batch:
@@ -90,7 +90,7 @@ async def test_a_redrive_keeps_what_was_before_and_one_manifest(mill: Mill, tmp_
         (1, "failed", "encrypted")
     ]
     async with mill.database.read() as session:
-        (attempt,) = await History(session).attempts(batch.id)
+        (attempt,) = await RedriveHistory(session).attempts(batch.id)
     assert (attempt.epoch, attempt.status, attempt.tally["failed"]) == (1, "COMPLETED", 3)
     assert attempt.manifest_key == batch.manifest_key
     assert again.manifest_key is not None
@@ -133,7 +133,7 @@ async def test_a_redrive_with_other_parameters_leaves_finished_results_as_they_a
     assert after["a.txt"] == before["a.txt"]
     assert all(after.values())
     async with small_mill.database.read() as session:
-        (attempt,) = await History(session).attempts(batch.id)
+        (attempt,) = await RedriveHistory(session).attempts(batch.id)
     assert attempt.parameters == batch.parameters
 
 

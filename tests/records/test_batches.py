@@ -195,7 +195,7 @@ async def test_unknown_items_are_named(database: Database) -> None:
     unknown = [f"dfl-{number}" for number in range(8)]
     with pytest.raises(NotFoundError, match=r"dfl-0, dfl-1, .* and 3 more"):
         async with database.read() as session:
-            await Batches(session).places(PROJECT, unknown)
+            await Batches(session).entry_versions(PROJECT, unknown)
 
 
 async def test_counts_of_a_batch_without_outcomes_are_zeros(database: Database) -> None:

@@ -198,7 +198,7 @@ async def test_a_moved_entry_is_in_the_other_directory_only(
     assert (await fresh(database, directory)).live_count == 0
     async with database.write() as session:
         assert (await DirectoryFiles(session).find(PROJECT, row.id)).directory_id == target.id
-        ((place, _),) = await Batches(session).places(PROJECT, [row.id])
+        ((place, _),) = await Batches(session).entry_versions(PROJECT, [row.id])
         assert place == target.id
 
 

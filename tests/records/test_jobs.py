@@ -11,7 +11,7 @@ from docmill.records.batches import Batches
 from docmill.records.database import Database
 from docmill.records.jobs import Job, Jobs
 from docmill.records.ledger import Ledger
-from docmill.records.redrives import Redriving
+from docmill.records.redrives import Redrives
 from docmill.records.tables.batches import Batch
 from tests.records.making import (
     PROJECT,
@@ -55,9 +55,9 @@ async def _end(database: Database, batch: Batch, status: BatchStatus, **fields: 
 
 async def _redrive(database: Database, batch: Batch, **fields: Any) -> Batch:
     async with database.write() as session:
-        await Redriving(session).begin(await Batches(session).get(None, batch.id), None, **fields)
+        await Redrives(session).begin(await Batches(session).get(None, batch.id), None, **fields)
         begun = await Batches(session).get(None, batch.id)
-        assert await Redriving(session).take_up(begun, 100)
+        assert await Redrives(session).reset_items(begun, 100)
         return begun
 
 

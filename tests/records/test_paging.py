@@ -228,9 +228,9 @@ async def test_items_named_one_by_one_are_pages_in_their_order(database: Databas
         query = select(DirectoryFile.id).order_by(DirectoryFile.sequence.desc())
         ids = list(await session.scalars(query))
     async with database.write() as session:
-        places = await Batches(session).places(PROJECT, [*ids, ids[0]])
-        assert len(places) == directory.live_count == 5
+        entry_versions = await Batches(session).entry_versions(PROJECT, [*ids, ids[0]])
+        assert len(entry_versions) == directory.live_count == 5
         batch, _ = await Batches(session).create(batch_row(total=5))
-        await Batches(session).add_listing(batch.id, places)
+        await Batches(session).add_listing(batch.id, entry_versions)
 
     assert await _all_names(database, batch, 2) == names(5)[::-1]

@@ -224,12 +224,12 @@ async def test_named_items_keep_the_version_that_they_had(database: Database) ->
     directory = await scanned(database, 2)
     first = (await _rows(database, directory))["000000.pdf"]
     async with database.write() as session:
-        places = await Batches(session).places(PROJECT, [first.id])
+        entry_versions = await Batches(session).entry_versions(PROJECT, [first.id])
         batch, _ = await Batches(session).create(batch_row(total=1))
-        await Batches(session).add_listing(batch.id, places)
+        await Batches(session).add_listing(batch.id, entry_versions)
     await scan(database, directory, [entry("000000.pdf", "2")])
     async with database.write() as session:
-        await Batches(session).add_listing(batch.id, places)
+        await Batches(session).add_listing(batch.id, entry_versions)
 
     await page(database, batch)
 

@@ -14,7 +14,7 @@ from docmill.temporal.schedules import SCHEDULE_ID
 from docmill.upkeep.retention import retain
 from tests.fixtures.mill import Mill, until
 from tests.records.making import PROJECT, batch_over
-from tests.webhooks.conftest import aim, outbox, pending_batch
+from tests.webhooks.conftest import add_targets, outbox, pending_batch
 
 NOW = datetime.now(UTC)
 
@@ -53,7 +53,7 @@ async def test_the_log_of_deliveries_goes_back_for_as_long_as_it_is_set(
     database: Database, mill: Mill
 ) -> None:
     for name in ("old", "new", "waiting"):
-        await aim(database, f"bat-{name}", "https://example.com/hook")
+        await add_targets(database, f"bat-{name}", "https://example.com/hook")
         await pending_batch(database, f"bat-{name}")
     ages = {"bat-old": 31, "bat-new": 29}
     async with database.write() as session:

@@ -20,7 +20,7 @@ from worker import running_deliveries
 SECRET = "a secret that nobody guesses"
 
 
-async def aim(database: Database, owner_id: str, url: str, **endpoint: Any) -> None:
+async def add_targets(database: Database, owner_id: str, url: str, **endpoint: Any) -> None:
     """Make an owner report to one more inline endpoint."""
     await aim_all(database, owner_id, [{"webhook_url": url, **endpoint}])
 
@@ -28,7 +28,7 @@ async def aim(database: Database, owner_id: str, url: str, **endpoint: Any) -> N
 async def aim_all(database: Database, owner_id: str, endpoints: list[dict[str, Any]]) -> None:
     """Make an owner report to these inline endpoints."""
     async with database.write() as session:
-        await Webhooks(session).aim(
+        await Webhooks(session).add_targets(
             [
                 WebhookTarget(
                     owner_id=owner_id,
@@ -80,7 +80,7 @@ async def until_states(database: Database, states: set[str], seconds: float = 60
 
 async def hooked(mill: Mill, folder: Any, batch_id: str, url: str, **endpoint: Any) -> Batch:
     """Run a batch that reports to ``url``."""
-    await aim(mill.database, batch_id, url, **endpoint)
+    await add_targets(mill.database, batch_id, url, **endpoint)
     return await start(mill, folder, batch_id)
 
 

@@ -9,7 +9,7 @@ from docmill.webhooks.rounds import LONGEST_REST, pause_after, rest_after
 from tests.fixtures.mill import Mill
 from tests.fixtures.receivers import Receiver
 from tests.webhooks.conftest import (
-    aim,
+    add_targets,
     arrived,
     attempts,
     deliveries,
@@ -24,7 +24,7 @@ async def test_three_errors_are_followed_by_a_success_and_all_are_logged(
 ) -> None:
     mill = skipping_hook_mill
     receiver.answers["/hook"] = [500, 503, 429, 204]
-    await aim(mill.database, "bat-1", receiver.url())
+    await add_targets(mill.database, "bat-1", receiver.url())
     await pending_batch(mill.database, "bat-1")
     async with deliveries(mill):
         while not await arrived(mill.database):
@@ -46,7 +46,7 @@ async def test_an_event_is_tried_for_days_and_then_waits_to_be_asked_for(
 ) -> None:
     mill = skipping_hook_mill
     receiver.answers["/hook"] = [500]
-    await aim(mill.database, "bat-1", receiver.url())
+    await add_targets(mill.database, "bat-1", receiver.url())
     await pending_batch(mill.database, "bat-1")
     async with deliveries(mill):
         while (await outbox(mill.database))[0].state == "pending":

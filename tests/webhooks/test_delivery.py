@@ -14,7 +14,7 @@ from tests.fixtures.receivers import Receiver
 from tests.fixtures.worker_process import worker_process
 from tests.webhooks.conftest import (
     SECRET,
-    aim,
+    add_targets,
     aim_all,
     arrived,
     attempts,
@@ -44,7 +44,7 @@ async def test_a_batch_tells_its_endpoint_of_every_state_once(
 
 async def test_no_secret_and_no_url_enters_temporal(hook_mill: Mill, receiver: Receiver) -> None:
     headers = {"Authorization": "Bearer of bad news"}
-    await aim(
+    await add_targets(
         hook_mill.database,
         "bat-secret",
         receiver.url("/path-with-a-token"),
@@ -69,7 +69,7 @@ async def test_a_dead_receiver_gets_everything_when_it_is_back(
 ) -> None:
     receiver.die()
     for number in range(6):
-        await aim(hook_mill.database, f"bat-{number}", receiver.url())
+        await add_targets(hook_mill.database, f"bat-{number}", receiver.url())
         await pending_batch(hook_mill.database, f"bat-{number}")
 
     async def was_tried() -> bool:
@@ -92,7 +92,7 @@ async def test_an_event_whose_answer_the_network_loses_comes_again_under_its_id(
         return len(receiver.calls) == 1
 
     async with FaultProxy(receiver.port) as network:
-        await aim(hook_mill.database, "bat-1", f"http://127.0.0.1:{network.port}/hook")
+        await add_targets(hook_mill.database, "bat-1", f"http://127.0.0.1:{network.port}/hook")
         await pending_batch(hook_mill.database, "bat-1")
         async with deliveries(hook_mill):
             await until(is_called)
@@ -124,14 +124,14 @@ async def test_a_slow_endpoint_holds_no_other(hook_mill: Mill, receiver: Receive
 
 async def test_a_redirect_is_refused(hook_mill: Mill, receiver: Receiver) -> None:
     receiver.answers["/hook"] = [307]
-    await aim(hook_mill.database, "bat-1", receiver.url())
+    await add_targets(hook_mill.database, "bat-1", receiver.url())
     await pending_batch(hook_mill.database, "bat-1")
     assert (await _first_error(hook_mill)).startswith("answered 307")
     assert {call.path for call in receiver.calls} == {"/hook"}
 
 
 async def test_an_address_inside_is_never_called(small_mill: Mill, receiver: Receiver) -> None:
-    await aim(small_mill.database, "bat-1", receiver.url())
+    await add_targets(small_mill.database, "bat-1", receiver.url())
     await pending_batch(small_mill.database, "bat-1")
     assert "not on the public Internet" in await _first_error(small_mill)
     assert not receiver.calls
@@ -153,7 +153,7 @@ async def _first_error(mill: Mill) -> str:
 async def test_what_an_endpoint_has_not_got_when_it_is_deleted_is_dropped(
     hook_mill: Mill, receiver: Receiver
 ) -> None:
-    await aim(hook_mill.database, "bat-1", receiver.url())
+    await add_targets(hook_mill.database, "bat-1", receiver.url())
     await pending_batch(hook_mill.database, "bat-1")
     async with hook_mill.database.write() as session:
         (event,) = await Deliveries(session).unannounced("default", 10)
@@ -169,7 +169,7 @@ async def test_a_worker_killed_in_a_delivery_loses_no_event(
     monkeypatch.setenv("DOCMILL_FENCE_ALLOW", "127.0.0.1")
     receiver.holds["/hook"] = Event()
     for number in range(3):
-        await aim(hook_mill.database, f"bat-{number}", receiver.url())
+        await add_targets(hook_mill.database, f"bat-{number}", receiver.url())
         await pending_batch(hook_mill.database, f"bat-{number}")
 
     async def was_called() -> bool:

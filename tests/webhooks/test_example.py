@@ -14,7 +14,7 @@ from docmill.records.tables.webhooks import WebhookEvent
 from docmill.webhooks.messages import message_of
 from tests.fixtures.mill import Mill
 from tests.house.code import ROOT
-from tests.webhooks.conftest import SECRET, aim, deliveries, pending_batch
+from tests.webhooks.conftest import SECRET, add_targets, deliveries, pending_batch
 
 
 async def test_the_example_takes_a_delivery_and_refuses_a_replay_and_a_forgery(
@@ -31,7 +31,7 @@ async def test_the_example_takes_a_delivery_and_refuses_a_replay_and_a_forgery(
     assert program.stdout is not None
     try:
         url = f"http://127.0.0.1:{port}/"
-        await aim(hook_mill.database, "bat-1", url, webhook_signing_secret=SECRET)
+        await add_targets(hook_mill.database, "bat-1", url, webhook_signing_secret=SECRET)
         await pending_batch(hook_mill.database, "bat-1")
         async with deliveries(hook_mill):
             taken = await program.stdout.readline()

@@ -20,7 +20,7 @@ from tests.records.making import (
     scanned,
     settle,
 )
-from tests.webhooks.conftest import aim, outbox
+from tests.webhooks.conftest import add_targets, outbox
 
 URL = "https://example.com/hook"
 
@@ -30,7 +30,7 @@ async def _listened(
 ) -> Batch:
     """A batch whose files are listed, and one endpoint."""
     directory = await scanned(database, files, folder=f"/{batch_id}")
-    await aim(database, batch_id, URL, **endpoint)
+    await add_targets(database, batch_id, URL, **endpoint)
     return await batch_over(database, directory, id=batch_id, api=api)
 
 
@@ -64,7 +64,7 @@ async def test_a_partial_result_and_a_stored_one_are_told_alike(database: Databa
     await complete(database, batch, 1, "s1")
     again = await batch_over(database, await scanned(database, 1, folder="/bat-1"), id="bat-2")
     assert again.webhooks is None
-    await aim(database, "bat-3", URL)
+    await add_targets(database, "bat-3", URL)
     third = await batch_over(
         database, await scanned(database, 1, folder="/bat-1"), id="bat-3", api="v1"
     )

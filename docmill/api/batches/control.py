@@ -33,7 +33,7 @@ from docmill.parameters import job_parameters
 from docmill.records.batches import Batches
 from docmill.records.items import LedgerItem
 from docmill.records.ledger_reads import LedgerReads
-from docmill.records.redrives import History
+from docmill.records.redrives import RedriveHistory
 from docmill.records.tables.batches import Batch
 from docmill.records.warning_counts import warnings_of
 
@@ -159,7 +159,7 @@ async def list_past_attempts(
     """List the ends of a batch before each of its redrives, oldest first."""
     batch = await services.batches.current(scope.project_id, batch_id, ALL)
     async with services.database.read() as session:
-        found = await History(session).attempts(batch.id)
+        found = await RedriveHistory(session).attempts(batch.id)
     return [PastAttemptView.model_validate(one) for one in found]
 
 
@@ -170,7 +170,7 @@ async def list_past_outcomes(
     """List the outcomes of one file before each redrive; empty if no redrive ran it."""
     batch = await services.batches.current(scope.project_id, batch_id, ALL)
     async with services.database.read() as session:
-        found = await History(session).outcomes(batch.id, item_id)
+        found = await RedriveHistory(session).outcomes(batch.id, item_id)
     return [PastOutcomeView.model_validate(one) for one in found]
 
 

@@ -111,7 +111,7 @@ async def _insert(
 async def _listing(session: Session, project_id: str, body: V1BatchCreate) -> Listing:
     if body.directory_id is not None:
         return await find_source_directory(session, project_id, body.directory_id, "directory_id")
-    return await Batches(session).places(project_id, body.item_ids or ())
+    return await Batches(session).entry_versions(project_id, body.item_ids or ())
 
 
 def _spec(project_id: str, body: V1BatchCreate) -> BatchSpec:

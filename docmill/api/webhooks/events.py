@@ -86,7 +86,7 @@ async def redeliver_webhook_event(
 ) -> WebhookEventView:
     """Deliver an event again, at once and with the same id, whatever its state."""
     async with services.database.write() as session:
-        return view(await Deliveries(session).ask_again(scope.project_id, event_id))
+        return view(await Deliveries(session).retry(scope.project_id, event_id))
 
 
 @router.post("/webhook-configs/{config_id}/test", status_code=202)

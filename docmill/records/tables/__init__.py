@@ -1,4 +1,4 @@
-"""All tables. The comment of a column says what the name does not.
+"""All tables. A column has a comment where its name is not enough.
 
 Importing any of them registers all of them with SQLAlchemy.
 """

@@ -1,4 +1,4 @@
-"""What only the HTTP API keeps: decided ids of creates, webhook endpoints."""
+"""Tables of the HTTP API: ids of creates, webhook endpoints."""
 
 from datetime import datetime
 from typing import Any
@@ -10,7 +10,7 @@ from docmill.records.tables.base import Table, now
 
 
 class RequestClaim(Table):
-    """The id that a create's new object has or will have, so that a repeat finds it."""
+    """The id of a create's object, by which a repeated create finds it."""
 
     __tablename__ = "request_claims"
     __table_args__ = (Index(None, "claimed_at"), Index(None, "answer_id"))
@@ -20,18 +20,18 @@ class RequestClaim(Table):
     fields_hash: Mapped[str]
     object_id: Mapped[str]
     answer_id: Mapped[str | None]
-    """What the client is told of: of a single job the job, whose batch of one is the object."""
+    """Id in the response: for a single job the job, whose batch of one is the object."""
     source: Mapped[str | None]
-    """Hash of the state of what the object was made from."""
+    """Hash of the state from which the object was created."""
     received_at: Mapped[datetime | None]
-    """When a request first named the object: since then its maker knows of it."""
+    """Time of the first request that names the object, which proves that the client knows it."""
     repeat: Mapped[str]
-    """Which kind of request decided: ``first``, ``retry`` or ``keyed``."""
+    """Kind of the deciding request: ``first``, ``retry`` or ``keyed``."""
     claimed_at: Mapped[datetime] = mapped_column(default=now)
 
 
 class WebhookConfiguration(Table):
-    """A stored endpoint that events are sent to."""
+    """A stored endpoint for events."""
 
     __tablename__ = "webhook_configurations"
     __table_args__ = (Index(None, "project_id", "created_at", "id"),)
@@ -44,13 +44,13 @@ class WebhookConfiguration(Table):
     webhook_headers: Mapped[dict[str, Any] | None]
     webhook_output_format: Mapped[str | None]
     signing_secret: Mapped[str | None]
-    """Never shown; deliveries are signed with it."""
+    """Signs deliveries; never displayed."""
     created_at: Mapped[datetime] = mapped_column(default=now)
     updated_at: Mapped[datetime] = mapped_column(default=now, onupdate=now)
 
 
 class WebhookTarget(Table):
-    """An endpoint that one batch or job reports to, frozen when it was created."""
+    """A webhook target of one batch or job, frozen at its creation."""
 
     __tablename__ = "webhook_targets"
 
@@ -59,7 +59,7 @@ class WebhookTarget(Table):
     number: Mapped[int] = mapped_column(primary_key=True)
     project_id: Mapped[str] = mapped_column(ForeignKey("projects.id"))
     configuration_id: Mapped[str | None]
-    """A stored endpoint; or else ``endpoint`` holds it as the request gave it."""
+    """A stored endpoint; otherwise ``endpoint`` holds an inline one."""
     endpoint: Mapped[dict[str, Any] | None]
     events: Mapped[list[Any] | None]
-    """Which events it gets; None: those that its endpoint asks for, as far as they can happen."""
+    """Events for this target; None: all possible events that its endpoint selects."""

@@ -1,4 +1,4 @@
-"""What earlier attempts of a batch left, and who runs an engine on which bytes now."""
+"""History of redriven batches, and leases of engine runs."""
 
 from datetime import datetime
 from typing import Any
@@ -10,7 +10,7 @@ from docmill.records.tables.base import BigInt, Table, now
 
 
 class PastAttempt(Table):
-    """How an attempt of a batch ended, before a redrive began the next one."""
+    """How an execution of a batch ended before a redrive."""
 
     __tablename__ = "past_attempts"
 
@@ -19,13 +19,13 @@ class PastAttempt(Table):
     status: Mapped[str]
     reason: Mapped[str | None]
     only: Mapped[str | None]
-    """The failure class that it was about; None for all that was unfinished."""
+    """Failure class that the redrive selected; None for all unfinished items."""
     configuration_id: Mapped[str | None]
     parameters: Mapped[dict[str, Any]]
     parameters_hash: Mapped[str]
     engine: Mapped[str]
     tally: Mapped[dict[str, Any]]
-    """Outcomes at its end, of all items of the batch."""
+    """Outcomes of all items of the batch at its end."""
     manifest_key: Mapped[str | None]
     manifest_sha256: Mapped[str | None]
     started_at: Mapped[datetime | None]
@@ -33,7 +33,7 @@ class PastAttempt(Table):
 
 
 class PastOutcome(Table):
-    """The outcome that an item had before a redrive took it up again."""
+    """The outcome of an item before a redrive."""
 
     __tablename__ = "past_outcomes"
 
@@ -53,7 +53,7 @@ class PastOutcome(Table):
 
 
 class EngineLease(Table):
-    """The item that makes a result now; others with the same bytes and parameters wait for it."""
+    """The item that is creating a result. Others with the same bytes and parameters wait for it."""
 
     __tablename__ = "engine_leases"
 
@@ -63,5 +63,5 @@ class EngineLease(Table):
     position: Mapped[int] = mapped_column(BigInt)
     epoch: Mapped[int]
     attempt: Mapped[int]
-    """With the epoch: the claim that holds it. It holds nothing once the item is claimed anew."""
+    """The claim that holds it, with the epoch. A new claim of the item ends the lease."""
     taken_at: Mapped[datetime] = mapped_column(default=now)

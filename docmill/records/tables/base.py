@@ -1,4 +1,4 @@
-"""What all tables share: the base class, UTC datetimes, portable column types."""
+"""Shared parts of all tables: base class, UTC datetimes, portable column types."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -23,13 +23,13 @@ from sqlalchemy.types import TypeDecorator
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """An aware UTC datetime on every database; SQLite stores it without its zone."""
+    """An aware UTC datetime on every database. SQLite stores it without a time zone."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Refuse naive times: they are always a bug."""
+        """Reject naive datetimes, which are always a bug."""
         if value is None:
             return None
         if value.tzinfo is None:
@@ -38,40 +38,40 @@ class UtcDateTime(TypeDecorator[datetime]):
         return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Give the zone back."""
+        """Restore the time zone."""
         return value if value is None or value.tzinfo else value.replace(tzinfo=UTC)
 
 
 BigInt = BigInteger().with_variant(Integer, "sqlite")
-"""64 bits everywhere; SQLite's INTEGER already has them."""
+"""64 bits on every database; SQLite's INTEGER has 64 bits."""
 
 INDEXED_CHARACTERS = 500
-"""Of a client's text, which may have 3,000: an index entry of PostgreSQL has at most 2,704 bytes,
-and a character up to 4."""
+"""Indexed prefix of a client's text of up to 3,000 characters. An index entry of PostgreSQL has at
+most 2,704 bytes, and a character up to 4."""
 
 
 def indexed_text(name: str) -> TextClause:
-    """Return what an index holds of a text column of any length; queries ask for `beginning`."""
+    """Return the index expression for a text column of any length; see `beginning` for queries."""
     return text(f"substr({name}, 1, {INDEXED_CHARACTERS})")
 
 
 def beginning(column: InstrumentedAttribute[Any]) -> ColumnElement[str]:
     """Return the same expression for a query, over the column of a mapped class."""
-    # Literals, because an expression with variables is not the index's.
+    # Literals: an expression with bind variables does not match the index.
     return func.substr(column, literal_column("1"), literal_column(str(INDEXED_CHARACTERS)))
 
 
 def equals(column: InstrumentedAttribute[Any], value: str) -> ColumnElement[bool]:
-    """Compare a column with a value by an index over `indexed_text` of it."""
+    """Compare a column with a value, using an index over `indexed_text` of it."""
     return and_(beginning(column) == value[:INDEXED_CHARACTERS], column == value)
 
 
 Json = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
-"""None is no value: it takes no space, and ``IS NULL`` finds it."""
+"""None is SQL NULL: it takes no space, and ``IS NULL`` finds it."""
 
 
 class Table(DeclarativeBase):
-    """Base of all tables; constraint names are fixed so that migrations can name them."""
+    """Base class of all tables. Constraint names are fixed, so that migrations can name them."""
 
     metadata = MetaData(
         naming_convention={
@@ -85,5 +85,5 @@ class Table(DeclarativeBase):
 
 
 def now() -> datetime:
-    """The current time, in UTC."""
+    """Return the current time in UTC."""
     return datetime.now(UTC)

@@ -1,4 +1,4 @@
-"""Batches, their ledger, which holds the jobs too, and the results that items make."""
+"""Batches, their items and jobs, and results."""
 
 from datetime import datetime
 from typing import Any
@@ -10,7 +10,7 @@ from docmill.records.tables.base import BigInt, Table, now
 
 
 class Batch(Table):
-    """One batch: a frozen listing, a snapshot of what to run, and its state.
+    """A batch: a frozen listing, a snapshot of its configuration, and its state.
 
     The listing is ``directory_id`` up to ``watermark``, or the rows of `BatchListing`. ``total``
     is fixed at creation. Live counts are in `BatchCount`.
@@ -28,7 +28,7 @@ class Batch(Table):
     id: Mapped[str] = mapped_column(primary_key=True)
     project_id: Mapped[str] = mapped_column(ForeignKey("projects.id"))
     api: Mapped[str] = mapped_column(default="v2")
-    """Which contract made it: ``v1``, ``v2``, ``cli`` or ``temporal``."""
+    """API that created it: ``v1``, ``v2``, ``cli`` or ``temporal``."""
     name: Mapped[str | None]
     job_type: Mapped[str]
     directory_id: Mapped[str | None] = mapped_column(ForeignKey("directories.id"))
@@ -37,48 +37,48 @@ class Batch(Table):
     total: Mapped[int] = mapped_column(BigInt)
     configuration_id: Mapped[str | None]
     config: Mapped[dict[str, Any]] = mapped_column(default=dict)
-    """The request's own configuration object, echoed as it came."""
+    """Configuration object of the request, returned unchanged."""
     parameters: Mapped[dict[str, Any]]
-    """The effective parameters: a snapshot that later edits never reach."""
+    """Effective parameters: a snapshot that later changes of a configuration do not affect."""
     parameters_hash: Mapped[str]
     engine: Mapped[str] = mapped_column(default="local")
-    """What runs its items: chosen once, at creation."""
+    """Engine of its items, selected at creation."""
     page_size: Mapped[int]
     continue_as_new_threshold: Mapped[int]
     concurrency: Mapped[int]
     items_per_activity: Mapped[int | None]
-    """How many small items share an activity at most; None: as many as are little work."""
+    """Maximum of small items in one activity; None: derived from their cost."""
     epoch: Mapped[int] = mapped_column(default=1)
     status: Mapped[str] = mapped_column(default="PENDING")
     paused: Mapped[bool] = mapped_column(default=False)
     cancel_requested: Mapped[bool] = mapped_column(default=False)
     drain: Mapped[bool] = mapped_column(default=False)
-    """Whether a cancel lets the items in flight end."""
+    """Whether a cancel lets items in flight end."""
     reason: Mapped[str | None]
-    """Why it failed or was cancelled."""
+    """Reason of its failure or cancellation."""
     max_failures: Mapped[int | None]
     max_failure_rate: Mapped[float | None]
     redrive_only: Mapped[str | None]
-    """The failure class that this attempt is about; None: all that was unfinished."""
+    """Failure class that this redrive selects; None: all unfinished items."""
     redriven_by: Mapped[str | None]
-    """The workflow run that asked for this attempt, so that it is not begun twice."""
+    """Workflow run that requested this redrive, so that it starts only once."""
     settled_before: Mapped[int] = mapped_column(BigInt, default=0)
-    """Items that had their outcome when this attempt began."""
+    """Number of items with an outcome when this execution began."""
     queued_at: Mapped[datetime | None] = mapped_column(default=now)
-    """Its place in the line for admission: its creation, or its last redrive."""
+    """Its place in the queue for admission: time of creation, or of the last redrive."""
     namespace: Mapped[str] = mapped_column(default="default")
     identity: Mapped[str | None]
-    """Hash of what makes two `run` commands the same; None for API batches."""
+    """Hash by which equal `run` commands are recognised; None for API batches."""
     identity_number: Mapped[int] = mapped_column(default=0)
-    """Grows with each batch of one identity: the unique key lets one of two racers win."""
+    """Number of the batch within its identity. The unique key resolves races."""
     left_out: Mapped[dict[str, Any] | None]
-    """What the scan of its listing did not list; frozen with the listing."""
+    """Files that the scan of its listing omitted; frozen with the listing."""
     strict: Mapped[list[Any] | None]
-    """Codes of warnings that turn a completed file into a failed one; None: none."""
+    """Codes of warnings that make a completed file fail; None: none."""
     out: Mapped[str | None]
-    """The folder that its run command writes results to."""
+    """Output folder of its run command."""
     webhooks: Mapped[list[Any] | None]
-    """Who listens to which events, frozen at creation; None: nobody, and no item pays for it."""
+    """Subscribers by event, frozen at creation; None: no subscribers, and no cost for items."""
     manifest_key: Mapped[str | None]
     manifest_sha256: Mapped[str | None]
     created_at: Mapped[datetime] = mapped_column(default=now)
@@ -102,18 +102,18 @@ JOBS_WITHOUT_RESULT = text(
     "job_created_at IS NOT NULL AND result_id IS NULL"
     " AND status IN ('pending', 'cancelled', 'skipped')"
 )
-"""Jobs in states in which most items may have no job, or one in another state: an index of them.
+"""Condition of a partial index: states in which items may have no job, or a job in another state.
 
-Statements use it only if they have these very words. An item that runs and completes is never in
-it, so that it costs nothing on the usual path."""
+Statements have to repeat these exact words to use the index. An item that runs and completes is
+never in it, so that the normal path does not pay for it."""
 
 
 class BatchItem(Table):
-    """The ledger: one row per item of a batch, written when its page comes up.
+    """The ledger: one row per item of a batch, inserted with its page.
 
-    An item's job is a reading of this row, its batch and its result: see `docmill.records.jobs`.
-    ``position`` is the directory's sequence number, or the place in `BatchListing`. An item
-    without a row is pending.
+    The job of an item is derived from this row, its batch and its result: see
+    `docmill.records.jobs`. ``position`` is the directory's sequence number, or the place in
+    `BatchListing`. An item without a row is pending.
     """
 
     __tablename__ = "batch_items"
@@ -134,15 +134,15 @@ class BatchItem(Table):
     batch_id: Mapped[str] = mapped_column(ForeignKey("batches.id"), primary_key=True)
     position: Mapped[int] = mapped_column(BigInt, primary_key=True)
     item_id: Mapped[str]
-    """The directory file's id."""
+    """Id of the directory file."""
     directory_id: Mapped[str]
     sequence: Mapped[int] = mapped_column(BigInt)
     job_id: Mapped[str]
-    """Derived from batch and position, so that a retry makes no second job."""
+    """Derived from batch and position, so that repeated claims use the same job."""
     job_created_at: Mapped[datetime | None]
-    """When the item's job was made: at its first claim, or with its outcome. None: not yet."""
+    """Creation of the item's job: with its first claim or its outcome. None: no job yet."""
     job_deleted_at: Mapped[datetime | None]
-    """When a client deleted the job; the item and its outcome stay."""
+    """Deletion of the job by a client. The item and its outcome stay."""
     epoch: Mapped[int]
     status: Mapped[str] = mapped_column(default="pending")
     path: Mapped[str]
@@ -160,29 +160,28 @@ class BatchItem(Table):
     engine_version: Mapped[str | None]
     result_id: Mapped[str | None]
     warnings: Mapped[list[Any] | None]
-    """Warnings about this file alone, such as its name, and those that made it fail; the result
-    has those of its content."""
+    """Warnings about this file alone, such as its name, and those that made it fail. Warnings about
+    its content belong to the result."""
     attempts: Mapped[int] = mapped_column(default=0)
-    """Grows with every claim, and fences an attempt that came back from the dead."""
+    """Number of claims. It fences stale attempts."""
     claimed_by: Mapped[str | None]
-    """The worker process that holds it, with ``/`` and the group that it holds it in, if any.
-    Another process that claims an item held without a group has found a lost worker."""
+    """Worker process that holds the item, followed by ``/`` and the group, if any. A claim by
+    another process of an item held without a group counts a lost worker."""
     cleaned_attempts: Mapped[int] = mapped_column(default=0)
-    """Attempts up to this one left nothing in the store but what a result names; later ones may
-    have, because they died, or could not clean up after themselves."""
+    """Attempts up to this one left no objects in the store except those of a result. Later ones may
+    have, because they crashed or could not delete them."""
     engine_failures: Mapped[int] = mapped_column(default=0)
     worker_losses: Mapped[int] = mapped_column(default=0)
     alone: Mapped[bool] = mapped_column(default=False)
-    """Whether it must have an activity of its own: in a group it failed, or took too long."""
+    """Whether it needs an activity of its own, because it failed or took too long in a group."""
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
 
 
 class BatchCount(Table):
-    """Live counts of a batch, in shards, changed in the transaction of each outcome.
+    """Live counts of a batch in shards, updated in the transaction of each outcome.
 
-    The sum over the shards is exact at every moment; sixteen rows keep several workers from
-    waiting for one hot row.
+    The sum over the shards is exact. Sixteen rows reduce contention of workers.
     """
 
     __tablename__ = "batch_counts"
@@ -196,10 +195,10 @@ class BatchCount(Table):
 
 
 class BatchWarningCount(Table):
-    """How many files of a batch have a warning of each code, in shards like `BatchCount`.
+    """Number of files of a batch with each warning code, in shards like `BatchCount`.
 
-    Only files with warnings are counted, in the transaction of their outcome. ``name`` is a
-    code, or a `docmill.contracts.warnings.WarningKind`: the worst one of the file.
+    Only files with warnings are counted, in the transaction of their outcome. ``name`` is a code,
+    or a `docmill.contracts.warnings.WarningKind`: the worst one of the file.
     """
 
     __tablename__ = "batch_warning_counts"
@@ -209,11 +208,11 @@ class BatchWarningCount(Table):
     shard: Mapped[int] = mapped_column(primary_key=True)
     files: Mapped[int] = mapped_column(BigInt)
     first_position: Mapped[int] = mapped_column(BigInt)
-    """The first file of the listing that has it: the example that people are shown."""
+    """First file in the listing with the code, shown as an example."""
 
 
 class JobDetails(Table):
-    """What only a job of its own has: notes of whoever asked for it."""
+    """Columns of single jobs only: notes of the requester."""
 
     __tablename__ = "job_details"
 
@@ -222,11 +221,10 @@ class JobDetails(Table):
 
 
 class Result(Table):
-    """A stored result: what an engine made of these bytes with these parameters.
+    """A stored result: output of an engine for bytes and parameters.
 
-    The unique key is what deduplication asks for; the objects lie under ``object_prefix``. A
-    purged result stays as a row, so that what refers to it can say so; made anew, it is the same
-    row again.
+    The unique key serves deduplication. The objects are stored under ``object_prefix``. A purged
+    result keeps its row, so that references can report it; a recreated result uses the same row.
     """
 
     __tablename__ = "results"
@@ -235,11 +233,11 @@ class Result(Table):
     id: Mapped[str] = mapped_column(primary_key=True)
     project_id: Mapped[str] = mapped_column(ForeignKey("projects.id"))
     cache_key: Mapped[str]
-    """sha256 over product, bytes, effective parameters and the engines' versions."""
+    """sha256 over product, bytes, effective parameters and engine versions."""
     job_type: Mapped[str]
     object_prefix: Mapped[str]
     result_sha256: Mapped[str]
-    """Of ``result.json``, which names the hashes of the files beside it."""
+    """Hash of ``result.json``, which contains the hashes of its attachments."""
     size: Mapped[int] = mapped_column(BigInt)
     engine: Mapped[str]
     engine_version: Mapped[str]
@@ -249,36 +247,36 @@ class Result(Table):
     pages_ok: Mapped[int]
     pages_failed: Mapped[int]
     usage: Mapped[dict[str, Any] | None]
-    """What a remote engine counted: requests, tokens."""
+    """Counters of a remote engine: requests, tokens."""
     warnings: Mapped[list[Any] | None]
-    """Its warnings as ``{code, message, page}``, at most
-    `docmill.contracts.warnings.MAX_WARNINGS`; None when it has none."""
+    """Warnings as ``{code, message, page}``, at most
+    `docmill.contracts.warnings.MAX_WARNINGS`; None if there are none."""
     created_at: Mapped[datetime] = mapped_column(default=now)
     used_at: Mapped[datetime | None]
-    """When it last spared an item the engine; None: not since it was made."""
+    """Last time that it replaced an engine run; None: never."""
     purged_at: Mapped[datetime | None]
-    """When retention gave it up; its objects go afterwards, and then ``object_prefix`` is empty."""
+    """Time of expiry. Its objects are deleted afterwards; then ``object_prefix`` is empty."""
 
 
 class ItemStep(Table):
-    """What was done of an item so far, so that a retry does not pay for it again."""
+    """A saved step of an item, which a retry does not repeat."""
 
     __tablename__ = "item_steps"
 
     run_id: Mapped[str] = mapped_column(primary_key=True)
-    """Job and epoch: the same over all attempts of one run."""
+    """Job and epoch: the same for all attempts of one run."""
     name: Mapped[str] = mapped_column(primary_key=True)
     value: Mapped[dict[str, Any]]
     created_at: Mapped[datetime] = mapped_column(default=now)
 
 
 class Sweep(Table):
-    """The latest comparison of a namespace's open batches with Temporal."""
+    """The latest sweep of a namespace's open batches."""
 
     __tablename__ = "sweeps"
 
     namespace: Mapped[str] = mapped_column(primary_key=True)
     turn: Mapped[int] = mapped_column(BigInt)
-    """Raised by whoever sweeps next: of several that raise the same number, one does."""
+    """Incremented by the worker that starts a sweep; concurrent increments succeed once."""
     cursor: Mapped[str | None]
-    """Where the next one goes on, when there were more open batches than one looks at."""
+    """Where the next sweep continues, if one sweep does not cover all open batches."""

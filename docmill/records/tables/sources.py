@@ -1,4 +1,4 @@
-"""Projects, files, directories and their entries, configurations."""
+"""Projects, files, directories with their entries, and configurations."""
 
 from datetime import datetime
 from typing import Any
@@ -10,7 +10,7 @@ from docmill.records.tables.base import BigInt, Table, indexed_text, now
 
 
 class Project(Table):
-    """Who owns everything else; every query is scoped by one."""
+    """The owner of all other objects. Every query is restricted to one project."""
 
     __tablename__ = "projects"
 
@@ -23,7 +23,7 @@ class Project(Table):
 
 
 class File(Table):
-    """Uploaded bytes: where they are, and what they are."""
+    """Uploaded bytes and their properties."""
 
     __tablename__ = "files"
     __table_args__ = (
@@ -49,9 +49,9 @@ class File(Table):
 class Directory(Table):
     """A named set of files.
 
-    ``sequence`` numbers every change of the set and is raised under the row's lock; ``watermark``
-    is the highest number that readers may see, ``live_count`` the entries visible at it. A scan
-    writes entries above the watermark and publishes them by raising it when it is complete.
+    ``sequence`` numbers every change and is incremented under the row's lock. ``watermark`` is the
+    highest number that readers see, ``live_count`` the number of entries visible at it. A scan
+    inserts entries above the watermark, and publishes them at its end by raising it.
     """
 
     __tablename__ = "directories"
@@ -68,13 +68,13 @@ class Directory(Table):
     system_metadata: Mapped[dict[str, Any] | None]
     connector_subscription_id: Mapped[str | None]
     source: Mapped[dict[str, Any] | None]
-    """Where entries come from when they are scanned: ``{"folder": …, "recursive": …, …}``."""
+    """Source of scanned entries: ``{"folder": …, "recursive": …, …}``."""
     source_key: Mapped[str | None]
-    """Hash of ``source``: the same source is the same directory."""
+    """Hash of ``source``. Equal sources use the same directory."""
     left_out: Mapped[dict[str, Any] | None]
-    """What its last scan did not list, by reason; see `docmill.contracts.scans`."""
+    """Files that the last scan omitted, by reason; see `docmill.contracts.scans`."""
     scan_id: Mapped[str | None]
-    """The scan that may write now; a newer scan takes it over."""
+    """The scan that may write. A newer scan replaces it."""
     sequence: Mapped[int] = mapped_column(BigInt, default=0)
     watermark: Mapped[int] = mapped_column(BigInt, default=0)
     live_count: Mapped[int] = mapped_column(BigInt, default=0)
@@ -87,10 +87,10 @@ class Directory(Table):
 class DirectoryFile(Table):
     """One version of one entry of a directory.
 
-    Rows are never changed in what they list: a new version is a new row with a higher
-    ``sequence`` and the same ``id``, and the old row's ``removed_sequence`` says from when on it
-    no longer counts. The listing at a watermark W is: ``sequence <= W`` and not removed by W.
-    Names, metadata and ``sha256`` (learned when the bytes are first read) may be filled in.
+    Rows never change what they list. A new version is a new row with a higher ``sequence`` and the
+    same ``id``; ``removed_sequence`` of the old row is the number from which it no longer counts.
+    The listing at a watermark W is: ``sequence <= W`` and not removed by W. Names, metadata and
+    ``sha256`` (known when the bytes are first read) may be filled in later.
     """
 
     __tablename__ = "directory_files"
@@ -106,18 +106,18 @@ class DirectoryFile(Table):
     id: Mapped[str]
     project_id: Mapped[str]
     unique_id: Mapped[str]
-    """For scanned entries: the relative path, escaped where it is not UTF-8."""
+    """For scanned entries: the relative path, escaped if it is not UTF-8."""
     display_name: Mapped[str]
     file_id: Mapped[str | None] = mapped_column(ForeignKey("files.id"))
-    """The uploaded bytes; None for an entry that is read in place from the folder."""
+    """The uploaded bytes; None for an entry that is read in place."""
     source_path: Mapped[bytes | None] = mapped_column(LargeBinary)
-    """Relative path in the folder, as its raw bytes."""
+    """Relative path in the folder, as raw bytes."""
     source_url: Mapped[str | None]
-    """Where a worker fetches the bytes; None once they were fetched, because it may be secret."""
+    """URL from which a worker fetches the bytes; deleted afterwards, because it may be secret."""
     http_proxy: Mapped[str | None]
-    """The proxy that leads there."""
+    """Proxy for the URL."""
     signature: Mapped[str | None]
-    """Size, mtime and ctime when listed: what tells a changed file without reading it."""
+    """Size, mtime and ctime at listing time, by which changed files are recognised."""
     size: Mapped[int] = mapped_column(BigInt)
     sha256: Mapped[str | None]
     file_metadata: Mapped[dict[str, Any]] = mapped_column(default=dict)
@@ -127,10 +127,10 @@ class DirectoryFile(Table):
 
 
 class ScanMark(Table):
-    """What a running scan has seen of the entries that were listed before it began.
+    """Entries that a running scan has seen.
 
-    One row holds a bitmap over `docmill.records.scans.BLOCK` sequence numbers, so that a scan of
-    a million unchanged files writes about a hundred small rows, and needs no memory of its own.
+    One row is a bitmap over `docmill.records.scans.BLOCK` sequence numbers, so that a scan of a
+    million unchanged files writes about a hundred small rows.
     """
 
     __tablename__ = "scan_marks"
@@ -141,7 +141,7 @@ class ScanMark(Table):
 
 
 class Configuration(Table):
-    """Named parameters of one product; `ConfigurationVersion` keeps every older form."""
+    """Named parameters of one product. `ConfigurationVersion` stores all versions."""
 
     __tablename__ = "configurations"
     __table_args__ = (
@@ -160,7 +160,7 @@ class Configuration(Table):
 
 
 class ConfigurationVersion(Table):
-    """One stored form of a configuration."""
+    """One version of a configuration."""
 
     __tablename__ = "configuration_versions"
 

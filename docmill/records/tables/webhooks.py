@@ -1,4 +1,4 @@
-"""What is to be sent to webhooks, and what became of each attempt."""
+"""Webhook events and the attempts to deliver them."""
 
 from datetime import datetime
 from typing import Any
@@ -9,15 +9,15 @@ from sqlalchemy.orm import Mapped, mapped_column
 from docmill.records.tables.base import Table, now
 
 URGENT, ORDINARY = 0, 1
-"""Turns of an event: what somebody waits for goes first, and does not wait for a rest to end."""
+"""Priorities of an event. An urgent one comes first, and ends the rest period of an endpoint."""
 
 _PENDING = text("state = 'pending'")
 
 
 class WebhookEvent(Table):
-    """The outbox: one row per event and endpoint, written with the change that it tells of.
+    """The outbox: one row per event and endpoint, written with the change that it reports.
 
-    Rows that are delivered or given up stay as the delivery log until retention removes them.
+    Delivered and abandoned events stay as the delivery log until retention deletes them.
     """
 
     __tablename__ = "webhook_outbox"
@@ -43,30 +43,30 @@ class WebhookEvent(Table):
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)
-    """Derived from what happened, so that telling it twice makes one row."""
+    """Derived from the event, so that a repeated insert creates one row."""
     project_id: Mapped[str] = mapped_column(ForeignKey("projects.id"))
     namespace: Mapped[str]
-    """The Temporal namespace whose workers deliver it: the batch's."""
+    """Temporal namespace whose workers deliver it: that of the batch."""
     endpoint_id: Mapped[str]
-    """A stored endpoint's id, or one derived from an inline endpoint's URL."""
+    """Id of a stored endpoint, or one derived from an inline endpoint's URL."""
     owner_id: Mapped[str]
-    """The batch; for a test call the endpoint."""
+    """The batch; for a test event the endpoint."""
     number: Mapped[int]
-    """Which of the owner's `WebhookTarget` rows holds an inline endpoint."""
+    """Number of the owner's `WebhookTarget` row with an inline endpoint."""
     event_type: Mapped[str]
     subject_id: Mapped[str]
-    """The batch or job that the event is about."""
+    """The batch or job that the event reports."""
     data: Mapped[dict[str, Any]]
     state: Mapped[str] = mapped_column(default="pending")
     """``pending``, ``delivered``, ``given_up``, or ``dropped``: its endpoint was deleted."""
     announced: Mapped[bool] = mapped_column(default=False)
-    """Whether the endpoint's workflow was told of it."""
+    """Whether the endpoint's workflow was notified."""
     turn: Mapped[int] = mapped_column(default=ORDINARY)
     attempts: Mapped[int] = mapped_column(default=0)
     tries: Mapped[int] = mapped_column(default=0)
-    """Attempts since it was last asked for: what the pauses between them follow."""
+    """Attempts since it was last requested, which determine the delays."""
     next_at: Mapped[datetime | None]
-    """Not before; None means now. By the clock of Temporal's server."""
+    """Earliest time of the next attempt; None: now. By the clock of Temporal's server."""
     created_at: Mapped[datetime] = mapped_column(default=now)
     ended_at: Mapped[datetime | None]
 
@@ -82,7 +82,7 @@ class WebhookAttempt(Table):
     number: Mapped[int] = mapped_column(primary_key=True)
     at: Mapped[datetime] = mapped_column(default=now)
     status_code: Mapped[int | None]
-    """None when nobody answered."""
+    """None if the endpoint did not answer."""
     duration_ms: Mapped[int]
     error: Mapped[str | None]
-    """Why it does not count; never what the receiver said."""
+    """Reason of a failure, without the text of the response."""
