@@ -1,9 +1,9 @@
-"""The worker process: settings, stores, engines, and the Temporal workers that use them."""
+"""The worker process: opens settings, stores and engines, and runs the Temporal workers."""
 
 import gc
 
 if __name__ == "__main__":
-    gc.disable()  # loading modules leaves no garbage; looking for it takes a seventh of a start
+    gc.disable()  # loading modules creates no garbage, and collections take a seventh of the start
 
 import argparse
 import asyncio
@@ -71,19 +71,19 @@ from workflows.delivery import DeliveryWorkflow
 from workflows.retention import RetentionWorkflow
 
 GRACE = timedelta(seconds=5)
-"""A worker told to stop lets its items end for so long, and hands back the rest."""
+"""A stopping worker lets its items run for this time, and hands back the rest."""
 
 STICKY_TIMEOUT = timedelta(seconds=2)
-"""After a worker was killed, its workflows wait this long for it before another one goes on."""
+"""After a worker is killed, its workflows wait this long for it before another one continues."""
 
 HEARTBEAT_THROTTLE = timedelta(seconds=1)
-"""The SDK would otherwise hold heartbeats, and with them cancels, for most of the timeout."""
+"""Otherwise the SDK delays heartbeats, and with them cancels, for most of the timeout."""
 
-BOOKKEEPERS = 20
-"""Listing and recording activities at the same time: short transactions, of many batches."""
+BOOKKEEPING_SLOTS = 20
+"""Concurrent listing and recording activities: short transactions of many batches."""
 
 DELIVERY_SLOTS = 200
-"""Webhook endpoints that are delivered to at the same time: they mostly wait for receivers."""
+"""Concurrent webhook endpoints, which mostly wait for receivers."""
 
 log = structlog.get_logger(__name__)
 
@@ -92,12 +92,12 @@ log = structlog.get_logger(__name__)
 async def running_worker(
     client: Client, settings: Settings, engines: str = BUILTIN_ENGINES
 ) -> AsyncIterator[None]:
-    """Run a worker for as long as the block does; leave in order.
+    """Run a worker while the block runs, and shut it down in order.
 
     Args:
-        client: connected, with the pydantic data converter.
-        settings: where records and objects are, and the engines' limits.
-        engines: ``module:function`` that gives the registry of engines to the children.
+        client: a client with the pydantic data converter.
+        settings: settings of records, objects and engines.
+        engines: ``module:function`` that returns the registry of engines in child processes.
 
     Raises:
         UnavailableError: the database or the object store cannot be reached.
@@ -140,7 +140,7 @@ async def running_worker(
 async def _local_engines(
     stack: AsyncExitStack, settings: Settings, engines: str
 ) -> tuple[EngineSuite, EnginePool]:
-    """Open the pool of the engines that this worker has; ``stack`` closes it."""
+    """Open the pool of this worker's engines; ``stack`` closes it."""
     folders = Staging.below(settings.scratch / "engines", _end_family)
     stack.callback(folders.close)
     suite = await _suite(settings, engines, folders)
@@ -150,18 +150,18 @@ async def _local_engines(
         new_folder=folders.make,
     )
     await stack.enter_async_context(pool)
-    pool.prepare()  # it starts while the rest of the worker does
+    pool.prepare()  # it starts in parallel
     return suite, pool
 
 
 def _end_family(folder: Path) -> None:
-    """End what outlived a worker that was killed together with its guard, and remove its files."""
+    """Kill processes that outlived a killed worker and its guard, and delete their files."""
     kill_marked(str(folder))
     trees.remove(folder)
 
 
 async def _suite(settings: Settings, engines: str, folders: Staging) -> EngineSuite:
-    """Say which engines this worker has; one from outside that is broken stops nothing."""
+    """Return the engines of this worker. A broken third-party engine is logged and left out."""
     if engines != BUILTIN_ENGINES:
         return EngineSuite(engines=engines)
     with folders.folder() as folder:
@@ -179,10 +179,10 @@ def _engine_queues(
     processing: ItemActivities,
     groups: GroupActivities,
 ) -> Iterator[tuple[str, Callable[..., Awaitable[object]], int]]:
-    """Yield the queues that this worker takes items from, what runs them, and its slots for each.
+    """Yield the task queues of this worker with their activity and number of slots.
 
-    Without an endpoint it takes no remote items: another worker may have one. A group is given
-    one slot more than there are children: while it stores and records, another one uses its child.
+    Without an endpoint it takes no remote items, which other workers may take. Groups have one slot
+    more than child processes: while one stores and records, another uses its process.
     """
     yield LOCAL_ENGINES_QUEUE, processing.process_item, settings.item_slots
     yield LOCAL_GROUPS_QUEUE, groups.process_group, settings.engine_slots + 1
@@ -193,7 +193,7 @@ def _engine_queues(
 def _engine_worker(
     client: Client, queue: str, run: Callable[..., Awaitable[object]], slots: int
 ) -> Worker:
-    """Takes as many activities as there are slots."""
+    """Return a worker with a fixed number of activity slots."""
     return Worker(
         client,
         task_queue=queue,
@@ -212,7 +212,7 @@ def _batch_worker(
     batches: BatchActivities,
     admission: AdmissionActivities,
 ) -> Worker:
-    """Workflows and their bookkeeping, which never wait behind an engine."""
+    """Return the worker for workflows and bookkeeping, which never waits for an engine."""
     return Worker(
         client,
         task_queue=BATCH_QUEUE,
@@ -226,7 +226,7 @@ def _batch_worker(
             batches.record_lost_item,
             batches.close_batch,
         ],
-        max_concurrent_activities=BOOKKEEPERS,
+        max_concurrent_activities=BOOKKEEPING_SLOTS,
         sticky_queue_schedule_to_start_timeout=STICKY_TIMEOUT,
         max_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
         default_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
@@ -239,7 +239,7 @@ def _batch_worker(
 async def running_deliveries(
     client: Client, database: Database, store: ObjectStore, settings: Settings
 ) -> AsyncIterator[None]:
-    """Webhooks, the loop that sees what is to be delivered, and retention."""
+    """Run webhook deliveries, the outbox relay and retention."""
     rounds = Rounds(
         database,
         Sender(Fence.allowing(settings.fence_allow)),
@@ -287,7 +287,7 @@ async def _main(*, tied: bool) -> None:
         client = await (connect_to(addresses.grpc) if addresses else connect_named())
         replayed = await check_histories(client, BatchWorkflow)
         log.info("worker.preflight", replayed=replayed)
-        # Until here SIGTERM ends the process at once: it has nothing to hand back.
+        # Until here SIGTERM ends the process at once: there is nothing to hand back.
         loop.add_signal_handler(signal.SIGTERM, stop.set)
         await stack.enter_async_context(running_worker(client, settings))
         log.info("worker.ready", slots=settings.engine_slots, namespace=client.namespace)
@@ -297,7 +297,7 @@ async def _main(*, tied: bool) -> None:
 
 
 def main() -> int:
-    """Run a worker until it is told to stop; return the exit code."""
+    """Run a worker until it is stopped; return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
         ORPHAN_FLAG,
@@ -305,7 +305,7 @@ def main() -> int:
         dest="tied",
         help="stop when standard input ends; used by the command that started this worker",
     )
-    gc.freeze()  # what has been loaded is never looked at again
+    gc.freeze()  # loaded modules are excluded from collections
     gc.enable()
     try:
         asyncio.run(_main(tied=parser.parse_args().tied))
@@ -319,6 +319,6 @@ if __name__ == "__main__":
     code = main()
     sys.stdout.flush()
     sys.stderr.flush()
-    # A process that used a Temporal client can abort in the interpreter's own shutdown, after
-    # all work is done; leaving here keeps the exit code ours.
+    # A process with a Temporal client can abort in the interpreter's shutdown, after all work is
+    # done. Leaving here keeps the exit code.
     os._exit(code)

@@ -1,7 +1,8 @@
-"""A group of small items: claimed, processed and settled together, each with its own outcome.
+"""Activity for a group of small items, each with its own outcome.
 
-A group only completes what completes cleanly. Whatever fails gets an activity of its own, so that
-every failure is seen in the Temporal UI, and retry budgets and isolation are those of one item.
+The items are claimed, processed and settled together. A group settles only complete items. Any
+other item gets an activity of its own, so that every failure shows in the Temporal UI, and retry
+budgets and isolation are those of single items.
 """
 
 import asyncio
@@ -29,8 +30,8 @@ from docmill.processing.documents import Document, ItemDocuments
 from docmill.processing.results import (
     Output,
     completed,
+    delete_unreferenced,
     prefix_of,
-    remove_unrecorded,
     store_results,
 )
 from docmill.records.database import Session
@@ -47,22 +48,22 @@ from docmill.records.ledger import Claim, Ledger
 from docmill.records.results import result_id_of
 
 BEGIN_WITHIN = 3.0
-"""Seconds: no file is handed to an engine later than this after the group began. So the worker's
-grace of 5 s suffices for the last one; the rest is left, and planned again."""
+"""Seconds after the start of a group during which files are handed to engines. The worker's grace
+period of 5 s then suffices for the last one. Other items are returned and planned again."""
 
 LONGEST_FILE = 5.0
-"""Seconds: a file that an engine has for longer than this gets an activity of its own."""
+"""Seconds in an engine after which a file gets an activity of its own."""
 
 SETTLE_AFTER = 0.25
-"""Seconds: outcomes are recorded at most so far behind, so that counts stay live."""
+"""Maximum delay of recorded outcomes in seconds, so that counts stay live."""
 SETTLE_FILES = 32
-"""Or at most so many files behind."""
+"""Maximum number of unrecorded outcomes."""
 
 log = structlog.get_logger(__name__)
 
 
 class GroupActivities:
-    """Runs groups; every effect is safe to repeat."""
+    """Runs groups. All effects are idempotent."""
 
     def __init__(self, resources: Resources) -> None:
         self._database = resources.database
@@ -76,9 +77,9 @@ class GroupActivities:
     @activity.defn(name=PROCESS_GROUP)
     @translated
     async def process_group(self, task: GroupTask) -> GroupResult:
-        """Bring the items of a group to their outcomes, as far as they complete cleanly.
+        """Process the items of a group as far as they complete cleanly.
 
-        Only what the whole group needs fails it: the database or the object store is away.
+        Only failures of the whole group are raised: database or object store unavailable.
         """
         async with heartbeating(), self._gate.entered(), AsyncExitStack() as stack:
             folder = await asyncio.to_thread(self._scratch.make)
@@ -92,7 +93,7 @@ class GroupActivities:
             return group.result()
 
     async def _claim(self, group: "_Group", folder: Path, stack: AsyncExitStack) -> None:
-        """Read the documents, and claim those that could be read, in one transaction."""
+        """Read the documents, and claim the readable ones in one transaction."""
         tasks = group.tasks
         async with self._database.read() as session:
             peeked = await Ledger(session).peek(tasks)
@@ -113,7 +114,7 @@ class GroupActivities:
         await asyncio.to_thread(_make_folders, [member.output for member in group.members])
 
     async def _process(self, group: "_Group") -> None:
-        """Give each file to an engine while the last ones are stored and recorded."""
+        """Hand each file to an engine while previous results are stored and recorded."""
         batch_activities = asyncio.create_task(self._record_as_made(group))
         try:
             began = time.monotonic()
@@ -129,7 +130,7 @@ class GroupActivities:
             await batch_activities
 
     async def _make(self, group: "_Group", member: "_Member") -> None:
-        """Give one file to an engine; one that does not complete is set apart or left."""
+        """Process one file in an engine; without a result, the item is set apart or returned."""
         item = member.item
         clock = asyncio.timeout(None)
 
@@ -137,7 +138,7 @@ class GroupActivities:
             clock.reschedule(asyncio.get_running_loop().time() + LONGEST_FILE)
 
         try:
-            await remove_unrecorded(self._store, item, item.cleaned_attempts)
+            await delete_unreferenced(self._store, item, item.cleaned_attempts)
             async with clock:
                 member.report = await self._engines.run(
                     item, member.document.opened.path, member.output, begin
@@ -161,7 +162,7 @@ class GroupActivities:
     # -- outcomes ---------------------------------------------------------------------------
 
     async def _record_as_made(self, group: "_Group") -> None:
-        """Store and record what was made, until all is."""
+        """Store and record results until all are done."""
         while not (group.all_made.is_set() and not group.made):
             if len(group.made) < SETTLE_FILES:
                 with suppress(TimeoutError):
@@ -187,7 +188,7 @@ class GroupActivities:
     async def _store_results(
         self, group: "_Group", made: Sequence["_Member"]
     ) -> Sequence[tuple["_Member", NewResult]]:
-        """Store results; of a file that changed meanwhile there is none."""
+        """Store results. A file that changed meanwhile has none."""
         changed = await asyncio.to_thread(lambda: [one for one in made if not one.is_unchanged()])
         made = [member for member in made if member not in changed]
         group.storing(made)
@@ -202,7 +203,7 @@ class GroupActivities:
         return stored
 
     async def _hand_back(self, group: "_Group") -> None:
-        """Give back what has no outcome; when even that fails, the next claim takes it."""
+        """Hand back items without an outcome; if that fails, their next claim takes them."""
         if not group.held:
             return
         try:
@@ -219,14 +220,14 @@ class GroupActivities:
 
 @dataclass(slots=True, eq=False)
 class _Member:
-    """One claimed item of a group.
+    """A claimed item of a group.
 
     Attributes:
-        item: as claimed.
+        item: the claim.
         document: its bytes.
-        output: the folder for what an engine makes of it.
-        twins: items with the same bytes, which nobody claimed: they share its result.
-        report: of the engine, once it has run.
+        output: folder for the engine's output.
+        twins: unclaimed items with the same bytes, which share its result.
+        report: report of the engine, after its run.
     """
 
     item: ClaimedItem
@@ -247,7 +248,7 @@ class _Member:
         return Output(prefix_of(self.item), self.document.cache_key, self.report, self.output)
 
     def settlements(self, result: NewResult) -> Sequence[tuple[ClaimedItem, Settlement]]:
-        """Return the outcomes of the item and of its twins."""
+        """Return the settlements of the item and of its twins."""
         assert self.report is not None
         sha256 = self.document.opened.sha256
         own = completed(self.item, sha256, self.report, result)
@@ -263,15 +264,15 @@ class _Member:
 
 
 class _Group:
-    """What is known of the items of one group.
+    """State of the items of one group.
 
     Attributes:
-        task: which items.
-        members: those that it holds.
-        made: members that an engine has made a result of, not yet recorded.
-        all_made: set when no more are made.
-        stopped: whether the batch wants nothing begun.
-        reason: why items are left.
+        task: the items of the group.
+        members: claimed items.
+        made: members with a result that is not recorded yet.
+        all_made: set when there will be no more results.
+        stopped: whether the batch must not start more items.
+        reason: reason for returned items.
     """
 
     def __init__(self, task: GroupTask) -> None:
@@ -290,7 +291,7 @@ class _Group:
 
     @property
     def tasks(self) -> list[ItemTask]:
-        """The items, as single ones are named."""
+        """The items as single tasks."""
         return [
             ItemTask(
                 batch_id=self.task.batch_id,
@@ -303,7 +304,7 @@ class _Group:
 
     @property
     def held(self) -> list[ClaimedItem]:
-        """Items that are claimed and have no outcome."""
+        """Claimed items without an outcome."""
         members = [one.item for one in self.members if one.item.position not in self._ended]
         return [*members, *self._unread]
 
@@ -314,7 +315,7 @@ class _Group:
         documents: Mapping[int, Document],
         folder: Path,
     ) -> None:
-        """Take over what came of the claim."""
+        """Add the effects of the claim."""
         makers: dict[str, _Member] = {}
         waiting = []
         for position, claim in sorted(claims.items()):
@@ -323,7 +324,7 @@ class _Group:
                     member = _Member(claim, documents[position], folder / f"output-{position}")
                     self.members.append(member)
                     makers[member.document.cache_key] = member
-                case ClaimedItem():  # it had an outcome when it was looked at: a redrive began
+                case ClaimedItem():  # it had an outcome before: a redrive started
                     self._unread.append(claim)
                 case Outcome():
                     self._end(position, claim)
@@ -341,17 +342,17 @@ class _Group:
                 maker.twins.append(peeked[position].item)
 
     async def must_stop(self, session: Session) -> bool:
-        """Ask whether the batch wants nothing begun: it is paused, ends, or went on."""
+        """Return whether the batch must not start items: it is paused, ending, or was redriven."""
         return await must_stop(session, self.task.batch_id, self.task.epoch)
 
     def set_apart(self, items: Sequence[ClaimedItem], *, charge: bool = False) -> None:
-        """Give items activities of their own; ``charge`` counts an engine failure of each."""
+        """Set items apart for single activities; ``charge`` counts an engine failure of each."""
         self._apart |= {item.position: item for item in items}
         if charge:
             self._charged |= {item.position for item in items}
 
     def storing(self, members: Sequence[_Member]) -> None:
-        """Note that from now on their results may be in the store."""
+        """Record that the store may contain their results from now on."""
         self._stored |= {member.item.position for member in members}
 
     def count(
@@ -359,17 +360,17 @@ class _Group:
         positions: Collection[int],
         settling: Sequence[tuple[ClaimedItem, Settlement]],
     ) -> None:
-        """Count outcomes that were recorded; of the others somebody else holds the item."""
+        """Count recorded outcomes. Items that were not settled are held by another claim."""
         for item, settlement in settling:
             if item.position in positions:
                 self._end(item.position, settlement.outcome)
 
     def to_leave(self) -> list[ClaimedItem]:
-        """Return what it holds and leaves, as it is to be handed back."""
+        """Return the held items to return to the workflow, for `Ledger.hand_back`."""
         return [self._as_it_is(item) for item in self.held if item.position not in self._apart]
 
     def to_set_apart(self, *, charged: bool) -> list[ClaimedItem]:
-        """Return what it holds and sets apart, likewise."""
+        """Return the held items that are set apart, for `Ledger.hand_back`."""
         return [
             self._as_it_is(item)
             for item in self.held
@@ -377,7 +378,7 @@ class _Group:
         ]
 
     def result(self) -> GroupResult:
-        """Return what came of each item."""
+        """Return the outcome of each item."""
         left = tuple(
             position
             for position in self.task.positions
@@ -399,7 +400,7 @@ class _Group:
         self._tally = self._tally.plus(outcome)
 
     def _as_it_is(self, item: ClaimedItem) -> ClaimedItem:
-        """The item with what its attempts have left in the store."""
+        """Return the item with the attempts that may have left objects in the store."""
         if item.position in self._stored:
             return item
         return replace(item, cleaned_attempts=item.attempt) if item.clean else item

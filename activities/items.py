@@ -1,7 +1,7 @@
-"""One item: read, claim, look whether it was done before, run the engine, store, record.
+"""Activity for one item: read, claim, look up a result, run the engine, store, record.
 
-A small local file is read first, so that the claim can look for its result and take the lease:
-then an item costs two writing transactions, the claim and the settlement.
+A small local file is read before the claim, which can then look up its result and take the lease.
+The item costs two write transactions: the claim and the settlement.
 """
 
 import asyncio
@@ -35,8 +35,8 @@ from docmill.errors import (
 )
 from docmill.objects.results import delete_result
 from docmill.outbound.fetch import OversizeError
-from docmill.processing.documents import Document, ItemDocuments, WebSources
-from docmill.processing.results import completed, prefix_of, remove_unrecorded, store_result
+from docmill.processing.documents import Document, ItemDocuments, UrlDocuments
+from docmill.processing.results import completed, delete_unreferenced, prefix_of, store_result
 from docmill.processing.slices import Sliced
 from docmill.records.item_transactions import ItemTransactions
 from docmill.records.items import PeekedItem, file_warnings
@@ -54,16 +54,16 @@ from docmill.settings import MIB
 from docmill.sources.documents import open_document
 
 SAME_BYTES_PAUSE = timedelta(seconds=1)
-"""Between two looks for the result that another item makes; it waits without a slot."""
+"""Delay between checks for the result that another item is creating; it occupies no slot."""
 
 log = structlog.get_logger(__name__)
 
 
 class IncompleteError(ItemFailure):
-    """The result is made, but its batch does not accept its warnings.
+    """The result exists, but the batch does not accept its warnings.
 
     Attributes:
-        settlement: how the item ends.
+        settlement: outcome of the item.
     """
 
     def __init__(self, breach: ItemFailure, settlement: Settlement) -> None:
@@ -72,17 +72,17 @@ class IncompleteError(ItemFailure):
 
 
 class BeingMadeError(Exception):
-    """Another item with the same bytes and parameters is being processed now."""
+    """Another item with the same bytes and parameters is being processed."""
 
 
 @dataclass(slots=True)
 class Attempt:
-    """One claim of this worker, for as long as it holds.
+    """One claim of this worker while it is valid.
 
     Attributes:
-        document: the item's bytes, when they were read before the claim.
-        cleaned: attempts up to this one left nothing in the store; this one counts itself until
-            it begins to store.
+        document: the item's bytes, if they were read before the claim.
+        cleaned: attempts up to this one left nothing in the store; includes this one until it
+            starts to store.
     """
 
     item: ClaimedItem
@@ -96,7 +96,7 @@ class Attempt:
 
 
 class ItemActivities:
-    """Runs one item at a time per slot; every effect of it is safe to repeat."""
+    """Runs single items. All effects are idempotent."""
 
     def __init__(self, resources: Resources) -> None:
         self._database = resources.database
@@ -107,23 +107,23 @@ class ItemActivities:
         self._gate = resources.gate
         self._items = ItemTransactions(resources.database, resources.worker)
         self._documents = ItemDocuments(self._engines, self._store, self._settings)
-        self._web = WebSources(self._database, self._store, self._settings)
+        self._url_documents = UrlDocuments(self._database, self._store, self._settings)
 
     @activity.defn(name=PROCESS_ITEM)
     @translated
     async def process_item(self, task: ItemTask) -> ItemResult:
-        """Bring one item to its outcome.
+        """Process one item until it has an outcome.
 
         Raises:
-            ApplicationError: non-retryable with a `FailureClass` as type when the item failed
-                and the ledger says so; retryable when trying again is right.
+            ApplicationError: non-retryable with a `FailureClass` as type when the item failed and
+                the ledger has the failure; otherwise retryable.
         """
         async with heartbeating():
             peeked = await self._items.peek(task)
             if peeked is None or peeked.stopped:
-                return await self._process(task, None)  # nothing will begin: it waits for nobody
+                return await self._process(task, None)  # nothing will start, so it need not wait
             local = activity.info().task_queue == LOCAL_ENGINES_QUEUE
-            gate = self._gate if local else Gate()  # a remote engine is no danger to this worker
+            gate = self._gate if local else Gate()  # a remote engine cannot crash this worker
             async with gate.entered(alone=peeked.suspect):
                 document = await self._read_first(peeked)
                 if not local:
@@ -143,11 +143,11 @@ class ItemActivities:
         return ItemResult(outcome=Outcome.CANCELLED, left=True)
 
     async def _read_first(self, peeked: PeekedItem) -> Document | None:
-        """Read and hash the item's bytes before it is claimed, if that costs little.
+        """Read and hash the item's bytes before it is claimed, if that is cheap.
 
-        Then the claim can look for its result and take the lease. Only the first time: a worker
-        that dies here is not charged for it, from then on every one is. What is wrong with the
-        file is said once it is claimed.
+        The claim can then look up its result and take the lease. This happens only on the first
+        try: a loss of the worker is not counted before the claim, but is from then on. Errors of
+        the file are raised after the claim.
         """
         if activity.info().attempt > 1 or peeked.held_by is not None:
             return None
@@ -166,7 +166,7 @@ class ItemActivities:
             raise
 
     async def _run(self, attempt: Attempt) -> Outcome:
-        """Bring a claimed item to its outcome, or give it back."""
+        """Process a claimed item until it has an outcome, or hand it back."""
         try:
             return await self._work(attempt)
         except ItemFailure as failure:
@@ -199,7 +199,7 @@ class ItemActivities:
         with self._scratch.folder() as folder:
             if attempt.document is not None:
                 return await self._make(attempt, attempt.document, folder)
-            attempt.item = item = await self._web.bring(item, folder)
+            attempt.item = item = await self._url_documents.fetch_to_store(item, folder)
             async with open_document(item, self._store, folder) as opened:
                 document = self._documents.describe(item, opened)
                 if (known := await self._known_result(item, document)) is not None:
@@ -207,10 +207,10 @@ class ItemActivities:
                 return await self._make(attempt, document, folder)
 
     async def _known_result(self, item: ClaimedItem, document: Document) -> Result | None:
-        """Return the stored result; None makes this item the one that makes it.
+        """Return the stored result; None if this item has to create it.
 
         Raises:
-            BeingMadeError: another item is making it: wait for that.
+            BeingMadeError: another item is creating it.
         """
         if document.read is None:
             return None
@@ -229,18 +229,18 @@ class ItemActivities:
         return await self._complete(attempt, document, report, output)
 
     async def _clean_up(self, attempt: Attempt) -> None:
-        """Remove what earlier attempts stored without recording it."""
+        """Delete objects that earlier attempts stored without recording them."""
         item = attempt.item
-        await remove_unrecorded(self._store, item, attempt.cleaned)
+        await delete_unreferenced(self._store, item, attempt.cleaned)
         attempt.cleaned = item.attempt
 
-    # -- the ends of an item ----------------------------------------------------------------
+    # -- outcomes ----------------------------------------------------------------
 
     async def _complete(
         self, attempt: Attempt, document: Document, report: EngineReport, output: Path
     ) -> Outcome:
         item = attempt.item
-        attempt.cleaned = item.attempt - 1  # until the ledger names what is stored now
+        attempt.cleaned = item.attempt - 1  # until the ledger references the stored objects
         key = document.cache_key
         result = await store_result(self._store, prefix_of(item), key, report, output)
         warnings = file_warnings(item.path, result.media_type, result.warnings)
@@ -250,7 +250,7 @@ class ItemActivities:
         return await self._settle(item, completed(item, document.opened.sha256, report, result))
 
     async def _share(self, attempt: Attempt, sha256: str, known: Result) -> Outcome:
-        """Take a stored result for this item, unless its batch does not accept it."""
+        """Share a stored result with this item, unless its batch does not accept it."""
         warnings = file_warnings(attempt.item.path, known.media_type, known.warnings)
         if breach := strict_failure(attempt.item.strict, warnings):
             raise IncompleteError(breach, _incomplete(breach, sha256, known))
@@ -273,7 +273,7 @@ class ItemActivities:
         return await self._settle(attempt.item, settlement)
 
     async def _fail(self, attempt: Attempt, failure: ItemFailure) -> NoReturn:
-        """Try again while the budget of the failure's kind lasts; then it is final."""
+        """Retry while the budget of the failure's kind lasts; otherwise record the failure."""
         item = attempt.item
         kind = failure.failure_class
         if failure.retry is Retry.INFRASTRUCTURE:
@@ -304,17 +304,17 @@ class ItemActivities:
         return settlement.outcome
 
     async def _settled(self, item: ClaimedItem, settlement: Settlement) -> bool:
-        """Record an outcome; whether this attempt still held the item."""
+        """Record an outcome; return False if the attempt was stale."""
         settled = await self._items.settle(item, settlement)
         if settlement.result is not None and settlement.result.object_prefix in settled.unnamed:
             await delete_result(self._store, settlement.result.object_prefix)
         held = item.position in settled.positions
         if held and settlement.outcome is not Outcome.CANCELLED:
-            await self._engines.forget(item)  # of a cancelled one, `abandon` says when
+            await self._engines.forget(item)  # `abandon` decides for cancelled items
         return held
 
     async def _stop(self, attempt: Attempt) -> None:
-        """Only a cancel of the batch is an outcome; a worker that stops hands its items back."""
+        """Record a cancel of the batch as outcome; on a worker shutdown, hand the item back."""
         item = attempt.item
         details = activity.cancellation_details()
         if details is not None and details.cancel_requested:
@@ -322,14 +322,14 @@ class ItemActivities:
             cancelled = Settlement(
                 outcome=Outcome.CANCELLED,
                 failure_class=FailureClass.CANCELLED,
-                cleaned_attempts=attempt.cleaned,  # what was being stored goes with the batch's end
+                cleaned_attempts=attempt.cleaned,  # the batch's end deletes partly stored objects
             )
             await self._settled(item, cancelled)
         else:
             await self._hand_back(attempt)
 
     async def _hand_back(self, attempt: Attempt) -> None:
-        """Give the item back; when even that fails, the next claim by this worker mends it."""
+        """Hand the item back; if that fails, the next claim by this worker recovers it."""
         try:
             async with self._database.write() as session:
                 await Ledger(session).hand_back([attempt.as_it_is])
@@ -338,7 +338,7 @@ class ItemActivities:
 
 
 def _incomplete(breach: ItemFailure, sha256: str, made: NewResult | Result) -> Settlement:
-    """Return how an item ends whose result its batch does not accept."""
+    """Return the settlement of an item whose result its batch does not accept."""
     return Settlement(
         outcome=Outcome.FAILED,
         sha256=sha256,
@@ -355,14 +355,14 @@ def _incomplete(breach: ItemFailure, sha256: str, made: NewResult | Result) -> S
 
 
 def _names(item: ClaimedItem) -> dict[str, object]:
-    """What a log line says of an item."""
+    """Return the fields of an item for log events."""
     return {"batch_id": item.batch_id, "item_id": item.item_id, "attempt": item.attempt}
 
 
 def _benign(
     message: str, kind: FailureClass, *, final: bool = False, pause: float | None = None
 ) -> ApplicationError:
-    """A file's failure: red in the Temporal UI, but no fault of the worker in its log."""
+    """Return the error of a failed file, which is an error in the Temporal UI, but not in the log."""
     return ApplicationError(
         message,
         type=kind,
@@ -373,14 +373,14 @@ def _benign(
 
 
 def _stale() -> ApplicationError:
-    """Another attempt took the item over; the next one finds its outcome, or waits for it."""
+    """Return the error of a stale attempt. The next try finds the outcome, or waits for it."""
     return ApplicationError("A newer attempt holds this item.", type="StaleAttempt")
 
 
 def _being_made() -> ApplicationError:
-    """Look again soon: the item waits without a slot, and no budget pays for it."""
+    """Return the error for a retry soon. The item waits without a slot, and no budget is used."""
     return ApplicationError(
-        "A file with the same bytes is being processed; its result will do for both.",
+        "A file with the same bytes is being processed; both files will share its result.",
         type="SameBytes",
         next_retry_delay=SAME_BYTES_PAUSE,
         category=ApplicationErrorCategory.BENIGN,
@@ -388,7 +388,7 @@ def _being_made() -> ApplicationError:
 
 
 def _waiting(error: Exception) -> ApplicationError:
-    """An attempt that ends because something is away; the next one comes after a pause."""
+    """Return the error for an unavailable resource. The next try follows after a delay."""
     message = error.message if isinstance(error, DocmillError) else str(error.args[-1:])
     log.warning("item.waiting", reason=message)
     pause = error.pause if isinstance(error, UnavailableError | ItemFailure) else None

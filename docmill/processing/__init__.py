@@ -1,5 +1,5 @@
-"""One item: which engine reads it, its limits, its bytes, its slices and groups, its results.
+"""Processing of items: choice of the engine, limits, documents, slices, groups and results.
 
-Used by activities and by the batch service; imports records, objects, sources, engines, remote and
+Used by activities and the batch service. Imports records, objects, sources, engines, remote and
 isolation.
 """

@@ -1,4 +1,4 @@
-"""An item's bytes, read and hashed, and the key of the result that they get."""
+"""Documents of items: reading, hashing, fetching from URLs, and cache keys."""
 
 import asyncio
 from collections.abc import Sequence
@@ -25,11 +25,11 @@ from docmill.settings import MIB, Settings
 from docmill.sources.documents import OpenedDocument, open_document, open_local
 
 READ_FIRST_BYTES = 16 * MIB
-"""A local file up to this size is read before its item is claimed: a tenth of a second of work
-that is lost, and charged to nobody, when the worker dies over it."""
+"""Maximum size of a local file that is read before its item is claimed. If a worker dies meanwhile,
+a tenth of a second of work is lost, and no item is charged."""
 
 _DOWNLOADS = 8
-"""Small uploads of one group that are fetched from a bucket at the same time."""
+"""Concurrent downloads of small uploads of one group."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +37,9 @@ class Document:
     """An item's bytes, read and hashed.
 
     Attributes:
-        opened: where they can be read.
-        cache_key: of the result that they get.
-        read: what the ledger needs to look for that result; None when stored ones are not wanted.
+        opened: location of the bytes.
+        cache_key: cache key of the item's result.
+        read: facts for the lookup of a stored result; None if the job disables the cache.
     """
 
     opened: OpenedDocument
@@ -48,7 +48,7 @@ class Document:
 
 
 class ItemDocuments:
-    """Reads the documents of items."""
+    """Reads documents of items."""
 
     def __init__(self, engines: ItemEngines, store: ObjectStore, settings: Settings) -> None:
         self._engines = engines
@@ -60,22 +60,22 @@ class ItemDocuments:
         version = self._engines.version_of(item.job_type, item.engine, item.path)
         key = item_cache_key(item, opened.sha256, version)
         if item.parameters.get("disable_cache"):
-            return Document(opened, key, None)  # its key is its own
+            return Document(opened, key, None)  # the key is unique
         longest = item_timeout_seconds(item.engine, item.parameters, self._settings)
         return Document(opened, key, ReadBytes(opened.sha256, key, lease_seconds=longest))
 
     def may_read_first(self, item: ClaimedItem) -> bool:
-        """Whether an item's bytes are read before it is claimed.
+        """Return whether an item's bytes are read before it is claimed.
 
-        Of a strict batch they are not: whether it accepts a stored result is seen after the claim.
+        Not in a strict batch, which can reject a stored result only after the claim.
         """
         most = min(READ_FIRST_BYTES, self._settings.max_file_mb * MIB)
         return item.size <= most and not item.strict
 
     async def read_first(self, item: ClaimedItem) -> Document | None:
-        """Read an item's bytes where they lie; None when they cannot be read there.
+        """Read an item's bytes from this machine; None if that is impossible.
 
-        What is wrong with the file is said once it is claimed.
+        Errors of the file are raised after the claim.
         """
         if not self.may_read_first(item):
             return None
@@ -85,15 +85,15 @@ class ItemDocuments:
     async def read_several(
         self, items: Sequence[ClaimedItem], scratch: Path, stack: AsyncExitStack
     ) -> dict[int, Document]:
-        """Read small items before they are claimed; of those that are missing, something is wrong.
+        """Read small items before they are claimed; items with errors are missing in the result.
 
         Args:
-            items: of one group.
-            scratch: an existing folder of this group alone, for what is not on this machine.
-            stack: what was fetched is removed when it closes.
+            items: items of one group.
+            scratch: an existing folder of this group, for downloads.
+            stack: closing it deletes the downloads.
 
         Raises:
-            UnavailableError: the store is away, or the scratch folder is full.
+            UnavailableError: the store is unavailable, or the scratch folder is full.
         """
         small = [item for item in items if self.may_read_first(item) and item.source_url is None]
         found = await asyncio.to_thread(self._read_here, small)
@@ -130,8 +130,8 @@ class ItemDocuments:
         return found
 
 
-class WebSources:
-    """Brings documents in from the web."""
+class UrlDocuments:
+    """Fetches documents from URLs."""
 
     def __init__(self, database: Database, store: ObjectStore, settings: Settings) -> None:
         self._database = database
@@ -139,18 +139,18 @@ class WebSources:
         self._settings = settings
         self._fence = Fence.allowing(settings.fence_allow)
 
-    async def bring(self, item: ClaimedItem, scratch: Path) -> ClaimedItem:
-        """Return ``item`` with its bytes in the store; one that was not named by URL as it is.
+    async def fetch_to_store(self, item: ClaimedItem, scratch: Path) -> ClaimedItem:
+        """Store the bytes of an item with a URL, and return the updated item; others are unchanged.
 
         Args:
-            item: as claimed.
-            scratch: an existing folder of this item alone.
+            item: the claimed item.
+            scratch: an existing folder of this item.
 
         Raises:
             ItemFailure: ``source_unreachable``.
             OversizeError: the document is larger than the operator's limit.
             StaleItem: another attempt holds the item.
-            UnavailableError: the database or the store is away, or the scratch folder is full.
+            UnavailableError: database or store is unavailable, or the scratch folder is full.
         """
         if item.source_url is None:
             return item
@@ -175,7 +175,7 @@ class WebSources:
         except OSError as error:
             raise UnavailableError(
                 f"The worker's scratch folder cannot be used: {error.strerror}.",
-                "Free space on the disk of the temporary folder; the job goes on by itself.",
+                "Free space on the disk of the temporary folder; the job continues by itself.",
             ) from error
 
     def _transport(self, proxy: str | None) -> httpx.AsyncBaseTransport:
@@ -187,7 +187,7 @@ class WebSources:
         )
 
     async def _stored(self, item: ClaimedItem, fetched: Fetched, path: Path) -> File:
-        """Put the bytes where the same bytes of an upload would be, and describe them."""
+        """Store the bytes under the key of an equal upload, and return the file's row."""
         key = await self._keep(item, fetched, path)
         return File(
             id=derived_id(Prefix.FILE, "fetched", item.item_id),

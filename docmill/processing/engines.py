@@ -1,4 +1,4 @@
-"""The engines of one worker: an item's file goes to a child process or over the network."""
+"""Engines of one worker: local ones in child processes, remote ones over HTTP."""
 
 import asyncio
 import time
@@ -27,20 +27,20 @@ from docmill.remote.base import RemoteEngine, RemoteJob
 from docmill.settings import Settings
 
 ABANDON_SECONDS = 2.0
-"""A cancelled batch is to be over within five."""
+"""Below the five seconds within which a cancelled batch has to end."""
 
 
 @dataclass(frozen=True, slots=True)
 class ItemEngines:
-    """Runs an item by the engine that its batch was created with.
+    """Runs an item by the engine of its batch.
 
     Attributes:
-        database: where remote engines save their steps.
+        database: stores the steps of remote engines.
         local: runs local engines in child processes.
-        suite: which local engines those have.
-        remote: engines over HTTP, by name.
-        settings: limits.
-        costs: what local engines took, for planning groups.
+        suite: the local engines.
+        remote: remote engines by name.
+        settings: settings of the worker.
+        costs: measured costs of local engines, for planning groups.
     """
 
     database: Database
@@ -51,13 +51,13 @@ class ItemEngines:
     costs: ItemCosts = field(default_factory=ItemCosts)
 
     def version_of(self, job_type: str, engine: str, name: str) -> str:
-        """Return the identity of what makes a result of a file: part of the result's cache key.
+        """Return the version of the engines for a file: part of the cache key of its result.
 
         Args:
             job_type: the product.
-            engine: what runs it; see `docmill.engines.choice`.
-            name: of the file. Names that let the engine read the same bytes as another type have
-                other results; nothing else of a name counts.
+            engine: name of the engine; see `docmill.engines.choice`.
+            name: name of the file. It counts only if it makes the engine read the same bytes as
+                another type.
         """
         decided = decided_by_name(name, self.suite.endings)
         if engine_queue(engine) == LOCAL_ENGINES_QUEUE:
@@ -65,7 +65,7 @@ class ItemEngines:
         remote = self.remote.get(engine)
         if remote is None:
             return f"{engine}-elsewhere"
-        if not remote.reads_locally:  # what it decides by the name, it alone knows
+        if not remote.reads_locally:  # a remote engine may decide by the extension
             return f"+{engine}-{remote.version}+as-{PurePath(name).suffix.lower()}"
         text = self.suite.version_for(JobType.PARSE)
         return f"{text}+{engine}-{remote.version}+as-{decided}"
@@ -78,19 +78,19 @@ class ItemEngines:
         on_started: Callable[[], None] | None = None,
         sliced: Sliced | None = None,
     ) -> EngineReport:
-        """Work on one item.
+        """Process one item.
 
         Args:
-            item: as claimed.
+            item: the claimed item.
             document: a readable copy of its bytes.
-            output: an empty folder for ``result.json`` and what it names; there is room beside it.
-            on_started: called when a local engine begins; until then the item waits for one.
-            sliced: how a large document is read in slices; None reads it by one process.
+            output: an empty folder for ``result.json`` and its attachments; its parent is writable.
+            on_started: called when a local engine starts; until then the item waits for one.
+            sliced: how to read a large document in slices; None reads it in one process.
 
         Raises:
-            ItemFailure: with the class that fits.
-            UnavailableError: the engine cannot be had now; trying again is right.
-            StaleItem: another attempt has the item, or it has its outcome.
+            ItemFailure: with a failure class.
+            UnavailableError: the engine is unavailable; retry.
+            StaleItem: another attempt holds the item, or it has an outcome.
         """
         task = self._task(item, document, output)
         if engine_queue(item.engine) == LOCAL_ENGINES_QUEUE:
@@ -106,9 +106,10 @@ class ItemEngines:
         return await self._remote(item).run(job)
 
     async def abandon(self, item: ClaimedItem) -> None:
-        """End what still runs for ``item`` elsewhere, as its batch was cancelled.
+        """Cancel the remote work of an item of a cancelled batch.
 
-        What cannot be ended quickly stays in its saved steps, for `docmill.upkeep.leftovers`.
+        Work that cannot be cancelled quickly stays in the saved steps, for
+        `docmill.upkeep.leftovers`.
         """
         engine = self.remote.get(item.engine)
         if engine is None and not self.local.has_begun(item):
@@ -119,7 +120,7 @@ class ItemEngines:
                     await self.local.forget(item)
 
     async def forget(self, item: ClaimedItem) -> None:
-        """Drop what was saved for retries: the item has its outcome."""
+        """Delete the saved steps, because the item has an outcome."""
         if item.engine in self.remote or self.local.has_begun(item):
             await self.local.forget(item)
 
@@ -149,7 +150,7 @@ class ItemEngines:
         except KeyError:
             raise UnavailableError(
                 f"This worker has no endpoint for the engine {item.engine}.",
-                "Start it with the settings that the batch was created with.",
+                "Start it with the settings with which the batch was created.",
             ) from None
 
     def _task(self, item: ClaimedItem, document: Path, output: Path) -> EngineTask:
@@ -169,7 +170,7 @@ class ItemEngines:
         return Steps(self.database, run_of(item))
 
     def _parse(self, task: EngineTask, parameters: dict[str, Any]) -> EngineTask:
-        """Return the task that parses the document locally, beside the output rather than in it."""
+        """Return the task that parses the document locally, in a folder next to the output."""
         folder = Path(task.output_dir).parent / f"text-{uuid4().hex}"
         folder.mkdir()
         return replace(

@@ -1,4 +1,4 @@
-"""Which small items of a page share an activity, by the work that they are expected to be."""
+"""Planning of groups: small items of a page that share an activity."""
 
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
@@ -10,32 +10,32 @@ from docmill.contracts.items import ItemGroup, ItemRef, shown_name
 from docmill.contracts.media_types import EXTENSIONS
 
 GROUP_SECONDS = 1.0
-"""Of engine time in one group: short enough that a pause, a drain and a worker that stops find its
-end soon, long enough that an activity's own cost (about 10 ms) does not count."""
+"""Engine time of one group. Short enough that pauses, drains and worker shutdowns take effect soon,
+long enough that the cost of an activity (about 10 ms) does not matter."""
 
 SHORTEST_GROUP_SECONDS = 0.1
-"""At the end of a listing groups become shorter, so that all children end together; below this, an
-activity costs more than it evens out."""
+"""Minimum at the end of a listing, where groups become shorter so that all child processes end
+together. Below it, an activity costs more than that gains."""
 
 SHARES = 16
-"""Groups that the rest of a listing is cut into, at least."""
+"""Minimum number of groups for the remainder of a listing."""
 
 LONGEST_ITEM_SECONDS = 0.25
-"""An item that is expected to take longer gains nothing from a group, and delays the others."""
+"""Longer items gain nothing from a group, and delay the others."""
 
 LARGEST_ITEM_BYTES = 4_000_000
-"""Larger ones stay alone: what a file of this size costs, its type does not tell."""
+"""Larger items stay alone, because their type does not predict their cost."""
 
 SMALLEST_SAMPLE = 4
-"""Files of one type that a batch must have processed before its own figures count."""
+"""Processed files of a type from which a batch's measurements count."""
 
 _MEASURED_BATCHES = 256
-"""Batches whose figures a worker remembers."""
+"""Batches whose measurements a worker keeps."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Expectation:
-    """Engine time of a file: ``seconds`` and as many ``per_megabyte``."""
+    """Expected engine time of a file: ``seconds`` plus ``per_megabyte``."""
 
     seconds: float
     per_megabyte: float
@@ -46,7 +46,7 @@ _TEXT = _Expectation(0.003, 0.5)
 _OFFICE = _Expectation(0.04, 0.5)
 _PDF = _Expectation(0.02, 0.03)
 _PDF_WITH_OCR = _Expectation(0.03, 0.03, largest=200_000)
-"""Larger ones may be scans: a page of OCR takes about a second."""
+"""Larger files may be scans, whose OCR takes about a second per page."""
 
 
 _OFFICE_TYPES = (
@@ -57,23 +57,23 @@ _OFFICE_TYPES = (
 
 
 class Listed(Protocol):
-    """What must be known of a listed item; see `docmill.records.listing.Listed`."""
+    """Properties of a listed item; see `docmill.records.listing.Listed`."""
 
     @property
     def position(self) -> int:
-        """Its place in the listing."""
+        """Position in the listing."""
 
     @property
     def name(self) -> str:
-        """Its name for people."""
+        """Display name."""
 
     @property
     def path(self) -> str:
-        """Its path; the ending says what it probably is."""
+        """Path; its extension indicates the type."""
 
     @property
     def size(self) -> int:
-        """Bytes."""
+        """Size in bytes."""
 
     @property
     def by_url(self) -> bool:
@@ -81,17 +81,17 @@ class Listed(Protocol):
 
     @property
     def alone(self) -> bool | None:
-        """Whether it must have an activity of its own."""
+        """Whether it needs an activity of its own."""
 
 
 class ItemCosts:
-    """How long engines took for the files of each batch: means by file ending, in memory."""
+    """Measured engine times of the files of each batch: means by extension, in memory."""
 
     def __init__(self) -> None:
         self._batches: OrderedDict[str, dict[str, tuple[int, float]]] = OrderedDict()
 
     def note(self, batch_id: str, path: str, seconds: float) -> None:
-        """Remember how long the engine took for one file."""
+        """Add the engine time of one file."""
         means = self._batches.setdefault(batch_id, {})
         count, mean = means.get(ending := _ending(path), (0, 0.0))
         means[ending] = (count + 1, mean + (seconds - mean) / (count + 1))
@@ -100,7 +100,7 @@ class ItemCosts:
             self._batches.popitem(last=False)
 
     def mean(self, batch_id: str, path: str) -> float | None:
-        """Return the mean of a batch's files with the ending of ``path``; None: too few yet."""
+        """Return a batch's mean for the extension of ``path``; None below the minimum sample."""
         count, mean = self._batches.get(batch_id, {}).get(_ending(path), (0, 0.0))
         return mean if count >= SMALLEST_SAMPLE else None
 
@@ -109,7 +109,7 @@ class GroupPlanner:
     """Plans the groups of one batch's pages."""
 
     def __init__(self, costs: ItemCosts, batch_id: str, parameters: Mapping[str, Any]) -> None:
-        """Take what was measured, and the batch's parameters: they say whether OCR may run."""
+        """Create a planner. The parameters decide whether OCR may run."""
         self._costs = costs
         self._batch_id = batch_id
         with_ocr = parameters.get("tier", parameters.get("parse_tier")) != "fast"
@@ -118,12 +118,12 @@ class GroupPlanner:
     def plan(
         self, group_up_to: int, items: Sequence[Listed], last_page: bool
     ) -> tuple[tuple[ItemRef, ...], tuple[ItemGroup, ...]]:
-        """Return the items that stay alone, and the groups of the others.
+        """Divide items into single items and groups.
 
         Args:
-            group_up_to: items of one group at most.
-            items: those of the page that need an activity, in listing order.
-            last_page: whether the listing ends with them.
+            group_up_to: maximum size of a group.
+            items: items of the page that need an activity, in listing order.
+            last_page: whether it is the last page of the listing.
         """
         seconds = {item.position: self.expected(item) for item in items}
         alone = [
@@ -147,7 +147,7 @@ class GroupPlanner:
         return tuple(alone), tuple(groups)
 
     def expected(self, item: Listed) -> float | None:
-        """Return the seconds of engine time that an item will need; None: it stays alone."""
+        """Return the expected engine time in seconds; None if the item stays alone."""
         if item.alone or item.by_url:
             return None
         seconds = self._costs.mean(self._batch_id, item.path)

@@ -1,4 +1,4 @@
-"""What one item may use: the operator's settings, and the time that its parameters ask for."""
+"""Resource limits of one item, from the settings and its parameters."""
 
 from typing import Any
 
@@ -8,21 +8,21 @@ from docmill.engines.choice import engine_queue
 from docmill.settings import MIB, Settings
 
 TURNS = 4
-"""Slices of a large document wait for their turns among the files of others."""
+"""Factor for slices of a large document, which take turns with the files of others."""
 MARGIN_SECONDS = 300.0
-"""Beyond the engine's own limit: reading, hashing and storing one file of the largest size."""
+"""Time besides the engine: reading, hashing and storing a file of the maximum size."""
 
 _COUNT_FROM_BYTES = MIB
-"""Counting the pages of a PDF takes 1 to 2% of the time of reading them. A smaller file is read in
-a small part of the fixed limit, unless it is made to take long: then it has no more."""
+"""Counting the pages of a PDF takes 1 to 2% of the time of reading them. Smaller files are normally
+read in a small part of the fixed limit, and have no more than that."""
 
 
 def engine_limits(parameters: dict[str, Any], settings: Settings) -> Limits:
     """Return the limits of one run of an engine.
 
-    ``processing_control.timeouts`` wins over the operator's default, up to the operator's most:
-    a base for the file, and so much more for each page that was asked for. Who asks for neither
-    gets the operator's time for each page.
+    ``processing_control.timeouts`` overrides the operator's default, up to the operator's maximum:
+    a base for the file, plus a time for each requested page. Without it, the operator's times per
+    page apply.
     """
     asked = (parameters.get("processing_control") or {}).get("timeouts") or {}
     base = asked.get("base_in_seconds")
@@ -47,10 +47,10 @@ def engine_limits(parameters: dict[str, Any], settings: Settings) -> Limits:
 
 
 def item_timeout_seconds(engine: str, parameters: dict[str, Any], settings: Settings) -> float:
-    """Return the start-to-close of one item: its fetch, its engine at the longest, and a margin.
+    """Return the start-to-close timeout of an item: fetch, maximum engine time, and a margin.
 
-    How many pages a file has is not known yet, so it is reckoned with the most, all recognised, and
-    with a machine that is shared. A worker that is lost is noticed by its heartbeats, long before.
+    The number of pages is not known yet, so the limits are computed for the maximum, all with OCR,
+    on a shared machine. Lost workers are detected by heartbeats, much earlier.
     """
     limits = engine_limits(parameters, settings)
     longest = limits.wall_clock(limits.pages, limits.pages) * TURNS

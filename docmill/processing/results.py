@@ -1,4 +1,4 @@
-"""What an engine made becomes a stored result, and under which key it is found again."""
+"""Storage of results, and their cache keys."""
 
 import asyncio
 import hashlib
@@ -23,12 +23,12 @@ from docmill.records.ledger import ClaimedItem, NewResult, Settlement
 
 
 def prefix_of(item: ClaimedItem) -> str:
-    """Return where this attempt at an item stores its result."""
+    """Return the prefix under which this attempt stores its result."""
     return result_prefix(item.project_id, item.batch_id, item.position, item.epoch, item.attempt)
 
 
 def item_cache_key(item: ClaimedItem, sha256: str, suite_version: str) -> str:
-    """Return the key of this item's result; a job that wants no cache has one of its own."""
+    """Return the cache key of this item's result, which is unique if the job disables the cache."""
     key = cache_key(item.job_type, sha256, item.parameters_hash, suite_version)
     if item.parameters.get("disable_cache"):
         return hashlib.sha256(f"{key}\n{item.job_id}\n{item.epoch}".encode()).hexdigest()
@@ -37,13 +37,13 @@ def item_cache_key(item: ClaimedItem, sha256: str, suite_version: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """What an engine left of one document.
+    """Output of an engine for one document.
 
     Attributes:
-        prefix: of this attempt; see `docmill.objects.results.result_prefix`.
-        cache_key: of the result.
-        report: what the engine says that it left.
-        folder: where.
+        prefix: prefix of this attempt; see `docmill.objects.results.result_prefix`.
+        cache_key: cache key of the result.
+        report: report of the engine.
+        folder: folder with the files.
     """
 
     prefix: str
@@ -53,26 +53,25 @@ class Output:
 
     @property
     def others(self) -> set[str]:
-        """Files that not every result has."""
+        """Files other than those of every result."""
         return {*self.report.files} - {RESULT_FILE, MARKDOWN_FILE}
 
 
 async def store_result(
     store: ObjectStore, prefix: str, key: str, report: EngineReport, output: Path
 ) -> NewResult:
-    """Put the engine's files into the store, and describe them.
+    """Upload the engine's files, and describe the result.
 
     Args:
-        store: where to.
-        prefix: of this attempt; see `docmill.objects.results.result_prefix`.
-        key: the result's cache key.
-        report: what the engine says that it left.
-        output: where.
+        store: the object store.
+        prefix: prefix of this attempt; see `docmill.objects.results.result_prefix`.
+        key: cache key of the result.
+        report: report of the engine.
+        output: folder with the files.
 
     Raises:
-        ItemFailure: ENGINE_ERROR, a file has a name that no file of a result can have, or the
-            result does not name it.
-        UnavailableError: the store is away or full; some of the files may be stored.
+        ItemFailure: ENGINE_ERROR, when a file has an invalid name, or the result does not name it.
+        UnavailableError: the store is unavailable or full; some files may be stored.
     """
     (result,) = await store_results(store, [Output(prefix, key, report, output)])
     if isinstance(result, ItemFailure):
@@ -83,13 +82,13 @@ async def store_result(
 async def store_results(
     store: ObjectStore, outputs: Sequence[Output]
 ) -> Sequence[NewResult | ItemFailure]:
-    """Put what engines left of several documents into the store, durably; see `store_result`.
+    """Store the outputs of several documents durably; see `store_result`.
 
     Returns:
-        Each one's result, or why it has none.
+        For each output its result, or the failure.
 
     Raises:
-        UnavailableError: the store is away or full; some of the files may be stored.
+        UnavailableError: the store is unavailable or full; some files may be stored.
     """
     results = await asyncio.to_thread(lambda: [_described(output) for output in outputs])
     first: dict[str, Path] = {}
@@ -101,7 +100,7 @@ async def store_results(
             result_key(output.prefix, name): output.folder / name for name in output.report.files
         }
         if output.others:
-            # Whoever cleans up after a crash finds the other names in it: so it is there first.
+            # The cleanup after a crash reads the other names from it, so it is stored first.
             key_of_result = result_key(output.prefix, RESULT_FILE)
             first[key_of_result] = own.pop(key_of_result)
         files |= own
@@ -128,14 +127,14 @@ def completed(
     )
 
 
-async def remove_unrecorded(store: ObjectStore, item: ClaimedItem, after: int) -> None:
-    """Remove what attempts at ``item`` stored without recording it.
+async def delete_unreferenced(store: ObjectStore, item: ClaimedItem, after: int) -> None:
+    """Delete objects of earlier attempts at ``item`` that no result references.
 
-    They can record no more: this claim holds the item.
+    Those attempts can record nothing more, because this claim holds the item.
 
     Args:
-        store: where from.
-        item: as claimed.
+        store: the object store.
+        item: the claimed item.
         after: attempts up to this one left nothing.
     """
     for number in range(after + 1, item.attempt):
@@ -178,7 +177,7 @@ def _check_names(result_file: Path, names: set[str]) -> None:
     if unnamed or len({*map(str.lower, named)}) < len(named):
         raise ItemFailure(
             FailureClass.ENGINE_ERROR,
-            f"The engine left files that its result does not name, or not plainly: {unnamed[:3]}.",
+            f"The engine wrote files with invalid names, or unnamed in its result: {unnamed[:3]}.",
         )
 
 

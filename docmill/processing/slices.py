@@ -1,12 +1,12 @@
-"""A large document in slices: each is read by a free engine process and stored; one run joins them.
+"""Large documents in slices: engine processes read slices, and a last run joins them.
 
-A document that turns out to be large comes back from its first run with its first text layers. All
-slices follow from that: `TEXT_PAGES` text layers each, then `OCR_PAGES` pages each of those whose
-text is to be recognised. Each is stored when it is read and then noted among the item's steps, so
-that a later attempt, on this worker or another, reads what is missing. The last run joins them.
+The first run of a large document returns its first text layers. They determine all slices:
+`TEXT_PAGES` text layers each, then `OCR_PAGES` pages each of those that need text recognition. Each
+slice is stored and then recorded as a step of the item, so that a later attempt, on this worker or
+another, reads only what is missing. The last run joins the slices.
 
-What is stored has names that follow from the steps, which are saved first: so it can be removed
-without a listing, also when the worker that stored it is gone. See `remove_slices`.
+Names of stored slices follow from the steps, which are saved first. They can be deleted without a
+listing, even after the loss of the worker that stored them. See `remove_slices`.
 """
 
 import asyncio
@@ -34,25 +34,25 @@ from docmill.settings import Settings
 
 _STEP = "slices-"
 _FIRST = "text-0"
-_MOST_PAGES = 1_000_000
-"""What a child says of its document is not believed beyond that."""
+_MAX_PAGES = 1_000_000
+"""Maximum number of pages that a child process may report."""
 
 CHILD_WAIT_SECONDS = 60.0
-"""For a free engine process. An item whose neighbours take longer goes back to its task queue,
-from where any worker takes it again: it is charged to nobody, and its time has not begun. What has
-begun waits for the turns of its slices as long as it takes."""
+"""Maximum wait for a free engine process. After it, the item returns to its task queue, where any
+worker takes it; no loss is counted, and its time limit has not started. Slices of a started
+document wait without a limit."""
 
 Progress = Callable[[PagesRead], None]
-"""Told how many pages of a large document are read."""
+"""Callback for the number of pages read of a large document."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sliced:
-    """How an item's document is read in slices, should it be large.
+    """Options for reading an item's document in slices.
 
     Attributes:
-        key: of the result: what it depends on, other than the task's product and parameters.
-        progress: told how far the document is.
+        key: part of the result's cache key besides product and parameters.
+        progress: callback for the number of pages read.
     """
 
     key: str
@@ -64,12 +64,12 @@ class Plan:
     """The slices of one document.
 
     Attributes:
-        step: name of the step that says so; that of a slice begins with it.
-        prefix: of the keys of what is stored.
-        asked: the pages that were asked for.
-        recognise: by the number of each run of text layers that was read, the pages of it whose
-            text is to be recognised.
-        read: names of the slices that were read and stored.
+        step: name of the step of the plan, and prefix of the steps of its slices.
+        prefix: prefix of the keys of stored slices.
+        asked: requested pages.
+        recognise: for each slice of text layers that was read, its pages that need text
+            recognition.
+        read: names of slices that were read and stored.
     """
 
     step: str
@@ -80,7 +80,7 @@ class Plan:
 
     @classmethod
     def known(cls, step: str, saved: dict[str, Any]) -> "Plan":
-        """Return the plan that was saved as ``step``, with what was read of it."""
+        """Restore the plan that was saved as ``step``, with the slices read so far."""
         plan = cls(step, saved[step]["prefix"], _numbers(saved[step]["asked"]))
         for name, value in saved.items():
             if name.startswith(f"{step}-"):
@@ -88,7 +88,7 @@ class Plan:
         return plan
 
     def note(self, name: str, recognise: str) -> None:
-        """Note that a slice was read and stored, and which pages it leaves to be recognised."""
+        """Record that a slice was read and stored, and its pages that need text recognition."""
         self.read.add(name)
         kind, number = name.split("-")[:2]
         if kind == "text":
@@ -96,7 +96,7 @@ class Plan:
             self.recognise[int(number)] = [n for n in _numbers(recognise) if n in pages]
 
     def slices(self) -> Iterator[tuple[str, Slice]]:
-        """Yield the slices that are known by now, by name; text layers come first."""
+        """Yield the known slices by name; text layers come first."""
         for number, pages in enumerate(split(self.asked, TEXT_PAGES)):
             yield f"text-{number}", Slice(tuple(pages), recognise=False)
         for number, left in sorted(self.recognise.items()):
@@ -104,19 +104,19 @@ class Plan:
                 yield f"ocr-{number}-{part}", Slice(tuple(pages), recognise=True)
 
     def key(self, name: str) -> str:
-        """Return the key of what was read of a slice."""
+        """Return the key of a stored slice."""
         return f"{self.prefix}{name}.json"
 
     @property
     def pages(self) -> PagesRead:
-        """How many pages are read by now."""
+        """Number of pages read so far."""
         left = sum(map(len, self.recognise.values()))
         done = sum(len(one.pages) for name, one in self.slices() if name in self.read) - left
         return PagesRead(pages_done=done, pages_total=len(self.asked))
 
 
 class SlicedItems:
-    """Runs items by local engines: small documents in one run, large ones in slices."""
+    """Runs items in local engines: small documents in one run, large ones in slices."""
 
     def __init__(
         self, pool: EnginePool, database: Database, store: ObjectStore, settings: Settings
@@ -128,13 +128,13 @@ class SlicedItems:
         self._begun: set[str] = set()
 
     def turn(self, project: str) -> AbstractAsyncContextManager[None]:
-        """Wait until a child is free, or nearly so, for the item that the block claims and runs.
+        """Wait until a child process is free or nearly free for the item that the block claims.
 
-        What is not claimed yet is free: a pause holds it back, another worker may take it, and
-        nobody is charged with it.
+        The item is not claimed yet: a pause can hold it, another worker can take it, and no loss is
+        counted.
 
         Raises:
-            UnavailableError: on entering, when the wait was too long.
+            UnavailableError: on entering, after `CHILD_WAIT_SECONDS`.
         """
         return self._pool.turn(project, within=CHILD_WAIT_SECONDS)
 
@@ -148,15 +148,15 @@ class SlicedItems:
         """Run ``task`` for an item.
 
         Args:
-            item: as claimed.
-            task: with an empty output folder beside which there is room for others.
-            sliced: how a large document is read; None reads it in one run.
-            on_started: called when a child begins with the document.
+            item: the claimed item.
+            task: task with an empty output folder in a writable parent.
+            sliced: options for slices; None reads the document in one run.
+            on_started: called when a child process starts with the document.
 
         Raises:
-            ItemFailure: as `EnginePool.run`; slices that were read are not read again afterwards.
-            UnavailableError: likewise, or the store or the database is away.
-            StaleItem: the item was given to another attempt, or has its outcome.
+            ItemFailure: as in `EnginePool.run`; stored slices are not read again.
+            UnavailableError: as in `EnginePool.run`, or store or database is unavailable.
+            StaleItem: another attempt holds the item, or it has an outcome.
         """
         steps = Steps(self._database, run_of(item))
         if sliced is None:
@@ -185,20 +185,20 @@ class SlicedItems:
         return replace(task, limits=limits)
 
     def has_begun(self, item: ClaimedItem) -> bool:
-        """Whether an attempt of this worker read slices of this run of an item."""
+        """Return whether an attempt of this worker read slices in this run of an item."""
         return run_of(item) in self._begun
 
     async def forget(self, item: ClaimedItem) -> None:
-        """Remove what was stored of a run's slices, and all of its saved steps."""
+        """Delete the stored slices and all saved steps of a run."""
         await remove_slices(self._store, Steps(self._database, run_of(item)))
         self._begun.discard(run_of(item))
 
 
 async def remove_slices(store: ObjectStore, steps: Steps) -> None:
-    """Remove what was stored of a run's slices, and all of its saved steps: the run is over.
+    """Delete the stored slices and all saved steps of a finished run.
 
-    An attempt that does not know that yet may be storing a slice. What it stores before the steps
-    are gone is removed afterwards; whoever stores later sees that they are, and removes it.
+    A stale attempt may be storing a slice. Slices that it stores before the steps are deleted are
+    deleted afterwards; a later attempt finds no steps, and deletes its slice itself.
     """
     saved = await steps.saved()
     keys = []
@@ -212,7 +212,7 @@ async def remove_slices(store: ObjectStore, steps: Steps) -> None:
 
 
 def run_of(item: ClaimedItem) -> str:
-    """Return what all attempts of this run of the item share, and no other run has."""
+    """Return the id of the item's run, which all its attempts share."""
     return f"{item.job_id}-{item.epoch}"
 
 
@@ -237,12 +237,12 @@ class _Run:
         self._folder = output.with_name(f"slices-{output.name}")
 
     async def known(self, step: str) -> Plan | None:
-        """Return the plan that an earlier attempt saved, with what was read of it."""
+        """Return the plan that an earlier attempt saved, with the slices read so far."""
         saved = await self._steps.saved()
         return Plan.known(step, saved) if step in saved else None
 
     async def first(self, on_started: Callable[[], None]) -> EngineReport:
-        """Read the document, or of a large one its first text layers."""
+        """Read the document or, if it is large, its first text layers."""
         return await self.engine(self._task, within=CHILD_WAIT_SECONDS, on_started=on_started)
 
     async def engine(
@@ -251,12 +251,12 @@ class _Run:
         within: float | None = None,
         on_started: Callable[[], None] | None = None,
     ) -> EngineReport:
-        """Run a part of the work; its time counts for the whole document.
+        """Run a task; its time counts for the whole document.
 
         Args:
-            task: the part.
-            within: seconds to wait for a child at most.
-            on_started: called when a child begins.
+            task: the task.
+            within: maximum wait for a child process in seconds.
+            on_started: called when a child process starts.
         """
         began: float | None = None
 
@@ -275,16 +275,16 @@ class _Run:
                 self._spent += time.monotonic() - began
 
     async def begin(self, plan: Plan, recognise: str) -> None:
-        """Save the plan, and store what the first run has read."""
+        """Save the plan, and store the slice of the first run."""
         await self._steps.put(
             plan.step, {"prefix": plan.prefix, "asked": as_target_pages(plan.asked)}
         )
         await self._keep(plan, _FIRST, Path(self._task.output_dir), recognise)
 
     async def read(self, plan: Plan, at_once: int, progress: Progress) -> None:
-        """Read the slices that are missing, several at a time.
+        """Read the missing slices, several at a time.
 
-        When one fails, those that are being read are still stored.
+        After a failure, the slices in progress are still stored.
         """
         self._folder.mkdir()
         begun = set(plan.read)
@@ -310,7 +310,7 @@ class _Run:
             raise failure
 
     async def join(self, plan: Plan) -> EngineReport:
-        """Make the result of all slices."""
+        """Join all slices to the result."""
         paths = []
         for name, _ in plan.slices():
             path = self._store.local_path(plan.key(name))
@@ -326,7 +326,9 @@ class _Run:
         task = replace(self._task, slice=wanted, output_dir=str(output), limits=limits)
         report = await self.engine(task)
         if report.slice is None:
-            raise ItemFailure(FailureClass.ENGINE_ERROR, "The engine gave no part of the document.")
+            raise ItemFailure(
+                FailureClass.ENGINE_ERROR, "The engine returned no part of the document."
+            )
         await self._keep(plan, name, output, report.slice.recognise)
 
     async def _keep(self, plan: Plan, name: str, output: Path, recognise: str) -> None:
@@ -336,15 +338,15 @@ class _Run:
         plan.note(name, recognise)
         step = f"{plan.step}-{name}"
         if not await self._steps.put_if_held(self._item, step, recognise, plan.pages):
-            if await self._steps.get(plan.step) is None:  # else it is the newer attempt's as well
+            if await self._steps.get(plan.step) is None:  # otherwise a newer attempt has it
                 await self._store.delete(key)
             raise StaleItem("A newer attempt holds this item, or it has its outcome.")
 
     def _limits_of(self, plan: Plan, wanted: Slice) -> Limits:
-        """Return the limits of a slice: its own time, and no more than the document has left.
+        """Return the limits of a slice: its time, bounded by the remaining time of the document.
 
         Raises:
-            ItemFailure: TIMEOUT when nothing is left.
+            ItemFailure: TIMEOUT when no time is left.
         """
         limits = self._task.limits
         ocr_pages = sum(map(len, plan.recognise.values()))
@@ -367,7 +369,9 @@ class _Run:
 
 def _result(report: EngineReport) -> EngineReport:
     if report.slice is not None:
-        raise ItemFailure(FailureClass.ENGINE_ERROR, "The engine gave a part as the result.")
+        raise ItemFailure(
+            FailureClass.ENGINE_ERROR, "The engine returned a part instead of the result."
+        )
     return report
 
 
@@ -382,10 +386,10 @@ def _prefix(item: ClaimedItem, step: str) -> str:
 
 
 def _digest(key: str, task: EngineTask) -> str:
-    """Return what slices of the same bytes, parameters and engines have in common."""
+    """Return a digest of the bytes, parameters and engines of slices."""
     parts = [key, task.product, json.dumps(task.parameters, sort_keys=True)]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
 def _numbers(pages: str) -> list[int]:
-    return PageSelection.read(None, pages).of(_MOST_PAGES, _MOST_PAGES) if pages else []
+    return PageSelection.read(None, pages).of(_MAX_PAGES, _MAX_PAGES) if pages else []
