@@ -362,7 +362,7 @@ def _names(item: ClaimedItem) -> dict[str, object]:
 def _benign(
     message: str, kind: FailureClass, *, final: bool = False, pause: float | None = None
 ) -> ApplicationError:
-    """Return the error of a failed file, which is an error in the Temporal UI, but not in the log."""
+    """Return the error of a failed file: it shows in the Temporal UI, but not in the log."""
     return ApplicationError(
         message,
         type=kind,
