@@ -115,11 +115,11 @@ class GroupActivities:
 
     async def _process(self, group: "_Group") -> None:
         """Hand each file to an engine while previous results are stored and recorded."""
-        batch_activities = asyncio.create_task(self._record_as_made(group))
+        recording = asyncio.create_task(self._record_as_made(group))
         try:
             began = time.monotonic()
             for member in group.members:
-                if batch_activities.done() or group.stopped:
+                if recording.done() or group.stopped:
                     break
                 if activity.is_worker_shutdown() or time.monotonic() - began > BEGIN_WITHIN:
                     group.reason = group.reason or LeftReason.OUT_OF_TIME
@@ -127,7 +127,7 @@ class GroupActivities:
                 await self._make(group, member)
         finally:
             group.all_made.set()
-            await batch_activities
+            await recording
 
     async def _make(self, group: "_Group", member: "_Member") -> None:
         """Process one file in an engine; without a result, the item is set apart or returned."""
