@@ -45,7 +45,7 @@ from docmill.errors import DocmillError
 from docmill.isolation import trees
 from docmill.isolation.families import kill_marked
 from docmill.isolation.pool import BUILTIN_ENGINES, EnginePool
-from docmill.isolation.survey import MEND_ENGINE, EngineSuite, chosen_suite
+from docmill.isolation.survey import REPAIR_HINT, EngineSuite, chosen_suite
 from docmill.logs import configure_logs
 from docmill.objects.base import ObjectStore
 from docmill.objects.open import open_store
@@ -169,7 +169,7 @@ async def _suite(settings: Settings, engines: str, folders: Staging) -> EngineSu
     for engine in suite.sound:
         log.info("engine.loaded", engine=engine.name, version=engine.version)
     for name, trouble in suite.broken.items():
-        log.error("engine.left_out", engine=name, reason=trouble, hint=MEND_ENGINE)
+        log.error("engine.left_out", engine=name, reason=trouble, hint=REPAIR_HINT)
     return suite
 
 

@@ -17,7 +17,7 @@ from docmill.embedded.home import MIN_FREE_BYTES, Home
 from docmill.embedded.processes import HomeProcess
 from docmill.embedded.server import binary
 from docmill.errors import DocmillError
-from docmill.isolation.survey import MEND_ENGINE, chosen_suite
+from docmill.isolation.survey import REPAIR_HINT, chosen_suite
 from docmill.objects.open import open_store
 from docmill.records.database import Database
 from docmill.settings import MIB, Settings
@@ -127,7 +127,7 @@ async def _engines(settings: Settings) -> AsyncIterator[Finding]:
         detail = f"version {engine.version} reads {', '.join(engine.media_types)}"
         yield Finding(f"Engine {engine.name}", True, detail)
     for name, trouble in suite.broken.items():
-        yield Finding(f"Engine {name}", False, trouble, MEND_ENGINE)
+        yield Finding(f"Engine {name}", False, trouble, REPAIR_HINT)
 
 
 def _home(settings: Settings) -> Finding:

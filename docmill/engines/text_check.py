@@ -1,7 +1,7 @@
-"""The check of a rendering against the text that it was made from: which parts are not in it.
+"""Check of a rendering against its source: parts of the source that the rendering lacks.
 
-The check counts words, since a rendering may change their order, and then compares letters alone,
-since it may also join or split words: at the end of a line, at a hyphen, between two cells.
+The check counts words, because a rendering may change their order, and then compares letters only,
+because it may join or split words: at line ends, at hyphens, between cells.
 """
 
 import re
@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
-"""Soft hyphens, zero-width characters and marks of direction: they do not make another word."""
+"""Soft hyphens, zero-width characters and direction marks, which do not change a word."""
 _CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 _WORD = re.compile(rf"[{_CJK}]|[^\W_{_CJK}]+")
-"""A word; Chinese and Japanese have no spaces, so there each character is one."""
+"""A word. Chinese and Japanese have no spaces, so each character is a word."""
 _NO_LETTER = re.compile(r"[\W_]+")
 _BETWEEN_WORDS = bytes(code for code in range(0x80) if not chr(code).isalnum())
 """ASCII that is part of no word."""
@@ -22,32 +22,32 @@ _SEPARATED = bytes.maketrans(_BETWEEN_WORDS, b" " * len(_BETWEEN_WORDS))
 _FEW = 3
 _Word = TypeVar("_Word", str, bytes)
 _TARGET = re.compile(r"!\[[^\]]*\]\([^)\s]*\)|(?<=\])\([^)\s]*\)")
-"""Images of Markdown, and the addresses of its links: they are not text of the page."""
+"""Images and link addresses of Markdown, which are not text of the page."""
 
 
 def words_of(text: str) -> list[str]:
-    """Return the words of ``text`` in the form in which they are compared."""
+    """Return the words of ``text``, normalized for comparison."""
     return _WORD.findall(_plain(text))
 
 
 def letters_of(text: str) -> str:
-    """Return the letters and digits of ``text`` without anything between them."""
+    """Return the letters and digits of ``text``."""
     if text.isascii():
         return text.encode("ascii").translate(None, _BETWEEN_WORDS).decode("ascii")
     return _NO_LETTER.sub("", _plain(text))
 
 
 def left_out(parts: Sequence[str], rendering: str) -> list[int]:
-    """Return the places of those ``parts`` that ``rendering`` does not hold, in their order.
+    """Return the indexes of those ``parts`` that ``rendering`` lacks, in order.
 
-    A word that stands in several parts and is missing once is put down to the part of which most
-    words are missing, and to the first of equal ones.
+    A missing word that occurs in several parts is attributed to the part with the most missing
+    words, or to the first of equal ones.
 
     Args:
         parts: runs of text of one page, such as its text items.
-        rendering: Markdown or plain text that was made of them.
+        rendering: Markdown or plain text of the page.
     """
-    # Most pages end at one of these steps, each of which costs more than the one before.
+    # Most pages end at one of these steps, ordered by cost.
     text, rendered = " ".join(parts), _without_targets(rendering)
     seen, shown = _chunks(text), _chunks(rendered)
     if seen == shown:
@@ -74,10 +74,10 @@ def left_out(parts: Sequence[str], rendering: str) -> list[int]:
 
 
 def _chunks(text: str) -> list[bytes]:
-    """Return what stands between ASCII characters that are part of no word, in UTF-8.
+    """Split a text at ASCII characters outside of words, and return the chunks in UTF-8.
 
-    A word never reaches over such a character, so the words of a text are those of its chunks.
-    Of ASCII they are the words themselves, for a tenth of what finding words costs.
+    No word spans such a character, so the words of a text are those of its chunks. Chunks of ASCII
+    are words themselves, at a tenth of the cost of finding words.
     """
     return text.encode("utf-8", "surrogatepass").translate(_SEPARATED).split()
 
@@ -87,7 +87,7 @@ def _text_of(chunks: dict[bytes, int]) -> str:
 
 
 def _beyond(some: Counter[_Word], others: Counter[_Word]) -> dict[_Word, int]:
-    """Return what ``some`` has more of: as their difference, of which most words have no part."""
+    """Return the words that occur more often in ``some``."""
     differing = some.items() - others.items()
     return {word: times - others[word] for word, times in differing if times > others[word]}
 
@@ -99,14 +99,14 @@ def _difference(
 
     Args:
         lost: chunks of the source alone; the words of what both have are the same in both.
-        gained: the same of the rendering.
+        gained: tokens of the rendering alone.
     """
     missing, extra = Counter(words_of(_text_of(lost))), Counter(words_of(_text_of(gained)))
     return missing - extra, extra - missing
 
 
 def _joined(missing: Counter[str], extra: Counter[str]) -> bool:
-    """Whether all missing words are parts of words that only the rendering has."""
+    """Return whether all missing words are parts of words that only the rendering has."""
     whole = " ".join(extra.elements())
     length = sum(len(word) * times for word, times in missing.items())
     fits = length <= sum(len(word) * times for word, times in extra.items())
@@ -118,7 +118,7 @@ def _with_any(parts: Sequence[str], words: dict[str, int]) -> list[int]:
 
 
 def _by_loss(words: dict[int, list[str]], missing: Counter[str]) -> list[int]:
-    """Return the places of parts with a missing word; those that miss most come first."""
+    """Return the indexes of parts with a missing word, those with the most missing first."""
     shares = {
         place: sum(word in missing for word in part) / len(part)
         for place, part in words.items()
@@ -128,8 +128,8 @@ def _by_loss(words: dict[int, list[str]], missing: Counter[str]) -> list[int]:
 
 
 def _stands(part: str, source: str, made: str, extra: Counter[str]) -> bool:
-    """Whether the letters of a part stand in the rendering as often as in the source."""
-    # So few letters stand anywhere by chance, such as those of a page number.
+    """Return whether the letters of a part occur in the rendering as often as in the source."""
+    # Few letters occur anywhere by chance, such as those of a page number.
     if len(part) <= _FEW and not any(part in word for word in extra):
         return False
     times = source.count(part)
@@ -141,7 +141,7 @@ def _without_targets(markdown: str) -> str:
 
 
 def _plain(text: str) -> str:
-    # Normalising ASCII changes nothing, and most pages are ASCII.
+    # Normalizing ASCII changes nothing, and most pages are ASCII.
     if text.isascii():
         return text
     return _INVISIBLE.sub("", unicodedata.normalize("NFKC", text))

@@ -1,1 +1,1 @@
-"""Supervised child processes: what runs in them may hang, crash or grow, and harms nothing else."""
+"""Supervised child processes for engines. A hang, crash or leak in one affects nothing else."""

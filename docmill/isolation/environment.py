@@ -1,17 +1,17 @@
-"""The environment of child processes: nothing of the worker's, so no secret can leak."""
+"""Environment of child processes. It contains nothing of the worker's, so no secret can leak."""
 
 from docmill.settings import APPLICATION, IS_INSTALLED
 
 _ONE_THREAD = ("OMP_NUM_THREADS", "OMP_THREAD_LIMIT", "RAYON_NUM_THREADS", "TOKIO_WORKER_THREADS")
-"""A child is one slot. Thread pools as wide as the machine would also eat its address space."""
+"""A child process is one slot. Thread pools for all cores would also use up its address space."""
 
 
 def child_environment(folder: str | None = None) -> dict[str, str]:
-    """Return the whole environment of a child process.
+    """Return the complete environment of a child process.
 
     Args:
-        folder: its private folder, for temporary files and as its home; also the only place
-            where programs are looked for, so that no library starts one by its name.
+        folder: its private folder, used as home and for temporary files. It is also the only folder
+            on the path, so that no library starts a program by its name.
     """
     environment = {
         "LANG": "C.UTF-8",

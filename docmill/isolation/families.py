@@ -1,4 +1,4 @@
-"""Ending a child process with everything it started."""
+"""Termination of a child process together with all its descendants."""
 
 import os
 import signal
@@ -7,27 +7,27 @@ from contextlib import suppress
 from pathlib import Path
 
 _SWEEPS = 20
-"""A process that forks while it is looked for needs more than one look; a bomb needs a few."""
+"""Passes over all processes: one that forks meanwhile needs more than one, a fork bomb a few."""
 
 
 def kill_family(group: int, mark: str) -> None:
-    """Kill a process group, and on Linux also what left it.
+    """Kill a process group and, on Linux, the descendants that left it.
 
-    A process can leave its group and its parent, but it keeps the environment that it was born
-    with: every process whose environment holds ``mark`` is killed. What replaces its environment
-    by starting another program with a clean one, in a session of its own, escapes.
+    A process can leave its group and its parent, but keeps its initial environment: every process
+    with ``mark`` in its environment is killed. A program that was started with a clean environment
+    in a session of its own escapes.
 
     Args:
-        group: process group id; its leader must not have been reaped yet, or the id may be
-            someone else's.
-        mark: a text that only this family's environment holds, such as its private folder.
+        group: process group id; its leader must not have been reaped yet, or the id may have been
+            reused.
+        mark: a text that only the environment of this family contains, such as its private folder.
     """
     _kill(group, everyone=True)
     kill_marked(mark)
 
 
 def kill_marked(mark: str) -> None:
-    """Kill every process whose environment holds ``mark``; does nothing where not on Linux."""
+    """Kill every process with ``mark`` in its environment (Linux; otherwise a no-op)."""
     if sys.platform != "linux":
         return
     for _ in range(_SWEEPS):
@@ -39,12 +39,12 @@ def kill_marked(mark: str) -> None:
 
 
 def marked(mark: str) -> list[int]:
-    """Return the living processes whose environment holds ``mark`` (Linux)."""
+    """Return the running processes with ``mark`` in their environment (Linux)."""
     wanted = mark.encode()
     found = []
     for folder in Path("/proc").iterdir():
         if folder.name.isdecimal():
-            with suppress(OSError):  # it ended, or belongs to someone else
+            with suppress(OSError):  # it ended, or belongs to another user
                 if wanted in (folder / "environ").read_bytes():
                     found.append(int(folder.name))
     return found

@@ -1,11 +1,11 @@
-"""A small process that ends a worker's engine children when the worker is gone.
+"""Guard process: ends the engine processes of a worker when the worker is gone.
 
-The kernel kills a child with its parent (Linux), but not the child's own children, and elsewhere
-not even the child. The guard holds the reading end of a pipe whose other end only the worker has:
-when the pipe closes, however the worker ended, it ends every family that is still on its list and
-removes their private folders.
+The kernel kills a child with its parent (Linux), but not the child's descendants, and elsewhere not
+even the child. The guard reads from a pipe whose other end only the worker has. When the pipe
+closes, however the worker ended, the guard kills every family on its list and removes their
+folders.
 
-Lines: ``+ GROUP FOLDER`` puts a family on the list, ``- GROUP`` takes it off.
+Lines: ``+ GROUP FOLDER`` adds a family to the list, ``- GROUP`` removes it.
 """
 
 import os
@@ -18,7 +18,7 @@ from docmill.isolation.families import kill_family
 
 
 def watch(lines: TextIO) -> dict[int, str]:
-    """Follow the list until ``lines`` end; return the families that are still on it."""
+    """Read ``lines`` to their end; return the families that remain on the list."""
     families: dict[int, str] = {}
     for line in lines:
         sign, _, rest = line.rstrip("\n").partition(" ")
@@ -31,7 +31,7 @@ def watch(lines: TextIO) -> dict[int, str]:
 
 
 def main() -> None:
-    """Watch standard input, then clean up."""
+    """Read standard input, then clean up."""
     for group, folder in watch(sys.stdin).items():
         kill_family(group, folder)
         trees.remove(Path(folder))

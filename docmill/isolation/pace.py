@@ -1,31 +1,31 @@
-"""How long tasks take now, and so how many may be prepared before a child is free for them."""
+"""Measured duration of tasks, and the number of tasks to prepare in advance."""
 
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 SHORT_SECONDS = 0.25
-"""A task that is prepared ahead waits for about so long at most, and so does a pause or a cancel
-of its batch that comes meanwhile."""
+"""Maximum duration of tasks that are prepared in advance, and thus the delay of a pause or a cancel
+of their batch."""
 _WEIGHT = 0.25
-"""Of the last task in the mean: four long ones in a row count for more than all before."""
+"""Weight of the last task in the mean: four long ones in a row outweigh all earlier ones."""
 
 
 class Pace:
     """Measures the tasks of a pool."""
 
     def __init__(self, children: int, clock: Callable[[], float] = time.monotonic) -> None:
-        """Measure the tasks of so many children."""
+        """Create a measurement for a number of child processes."""
         self._children = children
         self._clock = clock
         self._usual: float | None = None
         self._began: dict[object, float] = {}
 
     def ahead(self) -> int:
-        """Return how many tasks may be prepared beyond those for which a child is free.
+        """Return how many tasks may be prepared beyond those with a free child process.
 
-        One for each child while tasks are short: the child then has the next one at once. None
-        before anything is known, and none while a task takes long.
+        One per child process while tasks are short, so that it gets its next task at once.
+        Otherwise, and without measurements, none.
         """
         if self._usual is None or self._usual > SHORT_SECONDS:
             return 0

@@ -1,4 +1,4 @@
-"""The worker's side of the guard: which families it must end when the worker is gone."""
+"""Worker side of the guard process: maintains its list of families."""
 
 import asyncio
 import subprocess
@@ -9,7 +9,7 @@ from docmill.isolation.environment import child_environment
 
 
 class Guard:
-    """Keeps a guard process running, and its list true. See `docmill.isolation.guard`."""
+    """Runs a guard process and keeps its list current. See `docmill.isolation.guard`."""
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
@@ -17,11 +17,11 @@ class Guard:
 
     @property
     def pid(self) -> int | None:
-        """Its process id, while it runs."""
+        """Process id of the running guard, or None."""
         return self._process.pid if self._process else None
 
     def start(self) -> None:
-        """Start the process; it must be in a session of its own to outlive the worker's."""
+        """Start the guard in a session of its own, so that it outlives the worker's."""
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "docmill.isolation.guard"],
             stdin=subprocess.PIPE,
@@ -33,7 +33,7 @@ class Guard:
         )
 
     def add(self, group: int, folder: str) -> None:
-        """Put a family on the list; a guard that was killed meanwhile is replaced."""
+        """Add a family to the list. If the guard was killed, start another one."""
         self._families[group] = folder
         if self._process is None or self._process.poll() is not None:
             self._abandon()
@@ -44,12 +44,12 @@ class Guard:
             self._tell(f"+ {group} {folder}\n")
 
     def remove(self, group: int) -> None:
-        """Take a family off the list; may be called from any thread."""
+        """Remove a family from the list. Thread-safe."""
         if self._families.pop(group, None):
             self._tell(f"- {group}\n")
 
     async def close(self) -> None:
-        """End the process, which first ends every family that is still on the list."""
+        """End the guard, which first kills every family that is still on the list."""
         if process := self._process:
             self._abandon()
             await asyncio.to_thread(process.wait)
@@ -62,6 +62,6 @@ class Guard:
 
     def _tell(self, line: str) -> None:
         if self._process and self._process.stdin:
-            with suppress(OSError, ValueError):  # it was killed: `add` starts another
+            with suppress(OSError, ValueError):  # it was killed; `add` starts another one
                 self._process.stdin.write(line.encode())
                 self._process.stdin.flush()

@@ -1,7 +1,7 @@
-"""Which third-party engines a worker has: each is loaded once in a process of its own.
+"""Survey of third-party engines: loads each once in a process of its own.
 
-A package may crash, hang or print while it is imported: only its own process suffers, and the
-engine is left out with the reason. Run as a program, this module is that process.
+A package may crash, hang or print during its import. Only its own process is affected, and the
+engine is left out with a reason. This module is also the program of that process.
 """
 
 import asyncio
@@ -20,26 +20,26 @@ from docmill.isolation import limits
 from docmill.isolation.environment import child_environment
 from docmill.isolation.pool import BUILTIN_ENGINES
 
-MEND_ENGINE = (
-    "Mend or remove its package, or leave it out of DOCMILL_ENGINES_ALLOW and _PREFER; "
-    "then start the worker again."
+REPAIR_HINT = (
+    "Repair or remove its package, or exclude it from DOCMILL_ENGINES_ALLOW and _PREFER; "
+    "then restart the worker."
 )
 EVERY = "*"
-"""Allows whatever is installed."""
+"""Allows all installed engines."""
 
 _SECONDS = 60.0
-"""For one package to be imported on a loaded machine."""
+"""Time to import one package on a loaded machine."""
 
 
 @dataclass(frozen=True, slots=True)
 class SoundEngine:
-    """A third-party engine that could be loaded, in its own words."""
+    """A third-party engine that was loaded, as described by its process."""
 
     name: str
     version: str
     media_types: tuple[str, ...]
     endings: tuple[str, ...] = ()
-    """Endings of file names by which it reads formats that Docmill does not know."""
+    """File extensions of formats that Docmill does not know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +47,10 @@ class EngineSuite:
     """The engines of one worker.
 
     Attributes:
-        engines: what `docmill.isolation.pool.EnginePool` is given.
-        version: identity of its parse engines; `version_for` is part of results' cache keys.
-        sound: the third-party engines that are loaded.
-        broken: why others are not, by name.
+        engines: argument of `docmill.isolation.pool.EnginePool`.
+        version: version of the parse engines; `version_for` is part of cache keys.
+        sound: loaded third-party engines.
+        broken: reasons for those that were not loaded, by name.
     """
 
     engines: str = BUILTIN_ENGINES
@@ -60,23 +60,24 @@ class EngineSuite:
 
     @property
     def endings(self) -> frozenset[str]:
-        """Endings of file names by which third-party engines read what Docmill does not know."""
+        """File extensions of formats that only third-party engines read."""
         return frozenset(ending for engine in self.sound for ending in engine.endings)
 
     def version_for(self, product: str) -> str:
-        """Return the identity of the engines that run ``product``."""
+        """Return the version of the engines that run ``product``."""
         return suite_version(product, self.version)
 
 
 async def chosen_suite(
     allow: tuple[str, ...], prefer: tuple[str, ...], scratch: Path | None = None
 ) -> EngineSuite:
-    """Load every engine that is allowed, each in a process of its own, and say what came of it.
+    """Load every allowed engine in a process of its own, and return the resulting suite.
 
     Args:
-        allow: names of entry points; `EVERY` stands for all that are installed.
-        prefer: those that win over built-in engines, in this order; preferring allows.
-        scratch: where their processes' private folders are made; None is the system's place.
+        allow: names of entry points; `EVERY` allows all that are installed.
+        prefer: engines that override built-in ones, in this order; they are allowed, too.
+        scratch: parent of the private folders of the processes; None uses the system's temporary
+            folder.
     """
     names = dict.fromkeys((*prefer, *(name for name in allow if name != EVERY)))
     if EVERY in allow:
@@ -102,7 +103,7 @@ async def chosen_suite(
 
 
 def _ask(name: str, scratch: Path | None) -> SoundEngine | str:
-    """Return what the engine's own process says of it, or why it said nothing."""
+    """Return the description by the engine's own process, or the reason of its failure."""
     with tempfile.TemporaryDirectory(prefix="docmill-engine-", dir=scratch) as folder:
         try:
             done = subprocess.run(  # noqa: S603 - our own program, and no shell
@@ -131,7 +132,7 @@ def _answer(name: str) -> dict[str, object]:
         engine = third_party.load(name)
     except third_party.InvalidEngineError as error:
         return {"trouble": str(error)}
-    except BaseException as error:  # noqa: BLE001 - a package may raise anything, or exit
+    except BaseException as error:  # noqa: BLE001 - a package may raise anything or exit
         return {"trouble": f"{type(error).__name__}: {error}"}
     return {
         "name": engine.name,
@@ -142,7 +143,7 @@ def _answer(name: str) -> dict[str, object]:
 
 
 def main() -> None:
-    """Load one engine and answer on the last line of standard output."""
+    """Load one engine, and write the answer to the last line of standard output."""
     limits.die_with_parent(int(sys.argv[1]))
     limits.limit_process()
     answer = json.dumps(_answer(sys.argv[2]))

@@ -1,7 +1,7 @@
-"""Folder trees that a hostile process made: measured, emptied and removed.
+"""Measurement and removal of folder trees that an untrusted process created.
 
-Nothing here follows a symbolic link, opens more than a few descriptors at a time, or recurses into
-a depth that the process chose.
+No function follows symbolic links, opens more than a few descriptors at a time, or recurses to a
+depth that the process chose.
 """
 
 import os
@@ -12,44 +12,44 @@ from dataclasses import dataclass
 from pathlib import Path
 
 MAX_DEPTH = 32
-"""Folders inside each other that a tree may have; engines make one or two."""
+"""Maximum depth of nested folders. Engines create one or two levels."""
 FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _BLOCK = 512
-"""Unit of ``st_blocks``, whatever the file system's own is."""
+"""Unit of ``st_blocks``, independent of the file system."""
 _PASSES = 100_000
-"""Folders that are taken apart in one call; who adds them faster than that is killed first."""
+"""Folders that one call removes. A process that adds them faster is killed first."""
 
 
 class TooDeepError(Exception):
-    """A tree has more than `MAX_DEPTH` folders inside each other."""
+    """A tree has more than `MAX_DEPTH` nested folders."""
 
 
 class StubbornTreeError(Exception):
-    """A tree cannot be emptied: something adds to it, or the system refuses."""
+    """A tree cannot be emptied, because a process adds to it or the system denies it."""
 
 
 @dataclass(slots=True)
 class Usage:
-    """What a tree holds.
+    """Size of a tree.
 
     Attributes:
-        size: bytes on the disk, including those of files that are open but have no name.
-        files: files, folders and whatever else has a name.
+        size: bytes on disk, including those of open files without a name.
+        files: number of files, folders and other entries.
     """
 
     size: int = 0
     files: int = 0
 
     def exceeds(self, size: int, files: int) -> bool:
-        """Whether it is more than that."""
+        """Return whether it exceeds these limits."""
         return self.size > size or self.files > files
 
 
 def measure(folder: int, into: Usage, most: Usage, depth: int = 0) -> None:
-    """Add what lies below an open folder to ``into``; stop counting when that is over ``most``.
+    """Add the contents of an open folder to ``into``; stop when it exceeds ``most``.
 
     Raises:
-        TooDeepError: see there.
+        TooDeepError: the tree is too deep.
     """
     with os.scandir(folder) as entries:
         for entry in entries:
@@ -79,10 +79,9 @@ def _measure_below(parent: int, name: str, into: Usage, most: Usage, depth: int)
 
 
 def empty(folder: int) -> None:
-    """Remove everything below an open folder.
+    """Remove everything in an open folder.
 
-    A folder that holds folders is not entered any further: those are moved to the top, and taken
-    apart in their turn.
+    Nested folders are moved to the top and emptied there, so that the depth does not matter.
 
     Raises:
         StubbornTreeError: something remains.
@@ -97,9 +96,9 @@ def empty(folder: int) -> None:
 
 
 def remove(path: Path) -> None:
-    """Remove a folder with everything in it, after whatever could write there has ended.
+    """Remove a folder with its contents, after all processes that could write to it have ended.
 
-    What cannot be removed stays; whoever sweeps the folder above meets it again.
+    Entries that cannot be removed stay for the next cleanup of the parent folder.
     """
     with suppress(OSError, StubbornTreeError):
         folder = os.open(path, FOLDER_FLAGS)
@@ -111,7 +110,7 @@ def remove(path: Path) -> None:
 
 
 def _remove_files(folder: int) -> list[str]:
-    """Remove what is no folder and every empty folder; return the names of the others."""
+    """Remove files and empty folders; return the names of other folders."""
     left = []
     with os.scandir(folder) as entries:
         names = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
@@ -129,7 +128,7 @@ def _remove_files(folder: int) -> list[str]:
 
 
 def _take_apart(top: int, name: str) -> None:
-    """Empty one folder of ``top``: its files go, its folders move up to ``top``."""
+    """Empty one folder of ``top``: delete its files, and move its folders up to ``top``."""
     try:
         inner = os.open(name, FOLDER_FLAGS, dir_fd=top)
     except PermissionError:
@@ -147,13 +146,13 @@ def _take_apart(top: int, name: str) -> None:
 
 
 def _open_by_force(top: int, name: str) -> int:
-    """Open a folder whose owner, which is this user, took its own rights to it."""
+    """Open a folder whose permissions the process removed; its owner is this user."""
     try:
         path = os.open(name, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=top)
     except (AttributeError, OSError) as error:
         raise StubbornTreeError from error
     try:
-        # The magic link leads to the very folder that was opened, whatever its name is by now.
+        # The magic link refers to the opened folder, whatever its name is now.
         Path(f"/proc/self/fd/{path}").chmod(0o700)
         return os.open(name, FOLDER_FLAGS, dir_fd=top)
     except OSError as error:

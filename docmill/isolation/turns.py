@@ -1,4 +1,4 @@
-"""Who gets the next free child: projects in turn, the tasks of one project in their order."""
+"""Fair distribution of child processes: projects take turns, each with its tasks in order."""
 
 import asyncio
 from collections import deque
@@ -6,21 +6,21 @@ from collections.abc import Callable
 from itertools import count
 
 _REMEMBERED = 1000
-"""Projects whose last turn is remembered; one that is forgotten counts as never served."""
+"""Projects whose last turn is stored. Others count as never served."""
 
 
 class Turns:
     """A semaphore whose places go to the waiting project that was served longest ago.
 
-    A project with ten thousand tasks and one with three then wait for one task of each other,
-    never for all of them.
+    A project with ten thousand tasks and one with three then wait for one task of each other, not
+    for all of them.
     """
 
     def __init__(self, places: Callable[[], int]) -> None:
-        """Make a semaphore.
+        """Create a semaphore.
 
         Args:
-            places: returns how many may be taken now; looked at when one is taken or given back.
+            places: returns the current number of places; called when a place is taken or released.
         """
         self._places = places
         self._taken = 0
@@ -29,7 +29,7 @@ class Turns:
         self._served: dict[str, int] = {}
 
     async def take(self, project: str) -> None:
-        """Take a place for ``project`` as soon as it is its turn."""
+        """Wait for a place for ``project``."""
         if not self._waiting and self._taken < self._places():
             self._serve(project)
             return
@@ -40,12 +40,12 @@ class Turns:
         except asyncio.CancelledError:
             if place.cancelled():
                 self._give_up(project, place)
-            else:  # the place was given in the same moment
+            else:  # the place was assigned concurrently
                 self.give_back()
             raise
 
     def give_back(self) -> None:
-        """Give back a place, and give those that are free to who is next."""
+        """Release a place, and assign free places to the next tasks."""
         self._taken -= 1
         while self._waiting and self._taken < self._places():
             project = min(self._waiting, key=lambda name: self._served.get(name, 0))

@@ -11,7 +11,7 @@ from docmill.contracts.words import BatchStatus, ItemStatus, Tally
 from docmill.errors import NotFoundError
 from docmill.records.counts import counts_of
 from docmill.records.keyset import DEFAULT_LIMIT, CreatedRange, Slice, created_between, page_of
-from docmill.records.outbox import listeners_of, tell_of_batch
+from docmill.records.outbox import record_batch_event, subscribers_of
 from docmill.records.statements import chunked, insert_into, try_insert
 from docmill.records.tables.base import now
 from docmill.records.tables.batches import Batch, BatchItem, BatchListing
@@ -75,9 +75,9 @@ class Batches:
         Raises:
             NotFoundError: its project or its directory does not exist.
         """
-        batch.webhooks = await listeners_of(self._session, batch)
+        batch.webhooks = await subscribers_of(self._session, batch)
         if await try_insert(self._session, batch):
-            await tell_of_batch(self._session, batch)
+            await record_batch_event(self._session, batch)
             return batch, True
         same = Batch.id == batch.id
         if batch.identity is not None:
@@ -190,7 +190,9 @@ class Batches:
         row = (await self._session.execute(moved.returning(Batch.id, Batch.webhooks))).one_or_none()
         if row is not None and row.webhooks:
             counts = await self.counts([batch_id])
-            await tell_of_batch(self._session, await self.get(None, batch_id), counts[batch_id])
+            await record_batch_event(
+                self._session, await self.get(None, batch_id), counts[batch_id]
+            )
         return row is not None
 
     async def entry_versions(

@@ -12,7 +12,7 @@ from docmill.errors import GUIDES, FailureClass, bounded
 from docmill.records.counts import add_counts, counts_of
 from docmill.records.ledger_reads import LedgerReads
 from docmill.records.listing import add_items
-from docmill.records.outbox import Audience, JobNews, tell_of_jobs
+from docmill.records.outbox import JobEvent, Subscribers, record_job_events
 from docmill.records.statements import chunked
 from docmill.records.tables.base import now
 from docmill.records.tables.batches import Batch, BatchItem
@@ -48,7 +48,7 @@ async def _cancel_open(
             BatchItem.batch_id == batch.id, BatchItem.position.in_([r.position for r in some])
         )
         await session.execute(items.values(outcome))
-    await _record_events(session, batch, [JobNews(row.job_id, row.item_id) for row in rows])
+    await _record_events(session, batch, [JobEvent(row.job_id, row.item_id) for row in rows])
     return [row.position for row in rows]
 
 
@@ -70,13 +70,13 @@ async def _cancel_unlisted(
     return await add_items(session, batch, missing, **outcome)
 
 
-async def _record_events(session: AsyncSession, batch: Batch, jobs: Sequence[JobNews]) -> None:
+async def _record_events(session: AsyncSession, batch: Batch, jobs: Sequence[JobEvent]) -> None:
     """Write events of cancelled jobs to the outbox, if there are subscribers.
 
     Items that no page has reached have no job, hence no event.
     """
-    audience = Audience.of(batch, batch.id, batch.epoch)
-    await tell_of_jobs(session, audience, JobState.CANCELLED, jobs)
+    subscribers = Subscribers.of(batch, batch.id, batch.epoch)
+    await record_job_events(session, subscribers, JobState.CANCELLED, jobs)
 
 
 def _cancelled(message: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Ids decided once for creates that may be repeated."""
+"""Idempotent creates: a repeated request returns the id of the first one."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -13,31 +13,31 @@ from docmill.records.tables.api import RequestClaim
 from docmill.records.tables.base import now
 
 RETRY_WINDOW = timedelta(minutes=2)
-"""How long a repeat without a key finds its first attempt: longer than all SDK retries take."""
+"""Time within which a repeat without a key finds the first request; exceeds all SDK retries."""
 KEPT_FOR = timedelta(days=7)
-"""How long an explicit key is remembered."""
+"""Lifetime of an explicit idempotency key."""
 
 
 class Repeat(StrEnum):
-    """What is known of a create."""
+    """Kind of a create request."""
 
     FIRST = "first"
-    """The client's first attempt: a new object, even when its fields were seen before."""
+    """The client's first request: a new object, even if its fields are known."""
     RETRY = "retry"
-    """A repeat: the latest object with these fields, while its answer may have been lost."""
+    """A repeat: the latest object with these fields, whose response may have been lost."""
     KEYED = "keyed"
-    """The client names its create: one object for ever."""
+    """The client sends an idempotency key: one object for ever."""
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One attempt of a create.
+    """A create request.
 
     Attributes:
-        key: hash of what makes two requests the same.
-        fields_hash: hash of what was asked.
-        repeat: what is known of it.
-        arrived_at: when the request came in, before its body was read.
+        key: hash by which requests are equal.
+        fields_hash: hash of the requested fields.
+        repeat: kind of the request.
+        arrived_at: arrival time, before its body was read.
     """
 
     key: str
@@ -48,10 +48,10 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What was decided.
+    """Result of a claim.
 
     Attributes:
-        joined: whether an earlier attempt decided it.
+        joined: whether an earlier request decided the id.
     """
 
     object_id: str
@@ -60,9 +60,9 @@ class Claim:
 
 
 class Claims:
-    """Decides ids in one statement, so that of two racing requests one decides for both.
+    """Decides ids in one statement, so that one of two concurrent requests decides for both.
 
-    A claim is decided in the transaction that makes its object: it is there when the object is.
+    A claim is part of the transaction that creates its object, so both exist or neither.
     """
 
     def __init__(self, session: AsyncSession) -> None:
@@ -76,16 +76,16 @@ class Claims:
         answer_id: str | None = None,
         source: str | None = None,
     ) -> Claim:
-        """Return the id that belongs to the attempt: an earlier one's, or ``object_id``.
+        """Return the id for a request: that of an earlier one, or ``object_id``.
 
-        A retry joins only what its client may not have heard of: an object that was received, or
-        whose source has changed since, belongs to an earlier request.
+        A retry joins only an object that its client may not know: not one that was named by a
+        request, nor one whose source has changed since.
 
         Args:
             attempt: the request.
-            object_id: the id to take when no earlier attempt decided.
-            answer_id: the id that the client is told of, when it is another one.
-            source: hash of the state of what the object is made from.
+            object_id: id if no earlier request decided.
+            answer_id: id in the response, if it differs.
+            source: hash of the state from which the object is created.
         """
         values = {
             "key": attempt.key,
@@ -108,38 +108,38 @@ class Claims:
         if await self._session.scalar(decided) is not None:
             return Claim(object_id, attempt.fields_hash, joined=False)
         known = await self.known(attempt.key)
-        assert known is not None  # it is what the statement ran into
+        assert known is not None  # the conflicting row exists
         return known
 
     async def known(self, key: str) -> Claim | None:
-        """Return what was decided for ``key``, or None."""
+        """Return the claim for ``key``, or None."""
         query = select(RequestClaim.object_id, RequestClaim.fields_hash)
         row = (await self._session.execute(query.where(RequestClaim.key == key))).one_or_none()
         return None if row is None else Claim(row.object_id, row.fields_hash, joined=True)
 
     async def unreceived(self, answer_ids: Collection[str]) -> set[str]:
-        """Return those of the ids that were answered with, and not named by any request since."""
+        """Return those of the answered ids that no request has named since."""
         query = select(RequestClaim.answer_id).where(
             RequestClaim.answer_id.in_(answer_ids), RequestClaim.received_at.is_(None)
         )
         return {str(found) for found in await self._session.scalars(query)}
 
     async def receive(self, answer_ids: Collection[str]) -> None:
-        """Note that a request named these ids: the answers that told of them have arrived."""
+        """Record that a request named these ids, which proves that the responses arrived."""
         query = update(RequestClaim).where(
             RequestClaim.answer_id.in_(answer_ids), RequestClaim.received_at.is_(None)
         )
         await self._session.execute(query.values(received_at=now()))
 
-    async def forget_old(self) -> None:
-        """Drop what no repeat asks for any more."""
+    async def delete_expired(self) -> None:
+        """Delete expired claims."""
         await self._session.execute(
             delete(RequestClaim).where(RequestClaim.claimed_at < now() - KEPT_FOR)
         )
 
 
 def _replaces(attempt: Attempt, source: str | None) -> ColumnElement[bool]:
-    """When this attempt takes an existing claim over."""
+    """Return the condition under which a request replaces an existing claim."""
     match attempt.repeat:
         case Repeat.KEYED:
             return false()
@@ -150,7 +150,7 @@ def _replaces(attempt: Attempt, source: str | None) -> ColumnElement[bool]:
                 RequestClaim.source.is_distinct_from(source),
             )
         case Repeat.FIRST:
-            # A slow first attempt can be overtaken by its own repeat, and then joins it.
+            # A slow first request can be overtaken by its own repeat, and then joins it.
             overtaken = and_(
                 RequestClaim.repeat == Repeat.RETRY.value,
                 RequestClaim.claimed_at > attempt.arrived_at,

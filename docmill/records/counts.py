@@ -1,4 +1,4 @@
-"""Live counts: sixteen shards a batch, exact at every moment."""
+"""Live counts of a batch in sixteen shards, always exact."""
 
 from collections.abc import Collection, Sequence
 from functools import cache
@@ -11,14 +11,14 @@ from docmill.records.statements import Insert, chunked, dialect_of, insert_for, 
 from docmill.records.tables.batches import BatchCount
 
 SHARDS = 16
-"""Rows over which a batch's counts are spread, so that writers rarely meet at one."""
+"""Rows over which a batch's counts are spread, to reduce lock contention."""
 
 
 async def add_counts(session: AsyncSession, batch_id: str, position: int, counted: Tally) -> None:
     """Add outcomes to the shard of ``position``.
 
-    Call it last in a transaction: the shard is the one row that strangers wait for, and taking
-    it after every other lock keeps two transactions from waiting for each other.
+    Call it last in a transaction. Other transactions wait for this row, and taking it after all
+    other locks prevents deadlocks.
     """
     values = counted.model_dump() | {"batch_id": batch_id, "shard": position % SHARDS}
     await run(session, _raise_counts(dialect_of(session)), values)
@@ -36,7 +36,7 @@ def _raise_counts(dialect: str) -> Insert:
 
 
 async def counts_of(session: AsyncSession, batch_ids: Collection[str]) -> dict[str, Tally]:
-    """Return the counts of each batch; zeros for one without any."""
+    """Return the counts of each batch; zeros if it has none."""
     names = [outcome.value for outcome in Outcome]
     found = {batch_id: Tally() for batch_id in batch_ids}
     wanted: Sequence[str] = list(found)

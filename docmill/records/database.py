@@ -1,8 +1,8 @@
-"""The connection to the records: transactions, and nothing that knows a table.
+"""Connections and transactions of the records database, independent of its tables.
 
-SQLite has one writer at a time. Its writing connection is therefore a pool of one: tasks of this
-process wait for it in turn instead of polling the file's lock, and only other processes are met
-at that lock. They poll for it, so this process pauses between its transactions.
+SQLite has one writer at a time. The write connection is a pool of one: tasks of this process queue
+for it instead of polling the file's lock. Other processes poll the lock, so this process pauses
+between its transactions.
 """
 
 import asyncio
@@ -24,16 +24,15 @@ from docmill.records.errors import in_words, unavailable
 from docmill.records.sqlite_connection import DEFERRED, connect
 
 BUSY_SECONDS = 30
-"""How long a transaction waits for a lock or a connection before the database counts as away."""
+"""Maximum wait of a transaction for a lock or a connection; then the database is unavailable."""
 _CONNECT_SECONDS = 10
 _STATEMENT_SECONDS = 300
-"""Longer than any statement of ours, shorter than for ever: a half-dead link must be noticed."""
+"""Longer than any statement, so that only a broken connection reaches it."""
 _PING_SECONDS = 3
-"""For an idle connection to answer before it is used; a loaded server needs a tenth of it."""
+"""Maximum wait for an idle connection to answer; a loaded server needs a tenth of it."""
 WRITE_PAUSE_SECONDS = 0.002
-"""Between two writing transactions of a process on SQLite. Who finds the lock taken polls for it,
-and a process that writes back to back left it no moment to be found free: another process waited
-9.6 s. With the pause it waits for 2 to 10 ms."""
+"""Pause between two write transactions of a process on SQLite. Waiting processes poll the lock, and
+found no free moment without it: one waited 9.6 s. With the pause it waits for 2 to 10 ms."""
 _SQLITE_READERS = 4
 _POSTGRES_CONNECTIONS = 10
 _PRAGMAS = (
@@ -45,33 +44,33 @@ _PRAGMAS = (
 
 
 Session = AsyncSession
-"""What `Database.read` and `Database.write` give."""
+"""Session of `Database.read` and `Database.write`."""
 
 
 class Database:
     """The records database: SQLite in a file, or PostgreSQL.
 
     Attributes:
-        is_sqlite: which of the two it is.
+        is_sqlite: whether it is SQLite, otherwise PostgreSQL.
         path: the file of a SQLite database; None otherwise.
-        writer: the engine of writing transactions; migrations use it too.
+        writer: engine of write transactions and migrations.
     """
 
     def __init__(self, url: str) -> None:
-        """Prepare, without connecting.
+        """Create the engines without connecting.
 
         Args:
             url: SQLAlchemy URL, ``sqlite+aiosqlite:///…`` or ``postgresql+asyncpg://…``.
 
         Raises:
-            UsageError: the URL names something else, or a SQLite database in memory.
+            UsageError: the URL is invalid or of another database, or a SQLite database in memory.
         """
         try:
             parsed = make_url(url)
         except ArgumentError:
             raise UsageError("DOCMILL_DATABASE_URL is not a URL.", _URL_HINT) from None
         if parsed.drivername not in ("sqlite+aiosqlite", "postgresql+asyncpg"):
-            raise UsageError(f"Records cannot be kept in {parsed.drivername}.", _URL_HINT)
+            raise UsageError(f"Records cannot be stored in {parsed.drivername}.", _URL_HINT)
         self.is_sqlite = parsed.get_backend_name() == "sqlite"
         self.path: Path | None = None
         if self.is_sqlite:
@@ -84,21 +83,21 @@ class Database:
             self.writer = self._reader = _postgres_engine(url)
 
     async def migrate(self) -> None:
-        """Bring the schema to this program's version; cheap when it is there already.
+        """Upgrade the schema to this program's version; cheap if it is current.
 
         Raises:
             UsageError: the database was written by a newer Docmill.
             UnavailableError: it cannot be reached.
         """
-        from docmill.records.schema_version import migrate  # noqa: PLC0415 - it needs this module
+        from docmill.records.schema_version import migrate  # noqa: PLC0415 - circular import
 
         await migrate(self)
 
     async def ping(self) -> None:
-        """Ask the database for a sign of life.
+        """Check that the database answers.
 
         Raises:
-            UnavailableError: there is none.
+            UnavailableError: it does not.
         """
         async with self.read() as session:
             await session.execute(text("SELECT 1"))
@@ -110,22 +109,22 @@ class Database:
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncSession]:
-        """Give a session for reading; on SQLite it sees one snapshot and cannot write.
+        """Open a read session; on SQLite it reads one snapshot and cannot write.
 
         Raises:
-            UnavailableError: the database is away or did not answer in time.
+            UnavailableError: the database is unavailable, or did not answer in time.
         """
         async with self._session(self._reader) as session:
             yield session
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncSession]:
-        """Give a session that commits at the end of the block, or rolls back on any error.
+        """Open a session that commits at the end of the block, and rolls back on errors.
 
-        Keep the block short: on SQLite it holds the only write lock from its first line on.
+        Keep the block short: on SQLite it holds the only write lock from its start.
 
         Raises:
-            UnavailableError: the database is away, or a lock was not free in time.
+            UnavailableError: the database is unavailable, or a lock was not released in time.
         """
         async with self._session(self.writer) as session:
             yield session
@@ -177,9 +176,9 @@ def _sqlite_engine(path: Path, *, begin: str, size: int) -> AsyncEngine:
 
 
 def _pause_before_each(begin: str, engine: AsyncEngine) -> None:
-    """Leave the lock to other processes for a moment before each transaction but the first.
+    """Leave the lock to other processes for a moment before each transaction except the first.
 
-    The connection is taken meanwhile: who waits for it in this process waits behind the pause.
+    The connection stays checked out, so tasks of this process wait as well.
     """
     ended = 0.0
 
@@ -209,9 +208,9 @@ def _postgres_engine(url: str) -> AsyncEngine:
 
 
 def _ping(connection: Any, _record: object, _proxy: object) -> None:
-    """Look whether a connection from the pool still answers; if not, none of them may.
+    """Check that a pooled connection answers; if not, invalidate the whole pool.
 
-    SQLAlchemy's own ping would wait as long as for a statement when a link fell silent.
+    SQLAlchemy's own ping would wait as long as a statement when a connection is silent.
     """
 
     async def answer(driver: Any) -> None:

@@ -1,4 +1,4 @@
-"""Whether a batch holds its items back: paused, ending, or with more in flight than it may."""
+"""Items that a batch holds back: it is paused, ending, or at its concurrency limit."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -21,17 +21,17 @@ _STEERED = select(
 async def held_back(
     session: AsyncSession, row: Any, tasks: Sequence[ItemTask], *, together: bool
 ) -> frozenset[int]:
-    """Return the positions of items that must not begin now.
+    """Return the positions of items that must not start now.
 
     An activity may have waited in its task queue since before its batch was paused, cancelled or
-    slowed down. A workflow that does not understand being refused is never refused.
+    slowed down. Workflows of versions without this feature are exempt.
 
     Args:
-        session: of the claim's transaction.
+        session: session of the claim's transaction.
         row: one of the items, with ``paused``, ``cancel_requested`` and ``concurrency`` of its
             batch.
-        tasks: what the workflow planned: items of one batch.
-        together: whether they are one activity; without it each is one of its own.
+        tasks: planned items of one batch.
+        together: whether they are one activity; otherwise each is its own.
     """
     planned = {it.position: it.planned_concurrency for it in tasks if it.planned_concurrency}
     if row.paused or row.cancel_requested:
@@ -39,7 +39,7 @@ async def held_back(
     concurrency: int = row.concurrency
     beyond = sorted(position for position, most in planned.items() if most > concurrency)
     if not beyond:
-        return frozenset()  # the workflow plans no more than that
+        return frozenset()  # the workflow plans within this limit
     room = max(0, concurrency - await _others_at_work(session, tasks))
     if together:
         return frozenset() if room else frozenset(beyond)
@@ -47,19 +47,19 @@ async def held_back(
 
 
 async def must_stop(session: AsyncSession, batch_id: str, epoch: int) -> bool:
-    """Return whether a group must begin no further item: its batch is paused, ends, or went on.
+    """Return whether a group must not start items: the batch is paused, ending, or was redriven.
 
     Args:
-        session: of any transaction.
+        session: session of any transaction.
         batch_id: the batch.
-        epoch: of the group's items.
+        epoch: epoch of the group's items.
     """
     row = (await run(session, _STEERED, {"of_batch": batch_id})).one()
     return row.paused or row.cancel_requested or row.status in ENDED_BATCHES or row.epoch != epoch
 
 
 async def _others_at_work(session: AsyncSession, tasks: Sequence[ItemTask]) -> int:
-    """Count the other activities that hold items, one claim at a time: of two, one sees the other.
+    """Count the other activities with claimed items. Claims of a batch are serialized.
 
     A group counts once.
     """

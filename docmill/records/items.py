@@ -11,7 +11,7 @@ from docmill.contracts.warnings import ResultWarning
 from docmill.contracts.words import JobType, Outcome
 from docmill.errors import ConflictError
 from docmill.ids import Prefix, derived_id
-from docmill.records.outbox import Audience
+from docmill.records.outbox import Subscribers
 
 JOB_PREFIXES = {
     JobType.PARSE: Prefix.PARSE_JOB,
@@ -76,7 +76,7 @@ class ClaimedItem:
         object_key: key of the uploaded bytes; None for entries that are read in place.
         source_url: URL of the bytes; None if they were fetched or do not come from a URL.
         http_proxy: proxy for the URL.
-        audience: webhook subscribers of its batch.
+        subscribers: webhook subscribers of its batch.
         strict: codes of warnings that its batch does not accept; None for none.
     """
 
@@ -106,7 +106,7 @@ class ClaimedItem:
     sequence: int
     source_url: str | None = None
     http_proxy: str | None = None
-    audience: Audience | None = None
+    subscribers: Subscribers | None = None
     strict: list[Any] | None = None
 
     @property

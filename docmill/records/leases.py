@@ -1,4 +1,4 @@
-"""One engine run for the same bytes and parameters: whoever takes the lease makes the result."""
+"""Leases: the right of an item to create the result for bytes and parameters."""
 
 from collections.abc import Collection, Mapping
 from datetime import timedelta
@@ -26,8 +26,8 @@ _HOLDING = exists(
         _items.c.attempts == _leases.c.attempt,
     )
 )
-"""A lease holds while the claim that took it does: an item that ended, was handed back or was
-claimed anew holds nothing, so that no death leaves others waiting."""
+"""A lease is valid while the claim that took it is. It ends when the item has an outcome, is handed
+back, or is claimed again, so that the loss of a worker blocks no other item."""
 
 _GIVE_BACK = delete(_leases).where(
     _leases.c.project_id == bindparam("of_project"),
@@ -36,7 +36,7 @@ _GIVE_BACK = delete(_leases).where(
 
 
 class Leases:
-    """Who makes which result."""
+    """Queries over leases."""
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
@@ -47,11 +47,11 @@ class Leases:
         """Take leases for items that are claimed in this transaction.
 
         Args:
-            project_id: whose results.
-            wanted: by cache key, the item that would make the result.
+            project_id: owner of the results.
+            wanted: by cache key, the item that will create the result.
 
         Returns:
-            The keys whose leases were taken; the others are held by other items.
+            The keys whose leases were taken. Other items hold the others.
         """
         claims = [_claim(project_id, key, item) for key, (item, _) in sorted(wanted.items())]
         new = await run(self._session, _take(dialect_of(self._session)), claims)
@@ -62,14 +62,14 @@ class Leases:
                 taken.add(key)
         return frozenset(taken)
 
-    async def give_back(self, project_id: str, cache_keys: Collection[str]) -> None:
-        """End leases: the results are there, and nobody needs to wait for them any more."""
+    async def release(self, project_id: str, cache_keys: Collection[str]) -> None:
+        """Release leases, because the results exist."""
         if cache_keys:
             given = {"of_project": project_id, "of_keys": sorted(cache_keys)}
             await run(self._session, _GIVE_BACK, given)
 
     async def _take_over(self, claim: dict[str, Any], at_most: float) -> bool:
-        """Take the lease of an item that does not work on it any more."""
+        """Take the lease of an item whose claim has ended."""
         overdue = now() - timedelta(seconds=at_most)
         own = and_(_leases.c.batch_id == claim["batch_id"], _leases.c.position == claim["position"])
         take_over = (
@@ -85,7 +85,7 @@ class Leases:
         return await self._session.scalar(take_over) is not None
 
     async def forget(self, batch_id: str) -> None:
-        """Drop what an ended batch left; the leases of completed items are gone already."""
+        """Delete the remaining leases of an ended batch. Completed items released theirs."""
         await self._session.execute(delete(_leases).where(_leases.c.batch_id == batch_id))
 
 

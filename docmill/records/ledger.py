@@ -1,12 +1,11 @@
-"""The ledger: one row per item, from its claim to its one outcome.
+"""The ledger: one row per item, from its first claim to its single outcome.
 
 Every outcome is written by compare-and-set from a state without one, fenced by the batch's epoch
-and the item's attempt: what comes back late changes nothing.
+and the item's attempt. Stale claims change nothing.
 
-Claims and settlements take lists, because claiming and settling is what every item pays: one
-statement of each kind for all items of a transaction. So that two transactions never wait for
-each other, each takes its locks in one order: items by position, leases, results, entries of the
-listing, and last the counts.
+Claims and settlements take lists, because every item pays for them: one statement of each kind for
+all items of a transaction. To prevent deadlocks, transactions take locks in this order: items by
+position, leases, results, entries of the listing, and last the counts.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -48,7 +47,7 @@ from docmill.records.ledger_statements import (
     outcome_values,
     result_id_for,
 )
-from docmill.records.outbox import Audience, JobNews, state_of, tell_of_jobs
+from docmill.records.outbox import JobEvent, Subscribers, record_job_events, state_of
 from docmill.records.results import Results, SharedResult, result_id_of
 from docmill.records.statements import run
 from docmill.records.tables.base import now
@@ -69,17 +68,17 @@ __all__ = [
 ]
 
 Claim = ClaimedItem | Outcome | NotBegun
-"""What came of a claim: the item, the outcome that it has already, or why it is not begun."""
+"""Result of a claim: the item, its existing outcome, or the reason why it was not claimed."""
 
 Known = tuple[ClaimedItem, ReadBytes]
 Settling = tuple[ClaimedItem, Settlement]
 
 
 class Ledger(LedgerReads):
-    """What happens to the items of a batch."""
+    """Claims and outcomes of the items of a batch."""
 
     async def peek(self, tasks: Sequence[ItemTask]) -> dict[int, PeekedItem]:
-        """Return items of one batch without an outcome as a claim would, without claiming them."""
+        """Return items of one batch without an outcome, without claiming them."""
         epoch_of = {task.position: task.epoch for task in tasks}
         rows = await run(self._session, LOAD_ITEMS, _place(tasks[0].batch_id, epoch_of))
         return {
@@ -95,22 +94,22 @@ class Ledger(LedgerReads):
     async def claim(
         self, wanted: Sequence[tuple[ItemTask, ReadBytes | None]], worker: str
     ) -> dict[int, Claim]:
-        """Take items of one batch for ``worker``, and the leases of the results they will make.
+        """Claim items of one batch for ``worker``, and take the leases of their results.
 
-        An item whose result is stored already is settled with it at once.
+        An item with a stored result is settled at once.
 
         Args:
-            wanted: which items, of which epoch, and what is known of their bytes; None when they
-                were not read yet: then nobody looks for a result, and no lease is taken.
-            worker: identity of this worker's process; finding an item in the hands of another
-                one means that the other is lost. Of a group, what `group_claim` makes of it: a
-                group takes no items that another process held, so that it never counts a loss.
+            wanted: items with their epoch and the facts about their bytes; None if they were not
+                read yet, which skips the lookup of the result and the lease.
+            worker: identity of this worker process. An item held by another process counts a lost
+                worker. For a group, the result of `group_claim`: a group takes no items that
+                another process held, so that it never counts a loss.
 
         Returns:
-            What came of each, by position.
+            The result of the claim, by position.
 
         Raises:
-            StaleItem: the task is of another epoch.
+            StaleItem: the task belongs to another epoch.
             NotFoundError: the ledger has no such item.
         """
         read_of = {task.position: read for task, read in wanted}
@@ -124,10 +123,10 @@ class Ledger(LedgerReads):
         return claims | await self._share(known, reserved)
 
     async def look_up(self, item: ClaimedItem, read: ReadBytes) -> Result | NotBegun | None:
-        """Look for the result of a claimed item whose bytes were read only after the claim.
+        """Look up the result for a claimed item whose bytes were read after the claim.
 
         Returns:
-            The stored result, why the item must wait, or None: it has the lease, and makes it.
+            The stored result; the reason to wait; or None: the item has the lease, and creates it.
         """
         reserved = await self._reserve([(item, read)])
         if reserved.being_made:
@@ -136,13 +135,13 @@ class Ledger(LedgerReads):
         return None if result_id is None else await self._session.get(Result, result_id)
 
     async def settle(self, settling: Sequence[Settling]) -> Settled:
-        """Give claimed items of one batch their outcomes, with their results and the counts.
+        """Settle claimed items of one batch, with their results and the counts.
 
-        An item that has an outcome or another attempt already keeps it, and so does one whose
-        shared result was purged since it was found: its next attempt makes it anew.
+        An item with an outcome or a newer attempt is not changed. Nor is an item whose shared
+        result was purged meanwhile; its next attempt recreates the result.
 
         Returns:
-            Which were settled, and whose files are to be removed.
+            The settled items, and the files to delete.
         """
         if not settling:
             return Settled(frozenset(), ())
@@ -170,16 +169,15 @@ class Ledger(LedgerReads):
         engine_failure: bool = False,
         alone: bool = False,
     ) -> frozenset[int]:
-        """Return claimed items of one batch to pending: their worker stops, or the engine failed.
+        """Return claimed items of one batch to pending: the worker stops, or the engine failed.
 
         Args:
-            items: as claimed, ``cleaned_attempts`` as it is now; a later claim by anyone makes
-                this a no-op.
-            engine_failure: count one transient engine failure.
-            alone: from now on they have activities of their own.
+            items: the claims with current ``cleaned_attempts``; a later claim makes this a no-op.
+            engine_failure: whether to count one transient engine failure.
+            alone: whether they need activities of their own from now on.
 
         Returns:
-            Positions of those that were still held.
+            Positions of the items that were still claimed.
         """
         held = await self._held(items)
         changes = [
@@ -201,10 +199,10 @@ class Ledger(LedgerReads):
         return held
 
     async def settle_lost(self, lost: LostItem) -> bool:
-        """Fail an item that Temporal gave up, whoever held it.
+        """Record the failure of an item that Temporal gave up on, whoever holds it.
 
         Returns:
-            False, with nothing changed, when it has an outcome already or the epoch has passed.
+            False, with nothing changed, if it has an outcome, or the batch was redriven.
         """
         found = await run(self._session, LOCK_ITEMS, _place(lost.batch_id, [lost.position]))
         row = found.one_or_none()
@@ -220,26 +218,26 @@ class Ledger(LedgerReads):
         return bool((await self.settle([(item, settlement)])).positions)
 
     async def cancel_rest(self, batch: Batch, limit: int, why: str | None = None) -> int:
-        """Cancel up to ``limit`` listed items that have no outcome; call again until it gives 0.
+        """Cancel up to ``limit`` listed items without an outcome; call until it returns 0.
 
-        Items that no page has reached get their ledger row here, so that the ledger equals the
-        listing in the end. ``why`` is their message; None says that the batch was cancelled.
+        Items that no page has reached get a ledger row, so that the ledger equals the listing.
+        ``why`` is their message; None means that the batch was cancelled.
         """
         return await cancel_rest(self._session, batch, limit, why)
 
-    # -- the parts of a claim ---------------------------------------------------------------
+    # -- claims ---------------------------------------------------------------
 
     async def _find(
         self, tasks: Sequence[ItemTask], worker: str
     ) -> tuple[dict[int, Claim], list[ClaimedItem]]:
-        """Lock items; return what came of those that cannot be claimed, and the others."""
+        """Lock items; return the results for those that cannot be claimed, and the others."""
         task_of = {task.position: task for task in tasks}
         place = _place(tasks[0].batch_id, task_of)
         rows = (await run(self._session, LOCK_ITEMS, place)).all()
         if missing := sorted(task_of.keys() - {row.position for row in rows}):
             raise NotFoundError(
                 f"The batch {tasks[0].batch_id} has no item {missing[0]}.",
-                "Items are claimed only after their page was made.",
+                "Items can be claimed only after their page was created.",
             )
         claims: dict[int, Claim] = {}
         items, left, orphaned = [], [], []
@@ -262,23 +260,23 @@ class Ledger(LedgerReads):
                 items.append(claimed_item(row, epoch, row.attempts + 1, losses))
             else:
                 claims[row.position] = NotBegun.HELD
-                if row.status == ItemStatus.PROCESSING:  # whoever had it has lost it
+                if row.status == ItemStatus.PROCESSING:  # its previous holder lost it
                     left.append(claimed_item(row, row.epoch, row.attempts, losses))
         await self.hand_back(left)
         await self.hand_back(orphaned, alone=True)
         return claims, items
 
     async def _reserve(self, known: Sequence[Known]) -> "_Reserved":
-        """Take the leases of the results that items would make, and look what is stored already."""
+        """Take leases for the results of items, and look up stored results."""
         if not known:
             return _Reserved({}, frozenset())
         first = {read.cache_key: (item, read) for item, read in reversed(known)}
         project_id = known[0][0].project_id
         leases = Leases(self._session)
         taken = await leases.take(project_id, first)
-        # After the leases: a result that was stored, and its lease given back, is seen now.
+        # After the leases, so that a result whose lease was released is visible.
         stored = await Results(self._session).stored(project_id, first)
-        await leases.give_back(project_id, taken & stored.keys())
+        await leases.release(project_id, taken & stored.keys())
         makers = {first[key][0].position for key in taken}
         return _Reserved(
             {item.position: stored[r.cache_key] for item, r in known if r.cache_key in stored},
@@ -296,11 +294,11 @@ class Ledger(LedgerReads):
         held = {"at_worker": worker, "at_process": _process(worker)}
         taken = {"at_epoch": items[0].epoch, "at_time": now()}
         await run(self._session, CLAIM_ITEMS, place | held | taken)
-        news = [JobNews(item.job_id, item.item_id) for item in items]
-        await tell_of_jobs(self._session, items[0].audience, JobState.RUNNING, news)
+        events = [JobEvent(item.job_id, item.item_id) for item in items]
+        await record_job_events(self._session, items[0].subscribers, JobState.RUNNING, events)
 
     async def _share(self, known: Sequence[Known], reserved: "_Reserved") -> dict[int, Outcome]:
-        """Settle claimed items with the stored results that were found for them."""
+        """Settle claimed items with the stored results that were found."""
         sharing = [
             (
                 item,
@@ -318,10 +316,10 @@ class Ledger(LedgerReads):
         settled = await self.settle(sharing)
         return dict.fromkeys(settled.positions, Outcome.SKIPPED)
 
-    # -- the parts of a settlement ----------------------------------------------------------
+    # -- settlements ----------------------------------------------------------
 
     async def _held(self, items: Sequence[ClaimedItem]) -> frozenset[int]:
-        """Lock those of ``items`` that are still held by the claims that they came from."""
+        """Lock those of ``items`` whose claims are still valid."""
         if not items:
             return frozenset()
         claim_of = {item.position: (item.epoch, item.attempt) for item in items}
@@ -331,9 +329,9 @@ class Ledger(LedgerReads):
         )
 
     async def _keep(self, settling: Sequence[Settling]) -> set[str]:
-        """Store results, and give back their leases; return the prefixes that were not taken.
+        """Store results and release their leases; return the prefixes of redundant results.
 
-        A result whose cache key is taken is there already, and that one is used.
+        If a result with the same cache key exists, that one is used.
         """
         new = {
             result_id_of(item.project_id, settlement.result.cache_key): (item, settlement.result)
@@ -343,7 +341,7 @@ class Ledger(LedgerReads):
         if not new:
             return set()
         project_id = settling[0][0].project_id
-        await Leases(self._session).give_back(project_id, {r.cache_key for _, r in new.values()})
+        await Leases(self._session).release(project_id, {r.cache_key for _, r in new.values()})
         kept = await Results(self._session).keep(new)
         named = {result.object_prefix for id_, (_, result) in new.items() if id_ in kept}
         return {s.result.object_prefix for _, s in settling if s.result is not None} - named
@@ -361,11 +359,11 @@ class Ledger(LedgerReads):
             for item, s in settling
             if s.sha256 is not None and item.sha256 is None
         ]
-        if learned:  # so that the next batch can tell the bytes without reading them
+        if learned:  # so that the next batch knows the bytes without reading them
             await run(self._session, LEARN_SHA256, learned)
         first = settling[0][0]
-        if first.audience is not None:
-            await self._tell(first.audience, settling)
+        if first.subscribers is not None:
+            await self._record_events(first.subscribers, settling)
         tally = Tally()
         for _, settlement in settling:
             tally = tally.plus(settlement.outcome)
@@ -378,18 +376,18 @@ class Ledger(LedgerReads):
         await add_warned(self._session, first.batch_id, WarnedFile.among(warned))
 
     async def _unnamed_of(self, late: Sequence[Settling]) -> set[str]:
-        """Return what attempts that came too late have stored; never what a result names."""
+        """Return prefixes that stale attempts stored and no result references."""
         stored = {s.result.object_prefix for _, s in late if s.result is not None}
         if not stored:
             return set()
         keys = {s.result.cache_key for _, s in late if s.result is not None}
         return stored - await Results(self._session).prefixes(late[0][0].project_id, keys)
 
-    async def _tell(self, audience: Audience, settling: Sequence[Settling]) -> None:
-        """Put outcomes into the outbox."""
+    async def _record_events(self, subscribers: Subscribers, settling: Sequence[Settling]) -> None:
+        """Write events of the outcomes to the outbox."""
         shared = {s.existing_result_id for _, s in settling if s.existing_result_id is not None}
         partial = await Results(self._session).partial(shared) if shared else set()
-        news: dict[JobState, list[JobNews]] = {}
+        events: dict[JobState, list[JobEvent]] = {}
         for item, settlement in settling:
             result_id = result_id_for(item, settlement)
             state = state_of(
@@ -398,19 +396,19 @@ class Ledger(LedgerReads):
                 partial=settlement.partial or result_id in partial,
             )
             why = settlement.failure_class or settlement.skip_reason
-            one = JobNews(item.job_id, item.item_id, why if state.status == "FAILED" else None)
-            news.setdefault(state, []).append(one)
-        for state, jobs in news.items():
-            await tell_of_jobs(self._session, audience, state, jobs)
+            one = JobEvent(item.job_id, item.item_id, why if state.status == "FAILED" else None)
+            events.setdefault(state, []).append(one)
+        for state, jobs in events.items():
+            await record_job_events(self._session, subscribers, state, jobs)
 
 
 class _Reserved(NamedTuple):
-    """What is to be done for items whose bytes are known.
+    """Stored results and leases for items with known bytes.
 
     Attributes:
-        stored: by position, the id of the stored result.
-        being_made: positions of items whose result another item makes now. What is in neither
-            makes its own.
+        stored: id of the stored result, by position.
+        being_made: positions of items whose result another item is creating. The other items create
+            their own.
     """
 
     stored: Mapping[int, str]
@@ -420,7 +418,7 @@ class _Reserved(NamedTuple):
 def _with_name_warnings(
     item: ClaimedItem, settlement: Settlement, shared: Mapping[str, SharedResult]
 ) -> Settlement:
-    """Add what is to be said of the item's name, now that the type of its content is known."""
+    """Add warnings about the item's name, now that the type of its content is known."""
     result = settlement.result or shared.get(settlement.existing_result_id or "")
     found = name_warnings(item.path, result.media_type) if result is not None else []
     own = [*(settlement.warnings or ()), *found]
@@ -428,13 +426,13 @@ def _with_name_warnings(
 
 
 def _warnings(settlement: Settlement, shared: Mapping[str, SharedResult]) -> Sequence[Any]:
-    """Return the warnings of a settled file, as stored: its own, and those of its result."""
+    """Return the warnings of a settled file, as stored: its own and those of its result."""
     result = settlement.result or shared.get(settlement.existing_result_id or "")
     return [*(settlement.warnings or ()), *((result and result.warnings) or ())]
 
 
 def _process(claimed_by: str) -> str:
-    """Return which worker process a claim is of."""
+    """Return the worker process of a claim."""
     return claimed_by.partition(GROUP_MARK)[0]
 
 

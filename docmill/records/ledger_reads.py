@@ -1,4 +1,4 @@
-"""What the ledger tells: items in listing order, groups of failures, counts."""
+"""Queries over the ledger: items in listing order, groups of failures, counts."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -17,7 +17,7 @@ _PENDING = ItemStatus.PENDING.value
 
 
 class LedgerReads:
-    """Queries over the items of a batch: the frozen listing, joined with the ledger."""
+    """Queries over the items of a batch: the frozen listing joined with the ledger."""
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
@@ -31,14 +31,14 @@ class LedgerReads:
         limit: int,
         offset: int | None = None,
     ) -> list[ItemRow]:
-        """Return items in listing order; those that no page has reached yet are pending.
+        """Return items in listing order; items that no page has reached are pending.
 
         Args:
-            batch: whose items.
-            status: only items in this state.
-            after: only positions behind this one.
-            limit: items at most.
-            offset: items to leave out first; pages far behind cost more, `after` does not.
+            batch: the batch.
+            status: only items with this status.
+            after: only positions after this one.
+            limit: maximum number of items.
+            offset: items to skip; its cost grows with the offset, unlike that of ``after``.
         """
         query = _items_of(batch)
         if status == ItemStatus.PENDING:
@@ -51,11 +51,11 @@ class LedgerReads:
         return [_item(row) for row in await self._session.execute(query)]
 
     async def walk(self, batch: Batch, after: int, limit: int) -> list[ItemRow]:
-        """Return the items behind position ``after``: every page costs the same."""
+        """Return the items after position ``after``; every page costs the same."""
         return await self.items(batch, after=after, limit=limit)
 
     async def count(self, batch: Batch, status: str | None = None) -> int:
-        """Return how many items are in a state, without walking through them; None counts all."""
+        """Return the number of items with a status, without reading them; None counts all."""
         if status is None:
             return batch.total
         tally = (await counts_of(self._session, [batch.id]))[batch.id]
@@ -70,7 +70,7 @@ class LedgerReads:
         return batch.total - tally.accounted - processing
 
     async def tally(self, batch: Batch) -> Tally:
-        """Return the outcomes counted from the ledger itself: the truth that closes a batch."""
+        """Return the outcomes counted from the ledger, which is authoritative for the close."""
         query = (
             select(BatchItem.status, func.count())
             .where(BatchItem.batch_id == batch.id, BatchItem.status.not_in(UNFINISHED))
@@ -80,12 +80,12 @@ class LedgerReads:
         return Tally(**{Outcome(status).value: count for status, count in rows})
 
     async def unaccounted(self, batch: Batch, limit: int) -> list[str]:
-        """Return the paths of the first listed items that have no outcome."""
+        """Return the paths of the first listed items without an outcome."""
         rows = await self.without_outcome(batch, limit)
         return [row.path for row in rows]
 
     async def failure_groups(self, batch: Batch) -> list[FailureGroup]:
-        """Return the failed items by class, the largest group first."""
+        """Return the failed items by class, largest group first."""
         groups = (
             select(
                 BatchItem.failure_class,
@@ -110,7 +110,7 @@ class LedgerReads:
         return [FailureGroup(*row) for row in await self._session.execute(query)]
 
     async def skip_reasons(self, batch: Batch) -> dict[str, int]:
-        """Return how many items were skipped for each reason."""
+        """Return the number of skipped items for each reason."""
         query = (
             select(func.coalesce(BatchItem.skip_reason, ""), func.count())
             .where(BatchItem.batch_id == batch.id, BatchItem.status == Outcome.SKIPPED.value)
@@ -121,14 +121,14 @@ class LedgerReads:
     async def without_outcome(
         self, batch: Batch, limit: int, after: int | None = None
     ) -> Sequence[Listed]:
-        """Return the first listed items that have no outcome, behind ``after`` if given."""
+        """Return the first listed items without an outcome, after ``after`` if given."""
         query = listed_with_status(batch, unfinished_only=True).limit(limit)
         if after is not None:
             query = query.where(query.selected_columns.position > after)
         return [Listed(*row) for row in await self._session.execute(query)]
 
     async def unclean(self, batch: Batch, after: int, limit: int) -> list[UncleanItem]:
-        """Return items behind ``after`` whose attempts may have stored what no result names."""
+        """Return items after ``after`` whose attempts may have stored unreferenced objects."""
         query = (
             select(
                 BatchItem.position,
@@ -166,11 +166,11 @@ _WHAT_HAPPENED = (
     BatchItem.started_at,
     BatchItem.finished_at,
 )
-"""The columns of `ItemRecord` behind ``status``."""
+"""The columns of `ItemRecord` after ``status``."""
 
 
 def _items_of(batch: Batch) -> Select[Any]:
-    """Select the columns of `ItemRow` in its order, and then both kinds of warnings."""
+    """Select the columns of `ItemRow` in order, then both kinds of warnings."""
     listing = listing_of(batch).c
     known = (BatchItem.batch_id == batch.id) & (BatchItem.position == listing.position)
     return (

@@ -1,4 +1,4 @@
-"""How the ledger's hot statements are spelled: few, short, built once where they can be."""
+"""Prebuilt statements of the ledger's hot path."""
 
 from collections.abc import Collection
 from dataclasses import fields
@@ -9,7 +9,7 @@ from sqlalchemy import and_, bindparam, case, func, or_, select, update
 from docmill.contracts.words import UNFINISHED, ItemStatus, Outcome
 from docmill.errors import bounded
 from docmill.records.items import GROUP_MARK, ClaimedItem, Settlement
-from docmill.records.outbox import Audience
+from docmill.records.outbox import Subscribers
 from docmill.records.results import result_id_of
 from docmill.records.statements import table_of
 from docmill.records.tables.base import now
@@ -76,10 +76,10 @@ LOAD_ITEMS = (
     .where(_AT_PLACE)
     .order_by(_items.c.position)
 )
-"""Reads items with all that a worker needs."""
+"""Reads items with all data that a worker needs."""
 
 LOCK_ITEMS = LOAD_ITEMS.with_for_update(of=_items)
-"""The same, and holds their rows."""
+"""The same with row locks."""
 
 HOLD_ITEMS = (
     select(_items.c.position, _items.c.epoch, _items.c.attempts)
@@ -87,7 +87,7 @@ HOLD_ITEMS = (
     .order_by(_items.c.position)
     .with_for_update()
 )
-"""Holds the rows of items without an outcome, and says which claim was their latest."""
+"""Locks items without an outcome, and returns their latest claim."""
 
 CLAIM_ITEMS = (
     update(_items)
@@ -117,7 +117,7 @@ CLAIM_ITEMS = (
 CHANGE_ITEM = update(_items).where(
     _items.c.batch_id == bindparam("at_batch"), _items.c.position == bindparam("at_position")
 )
-"""Changes an item whose row is held."""
+"""Updates a locked item."""
 
 SETTLE_ITEM = CHANGE_ITEM.values(
     sha256=func.coalesce(bindparam("read_sha256"), _items.c.sha256),
@@ -125,14 +125,14 @@ SETTLE_ITEM = CHANGE_ITEM.values(
     finished_at=bindparam("at_time"),
     job_created_at=func.coalesce(_items.c.job_created_at, bindparam("at_time")),
 )
-"""Gives an item whose row is held its outcome."""
+"""Settles a locked item."""
 
 CHANGE_IF_HELD = CHANGE_ITEM.where(
     _items.c.epoch == bindparam("at_epoch"),
     _items.c.attempts == bindparam("at_attempt"),
     or_(*(_items.c.status == status for status in UNFINISHED)),
 ).returning(_items.c.position)
-"""Changes an item if a claim is its latest, and nobody has given it an outcome."""
+"""Updates an item if the claim is its latest, and it has no outcome."""
 
 LEARN_SHA256 = update(_listed).where(
     _listed.c.directory_id == bindparam("at_directory"),
@@ -142,7 +142,7 @@ LEARN_SHA256 = update(_listed).where(
 
 
 def claimed_item(row: Any, epoch: int, attempt: int, losses: int) -> ClaimedItem:
-    """Turn a row of `LOAD_ITEMS` into the item as its worker gets it."""
+    """Convert a row of `LOAD_ITEMS` to a claimed item."""
     return ClaimedItem(
         batch_id=row.batch_id,
         epoch=epoch,
@@ -171,12 +171,12 @@ def claimed_item(row: Any, epoch: int, attempt: int, losses: int) -> ClaimedItem
         sequence=row.sequence,
         source_url=row.source_url,
         http_proxy=row.http_proxy,
-        audience=Audience.of(row, row.batch_id, epoch),
+        subscribers=Subscribers.of(row, row.batch_id, epoch),
     )
 
 
 def held_by(item: ClaimedItem) -> dict[str, Any]:
-    """Return which claim `CHANGE_IF_HELD` asks for."""
+    """Return the bind values of a claim for `CHANGE_IF_HELD`."""
     return {
         "at_batch": item.batch_id,
         "at_position": item.position,
@@ -186,7 +186,7 @@ def held_by(item: ClaimedItem) -> dict[str, Any]:
 
 
 def result_id_for(item: ClaimedItem, settlement: Settlement) -> str | None:
-    """Return the id of the result that a settled item has, or None."""
+    """Return the id of the result of a settled item, or None."""
     if settlement.result is not None and settlement.outcome is Outcome.COMPLETED:
         return result_id_of(item.project_id, settlement.result.cache_key)
     return settlement.existing_result_id
@@ -195,12 +195,12 @@ def result_id_for(item: ClaimedItem, settlement: Settlement) -> str | None:
 def outcome_values(
     item: ClaimedItem, settlement: Settlement, unnamed: Collection[str]
 ) -> dict[str, Any]:
-    """Return the values of `SETTLE_ITEM`.
+    """Return the bind values of `SETTLE_ITEM`.
 
     Args:
-        item: as claimed.
-        settlement: how it ended.
-        unnamed: prefixes of results that were stored in vain: they are still to be removed.
+        item: the claim.
+        settlement: outcome of the item.
+        unnamed: prefixes of redundant results, whose files still have to be deleted.
     """
     values = {field.name: getattr(settlement, field.name) for field in fields(settlement)}
     for elsewhere in ("outcome", "result", "existing_result_id", "sha256", "cleaned_attempts"):

@@ -28,12 +28,12 @@ _ENDS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Audience:
+class Subscribers:
     """Subscribers of one execution of a batch.
 
     Attributes:
         alone: whether the batch represents a single job and is not named in events.
-        listeners: ``number`` of the target, ``endpoint`` and ``events`` of each subscriber.
+        targets: ``number`` of the target, ``endpoint`` and ``events`` of each subscriber.
     """
 
     batch_id: str
@@ -42,7 +42,7 @@ class Audience:
     namespace: str
     job_type: str
     alone: bool
-    listeners: Sequence[dict[str, Any]]
+    targets: Sequence[dict[str, Any]]
 
     @classmethod
     def of(cls, row: Any, batch_id: str, epoch: int) -> Self | None:
@@ -56,16 +56,16 @@ class Audience:
             namespace=row.namespace,
             job_type=row.job_type,
             alone=row.api == "job",
-            listeners=row.webhooks,
+            targets=row.webhooks,
         )
 
     def wants(self, event: str | None) -> bool:
         """Return whether any subscriber receives ``event``."""
-        return any(event in listener["events"] for listener in self.listeners)
+        return any(event in target["events"] for target in self.targets)
 
 
 @dataclass(frozen=True, slots=True)
-class JobNews:
+class JobEvent:
     """Data of an item's job for an event, in addition to its state."""
 
     job_id: str
@@ -81,7 +81,7 @@ def state_of(outcome: Outcome, result_id: str | None, *, partial: bool = False) 
     return JobState.PARTIAL_SUCCESS if partial and state is JobState.SUCCESS else state
 
 
-async def listeners_of(session: AsyncSession, batch: Batch) -> list[Any] | None:
+async def subscribers_of(session: AsyncSession, batch: Batch) -> list[Any] | None:
     """Return the subscribers of a batch that is being created; None if there are none."""
     query = (
         select(WebhookTarget, WebhookConfiguration.webhook_events)
@@ -110,11 +110,11 @@ def endpoint_id_of(project_id: str, url: str) -> str:
     return derived_id(Prefix.WEBHOOK_ENDPOINT, project_id, url)
 
 
-async def tell_of_batch(session: AsyncSession, batch: Batch, tally: Tally = Tally()) -> None:  # noqa: B008 - immutable
+async def record_batch_event(session: AsyncSession, batch: Batch, tally: Tally = Tally()) -> None:  # noqa: B008 - immutable
     """Write an event with the status in the batch row; idempotent."""
-    audience = Audience.of(batch, batch.id, batch.epoch)
+    subscribers = Subscribers.of(batch, batch.id, batch.epoch)
     event = BATCH_EVENTS.get(BatchStatus(batch.status))
-    if audience is None or not audience.wants(event):
+    if subscribers is None or not subscribers.wants(event):
         return
     data = {
         "id": batch.id,
@@ -128,43 +128,48 @@ async def tell_of_batch(session: AsyncSession, batch: Batch, tally: Tally = Tall
     }
     if "job" in batch.config:
         data["config"] = {"job": batch.config["job"]}
-    await _add(session, audience, str(event), {batch.id: data})
+    await _add(session, subscribers, str(event), {batch.id: data})
 
 
-async def tell_of_jobs(
-    session: AsyncSession, audience: Audience | None, state: JobState, jobs: Sequence[JobNews]
+async def record_job_events(
+    session: AsyncSession,
+    subscribers: Subscribers | None,
+    state: JobState,
+    jobs: Sequence[JobEvent],
 ) -> None:
     """Write an event for each of ``jobs`` with their new ``state``; idempotent."""
-    if audience is None or not jobs:
+    if subscribers is None or not jobs:
         return
-    event = job_event(audience.job_type, state)
-    if event is None or not audience.wants(event):
+    event = job_event(subscribers.job_type, state)
+    if event is None or not subscribers.wants(event):
         return
-    await _add(session, audience, event, {job.job_id: _data(audience, state, job) for job in jobs})
+    await _add(
+        session, subscribers, event, {job.job_id: _data(subscribers, state, job) for job in jobs}
+    )
 
 
-def _data(audience: Audience, state: JobState, job: JobNews) -> dict[str, Any]:
+def _data(subscribers: Subscribers, state: JobState, job: JobEvent) -> dict[str, Any]:
     data: dict[str, Any] = {
         "id": job.job_id,
         "job_id": job.job_id,
-        "project_id": audience.project_id,
+        "project_id": subscribers.project_id,
         "status": state.status,
     }
-    if not audience.alone:
-        data |= {"batch_id": audience.batch_id, "source_directory_file_id": job.item_id}
+    if not subscribers.alone:
+        data |= {"batch_id": subscribers.batch_id, "source_directory_file_id": job.item_id}
     if job.failure_class is not None:
         data["failure_class"] = job.failure_class
     return data
 
 
 async def _add(
-    session: AsyncSession, audience: Audience, event: str, data_of: dict[str, dict[str, Any]]
+    session: AsyncSession, subscribers: Subscribers, event: str, data_of: dict[str, dict[str, Any]]
 ) -> None:
     """Insert one row for each subject and subscriber of the event."""
     place = {
-        "project_id": audience.project_id,
-        "namespace": audience.namespace,
-        "owner_id": audience.batch_id,
+        "project_id": subscribers.project_id,
+        "namespace": subscribers.namespace,
+        "owner_id": subscribers.batch_id,
         "event_type": event,
         "state": "pending",
         "created_at": now(),
@@ -173,15 +178,15 @@ async def _add(
     rows = [
         place
         | {
-            "id": derived_uuid(audience.batch_id, number, audience.epoch, event, subject),
+            "id": derived_uuid(subscribers.batch_id, number, subscribers.epoch, event, subject),
             "number": number,
-            "endpoint_id": listener["endpoint"],
+            "endpoint_id": target["endpoint"],
             "subject_id": subject,
             "data": data,
         }
-        for listener in audience.listeners
-        if event in listener["events"]
-        for number in (listener["number"],)
+        for target in subscribers.targets
+        if event in target["events"]
+        for number in (target["number"],)
         for subject, data in data_of.items()
     ]
     await session.execute(insert_into(session, WebhookEvent).on_conflict_do_nothing(), rows)

@@ -13,7 +13,7 @@ from docmill.contracts.words import UNFINISHED, ItemStatus, Outcome, SkipReason,
 from docmill.records.counts import add_counts
 from docmill.records.items import StaleItem, file_warnings, job_id_of, name_warnings
 from docmill.records.listing import Listed, add_items, listed_with_status
-from docmill.records.outbox import Audience, JobNews, tell_of_jobs
+from docmill.records.outbox import JobEvent, Subscribers, record_job_events
 from docmill.records.results import Results
 from docmill.records.statements import chunked, table_of
 from docmill.records.tables.base import now
@@ -163,15 +163,19 @@ class Paging:
         await add_warned(self._session, batch.id, WarnedFile.among(known))
         for state, partial in ((JobState.SUCCESS, False), (JobState.PARTIAL_SUCCESS, True)):
             some = [row for row, result in hits if result.partial is partial]
-            await tell_of_jobs(self._session, _audience(batch), state, _news(batch, some))
+            await record_job_events(
+                self._session, _subscribers(batch), state, _job_events(batch, some)
+            )
 
     async def _record_events(
         self, batch: Batch, rows: Sequence[Listed], positions: Collection[int]
     ) -> None:
         """Write events of the pending jobs at ``positions``, if there are subscribers."""
-        if audience := _audience(batch):
+        if subscribers := _subscribers(batch):
             new = [row for row in rows if row.position in positions]
-            await tell_of_jobs(self._session, audience, JobState.PENDING, _news(batch, new))
+            await record_job_events(
+                self._session, subscribers, JobState.PENDING, _job_events(batch, new)
+            )
 
 
 def _all_alone(
@@ -180,12 +184,14 @@ def _all_alone(
     return tuple(ItemRef.of(row.position, row.name) for row in rows), ()
 
 
-def _news(batch: Batch, rows: Sequence[Listed]) -> list[JobNews]:
-    return [JobNews(job_id_of(batch.job_type, batch.id, row.position), row.item_id) for row in rows]
+def _job_events(batch: Batch, rows: Sequence[Listed]) -> list[JobEvent]:
+    return [
+        JobEvent(job_id_of(batch.job_type, batch.id, row.position), row.item_id) for row in rows
+    ]
 
 
-def _audience(batch: Batch) -> Audience | None:
-    return Audience.of(batch, batch.id, batch.epoch)
+def _subscribers(batch: Batch) -> Subscribers | None:
+    return Subscribers.of(batch, batch.id, batch.epoch)
 
 
 def _skipped(

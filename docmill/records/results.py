@@ -1,4 +1,4 @@
-"""Stored results: what an engine made of these bytes with these parameters."""
+"""Stored results: outputs of engines for bytes and parameters."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -18,9 +18,9 @@ from docmill.records.tables.base import now
 from docmill.records.tables.batches import Batch, BatchItem, Result
 
 MAX_HISTORY = 1_000
-"""Results of one item that are shown, newest first."""
+"""Maximum number of results of one item in its history."""
 USE_NOTED_AFTER = timedelta(hours=1)
-"""A use that comes sooner after the last one is not noted: results are kept for days."""
+"""Minimum interval between recorded uses. Results expire after days."""
 
 
 _results = table_of(Result)
@@ -32,17 +32,17 @@ _STORED = select(_results.c.cache_key, _results.c.id).where(
 
 
 class PurgedError(NotFoundError):
-    """There was such a result, and it was kept for as long as results are."""
+    """The result has expired."""
 
 
 @lru_cache(maxsize=4_096)
 def result_id_of(project_id: str, cache_key: str) -> str:
-    """Return the id of the one result with this cache key in this project."""
+    """Return the id of the only result with this cache key in a project."""
     return derived_id(Prefix.RESULT, project_id, cache_key)
 
 
 class SharedResult(NamedTuple):
-    """What the items that share a stored result have to know of it; warnings are as stored."""
+    """Data of a stored result for the items that share it; warnings as stored."""
 
     media_type: str
     warnings: Sequence[Any]
@@ -50,7 +50,7 @@ class SharedResult(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Processed:
-    """One time that an item got a result, in some batch."""
+    """A result of an item in some batch."""
 
     item_id: str
     name: str
@@ -71,32 +71,32 @@ class Results:
         self._session = session
 
     async def stored(self, project_id: str, cache_keys: Collection[str]) -> dict[str, str]:
-        """Return the ids of results by cache key, without those that are not there."""
+        """Return the ids of existing results by cache key."""
         wanted = {"of_project": project_id, "of_keys": sorted(cache_keys)}
         return {row.cache_key: row.id for row in await run(self._session, _STORED, wanted)}
 
     async def partial(self, result_ids: Collection[str]) -> set[str]:
-        """Return those results some of whose pages failed."""
+        """Return those results with failed pages."""
         query = select(Result.id).where(Result.id.in_(sorted(result_ids)), Result.partial)
         return set(await self._session.scalars(query))
 
     async def prefixes(self, project_id: str, cache_keys: Collection[str]) -> set[str]:
-        """Return where the objects of results lie, also of purged ones."""
+        """Return the prefixes of results, including purged ones."""
         query = select(Result.object_prefix).where(
             Result.project_id == project_id, Result.cache_key.in_(sorted(cache_keys))
         )
         return set(await self._session.scalars(query))
 
     async def keep(self, new: Mapping[str, tuple[ClaimedItem, NewResult]]) -> set[str]:
-        """Store results, unless one with the same cache key, and so with the same id, is there.
+        """Store results, unless a result with the same cache key, and thus the same id, exists.
 
-        One that was purged is there only by name: what was made anew takes its place.
+        A purged result is replaced.
 
         Args:
-            new: by id, the result and the item that made it.
+            new: by id, the result and the item that created it.
 
         Returns:
-            The ids of those that were stored.
+            The ids of the stored results.
         """
         rows = [
             asdict(result)
@@ -118,7 +118,7 @@ class Results:
 
         Raises:
             PurgedError: it was purged.
-            NotFoundError: there is none.
+            NotFoundError: it does not exist.
         """
         found = await self._session.get(Result, result_id)
         if found is None:
@@ -126,22 +126,22 @@ class Results:
         if found.purged_at is not None:
             raise PurgedError(
                 f"The result was purged on {found.purged_at:%Y-%m-%d}: it was kept long enough.",
-                "Run the file again; DOCMILL_RESULT_TTL_DAYS says how long results are kept.",
+                "Run the file again; DOCMILL_RESULT_TTL_DAYS sets how long results are kept.",
             )
         return found
 
     async def usage_of(self, result_id: str) -> Mapping[str, Any]:
-        """Return what a result cost, as its engine counted it; empty when it is gone."""
+        """Return the usage of a result as counted by its engine; empty if it was deleted."""
         row = await self._session.get(Result, result_id)
         return (row.usage if row else None) or {}
 
     async def use(self, result_ids: Collection[str]) -> dict[str, SharedResult]:
-        """Hold stored results that items are about to share.
+        """Lock stored results that items are about to share.
 
-        What is held here is not purged before this transaction ends, nor soon afterwards.
+        Locked results are not purged before this transaction ends, nor soon afterwards.
 
         Returns:
-            Those that are still there, by id.
+            The existing results by id.
         """
         held: dict[str, SharedResult] = {}
         when = now()
@@ -165,7 +165,7 @@ class Results:
     async def of_item(
         self, project_id: str, item_id: str, *, job_type: str | None = None
     ) -> Sequence[Processed]:
-        """Return what was made of one directory file in all batches, newest first."""
+        """Return the results of one directory file in all batches, newest first."""
         query = (
             select(
                 BatchItem.item_id,

@@ -1,9 +1,9 @@
-"""SQLite's connection with one visit to its thread per statement, or none.
+"""SQLite connection with at most one thread switch per statement.
 
-aiosqlite runs every call in the connection's own thread; making a cursor, executing, fetching and
-closing are four of them. Their switches, not the database, were most of what a short transaction
-cost, so here a statement runs, is fetched and closed in one. Statements that take less time than
-the switch, and wait for no lock, run in the caller's thread.
+aiosqlite runs every call in the connection's own thread; creating a cursor, executing, fetching and
+closing are four calls. These switches dominated the cost of short transactions, so a statement is
+executed, fetched and closed in one call. Statements that take less time than a switch, and wait for
+no lock, run in the caller's thread.
 """
 
 import sqlite3
@@ -14,11 +14,11 @@ from typing import Any
 import aiosqlite
 
 DEFERRED = "BEGIN"
-"""Begins a transaction without touching the file: locks are taken by the statements in it."""
+"""Begins a transaction without touching the file. Its statements take the locks."""
 
 
 class WholeCursor:
-    """What SQLAlchemy needs of a cursor; its rows are complete when `execute` returns."""
+    """The cursor interface that SQLAlchemy needs. Rows are complete when `execute` returns."""
 
     def __init__(self, connection: "WholeConnection") -> None:
         self._connection = connection
@@ -39,12 +39,12 @@ class WholeCursor:
     async def executemany(
         self, statement: str, parameters: Iterable[Sequence[Any]]
     ) -> "WholeCursor":
-        """Run one statement for many sets of parameters."""
+        """Return the rows, once."""
         await self._connection.run(self._executemany, statement, parameters)
         return self
 
     async def fetchall(self) -> list[Any]:
-        """Return the rows; they are handed out once."""
+        """Discard the rows. The database's own cursor is closed already."""
         rows, self._rows = self._rows, []
         return rows
 
@@ -67,7 +67,7 @@ class WholeCursor:
 
 
 class WholeConnection(aiosqlite.Connection):
-    """A connection whose cursors are `WholeCursor`.
+    """A connection with cursors of type `WholeCursor`.
 
     Attributes:
         read_only: whether it never writes.
@@ -76,16 +76,16 @@ class WholeConnection(aiosqlite.Connection):
     read_only = False
     _is_short = False
 
-    def cursor(self) -> WholeCursor:  # type: ignore[override]  # not a coroutine: nothing to wait for
-        """Return a cursor, without asking the thread."""
+    def cursor(self) -> WholeCursor:  # type: ignore[override]  # not a coroutine
+        """Return a cursor without a thread switch."""
         return WholeCursor(self)
 
     @contextmanager
     def short_statements(self) -> Iterator[None]:
-        """Run statements in the caller's thread for as long as the block does.
+        """Run statements in the caller's thread while the block runs.
 
-        They must be short, and inside a transaction that has its lock already. What waits for a
-        disk or a lock stays in the connection's thread: beginning to write, and committing.
+        They must be short, in a transaction that holds its lock. Operations that wait for a disk or
+        a lock stay in the connection's thread: starting to write, and committing.
         """
         self._is_short = True
         try:
@@ -103,7 +103,7 @@ class WholeConnection(aiosqlite.Connection):
             )
 
     async def rollback(self) -> None:
-        """Undo the transaction; one that has only read is just left."""
+        """Roll back the transaction; a read-only one is just ended."""
         if self.read_only:
             self._conn.rollback()
         else:
@@ -111,10 +111,10 @@ class WholeConnection(aiosqlite.Connection):
 
 
 def _lower(value: Any) -> Any:
-    """Fold case as PostgreSQL does in a UTF-8 locale; SQLite's own knows the letters A to Z.
+    """Lower-case text as PostgreSQL does in a UTF-8 locale; SQLite's own handles A to Z only.
 
-    One character at a time, because the simple mapping of Unicode has no context and no
-    character that becomes two.
+    Characters are mapped one by one, because the simple mapping of Unicode has no context and never
+    lengthens text.
     """
     if not isinstance(value, str):
         return value
@@ -122,12 +122,12 @@ def _lower(value: Any) -> Any:
 
 
 def connect(path: str, timeout: float, *, read_only: bool) -> WholeConnection:
-    """Return a connection to open; transactions are begun by us, never by the driver.
+    """Return an unopened connection. Docmill begins transactions, not the driver.
 
     Args:
-        path: the database's file.
+        path: file of the database.
         timeout: seconds to wait for a lock.
-        read_only: whether it will only read.
+        read_only: whether it is only used for reading.
     """
 
     def connector() -> sqlite3.Connection:
@@ -139,5 +139,5 @@ def connect(path: str, timeout: float, *, read_only: bool) -> WholeConnection:
 
     connection = WholeConnection(connector, iter_chunk_size=64)
     connection.read_only = read_only
-    connection._thread.daemon = True  # an unclosed connection must not keep a program alive
+    connection._thread.daemon = True  # an unclosed connection must not block the exit
     return connection

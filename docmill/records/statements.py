@@ -1,4 +1,4 @@
-"""Statements for both databases: inserts that race, lists of values, sizes that both accept."""
+"""Portable statements for SQLite and PostgreSQL: upserts, lists of values, chunks."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
@@ -16,7 +16,7 @@ from docmill.records.sqlite_connection import WholeConnection
 from docmill.records.tables.base import Table
 
 CHUNK = 1_000
-"""Values in one statement: far under SQLite's 32,766 and asyncpg's 32,767 variables."""
+"""Values in one statement, far below the limits of SQLite (32,766) and asyncpg (32,767)."""
 
 T = TypeVar("T")
 
@@ -24,7 +24,7 @@ Insert = sqlite.Insert | postgresql.Insert
 
 
 def chunked(values: Sequence[T], size: int = CHUNK) -> Iterator[Sequence[T]]:
-    """Yield ``values`` in parts of at most ``size``."""
+    """Yield ``values`` in chunks of at most ``size``."""
     for start in range(0, len(values), size):
         yield values[start : start + size]
 
@@ -34,11 +34,11 @@ async def run(
     statement: Executable,
     parameters: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
 ) -> CursorResult[Any]:
-    """Run a short statement over tables past the mapper, in the session's transaction.
+    """Run a short statement over tables, bypassing the mapper, in the session's transaction.
 
-    This is for what every item pays: a third of the time that `AsyncSession.execute` takes. It
-    pays off for a statement that is built once; building one takes longer than running it. On
-    SQLite it runs in the caller's thread, so it must not read many rows.
+    For statements that every item pays for: it takes a third of the time of `AsyncSession.execute`.
+    Use it with statements that are built once, because building one takes longer than running it.
+    On SQLite it runs in the caller's thread, so it must not read many rows.
     """
 
     def execute(inside: OrmSession) -> CursorResult[Any]:
@@ -56,7 +56,7 @@ def dialect_of(session: AsyncSession) -> str:
 
 
 def insert_for(dialect: str, table: type[Table]) -> Insert:
-    """Return an INSERT of this database, which knows ON CONFLICT."""
+    """Return an INSERT of this database with ON CONFLICT."""
     return (
         sqlite.insert(table_of(table))
         if dialect == "sqlite"
@@ -65,12 +65,12 @@ def insert_for(dialect: str, table: type[Table]) -> Insert:
 
 
 def insert_into(session: AsyncSession, table: type[Table]) -> Insert:
-    """Return an INSERT of the session's database, which knows ON CONFLICT."""
+    """Return an INSERT of the session's database with ON CONFLICT."""
     return insert_for(dialect_of(session), table)
 
 
 def table_of(table: type[Table]) -> schema.Table:
-    """Return the table itself: statements on it do without what the mapper adds to each run."""
+    """Return the Core table: statements on it avoid the cost of the mapper."""
     return cast("schema.Table", table.__table__)
 
 
@@ -79,10 +79,10 @@ def is_one_of(
     column: ColumnElement[str] | InstrumentedAttribute[str],
     values: Sequence[str],
 ) -> ColumnElement[bool]:
-    """Compare a text column with many values so that PostgreSQL uses an index for it.
+    """Compare a text column with many values so that PostgreSQL uses an index.
 
-    A list of a thousand variables makes it compare every row of the table with each of them
-    once it plans for any values; one array does not.
+    With a list of a thousand variables, its generic plan compares every row with each of them; with
+    one array it uses the index.
     """
     if dialect_of(session) == "sqlite":
         return column.in_(values)
@@ -90,9 +90,10 @@ def is_one_of(
 
 
 async def try_insert(session: AsyncSession, row: Table) -> bool:
-    """Insert ``row``; return False, with nothing changed, when one of its keys is taken.
+    """Insert ``row``; return False, with nothing changed, if one of its keys exists.
 
-    Of two processes that insert the same key, the second waits for the first and then gets False.
+    Of two processes that insert the same key, the second waits for the first and then returns
+    False.
     """
     if session.identity_map.get(inspect(type(row)).identity_key_from_instance(row)) is not None:
         return False

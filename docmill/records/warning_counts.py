@@ -1,4 +1,4 @@
-"""How many files of a batch have which warnings: exact at every moment, read without a scan."""
+"""Number of files per warning code of a batch: always exact, and read without a scan."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -25,11 +25,11 @@ _WORST_FIRST = (WarningKind.LOSS, WarningKind.DOUBT, WarningKind.NOTE)
 
 @dataclass(frozen=True, slots=True)
 class WarnedFile:
-    """A file with warnings that has just got its outcome.
+    """A file with warnings whose outcome is being recorded.
 
     Attributes:
-        position: in the batch's listing.
-        warnings: as stored, those of its result and its own; never empty.
+        position: position in the listing.
+        warnings: warnings as stored, those of the result and of the file; never empty.
     """
 
     position: int
@@ -37,16 +37,16 @@ class WarnedFile:
 
     @classmethod
     def among(cls, files: Iterable[tuple[int, Sequence[Any]]]) -> list["WarnedFile"]:
-        """Return those of ``files``, each with its position and warnings, that have any."""
+        """Return those of ``files`` (position and warnings) that have warnings."""
         return [cls(position, warnings) for position, warnings in files if warnings]
 
 
 @dataclass(frozen=True, slots=True)
 class WarningCount:
-    """Files of a batch with one code.
+    """Files of a batch with one warning code.
 
     Attributes:
-        first_position: the first of them in the listing.
+        first_position: position of the first one in the listing.
     """
 
     code: WarningCode
@@ -56,11 +56,11 @@ class WarningCount:
 
 @dataclass(frozen=True, slots=True)
 class BatchWarnings:
-    """The warnings of a batch's files.
+    """Warnings of a batch's files.
 
     Attributes:
-        by_code: the most frequent code first.
-        by_kind: files by the worst kind that they have, so that each counts once.
+        by_code: counts by code, most frequent first.
+        by_kind: counts of files by their worst kind, so that each file counts once.
     """
 
     by_code: tuple[WarningCount, ...]
@@ -68,20 +68,20 @@ class BatchWarnings:
 
     @property
     def files(self) -> int:
-        """Files with a loss or a doubt: those that a person should know of."""
+        """Number of files with missing or doubtful content."""
         return self.by_kind[WarningKind.LOSS] + self.by_kind[WarningKind.DOUBT]
 
     @property
     def counts(self) -> dict[str, int]:
-        """Files by code, the most frequent first."""
+        """Number of files by code, most frequent first."""
         return {one.code.value: one.files for one in self.by_code}
 
 
 async def add_warned(session: AsyncSession, batch_id: str, files: Sequence[WarnedFile]) -> None:
-    """Count files with warnings; nothing is written when there are none.
+    """Count files with warnings; writes nothing without any.
 
-    Call it directly behind `docmill.records.counts.add_counts`, for the same reason: these rows
-    are what strangers wait for. They are taken in the order of their key.
+    Call it directly after `docmill.records.counts.add_counts`, for the same reason. Rows are locked
+    in the order of their keys.
     """
     counted: Counter[tuple[str, int]] = Counter()
     first: dict[tuple[str, int], int] = {}

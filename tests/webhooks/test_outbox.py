@@ -142,5 +142,5 @@ async def test_a_batch_that_nobody_listens_to_writes_nothing(database: Database)
     batch = await batch_over(database, await scanned(database, 1))
     await page(database, batch)
     item = await complete(database, batch, 1, "s")
-    assert item.audience is None
+    assert item.subscribers is None
     assert await outbox(database) == []

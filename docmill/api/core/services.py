@@ -65,7 +65,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         await database.migrate()
         async with database.write() as session:
             await Projects(session).ensure_default()
-            await Claims(session).forget_old()
+            await Claims(session).delete_expired()
         temporal = TemporalLink.from_environment(settings.temporal_namespaces)
         yield Services(
             settings=settings,

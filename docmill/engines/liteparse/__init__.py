@@ -1,1 +1,1 @@
-"""The engine of PDFs and images: LiteParse's native parser, and what is made of its pages."""
+"""Engine ``liteparse`` for PDFs and images: the native parser LiteParse, and its postprocessing."""

@@ -1,4 +1,4 @@
-"""The boxes of a page of LiteParse, moved after it was read turned or from a picture."""
+"""Transformation of a page's boxes after it was read rotated, or from an image."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ _SAME = 0.01
 
 
 def scale(page: "liteparse.ParsedPage", width: float) -> "liteparse.ParsedPage":
-    """Return ``page`` in points of a page of this ``width``; its boxes are changed in place."""
+    """Scale ``page`` to points of a page of this ``width``, in place."""
     factor = width / page.width if page.width else 1.0
     if abs(factor - 1) < _SAME:
         return page
@@ -27,15 +27,15 @@ def scale(page: "liteparse.ParsedPage", width: float) -> "liteparse.ParsedPage":
 def turn_back(
     page: "liteparse.ParsedPage", turn: int, width: float, height: float
 ) -> "liteparse.ParsedPage":
-    """Return a page that was read turned with its boxes as they lie on the stored page.
+    """Transform the boxes of a page that was read rotated to the stored page.
 
-    Its boxes are changed in place.
+    The boxes are changed in place.
 
     Args:
-        page: as it was read.
-        turn: degrees clockwise by which its content appeared rotated.
-        width: of the page as it is stored, in points.
-        height: likewise.
+        page: the page as it was read.
+        turn: degrees clockwise by which the content of the stored page is rotated.
+        width: width of the stored page in points.
+        height: height of the stored page in points.
     """
     for box in _boxes(page):
         back = turned_back(box, turn, width, height)

@@ -1,4 +1,4 @@
-"""PDF and images by LiteParse (pdfium and Tesseract, both inside its wheel)."""
+"""Parsing of PDFs and images by LiteParse (pdfium and Tesseract, both inside its wheel)."""
 
 import json
 import tempfile
@@ -32,7 +32,7 @@ _BIG_TIFF = "No engine reads this kind of BigTIFF. Save it as an ordinary TIFF, 
 
 
 class LiteParseEngine:
-    """Reads text layers, tables and layout; recognises pages that have no text."""
+    """Reads text layers, tables and layout; recognises text on pages without a text layer."""
 
     name = "liteparse"
     version = version("liteparse")
@@ -59,21 +59,21 @@ class LiteParseEngine:
     def run(self, document: Document, parameters: dict[str, Any], limits: Limits) -> ParseResult:
         """Parse a PDF or an image.
 
-        The text layer is read first; text is recognised on pages alone that have none, or a part
-        of it, because recognition costs a hundred times as much.
+        The text layers are read first. Text recognition costs a hundred times as much, and runs
+        only on pages without text, or with too little of it.
 
         Raises:
             ItemFailure: ENCRYPTED, CORRUPT, TOO_MANY_PAGES, OUT_OF_MEMORY or PAGES_FAILED.
         """
         whole = replace(limits, slice_from_pages=0, slice_from_ocr_pages=0)
         found = self.begin(document, parameters, whole)
-        assert isinstance(found, ParseResult), "nothing is large without these limits"
+        assert isinstance(found, ParseResult), "without these limits no document is large"
         return found
 
     def begin(
         self, document: Document, parameters: dict[str, Any], limits: Limits
     ) -> ParseResult | SlicePart:
-        """Parse a document, or read the first text layers of a large one.
+        """Parse a document or, if it is large, read its first text layers.
 
         Raises:
             ItemFailure: as `run`.
@@ -85,13 +85,13 @@ class LiteParseEngine:
                 document.media_type not in IMAGES
             ):
                 raise
-            # A kind of picture that LiteParse does not know, such as a TIFF with a palette.
+            # An image format that LiteParse does not support, such as a TIFF with a palette.
             return _begun(document, parameters, limits, converted=True)
 
     def read_slice(
         self, document: Document, parameters: dict[str, Any], limits: Limits, wanted: Slice
     ) -> SlicePart:
-        """Read a part of a document.
+        """Read a slice of a document.
 
         Raises:
             ItemFailure: as `run`.
@@ -112,17 +112,17 @@ class LiteParseEngine:
         limits: Limits,
         parts: Iterable[SlicePart],
     ) -> ParseResult:
-        """Return the result of a document whose parts were read."""
+        """Join the parts of all slices to the result of a document."""
         return joined(parts, document, parameters, _IDENTITY)
 
     def count_pages(self, document: Document) -> int:
-        """Return how many pages a document has; only its first is read.
+        """Return the number of pages of a document, reading only the first page.
 
         Raises:
             ItemFailure: ENCRYPTED, CORRUPT or OUT_OF_MEMORY.
         """
         if document.media_type == Media.TIFF:
-            from docmill.engines import pictures  # as in `_source`
+            from docmill.engines import pictures  # loaded late, as in `_source`
 
             return pictures.look_at(document.path, Media.TIFF).pages
         with _named(document) as path:
@@ -158,20 +158,20 @@ def _source(
     converted: bool = False,
     wanted: Container[int] | None = None,
 ) -> Iterator[tuple[Path, list[ResultWarning]]]:
-    """Give what LiteParse is to read, and what it does not have of the document.
+    """Yield the file for LiteParse, and warnings about content that it lacks.
 
     Args:
-        document: the file.
-        request: what was asked for.
-        limits: of the run.
-        converted: whether a picture is not read as it is.
-        wanted: numbers of the pages that are read; None for all.
+        document: the input.
+        request: the parse request.
+        limits: limits of the run.
+        converted: whether an image has to be converted.
+        wanted: numbers of the pages to read; None for all.
     """
     if document.media_type not in IMAGES:
         with _named(document) as path:
             yield path, []
         return
-    from docmill.engines import pictures  # a child without pictures needs none
+    from docmill.engines import pictures  # loaded only for images
 
     picture = pictures.look_at(document.path, Media(document.media_type))
     check_page_limit(picture.pages, request.pages, limits)
@@ -189,12 +189,12 @@ def _source(
 
 @contextmanager
 def _named(document: Document) -> Iterator[Path]:
-    """Give a document under a name that LiteParse opens.
+    """Yield a path of the document that LiteParse can open.
 
-    It goes by the extension, and cannot open names that are not UTF-8.
+    LiteParse depends on the extension, and cannot open names that are not UTF-8.
     """
     extension = extension_of(Media(document.media_type))
-    # The stand-ins for bytes that are not UTF-8 are not printable.
+    # Surrogates for bytes that are not UTF-8 are not printable.
     if document.path.suffix == extension and str(document.path).isprintable():
         yield document.path
         return
@@ -205,7 +205,7 @@ def _named(document: Document) -> Iterator[Path]:
 
 
 def _is_large(first: SlicePart, limits: Limits) -> bool:
-    """Whether a document, of which the first text layers were read, is to be read in slices."""
+    """Return whether a document has to be read in slices, given its first text layers."""
     pages, ocr_pages = limits.slice_from_pages, limits.slice_from_ocr_pages
     return bool(
         (pages and len(first.asked) > max(pages, TEXT_PAGES))
@@ -220,10 +220,10 @@ def _with_files(
     given: dict[str, Any],
     limits: Limits,
 ) -> ParseResult:
-    """Save the images and words that were asked for, and return the result that names them.
+    """Save the requested images and words; return the result with their names.
 
     Raises:
-        ItemFailure: CORRUPT when an image cannot be saved and the request wants that to fail.
+        ItemFailure: CORRUPT when an image cannot be saved and the request requires all images.
     """
     folder = document.output_dir
     if folder is None or not reader.keeps:
@@ -248,7 +248,7 @@ def _with_files(
 def _save_images(
     reader: LiteParseReader, album: Album, asked: frozenset[str]
 ) -> list[ResultWarning]:
-    """Save the images that were asked for; return what a reader should know."""
+    """Save the requested images; return warnings."""
     from docmill.engines.liteparse import images
 
     undrawn: list[int] = []
@@ -265,7 +265,7 @@ def _save_images(
 
 
 def _save_words(pages: "list[liteparse.ParsedPage]", folder: Path) -> dict[str, str]:
-    """Write all words with their boxes; name the file."""
+    """Write all words with their boxes; return the name and the hash of the file."""
     with (folder / WORDS_FILE).open("w", encoding="utf-8") as file:
         for word in chain.from_iterable(map(word_boxes, pages)):
             file.write(json.dumps(word, ensure_ascii=False) + "\n")

@@ -1,4 +1,4 @@
-"""Images of PDF pages by LiteParse: what is embedded, and how each page looks."""
+"""Images of PDF pages: embedded images and screenshots of pages."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,17 +9,17 @@ from docmill.engines.base import Box, ParsedImage
 from docmill.engines.images import Album, content_type_of
 
 _AT_ONCE = 4
-"""Pages that are drawn at a time: their pixels are in memory together."""
+"""Pages that are drawn together; their pixels are in memory at the same time."""
 
 
 def file_names(images: Sequence[ExtractedImage]) -> dict[str, str]:
-    """Return the file of each image by its name; one that is shown again has the first's."""
+    """Return the file of each image by name. Repeated images share the first one's file."""
     by_id = {image.id: image.name for image in images}
     return {image.name: by_id.get(image.duplicate_of or image.id, image.name) for image in images}
 
 
 def save_embedded(images: Sequence[ExtractedImage], wanted: set[int], album: Album) -> None:
-    """Save the images of the pages ``wanted``."""
+    """Save the images of the pages in ``wanted``."""
     names = file_names(images)
     data = {image.id: image.bytes for image in images}
     for image in images:
@@ -41,7 +41,7 @@ def save_embedded(images: Sequence[ExtractedImage], wanted: set[int], album: Alb
 
 
 def save_screenshots(document: Path, pages: Sequence[int], album: Album) -> list[int]:
-    """Draw ``pages`` and save them; return those that cannot be drawn."""
+    """Save screenshots of ``pages``; return the pages that cannot be drawn."""
     failed: list[int] = []
     parser = LiteParse(quiet=True, ocr_enabled=False)
     for start in range(0, len(pages), _AT_ONCE):

@@ -1,4 +1,4 @@
-"""LiteParse's layout blocks as items in LlamaCloud's vocabulary, with boxes in points."""
+"""Conversion of LiteParse's layout blocks to items in LlamaCloud's vocabulary."""
 
 import csv
 import io
@@ -14,12 +14,12 @@ Item = dict[str, Any]
 
 
 def items_of(blocks: Iterable[LayoutBlock], images: Mapping[str, str] | None = None) -> list[Item]:
-    """Return the items of one page in reading order; list items are gathered into lists.
+    """Return the items of one page in reading order. List items are gathered into lists.
 
     Args:
-        blocks: of the page.
-        images: the saved file of each image by the name that its block gives it; an image that
-            is shown again has the file of its first place.
+        blocks: blocks of the page.
+        images: file of each image by the name in its block; a repeated image has the file of its
+            first occurrence.
     """
     found: list[Item] = []
     for is_list, run in groupby(blocks, key=lambda block: block.kind == "list_item"):
@@ -30,7 +30,7 @@ def items_of(blocks: Iterable[LayoutBlock], images: Mapping[str, str] | None = N
 
 
 def running_items(items: list[Item], header: Sequence[str], footer: Sequence[str]) -> list[Item]:
-    """Return ``items`` between those of the lines above and below the page's body."""
+    """Return ``items`` between items for the header and footer lines."""
     above = [_running("header", header)] if header else []
     below = [_running("footer", footer)] if footer else []
     return [*above, *items, *below]
@@ -41,7 +41,7 @@ def _running(kind: str, lines: Sequence[str]) -> Item:
 
 
 def text_items(lines: Iterable[str]) -> list[Item]:
-    """Return lines that belong to no block as items."""
+    """Return items for lines that belong to no block."""
     return [{"type": "text", "md": line, "value": line} for line in lines]
 
 

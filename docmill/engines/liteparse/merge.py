@@ -1,4 +1,4 @@
-"""Runs of a page's text replaced by better readings of the same places."""
+"""Replacement of runs of text by better readings of the same areas of a page."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -16,13 +16,13 @@ def with_better_runs(
     is_bad: "Callable[[liteparse.TextItem], bool]",
     better: "Sequence[liteparse.TextItem]",
 ) -> "liteparse.ParsedPage":
-    """Return a page on which bad runs gave way to better ones that lie on them.
+    """Replace bad runs by better ones in the same places.
 
-    A bad run on which none lies stays. The page itself comes back when nothing was replaced.
+    A bad run without a better one stays. Without any replacement, the page itself is returned.
 
     Args:
-        page: with its blocks.
-        is_bad: which runs may give way.
+        page: the page with its blocks.
+        is_bad: whether a run may be replaced.
         better: runs of another reading of the same page, in reading order.
     """
     left = list(better)
@@ -47,13 +47,13 @@ def with_better_runs(
 def with_turned_runs(
     page: "liteparse.ParsedPage", readings: "dict[int, liteparse.ParsedPage]"
 ) -> "liteparse.ParsedPage":
-    """Return a page whose runs in other directions are those of readings in these directions.
+    """Replace rotated runs of a page by those of readings in their directions.
 
-    pdfium orders letters from left to right: words that run otherwise come out of order.
+    pdfium orders letters from left to right, so words in other directions come out of order.
 
     Args:
-        page: as it was read.
-        readings: the same page read turned, by the turn, with boxes as they lie on the page.
+        page: the page as it was read.
+        readings: readings of the rotated page by rotation, with boxes on the stored page.
     """
     for turn, reading in readings.items():
         better = [item for item in reading.text_items if quarter(item) == turn]
@@ -66,7 +66,7 @@ def _runs(item: "liteparse.TextItem", turn: int) -> bool:
 
 
 def _lie_together(item: "liteparse.TextItem", other: "liteparse.TextItem") -> bool:
-    """Whether the middle of one box lies in the other."""
+    """Return whether the center of one box is inside the other."""
     return _has_middle(item, other) or _has_middle(other, item)
 
 
@@ -76,7 +76,7 @@ def _has_middle(box: "liteparse.TextItem", other: "liteparse.TextItem") -> bool:
 
 
 def _block_with(block: "liteparse.LayoutBlock", old: str, new: str) -> "liteparse.LayoutBlock":
-    """Return a block with one run of its text replaced, wherever the block keeps it."""
+    """Replace a run of text in a block, wherever the block contains it."""
     cells = [*(block.header or ()), *(cell for row in block.rows or () for cell in row)]
     for cell in cells:
         cell.text = cell.text.replace(old, new)

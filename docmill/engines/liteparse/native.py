@@ -1,4 +1,4 @@
-"""LiteParse itself: how it is called, and what its errors mean."""
+"""Calls of LiteParse, and translation of its errors."""
 
 import re
 from functools import lru_cache
@@ -20,15 +20,15 @@ _OUT_OF_MEMORY = re.compile(r"out of memory|memory limit|allocation|cannot alloc
 class NativeParser:
     """Calls LiteParse with the options of one parse.
 
-    Its results hold what `docmill.engines.liteparse.results` takes over.
+    Results have the fields that `docmill.engines.liteparse.results` converts.
     """
 
     def __init__(self, given: dict[str, Any], languages: OcrLanguages) -> None:
-        """Take the options from parameters.
+        """Create a parser for parse parameters.
 
         Args:
             given: the parameters of the parse.
-            languages: what text is recognised with.
+            languages: data for text recognition.
         """
         self._options = _options(given)
         self._words = parameters.WORDS in parameters.asked(given)
@@ -50,7 +50,7 @@ class NativeParser:
         )
 
     def recognise(self, path: Path, **options: Any) -> "liteparse.ParseResult":
-        """Read the text of a document's images; boxes of text can be changed.
+        """Recognise the text of a document's images; boxes of text can be changed.
 
         Raises:
             ItemFailure: as `read`.
@@ -62,30 +62,30 @@ class NativeParser:
             ocr_language=self._languages.codes,
             tessdata_path=str(ocr_languages.data_folder()),
             ocr_failure_fatal=False,
-            num_workers=1,  # one child process is one slot; the machine is shared by slots
+            num_workers=1,  # a child process is one slot
             **options,
         )
 
     def _parse(self, path: Path, *, movable: bool, **options: Any) -> "liteparse.ParseResult":
-        # A child that never sees a PDF never loads pdfium.
+        # A child process without PDFs never loads pdfium.
         from docmill.engines.liteparse.results import result_of
 
         parser = _parser(**self._options, **options)
         try:
-            # Its `parse` would turn everything into Python objects; the version is pinned.
+            # Its own `parse` would convert everything to Python objects; the version is pinned.
             native = parser._native.parse(str(path.absolute()))
         except MemoryError:
             raise
-        except Exception as error:  # noqa: BLE001 - native errors have no class of their own
+        except Exception as error:  # noqa: BLE001 - native errors have no class
             raise failure_of(str(error)) from None
         return result_of(native, movable=movable, words=self._words)
 
 
 @lru_cache(maxsize=1)
 def _parser(**options: Any) -> "liteparse.LiteParse":
-    """Return LiteParse with ``options``, which must be hashable.
+    """Return a LiteParse with ``options``, which must be hashable.
 
-    It has threads of its own, and files that follow each other mostly have the same options.
+    It is cached: it owns threads, and consecutive files usually have the same options.
     """
     import liteparse
 
@@ -100,7 +100,7 @@ def _parser(**options: Any) -> "liteparse.LiteParse":
 
 
 def count_pages(path: Path) -> int:
-    """Return how many pages a document has; only its first is read.
+    """Return the number of pages of a document, reading only the first page.
 
     Raises:
         ItemFailure: ENCRYPTED, CORRUPT or OUT_OF_MEMORY.
@@ -115,7 +115,7 @@ def count_pages(path: Path) -> int:
 
 
 def failure_of(message: str) -> ItemFailure:
-    """Return what an error of LiteParse means for the file."""
+    """Translate an error of LiteParse to a failure of the item."""
     if _ENCRYPTED.search(message):
         return ItemFailure(FailureClass.ENCRYPTED)
     if _OUT_OF_MEMORY.search(message):
@@ -124,7 +124,7 @@ def failure_of(message: str) -> ItemFailure:
 
 
 def _options(given: dict[str, Any]) -> dict[str, Any]:
-    """The parameters that LiteParse takes just as they are."""
+    """Return the parameters that LiteParse accepts unchanged."""
     found = dict(parameters.leaves(given))
     options: dict[str, Any] = {}
     if parameters.SKIP_DIAGONAL_TEXT in found:

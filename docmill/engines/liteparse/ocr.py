@@ -1,8 +1,8 @@
-"""When text is recognised, and how it joins the text that a page has.
+"""Text recognition of pages, and its combination with text layers.
 
-A page without text is recognised as it is, and in other directions when that gives doubtful text.
-A page with text keeps it: recognised text is added where the page is a scan with a little text on
-it, and takes the place of those runs alone whose characters are unmapped.
+A page without text is recognised upright, and in other directions if the result is doubtful. A page
+with text keeps it: recognised text is added if the page is a scan with little text on it, and
+otherwise replaces only runs of unmapped characters.
 """
 
 import hashlib
@@ -28,30 +28,31 @@ if TYPE_CHECKING:
     import liteparse
 
 Pages = dict[int, "liteparse.ParsedPage"]
-"""Pages by their number."""
+"""Pages by number."""
 
 DOUBTFUL = 0.75
-"""Mean confidence below which a page is tried in other directions, and said to be doubtful.
+"""Mean confidence below which a page is tried in other directions, and reported as doubtful.
 
-Scans that lie on their side or head are read with 0.43 to 0.54, upright ones with 0.9 and more.
+Rotated scans are read with 0.43 to 0.54, upright ones with 0.9 and more.
 """
 _BETTER = 0.15
-"""By how much another direction must be better."""
+"""Minimum gain of another direction."""
 _SURELY_UPRIGHT = 0.9
-"""Mean confidence from which a page is not tried upside down: the right way up it is 0.94 and more,
-on its head up to 0.86, for short lines in capitals."""
+"""Mean confidence from which a page is not tried upside down. An upright page has 0.94 and more, an
+inverted one at most 0.86, for short lines in capitals."""
 _BETTER_UPSIDE_DOWN = 0.08
-"""By how much a page must be better on its head, when it was not doubtful as it stood."""
+"""Minimum gain of the inverted page, if the upright one was not doubtful."""
 _SURE = 0.8
-"""Confidence of recognised text that takes the place of unmapped characters."""
+"""Minimum confidence of recognised text that replaces unmapped characters."""
 _POOR = 0.5
-"""Mean confidence below which nothing is added to a page with text: it is a picture, not a scan."""
+"""Mean confidence below which nothing is added to a page with text: it shows a photo, not a
+scan."""
 COVERED = 0.5
 """Share of a page that images cover from which it may be a scan with text on it."""
 _KNOWN = 0.8
-"""Share of recognised words that the page's text has, from which they add nothing."""
+"""Share of recognised words in the page's text from which they add nothing."""
 _WORD = 3
-"""Letters of a word that is broader than high when it runs from left to right."""
+"""Minimum letters of a word that is wider than high if it runs from left to right."""
 _UPSIDE_DOWN = 180
 _TURNS = (_UPSIDE_DOWN, 90, 270)
 TURNED = "The text of {page} was read turned: it stands sideways or upside down."
@@ -73,14 +74,14 @@ class Recogniser:
         warnings: PageWarnings,
         pictures: dict[int, str],
     ) -> None:
-        """Take a document.
+        """Create a recogniser for a document.
 
         Args:
-            parser: with the languages of the recognition.
+            parser: parser with the languages of the recognition.
             document: a PDF or an image.
-            seconds: bound of what is more than each textless page once.
-            warnings: gets what a reader should know.
-            pictures: hash of the picture of each page that `add_to` drew; it adds its own.
+            seconds: time limit for everything beyond one pass over the pages without text.
+            warnings: receives warnings.
+            pictures: hash of the image of each page that `add_to` drew; new ones are added.
         """
         self._pictures = pictures
         self._parser = parser
@@ -89,7 +90,7 @@ class Recogniser:
         self._warnings = warnings
 
     def read(self, numbers: list[int]) -> Pages:
-        """Return pages without text with the text of their images, if there is any."""
+        """Recognise pages without text, and return them."""
         if not numbers:
             return {}
         found = self._recognise(self._document, dict.fromkeys(numbers, 0))
@@ -101,9 +102,9 @@ class Recogniser:
         return {number: page for number, page in found.items() if page.text.strip()}
 
     def add_to(self, pages: dict[int, "liteparse.ParsedPage"]) -> dict[int, "liteparse.ParsedPage"]:
-        """Return those of ``pages``, scans with text on them, to which recognised text was added.
+        """Recognise scans with text on them; return those to which text was added.
 
-        The same picture on many pages, such as a letterhead, is recognised once.
+        An image on many pages, such as a letterhead, is recognised once.
         """
         changed = {}
         for number, picture in self._draw(list(pages), with_text=False):
@@ -125,7 +126,7 @@ class Recogniser:
         return changed
 
     def replace_unmapped(self, pages: Pages) -> Pages:
-        """Return ``pages``, whose text is unmapped in part, with recognised text in its place."""
+        """Replace unmapped text of ``pages`` by recognised text."""
         changed = {}
         for number, picture in self._draw(list(pages), with_text=True):
             page = _with_replaced(pages[number], self._picture_of(pages[number], picture))
@@ -149,13 +150,13 @@ class Recogniser:
                 yield number, picture
 
     def _picture_of(self, page: "liteparse.ParsedPage", picture: Path) -> "liteparse.ParsedPage":
-        """Return what is recognised in the picture of a page, in the page's points."""
+        """Return the recognised text of a page's image, in the page's points."""
         found = {1: self._recognise(picture, {1: turn_of(page.text_items)})[1]}
         self._try_turned(picture, found)
         return scale(found[1], page.width)
 
     def _recognise(self, path: Path, turns: dict[int, int]) -> Pages:
-        """Return pages by their number, each read with its turn and with its boxes turned back."""
+        """Return pages by number, each read in its rotation with its boxes on the stored page."""
         native = self._parser.recognise(
             path,
             target_pages=as_target_pages(sorted(turns)),
@@ -164,10 +165,10 @@ class Recogniser:
         return {page.page_num: _as_stored(page, turns[page.page_num]) for page in native.pages}
 
     def _try_turned(self, path: Path, found: Pages) -> set[int]:
-        """Read doubtful pages in the other directions, and keep what is clearly better.
+        """Read doubtful pages in other directions, and use clearly better results.
 
         Returns:
-            The numbers of the pages that were turned.
+            The numbers of the rotated pages.
         """
         turned: set[int] = set()
         first = {number: turn_of(page.text_items) for number, page in found.items()}
@@ -195,7 +196,7 @@ class Recogniser:
 
 
 def is_stamped_scan(page: "liteparse.ParsedPage") -> bool:
-    """Whether a page with text is covered by images that nobody has recognised yet."""
+    """Return whether images that were not recognised yet cover a page with text."""
     seen = page.complexity
     if seen is None or not page.text.strip() or "invisible-text-layer" in seen.reasons:
         return False
@@ -203,7 +204,7 @@ def is_stamped_scan(page: "liteparse.ParsedPage") -> bool:
 
 
 def may_hide_a_scan(page: "liteparse.ParsedPage") -> bool:
-    """Whether so little text is on a page that it may be on a scan which LiteParse has not seen."""
+    """Return whether a page has so little text that it may be a scan that LiteParse missed."""
     seen = page.complexity
     if seen is None or not page.text.strip() or "invisible-text-layer" in seen.reasons:
         return False
@@ -218,18 +219,18 @@ def _as_stored(page: "liteparse.ParsedPage", turn: int) -> "liteparse.ParsedPage
 
 
 def _is_doubtful(page: "liteparse.ParsedPage") -> bool:
-    """Whether a page may be read better in any other direction."""
+    """Return whether another direction may be better for a page."""
     sure = confidence_of(page.text_items)
     return sure is not None and (sure < DOUBTFUL or _is_scattered(page))
 
 
 def _is_unsure(page: "liteparse.ParsedPage") -> bool:
-    """Whether a page may stand on its head although it reads well enough."""
+    """Return whether a page may be upside down although its confidence is sufficient."""
     return (confidence_of(page.text_items) or 1.0) < _SURELY_UPRIGHT
 
 
 def _is_better(page: "liteparse.ParsedPage", other: "liteparse.ParsedPage") -> bool:
-    """Whether one reading is clearly better than another; a few sure letters are not."""
+    """Return whether a reading is clearly better; a few confident letters are not enough."""
     letters, before = (len("".join(one.text.split())) for one in (page, other))
     if letters * 2 < before or _is_scattered(page):
         return False
@@ -240,7 +241,7 @@ def _is_better(page: "liteparse.ParsedPage", other: "liteparse.ParsedPage") -> b
 
 
 def _is_scattered(page: "liteparse.ParsedPage") -> bool:
-    """Whether the words stand upright in a column each: lines that run down, read across."""
+    """Return whether words are higher than wide: vertical lines, read horizontally."""
     upright = [
         bool(item.width < item.height) == (item.rotation % _UPSIDE_DOWN == 0)
         for item in page.text_items
@@ -255,7 +256,7 @@ def _adds_nothing(seen: "liteparse.ParsedPage", page: "liteparse.ParsedPage") ->
 
 
 def _joined(page: "liteparse.ParsedPage", seen: "liteparse.ParsedPage") -> "liteparse.ParsedPage":
-    """Return a page with what was recognised; what stands below all of that follows it."""
+    """Append recognised text to a page, followed by the text below the images."""
     foot = max(item.y + item.height for item in seen.text_items)
     below = bool(page.text_items) and all(item.y >= foot for item in page.text_items)
     parts = (seen, page) if below else (page, seen)
@@ -271,9 +272,9 @@ def _joined(page: "liteparse.ParsedPage", seen: "liteparse.ParsedPage") -> "lite
 def _with_replaced(
     page: "liteparse.ParsedPage", seen: "liteparse.ParsedPage"
 ) -> "liteparse.ParsedPage":
-    """Return a page with recognised text on the boxes of its unmapped runs.
+    """Place recognised text on the boxes of unmapped runs.
 
-    Where nothing of the page is mapped, the recognised page takes its place, with its layout.
+    If no text of the page is mapped, the recognised page with its layout replaces it.
     """
     unmapped = sum(is_unmapped(item.text) for item in page.text_items)
     sure = [item for item in seen.text_items if (item.confidence or 0.0) >= _SURE]

@@ -1,4 +1,4 @@
-"""Languages of OCR: ISO 639 codes to the names of Tesseract's data files."""
+"""OCR languages: mapping of ISO 639 codes to Tesseract's data files."""
 
 import sys
 from dataclasses import dataclass
@@ -19,11 +19,11 @@ _TESSERACT_NAMES = {
 
 @dataclass(frozen=True, slots=True)
 class OcrLanguages:
-    """The data that OCR runs with.
+    """Language data of OCR.
 
     Attributes:
-        codes: names joined by ``+``; None when no data fits, and OCR must stay off.
-        missing: languages asked for without data here.
+        codes: names joined by ``+``; None if no data is available, which disables OCR.
+        missing: requested languages without installed data.
     """
 
     codes: str | None
@@ -31,23 +31,23 @@ class OcrLanguages:
 
 
 def data_folder() -> Path:
-    """Return where the ``tessdata`` packages put their files."""
+    """Return the folder in which ``tessdata`` packages install their files."""
     return Path(sys.prefix, "share", "tessdata")
 
 
 @lru_cache
 def installed(folder: Path | None = None) -> list[str]:
-    """Return the languages whose data is installed, sorted; a process looks once."""
+    """Return the languages with installed data, sorted; cached per process."""
     files = (folder or data_folder()).glob("*.traineddata")
     return sorted(file.stem for file in files if file.stem != "osd")
 
 
 def choose(asked: list[str], folder: Path | None = None) -> OcrLanguages:
-    """Return the data for the languages ``asked`` for; English when none is named.
+    """Return the data for the requested languages, English by default.
 
     Args:
-        asked: ISO 639-1 codes, or Tesseract's own names.
-        folder: where the data lies; None takes `data_folder`.
+        asked: ISO 639-1 codes or Tesseract's names.
+        folder: folder with the data; None means `data_folder`.
     """
     here = set(installed(folder))
     names = {code: _TESSERACT_NAMES.get(code.lower(), code) for code in asked}

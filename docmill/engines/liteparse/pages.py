@@ -1,4 +1,4 @@
-"""Pages of LiteParse as ours, each checked against the text that LiteParse saw."""
+"""Conversion of LiteParse's pages, checked against the text that LiteParse extracted."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 
 @dataclass
 class PageReader:
-    """Turns pages of LiteParse into ours.
+    """Converts pages of LiteParse.
 
-    LiteParse leaves text out of its Markdown: lines that it takes for running ones, text that runs
-    sideways, edges. Running lines come back where they first stand (`PageJoiner`); every other word
-    of the page's text that is not in its Markdown is put back.
+    LiteParse omits text from its Markdown: supposed running lines, rotated text, margins. Running
+    lines are restored at their first occurrence (`PageJoiner`). Other words of the page's text that
+    the Markdown lacks are added.
 
     Attributes:
         given: the parameters of the parse.
-        images: the saved file of each image by its name, for those that share one.
-        put_back: how many words were put back, by page.
+        images: file of each image by name, for images that share one.
+        put_back: number of restored words by page.
     """
 
     given: dict[str, Any]
@@ -40,19 +40,18 @@ class PageReader:
         self._skip_diagonal = parameters.SKIP_DIAGONAL_TEXT in asked
 
     def read(self, page: "liteparse.ParsedPage", further: Sequence[str] = ()) -> ReadPage:
-        """Return a page as far as it does not depend on those before it.
+        """Convert a page as far as possible without the preceding pages.
 
         Args:
-            page: with its blocks.
-            further: lines that belong to the page and are not in its text, such as the values of
-                its form fields.
+            page: the page with its blocks.
+            further: lines of the page outside of its text, such as values of form fields.
         """
         from docmill.engines.liteparse.layout import items_of, running_items, text_items
         from docmill.engines.liteparse.running_lines import running_lines
 
         blocks = page.blocks or ()
         lines = running_lines(page.text_items, list(blocks), page.height)
-        # A page without text comes as an empty code block.
+        # A page without text has an empty code block.
         markdown = page.markdown if page.text.strip() else ""
         above, below = self._left_out(page, markdown, lines)
         recognised = [item for item in page.text_items if item.confidence is not None]
@@ -75,7 +74,7 @@ class PageReader:
     def _left_out(
         self, page: "liteparse.ParsedPage", markdown: str, lines: "RunningLines"
     ) -> tuple[list[str], list[str]]:
-        """Return the lines above and below the body that neither it nor a running line has."""
+        """Return lines above and below the body that are neither in it nor running lines."""
         from docmill.engines.liteparse.running_lines import lines_of, outside_of
 
         items = page.text_items
@@ -84,7 +83,7 @@ class PageReader:
             return [], []
         blocks = page.blocks or ()
         outside = {id(item) for item in outside_of(items, blocks)}
-        # Of equal words those outside of the body are the likelier to be missing.
+        # Of equal words, those outside of the body are more likely to be missing.
         items = sorted(items, key=lambda item: id(item) not in outside)
         lost = [items[place] for place in left_out([item.text for item in items], rendering)]
         if self._skip_diagonal:
@@ -102,7 +101,7 @@ class PageReader:
 
 
 class PageJoiner:
-    """Completes the pages of one document, in their order: running lines stay where they first are.
+    """Completes the pages of one document in order. Running lines appear where they occur first.
 
     Attributes:
         given: the parameters of the parse.
@@ -116,7 +115,7 @@ class PageJoiner:
         self._above, self._below = FirstOccurrences(), FirstOccurrences()
 
     def complete(self, read: ReadPage) -> ParsedPage:
-        """Return the page that follows those which were completed before."""
+        """Complete the page that follows the completed ones."""
         from docmill.engines.liteparse.layout import text_items
 
         page = read.page
@@ -131,7 +130,7 @@ class PageJoiner:
         )
 
     def _with_running_lines(self, page: ParsedPage) -> str:
-        """Running lines stay where they first stand, and where a page would be empty."""
+        """Insert running lines that are new, or all if the page were empty otherwise."""
         header, footer = _lines(page.header), _lines(page.footer)
         above, below = self._above.of(header), self._below.of(footer)
         if not page.markdown and not above and not below:
@@ -155,7 +154,7 @@ def word_boxes(page: "liteparse.ParsedPage") -> Iterator[dict[str, Any]]:
 
 
 def confidence_of(items: "Sequence[liteparse.TextItem]") -> float | None:
-    """Return the mean confidence over recognised characters; None where nothing was recognised."""
+    """Return the mean confidence of recognised characters; None if there are none."""
     read = [(len(item.text), item.confidence) for item in items if item.confidence is not None]
     characters = sum(length for length, _ in read)
     if not characters:

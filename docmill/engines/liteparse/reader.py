@@ -1,4 +1,4 @@
-"""Pages of one document read through LiteParse, a part of the document at a time."""
+"""Reads the pages of one document through LiteParse, in parts."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -39,44 +39,44 @@ if TYPE_CHECKING:
     import liteparse
 
 FILES = frozenset({parameters.SCREENSHOTS, parameters.EMBEDDED_IMAGES, parameters.WORDS})
-"""What asks for files that are made of the pages as LiteParse gives them."""
+"""Parameters that request files made from LiteParse's pages."""
 _EMBEDDED = parameters.EMBEDDED_IMAGES
 _PARTS = ("form_fields", "annotations", "xfa_packets")
 _OCR_SHARE = 0.5
-"""Share of a file's time after which no more is recognised than pages without text, once each."""
+"""Share of a file's time after which only pages without text are recognised, once each."""
 _PUT_BACK = "Text that the layout had left out was put back on {page}."
 _ORDER = "Words on {page} that run from right to left may stand in the wrong order."
 _ORDER_SAMPLE = 1
-"""Pages whose order is looked at: it is the document's fonts that lead LiteParse astray."""
+"""Pages whose order is checked. Fonts of the document cause LiteParse's errors of order."""
 _UNREADABLE = "The text of {page} has characters without meaning: its fonts do not tell which."
 
 
 class LiteParseReader:
-    """Reads text layers and recognises text; each call gives what `joined` makes a result of.
+    """Reads text layers and recognises text. Each call returns input of `joined`.
 
-    LiteParse decides what is a heading, and of which level, and which lines run through all pages,
-    by the pages that one call reads: `TEXT_PAGES` text layers, or `OCR_PAGES` pages without one.
-    That a document is read in slices changes nothing in it.
+    LiteParse derives headings, their levels, and running lines from the pages of one call:
+    `TEXT_PAGES` text layers, or `OCR_PAGES` pages without one. Slices therefore do not change the
+    result.
 
     Attributes:
-        path: what LiteParse reads.
-        clock: the seconds of each step.
-        keeps: whether the files that were asked for need what LiteParse gave of all pages.
-        kept: that, by page.
-        images: what was embedded in the pages, when it was asked for.
-        image_errors: embedded images that cannot be read.
+        path: file for LiteParse.
+        clock: seconds of each step.
+        keeps: whether requested files need LiteParse's results for all pages.
+        kept: these results by page.
+        images: embedded images, if requested.
+        image_errors: number of embedded images that cannot be read.
     """
 
     def __init__(
         self, path: Path, document: Document, given: dict[str, Any], limits: Limits
     ) -> None:
-        """Take a document.
+        """Create a reader for a document.
 
         Args:
-            path: what LiteParse is to read.
-            document: the file itself.
+            path: file for LiteParse.
+            document: the input.
             given: the parameters of the parse.
-            limits: of the run.
+            limits: limits of the run.
         """
         self.clock = Clock()
         self.keeps = document.output_dir is not None and bool(FILES & {*parameters.asked(given)})
@@ -96,13 +96,13 @@ class LiteParseReader:
         self._ocr_pages = 0
 
     def begin(self) -> SlicePart:
-        """Read the text layers of the first pages that were asked for.
+        """Read the text layers of the first requested pages.
 
         Raises:
             ItemFailure: ENCRYPTED, CORRUPT, TOO_MANY_PAGES, OUT_OF_MEMORY or PAGES_FAILED.
         """
         selection = self._request.pages
-        # Numbers behind the last page are ignored, so the count need not be known yet.
+        # LiteParse ignores page numbers after the last page, so the count need not be known yet.
         first = selection.of(2**31, min(TEXT_PAGES, self._limits.pages))
         if selection.ranges:
             return self.read_text(first)
@@ -110,7 +110,7 @@ class LiteParseReader:
         return self._text_part(native, set(first))
 
     def rest(self, first: SlicePart) -> Iterator[SlicePart]:
-        """Read all that is missing beside the first text layers.
+        """Read everything after the first text layers.
 
         Raises:
             ItemFailure: as `begin`.
@@ -133,7 +133,7 @@ class LiteParseReader:
         return self._text_part(native, set(numbers))
 
     def recognise(self, part: SlicePart) -> SlicePart:
-        """Recognise what the text layers that were read last leave to be recognised.
+        """Recognise the pages that need it after the last text layers.
 
         Raises:
             ItemFailure: as `begin`.
@@ -199,7 +199,7 @@ class LiteParseReader:
             self.kept |= pages
 
     def _describe(self, part: SlicePart, native: "liteparse.ParseResult") -> None:
-        """Add what is true of the document, to the part that has its first page."""
+        """Add facts about the document to the part with its first page."""
         part.metadata = _metadata(native)
         if self._media is not Media.PDF:
             return
@@ -213,10 +213,10 @@ class LiteParseReader:
     def _turned(
         self, pages: Pages, turned: "dict[int, list[liteparse.TextItem]]", about: PageWarnings
     ) -> Pages:
-        """Return pages with text that runs sideways or upside down, read in these directions.
+        """Return pages with rotated text, read in the direction of the text.
 
-        A page of which most text is turned is taken as it reads then; of another one only the
-        turned runs are.
+        A page with mostly rotated text is replaced by the rotated reading; on other pages only the
+        rotated runs are.
         """
         turns = {n: turn_of(pages[n].text_items) for n in turned}
         runs = {n: {quarter(item) or 0 for item in items} for n, items in turned.items()}
@@ -239,7 +239,7 @@ class LiteParseReader:
         return found
 
     def _read_turned(self, numbers: list[int], turn: int, pages: Pages) -> Pages:
-        """Return pages as they read when they are turned, with boxes as they lie."""
+        """Return readings of rotated pages, with boxes on the stored page."""
         if not numbers:
             return {}
         with self.clock.step("text_layer"):
@@ -258,7 +258,7 @@ class LiteParseReader:
         }
 
     def _disordered(self, pages: Pages) -> list[int]:
-        """Return the right-to-left pages, if another reader orders the first differently."""
+        """Return the right-to-left pages, if another reader orders the first one differently."""
         numbers = [n for n, page in pages.items() if runs_right_to_left(page.text)]
         if self._media is not Media.PDF or not numbers:
             return []
@@ -269,7 +269,7 @@ class LiteParseReader:
         return numbers if doubtful else []
 
     def _scans_in_forms(self, pages: Pages) -> set[int]:
-        """Return the pages with little text on a scan inside a form XObject."""
+        """Return the pages with little text and a scan inside a form XObject."""
         numbers = [n for n, page in pages.items() if may_hide_a_scan(page)]
         if self._media is not Media.PDF or not numbers:
             return set()
@@ -281,7 +281,7 @@ class LiteParseReader:
         return {n for n, share in covered.items() if share >= COVERED}
 
     def _lines_beyond_text(self, pages: Pages) -> dict[int, list[str]]:
-        """Return by page what is on it and not in its text: values, comments, stamps."""
+        """Return by page the content outside of its text: values, comments, stamps."""
         beyond = {n: parts.lines_beyond_text(page) for n, page in pages.items()}
         stamped = [n for n, page in pages.items() if parts.has_stamp(page)]
         if stamped:
@@ -295,7 +295,7 @@ class LiteParseReader:
     def _read_pages(
         self, pages: Pages, errors: dict[int, str], about: PageWarnings
     ) -> list[ReadPage]:
-        """Return pages as ours; those that LiteParse cannot read as failed ones."""
+        """Convert pages. Pages that LiteParse cannot read become failed ones."""
         reader = PageReader(self._given, _file_names(self.images))
         beyond = self._lines_beyond_text(pages)
         found = [
@@ -309,7 +309,7 @@ class LiteParseReader:
 
 
 def asked_languages(given: dict[str, Any]) -> list[str]:
-    """Return the languages of the recognition that were asked for."""
+    """Return the requested languages of text recognition."""
     languages = dict(parameters.leaves(given)).get(parameters.OCR_LANGUAGES, [])
     return [str(language) for language in languages]
 
@@ -319,7 +319,7 @@ def _is_to_recognise(page: "liteparse.ParsedPage") -> bool:
 
 
 def _recognised(reader: Recogniser, pages: Pages) -> Pages:
-    """Return those of ``pages`` that have recognised text, alone or beside their own."""
+    """Return those of ``pages`` with recognised text, alone or in addition to their own."""
     textless = [n for n, page in pages.items() if not page.text.strip()]
     garbled = {n: page for n, page in pages.items() if is_unreadable(page.text)}
     scans = {n: page for n, page in pages.items() if n not in textless and n not in garbled}

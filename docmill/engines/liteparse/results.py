@@ -1,8 +1,8 @@
-"""LiteParse's native results as its own types, with no more than what results are made of.
+"""Conversion of LiteParse's native results to its Python types, limited to the fields in use.
 
-LiteParse's Python layer turns every word, colour and character code into an object, which takes a
-third as long as the parse itself. What is only read stays the native object: it has the attributes
-of the type that stands for it. Importing this module loads LiteParse.
+LiteParse's own conversion creates an object for every word, colour and character code, which takes
+a third of the time of the parse. Read-only values stay native objects, which have the attributes of
+the Python types. Importing this module loads LiteParse.
 """
 
 from typing import Any
@@ -20,12 +20,12 @@ from liteparse import (
 
 
 def result_of(native: Any, *, movable: bool = False, words: bool = False) -> ParseResult:
-    """Return a native result.
+    """Convert a native result.
 
     Args:
-        native: as LiteParse gives it.
-        movable: whether its boxes are to be changed; those of native runs of text cannot be.
-        words: whether the boxes of words are wanted with those of runs that can be moved.
+        native: result of LiteParse.
+        movable: whether boxes can be changed; those of native runs of text cannot.
+        words: whether movable runs have the boxes of their words.
     """
     return ParseResult(
         pages=[_page(page, movable=movable, words=words) for page in native.pages],

@@ -1,4 +1,4 @@
-"""Lines that stand above and below a page's body: running titles and page numbers."""
+"""Running lines above and below the body of pages: headers, footers and page numbers."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -11,10 +11,10 @@ from docmill.engines.base import Box
 from docmill.engines.rotation import quarter, upright
 
 BAND = 0.15
-"""Share of a page's height, at its top and at its bottom, in which such lines stand."""
+"""Share of a page's height, at the top and at the bottom, that may contain running lines."""
 
 _SLACK = 1.0
-"""Points by which boxes of the same line may differ."""
+"""Tolerance in points for boxes of the same line."""
 _NUMBER = re.compile(
     r"(?:page |p\. ?)?(?:[a-z]-)?(?:\d{1,5}|[ivxlc]{1,8})(?: ?(?:/|of) ?\d{1,5})?", re.I
 )
@@ -23,7 +23,7 @@ _DASHES = "-\u2013\u2014 "
 
 @dataclass(frozen=True, slots=True)
 class RunningLines:
-    """What was found on one page.
+    """Running lines of one page.
 
     Attributes:
         header: lines at the top, in reading order.
@@ -35,23 +35,23 @@ class RunningLines:
 
     @property
     def page_number(self) -> str | None:
-        """The number that is printed on the page, as it stands there but for dashes around it."""
+        """Printed page number, without dashes around it."""
         lines = (line.strip(_DASHES) for line in (*self.footer, *self.header))
         return next((line for line in lines if _is_number(line)), None)
 
 
 class FirstOccurrences:
-    """Which running lines of a document a reader has not seen yet, page by page.
+    """Determines the running lines of a document that occur first on a page.
 
-    A line is known when the same line, digits included, stands on an earlier page: the number, the
-    date and the customer of an invoice look alike on all of its pages, and are content.
+    A line is known if the same line, digits included, is on an earlier page. Number, date and
+    customer of an invoice look alike on all of its pages, but are content.
     """
 
     def __init__(self) -> None:
         self._seen: set[str] = set()
 
     def of(self, lines: Sequence[str]) -> tuple[str, ...]:
-        """Return those of a page's ``lines`` that are new and more than a page number."""
+        """Return those of a page's ``lines`` that are new and not just a page number."""
         new = tuple(line for line in lines if line not in self._seen and not _is_number(line))
         self._seen.update(lines)
         return new
@@ -60,7 +60,7 @@ class FirstOccurrences:
 def running_lines(
     items: Iterable[TextItem], blocks: Sequence[LayoutBlock], height: float
 ) -> RunningLines:
-    """Return the lines near the edges that belong to no block of the page's body."""
+    """Return the lines near the edges that belong to no block of the body."""
     top, foot = height * BAND, height * (1 - BAND)
     edges = [item for item in items if not top <= item.y + item.height / 2 <= foot]
     outside = outside_of(edges, blocks)
@@ -71,7 +71,7 @@ def running_lines(
 
 
 def outside_of(items: Iterable[TextItem], blocks: Iterable[LayoutBlock]) -> list[TextItem]:
-    """Return the items that lie in none of ``blocks``."""
+    """Return the items outside of all ``blocks``."""
     boxes = [
         (box.x - _SLACK, box.x + box.width + _SLACK, box.y - _SLACK, box.y + box.height + _SLACK)
         for block in blocks
@@ -89,12 +89,12 @@ def outside_of(items: Iterable[TextItem], blocks: Iterable[LayoutBlock]) -> list
 
 
 def lines_of(items: Iterable[TextItem], width: float, height: float) -> list[str]:
-    """Return items of one page as lines: upright text first, then what runs in other directions.
+    """Return items of one page as lines: upright text first, then other directions.
 
     Args:
-        items: in any order.
-        width: of the page, in points.
-        height: likewise.
+        items: items in any order.
+        width: width of the page in points.
+        height: height of the page in points.
     """
     directions: dict[int, list[TextItem]] = {}
     diagonal = []
@@ -112,12 +112,12 @@ def lines_of(items: Iterable[TextItem], width: float, height: float) -> list[str
 
 
 def without_lines(text: str, lines: Sequence[str], *, from_end: bool = False) -> str:
-    """Return ``text`` without the first occurrence of each of ``lines``; spaces do not matter.
+    """Remove the first occurrence of each of ``lines`` from ``text``, ignoring spaces.
 
     Args:
-        text: a page.
-        lines: what is to go.
-        from_end: look for the last occurrences instead.
+        text: text of a page.
+        lines: lines to remove.
+        from_end: whether to remove the last occurrences instead.
     """
     kept = text.split("\n")
     for line in lines:

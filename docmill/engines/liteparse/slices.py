@@ -1,4 +1,4 @@
-"""The result of a document, joined from what was read of its parts."""
+"""Joins the parts of a document to its result."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ from docmill.engines.parameters import ParseRequest
 from docmill.engines.slices import ReadPage, SlicePart
 
 _OF_ITS_TEXT = frozenset({WarningCode.TEXT_UNREADABLE, WarningCode.TEXT_PUT_BACK})
-"""Warnings about a page's text layer, which recognised text takes the place of."""
+"""Warnings about a page's text layer, which recognised text replaces."""
 
 
 def joined(
@@ -23,13 +23,13 @@ def joined(
     given: dict[str, Any],
     engine: tuple[str, str],
 ) -> ParseResult:
-    """Return the result of a document.
+    """Join the parts of a document.
 
     Args:
-        parts: all that was read of it; text layers come before recognised text.
-        document: the file.
+        parts: all parts; text layers precede recognised text.
+        document: the input.
         given: the parameters of the parse.
-        engine: name and version of what read it.
+        engine: name and version of the engine.
     """
     whole = _Whole()
     for part in parts:
@@ -54,7 +54,7 @@ def joined(
 
 
 class _Whole:
-    """A document as far as its parts were added."""
+    """A document during the joining of its parts."""
 
     def __init__(self) -> None:
         self.document_pages = 0
@@ -69,7 +69,7 @@ class _Whole:
         self._pictures: dict[str, int] = {}
 
     def add(self, part: SlicePart) -> None:
-        """Add what was read of a part."""
+        """Add a part."""
         self.document_pages, self._asked = part.document_pages, part.asked
         self.metadata |= part.metadata
         self.inventory.update(part.inventory)
@@ -87,7 +87,7 @@ class _Whole:
                 self.about.add(code, sentence, number)
 
     def completed(self, given: dict[str, Any]) -> list[ParsedPage]:
-        """Return the pages in their order; one that was never read is missing."""
+        """Return the pages in order; pages that were never read are missing."""
         joiner = PageJoiner(given)
         numbers = [number for number in self._asked if number in self._pages]
         if numbers and self._first_lines:
@@ -97,9 +97,9 @@ class _Whole:
         return [joiner.complete(self._pages.pop(number)) for number in numbers]
 
     def _shows_again(self, number: int, part: SlicePart) -> bool:
-        """Whether a page has the picture of one before it, such as a letterhead.
+        """Return whether a page repeats the image of an earlier page, such as a letterhead.
 
-        Its text was added there; this page keeps its own.
+        The recognised text was added to the earlier page; this page keeps its own.
         """
         picture = part.pictures.get(number)
         return picture is not None and self._pictures.setdefault(picture, number) != number

@@ -1,1 +1,1 @@
-"""A second, cheap reading of PDFs: objects, drawings, form fields, annotations, attachments."""
+"""Second reading of PDFs: objects, drawings, form fields, annotations, attachments."""

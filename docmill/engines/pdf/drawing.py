@@ -1,4 +1,4 @@
-"""Pages of a PDF drawn by pdfium, with their text or without it."""
+"""Rendering of PDF pages by pdfium, with or without their text."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -8,25 +8,25 @@ import pypdfium2
 from pypdfium2 import raw
 
 _DPI = 150
-"""That of LiteParse's own recognition: a picture's points are then those of its page."""
+"""Resolution of LiteParse's own recognition, so that points of the image are points of the page."""
 _POINTS = 72
 _MOST_PIXELS = 40_000_000
-"""A page that would have more, such as a plan, is drawn smaller: 160 MB of memory."""
+"""Maximum pixels of an image (160 MB of memory). Larger pages, such as plans, are scaled down."""
 
 
 def draw_pages(
     document: Path, numbers: Sequence[int], folder: Path, *, with_text: bool
 ) -> Iterator[tuple[int, Path]]:
-    """Draw pages, one at a time, and yield each number with its picture's file (PNG).
+    """Render pages one at a time; yield each number with the file of its image (PNG).
 
-    A page that cannot be drawn is left out.
+    Pages that cannot be rendered are skipped.
 
     Args:
-        document: a PDF that can be opened without a password.
-        numbers: of the pages, from 1.
-        folder: where the pictures go; each replaces the one before.
-        with_text: whether the page's own text is drawn; its images, lines and areas always are, so
-            that what is blackened stays black.
+        document: a PDF without a password.
+        numbers: page numbers, from 1.
+        folder: folder for the images; each replaces the previous one.
+        with_text: whether to render the page's own text. Images, lines and areas are always
+            rendered, so that redacted text stays invisible.
     """
     target = folder / "page.png"
     try:
@@ -53,11 +53,11 @@ def _draw(page: pypdfium2.PdfPage, target: Path) -> None:
         scale *= (_MOST_PIXELS / pixels) ** 0.5
     bitmap = page.render(scale=scale, draw_annots=False, may_draw_forms=False)
     with closing(bitmap):
-        # Level 1: the file is read once, by this process.
+        # Level 1: only this process reads the file, once.
         bitmap.to_pil().save(target, compress_level=1)
 
 
 def _remove_text(page: pypdfium2.PdfPage) -> None:
-    # A list: removing while the objects are counted would leave every second one out.
+    # A list: removing objects while iterating would skip every second one.
     for text in list(page.get_objects(filter=[raw.FPDF_PAGEOBJ_TEXT])):
         page.remove_obj(text)

@@ -1,7 +1,7 @@
-"""What LiteParse does not see in a PDF: images in form XObjects, stamps, another order of words.
+"""PDF content that LiteParse misses: images in form XObjects, stamps, and pdfium's word order.
 
-They are looked for on those pages alone that may have them: opening a PDF a second time costs more
-than all other checks of its content.
+Only pages that may have such content are checked: opening a PDF a second time costs more than all
+other checks of its content.
 """
 
 import itertools
@@ -18,11 +18,11 @@ from pypdfium2 import raw
 _FORM = re.compile(rb"/Subtype\s*/Form\b")
 _IMAGE = re.compile(rb"/Subtype\s*/Image\b")
 _MOST_OBJECTS = 200
-"""Objects of a page that are looked at: a scan is among the first, a drawing has any number."""
+"""Objects of a page that are examined. A scan is among the first; drawings have many."""
 
 
 def has_forms_and_images(document: Path) -> bool:
-    """Whether a PDF holds both: their dictionaries are streams' and so never compressed."""
+    """Return whether a PDF has both. Dictionaries of streams are never compressed."""
     with (
         document.open("rb") as file,
         closing(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)) as content,
@@ -31,31 +31,31 @@ def has_forms_and_images(document: Path) -> bool:
 
 
 def covered_by_forms(document: Path, numbers: Sequence[int]) -> dict[int, float]:
-    """Return the share of each page that images inside form XObjects cover, 0 to 1 and more.
+    """Return the share of each page that images in form XObjects cover; it may exceed 1.
 
     Args:
-        document: a PDF that can be opened without a password.
-        numbers: of the pages, from 1.
+        document: a PDF without a password.
+        numbers: page numbers, from 1.
     """
     return {number: _share_in_forms(page) for number, page in _pages(document, numbers)}
 
 
 def texts(document: Path, numbers: Sequence[int]) -> dict[int, str]:
-    """Return the text of pages as pdfium itself puts it in order.
+    """Return the text of pages in pdfium's order.
 
     Args:
-        document: as above.
-        numbers: likewise.
+        document: a PDF without a password.
+        numbers: page numbers, from 1.
     """
     return {number: "\n".join(_lines(page)) for number, page in _pages(document, numbers)}
 
 
 def texts_of_stamps(document: Path, numbers: Sequence[int]) -> dict[int, list[str]]:
-    """Return the lines that stamps on pages show; what they are commented with is not among them.
+    """Return the lines in the stamps of pages, without the comments of the stamps.
 
     Args:
-        document: as above.
-        numbers: likewise.
+        document: a PDF without a password.
+        numbers: page numbers, from 1.
     """
     found: dict[int, list[str]] = {}
     for number, page in _pages(document, numbers):
@@ -69,14 +69,14 @@ def texts_of_stamps(document: Path, numbers: Sequence[int]) -> dict[int, list[st
         if raw.FPDFPage_Flatten(page, raw.FLAT_NORMALDISPLAY) != raw.FLATTEN_SUCCESS:
             continue
         pdf = page.pdf
-        page.close()  # pdfium shows the change on a page that is opened after it
+        page.close()  # pdfium applies the change when the page is opened again
         with closing(pdf[number - 1]) as flat:
             found[number] = list((Counter(_lines(flat)) - Counter(before)).elements())
     return found
 
 
 def _pages(document: Path, numbers: Sequence[int]) -> Iterator[tuple[int, pypdfium2.PdfPage]]:
-    """Open pages one after the other; one that cannot be opened is left out."""
+    """Open pages one after the other; skip those that cannot be opened."""
     if not numbers:
         return
     try:
@@ -110,7 +110,7 @@ def _share_in_forms(page: pypdfium2.PdfPage) -> float:
 
 
 def _area(image: pypdfium2.PdfObject) -> float:
-    """The area of an image inside forms, in square points of the page."""
+    """Return the area of an image inside forms, in square points of the page."""
     left, bottom, right, top = image.get_bounds()
     area = abs((right - left) * (top - bottom))
     form = image.container

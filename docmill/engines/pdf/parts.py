@@ -1,4 +1,4 @@
-"""Parts of a PDF beside its pages' text: form fields, comments, attachments, XFA, portfolios."""
+"""Parts of a PDF outside its pages' text: form fields, comments, attachments, XFA, portfolios."""
 
 import mmap
 import re
@@ -15,27 +15,27 @@ if TYPE_CHECKING:
     import liteparse
 
 _NOT_COMMENTS = frozenset({"widget", "link", "popup"})
-"""Fields and links are not comments, and a popup repeats the comment that it belongs to."""
+"""Annotations other than comments. A popup repeats its parent comment."""
 _TYPED = "freetext"
 _PASSWORD = 1 << 13
-"""Bit 14 of a text field's flags: what is typed is not to be shown (ISO 32000-1, 12.7.4.3)."""
+"""Bit 14 of a text field's flags: a password, which is not displayed (ISO 32000-1, 12.7.4.3)."""
 _TICKED = frozenset({"checkbox", "radio", "radiobutton"})
 _DYNAMIC_XFA = 2
-"""pdfium's FORMTYPE_XFA_FULL: the pages are placeholders, the form itself is XML."""
+"""pdfium's FORMTYPE_XFA_FULL: pages are placeholders, and the form is XML."""
 _ATTACHED = re.compile(rb"/Type\s*/EmbeddedFile\b")
 _ATTACHED_TYPE = b"/EmbeddedFile"
-"""It is found in a tenth of the time of the pattern, and most PDFs do not have it."""
+"""A search for it takes a tenth of the time of the pattern; most PDFs do not contain it."""
 _PORTFOLIO = b"/Collection"
 _NAMED = 5
 _LONG = 12
-"""Letters of a value that do not stand on a page by chance."""
+"""Letters of a value that do not occur on a page by chance."""
 
 _Part = tuple[str, str, "liteparse.AnnotationRect | None"]
-"""The line for the Markdown, the value in it, and where it belongs."""
+"""Markdown line, value in it, and rectangle of the value."""
 
 
 def lines_beyond_text(page: "liteparse.ParsedPage") -> list[str]:
-    """Return values of form fields, typed text and comments that the page's text does not have."""
+    """Return values of form fields, typed text and comments that the page's text lacks."""
     parts = [*_fields(page), *_comments(page)]
     if not parts:
         return []
@@ -44,12 +44,12 @@ def lines_beyond_text(page: "liteparse.ParsedPage") -> list[str]:
 
 
 def has_stamp(page: "liteparse.ParsedPage") -> bool:
-    """Whether a stamp is on a page, whose text is part of its picture."""
+    """Return whether a page has a stamp, whose text is part of its image."""
     return any(note.subtype.lower() == "stamp" for note in page.annotations or ())
 
 
 def lines_of_xfa(native: "liteparse.ParseResult", known: str) -> list[str]:
-    """Return the values of an XFA form that the text ``known`` does not have, with their names."""
+    """Return named values of an XFA form that the text ``known`` lacks."""
     letters = letters_of(known)
     return [
         f"{name}: {value}"
@@ -63,11 +63,11 @@ def inventory_of(
     pages: Sequence["liteparse.ParsedPage"],
     turned: Iterable["liteparse.TextItem"],
 ) -> dict[str, int]:
-    """Return how many of each part the pages hold; attachments are counted by `attachments`.
+    """Return the number of each part on the pages. `attachments` counts attached files.
 
     Args:
-        native: where the document's own parts are counted too.
-        pages: of the document.
+        native: source of the parts of the whole document, if they count.
+        pages: pages of the document.
         turned: runs of text on these pages that do not simply run to the right.
     """
     images = [page.complexity for page in pages if page.complexity]
@@ -83,7 +83,7 @@ def inventory_of(
 
 
 def unread_xfa(native: "liteparse.ParseResult") -> list[ResultWarning]:
-    """Return a warning when the pages are but placeholders of a form in XML."""
+    """Return a warning if the pages are only placeholders of an XFA form."""
     if native.form_type != _DYNAMIC_XFA:
         return []
     values = len(list(_xfa_values(native)))
@@ -92,10 +92,10 @@ def unread_xfa(native: "liteparse.ParseResult") -> list[ResultWarning]:
 
 
 def attachments(path: Path) -> tuple[int, list[ResultWarning]]:
-    """Return how many files a PDF carries, and the warning that names them.
+    """Return the number of a PDF's attachments, and a warning that names them.
 
-    Most PDFs carry none, which a search of the bytes tells in a fraction of the time in which the
-    document can be opened: the stream of an attached file is never inside another stream.
+    Most PDFs have none, which a search of the bytes shows in a fraction of the time that opening
+    takes: the stream of an attached file is never inside another stream.
     """
     with path.open("rb") as file, closing(_mapped(file.fileno())) as content:
         marks = len(_ATTACHED.findall(content)) if content.find(_ATTACHED_TYPE) >= 0 else 0
@@ -117,7 +117,7 @@ def _mapped(descriptor: int) -> mmap.mmap:
 
 
 def _attached_names(path: Path) -> list[str]:
-    import pypdfium2  # noqa: PLC0415 - few PDFs carry files
+    import pypdfium2  # noqa: PLC0415 - few PDFs have attachments
 
     try:
         with closing(pypdfium2.PdfDocument(path)) as pdf:
@@ -128,14 +128,14 @@ def _attached_names(path: Path) -> list[str]:
 
 
 class _Shown:
-    """The text of a page, for asking whether it shows a value where that belongs."""
+    """The text of a page, for checking whether it shows a value in its rectangle."""
 
     def __init__(self, page: "liteparse.ParsedPage") -> None:
         self._items = page.text_items
         self._letters = letters_of(page.text)
 
     def holds(self, value: str, rect: "liteparse.AnnotationRect | None") -> bool:
-        """Whether the value stands on its rectangle, or, when it is long, anywhere."""
+        """Return whether the value is inside its rectangle or, if it is long, anywhere."""
         letters = letters_of(value)
         if not letters:
             return False
@@ -151,7 +151,7 @@ def _meet(item: "liteparse.TextItem", rect: "liteparse.AnnotationRect") -> bool:
 
 
 def _fields(page: "liteparse.ParsedPage") -> Iterator[_Part]:
-    """Yield each field that holds something, once."""
+    """Yield each nonempty field once."""
     seen = set()
     for field in sorted(page.form_fields or (), key=_place):
         label = field.alternate_name or _last_name(field.name)
@@ -160,7 +160,7 @@ def _fields(page: "liteparse.ParsedPage") -> Iterator[_Part]:
             continue
         seen.add((field.name, value))
         if field.type in _TICKED:
-            # What is ticked is told by its label: the value's letters may stand anywhere.
+            # A ticked box is shown by its label: the letters of its value may occur anywhere.
             yield f"[x] {label}", "", field.rect
         else:
             yield (f"{label}: {value}" if label else value), value, field.rect
@@ -173,7 +173,7 @@ def _value(field: "liteparse.FormField") -> str:
         return ""
     if field.type not in {"text", "combobox", "listbox"}:
         return ""
-    # A list's value is its first choice, and may be another word than what is shown.
+    # The value of a list is its first choice, which may differ from the displayed word.
     return " ".join((", ".join(field.selected_options) or field.value or "").split())
 
 
@@ -192,12 +192,12 @@ def _place(one: "liteparse.FormField | liteparse.DocumentAnnotation") -> tuple[f
 
 
 def _last_name(name: str | None) -> str:
-    """The last part of a field's full name, without its index: ``form[0].page[0].town[0]``."""
+    """Return the last part of a field's full name without its index, as in ``form[0].town[0]``."""
     return re.sub(r"\[\d+\]", "", (name or "").rsplit(".", 1)[-1])
 
 
 def _xfa_values(native: "liteparse.ParseResult") -> Iterator[tuple[str, str]]:
-    """Yield the names and values in the data of an XFA form."""
+    """Yield names and values of the data of an XFA form."""
     for packet in native.xfa_packets or ():
         if "datasets" not in (packet.content or ""):
             continue
