@@ -24,7 +24,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help demo setup test unit integration acceptance wheel test-all chaos lint format types pytest bench docs images clean
+.PHONY: help demo setup test unit integration acceptance wheel audit test-all chaos lint format types pytest bench docs images clean
 
 help:                   ## show these targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1	/p' Makefile | expand -t 20
@@ -47,8 +47,13 @@ needs: $(VENV)/.dev
 	@$(COMPILE)
 	@$(PY) tests/needs.py
 
-wheel: $(VENV)/.dev     ## build the wheel of the command `docmill` into dist/
+wheel: $(VENV)/.dev $(VENV)/.audit/.done  ## build the wheel of the command `docmill` into dist/, with its bill of materials
 	@$(PY) -m hatchling build -t wheel
+	@$(UV) export --quiet --locked --no-dev | $(VENV)/.audit/bin/cyclonedx-py requirements - \
+		--pyproject pyproject.toml --output-reproducible --output-file dist/docmill.cdx.json
+
+audit: $(VENV)/.run $(VENV)/.audit/.done  ## check packages for known vulnerabilities, and their licences
+	@$(VENV)/.audit/bin/python tests/audit.py
 
 test-all: export DOCMILL_TEST_ALL := 1
 test-all: test          ## the same with every seed, mutant and schedule: takes long
@@ -119,3 +124,8 @@ $(VENV)/.dev: $(UV) pyproject.toml uv.lock
 	@echo "Setting up what the tests need"
 	@$(UV) sync --quiet --locked --compile-bytecode
 	@touch $(VENV)/.run $@
+
+# In an environment of its own: the tools must not decide which versions Docmill gets.
+$(VENV)/.audit/.done: $(UV) pyproject.toml uv.lock
+	@UV_PROJECT_ENVIRONMENT=$(VENV)/.audit $(UV) sync --quiet --locked --only-group audit
+	@touch $@
