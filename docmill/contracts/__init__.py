@@ -1,6 +1,6 @@
-"""What rooms and clients agree on: payloads and wire names of Temporal, status words, event names.
+"""Contracts between packages and with clients: Temporal payloads and names, states, event names.
 
-Plain JSON, for clients in any language. The names are the public contract: a test pins them to the
-classes that implement them. New fields always have defaults, so that an old history and an old
-client still decode. Imports nothing but `docmill.errors` and `docmill.ids`.
+Payloads are plain JSON, for clients in any language. The names are public: a test pins them to the
+classes that implement them. New fields always have defaults, so that old histories and old clients
+still decode. This package imports only `docmill.errors` and `docmill.ids`.
 """

@@ -1,4 +1,4 @@
-"""The life of a batch: how it is described, opened, carried on, steered and closed."""
+"""Payloads of the batch workflow: its input, state and result, and those of its activities."""
 
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -21,7 +21,7 @@ class JobSpec(Payload):
 
     Attributes:
         type: the product.
-        parameters: its parameters in the product's own vocabulary (``tier``, ``page_ranges`` …).
+        parameters: in the product's vocabulary (``tier``, ``page_ranges`` …).
     """
 
     type: JobType = JobType.PARSE
@@ -29,32 +29,32 @@ class JobSpec(Payload):
 
 
 class BatchSpec(Payload):
-    """A batch as a program with only a Temporal client describes it; one source is required.
+    """Specification of a new batch; exactly one source is required.
 
     Attributes:
         project_id: the project that owns the batch.
         source_directory_id: an existing directory.
-        folder: a folder that the worker can read; it is listed when the batch opens.
+        folder: a folder that the worker can read; it is listed when the batch is opened.
         item_ids: directory-file ids, at most `MAX_INLINE_ITEMS`.
         recursive: whether the folder's subfolders are listed too.
-        include: globs of relative paths to take from the folder; empty takes all.
-        exclude: globs of relative paths to leave out.
+        include: globs of relative paths to include; empty includes all.
+        exclude: globs of relative paths to exclude.
         follow_links: whether symlinks of the folder that stay within it are followed.
-        job: what to run for each file.
-        page_size: files that one `next_page` returns, 1..1000; None takes 1,000 when files may
+        job: the job of each file.
+        page_size: files that one `next_page` returns, 1..1000; None means 1,000 if files may
             share an activity, else 100.
-        continue_as_new_threshold: files of one workflow run at most; None takes 50,000 when files
+        continue_as_new_threshold: maximum files of one workflow run; None means 50,000 if files
             may share an activity, else 1,000.
-        concurrency: activities for items in flight; None takes the worker's setting.
-        items_per_activity: how many small files share an activity at most, 1..64. ``auto`` gives
-            each file of a small batch its own, and groups those of a larger one by the work that
-            they are expected to be; None takes the worker's setting. Large files, pictures and
-            files of remote engines never share one.
-        max_failures: stop the batch as FAILED once more items than this have failed.
-        max_failure_rate: likewise, once a larger part than this (0..1) of the items that ran has
-            failed; looked at from `FAILURE_SAMPLE` items on.
-        strict: codes or kinds of warnings (`docmill.contracts.warnings.strict_codes`) that turn
-            a completed file into a failed one; None takes the setting, ``["none"]`` none.
+        concurrency: activities for items in flight; None means the worker's setting.
+        items_per_activity: maximum number of small files that share an activity, 1..64. With
+            ``auto`` each file of a small batch has its own activity, and the files of a larger
+            batch are grouped by their expected work; None means the worker's setting. Large files,
+            images and files of remote engines never share an activity.
+        max_failures: the batch ends as FAILED once more items than this have failed.
+        max_failure_rate: likewise for the ratio (0..1) of failed items to items that ran; checked
+            from `FAILURE_SAMPLE` items on.
+        strict: codes or kinds of warnings (`docmill.contracts.warnings.strict_codes`) that make
+            a completed file fail; None means the setting, ``["none"]`` means none.
     """
 
     project_id: str = DEFAULT_PROJECT_ID
@@ -76,14 +76,14 @@ class BatchSpec(Payload):
 
 
 class RedriveRequest(Payload):
-    """Another attempt of a batch that has ended: the items that it did not complete.
+    """A redrive: run the items that an ended batch did not complete.
 
     Attributes:
-        only: items of one failure class alone, ``cancelled``, or ``size_limit_exceeded``; None
-            takes all that failed, were cancelled or were too large.
-        parameters: laid over the batch's own; items that completed keep the results they have.
-        configuration_id: the stored configuration that ``parameters`` come from, for the record.
-        strict: as in `BatchSpec`; None keeps the batch's own.
+        only: run only the items of this failure class, or those ``cancelled`` or
+            ``size_limit_exceeded``; None runs all that failed, were cancelled or were too large.
+        parameters: override those of the batch; completed items keep their results.
+        configuration_id: the saved configuration with ``parameters``, for information.
+        strict: as in `BatchSpec`; None keeps that of the batch.
     """
 
     only: str | None = None
@@ -96,9 +96,9 @@ class BatchInput(Payload):
     """The one argument of the batch workflow; its workflow id must be ``batch_id``.
 
     Attributes:
-        batch_id: ``bat-…`` or ``bjb-…``; any fresh id when ``spec`` is given.
-        spec: what to do, when no batch row exists yet (plain Temporal clients).
-        redrive: run an ended batch again (plain Temporal clients).
+        batch_id: ``bat-…`` or ``bjb-…``; any new id if ``spec`` is given.
+        spec: the batch, if it has no row yet (plain Temporal clients).
+        redrive: redrive an ended batch (plain Temporal clients).
         carried: set by the workflow itself when it continues as new.
     """
 
@@ -123,22 +123,22 @@ class AdmitRequest(Payload):
 
 
 class OpenedBatch(Payload):
-    """What the workflow must know about its batch; nothing of it changes later.
+    """Answer of ``open_batch``: the properties of a batch that do not change while it runs.
 
     Attributes:
         total: items of the frozen listing.
-        epoch: raised by every redrive; fences zombies of an earlier attempt.
-        search_attributes: whether the server has ours registered.
-        engine_queue: the task queue that runs this batch's items.
-        item_timeout_seconds: start-to-close of one item: the engine's limit and a margin.
-        cancel_reason: not None when the batch was cancelled before it began.
-        started_at: when this attempt of the batch was opened.
-        admitted: False while the project runs as many batches as it may.
-        unfinished_only: an attempt after a redrive: pages hold only items without an outcome.
-        settled: outcomes that earlier attempts left.
-        max_failures: more failed items of this attempt end the batch as FAILED.
-        max_failure_rate: likewise for their part of the items that ran.
-        group_up_to: items that share an activity at most; 1 gives each its own.
+        epoch: incremented by every redrive; fences activities of earlier executions.
+        search_attributes: whether the server has Docmill's search attributes.
+        engine_queue: the task queue of this batch's items.
+        item_timeout_seconds: start-to-close timeout of one item: the engine's limit and a margin.
+        cancel_reason: not None if the batch was cancelled before it began.
+        started_at: when the batch, or its redrive, was opened.
+        admitted: False while the project already runs its maximum of batches.
+        unfinished_only: true in a redrive: pages contain only items without an outcome.
+        settled: outcomes from before the redrive.
+        max_failures: the batch ends as FAILED once more items than this have failed.
+        max_failure_rate: likewise for the ratio of failed items to items that ran.
+        group_up_to: maximum items that share an activity; 1 gives each item its own.
     """
 
     project_id: str
@@ -169,7 +169,7 @@ class OpenedBatch(Payload):
 
 
 class FailedItem(Payload):
-    """One failed item, as the ``failures`` query shows it."""
+    """One failed item, in the answer of the ``failures`` query."""
 
     position: int
     name: str
@@ -177,9 +177,9 @@ class FailedItem(Payload):
 
 
 class StateChange(Payload):
-    """Argument of ``record_state``: what changed on a running batch; None leaves a field.
+    """Argument of ``record_state``: changes of a running batch; None leaves a field unchanged.
 
-    Without any change it only asks what the row says.
+    Without changes the activity only reads the row.
     """
 
     batch_id: str
@@ -191,7 +191,7 @@ class StateChange(Payload):
 
 
 class SteeringState(Payload):
-    """Answer of ``record_state``: what the batch row says of a running batch."""
+    """Answer of ``record_state``: the state in the row of a running batch."""
 
     paused: bool
     concurrency: int
@@ -200,19 +200,19 @@ class SteeringState(Payload):
 
 
 class BatchState(Payload, frozen=False):
-    """What the workflow knows, and one run hands to the next; a few kilobytes for any batch.
+    """State of the workflow, which one run passes to the next; a few kilobytes for any batch.
 
     Attributes:
         opened: None until the first run has opened the batch.
         cursor: position of the last admitted item.
         counted: position up to which `Page.settled` is already in the tally.
-        sweep: 0 while paging; 1..3 while closing looks for items without an outcome.
-        failures: the last 20.
-        concurrency: None until opened, unless an update came first.
-        paused: likewise: a pause or resume that came first wins over the row.
-        drain: whether a cancel lets the items in flight end.
-        stop_reason: not None once a failure threshold was passed.
-        runs: workflow runs so far, this one included.
+        sweep: 0 while paging; 1..3 during the sweeps for items without an outcome.
+        failures: the last 20 failures.
+        concurrency: None until opened, unless an update arrived earlier.
+        paused: likewise; a signal that arrived earlier overrides the row.
+        drain: whether a cancel lets the items in flight finish.
+        stop_reason: not None once a failure threshold was exceeded.
+        runs: number of workflow runs, including this one.
     """
 
     opened: OpenedBatch | None = None
@@ -230,21 +230,21 @@ class BatchState(Payload, frozen=False):
 
     @property
     def cancelling(self) -> bool:
-        """Whether the batch was asked to stop."""
+        """Whether cancellation was requested."""
         return self.cancel_reason is not None
 
     @property
     def killing(self) -> bool:
-        """Whether items in flight must end now."""
+        """Whether the items in flight must be cancelled."""
         return self.cancelling and not self.drain
 
     @property
     def stopping(self) -> bool:
-        """Whether the batch starts no more items because it ends."""
+        """Whether the batch starts no more items because it is ending."""
         return self.cancelling or self.stop_reason is not None
 
     def begin(self, opened: OpenedBatch) -> None:
-        """Take over what was opened; what signals said before wins over the row."""
+        """Apply the opened batch; signals that arrived earlier override its row."""
         self.opened = opened
         self.tally = opened.settled
         self.concurrency = self.concurrency or opened.concurrency
@@ -252,14 +252,14 @@ class BatchState(Payload, frozen=False):
         self.cancel_reason = self.cancel_reason or opened.cancel_reason
 
     def follow(self, row: SteeringState) -> None:
-        """Take over how the batch is steered by its row."""
+        """Apply the control state in the batch row."""
         self.paused = row.paused
         self.concurrency = row.concurrency
         self.cancel_reason = row.cancel_reason
         self.drain = row.drain
 
     def change(self, batch_id: str) -> StateChange:
-        """Return what makes the row of an opened batch agree with this state."""
+        """Return the change that brings the row of an opened batch to this state."""
         return StateChange(
             batch_id=batch_id,
             epoch=self.opened.epoch if self.opened else 0,
@@ -270,18 +270,18 @@ class BatchState(Payload, frozen=False):
         )
 
     def differs_from(self, opened: OpenedBatch) -> bool:
-        """Whether the batch was steered since its row was read."""
-        here = (self.paused, self.concurrency, self.cancel_reason)
-        return here != (opened.paused, opened.concurrency, opened.cancel_reason)
+        """Whether a signal or update changed the state since the row was read."""
+        current = (self.paused, self.concurrency, self.cancel_reason)
+        return current != (opened.paused, opened.concurrency, opened.cancel_reason)
 
 
 class CloseRequest(Payload):
     """Argument of ``close_batch``.
 
     Attributes:
-        ending: the terminal status that the workflow arrived at.
-        reason: why, when FAILED or CANCELLED.
-        epoch: 0 when the batch could not even be opened.
+        ending: the terminal status that the workflow reached.
+        reason: of FAILED or CANCELLED.
+        epoch: 0 if the batch could not be opened.
     """
 
     batch_id: str
@@ -291,14 +291,14 @@ class CloseRequest(Payload):
 
 
 class BatchResult(Payload):
-    """How a batch ended: the workflow's result.
+    """The result of the batch workflow.
 
     Attributes:
         status: COMPLETED, FAILED or CANCELLED.
         total: items of the listing.
         tally: their outcomes, counted from the ledger.
-        unaccounted: names of at most 20 items that have no outcome; then the batch FAILED.
-        manifest_key: object key of ``manifest.jsonl``; the Parquet form lies beside it.
+        unaccounted: names of at most 20 items without an outcome; any of them makes it FAILED.
+        manifest_key: object key of ``manifest.jsonl``; ``manifest.parquet`` is next to it.
     """
 
     batch_id: str
@@ -317,8 +317,8 @@ class BatchProgress(Payload):
         state: ``opening``, ``throttled``, ``running``, ``paused``, ``cancelling``, ``stopping``,
             ``closing``, and at the end ``completed``, ``failed`` or ``cancelled``.
         processed: completed items only.
-        rate: items that got their outcome per second since this attempt started.
-        runs: workflow runs so far.
+        rate: outcomes per second since the batch, or its redrive, started.
+        runs: number of workflow runs.
     """
 
     batch_id: str
@@ -340,8 +340,8 @@ class CancelRequest(Payload):
     """Argument of the ``cancel`` signal.
 
     Attributes:
-        drain: let the items in flight end; without it they are stopped. A later cancel without
-            it stops them after all.
+        drain: let the items in flight finish; otherwise they are stopped. A later cancel without
+            it stops them.
     """
 
     reason: str = ""

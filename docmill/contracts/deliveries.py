@@ -1,4 +1,4 @@
-"""Webhook deliveries across Temporal: endpoints by id; no URL, no header, no secret, no payload."""
+"""Payloads of the delivery workflow: ids of endpoints, no URL, header, secret or event."""
 
 from datetime import datetime
 
@@ -6,11 +6,11 @@ from docmill.contracts.words import Payload
 
 
 class DeliveryInput(Payload):
-    """The one argument of the workflow of one endpoint.
+    """The one argument of the delivery workflow of one endpoint.
 
     Attributes:
         endpoint_id: a stored endpoint, or the id derived from an inline endpoint's URL.
-        failing: rounds in a row at which the endpoint failed; carried by continue-as-new.
+        failing: consecutive failed rounds; carried by continue-as-new.
     """
 
     endpoint_id: str
@@ -21,9 +21,8 @@ class RoundRequest(Payload):
     """Argument of ``deliver_due``.
 
     Attributes:
-        at: the workflow's time: what is due and when something is due again are told by one
-            clock, the Temporal server's.
-        failing: as in `DeliveryInput`; a success after it hastens all that waits.
+        at: the workflow's time. All due times come from one clock, that of the Temporal server.
+        failing: as in `DeliveryInput`; after a success all waiting events are due at once.
     """
 
     endpoint_id: str
@@ -35,10 +34,10 @@ class RoundReport(Payload):
     """Answer of ``deliver_due``.
 
     Attributes:
-        delivered: events that arrived.
-        failed: attempts that did not.
-        rest_seconds: nothing arrives there, so it is left alone for so long; None: it answers.
-        next_at: when the endpoint's next event is due; None when it has none.
+        delivered: successful attempts.
+        failed: failed attempts.
+        rest_seconds: pause of an endpoint that fails; None if it accepts events.
+        next_at: when the endpoint's next event is due; None if it has none.
     """
 
     delivered: int = 0
@@ -48,17 +47,17 @@ class RoundReport(Payload):
 
 
 class WakeUp(Payload):
-    """Argument of the signal that there are new events.
+    """Argument of the signal ``wake``: there are new events.
 
     Attributes:
-        urgent: somebody waits for one of them; the endpoint's rest is over.
+        urgent: a user waits for one of them; it ends the endpoint's pause.
     """
 
     urgent: bool = False
 
 
 class DeliveryResult(Payload):
-    """What one run of an endpoint's workflow has done; the delivery log has every attempt."""
+    """Result of one run of the delivery workflow; the delivery log has every attempt."""
 
     delivered: int = 0
     failed: int = 0

@@ -1,4 +1,4 @@
-"""Pages of a listing, and the items and groups of them."""
+"""Payloads for pages of a listing, for items and for groups of items."""
 
 from collections.abc import Sequence
 from enum import StrEnum
@@ -10,12 +10,12 @@ class PageRequest(Payload):
     """Argument of ``next_page``.
 
     Attributes:
-        after: position behind which the page starts.
-        limit: items at most.
-        count_after: `Page.settled` counts only positions behind this one; a run that stopped in
-            the middle of a page fetches its rest again without counting it twice.
-        unfinished_only: a sweep: only items that have no outcome yet.
-        group_up_to: items of one group at most; 1 asks for no groups.
+        after: the page starts after this position.
+        limit: maximum items.
+        count_after: `Page.settled` counts only positions after this one. A run that stopped in
+            the middle of a page fetches the rest again without counting it twice.
+        unfinished_only: only items without an outcome (in a sweep or redrive).
+        group_up_to: maximum items of one group; 1 means no groups.
     """
 
     batch_id: str
@@ -28,28 +28,28 @@ class PageRequest(Payload):
 
 
 MAX_SHOWN_NAME = 80
-"""Characters of a name in a page: it is repeated in workflow history."""
+"""Maximum characters of a name in a page, because it is in the workflow history."""
 
 
 def shown_name(name: str) -> str:
-    """Return a file's name, cut for people."""
+    """Return a file name, shortened for display."""
     return name[:MAX_SHOWN_NAME]
 
 
 class ItemRef(Payload):
-    """One item of a page: its place in the listing, and its name cut for people."""
+    """One item of a page: its position in the listing, and its shortened name."""
 
     position: int
     name: str
 
     @classmethod
     def of(cls, position: int, name: str) -> "ItemRef":
-        """Return the reference of an item whose name may be long."""
+        """Return the reference of an item; a long name is shortened."""
         return cls(position=position, name=shown_name(name))
 
     @property
     def positions(self) -> tuple[int, ...]:
-        """The one position, as a group has several."""
+        """The position as a tuple, as for a group."""
         return (self.position,)
 
 
@@ -57,9 +57,9 @@ class ItemGroup(Payload):
     """Small items of a page that share one activity.
 
     Attributes:
-        positions: in listing order; others may lie between them.
-        first: name of the first one, cut for people.
-        last: name of the last one, likewise.
+        positions: in listing order, not necessarily consecutive.
+        first: shortened name of the first item.
+        last: shortened name of the last item.
     """
 
     positions: tuple[int, ...]
@@ -68,7 +68,7 @@ class ItemGroup(Payload):
 
     @property
     def name(self) -> str:
-        """What people see of the group."""
+        """The display name of the group."""
         return f"{self.first} … {self.last} ({len(self.positions)} files)"
 
 
@@ -76,11 +76,11 @@ class Page(Payload):
     """The next range of the frozen listing.
 
     Attributes:
-        items: those that need an activity of their own.
-        groups: those that share one.
+        items: those with an activity of their own.
+        groups: those that share an activity.
         cursor: position of the last listed item of this range.
-        more: whether the listing goes on behind ``cursor``.
-        settled: outcomes of items of this range that needed no activity: unchanged since they
+        more: whether the listing continues after ``cursor``.
+        settled: outcomes of items of this range that need no activity: unchanged since they
             were last processed, or already finished before a restart.
     """
 
@@ -92,7 +92,7 @@ class Page(Payload):
 
     @property
     def activities(self) -> Sequence[ItemRef | ItemGroup]:
-        """Items and groups, each in the place of its first position."""
+        """Items and groups, ordered by their first position."""
         if not self.groups:
             return self.items
         return sorted((*self.items, *self.groups), key=lambda one: one.positions[0])
@@ -102,8 +102,8 @@ class ItemTask(Payload):
     """Argument of ``process_item``: ids only; everything else is in the ledger.
 
     Attributes:
-        planned_concurrency: how many items might be in flight when this one was planned. None:
-            the workflow is of a version that does not understand `ItemResult.left`.
+        planned_concurrency: the concurrency when the activity was scheduled. None if the workflow
+            is of a version that does not support `ItemResult.left`.
     """
 
     batch_id: str
@@ -116,10 +116,10 @@ class ItemResult(Payload):
     """Answer of ``process_item``. Failures arrive as `ApplicationError` instead.
 
     Attributes:
-        outcome: of the item. Of one that was left it is CANCELLED: should a workflow of an older
-            version read it after all, its close finds the item without an outcome and runs it.
-        left: whether the item was not begun, and has no outcome: its batch is paused, ends, or
-            has more items in flight than it may.
+        outcome: of the item; CANCELLED if ``left``. A workflow of an older version, which ignores
+            ``left``, finds the item without an outcome when it closes, and runs it.
+        left: the item was not started and has no outcome, because its batch is paused, is
+            ending, or has more items in flight than its concurrency.
     """
 
     outcome: Outcome
@@ -131,7 +131,7 @@ class GroupTask(Payload):
 
     Attributes:
         positions: of the items, in listing order.
-        planned_concurrency: how many activities might be in flight when this one was planned.
+        planned_concurrency: the concurrency when the activity was scheduled.
     """
 
     batch_id: str
@@ -141,24 +141,24 @@ class GroupTask(Payload):
 
 
 class LeftReason(StrEnum):
-    """Why a group left items without an outcome."""
+    """Why a group returns items without an outcome."""
 
     HELD = "held"
-    """Their batch is paused, ends, or has more in flight than it may."""
+    """The batch is paused, is ending, or has more in flight than its concurrency."""
     OUT_OF_TIME = "out_of_time"
-    """The worker stops, or the group ran for as long as one may."""
+    """The worker is stopping, or the time of the group is over."""
     BUSY = "busy"
-    """The same bytes are being processed elsewhere, or no engine was free."""
+    """The same bytes are being processed by another activity, or no engine was free."""
 
 
 class GroupResult(Payload):
-    """Answer of ``process_group``: what came of each item.
+    """Answer of ``process_group``.
 
     Attributes:
-        settled: outcomes of those that have one now.
-        alone: those that need an activity of their own: they failed, or took too long.
-        left: those that are to be planned again, in listing order.
-        reason: why they were left.
+        settled: outcomes of items that have one.
+        alone: items that need an activity of their own: they failed, or took too long.
+        left: items to schedule again, in listing order.
+        reason: of ``left``.
     """
 
     settled: Tally = Tally()
@@ -168,11 +168,11 @@ class GroupResult(Payload):
 
 
 class PagesRead(Payload):
-    """In the heartbeats of ``process_item``: how far it is with a large document.
+    """Heartbeat details of ``process_item``: its progress on a large document.
 
     Attributes:
-        pages_done: pages that are read, and recognised where they have to be.
-        pages_total: all pages that were asked for.
+        pages_done: pages that are read, including their OCR.
+        pages_total: all requested pages.
     """
 
     pages_done: int
@@ -180,7 +180,7 @@ class PagesRead(Payload):
 
 
 class LostItem(Payload):
-    """Argument of ``record_lost_item``: an item that Temporal gave up."""
+    """Argument of ``record_lost_item``: an item whose activity Temporal no longer retries."""
 
     batch_id: str
     epoch: int

@@ -1,4 +1,4 @@
-"""The kinds of files that the house knows, their extensions, and their families."""
+"""The media types that Docmill knows, their extensions, and groups of them."""
 
 from collections.abc import Collection
 from enum import StrEnum
@@ -48,7 +48,7 @@ class Media(StrEnum):
 
 IMAGES = frozenset({Media.PNG, Media.JPEG, Media.GIF, Media.BMP, Media.WEBP, Media.TIFF})
 PAGED = IMAGES | {Media.PDF}
-"""Pages of a fixed size, and text that may have to be recognised."""
+"""Types with pages of a fixed size, which may need OCR."""
 OFFICE_XML = frozenset(
     {
         Media.FLAT_ODT,
@@ -58,12 +58,12 @@ OFFICE_XML = frozenset(
         Media.PACKAGE_XML,
     }
 )
-"""Office documents in a single file of XML, which are packed before the engine reads them."""
+"""Office documents in one XML file, which are converted to a package before they are read."""
 SPREADSHEETS = frozenset({Media.XLSX, Media.XLSB, Media.XLS, Media.ODS, Media.FLAT_ODS})
 PRESENTATIONS = frozenset({Media.PPTX, Media.PPT, Media.ODP, Media.FLAT_ODP})
 PLAIN = frozenset({Media.TEXT, Media.MARKDOWN, Media.CSV})
 TABLES = frozenset({Media.EXCEL_XML})
-"""Workbooks in a single file of XML: the reader of text makes tables of them."""
+"""Workbooks in one XML file, which the text engine reads."""
 OFFICE = frozenset(Media) - PAGED - PLAIN - TABLES
 """Office formats, mail, EPUB, RTF and HTML."""
 
@@ -103,28 +103,28 @@ EXTENSIONS: dict[str, Media] = {
     ".tsv": Media.CSV,
     ".txt": Media.TEXT,
 }
-"""What a file name promises; names that are not here promise nothing."""
+"""Media types by file extension."""
 
 _KNOWN = frozenset(media.value for media in Media)
 _ALIKE = (
     PLAIN,
-    # one program opens both, whatever the ending
+    # one program opens both, whatever the extension
     {Media.XLSX, Media.XLSB},
     {Media.ODT, Media.FLAT_ODT},
     {Media.ODS, Media.FLAT_ODS},
     {Media.ODP, Media.FLAT_ODP},
 )
-_SPOKEN = {
+_SHORT_NAMES = {
     Media.WORD_XML: "Word 2003 XML",
     Media.EXCEL_XML: "Excel 2003 XML",
     Media.PACKAGE_XML: "Office XML in one file",
     Media.EML: "mail",
 }
-_DECIDING = frozenset({Media.HTML, Media.EML, Media.CSV, Media.MARKDOWN, Media.PDF})
+_TYPES_BY_NAME = frozenset({Media.HTML, Media.EML, Media.CSV, Media.MARKDOWN, Media.PDF})
 
 
 def expected_media(name: str) -> Media | None:
-    """Return the media type that the extension of ``name`` promises, if any."""
+    """Return the media type of the extension of ``name``, if it is known."""
     return EXTENSIONS.get(PurePath(name).suffix.lower())
 
 
@@ -134,39 +134,39 @@ def extension_of(media: Media) -> str:
 
 
 def decided_by_name(name: str, further: Collection[str] = ()) -> str:
-    """Return what in ``name`` may decide how bytes are read; empty when nothing does.
+    """Return the part of ``name`` that affects how bytes are read; empty if none does.
 
-    Names with the same answer give the same result for the same bytes: it is part of a result's
-    cache key.
+    It is part of a result's cache key: names with the same part give the same result for the same
+    bytes.
 
     Args:
         name: of a file.
-        further: endings that engines from outside read, in lower case.
+        further: extensions that third-party engines read, in lower case.
     """
     ending = PurePath(name).suffix.lower()
     if ending in further:
         return ending
-    promise = EXTENSIONS.get(ending)
-    return promise.value if promise in _DECIDING else ""
+    by_name = EXTENSIONS.get(ending)
+    return by_name.value if by_name in _TYPES_BY_NAME else ""
 
 
 def name_warning(name: str, media_type: str) -> ResultWarning | None:
-    """Return a warning when ``name`` promises another type than the content turned out to have.
+    """Return a warning if the extension of ``name`` belongs to another type than the content.
 
-    It belongs to the item and not to the result, which items of other names share.
+    It belongs to the item and not to the result, which items with other names share.
     """
-    promise = expected_media(name)
-    if promise is None or media_type not in _KNOWN or promise == media_type:
+    expected = expected_media(name)
+    if expected is None or media_type not in _KNOWN or expected == media_type:
         return None
     found = Media(media_type)
-    if any(promise in family and found in family for family in _ALIKE):
+    if any(expected in family and found in family for family in _ALIKE):
         return None
     message = (
-        f"The name says {short_name(promise)}, the content is {short_name(found)}: read as that."
+        f"The name says {short_name(expected)}, the content is {short_name(found)}: read as that."
     )
     return warning(WarningCode.TYPE_UNLIKE_NAME, message)
 
 
 def short_name(media: Media) -> str:
-    """Return the word that people use for ``media``: its usual extension in capitals."""
-    return _SPOKEN.get(media) or extension_of(media)[1:].upper()
+    """Return the common name of ``media``: its usual extension in capitals."""
+    return _SHORT_NAMES.get(media) or extension_of(media)[1:].upper()

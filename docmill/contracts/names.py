@@ -3,18 +3,18 @@
 # Task queues
 
 BATCH_QUEUE = "docmill"
-"""Workflows, listing and recording."""
+"""Workflows, and activities that list and record."""
 LOCAL_ENGINES_QUEUE = "docmill-local-engines"
 """Items whose engine runs in a child process of the worker."""
 LOCAL_GROUPS_QUEUE = "docmill-local-groups"
-"""Groups of small items whose engine runs in a child process of the worker. A queue of their own:
-on the other one a small batch would wait behind groups of a second each. Workers of a version
-without groups never see them."""
+"""Groups of small items whose engine runs in a child process of the worker. They have a queue of
+their own, because a small batch would otherwise wait for groups of a second each. Workers of a
+version without groups do not poll it."""
 REMOTE_ENGINES_QUEUE = "docmill-remote-engines"
-"""Items that wait for an engine over HTTP."""
+"""Items of remote engines."""
 
 DELIVERIES_QUEUE = "docmill-deliveries"
-"""Webhooks and retention: a slow receiver never keeps a batch waiting."""
+"""Webhooks and retention, so that a slow receiver does not delay batches."""
 
 # Workflow, queries, signals, updates
 
@@ -27,9 +27,9 @@ RESUME_SIGNAL = "resume"
 SET_CONCURRENCY_UPDATE = "set_concurrency"
 
 EPOCH_MEMO = "epoch"
-"""Which attempt of its batch a workflow runs; an older workflow says nothing of the newer row."""
+"""The epoch of the batch that a workflow executes. A workflow of an older epoch is ignored."""
 
-# Docmill's own workflows: nobody else starts or signals them
+# Internal workflows: only Docmill starts and signals them
 
 DELIVERY_WORKFLOW = "WebhookDelivery"
 WAKE_DELIVERY = "wake"
@@ -70,21 +70,21 @@ SEARCH_ATTRIBUTES = {
 """Types by name, as Temporal's command line spells them."""
 
 MAX_INLINE_ITEMS = 1_000
-"""Item ids that a Temporal client may pass in the input; more belong into a directory."""
+"""Maximum item ids in the workflow input; more items need a directory."""
 DEFAULT_PAGE_SIZE = 100
-"""v1's default; also what one `next_page` returns of a batch without groups."""
+"""Default of LlamaCloud's v1, and the page size of batches without groups."""
 MAX_PAGE_SIZE = 1_000
-"""v1's bound (api-contract 3.1)."""
+"""Maximum of LlamaCloud's v1."""
 DEFAULT_CONTINUE_AS_NEW_THRESHOLD = 1_000
-"""Files of one run at most; the history's own bound usually ends a run earlier."""
+"""Maximum files of one run; the limit of the history usually ends a run earlier."""
 GROUPED_CONTINUE_AS_NEW_THRESHOLD = 50_000
-"""The same for a batch with groups: a group of 64 writes as much history as one item."""
+"""The same for a batch with groups: a group of 64 items writes as much history as one item."""
 MAX_GROUP = 64
-"""Items of one group at most."""
+"""Maximum items of one group."""
 UNGROUPED_BATCH = 100
-"""A batch of up to so many items runs one activity per item: groups would gain it nothing."""
+"""A batch of up to this many items runs one activity per item: groups would not speed it up."""
 FAILURE_SAMPLE = 20
-"""Items that must have run before a rate of failures is judged: one bad file among the first three
-says nothing about the rest."""
+"""Minimum items that must have run before the failure rate is checked: one failure among the first
+three items is not significant."""
 MAX_CONCURRENCY = 256
-"""In-flight items of one batch: bounded so that one run's history stays under 4,000 events."""
+"""Maximum items of one batch in flight, so that the history of a run stays below 4,000 events."""

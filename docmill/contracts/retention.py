@@ -1,4 +1,4 @@
-"""Retention across Temporal."""
+"""Payloads of the retention workflow."""
 
 from datetime import datetime
 
@@ -6,18 +6,18 @@ from docmill.contracts.words import Payload
 
 
 class RetentionRequest(Payload):
-    """Argument of ``retain``: what may go is told from the workflow's time."""
+    """Argument of ``retain``: the workflow's time, which decides what has expired."""
 
     at: datetime
 
 
 class RetentionReport(Payload):
-    """What one run of retention removed.
+    """Number of objects that one run of retention removed.
 
     Attributes:
-        results: stored results that nothing had used for long enough.
-        directories: ephemeral directories whose time was over.
-        files: uploaded files that nothing listed any more.
+        results: stored results that were not used for ``DOCMILL_RESULT_TTL_DAYS``.
+        directories: expired ephemeral directories.
+        files: uploaded files that no directory lists any more.
         webhook_events: entries of the delivery log.
     """
 

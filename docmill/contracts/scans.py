@@ -1,4 +1,4 @@
-"""What a listing leaves out, counted by reason and named."""
+"""Scans of folders: the entry of each file, and the files that a scan excludes."""
 
 import re
 from collections import Counter, defaultdict
@@ -12,11 +12,11 @@ class ScannedEntry:
     """One file that a scan found.
 
     Attributes:
-        unique_id: the relative path, escaped where it is not UTF-8; unique in its source.
-        display_name: the name for people.
-        raw_path: the relative path as the file system spells it.
+        unique_id: the relative path, escaped if it is not UTF-8; unique in its source.
+        display_name: the name in user interfaces.
+        raw_path: the relative path in the file system's encoding.
         size: bytes.
-        signature: size and times in one word; another signature means another version.
+        signature: size and times of the file; a new version has another signature.
     """
 
     unique_id: str
@@ -27,16 +27,16 @@ class ScannedEntry:
 
 
 MAX_NAMES = 20
-"""Names that are kept of each reason; a folder may have a million links."""
+"""Maximum names for each reason; a folder may have a million links."""
 MAX_NAME = 300
-"""Characters of a name that are kept."""
+"""Maximum characters of a name."""
 
 RUN_FILE = ".docmill-run.json"
-"""Says which run writes to a folder: what lies beside it is output, not input."""
+"""Marks a folder as the output of a run; its files are not input."""
 
 
 class LeftOutReason(StrEnum):
-    """Why something in a folder is not listed. A closed set; the strings are stable."""
+    """Why a scan excludes a file or folder. A closed set; the strings are stable."""
 
     SYMLINK = "symlink"
     SYMLINK_OUTSIDE = "symlink_outside"
@@ -60,7 +60,7 @@ LEFT_OUT_WORDS: dict[LeftOutReason, str] = {
     LeftOutReason.UNREADABLE: "without permission to read them",
     LeftOutReason.OUTPUT: "folders of Docmill's own results",
 }
-"""What stands behind the number, for people."""
+"""Labels of the reasons in user interfaces, after the number of files."""
 
 _LOCK = re.compile(rb"~\$.+|\.~lock\..+#", re.DOTALL)
 _HALF = re.compile(
@@ -74,23 +74,23 @@ _DESKTOP = re.compile(
 _FOLDERS = re.compile(
     rb"\$recycle\.bin|system volume information|__macosx|@eadir|lost\+found", re.I
 )
-"""Folders that systems keep for themselves: their files have the names of documents."""
+"""Folders of operating systems and tools; their files may have the names of documents."""
 _MAX_LOCK = 1024
-"""Bytes; Word writes 162, Excel and PowerPoint 165, LibreOffice about 100."""
+"""Maximum bytes of a lock file: Word writes 162, Excel and PowerPoint 165, LibreOffice 100."""
 
 
 def is_litter(name: bytes) -> bool:
-    """Whether a file or folder is known by its name to hold no documents of a user."""
+    """Whether the name belongs to a file or folder without user documents."""
     return any(kind.fullmatch(name) for kind in (_LOCK, _HALF, _DESKTOP, _FOLDERS))
 
 
 def is_lock(name: str, size: int) -> bool:
-    """Whether a file is the lock that Office or LibreOffice keeps beside an open document."""
+    """Whether a file is the lock of Office or LibreOffice for an open document."""
     return size <= _MAX_LOCK and _LOCK.fullmatch(_last(name)) is not None
 
 
 def is_half_download(name: str) -> bool:
-    """Whether a browser gives this name to a download until it is complete."""
+    """Whether browsers give this name to an incomplete download."""
     return _HALF.fullmatch(_last(name)) is not None
 
 
@@ -99,7 +99,7 @@ def _last(name: str) -> bytes:
 
 
 class LeftOut:
-    """What one scan leaves out; bounded however much that is."""
+    """The files that one scan excludes, counted by reason, with a bounded number of names."""
 
     def __init__(self) -> None:
         self._counts: Counter[LeftOutReason] = Counter()
@@ -113,7 +113,7 @@ class LeftOut:
             self._names[reason].append(shown)
 
     def as_json(self) -> dict[str, Any] | None:
-        """Return ``{reason: {"count": …, "names": […]}}``, or None when nothing was left out."""
+        """Return ``{reason: {"count": …, "names": […]}}``, or None if nothing was excluded."""
         return {
             reason.value: {"count": self._counts[reason], "names": self._names[reason]}
             for reason in LeftOutReason
@@ -122,5 +122,5 @@ class LeftOut:
 
 
 def total_left_out(left_out: dict[str, Any] | None) -> int:
-    """Return how many files and folders a stored `LeftOut.as_json` counts."""
+    """Return the number of files and folders in a stored `LeftOut.as_json`."""
     return sum(entry["count"] for entry in (left_out or {}).values())

@@ -1,8 +1,8 @@
-"""Warnings of a result: what a completed document does not have, or may not have right.
+"""Warnings of a completed result: missing content, doubtful content, and notes.
 
-The codes are a closed set, written to results, ledgers and manifests. Each has a kind, and the
-kind decides what it means for the user: a *loss* is content of the source that is not in the
-result, a *doubt* is content that may be wrong, a *note* is something that was done or not done.
+The codes are a closed set, written to results, ledgers and manifests. Each code has a kind: a
+*loss* is content of the source that is missing in the result, a *doubt* is content that may be
+wrong, and a *note* is information about the processing.
 """
 
 from collections import Counter
@@ -16,24 +16,24 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, fi
 from docmill.errors import FailureClass, ItemFailure, UsageError, bounded
 
 MAX_WARNINGS = 100
-"""Warnings of one result: a document of 10,000 pages may have one for each of them."""
+"""Maximum warnings of one result: a document of 10,000 pages may have one for each page."""
 MAX_PAGE = 2**31 - 1
-"""Larger page numbers are an engine's mistake; tables and manifests hold 32 bits."""
+"""Maximum page number: tables and manifests store 32 bits."""
 
 
 class WarningKind(StrEnum):
-    """What a warning means for whoever reads the result."""
+    """The meaning of a warning for the user of the result."""
 
     LOSS = "loss"
-    """Content of the source is not in the result."""
+    """Content of the source is missing in the result."""
     DOUBT = "doubt"
     """Content of the result may be wrong."""
     NOTE = "note"
-    """Nothing is missing or wrong; it is good to know."""
+    """Information; nothing is missing or wrong."""
 
 
 class WarningCode(StrEnum):
-    """What a warning is about. A closed set; the strings are stable."""
+    """The subject of a warning. A closed set; the strings are stable."""
 
     NO_TEXT = "no_text"
     PAGE_WITHOUT_TEXT = "page_without_text"
@@ -95,10 +95,10 @@ def kind_of(code: WarningCode) -> WarningKind:
 
 @dataclass(frozen=True, slots=True)
 class WarningGuide:
-    """What a code means.
+    """Explanation of a warning code.
 
     Attributes:
-        meaning: one sentence for a person.
+        meaning: one sentence.
         files: the end of “12 files …”.
     """
 
@@ -111,7 +111,7 @@ _G = WarningGuide
 WARNING_GUIDES: dict[WarningCode, WarningGuide] = {
     WarningCode.NO_TEXT: _G("No text came from the document.", "without text"),
     WarningCode.PAGE_WITHOUT_TEXT: _G(
-        "A page has no text layer, and recognition found no text or was not asked for.",
+        "A page has no text layer, and OCR found no text or was not requested.",
         "with pages without text",
     ),
     WarningCode.CONTENT_NOT_READ: _G(
@@ -119,32 +119,32 @@ WARNING_GUIDES: dict[WarningCode, WarningGuide] = {
         "with parts not read",
     ),
     WarningCode.TEXT_UNREADABLE: _G(
-        "Text of a page has characters without a meaning, and recognition could not replace it.",
+        "Text of a page has characters without a meaning, and OCR could not replace it.",
         "with unreadable text",
     ),
     WarningCode.FRAMES_NOT_READ: _G(
         "Not all frames of an image were read.", "with frames not read"
     ),
     WarningCode.IMAGES_NOT_SAVED: _G(
-        "Images were asked for and could not be saved.", "with images not saved"
+        "Requested images could not be saved.", "with images not saved"
     ),
     WarningCode.LIMIT_REACHED: _G(
         "The result ends at a limit of the settings; the message names it.", "cut at a limit"
     ),
     WarningCode.BYTES_REPLACED: _G(
-        "Bytes that are no text in the file's charset were replaced by U+FFFD.",
-        "with bytes that are no text",
+        "Bytes that are invalid in the file's charset were replaced by U+FFFD.",
+        "with invalid bytes",
     ),
-    WarningCode.TIME_CUT: _G("Reading ended when its time was over.", "cut at the time limit"),
+    WarningCode.TIME_CUT: _G("The file was read until its time limit.", "cut at the time limit"),
     WarningCode.PAGES_FAILED: _G(
         "Some pages failed, within the allowed ratio; the message names them.",
         "with failed pages",
     ),
     WarningCode.OCR_DOUBTFUL: _G(
-        "Text was recognised with little confidence.", "with doubtful recognised text"
+        "OCR recognised text with low confidence.", "with doubtful OCR text"
     ),
     WarningCode.ORDER_DOUBTFUL: _G(
-        "Words that run from right to left may stand in the wrong order.",
+        "Right-to-left words may be in the wrong order.",
         "with words in doubtful order",
     ),
     WarningCode.CHARSET_GUESSED: _G(
@@ -152,7 +152,7 @@ WARNING_GUIDES: dict[WarningCode, WarningGuide] = {
         "with a guessed charset",
     ),
     WarningCode.TYPE_UNLIKE_NAME: _G(
-        "The content is of another type than the file's name says.",
+        "The content has another type than the file name says.",
         "of another type than their name says",
     ),
     WarningCode.FORMULA_WITHOUT_VALUE: _G(
@@ -163,20 +163,20 @@ WARNING_GUIDES: dict[WarningCode, WarningGuide] = {
         "with simplified structure",
     ),
     WarningCode.TEXT_PUT_BACK: _G(
-        "Text that the page's layout had left out was put back.", "with text put back"
+        "Text that the layout of the page had lost was restored.", "with restored text"
     ),
     WarningCode.OCR_ADDED: _G(
-        "Text recognised from an image was added to the page.", "with recognised text"
+        "Text from OCR of an image was added to the page.", "with text from OCR"
     ),
     WarningCode.OCR_UNAVAILABLE: _G(
-        "A language that recognition was asked for is not installed.",
-        "with recognition not available",
+        "A language that was requested for OCR is not installed.",
+        "with OCR not available",
     ),
     WarningCode.PAGE_TURNED: _G(
-        "A page or image was turned before it was read.", "with turned pages"
+        "A page or image was rotated before it was read.", "with rotated pages"
     ),
     WarningCode.HIDDEN_CONTENT: _G(
-        "The document has hidden parts; the message says what became of them.",
+        "The document has hidden parts; the message says whether they are in the result.",
         "with hidden parts",
     ),
     WarningCode.PARAMETER_NOT_HONOURED: _G(
@@ -190,10 +190,10 @@ class ResultWarning(BaseModel):
     """One warning of a result.
 
     Attributes:
-        code: what it is about.
-        message: one sentence for people, at most `docmill.errors.MAX_MESSAGE` characters.
-        page: the page's number, from 1; None when it is about the whole document. A number
-            that no page can have counts as None.
+        code: its subject.
+        message: one sentence, at most `docmill.errors.MAX_MESSAGE` characters.
+        page: 1-based page number; None for the whole document. An invalid page number becomes
+            None.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -214,7 +214,7 @@ class ResultWarning(BaseModel):
 
     @property
     def kind(self) -> WarningKind:
-        """What it means for whoever reads the result."""
+        """The kind of its code."""
         return kind_of(self.code)
 
 
@@ -224,14 +224,14 @@ def warning(code: WarningCode, message: str, page: int | None = None) -> ResultW
 
 
 def at_most(warnings: Sequence[ResultWarning], limit: int = MAX_WARNINGS) -> list[ResultWarning]:
-    """Return ``warnings``, cut to ``limit`` entries that still name every code.
+    """Return ``warnings``, reduced to ``limit`` entries that still name every code.
 
-    Of each code the first ones stay, equally many; the last entries say of each code how many
-    more there were, and on which pages the first and the last of them are.
+    The first warnings of each code are kept, the same number for all codes. The last entries give
+    for each code the number of further warnings, and their first and last page.
 
     Args:
         warnings: in the document's order, which is kept.
-        limit: entries of the answer, at least twice the number of codes.
+        limit: maximum entries, at least twice the number of codes.
     """
     if len(warnings) <= limit:
         return list(warnings)
@@ -246,22 +246,22 @@ def at_most(warnings: Sequence[ResultWarning], limit: int = MAX_WARNINGS) -> lis
             shown.append(one)
         else:
             rest.setdefault(one.code, []).append(one)
-    return shown + [_summed(code, more) for code, more in rest.items()]
+    return shown + [_summary(code, more) for code, more in rest.items()]
 
 
-def _summed(code: WarningCode, more: list[ResultWarning]) -> ResultWarning:
+def _summary(code: WarningCode, more: list[ResultWarning]) -> ResultWarning:
     pages = [one.page for one in more if one.page is not None]
     where = f", on pages {min(pages)} to {max(pages)}" if pages else ""
     return warning(code, f"And {len(more):,} more of this kind{where}.")
 
 
 def notes(messages: Iterable[str]) -> list[ResultWarning]:
-    """Return sentences of an engine that have no code of their own."""
+    """Return messages of an engine as warnings with the code ``engine_note``."""
     return [warning(WarningCode.ENGINE_NOTE, message) for message in messages]
 
 
 def _with_codes(given: Any) -> Any:
-    """Results of earlier versions and engines of other packages state sentences only."""
+    """Convert plain sentences, as in results of earlier versions and of third-party engines."""
     if not isinstance(given, list | tuple):
         return given
     return [
@@ -271,9 +271,9 @@ def _with_codes(given: Any) -> Any:
 
 
 def parse_warnings(given: Iterable[Any]) -> list[ResultWarning]:
-    """Return the warnings that another service states, with or without codes.
+    """Return the warnings in the answer of another service, with or without codes.
 
-    What is neither a sentence nor a warning is left out: it is not ours, and proves nothing.
+    Entries that are neither a sentence nor a warning are ignored.
     """
     found = []
     for one in _with_codes(list(given)):
@@ -285,18 +285,18 @@ def parse_warnings(given: Iterable[Any]) -> list[ResultWarning]:
 
 
 Warnings = Annotated[list[ResultWarning], BeforeValidator(_with_codes)]
-"""The field type of a result's warnings: a plain sentence is read as an ``engine_note``."""
+"""Field type of a result's warnings: a plain sentence becomes an ``engine_note``."""
 
 
 def strict_codes(words: Iterable[str]) -> tuple[WarningCode, ...]:
-    """Return the codes that a run is strict about.
+    """Return the warning codes that make a file fail in a strict run.
 
     Args:
         words: codes, kinds (``loss``, ``doubt``, ``note``), or ``none``; ``true``, ``yes`` and
             ``1`` mean ``loss``.
 
     Raises:
-        UsageError: a word is none of these.
+        UsageError: a word is unknown.
     """
     codes: set[WarningCode] = set()
     for word in words:
@@ -317,11 +317,11 @@ _SWITCHES = {"true": "loss", "yes": "loss", "1": "loss", "false": "", "no": "", 
 
 
 def strict_failure(strict: Collection[str] | None, warnings: Iterable[Any]) -> ItemFailure | None:
-    """Return the failure that a strict run makes of a result's warnings; None when it stands.
+    """Return the failure that a result's warnings cause in a strict run; None if they cause none.
 
     Args:
-        strict: the run's codes; None for none.
-        warnings: as stored.
+        strict: the codes of the run; None for none.
+        warnings: of the stored result.
     """
     if not strict:
         return None

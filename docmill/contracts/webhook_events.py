@@ -1,7 +1,7 @@
-"""The events that webhooks hear of: their names, and which of them belong to what.
+"""Webhook events: LlamaCloud's names, and the events of each batch and job.
 
-LlamaCloud's names. What a batch or a job can never reach has no event here: extract jobs are not
-announced as running, and a batch that waits for its turn is still pending.
+States that a batch or job does not report have no event: extract jobs send no ``running`` event,
+and a throttled batch is still pending.
 """
 
 from enum import StrEnum
@@ -9,7 +9,7 @@ from enum import StrEnum
 from docmill.contracts.words import BatchStatus, JobType
 
 TEST_EVENT = "webhook.test"
-"""What a test call sends; no other event ever has this name."""
+"""Name of test events."""
 
 BATCH_EVENTS = {
     BatchStatus.PENDING: "batch.pending",
@@ -23,7 +23,7 @@ BATCH_ENDS = tuple(event for status, event in BATCH_EVENTS.items() if status.ter
 
 
 class JobState(StrEnum):
-    """What a job can be announced as; the second half of its event's name."""
+    """State of a job in its events; the second part of the event's name."""
 
     PENDING = "pending"
     RUNNING = "running"
@@ -34,7 +34,7 @@ class JobState(StrEnum):
 
     @property
     def status(self) -> str:
-        """The job's status in this state, in the words of its endpoint."""
+        """The job's status in this state, as the jobs endpoint returns it."""
         return _STATUSES.get(self, self.name)
 
 
@@ -44,21 +44,21 @@ _STATUSES = {
     JobState.ERROR: "FAILED",
 }
 
-_SILENT = {(JobType.EXTRACT, JobState.RUNNING)}
+_WITHOUT_EVENT = {(JobType.EXTRACT, JobState.RUNNING)}
 
 
 def job_event(job_type: str, state: JobState) -> str | None:
-    """Return the name of the event, or None when this product has no such one."""
-    return None if (JobType(job_type), state) in _SILENT else f"{job_type}.{state}"
+    """Return the name of the event, or None if the product has no such event."""
+    return None if (JobType(job_type), state) in _WITHOUT_EVENT else f"{job_type}.{state}"
 
 
 def job_events(job_type: str) -> tuple[str, ...]:
-    """Return every event that a job of this product can have."""
+    """Return all events of jobs of this product."""
     return tuple(filter(None, (job_event(job_type, state) for state in JobState)))
 
 
 def job_ends(job_type: str) -> tuple[str, ...]:
-    """Return the events of which a job has exactly one."""
+    """Return the final events; every job has exactly one of them."""
     begun = (JobState.PENDING, JobState.RUNNING)
     return tuple(f"{job_type}.{state}" for state in JobState if state not in begun)
 
@@ -69,16 +69,16 @@ def subscribed_events(
     """Return the events that an endpoint gets from one batch.
 
     Args:
-        api: which contract made the batch. v1's batches have no events of their own but for the
-            call at their end, and a single job's batch is nobody's business.
+        api: the API that created the batch. v1 batches have only the event of their end, and the
+            batch of a single job has no events.
         job_type: the product.
-        wanted: as the endpoint asks; None means all.
-        own_jobs: the endpoint came with the jobs' configuration, and so never hears of the batch.
+        wanted: the events in the endpoint; None means all.
+        own_jobs: the endpoint belongs to the configuration of the jobs, so it gets no batch events.
 
     Returns:
-        What can happen and is wanted. A batch's endpoint that wants all hears of the batch: its
-        receiver knows a batch's end by ``status``, which jobs have too. It hears of single files
-        when it names their events.
+        The possible events that are wanted. An endpoint of a batch that wants all gets only batch
+        events, because its receiver may take the ``status`` of a job for that of the batch. It gets
+        events of single files if it names them.
     """
     of_jobs = job_events(job_type)
     of_batch = tuple(BATCH_EVENTS.values())

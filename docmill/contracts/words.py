@@ -1,7 +1,6 @@
-"""The words of batches, items and jobs: states, outcomes, reasons, counts.
+"""States, outcomes, skip reasons and counts of batches, items and jobs.
 
-Every list of states in the house is one of these: which are open and which have ended, and which
-state of one contract is which of another.
+It defines all sets of states, such as the open ones, and maps the states of the different APIs.
 """
 
 from enum import StrEnum
@@ -10,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Payload(BaseModel):
-    """Base of everything that crosses Temporal: immutable; unknown fields are ignored."""
+    """Base of all Temporal payloads: immutable; unknown fields are ignored."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -24,7 +23,7 @@ class JobType(StrEnum):
 
 
 class Outcome(StrEnum):
-    """The one terminal state of an item."""
+    """The terminal state of an item."""
 
     COMPLETED = "completed"
     FAILED = "failed"
@@ -33,7 +32,7 @@ class Outcome(StrEnum):
 
 
 class ItemStatus(StrEnum):
-    """The state of an item: the outcomes, and the two states before one."""
+    """The state of an item: the two states before an outcome, and the outcomes."""
 
     PENDING = "pending"
     PROCESSING = "processing"
@@ -49,7 +48,7 @@ class ItemStatus(StrEnum):
 
 
 class BatchStatus(StrEnum):
-    """The state of a batch, in LlamaCloud's words."""
+    """The state of a batch, with LlamaCloud's names."""
 
     PENDING = "PENDING"
     THROTTLED = "THROTTLED"
@@ -65,36 +64,36 @@ class BatchStatus(StrEnum):
 
 
 class V1Status(StrEnum):
-    """The state of a batch, in the words of LlamaCloud's v1."""
+    """The state of a batch, with the names of LlamaCloud's v1."""
 
     PENDING = "pending"
     RUNNING = "running"
     DISPATCHED = "dispatched"
-    """Docmill starts a file when there is room for it, so that no batch is ever in this state."""
+    """Not used by Docmill, which starts a file when a slot is free."""
     COMPLETED = "completed"
     FAILED = "failed"
     CANCELLED = "cancelled"
 
     @classmethod
     def of(cls, batch: BatchStatus) -> "V1Status":
-        """Return what v1 calls a state of a batch."""
+        """Return the v1 state of a batch."""
         return cls.PENDING if batch is BatchStatus.THROTTLED else cls(batch.value.lower())
 
     @property
     def stands_for(self) -> tuple[BatchStatus, ...]:
-        """The states of a batch that v1 calls so."""
+        """The states of a batch with this v1 state."""
         return tuple(status for status in BatchStatus if V1Status.of(status) is self)
 
 
 OPEN_BATCHES = tuple(status.value for status in BatchStatus if not status.terminal)
-"""The states of a batch that can still change by itself."""
+"""The states of a batch that has not ended."""
 ENDED_BATCHES = tuple(status.value for status in BatchStatus if status.terminal)
 UNFINISHED = tuple(status.value for status in ItemStatus if not status.ended)
-"""The states from which an item may get its outcome."""
+"""The states of an item without an outcome."""
 
 
 class JobStatus(StrEnum):
-    """The state of a job, in LlamaCloud's words."""
+    """The state of a job, with LlamaCloud's names."""
 
     PENDING = "PENDING"
     RUNNING = "RUNNING"
@@ -111,8 +110,8 @@ class JobStatus(StrEnum):
     def of(cls, item: ItemStatus, batch: BatchStatus, *, has_result: bool) -> "JobStatus":
         """Return the state of an item's job.
 
-        A skipped item that shares a result has completed. Nothing runs of a batch that has
-        ended, whatever its items say.
+        The job of a skipped item with a result is COMPLETED. No job of an ended batch is running,
+        whatever the state of its item.
         """
         if item is ItemStatus.SKIPPED:
             return cls.COMPLETED if has_result else cls.FAILED
@@ -124,14 +123,14 @@ class JobStatus(StrEnum):
 
 
 class SkipReason(StrEnum):
-    """Why an item was skipped (LlamaCloud's words)."""
+    """Why an item was skipped, with LlamaCloud's names."""
 
     ALREADY_PROCESSED = "already_processed"
     SIZE_LIMIT_EXCEEDED = "size_limit_exceeded"
 
 
 class Tally(Payload):
-    """Counts of outcomes. ``completed`` is what LlamaCloud calls processed."""
+    """Counts of outcomes; LlamaCloud calls ``completed`` processed."""
 
     completed: int = 0
     failed: int = 0

@@ -1,4 +1,4 @@
-"""The object store: local files, or S3, GCS and Azure by URL; names and durability of results.
+"""The object store: local files, S3, GCS or Azure; keys and durability of stored results.
 
-Imports contracts, errors, ids and settings.
+This package imports contracts, errors, ids and settings.
 """

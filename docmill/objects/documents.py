@@ -1,4 +1,4 @@
-"""Where documents lie in the store: the same bytes of a project once, under their hash."""
+"""Storage of uploaded and fetched documents, by hash, so that a project stores bytes once."""
 
 from pathlib import Path
 
@@ -8,21 +8,20 @@ from docmill.objects.base import ObjectStore
 async def store_document(
     store: ObjectStore, project_id: str, sha256: str, size: int, path: Path
 ) -> str:
-    """Put a document into the store unless it is there, and return its key.
+    """Store a document unless it is already stored, and return its key.
 
-    Bytes whose row was never written are found by the next attempt. Call it again once the row
-    that names them is committed: retention may have removed older ones in between, which it does
-    for no row that it sees.
+    Call it again after the row with the key is committed: retention may have removed an older copy
+    in between, because it did not see the row yet.
 
     Args:
-        store: where to.
-        project_id: whose.
+        store: the object store.
+        project_id: the project of the document.
         sha256: of the bytes.
         size: in bytes.
         path: of the document; it may be moved into the store.
 
     Raises:
-        UnavailableError: the store is away or full.
+        UnavailableError: the store is unavailable or full.
     """
     key = f"files/{project_id}/{sha256[:2]}/{sha256}"
     if await store.size(key) != size:

@@ -1,4 +1,4 @@
-"""Writing files so that they are whole or absent, also after a power cut."""
+"""Durable, atomic file operations: after a power cut a file is complete or absent."""
 
 import ctypes
 import os
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def make_folders(folder: Path) -> None:
-    """Make ``folder`` and what is missing above it, durably."""
+    """Create ``folder`` and its missing parents, durably."""
     missing = []
     while not folder.is_dir():
         missing.append(folder)
@@ -19,7 +19,7 @@ def make_folders(folder: Path) -> None:
 
 
 def sync(path: Path) -> None:
-    """Wait until a file's bytes, or a folder's names, are on the disk. Refuses a symlink."""
+    """Sync a file's bytes, or a folder's entries, to disk. A symlink is an error."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
     try:
         os.fsync(descriptor)
@@ -28,10 +28,10 @@ def sync(path: Path) -> None:
 
 
 def sync_file_system(folder: Path) -> None:
-    """Wait until everything that was written to the file system of ``folder`` is on the disk.
+    """Sync the file system of ``folder`` to disk.
 
-    Linux waits for this file system alone, so that another one that is slow or away delays
-    nothing; elsewhere there is only the call for all of them.
+    On Linux only this file system is synced, so that a slow or unreachable one causes no delay.
+    Other systems can only sync all file systems.
     """
     if sys.platform != "linux":
         os.sync()
@@ -46,12 +46,12 @@ def sync_file_system(folder: Path) -> None:
 
 
 def move_into_place(staged: Path, target: Path) -> None:
-    """Give the finished file ``staged`` its name: afterwards ``target`` is it, whole."""
+    """Move the finished file ``staged`` to ``target``, atomically and durably."""
     move_all_into_place({target: staged})
 
 
 def move_all_into_place(staged_of: Mapping[Path, Path]) -> None:
-    """Do the same with several files, by target; each folder is synced once."""
+    """Like `move_into_place` for several files, by target; each folder is synced once."""
     for target, staged in staged_of.items():
         sync(staged)
         make_folders(target.parent)

@@ -1,4 +1,4 @@
-"""Objects as files in a folder."""
+"""The local object store: objects are files in a folder."""
 
 import asyncio
 import errno
@@ -18,25 +18,25 @@ _ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EISDIR})
 
 
 class LocalStore:
-    """Objects under a root folder; the key is the path.
+    """Objects as files below a root folder; the key is the relative path.
 
     Raises:
-        UnavailableError: the root cannot be made.
+        UnavailableError: the root cannot be created.
     """
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        with self._explained():
+        with self._converted_errors():
             root.mkdir(mode=0o700, parents=True, exist_ok=True)
             sweep(root)
         self._staging = Staging(root)
 
     async def put_file(self, key: str, path: Path) -> None:
-        """Move the file into the store; across file systems, copy it."""
+        """Move the file into the store, or copy it across file systems."""
         await self.put_files({key: path})
 
     async def put_files(self, files: Mapping[str, Path]) -> None:
-        """Move files into the store; a folder that several go to is synced once."""
+        """Move files into the store; each target folder is synced once."""
         targets = {self.local_path(key): path for key, path in files.items()}
         await asyncio.to_thread(self._take, targets)
 
@@ -45,11 +45,11 @@ class LocalStore:
         await asyncio.to_thread(self._write, self.local_path(key), data)
 
     async def get_bytes(self, key: str) -> bytes:
-        """Return a whole object."""
+        """Return the bytes of an object."""
         return await asyncio.to_thread(self._read, key)
 
     async def stream(self, key: str, chunk: int = CHUNK, *, start: int = 0) -> AsyncIterator[bytes]:
-        """Return an object in pieces; an object that is replaced meanwhile stays readable."""
+        """Stream an object; if it is replaced meanwhile, the stream still has the old bytes."""
         descriptor = await asyncio.to_thread(self._open, key)
         try:
             os.lseek(descriptor, start, os.SEEK_SET)
@@ -63,23 +63,23 @@ class LocalStore:
         return await asyncio.to_thread(self._size, key)
 
     async def delete(self, key: str) -> None:
-        """Remove an object if it is there."""
+        """Delete an object if it exists."""
         await asyncio.to_thread(self._delete, self.local_path(key))
 
     def local_path(self, key: str) -> Path:
-        """Return where the object lies, whether or not it exists."""
+        """Return the path of the object, whether or not it exists."""
         return self._root / check_key(key)
 
     async def delete_below(self, prefix: str) -> None:
-        """Remove a folder of objects, if it is there."""
+        """Delete a folder of objects if it exists."""
         await asyncio.to_thread(self._delete_tree, self.local_path(prefix))
 
     def close(self) -> None:
-        """Remove the folder for half-written files."""
+        """Remove the staging folder."""
         self._staging.close()
 
     async def ping(self) -> None:
-        """Write a byte and remove it."""
+        """Write a byte and delete it."""
         await asyncio.to_thread(self._probe)
 
     def _take(self, source_of: Mapping[Path, Path]) -> None:
@@ -101,7 +101,7 @@ class LocalStore:
 
     def _open(self, key: str) -> int:
         path = self.local_path(key)
-        with self._explained(key):
+        with self._converted_errors(key):
             descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 os.close(descriptor)
@@ -109,27 +109,27 @@ class LocalStore:
         return descriptor
 
     def _read_some(self, descriptor: int, chunk: int) -> bytes:
-        with self._explained():
+        with self._converted_errors():
             return os.read(descriptor, chunk)
 
     def _read(self, key: str) -> bytes:
-        with os.fdopen(self._open(key), "rb") as file, self._explained(key):
+        with os.fdopen(self._open(key), "rb") as file, self._converted_errors(key):
             return file.read()
 
     def _size(self, key: str) -> int | None:
         try:
-            with self._explained(key):
+            with self._converted_errors(key):
                 found = self.local_path(key).stat(follow_symlinks=False)
         except NotFoundError:
             return None
         return found.st_size if stat.S_ISREG(found.st_mode) else None
 
     def _delete(self, path: Path) -> None:
-        with self._explained():
+        with self._converted_errors():
             path.unlink(missing_ok=True)
 
     def _delete_tree(self, path: Path) -> None:
-        with self._explained(), suppress(FileNotFoundError):
+        with self._converted_errors(), suppress(FileNotFoundError):
             shutil.rmtree(path)
 
     def _probe(self) -> None:
@@ -138,8 +138,8 @@ class LocalStore:
 
     @contextmanager
     def _staged(self) -> Iterator[Path]:
-        """Yield a path to write to; what is still there at the end is removed."""
-        with self._explained():
+        """Yield a path to write to; a file that is still there at the end is deleted."""
+        with self._converted_errors():
             staged = self._staging.fresh()
             try:
                 yield staged
@@ -147,8 +147,8 @@ class LocalStore:
                 staged.unlink(missing_ok=True)
 
     @contextmanager
-    def _explained(self, key: str | None = None) -> Iterator[None]:
-        """Turn the system's errors into ours; ``key`` is the object that must exist."""
+    def _converted_errors(self, key: str | None = None) -> Iterator[None]:
+        """Convert the system's errors; ``key`` is the object that must exist."""
         try:
             yield
         except OSError as error:
@@ -156,5 +156,5 @@ class LocalStore:
                 raise NotFoundError(f"The object {key} is not in the store.") from None
             raise UnavailableError(
                 f"The store in {self._root} cannot be used: {error.strerror}.",
-                "Check that the folder is there, that it may be written, and that space is free.",
+                "Check that the folder exists, is writable, and has free space.",
             ) from error

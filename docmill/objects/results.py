@@ -1,7 +1,7 @@
-"""Where the files of a result lie in the store, and how they are removed.
+"""Object keys of stored results, and their deletion.
 
-All files of a result share a prefix, which the attempt that writes them derives from its place in
-the ledger. So nothing is ever listed: what an attempt may have left can be derived as well.
+All files of a result share a key prefix, which an attempt derives from its row in the ledger. So
+the keys that a lost attempt may have written are known without listing the store.
 """
 
 import asyncio
@@ -13,42 +13,42 @@ from docmill.errors import NotFoundError
 from docmill.objects.base import ObjectStore
 
 RESULT_FILE = "result.json"
-"""The whole result; it names the hashes of the files that belong to it."""
+"""The result; it contains the names and hashes of its other files."""
 MARKDOWN_FILE = "document.md"
-"""The file that nearly every result has besides."""
+"""The Markdown of nearly every result."""
 
 _FOLDER_BITS = 16
-"""65,536 items share a folder: file systems and people cope with that many names."""
+"""65,536 items share a folder, which file systems handle well."""
 _PLAIN = re.compile(r"\w[\w.-]{0,199}", re.ASCII)
-"""Names of files of a result: they become keys and paths, so nothing else is believed."""
+"""Allowed file names in a result, because they become keys and paths."""
 
 
 class _Named(BaseModel):
-    """The one part of a `RESULT_FILE` that matters here; the rest is passed over."""
+    """The part of a `RESULT_FILE` that is read here."""
 
     files: dict[str, str] = {}
 
 
 def result_prefix(project_id: str, batch_id: str, position: int, epoch: int, attempt: int) -> str:
-    """Return what the keys of all files begin with that one attempt at an item writes.
+    """Return the key prefix of the files that one attempt of an item writes.
 
-    No other attempt writes there, so that a late one overwrites nothing.
+    Each attempt has its own prefix, so a late attempt overwrites nothing.
     """
     folder = f"results/{project_id}/{batch_id}/{position >> _FOLDER_BITS}"
     return f"{folder}/{position}-{epoch}-{attempt}."
 
 
 def slices_prefix(project_id: str, batch_id: str, position: int, epoch: int, digest: str) -> str:
-    """Return what the keys begin with of what was read of a large document's slices.
+    """Return the key prefix of the stored slices of a large document.
 
-    All attempts of a run share them: what one has read, the next one does not read again.
+    All attempts of an epoch share it, so that no slice is read twice.
 
     Args:
         project_id: of the item.
-        batch_id: likewise.
-        position: likewise.
-        epoch: of the run.
-        digest: of what the slices depend on.
+        batch_id: of the item.
+        position: of the item.
+        epoch: of the batch.
+        digest: of the input of the slices.
     """
     return f"{result_prefix(project_id, batch_id, position, epoch, 0)}slices-{digest}-"
 
@@ -57,29 +57,28 @@ def result_key(prefix: str, name: str) -> str:
     """Return the key of one file of a result.
 
     Args:
-        prefix: as `result_prefix` gave it, or a folder without its slash: results of older
-            versions have one each.
+        prefix: from `result_prefix`; for results of older versions a folder, without its slash.
         name: of the file, such as `RESULT_FILE`.
     """
     return f"{prefix}{name}" if prefix.endswith(".") else f"{prefix}/{name}"
 
 
 def named_files(result: bytes) -> dict[str, str]:
-    """Return the sha256 of each file that belongs to a `RESULT_FILE`, by name.
+    """Return the SHA-256 of each file that a `RESULT_FILE` names.
 
     Raises:
-        ValueError: it is no such file, or it names files that no result can have.
+        ValueError: it is not a result, or a file name in it is invalid.
     """
     files = _Named.model_validate_json(result).files
     if not all(map(_PLAIN.fullmatch, files)):
-        raise ValueError("It names files that no result can have.")
+        raise ValueError("The result names invalid files.")
     return files
 
 
 async def delete_result(store: ObjectStore, prefix: str) -> None:
-    """Remove all files of a result, or what an attempt stored of one; none is no error.
+    """Delete all files of a result, or the files that a lost attempt stored; none is no error.
 
-    `RESULT_FILE` goes last: until then it says what else there may be.
+    `RESULT_FILE` is deleted last, because it names the others.
     """
     if not prefix.endswith("."):
         await store.delete_below(prefix)
@@ -89,6 +88,6 @@ async def delete_result(store: ObjectStore, prefix: str) -> None:
         data = await store.get_bytes(result_key(prefix, RESULT_FILE))
         names |= (await asyncio.to_thread(named_files, data)).keys()
     except (NotFoundError, ValueError):
-        pass  # nothing besides was stored, or a damaged store: then nothing can be known
+        pass  # no other file was stored; or the result is damaged, and its files are unknown
     for name in (*sorted(names - {RESULT_FILE}), RESULT_FILE):
         await store.delete(result_key(prefix, name))

@@ -1,4 +1,4 @@
-"""Folders for half-written files, which disappear with the process that wrote them."""
+"""Staging folders for incomplete files, which are removed when their process ends."""
 
 import fcntl
 import os
@@ -14,10 +14,11 @@ PREFIX = ".docmill-tmp-"
 
 
 class Staging:
-    """One process's folder for files that are not yet whole, beside where they will be.
+    """A folder of one process for incomplete files, on the file system of their target.
 
-    Its owner holds a lock on it. The lock dies with the process, so whoever comes next knows an
-    abandoned folder from one in use, and removes it. The folder is made at first use.
+    The process holds a lock on the folder, which the kernel releases when the process ends. The
+    next process therefore recognizes an abandoned folder and removes it. The folder is created at
+    first use.
     """
 
     def __init__(self, parent: Path) -> None:
@@ -28,16 +29,16 @@ class Staging:
 
     @classmethod
     def below(cls, parent: Path, ending: "Ending | None" = None) -> Self:
-        """Return a folder in ``parent``, which is made when it is missing.
+        """Return a staging folder in ``parent``, which is created if it is missing.
 
-        What dead processes left there is removed, after ``ending`` was called with it.
+        Folders of dead processes are removed, after ``ending`` was called with each.
         """
         parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         sweep(parent, ending)
         return cls(parent)
 
     def fresh(self) -> Path:
-        """Return a path that no file has, in a folder that exists. Safe in threads."""
+        """Return an unused path in an existing folder. Thread-safe."""
         with self._guard:
             if self._folder is None or not self._folder.is_dir():
                 self._open()
@@ -45,14 +46,14 @@ class Staging:
             return self._folder / secrets.token_hex(8)
 
     def make(self) -> Path:
-        """Make a fresh empty folder; whoever asked for it removes it."""
+        """Create an empty folder; the caller removes it."""
         path = self.fresh()
         path.mkdir(mode=0o700)
         return path
 
     @contextmanager
     def folder(self) -> Iterator[Path]:
-        """Give a fresh empty folder for one piece of work, and remove it afterwards."""
+        """Yield a new empty folder, and remove it afterwards."""
         path = self.make()
         try:
             yield path
@@ -81,7 +82,7 @@ class Staging:
 
 
 Ending = Callable[[Path], None]
-"""Ends what a dead process's folder still belongs to, before the folder is removed."""
+"""Called with the folder of a dead process before it is removed, to end its children."""
 
 
 def sweep(parent: Path, ending: Ending | None = None) -> None:
@@ -96,7 +97,7 @@ def sweep(parent: Path, ending: Ending | None = None) -> None:
 
 
 def _lock(folder: Path) -> int | None:
-    """Return the descriptor that holds the lock, or None when the folder is not ours to take."""
+    """Return the descriptor that holds the lock, or None if another process holds it."""
     try:
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     except OSError:

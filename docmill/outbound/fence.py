@@ -179,12 +179,12 @@ class Fence:
         if isinstance(address, ipaddress.IPv6Address) and (
             address.scope_id or address not in _PUBLIC_V6
         ):
-            raise _refused(host)
+            raise _rejected(host)
         if any(address in network for network in _DENIED):
-            raise _refused(host)
+            raise _rejected(host)
 
 
-def _refused(host: str) -> FencedError:
+def _rejected(host: str) -> FencedError:
     """The address itself is not named: a network's inside is nobody else's business."""
     return FencedError(f"{host} is not on the public Internet.", HINT)
 

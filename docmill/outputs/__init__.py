@@ -1,1 +1,4 @@
-"""What a person gets: result files, manifest, report."""
+"""Output folders of runs: result files, the manifest and the report.
+
+This package imports contracts, errors, objects and records.
+"""

@@ -1,4 +1,4 @@
-"""From the store to the folder that a person asked for, while the batch runs and at its end."""
+"""Exports results from the object store to the output folder, during a batch and at its end."""
 
 import asyncio
 import itertools
@@ -26,25 +26,25 @@ from docmill.records.ledger import Ledger
 from docmill.records.tables.batches import Batch
 
 WINDOW = 1000
-"""Items behind the frontier that are looked at: more than a batch can have in flight."""
-AT_ONCE = 8
+"""Items after the frontier that are checked: more than a batch can have in flight."""
+PARALLEL_COPIES = 8
 """Items whose files are copied at the same time."""
 NAMED = 20
-"""Files with a lost result that the error names."""
+"""Maximum files with a lost result in the error."""
 
 
 class Exporter:
-    """Copies the results of finished items to ``out``, each file whole or not at all.
+    """Copies the results of finished items to ``out``; each file is written atomically.
 
-    Everything up to a frontier is finished and exported; beyond it a bounded window is looked
-    at. A file that is already there with the right bytes is left alone, so that a repeated or
-    resumed export costs little and an emptied folder is filled again. Therefore a power cut may
-    cost files until `finish` has returned: the next export finds them by their hashes.
+    All items up to a frontier are finished and exported; after it a bounded window of items is
+    checked. A file that already has the right bytes is not copied again, so a repeated or resumed
+    export is cheap, and restores an emptied folder. Until `finish` has returned, a power cut may
+    lose files; the next export detects them by their hashes.
 
-    Use it as a context manager: leaving removes its temporary folder.
+    Use it as a context manager: its exit removes the temporary folder.
 
     Attributes:
-        findings: what the results say, once `finish` has returned.
+        findings: summary of the results, once `finish` has returned.
     """
 
     def __init__(self, database: Database, store: ObjectStore, batch: Batch, out: Path) -> None:
@@ -64,12 +64,12 @@ class Exporter:
         self._staging.close()
 
     async def export_ready(self) -> int:
-        """Export what has been finished since the last call; return how many items those were.
+        """Export the items that finished since the last call, and return their number.
 
         Raises:
-            UsageError: ``out`` may not be written.
-            UnavailableError: ``out`` is full, or the store or the database is away. Calling
-                again goes on where it stopped.
+            UsageError: ``out`` is not writable.
+            UnavailableError: ``out`` is full, or the store or the database is unavailable. The
+                next call continues where this one stopped.
         """
         count = 0
         if await self._is_waiting():
@@ -88,7 +88,7 @@ class Exporter:
                 return count
 
     async def _is_waiting(self) -> bool:
-        """Whether a further attempt has not begun: then its items still have old outcomes."""
+        """Whether a redrive has not started yet: its items still have their old outcomes."""
         async with self._database.read() as session:
             batch = await Batches(session).get(None, self._batch.id)
         return batch.epoch > 1 and batch.started_at is None
@@ -96,16 +96,16 @@ class Exporter:
     async def finish(
         self, *, title: str = "", vanished: Sequence[str] = (), vanished_count: int = 0
     ) -> ManifestSummary:
-        """Export the rest of a batch that has ended, and write the manifest and the report.
+        """Export the remaining items of an ended batch, and write the manifest and the report.
 
         Args:
-            title: what was processed, for the report's reader; empty takes the batch's name.
-            vanished: names of files that are gone since an earlier run, the first ones.
-            vanished_count: how many those are.
+            title: of the report; empty means the name of the batch.
+            vanished: names of the first files that disappeared since an earlier run.
+            vanished_count: number of files that disappeared.
 
         Raises:
-            NotFoundError: the store has lost results; all others were exported, and the
-                manifest still lists the lost ones, so that `verify` finds them.
+            NotFoundError: results are missing in the store. All others were exported, and the
+                manifest still lists the missing ones, so that `verify` reports them.
             UsageError: as for `export_ready`.
             UnavailableError: as for `export_ready`.
         """
@@ -127,7 +127,7 @@ class Exporter:
         return summary
 
     async def _rows(self, data: ReportData) -> AsyncIterator[ManifestRow]:
-        """Return every row of the manifest, exporting what was not exported yet."""
+        """Yield every row of the manifest, and export items that were not exported yet."""
         after = 0
         while rows := await self._walk(after):
             await self._export(
@@ -143,7 +143,7 @@ class Exporter:
                 data.add(row)
                 yield row
             after = rows[-1].position
-        # Once for all files, and before the manifest says that they are there.
+        # Once for all files, and before the manifest that lists them is written.
         await asyncio.to_thread(sync_file_system, self._out)
 
     def _count(self, rows: Sequence[ItemRow]) -> None:
@@ -156,20 +156,20 @@ class Exporter:
             return await Ledger(session).walk(self._batch, after, WINDOW)
 
     async def _export(self, rows: Sequence[ItemRow]) -> None:
-        """Export those of ``rows`` that have a result and are not there yet."""
+        """Export those of ``rows`` that have a result and are not exported yet."""
         with writing_to(self._out):
             missing = await asyncio.to_thread(self._missing, rows)
-            for start in range(0, len(missing), AT_ONCE):
-                chunk = missing[start : start + AT_ONCE]
+            for start in range(0, len(missing), PARALLEL_COPIES):
+                chunk = missing[start : start + PARALLEL_COPIES]
                 ended = await asyncio.gather(*map(self._copy, chunk), return_exceptions=True)
                 for error in ended:
                     if error is not None:
                         raise error
 
     def _missing(self, rows: Sequence[ItemRow]) -> list[ItemRow]:
-        return [row for row in rows if row.object_prefix is not None and not self._is_there(row)]
+        return [row for row in rows if row.object_prefix is not None and not self._is_exported(row)]
 
-    def _is_there(self, row: ItemRow) -> bool:
+    def _is_exported(self, row: ItemRow) -> bool:
         names = output_names(row.path)
         result = self._out / names.json
         if hash_of(result) != row.result_sha256:
@@ -181,7 +181,7 @@ class Exporter:
         return all(hash_of(self._out / names.of(n)) == sha256 for n, sha256 in siblings.items())
 
     async def _copy(self, row: ItemRow) -> None:
-        """Copy one item's files, in a thread: a hop for each step would cost more than these."""
+        """Copy one item's files in one thread call, because one call for each step costs more."""
         try:
             await asyncio.to_thread(self._copy_here, row, asyncio.get_running_loop())
         except (NotFoundError, DamagedError):
@@ -190,7 +190,7 @@ class Exporter:
                 self._lost.append(row.path)
 
     def _copy_here(self, row: ItemRow, loop: asyncio.AbstractEventLoop) -> None:
-        """Copy one item's files; the JSON comes last, because it vouches for the others."""
+        """Copy one item's files; the JSON is last, because it has the hashes of the others."""
         names = output_names(row.path)
         with self._fetched(row, RESULT_FILE, row.result_sha256, loop) as result:
             for name, sha256 in files_of_result(result).items():
@@ -204,7 +204,7 @@ class Exporter:
     def _fetched(
         self, row: ItemRow, name: str, sha256: str | None, loop: asyncio.AbstractEventLoop
     ) -> Iterator[Path]:
-        """Give a copy of one stored file; what is still there at the end is removed."""
+        """Yield a staged copy of one stored file; if it was not moved, it is deleted at the end."""
         assert row.object_prefix is not None
         staged = self._stage()
         try:
@@ -227,7 +227,7 @@ class Exporter:
 
 
 def _move(staged: Path, target: Path) -> None:
-    """Give a finished file its name; `Exporter.finish` makes it durable."""
+    """Move a finished file to its target; `Exporter.finish` makes it durable."""
     target.parent.mkdir(parents=True, exist_ok=True)
     staged.replace(target)
 

@@ -1,4 +1,4 @@
-"""Files of the output folder: copied whole, checked by hash, with errors that say what to do."""
+"""Files of the output folder: copies, hashes, and errors of the file system."""
 
 import asyncio
 import errno
@@ -17,38 +17,40 @@ _REFUSED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, err
 
 
 class DamagedError(DocmillError):
-    """A file holds other bytes than were written."""
+    """A file has other bytes than were written."""
 
 
 @contextmanager
 def writing_to(folder: Path) -> Iterator[None]:
-    """Turn the system's errors of the block into ours.
+    """Convert errors of the file system in the block.
 
     Raises:
-        UsageError: the folder may not be written.
-        UnavailableError: it cannot be written now: the disk is full, or away.
+        UsageError: the folder is not writable.
+        UnavailableError: it cannot be written now: the disk is full or unavailable.
     """
     try:
         yield
     except OSError as error:
         sentence = f"Cannot write to {folder}: {error.strerror}."
         if error.errno in _REFUSED:
-            raise UsageError(sentence, "Choose another --out, or mend its permissions.") from error
+            raise UsageError(
+                sentence, "Choose another --out, or change its permissions."
+            ) from error
         raise UnavailableError(
-            sentence, "Free space, then run the same command again: it goes on where it stopped."
+            sentence, "Free space, then run the same command again: it continues where it stopped."
         ) from error
 
 
 def fetch(store: ObjectStore, key: str, target: Path, loop: asyncio.AbstractEventLoop) -> str:
-    """Copy an object to the new file ``target`` and return its sha256; call it in a thread.
+    """Copy an object to the new file ``target`` and return its SHA-256; call it in a thread.
 
-    Never a link: whoever edits an output must not change the stored result.
+    It never creates a link: an edit of an output file must not change the stored result.
 
     Args:
-        store: where the object is.
+        store: the object store.
         key: of the object.
-        target: in a folder that exists.
-        loop: the running loop, for a store that is not on this machine.
+        target: in an existing folder.
+        loop: the running event loop, for a remote store.
 
     Raises:
         NotFoundError: the store has no such object.
@@ -72,7 +74,7 @@ async def _download(store: ObjectStore, key: str, target: Path) -> str:
 
 def _copy(source: Path, target: Path) -> str:
     digest = hashlib.sha256()
-    # Only the reader goes without a buffer: an unbuffered write may silently stop half-way.
+    # Only the reader is unbuffered: an unbuffered write may be incomplete without an error.
     with source.open("rb", buffering=0) as reader, target.open("xb") as writer:
         while data := reader.read(CHUNK):
             digest.update(data)
@@ -81,7 +83,7 @@ def _copy(source: Path, target: Path) -> str:
 
 
 def hash_of(path: Path) -> str | None:
-    """Return the sha256 of a file, or None when there is no readable regular file."""
+    """Return the SHA-256 of a file, or None if it is not a readable regular file."""
     try:
         with path.open("rb", buffering=0) as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
@@ -90,14 +92,14 @@ def hash_of(path: Path) -> str | None:
 
 
 def files_of_result(result: Path) -> dict[str, str]:
-    """Return the sha256 of each file that belongs to a ``result.json``, by name.
+    """Return the SHA-256 of each file that a ``result.json`` names.
 
     Raises:
-        DamagedError: it is no such file, or it names one that would lie elsewhere.
+        DamagedError: it is not a result, or a file name in it is invalid.
     """
     try:
         return named_files(result.read_bytes())
     except ValidationError:
         raise DamagedError(f"{result.name} is not a result of Docmill.") from None
     except ValueError:
-        raise DamagedError(f"{result.name} names files that no result has.") from None
+        raise DamagedError(f"{result.name} names invalid files.") from None

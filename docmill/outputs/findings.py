@@ -1,4 +1,4 @@
-"""What results say, in short: the types of a classification, the fields of an extraction."""
+"""Summaries of results: the types of classifications, the fields of extractions."""
 
 import json
 from collections import Counter
@@ -13,52 +13,52 @@ from docmill.contracts.words import JobType
 
 NO_TYPE = "(no rule fits)"
 MAX_NAMES = 500
-"""Names that are counted; a schema may have any number of fields, and name them freely."""
+"""Maximum names that are counted; a schema may have any number of fields."""
 MAX_BRIEF = 160
-"""Characters of one result in one line."""
+"""Maximum characters of the summary of one result."""
 
 TITLES: Mapping[str, str] = {JobType.CLASSIFY: "Types", JobType.EXTRACT: "Fields found"}
-"""What is counted, by product; a parse has nothing of the kind."""
+"""Titles of the counts, by product; a parse has none."""
 
 
 class _Result(BaseModel):
-    """The one part of a ``result.json`` that matters here."""
+    """The part of a ``result.json`` that is read here."""
 
     result: Any
 
 
 @dataclass(slots=True)
 class Findings:
-    """In how many results each type, or each field with a value, was found."""
+    """The number of results with each type, or with a value for each field."""
 
     job_type: str
     counts: Counter[str] = field(default_factory=Counter)
 
     @property
     def title(self) -> str | None:
-        """What is counted; None for a product that has nothing to count."""
+        """The title of the counts; None for a product without counts."""
         return TITLES.get(self.job_type)
 
     @property
     def ranked(self) -> list[tuple[str, int]]:
-        """Names and counts, the most frequent first."""
+        """Names and counts, most frequent first."""
         return sorted(self.counts.items(), key=lambda one: (-one[1], one[0]))
 
     def add(self, path: Path) -> None:
-        """Take an exported ``result.json`` into account; a lost or damaged one says nothing."""
+        """Count an exported ``result.json``; a missing or damaged one is ignored."""
         if self.title is None:
             return
         try:
             found = _Result.model_validate_json(path.read_bytes()).result
         except (OSError, ValidationError):
-            return  # `verify` says so
+            return  # `verify` reports it
         for name in _names(self.job_type, found):
             if name in self.counts or len(self.counts) < MAX_NAMES:
                 self.counts[name] += 1
 
 
-def said(job_type: str, data: bytes) -> Any:
-    """Return what a stored result of ``job_type`` says; None for a parse, and for a damaged one."""
+def result_value(job_type: str, data: bytes) -> Any:
+    """Return the value of a stored result of ``job_type``; None for a parse or a damaged result."""
     if job_type not in TITLES:
         return None
     try:
@@ -67,17 +67,17 @@ def said(job_type: str, data: bytes) -> Any:
         return None
 
 
-def brief(job_type: str, found: Any) -> str:
-    """Return what `said` gave as one line for people; of several entries how many, and one."""
+def summary_line(job_type: str, found: Any) -> str:
+    """Return a `result_value` as one line; for several entries their number and one of them."""
     if job_type == JobType.CLASSIFY:
         line = f"{found['type'] or NO_TYPE} ({found['confidence']:.0%})"
     elif isinstance(found, list):
         first: Any = next((entry for entry in found if not _empty(entry)), {})
-        line = f"{len(found)}: {brief(job_type, first)}"
+        line = f"{len(found)}: {summary_line(job_type, first)}"
     else:
         filled = {name: value for name, value in found.items() if not _empty(value)}
-        told = ", ".join(f"{name}: {_shown(value)}" for name, value in filled.items())
-        line = told or "nothing found"
+        fields = ", ".join(f"{name}: {_shown(value)}" for name, value in filled.items())
+        line = fields or "nothing found"
     return line if len(line) <= MAX_BRIEF else line[: MAX_BRIEF - 1] + "…"
 
 
@@ -91,7 +91,7 @@ def _names(job_type: str, found: Any) -> Iterator[str]:
 
 
 def _empty(value: Any) -> bool:
-    """Whether there is no value in it anywhere."""
+    """Whether it contains no value at any level."""
     if isinstance(value, dict):
         return all(_empty(part) for part in value.values())
     if isinstance(value, list):

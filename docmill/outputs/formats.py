@@ -1,4 +1,4 @@
-"""Numbers, times and names as a person reads them."""
+"""Formatting of numbers, durations and names in user interfaces."""
 
 from docmill.contracts.words import SkipReason
 
@@ -6,7 +6,7 @@ SKIPS: dict[str, str] = {
     SkipReason.ALREADY_PROCESSED.value: "unchanged since the last run",
     SkipReason.SIZE_LIMIT_EXCEEDED.value: "larger than the limit (DOCMILL_MAX_FILE_MB)",
 }
-"""Why files were skipped, as the end of “12 files were …”."""
+"""Labels of skip reasons, as the end of “12 files were …”."""
 
 _MINUTE = 60
 _HOUR = 3600
@@ -40,7 +40,7 @@ def duration(seconds: float) -> str:
 
 
 def rate(per_second: float, noun: str) -> str:
-    """Return ``12 files/s``, or ``3.4 files/min`` where a second is too short."""
+    """Return ``12 files/s``, or ``3.4 files/min`` for less than one per second."""
     if per_second >= 1:
         return f"{per_second:,.0f} {noun}/s" if per_second >= 10 else f"{per_second:.1f} {noun}/s"  # noqa: PLR2004 - two digits
     return f"{per_second * _MINUTE:.1f} {noun}/min"
@@ -57,7 +57,7 @@ def size(count: int) -> str:
 
 
 def percent(part: int, whole: int) -> str:
-    """Return a share; what is neither nothing nor everything never reads as 0% or 100%."""
+    """Return a percentage; only an exact share of nothing or everything is 0% or 100%."""
     if part in (0, whole):
         return "100%" if part else "0%"
     share = 100 * part / whole
@@ -67,7 +67,7 @@ def percent(part: int, whole: int) -> str:
 
 
 def visible(name: str) -> str:
-    """Return a hostile name with its control and direction characters made visible."""
+    """Return a name with its control and direction characters escaped."""
     return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in name)
 
 

@@ -1,4 +1,4 @@
-"""The manifest: one row per file of an ended batch, as JSON lines and as Parquet."""
+"""The manifest of a batch: one row per file, as JSON lines and as Parquet."""
 
 import asyncio
 import hashlib
@@ -24,23 +24,23 @@ from docmill.outputs.names import MANIFEST_HASHES, MANIFEST_LINES, MANIFEST_TABL
 from docmill.records.items import ItemRecord, ItemRow
 
 LEFT_OUT_KEY = "docmill.left_out"
-"""The key in the footer of ``manifest.parquet``. One only: the writer puts several into an order of
-chance, and the same manifest must have the same bytes."""
+"""The one key in the footer of ``manifest.parquet``. The writer puts several keys into random
+order, but the same manifest must have the same bytes."""
 _BLOCK = 1000
-"""Rows that are written at a time."""
+"""Rows of one write."""
 _ROW_GROUP = 8192
 
 
 @dataclass(frozen=True, slots=True)
 class ManifestRow(ItemRecord):
-    """What became of one file.
+    """The outcome of one file.
 
     Attributes:
         status: written as ``outcome``: ``completed``, ``failed``, ``skipped`` or ``cancelled``; in
             the manifest of a failed batch also ``pending`` or ``processing``.
-        output_path: of its ``result.json``: relative to the manifest, or the object's key.
-        output_sha256: of that file, which names the hashes of the files that belong to it.
-        warnings: what is not in its result, or may be wrong in it; empty for most files.
+        output_path: of its ``result.json``: relative to the manifest, or the object key.
+        output_sha256: of ``result.json``, which has the hashes of the other files.
+        warnings: missing or doubtful content of the result; empty for most files.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
@@ -55,8 +55,8 @@ class ManifestRow(ItemRecord):
         """Return the row of an item.
 
         Args:
-            item: the ledger's row.
-            output_path: where its result was exported to; None names the stored object.
+            item: the row of the ledger.
+            output_path: of the exported result; None means the stored object.
         """
         if item.object_prefix is None:
             output_path = None
@@ -72,16 +72,16 @@ class ManifestRow(ItemRecord):
 
 
 MANIFEST_ROW = TypeAdapter(ManifestRow)
-"""Reads and writes a row in the manifest's form."""
+"""Reads and writes rows in the format of the manifest."""
 
 
 @dataclass(frozen=True, slots=True)
 class ManifestSummary:
-    """What was written.
+    """Summary of a written manifest.
 
     Attributes:
-        rows: files.
-        counts: files by outcome.
+        rows: number of files.
+        counts: number of files by outcome.
         sha256: of ``manifest.jsonl``.
     """
 
@@ -128,17 +128,17 @@ async def write_manifest(
     *,
     left_out: Mapping[str, Any] | None = None,
 ) -> ManifestSummary:
-    """Write both forms and their hashes (``sha256sum -c manifest.sha256``), each file whole.
+    """Write both formats and their hashes (``sha256sum -c manifest.sha256``), each file atomically.
 
-    Memory does not grow with the rows.
+    Memory does not grow with the number of rows.
 
     Args:
-        rows: every file of the listing.
-        folder: where the three files go.
-        left_out: for the footer of the Parquet form, as JSON: what the listing left out.
+        rows: all files of the listing.
+        folder: of the three files.
+        left_out: the files that the listing excludes, as JSON for the footer of the Parquet file.
 
     Raises:
-        UsageError: the folder may not be written.
+        UsageError: the folder is not writable.
         UnavailableError: it cannot be written now.
     """
     footer = {LEFT_OUT_KEY: json.dumps(left_out or {}, sort_keys=True)}
@@ -180,7 +180,7 @@ async def _write_lines(rows: AsyncIterator[ManifestRow], target: Path) -> Manife
 
 
 def _write_table(lines: Path, target: Path, footer: dict[str, str]) -> None:
-    """Turn the lines into Parquet, so that both forms say the same."""
+    """Convert the JSON lines to Parquet, so that both formats have the same rows."""
     batches = read_json(lines, manifest_schema(), batch_size=_BLOCK)
     write_parquet(
         batches,

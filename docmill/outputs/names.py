@@ -1,10 +1,10 @@
-"""What the outputs of a file are called: ``a.pdf`` gives ``a.pdf.json`` and ``a.pdf.md``.
+"""Names of output files: ``a.pdf`` becomes ``a.pdf.json`` and ``a.pdf.md``.
 
-Whatever else its result has, such as images, is in the folder ``a.pdf.files``.
+Other files of its result, such as images, are in the folder ``a.pdf.files``.
 
-Names mirror the source's folders. Every name is safe: relative, never upwards, never too long,
-and two different source paths never share one. A part that cannot stay as it is gets a hash of
-the path up to it, and a part that only looks as if it had one gets one too.
+Output folders mirror the source's folders. All paths are safe: relative, without ``..``, not too
+long, and different for different source paths. A part that has to be changed gets a suffix with a
+hash of the path up to it, and so does a part that already ends like such a suffix.
 """
 
 import hashlib
@@ -20,9 +20,9 @@ REPORT = "report.html"
 
 _RESERVED = frozenset({MANIFEST_LINES, MANIFEST_TABLE, MANIFEST_HASHES, REPORT})
 _MAX_PART = 240
-"""Bytes of one part: file systems take 255, and ``.json`` comes on top."""
+"""Maximum bytes of one part: file systems allow 255, including ``.json``."""
 _MAX_PATH = 3000
-"""Bytes of the whole relative path: systems take 4096 together with the output folder."""
+"""Maximum bytes of the relative path: systems allow 4096, including the output folder."""
 _LOOKS_HASHED = re.compile(r"~[0-9a-f]{16}\Z")
 _MARK = 17
 _LIKE_AN_OUTPUT = (".md", ".json", ".files")
@@ -33,7 +33,7 @@ class OutputNames:
     """Relative paths of the outputs of one file, with slashes.
 
     Attributes:
-        folder: of files that not every result has.
+        folder: of the files that not every result has.
     """
 
     json: str
@@ -41,26 +41,26 @@ class OutputNames:
     folder: str
 
     def of(self, name: str) -> str:
-        """Return where the file ``name``, which lies beside a ``result.json``, belongs."""
+        """Return the output path of ``name``, a file of the result."""
         return self.markdown if name == MARKDOWN_FILE else f"{self.folder}/{name}"
 
     @classmethod
     def of_result(cls, json: str) -> "OutputNames":
-        """Return the names that go with the path of an exported ``result.json``."""
+        """Return the names for the path of an exported ``result.json``."""
         stem = json.removesuffix(".json")
         return cls(json, f"{stem}.md", f"{stem}.files")
 
 
 def output_names(path: str) -> OutputNames:
-    """Return where the outputs of the source ``path`` belong.
+    """Return the names of the outputs of the source ``path``.
 
     Args:
-        path: the path in the listing; from an upload it may be any text.
+        path: the path in the listing; for an upload it may be any text.
     """
     *folders, name = path.split("/")
     parts: list[str] = []
     for depth, folder in enumerate(folders):
-        # A folder called like an output would stand where the output of a sibling belongs.
+        # A folder with the name of an output would collide with the output of a sibling.
         taken = folder.lower().endswith(_LIKE_AN_OUTPUT) or (not depth and folder in _RESERVED)
         parts.append(_safe(folder, "/".join(folders[: depth + 1]), marked=taken))
     stem = "/".join([*parts, _safe(name, path)])
@@ -70,7 +70,7 @@ def output_names(path: str) -> OutputNames:
 
 
 def _safe(part: str, path: str, *, marked: bool = False) -> str:
-    """Return ``part`` as one name of a file system; ``path`` is what makes it unlike others."""
+    """Return ``part`` as a valid file name; the hash of ``path`` makes it unique."""
     clean = "".join("_" if c in "\\\0" or not c.isprintable() else c for c in part)
     clean = clean.encode(errors="replace").decode()
     harmless = clean == part and not clean.startswith(".") and len(clean.encode()) <= _MAX_PART

@@ -1,4 +1,4 @@
-"""The report: one page, self-contained, that a person would rather look at than read."""
+"""The HTML report of a batch, a self-contained page."""
 
 from contextlib import closing
 from functools import cache
@@ -21,10 +21,10 @@ TEMPLATES = Path(__file__).parent / "templates"
 
 
 def write_report(path: Path, data: ReportData) -> None:
-    """Write the page for a batch, whole or not at all.
+    """Write the report of a batch, atomically.
 
     Raises:
-        UsageError: the folder may not be written.
+        UsageError: the folder is not writable.
         UnavailableError: it cannot be written now.
     """
     with writing_to(path.parent), closing(Staging(path.parent)) as staging:
@@ -34,7 +34,7 @@ def write_report(path: Path, data: ReportData) -> None:
 
 
 def render_report(data: ReportData) -> str:
-    """Return the page as HTML."""
+    """Return the report as HTML."""
     return report_template().render(
         data=data,
         facts=data.facts,
@@ -46,13 +46,13 @@ def render_report(data: ReportData) -> str:
 
 
 def report_template() -> Template:
-    """Return the report's template; a call before it is needed spares the end its compilation."""
+    """Return the report's template; an early call compiles it before the batch ends."""
     return environment().get_template("report.html.jinja")
 
 
 @cache
 def environment() -> Environment:
-    """Return the templates, everything escaped; other pages of Docmill share their parts."""
+    """Return the Jinja environment with autoescape; other pages of Docmill share its templates."""
     templates = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -81,7 +81,7 @@ def environment() -> Environment:
 
 
 def headline(data: ReportData) -> str:
-    """Return the one sentence that says how it went."""
+    """Return the sentence about the outcome of the batch."""
     if data.facts.status is BatchStatus.CANCELLED:
         return f"Cancelled after {data.done:,} of {formats.plural(data.total, 'file')}."
     if data.facts.status is BatchStatus.FAILED:
@@ -100,7 +100,7 @@ def headline(data: ReportData) -> str:
 
 
 def subline(data: ReportData) -> str:
-    """Return the sentence below it: how much, how long, what was spared."""
+    """Return the sentences below the headline: pages, duration, warnings, skipped files."""
     sentences = []
     if data.facts.status in (BatchStatus.CANCELLED, BatchStatus.FAILED) and data.facts.reason:
         sentences.append(f"The reason: {data.facts.reason.rstrip('.')}.")
@@ -120,7 +120,7 @@ def subline(data: ReportData) -> str:
 
 
 def _shares(data: ReportData) -> list[tuple[str, str, int]]:
-    """Return the parts of the outcome bar: style, words, files; none that is empty."""
+    """Return the non-empty parts of the outcome bar: style, label, number of files."""
     unfinished = data.total - sum(data.counts[outcome] for outcome in Outcome)
     parts = [
         ("completed", "completed", data.counts[Outcome.COMPLETED] - data.partial_count),
@@ -134,7 +134,7 @@ def _shares(data: ReportData) -> list[tuple[str, str, int]]:
 
 
 def _bars(data: ReportData) -> list[tuple[str, int]]:
-    """Return the histogram of durations: label, files; without the empty ends."""
+    """Return the histogram of durations as labels and counts, without empty bars at its ends."""
     labels = [f"< {formats.duration(bound)}" for bound in BOUNDS[:-1]]
     bars = list(zip([*labels, f"≥ {formats.duration(BOUNDS[-2])}"], data.bars, strict=True))
     filled = [place for place, (_, count) in enumerate(bars) if count]
@@ -147,5 +147,5 @@ def _guide(failure_class: str) -> FailureGuide:
 
 
 def _href(path: str) -> str:
-    """Return a relative link to a file of the output folder; no name can become a scheme."""
+    """Return a relative link to a file of the output folder; the prefix rules out URL schemes."""
     return "./" + quote(path)

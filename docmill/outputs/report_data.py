@@ -1,4 +1,4 @@
-"""What a report shows, gathered in one pass over the rows; bounded whatever the batch's size."""
+"""Data of the report, collected in one pass over the rows, with bounded memory."""
 
 import heapq
 import math
@@ -16,31 +16,31 @@ from docmill.outputs.manifest import ManifestRow
 
 SLOWEST = 20
 EXAMPLES = 100
-"""Named files of one cause of failure."""
+"""Maximum named files for one cause of failure."""
 ALL_EXAMPLES = 500
-"""Named files of all causes together."""
+"""Maximum named files for all causes together."""
 KINDS = 12
 NAMED = 50
-"""Files with some failed pages, and files over a limit, that are named."""
+"""Maximum named files with failed pages, and named skipped files."""
 SLOTS = 60
 """Points of the curve over time."""
 BOUNDS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 60, 120, 300, math.inf)
-"""Upper ends of the histogram's bars, in seconds."""
+"""Upper bounds of the histogram's bars, in seconds."""
 _FINE = 20
-"""Bins per decade of the finer histogram that the median comes from: within 6%."""
+"""Bins per decade of the finer histogram for the median, which is exact within 6%."""
 _MANY_KINDS = 500
-"""Kinds that are counted; a hostile folder may have a million extensions."""
+"""Maximum extensions that are counted; a hostile folder may have a million."""
 
 
 @dataclass(frozen=True, slots=True)
 class BatchFacts:
-    """What is known of the batch itself.
+    """Properties of the batch.
 
     Attributes:
-        title: what was processed, for people: the folder's name.
-        vanished: names of files that an earlier run knew and that are gone; the first ones.
-        vanished_count: how many those are.
-        left_out: what the listing left out, as `docmill.contracts.scans` stores it.
+        title: display name of the input: the folder's name.
+        vanished: names of the first files that disappeared since an earlier run.
+        vanished_count: number of files that disappeared.
+        left_out: the files that the listing excludes, as `docmill.contracts.scans` stores them.
     """
 
     batch_id: str
@@ -57,7 +57,7 @@ class BatchFacts:
 
 @dataclass(slots=True)
 class Cause:
-    """Failed files of one class: how many, and the first of them."""
+    """Failed files of one class: their number, and the first of them."""
 
     failure_class: str
     count: int = 0
@@ -66,7 +66,7 @@ class Cause:
 
 @dataclass(slots=True)
 class Warned:
-    """Files with one code of warning: how many, and the first of them with its message."""
+    """Files with one warning code: their number, and the first of them with their messages."""
 
     code: WarningCode
     count: int = 0
@@ -74,7 +74,7 @@ class Warned:
 
     @property
     def kind(self) -> WarningKind:
-        """What the code means for the reader."""
+        """The kind of the code."""
         return kind_of(self.code)
 
 
@@ -90,17 +90,17 @@ class SlowFile:
 
 @dataclass(slots=True)
 class ReportData:
-    """Everything that the page shows. Feed it with `add`, row by row."""
+    """The data of the report; `add` every row."""
 
     facts: BatchFacts
     findings: Findings | None = None
-    """What the results of a classification or an extraction say."""
+    """Summary of the results of a classification or an extraction."""
     total: int = 0
     size: int = 0
     counts: Counter[str] = field(default_factory=Counter)
     skips: Counter[str] = field(default_factory=Counter)
     skipped: dict[str, list[ManifestRow]] = field(default_factory=dict)
-    """The first files of each reason, but for those that are simply unchanged."""
+    """The first files of each reason, except for unchanged files."""
     pages_ok: int = 0
     partial_count: int = 0
     partials: list[ManifestRow] = field(default_factory=list)
@@ -118,7 +118,7 @@ class ReportData:
     _fine: Counter[int] = field(default_factory=Counter)
 
     def add(self, row: ManifestRow) -> None:
-        """Take one file into account."""
+        """Add one file."""
         self.total += 1
         self.size += row.size
         self.counts[row.status] += 1
@@ -139,29 +139,29 @@ class ReportData:
 
     @property
     def done(self) -> int:
-        """Files that have a result: completed, or unchanged since they had been."""
+        """Files with a result: completed now, or unchanged since an earlier run."""
         return self.counts[Outcome.COMPLETED] + self.skips[SkipReason.ALREADY_PROCESSED]
 
     @property
     def worked(self) -> int:
-        """Files that an engine worked on."""
+        """Files that an engine processed."""
         return self.counts[Outcome.COMPLETED] + self.counts[Outcome.FAILED]
 
     @property
     def elapsed(self) -> float:
-        """Seconds from the batch's start to its end; 0 when it never ran."""
+        """Seconds from the batch's start to its end; 0 if it never started."""
         if self.facts.started_at is None or self.facts.ended_at is None:
             return 0.0
         return max((self.facts.ended_at - self.facts.started_at).total_seconds(), 0.0)
 
     @property
     def causes(self) -> list[Cause]:
-        """Causes of failure, the most frequent first."""
+        """Causes of failure, most frequent first."""
         return sorted(self._causes.values(), key=lambda cause: (-cause.count, cause.failure_class))
 
     @property
     def warned(self) -> list[Warned]:
-        """Codes of warnings: losses, doubts, notes; of each kind the most frequent first."""
+        """Warning codes: losses, doubts, notes; most frequent first within each kind."""
         kinds = list(WarningKind)
         return sorted(
             self._warned.values(), key=lambda one: (kinds.index(one.kind), -one.count, one.code)
@@ -169,18 +169,18 @@ class ReportData:
 
     @property
     def slowest(self) -> list[SlowFile]:
-        """The slowest files, the slowest first."""
+        """The slowest files, slowest first."""
         return sorted(self._slowest, reverse=True)
 
     @property
     def kinds(self) -> list[tuple[str, int, int]]:
-        """The most frequent extensions, each with its number of files and of failed ones."""
+        """The most frequent extensions, each with its number of files and of failed files."""
         ranked = sorted(self._kinds.items(), key=lambda kind: (-kind[1], kind[0]))[:KINDS]
         return [(name, count, self._failed_kinds[name]) for name, count in ranked]
 
     @property
     def median(self) -> float | None:
-        """Seconds within which half of the files were done, about; None without any."""
+        """Approximate median of the files' durations in seconds; None without files."""
         half, seen = sum(self._fine.values()) / 2, 0
         for bin_number in sorted(self._fine):
             seen += self._fine[bin_number]

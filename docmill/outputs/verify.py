@@ -1,4 +1,4 @@
-"""Is everything in an output folder still as it was written?"""
+"""Verification of an output folder against its manifest."""
 
 import itertools
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ _BATCH = 4096
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is not as it was written.
+    """One difference between an output folder and its manifest.
 
     Attributes:
         path: relative to the output folder.
@@ -33,10 +33,10 @@ class Problem:
 
 
 def verify(out: Path) -> list[Problem]:
-    """Hash every output again and compare it with the manifest, and the manifest with itself.
+    """Hash every output and compare it with the manifest, and compare both formats of the manifest.
 
     Raises:
-        UsageError: there is no manifest, or it cannot be read.
+        UsageError: the manifest is missing or cannot be read.
     """
     problems: list[Problem] = []
     with_markdown = _has_markdown(out)
@@ -49,12 +49,12 @@ def verify(out: Path) -> list[Problem]:
 
 
 def read_rows(lines: Path) -> Iterator[ManifestRow]:
-    """Return the rows of a ``manifest.jsonl`` one by one.
+    """Yield the rows of a ``manifest.jsonl``.
 
     Raises:
-        UsageError: the file is not there, or is no manifest.
+        UsageError: the file is missing, or is not a manifest.
     """
-    hint = "Name a folder that run has written, or run the same command again to mend it."
+    hint = "Name an output folder of `run`, or repair it by running the same command again."
     try:
         with lines.open("rb") as file:
             for number, line in enumerate(file, start=1):
@@ -67,7 +67,7 @@ def read_rows(lines: Path) -> Iterator[ManifestRow]:
 
 
 def _has_markdown(out: Path) -> bool:
-    """Whether the product of this folder makes Markdown, by its first result that can be read."""
+    """Whether the results of this folder have Markdown, according to the first readable one."""
     for row in read_rows(out / MANIFEST_LINES):
         path = row.output_path
         if path is not None and _inside(path) and hash_of(out / path) == row.output_sha256:
@@ -84,16 +84,16 @@ def _inside(path: str) -> bool:
 def _check_outputs(
     out: Path, path: str, sha256: str | None, *, with_markdown: bool
 ) -> list[Problem]:
-    """Check one file's JSON, and by it all that belongs to it."""
+    """Check the JSON of one result, and the files that it names."""
     if not _inside(path):
-        return [Problem(path, "is no output of this folder")]
+        return [Problem(path, "is not an output of this folder")]
     names = OutputNames.of_result(path)
     actual = hash_of(out / path)
     if actual == sha256:
         try:
             siblings = files_of_result(out / path)
         except DamagedError:
-            return [Problem(path, "is no result of Docmill")]
+            return [Problem(path, "is not a result of Docmill")]
         return [
             problem
             for name, expected in siblings.items()
@@ -112,7 +112,7 @@ def _compare(path: str, actual: str | None, expected: str | None) -> list[Proble
 
 
 def _check_manifest(out: Path) -> list[Problem]:
-    """Check the manifest's files against their hashes, and its two forms against each other."""
+    """Check the manifest's files against their hashes, and its two formats against each other."""
     try:
         lines = (out / MANIFEST_HASHES).read_text(errors="replace").splitlines()
     except OSError:
@@ -124,7 +124,7 @@ def _check_manifest(out: Path) -> list[Problem]:
         for problem in _compare(name, hash_of(out / name), expected.get(name))
     ]
     if not problems and not _same_rows(out):
-        problems.append(Problem(MANIFEST_TABLE, f"does not say the same as {MANIFEST_LINES}"))
+        problems.append(Problem(MANIFEST_TABLE, f"differs from {MANIFEST_LINES}"))
     return problems
 
 
@@ -135,7 +135,7 @@ def _same_rows(out: Path) -> bool:
 
 
 def table_rows(table: Path) -> Iterator[dict[str, Any]]:
-    """Return the rows of a ``manifest.parquet`` one by one."""
+    """Yield the rows of a ``manifest.parquet``."""
     for batch in read_parquet(table, batch_size=_BATCH):
         names = batch.schema.names
         columns = [batch.column(name).to_pylist() for name in names]

@@ -1,7 +1,7 @@
-"""What a job can be asked for, one file per product, in LlamaCloud's vocabularies.
+"""Parameters of jobs, one module per product, with LlamaCloud's names.
 
 One model serves the command line, the HTTP API and plain Temporal clients. Parameters are stored
-and shown: secrets are never among them.
+and returned, so they contain no secrets.
 """
 
 import hashlib
@@ -22,31 +22,33 @@ MODELS: Mapping[JobType, type[BaseModel]] = {
     JobType.CLASSIFY: ClassifyParameters,
     JobType.EXTRACT: ExtractParameters,
 }
-"""The products that can be run, with the model of their parameters."""
+"""The products, with the models of their parameters."""
 
 NOT_IN_RESULT = frozenset({"disable_cache", "client_name", "engine"})
-"""Parameters that are not part of a result's cache key: they do not change it, or, as the engine
-does, are in the key in another form."""
+"""Parameters that are not part of a result's cache key: they do not affect the result. The engine
+is in the key in another form."""
 
 
-NOT_OF_JOBS = frozenset({"product_type", "webhook_configuration_ids", "webhook_configurations"})
-"""Part of a saved configuration, but of no job's parameters."""
+CONFIGURATION_ONLY = frozenset(
+    {"product_type", "webhook_configuration_ids", "webhook_configurations"}
+)
+"""Fields of a saved configuration that are not parameters of its jobs."""
 
 
 def job_parameters(configured: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the parameters of jobs in a saved configuration."""
-    return {key: value for key, value in configured.items() if key not in NOT_OF_JOBS}
+    """Return the job parameters in a saved configuration."""
+    return {key: value for key, value in configured.items() if key not in CONFIGURATION_ONLY}
 
 
 def effective_parameters(job_type: JobType, parameters: dict[str, Any]) -> dict[str, Any]:
-    """Return ``parameters`` checked, with defaults filled in and nulls left out.
+    """Validate ``parameters``, and return them with defaults and without nulls.
 
     Args:
         job_type: the product.
-        parameters: as a user wrote them; ``product_type`` is accepted and dropped.
+        parameters: from the user; ``product_type`` is accepted and removed.
 
     Raises:
-        UsageError: a key or value is wrong; the message names it.
+        UsageError: a key or value is invalid; the message names it.
     """
     model = MODELS.get(job_type)
     if model is None:
@@ -66,14 +68,14 @@ def effective_parameters(job_type: JobType, parameters: dict[str, Any]) -> dict[
 
 
 def parameters_hash(parameters: dict[str, Any]) -> str:
-    """Return the hash of what in ``parameters`` can change a result."""
+    """Return the hash of the parameters that affect a result."""
     relevant = {key: value for key, value in parameters.items() if key not in NOT_IN_RESULT}
     canonical = json.dumps(relevant, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
 def cache_key(job_type: str, sha256: str, parameters_sha256: str, suite_version: str) -> str:
-    """Return the key under which one result is stored once in a project."""
+    """Return the key of a result, unique in its project."""
     return hashlib.sha256(
         "\n".join((job_type, sha256, parameters_sha256, suite_version)).encode()
     ).hexdigest()

@@ -1,4 +1,4 @@
-"""Parameters of the classify product, in LlamaCloud's ``classify_v2`` vocabulary."""
+"""Parameters of classify jobs: LlamaCloud's ``classify_v2``."""
 
 from typing import Annotated, Any, Literal
 
@@ -7,13 +7,13 @@ from pydantic import BeforeValidator, Field
 from docmill.parameters.parse import StrictModel, TargetPages
 
 MAX_RULES = 200
-"""Docmill's own bound: more types than that are not told apart by their words."""
+"""Docmill's own limit: words do not distinguish more types than this."""
 DEFAULT_MAX_PAGES = 5
-"""Pages that are read when none are named: what a document is shows at its beginning."""
+"""Pages that are read by default: the type of a document shows on its first pages."""
 
 
 class ClassifyRule(StrictModel):
-    """A type that documents may have, in the user's words."""
+    """A document type and its description by the user."""
 
     type: Annotated[str, Field(min_length=1, max_length=50)]
     description: Annotated[str, Field(min_length=10, max_length=2_000)]
@@ -24,7 +24,7 @@ def _or_default(value: Any) -> Any:
 
 
 class ParsingConfiguration(StrictModel):
-    """How much of a document is read; ``target_pages`` (1-based) wins over ``max_pages``."""
+    """Which pages of a document are read; ``target_pages`` (1-based) overrides ``max_pages``."""
 
     lang: str = "en"
     max_pages: Annotated[int, Field(ge=1), BeforeValidator(_or_default)] = DEFAULT_MAX_PAGES
@@ -36,7 +36,7 @@ def _or_defaults(value: Any) -> Any:
 
 
 class ClassifyParameters(StrictModel):
-    """Everything that a classify job can be asked for."""
+    """All parameters of a classify job."""
 
     rules: Annotated[list[ClassifyRule], Field(min_length=1, max_length=MAX_RULES)]
     mode: Literal["FAST"] = "FAST"
@@ -44,6 +44,6 @@ class ClassifyParameters(StrictModel):
         ParsingConfiguration()
     )
     engine: Literal["basic", "llm", "llamacloud"] | None = None
-    """Docmill's addition: what classifies; by default what the settings say."""
+    """Docmill's addition: the engine; by default that of the settings."""
     disable_cache: bool | None = None
-    """Docmill's addition: classify again what was classified before."""
+    """Docmill's addition: do not reuse an earlier result."""

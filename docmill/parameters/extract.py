@@ -1,4 +1,4 @@
-"""Parameters of the extract product, in LlamaCloud's ``extract_v2`` vocabulary."""
+"""Parameters of extract jobs: LlamaCloud's ``extract_v2``."""
 
 from typing import Annotated, Any, Literal
 
@@ -16,7 +16,7 @@ Target = Literal["per_doc", "per_page", "per_table_row"]
 
 
 def _schema(value: dict[str, Any]) -> dict[str, Any]:
-    # Loaded for the first schema: commands and engines that extract nothing start without it.
+    # Imported for the first schema: commands and engines that extract nothing start faster.
     from docmill.parameters.extract_schema import checked_schema  # noqa: PLC0415
 
     try:
@@ -31,21 +31,21 @@ DataSchema = Annotated[dict[str, Any], AfterValidator(_schema)]
 
 
 class ExtractParameters(StrictModel):
-    """Everything that an extract job can be asked for; defaults are LlamaCloud's."""
+    """All parameters of an extract job, with LlamaCloud's defaults."""
 
     data_schema: DataSchema
-    """The JSON Schema of what is extracted, in Draft 2020-12; its root is an object."""
+    """The JSON Schema (Draft 2020-12) of the result; its root is an object."""
     tier: ExtractTier = "cost_effective"
     version: str = "latest"
     extraction_target: Target = "per_doc"
     cite_sources: bool = False
-    """The result says for each value on which page it stands, and in which words."""
+    """The result has the page and a quote for each value."""
     confidence_scores: bool = False
-    """The result says for each value how likely it is right."""
+    """The result has a confidence for each value."""
     advanced_citations: bool | None = None
     system_prompt: str | None = Field(default=None, max_length=MAX_PROMPT)
     target_pages: TargetPages | None = None
-    """1-based, ``"1,3,5-8"``; wins over ``max_pages``."""
+    """1-based, ``"1,3,5-8"``; overrides ``max_pages``."""
     max_pages: int | None = Field(default=None, ge=1)
     parse_tier: Tier | None = None
     parse_config_id: str | None = None
@@ -53,6 +53,6 @@ class ExtractParameters(StrictModel):
     spreadsheet_mode: bool = False
     sheet_names: list[str] | None = Field(default=None, max_length=MAX_SHEETS)
     engine: Literal["basic", "llm", "llamacloud"] | None = None
-    """Docmill's addition: which engine; by default what is configured decides."""
+    """Docmill's addition: the engine; by default that of the settings."""
     parse_parameters: ParseParameters | None = None
-    """Docmill's addition: how the text is read; ``parse_config_id`` fills it in at creation."""
+    """Docmill's addition: how the text is parsed; set from ``parse_config_id`` at creation."""

@@ -1,7 +1,7 @@
-"""JSON Schemas of what is to be extracted: which ones are taken, and how data is checked by them.
+"""JSON Schemas of extractions: validation of schemas, and of data against them.
 
-Schemas come from users and run in shared processes: one that would read other documents, never
-end, or take seconds for a short text is refused, or bounded, before anything is paid for.
+Schemas come from users and run in shared processes. A schema that would read other documents, never
+terminate, or take seconds for a short text is rejected or limited before any request is paid for.
 """
 
 import json
@@ -20,48 +20,48 @@ from referencing.jsonschema import DRAFT202012
 from docmill.errors import UsageError, bounded
 
 MAX_CHARACTERS = 200_000
-"""Of a schema as JSON; a model that is to fill more fields than that holds forgets some."""
+"""Maximum characters of a schema as JSON; a model omits fields of larger ones."""
 MAX_NESTING = 64
-"""Levels of a schema as JSON: two or three for each level of what is extracted."""
+"""Maximum levels of a schema as JSON: two or three for each level of the result."""
 PATTERN_SECONDS = 0.5
-"""How long one ``pattern`` may look at one text; a hostile one would look for years."""
+"""Time limit for one ``pattern`` on one text; a hostile pattern would run for years."""
 _FIELDS = ("properties", "patternProperties", "additionalProperties", "allOf", "anyOf", "oneOf")
 
 
 def checked_schema(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a schema as Docmill uses it: the root says that it is an object, and its fields.
+    """Validate a schema, and return it with a root of type object.
 
-    A root that is only a ``$ref`` into its own ``$defs``, as pydantic writes it for recursive
-    models, is replaced by what it refers to.
+    A root that is a ``$ref`` into its own ``$defs``, as pydantic writes it for recursive models, is
+    replaced by its target.
 
     Raises:
-        UsageError: it is no JSON Schema of Draft 2020-12, not about an object, too large, or it
-            refers to what is not in it; the message names the place.
+        UsageError: it is not a JSON Schema of Draft 2020-12, its root is not an object, it is too
+            large, or a reference leads outside; the message names the place.
     """
     _check_size(schema)
     try:
         Draft202012Validator.check_schema(schema)
         check_references(schema)
     except SchemaError as error:
-        raise _refused(f"at {place(error)}: {bounded(error.message)}") from None
+        raise _rejected(f"at {place(error)}: {bounded(error.message)}") from None
     except ValueError as error:
-        raise _refused(bounded(str(error))) from None
-    return _rooted(schema)
+        raise _rejected(bounded(str(error))) from None
+    return _with_object_root(schema)
 
 
 def validator_of(schema: Mapping[str, Any]) -> Validator:
-    """Return what checks data by a schema that `checked_schema` has taken."""
+    """Return the validator for a schema that `checked_schema` has accepted."""
     return _Bounded(schema)
 
 
 def first_error(schema: Mapping[str, Any], data: Any) -> str | None:
-    """Return in one sentence where ``data`` does not fit ``schema``; None when it does."""
+    """Return a sentence about the first error of ``data``; None if it matches ``schema``."""
     error = best_match(validator_of(schema).iter_errors(data))
     return None if error is None else f"at {place(error)}: {bounded(error.message)}"
 
 
 def place(error: ValidationError | SchemaError) -> str:
-    """Return where an error is, as people write it: ``items[2].amount``."""
+    """Return the path of an error, such as ``items[2].amount``."""
     return error.json_path.removeprefix("$").removeprefix(".") or "the root"
 
 
@@ -72,13 +72,13 @@ def _check_size(schema: Mapping[str, Any]) -> None:
         if not level:
             break
     else:
-        raise _refused(f"it nests deeper than {MAX_NESTING} levels")
+        raise _rejected(f"it nests deeper than {MAX_NESTING} levels")
     try:
         size = len(json.dumps(schema, allow_nan=False))
     except (TypeError, ValueError):
-        raise _refused("it is not JSON") from None
+        raise _rejected("it is not JSON") from None
     if size > MAX_CHARACTERS:
-        raise _refused(f"it has {size:,} characters, and {MAX_CHARACTERS:,} are allowed")
+        raise _rejected(f"it has {size:,} characters, and {MAX_CHARACTERS:,} are allowed")
 
 
 def _children(node: Any) -> Iterator[Any]:
@@ -88,7 +88,7 @@ def _children(node: Any) -> Iterator[Any]:
         yield from node
 
 
-def _rooted(schema: Mapping[str, Any]) -> dict[str, Any]:
+def _with_object_root(schema: Mapping[str, Any]) -> dict[str, Any]:
     root = dict(schema)
     reference = root.get("$ref", "")
     if reference.startswith("#/$defs/"):
@@ -100,13 +100,13 @@ def _rooted(schema: Mapping[str, Any]) -> dict[str, Any]:
     if "type" not in root and "properties" in root:
         root["type"] = "object"
     if root.get("type") != "object":
-        raise _refused('its root must be {"type": "object", "properties": …}')
+        raise _rejected('its root must be {"type": "object", "properties": …}')
     if not any(root.get(key) for key in _FIELDS):
-        raise _refused("it names no field: give it properties")
+        raise _rejected("it names no field: give it properties")
     return root
 
 
-def _refused(reason: str) -> UsageError:
+def _rejected(reason: str) -> UsageError:
     return UsageError(
         f"The schema cannot be used: {reason}.",
         "Give a JSON Schema (Draft 2020-12) of an object; see docs/how-to/extract.md.",
@@ -133,19 +133,19 @@ _Bounded: Callable[[Mapping[str, Any]], Validator] = extend(  # type: ignore[no-
 
 
 MAX_APPLIED = 5_000
-"""Schemas that apply to one value at once: ``anyOf`` of ``anyOf`` of … doubles with each level."""
+"""Maximum schemas that apply to one value: nested ``anyOf`` doubles their number at each level."""
 _MANY = ("allOf", "anyOf", "oneOf")
 _ONE = ("not", "if", "then", "else")
 _REFERENCES = ("$ref", "$dynamicRef")
 
 
 def check_references(schema: Mapping[str, Any]) -> None:
-    """Check every reference of a schema, also of the parts that are only referred to.
+    """Check all references of a schema, including those in referenced parts.
 
     Raises:
-        ValueError: one leads elsewhere, nowhere or back to where it began, or too many schemas
-            apply to one value.
-        SchemaError: what one leads to is no schema.
+        ValueError: a reference leads to another document, to nothing or back to itself, or too
+            many schemas apply to one value.
+        SchemaError: the target of a reference is not a schema.
     """
     references = _References(schema)
     for node in references.nodes():
@@ -161,7 +161,7 @@ class _References:
         self._applied: dict[int, int | None] = {}
 
     def nodes(self) -> Iterator[Mapping[str, Any]]:
-        """Yield every schema that can be reached from the root, once."""
+        """Yield every schema that is reachable from the root, once."""
         waiting: list[Any] = [self._root]
         seen: set[int] = set()
         while waiting:
@@ -179,7 +179,7 @@ class _References:
             waiting.extend(DRAFT202012.subresources_of(node))
 
     def applied(self, node: Any) -> int:
-        """Return how many schemas apply to a value that ``node`` applies to."""
+        """Return the number of schemas that apply to a value of ``node``."""
         if not isinstance(node, Mapping):
             return 1
         known = self._applied.get(id(node), 0)

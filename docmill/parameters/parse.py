@@ -1,4 +1,4 @@
-"""Parameters of the parse product, in LlamaCloud's ``parse_v2`` vocabulary."""
+"""Parameters of parse jobs: LlamaCloud's ``parse_v2``."""
 
 from typing import Annotated, Any, Literal
 
@@ -7,7 +7,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 Tier = Literal["fast", "cost_effective", "agentic", "agentic_plus"]
 Ratio = Annotated[float, Field(ge=0, le=1)]
 MAX_MARK = 1000
-"""Characters of a page separator, prefix or suffix, which are repeated for every page."""
+"""Maximum characters of a page separator, prefix or suffix, because every page repeats them."""
 _TARGET_PAGES = r"^\s*\d+(-\d+)?(\s*,\s*\d+(-\d+)?)*\s*$"
 
 
@@ -32,14 +32,14 @@ class StrictModel(BaseModel):
 
 
 class PageRanges(StrictModel):
-    """Which pages; ``target_pages`` (1-based, ``"1,3,5-8"``) wins over ``max_pages``."""
+    """The pages to parse; ``target_pages`` (1-based, ``"1,3,5-8"``) overrides ``max_pages``."""
 
     max_pages: int | None = Field(default=None, ge=1)
     target_pages: TargetPages | None = None
 
 
 class CropBox(StrictModel):
-    """The part of each page that is read: distances from the edges as ratios of the page."""
+    """The region of each page that is parsed: distances from its edges as ratios of its size."""
 
     top: Ratio | None = None
     right: Ratio | None = None
@@ -75,7 +75,7 @@ class SpatialText(StrictModel):
 
 
 class TablesAsSpreadsheet(StrictModel):
-    """Tables as a workbook beside the result."""
+    """Tables as a workbook next to the result."""
 
     enable: bool | None = None
     guess_sheet_name: bool = True
@@ -106,7 +106,7 @@ class HtmlInput(StrictModel):
 
 
 class PdfInput(StrictModel):
-    """How PDF is read; upstream defines no field yet."""
+    """How PDF is read; LlamaCloud defines no field yet."""
 
 
 class SpreadsheetInput(StrictModel):
@@ -142,7 +142,7 @@ class InputOptions(StrictModel):
 
 
 class Ignore(StrictModel):
-    """Text that is left out."""
+    """Text to omit."""
 
     ignore_diagonal_text: bool | None = None
     ignore_hidden_text: bool | None = None
@@ -150,7 +150,7 @@ class Ignore(StrictModel):
 
 
 class OcrParameters(StrictModel):
-    """Languages of the text in images, as ISO 639 codes; English when none is named."""
+    """Languages of the text in images, as ISO 639 codes; English by default."""
 
     languages: list[str] | None = None
 
@@ -162,7 +162,7 @@ class CostOptimizer(StrictModel):
 
 
 class ProcessingOptions(StrictModel):
-    """How pages are worked on."""
+    """How pages are processed."""
 
     ignore: Ignore | None = None
     ocr_parameters: OcrParameters | None = None
@@ -176,14 +176,14 @@ class ProcessingOptions(StrictModel):
 
 
 class Timeouts(StrictModel):
-    """Wall clock of one file: a base and so much more for each page, in seconds."""
+    """Time limit of one file: a base, and an extra for each page, in seconds."""
 
     base_in_seconds: int | None = Field(default=None, ge=1, le=7200)
     extra_time_per_page_in_seconds: int | None = Field(default=None, ge=1, le=300)
 
 
 class JobFailureConditions(StrictModel):
-    """When a job fails instead of completing in part."""
+    """Conditions under which a job fails instead of completing partially."""
 
     allowed_page_failure_ratio: float | None = Field(default=None, gt=0, le=1)
     fail_on_image_extraction_error: bool | None = None
@@ -206,11 +206,11 @@ class AgenticOptions(StrictModel):
 
 
 class FastOptions(StrictModel):
-    """Options of the tier fast; upstream defines no field yet."""
+    """Options of the tier fast; LlamaCloud defines no field yet."""
 
 
 class ParseParameters(StrictModel):
-    """Everything that a parse job can be asked for; defaults are Docmill's."""
+    """All parameters of a parse job, with Docmill's defaults."""
 
     tier: Tier = "cost_effective"
     version: str = "latest"
@@ -223,21 +223,21 @@ class ParseParameters(StrictModel):
     agentic_options: AgenticOptions | None = None
     fast_options: FastOptions | None = None
     engine: Literal["local", "llamacloud"] | None = None
-    """Docmill's addition: what parses; by default what the settings say."""
+    """Docmill's addition: the engine; by default that of the settings."""
     disable_cache: bool | None = None
     disable_ocr: bool | None = None
-    """v1's switch; no page is recognised from its image."""
+    """From v1: disables OCR."""
     client_name: str | None = None
     page_separator: str | None = Field(default=None, max_length=MAX_MARK)
-    """v1's; between the pages of the whole document; ``{pageNumber}`` is that of the next one."""
+    """From v1: text between pages of the document; ``{pageNumber}`` is that of the next page."""
     page_prefix: str | None = Field(default=None, max_length=MAX_MARK)
-    """v1's; before each page of the whole document; ``{pageNumber}`` is the page's own."""
+    """From v1: text before each page of the document; ``{pageNumber}`` is that of the page."""
     page_suffix: str | None = Field(default=None, max_length=MAX_MARK)
-    """v1's; after each page of the whole document."""
+    """From v1: text after each page of the document."""
     hide_headers: bool | None = None
-    """v1's; running lines at the top of pages: True leaves them out of Markdown and text, False
-    puts them into both. By default they are only in the text."""
+    """From v1: page headers. True omits them from Markdown and text, False includes them in both.
+    By default they are only in the text."""
     hide_footers: bool | None = None
-    """The same for the bottom of pages."""
+    """The same for page footers."""
     replace_failed_page_mode: Literal["raw_text", "blank_page", "error_message"] | None = None
-    """v1's; what the whole document has in place of a page that failed; by default nothing."""
+    """From v1: the replacement of a failed page in the document; by default none."""

@@ -1,1 +1,4 @@
-"""Where a directory's files come from."""
+"""Sources of a directory's files: local folders and stored uploads.
+
+This package imports contracts, errors and objects.
+"""

@@ -1,4 +1,4 @@
-"""A file whose bytes were read once, and what can be wrong with it."""
+"""Documents of a batch: opened from a folder or an upload, hashed, and checked for changes."""
 
 import asyncio
 import errno
@@ -21,13 +21,13 @@ _REFUSED = frozenset({errno.EACCES, errno.EPERM})
 
 @dataclass(frozen=True, slots=True)
 class OpenedDocument:
-    """A file whose bytes were read once.
+    """A document whose bytes were read once.
 
     Attributes:
-        path: a local file to read, never to write.
+        path: a local file, read only.
         sha256: of its bytes.
         size: bytes.
-        status: what the file system said when it was read.
+        status: the file's status when it was read.
     """
 
     path: Path
@@ -36,7 +36,7 @@ class OpenedDocument:
     status: os.stat_result
 
     async def verify_unchanged(self) -> None:
-        """Raise unless the file is still the one that was hashed: ask after the engine ran.
+        """Check that the file is still the one that was hashed. Call it after the engine ran.
 
         Raises:
             ItemFailure: ``source_vanished`` or ``source_changed``.
@@ -44,27 +44,27 @@ class OpenedDocument:
         await asyncio.to_thread(self.check_unchanged)
 
     def check_unchanged(self) -> None:
-        """Do the same in this thread, which waits for the file system."""
+        """Like `verify_unchanged`, but synchronous."""
         try:
             now = self.path.stat(follow_symlinks=False)
         except OSError as error:
-            raise _why(error) from None
+            raise _failure_of(error) from None
         if not os.path.samestat(now, self.status) or signature_of(now) != signature_of(self.status):
             raise changed("The file changed while it was being read.")
 
 
 def read_whole(path: Path, signature: str | None = None) -> OpenedDocument:
-    """Read a regular file once, whole, and say what it was. Symlinks are not followed.
+    """Read and hash a regular file. Symlinks are not followed.
 
     Args:
         path: the file.
-        signature: what `signature_of` said when it was listed; None when nothing is known.
+        signature: its `signature_of` when it was listed; None if unknown.
 
     Raises:
         ItemFailure: ``source_vanished``, ``source_changed``, ``empty`` or ``storage_error``.
     """
     try:
-        # Without O_NONBLOCK, opening a pipe that took the file's place would wait for ever.
+        # Without O_NONBLOCK, opening a pipe that replaced the file would block forever.
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         with os.fdopen(descriptor, "rb", buffering=0) as file:
             status = os.fstat(descriptor)
@@ -79,43 +79,43 @@ def read_whole(path: Path, signature: str | None = None) -> OpenedDocument:
                 digest.update(data)
             after = os.fstat(descriptor)
     except OSError as error:
-        raise _why(error) from None
+        raise _failure_of(error) from None
     if signature_of(after) != signature_of(status):
         raise changed("The file changed while it was being read.")
     return OpenedDocument(path, digest.hexdigest(), status.st_size, status)
 
 
-def _why(error: OSError) -> ItemFailure:
-    """Say what the system's refusal means for one file."""
+def _failure_of(error: OSError) -> ItemFailure:
+    """Return the failure that a system error means for one file."""
     if error.errno in _GONE:
         return vanished()
     if error.errno == errno.ELOOP:
-        return changed("A symlink has taken the file's place.")
+        return changed("A symlink has replaced the file.")
     return ItemFailure(
         FailureClass.STORAGE_ERROR,
         f"The file cannot be read: {error.strerror}.",
         phase="read",
-        # One file's missing permission must not keep the batch waiting for ever.
+        # A missing permission of one file must not block the batch forever.
         retry=Retry.NEVER if error.errno in _REFUSED else None,
     )
 
 
 def vanished(message: str = "") -> ItemFailure:
-    """The file is gone."""
+    """Return the failure of a file that no longer exists."""
     return ItemFailure(FailureClass.SOURCE_VANISHED, message, phase="read")
 
 
 def changed(message: str = "") -> ItemFailure:
-    """The file is not the one that was listed."""
+    """Return the failure of a file that differs from the listed one."""
     return ItemFailure(FailureClass.SOURCE_CHANGED, message, phase="read")
 
 
 class ListedItem(Protocol):
-    """What must be known of an item to read it; see `docmill.records.ledger.ClaimedItem`."""
+    """The fields of an item that locate its bytes; see `docmill.records.ledger.ClaimedItem`."""
 
     @property
     def sha256(self) -> str | None:
-        """Of the bytes, when they were read before."""
+        """SHA-256 of the bytes, if they were read before."""
 
     @property
     def source(self) -> dict[str, Any] | None:
@@ -131,26 +131,26 @@ class ListedItem(Protocol):
 
     @property
     def object_key(self) -> str | None:
-        """Where the bytes of an upload are."""
+        """Object key of an upload."""
 
 
 @asynccontextmanager
 async def open_document(
     item: ListedItem, store: ObjectStore, scratch: Path
 ) -> AsyncIterator[OpenedDocument]:
-    """Open the bytes of a listed file and hash them.
+    """Open and hash the document of a listed item.
 
-    A file of a folder is read in place. An upload is read where the store keeps it, or copied
-    into ``scratch`` and removed afterwards.
+    A file of a folder is read in place. An upload is read in place from a local store; from another
+    store it is downloaded into ``scratch`` and deleted afterwards.
 
     Args:
         item: a claimed item of the ledger.
-        store: where uploads are kept.
-        scratch: an existing folder of this item alone.
+        store: the object store of uploads.
+        scratch: an existing folder for this item alone.
 
     Raises:
         ItemFailure: ``source_vanished``, ``source_changed``, ``empty``, or ``storage_error``.
-        UnavailableError: the store is away, or the scratch folder is full.
+        UnavailableError: the store is unavailable, or the scratch folder is full.
     """
     if (document := await asyncio.to_thread(open_local, item, store)) is not None:
         yield document
@@ -167,7 +167,7 @@ async def open_document(
 
 
 def open_local(item: ListedItem, store: ObjectStore) -> OpenedDocument | None:
-    """Open the bytes of a listed file that lie on this machine; None when they lie elsewhere.
+    """Open and hash the document of an item if it is a local file, else return None.
 
     It reads the whole file: call it in a thread.
 
@@ -181,7 +181,7 @@ def open_local(item: ListedItem, store: ObjectStore) -> OpenedDocument | None:
 
 
 def _open_in_place(item: ListedItem) -> OpenedDocument:
-    """Open a file of a folder, provided that it still lies inside and is as it was listed."""
+    """Open a file of a folder, if it is still inside the folder and unchanged."""
     assert item.source is not None
     assert item.source_path is not None
     root = os.path.realpath(os.fsencode(item.source["folder"]))
@@ -192,7 +192,7 @@ def _open_in_place(item: ListedItem) -> OpenedDocument:
 
 
 def _read_upload(item: ListedItem, path: Path) -> OpenedDocument:
-    """Open an upload, provided that the store still has the bytes that were uploaded."""
+    """Open an upload, if the store still has the uploaded bytes."""
     document = read_whole(path)
     if item.sha256 is not None and document.sha256 != item.sha256:
         raise changed("The store holds other bytes than those that were uploaded.")
@@ -209,5 +209,5 @@ async def _download(store: ObjectStore, key: str, target: Path) -> None:
     except OSError as error:
         raise UnavailableError(
             f"The worker's scratch folder cannot be used: {error.strerror}.",
-            "Free space on the disk of the temporary folder; the batch goes on by itself.",
+            "Free space on the disk of the temporary folder; the batch then continues by itself.",
         ) from error

@@ -1,4 +1,4 @@
-"""Local folders: what is in them, in an order that does not change."""
+"""Local folders as sources of files, listed in a stable order."""
 
 import os
 from collections.abc import Iterator
@@ -19,10 +19,10 @@ class FolderSource:
 
     Attributes:
         folder: absolute, without symlinks; see `resolve`.
-        recursive: whether subfolders belong to it.
-        include: patterns (`docmill.sources.globs`) of files to take; empty takes all.
-        exclude: patterns of files and whole subfolders to leave out.
-        leave_out: absolute paths of our own inside it: the home, the output.
+        recursive: whether subfolders are included.
+        include: patterns (`docmill.sources.globs`) of files to include; empty includes all.
+        exclude: patterns of files and whole subfolders to exclude.
+        leave_out: absolute paths inside it to exclude: the home folder, the output folder.
         follow_links: whether symlinks that stay within the folder are followed.
     """
 
@@ -44,34 +44,34 @@ class FolderSource:
         leave_out: tuple[Path, ...] = (),
         follow_links: bool = False,
     ) -> Self:
-        """Return the source for a folder as a person names it: relative, through symlinks.
+        """Return the source for a folder in a user's form, which may be relative or a symlink.
 
         Raises:
-            UsageError: there is no such folder, its name is not UTF-8, or it would be left out.
+            UsageError: the folder does not exist, its name is not UTF-8, or it is excluded.
         """
         real = folder.expanduser().resolve()
         if not real.is_dir():
-            what = "is a file" if real.exists() else "does not exist"
-            raise UsageError(f"{folder} {what}.", "Name an existing folder with documents.")
+            reason = "is a file" if real.exists() else "does not exist"
+            raise UsageError(f"{folder} {reason}.", "Name an existing folder with documents.")
         if not _is_utf8(real):
             raise UsageError(
                 f"The name of the folder {display_path(os.fsencode(real))} is not UTF-8.",
                 "Rename the folder; the names of the files in it may be anything.",
             )
-        away = tuple(path.expanduser().resolve() for path in leave_out)
-        if real in away:
+        excluded = tuple(path.expanduser().resolve() for path in leave_out)
+        if real in excluded:
             raise UsageError(
                 f"{folder} cannot be read and written at the same time.",
                 "Choose an --out other than the folder itself.",
             )
-        inside = tuple(sorted(path for path in away if path.is_relative_to(real)))
+        inside = tuple(sorted(path for path in excluded if path.is_relative_to(real)))
         return cls(real, recursive, tuple(include), tuple(exclude), inside, follow_links)
 
     def as_json(self) -> dict[str, Any]:
-        """Return what a directory's row keeps of it; `from_json` is the inverse.
+        """Return the JSON for the directory's row; `from_json` is the inverse.
 
-        ``follow_links`` is there only when it is set: a source of before it existed has the
-        same form, and so the same directory.
+        ``follow_links`` is present only if it is set, so that sources from before it existed keep
+        their form, and with it their directory.
         """
         stored = {
             **asdict(self),
@@ -86,7 +86,7 @@ class FolderSource:
 
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> Self:
-        """Return the source that `as_json` described."""
+        """Return the source from the JSON of `as_json`."""
         return cls(
             Path(stored["folder"]),
             stored["recursive"],
@@ -100,12 +100,11 @@ class FolderSource:
 def scan(
     source: FolderSource, chunk: int = 1000, left_out: LeftOut | None = None
 ) -> Iterator[list[ScannedEntry]]:
-    """Walk the folder, depth first, sorted by name, and return its files in chunks.
+    """Walk the folder depth first, sorted by name, and yield its files in chunks.
 
-    Symlinks (unless they are followed), hidden files, litter, what is no regular file and what
-    may not be read are left out, and ``left_out`` is told of each. What disappears while the
-    walk goes on is left out too. Memory holds the names of one folder and of those above it,
-    never the whole tree.
+    Symlinks (unless they are followed), hidden files, litter, special files and unreadable files
+    are excluded and added to ``left_out``. Files that disappear during the walk are excluded too.
+    Memory holds the names of one folder and of its parents, never the whole tree.
 
     Raises:
         UsageError: the folder itself cannot be read, or the disk fails.

@@ -1,4 +1,4 @@
-"""Patterns that choose files by their relative path, as people know them from ``.gitignore``."""
+"""Glob patterns for relative paths, in the syntax of ``.gitignore``."""
 
 import re
 from collections.abc import Iterable
@@ -8,8 +8,9 @@ class Globs:
     """A set of patterns; matching ignores case, because cameras and scanners write ``.PDF``.
 
     A pattern without a slash matches a name at any depth (``*.pdf``, ``drafts``); one with a
-    slash matches the whole relative path (``2024/*.pdf``). ``*`` and ``?`` stay within a name,
-    ``**`` crosses folders, ``[abc]`` is one of its characters. A trailing slash is ignored.
+    slash matches the whole relative path (``2024/*.pdf``). ``*`` and ``?`` match within a name,
+    ``**`` matches across folders, ``[abc]`` matches one of its characters. A trailing slash is
+    ignored.
     """
 
     def __init__(self, patterns: Iterable[str]) -> None:
@@ -57,5 +58,5 @@ def _translate(pattern: str) -> str:
 
 
 def _characters(text: str) -> str:
-    """Escape what a character class would misread; ranges such as ``a-z`` keep their meaning."""
+    """Escape the special characters of a character class; ranges such as ``a-z`` still work."""
     return re.sub(r"([\\\[\]&~|^])", r"\\\1", text)

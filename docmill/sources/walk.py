@@ -1,4 +1,4 @@
-"""The walk through a folder: sorted; it follows symlinks only when asked, and never outside."""
+"""The sorted walk through a folder. It follows symlinks only on request, and never out of it."""
 
 import errno
 import hashlib
@@ -14,11 +14,11 @@ from docmill.errors import UsageError
 from docmill.sources.globs import Globs
 
 _DENIED = frozenset({errno.EACCES, errno.EPERM, errno.ENAMETOOLONG})
-"""What concerns this one folder or file; other errors may concern the whole disk."""
+"""Errors of one folder or file; other errors may concern the whole disk."""
 
 
 def signature_of(status: os.stat_result) -> str:
-    """Return size and times in one word: what tells a changed file without reading it."""
+    """Return size and times as one string, which detects a changed file without reading it."""
     return f"{status.st_size}-{status.st_mtime_ns}-{status.st_ctime_ns}"
 
 
@@ -33,10 +33,10 @@ class _Child:
     """One name in a folder.
 
     Attributes:
-        path: where it is listed.
-        real: where it lies; another place below a link that was followed.
-        what: what it is, or why it is left out.
-        folder: whether it is a folder itself, whatever becomes of it.
+        path: its listed path.
+        real: its real path, which differs below a followed symlink.
+        what: its kind, or the reason why it is excluded.
+        folder: whether it is a folder.
     """
 
     path: bytes
@@ -50,11 +50,11 @@ class Walk:
     """One walk. Paths are bytes relative to ``root``; ``b""`` is the root itself.
 
     Attributes:
-        include: files to take; None takes all.
-        exclude: files and whole subfolders to leave out.
-        leave_out: relative paths to leave out.
+        include: files to include; None includes all.
+        exclude: files and whole subfolders to exclude.
+        leave_out: relative paths to exclude.
         follow_links: whether symlinks that stay within the root are followed.
-        left_out: told what is left out although nobody asked for that.
+        left_out: collects the files that are excluded without a pattern of the user.
     """
 
     root: bytes
@@ -67,12 +67,12 @@ class Walk:
     _followed: set[bytes] = field(default_factory=set)
 
     def files(self) -> Iterator[ScannedEntry]:
-        """Return every file, depth first.
+        """Yield every file, depth first.
 
         Raises:
             UsageError: the root cannot be read, or the disk fails.
         """
-        # A stack of our own: hostile trees are deeper than Python's.
+        # An explicit stack: hostile trees are deeper than Python's recursion limit.
         open_folders = [(b"", iter(self._children(b"", b"")))]
         while open_folders:
             child = next(open_folders[-1][1], None)
@@ -93,7 +93,7 @@ class Walk:
                 yield entry
 
     def _children(self, folder: bytes, real: bytes) -> list[_Child]:
-        """Return what is in a folder, sorted by path; nothing for one that is left out."""
+        """Return the entries of a folder, sorted by path; none for a folder that is excluded."""
         try:
             with os.scandir(_join(self.root, real)) as found:
                 children = [self._child(entry, folder, real) for entry in found]
@@ -131,24 +131,26 @@ class Walk:
         return _Child(_join(folder, entry.name), _join(real, entry.name), what, is_folder)
 
     def _followed_link(self, link: _Child, above: list[bytes]) -> _Child:
-        """Return what a symlink leads to, listed at the link's place; or why it is left out.
+        """Return the target of a symlink, listed at the link's path, or why it is excluded.
 
-        A folder is followed at most once, and never into a folder that the walk is in, so that
-        no tangle of links makes the listing longer than twice the number of files.
+        A folder is followed at most once, and never if the walk is inside it. So links cannot make
+        the listing longer than twice the number of files.
         """
         target = os.path.realpath(_join(self.root, link.real))
         within = os.path.join(self.root, b"")  # noqa: PTH118 - pathlib knows no bytes
         if target != self.root and not target.startswith(within):
             return _Child(link.path, link.real, LeftOutReason.SYMLINK_OUTSIDE)
         real = target[len(within) :]
-        what = self._led_to(target, real, above)
+        what = self._kind_of_target(target, real, above)
         if what is _Kind.FOLDER and self.recursive:
             self._followed.add(real)
         place = real if isinstance(what, _Kind) else link.real
         return _Child(link.path, place, what, folder=what is _Kind.FOLDER)
 
-    def _led_to(self, target: bytes, real: bytes, above: list[bytes]) -> _Kind | LeftOutReason:
-        if any(real == away or real.startswith(away + b"/") for away in self.leave_out):
+    def _kind_of_target(
+        self, target: bytes, real: bytes, above: list[bytes]
+    ) -> _Kind | LeftOutReason:
+        if any(real == path or real.startswith(path + b"/") for path in self.leave_out):
             return LeftOutReason.OUTPUT
         try:
             mode = os.lstat(target).st_mode
@@ -165,7 +167,7 @@ class Walk:
         return self.include is None or self.include.matches(_text(child.path))
 
     def _leave(self, child: _Child) -> None:
-        """Count what is left out, unless the user's patterns would not have taken it either."""
+        """Count an excluded file or folder, unless the user's patterns exclude it anyway."""
         assert isinstance(child.what, LeftOutReason)
         if child.folder and not self.recursive:
             return
@@ -174,7 +176,7 @@ class Walk:
             self.left_out.add(child.what, display_path(child.path) + slash)
 
     def _entry(self, child: _Child) -> ScannedEntry | None:
-        """Return the entry of one file, or None when it is gone by now or cannot be looked at."""
+        """Return the entry of one file, or None if it is gone or its status is unreadable."""
         try:
             status = os.lstat(_join(self.root, child.real))
         except (FileNotFoundError, NotADirectoryError):
@@ -194,10 +196,10 @@ class Walk:
         )
 
     def _deny(self, path: bytes, error: OSError) -> None:
-        """Leave out what this user may not read.
+        """Exclude a file or folder that this user may not read.
 
         Raises:
-            UsageError: it is more than a missing right: files would seem to have vanished.
+            UsageError: another error than a missing permission: files would seem to have vanished.
         """
         if error.errno not in _DENIED:
             raise self._unreadable(path, error) from error
@@ -206,7 +208,7 @@ class Walk:
     def _unreadable(self, path: bytes, error: OSError) -> UsageError:
         return UsageError(
             f"{_text(_join(self.root, path))} cannot be read: {error.strerror}.",
-            "Give this user the right to read it, or leave it out with --exclude.",
+            "Grant this user read permission, or exclude it with --exclude.",
         )
 
 
@@ -222,10 +224,10 @@ _LOOKS_ESCAPED = re.compile(r"~[0-9a-f]{8}\Z")
 
 
 def display_path(raw: bytes) -> str:
-    """Return the relative path ``raw`` as text; different paths give different texts.
+    """Return the relative path ``raw`` as text; different paths have different texts.
 
-    UTF-8 stays as it is. Anything else is escaped and marked with a hash of the bytes, and so
-    is a name that only looks as if it had been.
+    UTF-8 is unchanged. Other bytes are escaped and get a suffix with a hash of the bytes, and so
+    does a name that already ends like such a suffix.
     """
     try:
         text = raw.decode()

@@ -1,1 +1,4 @@
-"""Webhooks on their way out: messages, signatures, attempts, rounds, and who is woken for them."""
+"""Delivery of webhooks: messages with signatures, attempts, rounds, and notification of workflows.
+
+This package imports contracts, errors, the client, outbound and records.
+"""

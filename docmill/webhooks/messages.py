@@ -1,4 +1,8 @@
-"""One event as a request: the body's bytes and the headers over them."""
+"""Webhook messages: the body of an event, its headers, and its two signatures.
+
+LlamaCloud's signature covers only the body. That of Standard Webhooks also covers id and time, so
+that a receiver can reject replayed messages.
+"""
 
 import base64
 import binascii
@@ -12,12 +16,12 @@ from docmill.records.deliveries import Destination
 from docmill.records.tables.webhooks import WebhookEvent
 
 USER_AGENT = "llamaindex-webhook-service/1.0"
-"""LlamaCloud's own, which receivers and their firewalls may look for."""
+"""LlamaCloud's user agent, which receivers and their firewalls may check."""
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What is sent, and where to."""
+    """A request to an endpoint."""
 
     url: str
     headers: dict[str, str]
@@ -25,12 +29,12 @@ class Message:
 
 
 def message_of(event: WebhookEvent, destination: Destination, timestamp: int) -> Message:
-    """Return an event as it goes to its endpoint now.
+    """Return the message of an event for its endpoint.
 
     Args:
-        event: every attempt has its id and its body.
+        event: all attempts have its id and its body.
         destination: its endpoint.
-        timestamp: of this attempt, in seconds since 1970; part of the standard signature only.
+        timestamp: of this attempt, in seconds since 1970; only in the standard signature.
     """
     body = _body(event, destination.output_format)
     headers = {
@@ -51,7 +55,7 @@ def message_of(event: WebhookEvent, destination: Destination, timestamp: int) ->
 
 
 def _body(event: WebhookEvent, output_format: str) -> bytes:
-    """Return the payload; the format ``string`` is a JSON string with the JSON object inside."""
+    """Return the payload; the format ``string`` is a JSON string that contains the JSON object."""
     payload = json.dumps(
         {
             "event_id": event.id,
@@ -65,7 +69,7 @@ def _body(event: WebhookEvent, output_format: str) -> bytes:
 
 _FORBIDDEN = frozenset(
     {
-        # between two hops: they say where a request ends, or who may pass it on
+        # hop-by-hop headers, which frame or authorize a request
         "connection",
         "keep-alive",
         "proxy-authenticate",
@@ -77,9 +81,9 @@ _FORBIDDEN = frozenset(
         "upgrade",
         "content-length",
         "expect",
-        # of the URL, and so of the fence
+        # determined by the URL, which the fence has checked
         "host",
-        # what a receiver relies on
+        # headers that a receiver relies on
         "content-encoding",
         "content-type",
         "user-agent",
@@ -92,7 +96,7 @@ _FORBIDDEN_PREFIX = "webhook-"
 
 
 def forbidden_headers(names: Iterable[str]) -> list[str]:
-    """Return those of ``names`` that Docmill sets itself or that no user may set."""
+    """Return those of ``names`` that users must not set."""
     return [
         name
         for name in names
@@ -101,9 +105,9 @@ def forbidden_headers(names: Iterable[str]) -> list[str]:
 
 
 def allowed_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    """Return the headers that may be sent; rows of an older program may hold others."""
-    refused = set(forbidden_headers(headers))
-    return {name: value for name, value in headers.items() if name not in refused}
+    """Return the headers that may be sent; rows of older versions may have forbidden ones."""
+    rejected = set(forbidden_headers(headers))
+    return {name: value for name, value in headers.items() if name not in rejected}
 
 
 _PREFIX = "whsec_"
@@ -122,10 +126,10 @@ def standard_signature(secret: str, message_id: str, timestamp: int, body: bytes
 
 
 def standard_key(secret: str) -> bytes:
-    """Return the key that a secret stands for in Standard Webhooks.
+    """Return the key of a secret in Standard Webhooks.
 
-    ``whsec_`` and base64 is that scheme's own form and is decoded; any other secret is its own
-    bytes, and a library of the scheme is given ``whsec_`` and their base64.
+    A secret in that scheme's format, ``whsec_`` and base64, is decoded. Any other secret is used as
+    its bytes; a receiver passes ``whsec_`` and their base64 to a library of the scheme.
     """
     if secret.startswith(_PREFIX):
         try:

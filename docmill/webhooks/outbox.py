@@ -1,7 +1,8 @@
-"""Who tells an endpoint's workflow that there is something to deliver: every worker does.
+"""Notifies the delivery workflows of endpoints about new events in the outbox.
 
-The outbox is written with the change that it tells of, and Temporal may be away just then. So
-nobody signals at that moment; this loop looks at the outbox, and what it has told it marks.
+An event is written to the outbox in the transaction of the change that it reports, when Temporal
+may be unavailable. Therefore every worker polls the outbox, signals the workflows, and marks the
+events as announced.
 """
 
 import asyncio
@@ -23,9 +24,9 @@ from docmill.records.deliveries import Deliveries
 from docmill.records.tables.webhooks import URGENT, WebhookEvent
 
 POLL_SECONDS = 1.0
-"""An event is on its way after this at the latest."""
+"""Interval of the polls, and the maximum delay of an event."""
 RECONCILE_SECONDS = 60.0
-"""How often endpoints are looked for whose workflow was ended from outside, or lost."""
+"""Interval of the search for waiting endpoints whose workflow was terminated or lost."""
 CHUNK = 1_000
 
 log = structlog.get_logger(__name__)
@@ -37,7 +38,7 @@ def delivery_workflow_id(endpoint_id: str) -> str:
 
 
 class Notifier:
-    """Starts and wakes the workflows of endpoints in the namespace of ``temporal``."""
+    """Starts and signals the delivery workflows in the namespace of ``temporal``."""
 
     def __init__(self, database: Database, temporal: Client) -> None:
         self._database = database
@@ -45,7 +46,7 @@ class Notifier:
         self._reconciled = -RECONCILE_SECONDS
 
     async def run(self) -> None:
-        """Announce again and again, until cancelled."""
+        """Poll the outbox until cancelled."""
         while True:
             try:
                 await self.notify()
@@ -56,11 +57,11 @@ class Notifier:
             await asyncio.sleep(POLL_SECONDS)
 
     async def notify(self) -> None:
-        """Tell workflows of new events; now and then, start those that should be running.
+        """Signal the workflows of new events; every `RECONCILE_SECONDS` start missing workflows.
 
         Raises:
-            UnavailableError: the database is away.
-            RPCError: Temporal is away.
+            UnavailableError: the database is unavailable.
+            RPCError: Temporal is unavailable.
         """
         while await self._notify_some():
             pass
@@ -69,7 +70,7 @@ class Notifier:
             self._reconciled = time.monotonic()
 
     async def _notify_some(self) -> bool:
-        """Announce one chunk; return whether there may be more."""
+        """Notify about one chunk of events; return whether there may be more."""
         async with self._database.read() as session:
             new = await Deliveries(session).unannounced(self._temporal.namespace, CHUNK)
         by_endpoint: dict[str, list[WebhookEvent]] = defaultdict(list)
@@ -92,7 +93,7 @@ class Notifier:
             await self._start(endpoint_id)
 
     async def _start(self, endpoint_id: str, call: WakeUp | None = None) -> None:
-        """Start the endpoint's workflow, or find the one that runs; wake it by ``call``."""
+        """Start the endpoint's workflow unless it runs, and signal it with ``call``."""
         await self._temporal.start_workflow(
             DELIVERY_WORKFLOW,
             DeliveryInput(endpoint_id=endpoint_id),

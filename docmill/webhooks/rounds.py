@@ -1,6 +1,6 @@
-"""One round at one endpoint: what is due is tried, in order of age, until nothing is or it fails.
+"""Delivery rounds: due events of one endpoint, oldest first, until none is due or it fails.
 
-Events about one batch or job go one after the other, several of these at the same time.
+Events of one batch or job are sent one after the other; several batches and jobs in parallel.
 """
 
 import asyncio
@@ -19,24 +19,24 @@ from docmill.webhooks.messages import message_of
 from docmill.webhooks.sender import Connection, Sender
 
 ROUND_SECONDS = 60.0
-"""A round begins nothing after this, so that its activity is never long."""
+"""Time after which a round sends no more events, so that its activity is short."""
 CHUNK = 64
-"""Events read at once."""
+"""Events of one database read."""
 PARALLEL = 4
-"""Batches and jobs of which an endpoint is told at the same time."""
-PATIENCE = 3
-"""Attempts that fail in a row before the rest of the round is left for later."""
+"""Batches and jobs whose events are sent to one endpoint in parallel."""
+MAX_CONSECUTIVE_FAILURES = 3
+"""Consecutive failed attempts that end a round."""
 
 log = structlog.get_logger(__name__)
 
 
 class Rounds:
-    """Delivers what is due.
+    """Delivers due events.
 
     Args:
-        database: the outbox.
-        sender: makes the attempts.
-        keep_trying: how long an event is tried again before it is given up.
+        database: of the outbox.
+        sender: sends messages.
+        keep_trying: how long an event is retried before it is given up.
     """
 
     def __init__(self, database: Database, sender: Sender, *, keep_trying: timedelta) -> None:
@@ -45,14 +45,14 @@ class Rounds:
         self._keep_trying = keep_trying
 
     async def deliver(self, request: RoundRequest, namespace: str) -> RoundReport:
-        """Try what is due at ``request.endpoint_id``, and say when to come again.
+        """Deliver the due events of ``request.endpoint_id``, and return when the next one is due.
 
         Raises:
-            UnavailableError: the database is away; what arrived before is recorded.
+            UnavailableError: the database is unavailable; earlier deliveries are recorded.
         """
         async with self._sender.connection() as connection:
-            one = _Round(self._database, connection, self._keep_trying, request, namespace)
-            return await one.run()
+            round_ = _Round(self._database, connection, self._keep_trying, request, namespace)
+            return await round_.run()
 
 
 class _Round:
@@ -89,16 +89,16 @@ class _Round:
 
     @property
     def _now(self) -> datetime:
-        """The workflow's time when the round began, and how long it has lasted since."""
+        """The workflow's time at the start of the round, plus the time since."""
         return self._request.at + timedelta(seconds=time.monotonic() - self._started)
 
     @property
     def _resting(self) -> bool:
-        return self._in_a_row >= PATIENCE
+        return self._in_a_row >= MAX_CONSECUTIVE_FAILURES
 
     @property
     def _rest(self) -> timedelta:
-        """How long the endpoint is left alone: the longer, the more rounds have ended so."""
+        """The pause of the endpoint, which grows with the number of failed rounds."""
         return rest_after(1 if self._delivered else self._request.failing + 1)
 
     @property
@@ -110,7 +110,7 @@ class _Round:
             return await Deliveries(session).due(*self._place, self._now, CHUNK)
 
     async def _deliver_all(self, due: Sequence[WebhookEvent]) -> None:
-        """Deliver a chunk: the events about one subject in their order."""
+        """Deliver a chunk: the events of one subject in their order."""
         subjects = sorted(due, key=lambda event: event.subject_id)
         runs = [list(some) for _, some in groupby(subjects, key=lambda event: event.subject_id)]
         runs.sort(key=lambda some: due.index(some[0]))
@@ -144,7 +144,7 @@ class _Round:
         self._count(attempt.error is None)
 
     def _after_failure(self, event: WebhookEvent) -> tuple[str, datetime | None]:
-        """Return an event's state and when it is tried again."""
+        """Return the state of an event and the time of its next attempt."""
         tries = event.tries + 1
         if is_over(tries, self._keep_trying):
             return GIVEN_UP, None
@@ -157,7 +157,7 @@ class _Round:
 
 
 QUICK_SECONDS = (1, 2, 4)
-"""Pauses after the first attempts, as LlamaCloud has them; it gives up then."""
+"""Pauses after the first attempts, as at LlamaCloud, which then gives up."""
 
 _PAUSES = (
     *(timedelta(seconds=seconds) for seconds in QUICK_SECONDS),
@@ -166,23 +166,23 @@ _PAUSES = (
 )
 
 LONGEST_REST = timedelta(minutes=15)
-"""An endpoint at which nothing arrives is looked at this often, whatever its events wait for."""
+"""Maximum pause of a failing endpoint, whatever the due times of its events."""
 
 
 def pause_after(tries: int) -> timedelta:
-    """Return how long an event waits after its ``tries``-th attempt failed: 24 h at most."""
+    """Return the pause after the ``tries``-th failed attempt of an event, at most 24 h."""
     return _PAUSES[min(tries, len(_PAUSES)) - 1]
 
 
 def is_over(tries: int, keep_trying: timedelta) -> bool:
-    """Whether an event is tried no more after ``tries`` attempts: the next would come too late.
+    """Whether an event is given up after ``tries`` attempts, because the next would be too late.
 
-    Pauses are added up rather than clocks compared: two hosts wrote them.
+    The pauses are added up, because the clocks of two hosts cannot be compared.
     """
     waited = sum((pause_after(number) for number in range(1, tries + 1)), timedelta())
     return waited > keep_trying
 
 
 def rest_after(rounds: int) -> timedelta:
-    """Return how long an endpoint rests after ``rounds`` rounds in a row at which it failed."""
+    """Return the pause of an endpoint after ``rounds`` consecutive failed rounds."""
     return min(pause_after(rounds), LONGEST_REST)

@@ -1,4 +1,4 @@
-"""One attempt to deliver one message: fenced, without redirects, and soon over."""
+"""Sends one webhook message: through the fence, without redirects, with a time limit."""
 
 import asyncio
 import ssl
@@ -17,19 +17,19 @@ from docmill.records.tables.base import now
 from docmill.webhooks.messages import Message
 
 ATTEMPT_SECONDS = 30.0
-"""For everything up to the answer's status, as LlamaCloud has it."""
+"""Time limit up to the status of the response, as at LlamaCloud."""
 
 _DRAIN_SECONDS = 1.0
 _DRAIN_BYTES = 65_536
-"""An answer's body says nothing to us; a short one is read so that its connection can go on."""
+"""The response body is ignored; a short one is read so that the connection can be reused."""
 
 
 class Sender:
-    """Opens lines to receivers.
+    """Opens connections to webhook endpoints.
 
     Args:
-        fence: where deliveries may go.
-        seconds: what one attempt may take.
+        fence: checks the addresses of endpoints.
+        seconds: time limit of one attempt.
     """
 
     def __init__(self, fence: Fence, *, seconds: float = ATTEMPT_SECONDS) -> None:
@@ -38,25 +38,25 @@ class Sender:
 
     @cached_property
     def _tls(self) -> ssl.SSLContext:
-        """Made for the first delivery: loading the certificates takes a tenth of a second."""
+        """TLS context, created for the first delivery because loading certificates takes 0.1 s."""
         return httpx.create_ssl_context()
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator["Connection"]:
-        """Give connections for one endpoint's round, so that a slow one holds no other's."""
+        """Yield connections for one round of one endpoint, so that endpoints are independent."""
         async with self._fence.transport(verify=self._tls) as transport:
             yield Connection(transport, self._seconds)
 
 
 class Connection:
-    """Sends messages. A transport, not a client: a client keeps cookies and logs URLs."""
+    """Sends messages. It uses a transport, because an HTTP client keeps cookies and logs URLs."""
 
     def __init__(self, transport: httpx.AsyncBaseTransport, seconds: float) -> None:
         self._transport = transport
         self._seconds = seconds
 
     async def send(self, message: Message) -> Attempt:
-        """Try once; whatever goes wrong is in the answer, and what it says holds no secret."""
+        """Send a message once. Errors are in the returned attempt, without secrets."""
         at, started = now(), time.monotonic()
         status, error = None, None
         try:
@@ -67,8 +67,8 @@ class Connection:
             await _finish(response)
         except TimeoutError:
             error = f"no answer within {self._seconds:g} s"
-        except FencedError as refused:
-            error = bounded(f"{refused.message} {refused.hint}")
+        except FencedError as rejected:
+            error = bounded(f"{rejected.message} {rejected.hint}")
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as failed:
             error = f"no answer: {type(failed).__name__}"
         duration = round((time.monotonic() - started) * 1000)
@@ -85,7 +85,7 @@ class Connection:
 
 
 async def _finish(response: httpx.Response) -> None:
-    """Read a short body, and let go of the connection; nothing here makes an attempt fail."""
+    """Read a short body and release the connection; errors here do not fail the attempt."""
     with suppress(TimeoutError, httpx.HTTPError):
         async with asyncio.timeout(_DRAIN_SECONDS):
             size = 0

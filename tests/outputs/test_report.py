@@ -12,7 +12,7 @@ import pytest
 from docmill.contracts.warnings import WarningCode, warning
 from docmill.contracts.words import BatchStatus
 from docmill.errors import GUIDES, FailureClass
-from docmill.outputs.findings import NO_TYPE, Findings, brief
+from docmill.outputs.findings import NO_TYPE, Findings, summary_line
 from docmill.outputs.formats import duration, percent, rate, size
 from docmill.outputs.manifest import ManifestRow
 from docmill.outputs.report import headline, render_report, subline, write_report
@@ -260,9 +260,9 @@ def test_fields_count_where_they_have_a_value(tmp_path: Path) -> None:
         findings.add(path)
 
     assert dict(findings.counts) == {"total": 2, "paid": 1, "items": 1}
-    assert brief("extract", {"total": 0, "note": None}) == "total: 0"
-    assert brief("extract", [{}, {"total": 1}]) == "2: total: 1"
-    assert brief("extract", {}) == "nothing found"
+    assert summary_line("extract", {"total": 0, "note": None}) == "total: 0"
+    assert summary_line("extract", [{}, {"total": 1}]) == "2: total: 1"
+    assert summary_line("extract", {}) == "nothing found"
 
 
 def test_warnings_are_grouped_by_code_losses_first_and_bounded() -> None:

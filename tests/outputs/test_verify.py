@@ -103,4 +103,4 @@ def test_a_folder_without_a_manifest_is_refused_in_words(tmp_path: Path) -> None
 async def test_a_manifest_cannot_point_outside(out: Path, path: str) -> None:
     lines = out / "manifest.jsonl"
     lines.write_text(lines.read_text().replace("sub/b.pdf.json", path))
-    assert Problem(path, "is no output of this folder") in verify(out)
+    assert Problem(path, "is not an output of this folder") in verify(out)

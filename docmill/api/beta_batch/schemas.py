@@ -15,7 +15,7 @@ V1JobType = Literal["parse", "extract", "classify"]
 
 
 class ClassifyRule(BaseModel):
-    """A type that documents may have, in the user's words."""
+    """A document type and its description by the user."""
 
     type: Annotated[str, Field(min_length=1, max_length=50)]
     description: Annotated[str, Field(min_length=10, max_length=2_000)]

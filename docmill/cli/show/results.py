@@ -19,7 +19,7 @@ from docmill.errors import NotFoundError, UsageError
 from docmill.ids import DEFAULT_PROJECT_ID
 from docmill.objects.base import ObjectStore
 from docmill.objects.results import RESULT_FILE, result_key
-from docmill.outputs.findings import TITLES, brief, said
+from docmill.outputs.findings import TITLES, result_value, summary_line
 from docmill.records.batches import Batches
 from docmill.records.database import Database
 from docmill.records.items import ItemRow
@@ -99,7 +99,7 @@ async def _findings(
             continue
         with suppress(NotFoundError):  # a lost result is for `verify` to report
             data = await store.get_bytes(result_key(row.object_prefix, RESULT_FILE))
-            if (result := said(batch.job_type, data)) is not None:
+            if (result := result_value(batch.job_type, data)) is not None:
                 found[row.position] = {"result": result}
     return found
 
@@ -124,7 +124,7 @@ def _print(
     for row in rows:
         pages = "" if row.pages_total is None else str(row.pages_total)
         says = found.get(row.position)
-        detail = brief(batch.job_type, says["result"]) if says else _detail(row)
+        detail = summary_line(batch.job_type, says["result"]) if says else _detail(row)
         table.add_row(Text(row.path), row.status, pages, Text(detail))
     console.print_table(table)
     if not complete:
