@@ -293,5 +293,5 @@ def test_a_result_that_names_a_file_elsewhere_is_not_believed(tmp_path: Path, na
     result = tmp_path / "result.json"
     result.write_text(json.dumps({"files": {name: "0" * 64}}))
 
-    with pytest.raises(DamagedError, match="no result has"):
+    with pytest.raises(DamagedError, match="names invalid files"):
         files_of_result(result)
