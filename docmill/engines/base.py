@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
 
@@ -48,6 +49,25 @@ class Joining(BaseModel):
 
 def _numbered(text: str, number: int) -> str:
     return text.replace(PAGE_NUMBER, str(number))
+
+
+class Profile(StrEnum):
+    """What an engine needs beyond reading its document; its attribute ``sandbox`` names it."""
+
+    STRICT = "strict"
+    """No program and no further process. Every engine that says nothing else."""
+    PROGRAMS = "programs"
+    """It starts programs of the system, which are confined as it is. Each may signal what Landlock
+    lets it (ABI 6), and on older kernels every process of its user."""
+
+
+def profile_of(engine: object) -> Profile:
+    """Return the profile that an engine asks for.
+
+    Raises:
+        ValueError: there is no such profile.
+    """
+    return Profile(getattr(engine, "sandbox", Profile.STRICT))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-from docmill.engines.base import Engine
+from docmill.engines.base import Engine, Profile
 from docmill.engines.registry import BUILTIN, Registry, registry_of
 
 GROUP = "docmill.engines"
@@ -61,6 +61,7 @@ def check(engine: Any) -> None:
         (_words(engine, "media_types"), "media_types must be a frozenset with a media type"),
         (_set(engine, "honours"), "honours must be a frozenset of parameters, or an empty one"),
         (_endings(engine), "extensions must map file endings such as .srt to media_types"),
+        (_sandbox(engine), f"sandbox must be one of {', '.join(Profile)}"),
         (callable(getattr(engine, "run", None)), "run must be a method"),
     ):
         if not ok:
@@ -103,6 +104,10 @@ def _words(engine: Any, attribute: str) -> bool:
 def _matches(pattern: re.Pattern[str], engine: Any, attribute: str) -> bool:
     value = getattr(engine, attribute, None)
     return isinstance(value, str) and pattern.fullmatch(value) is not None
+
+
+def _sandbox(engine: Any) -> bool:
+    return getattr(engine, "sandbox", Profile.STRICT) in tuple(Profile)
 
 
 def _endings(engine: Any) -> bool:

@@ -1,51 +1,98 @@
-"""The program of an engine's child process: ``python -m docmill.isolation.child PARENT ENGINES``.
+"""An engine process, from the moment in which it was forked.
 
-It reads tasks from what was its standard input and answers on what was its standard output. Both
-are moved to other descriptors first, so that nothing an engine prints can garble an answer.
+It confines itself, reads tasks from one pipe and answers on another. Nothing that an engine prints
+goes there, so it cannot garble an answer.
 """
 
-import gc
 import os
 import re
-import sys
-from dataclasses import asdict
+import tempfile
+from dataclasses import asdict, dataclass
 from errno import EFBIG, ENOSPC
 from importlib import import_module
+from pathlib import Path
 from typing import Any, BinaryIO
 
-from docmill.engines.base import EngineTask
+from docmill.engines.base import Engine, EngineTask, Profile, profile_of
 from docmill.engines.execute import run_task
 from docmill.engines.parse import Watcher
 from docmill.engines.registry import Registry
 from docmill.errors import DocmillError, FailureClass, ItemFailure, bounded
 from docmill.isolation import frames, limits
-from docmill.isolation.verdicts import out_of_memory, peak_so_far, resident_bytes
+from docmill.isolation.private_folder import DOCUMENTS, OUTPUT, TEMPORARY
+from docmill.isolation.sandbox.confinement import Level, confine
+from docmill.isolation.verdicts import out_of_memory, peak_so_far
 
 _PATH = re.compile(r"(?<![\w:/.])/(?:[^\s/'\"]+/)+([^\s/'\"]*)")
 
 
-def main() -> None:
-    """Serve tasks until the pool closes the pipe."""
-    parent, engines = int(sys.argv[1]), sys.argv[2]
-    limits.die_with_parent(parent)
-    limits.limit_process()
-    requests, answers = _take_pipes()
-    registry = load_registry(engines)
+@dataclass(frozen=True, slots=True)
+class Life:
+    """What holds for an engine process from its beginning to its end.
+
+    Attributes:
+        server: process id of what forked it.
+        folder: its private folder; see `docmill.isolation.private_folder`.
+        level: how far it is confined.
+        profile: of the engines that it may run.
+        memory_bytes: limit of its address space.
+        output_bytes: size of the largest file that it may write.
+    """
+
+    server: int
+    folder: Path
+    level: Level
+    profile: Profile
+    memory_bytes: int
+    output_bytes: int
+
+
+class OtherProfileError(Exception):
+    """The document's engine needs another profile than this process has."""
+
+    def __init__(self, profile: Profile) -> None:
+        super().__init__(profile)
+        self.profile = profile
+
+
+def live(life: Life, descriptors: list[int], registry: Registry) -> None:
+    """Be an engine process until the pool closes the pipe.
+
+    Args:
+        life: what holds for it.
+        descriptors: of its requests, its answers and its standard error; it has no others.
+        registry: the engines.
+    """
+    os.setsid()
+    limits.die_with_parent(life.server)
+    requests, answers = _keep_only(descriptors)
+    temporary = str(life.folder / TEMPORARY)
+    os.environ.update(dict.fromkeys(("HOME", "TMPDIR", "PATH"), temporary))
+    os.chdir(temporary)
+    tempfile.tempdir = None
+    limits.limit_process(life.memory_bytes, life.output_bytes)
+    own = limits.OwnState.opened()
+    writable = [life.folder / OUTPUT, life.folder / TEMPORARY]
+    confine(life.level, life.profile, life.folder / DOCUMENTS, writable)
+
+    def chosen(engine: Engine) -> None:
+        _send(answers, frames.engine_message(engine))
+        if profile_of(engine) is not life.profile:
+            raise OtherProfileError(profile_of(engine))
+
     watcher = Watcher(
-        chosen=lambda engine: _send(answers, frames.engine_message(engine)),
-        counted=lambda *pages: _send(answers, frames.pages_message(*pages)),
+        chosen=chosen, counted=lambda *pages: _send(answers, frames.pages_message(*pages))
     )
-    # What was loaded lives as long as the process: collections need not look at it again.
-    gc.freeze()
-    _send(answers, frames.ready_message(peak_so_far(), resident_bytes()))
+    _send(answers, frames.ready_message(peak_so_far(), own.resident_bytes()))
     while message := frames.read(requests):
         task = frames.task_of(message)
         _send(answers, {"started": True})
-        limits.limit_task(task.limits)
-        answer = run(task, registry, watcher)
-        _send(answers, answer | frames.state_message(limits.is_spent(), resident_bytes()))
-    # Native libraries may crash while the interpreter takes them down.
-    os._exit(0)
+        try:
+            answer = run(task, registry, watcher)
+        except OtherProfileError as error:
+            answer = frames.profile_message(error.profile)
+        state = frames.state_message(own.is_spent(), own.resident_bytes())
+        _send(answers, answer | state)
 
 
 def load_registry(name: str) -> Registry:
@@ -62,7 +109,7 @@ def run(task: EngineTask, registry: Registry, watcher: Watcher) -> dict[str, Any
     """Run ``task`` and return the answer: a report, or a failure with its class."""
     try:
         report = run_task(task, registry, watcher)
-    except (SystemExit, KeyboardInterrupt):
+    except (SystemExit, KeyboardInterrupt, OtherProfileError):
         raise
     except BaseException as error:  # noqa: BLE001 - panics of native engines are no Exception
         failure = failure_of(error, task)
@@ -102,12 +149,16 @@ def without_paths(text: str) -> str:
     return bounded(_PATH.sub(r"\1", text))
 
 
-def _take_pipes() -> tuple[BinaryIO, BinaryIO]:
-    requests, answers = os.dup(0), os.dup(1)
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)
-    os.close(nothing)
-    os.dup2(2, 1)
+def _keep_only(descriptors: list[int]) -> tuple[BinaryIO, BinaryIO]:
+    """Close every descriptor but these; what is printed goes to the last one."""
+    requests, answers, errors = descriptors
+    os.dup2(errors, 1)
+    os.dup2(errors, 2)
+    first = 3
+    for kept in sorted((requests, answers)):
+        os.closerange(first, kept)
+        first = kept + 1
+    os.closerange(first, os.sysconf("SC_OPEN_MAX"))
     return os.fdopen(requests, "rb"), os.fdopen(answers, "wb", buffering=0)
 
 
@@ -115,7 +166,3 @@ def _send(answers: BinaryIO, message: dict[str, Any]) -> None:
     remaining = memoryview(frames.pack(message))
     while remaining:
         remaining = remaining[answers.write(remaining) :]
-
-
-if __name__ == "__main__":
-    main()

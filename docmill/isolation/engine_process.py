@@ -8,21 +8,33 @@ from typing import Any
 
 import structlog
 
-from docmill.engines.base import EngineReport, EngineTask, Limits
+from docmill.engines.base import EngineReport, EngineTask, Limits, Profile
 from docmill.errors import FailureClass, ItemFailure, UnavailableError, bounded
 from docmill.isolation import frames
 from docmill.isolation.private_folder import FolderClosedError
-from docmill.isolation.process import END_SECONDS, ChildProcess
+from docmill.isolation.process import ChildProcess, Tenancy
 from docmill.isolation.process_guard import Guard
+from docmill.isolation.sandbox.confinement import Level
+from docmill.isolation.server_process import END_SECONDS, START_SECONDS, ForkServerProcess
 from docmill.isolation.verdicts import verdict
 
 log = structlog.get_logger(__name__)
 
 _NO_ENGINE = (None, None)
-START_SECONDS = 60.0
-"""For a Python to start on a loaded machine."""
 _LOOK_SECONDS = 0.5
 """Between two looks at what a process uses: a disk takes about a gigabyte meanwhile."""
+
+
+class OtherProfileError(Exception):
+    """The engine that reads the document needs a process of another profile.
+
+    Attributes:
+        profile: which.
+    """
+
+    def __init__(self, profile: Profile) -> None:
+        super().__init__(profile)
+        self.profile = profile
 
 
 class NotStartedError(Exception):
@@ -36,18 +48,15 @@ class EngineProcess(ChildProcess):
         growth: bytes of memory that it has more than when it was ready.
     """
 
-    def __init__(self, engines: str, guard: Guard, folder: Path) -> None:
-        super().__init__(engines, guard, folder)
+    def __init__(
+        self, server: ForkServerProcess, guard: Guard, tenancy: Tenancy, level: Level
+    ) -> None:
+        super().__init__(server, guard, tenancy, level)
         self.growth = 0
         self._first_resident = 0
         self._engine: tuple[str | None, str | None] = _NO_ENGINE
-        self._limits: tuple[int, int] | None = None
         self._is_spent = False
         self._over_quota: ItemFailure | None = None
-
-    def may_run(self, task: EngineTask) -> bool:
-        """Whether it can be used, and its limits, which never go up, are those of ``task``."""
-        return self.usable and self._limits in (None, _hard(task.limits))
 
     async def start(self) -> None:
         """Wait until the child is ready.
@@ -80,6 +89,7 @@ class EngineProcess(ChildProcess):
         Raises:
             ItemFailure: the engine's own, TIMEOUT, OUT_OF_MEMORY or CRASHED.
             NotStartedError: the process was dead already.
+            OtherProfileError: the process may not run the engine.
         """
         try:
             return await self._run(task, on_started)
@@ -89,7 +99,6 @@ class EngineProcess(ChildProcess):
 
     async def _run(self, task: EngineTask, on_started: Callable[[], None] | None) -> EngineReport:
         self._engine = _NO_ENGINE
-        self._limits = _hard(task.limits)
         self.forget_last_words()
         try:
             handed = await asyncio.to_thread(self.folder.hand_in, task)
@@ -150,6 +159,10 @@ class EngineProcess(ChildProcess):
             raise ItemFailure(
                 FailureClass.CRASHED, "The engine's process gave an answer that makes no sense."
             ) from None
+        except OtherProfileError:
+            if not await asyncio.to_thread(self.folder.clear):
+                await self.end()
+            raise
         except BaseException:
             await self.end()
             raise
@@ -166,6 +179,8 @@ class EngineProcess(ChildProcess):
         if on_started:
             on_started()
         message = await self._answer(clock)
+        if profile := frames.profile_in(message):
+            raise OtherProfileError(profile)
         answer = frames.answer_of(message)
         full = isinstance(answer, ItemFailure) and (
             answer.failure_class is FailureClass.OUT_OF_MEMORY
@@ -252,11 +267,6 @@ class _Clock:
         pages, ocr_pages = min(pages, self._limits.pages), min(ocr_pages, self._limits.pages)
         self.seconds = max(self.seconds, self._limits.wall_clock(pages, ocr_pages))
         self.timeout.reschedule(self._began + self.seconds)
-
-
-def _hard(limits: Limits) -> tuple[int, int]:
-    """Return the limits that a process keeps for its life."""
-    return limits.memory_bytes, limits.output_bytes
 
 
 def _not_passed(error: OSError) -> ItemFailure:

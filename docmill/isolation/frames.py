@@ -6,7 +6,15 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from docmill.contracts.warnings import ResultWarning
-from docmill.engines.base import Engine, EngineReport, EngineTask, Limits, Slice, SliceReport
+from docmill.engines.base import (
+    Engine,
+    EngineReport,
+    EngineTask,
+    Limits,
+    Profile,
+    Slice,
+    SliceReport,
+)
 from docmill.engines.selection import PageSelection
 from docmill.errors import FailureClass, ItemFailure, UsageError
 
@@ -150,6 +158,25 @@ def pages_of(message: dict[str, Any]) -> tuple[int, int] | None:
         case {"pages": int(pages), "ocr_pages": int(ocr_pages)} if min(pages, ocr_pages) >= 0:
             return pages, ocr_pages
     raise FrameError(f"a message announces {message!r:.100} pages")
+
+
+def profile_message(profile: Profile) -> dict[str, Any]:
+    """Return the message that a task needs a process of another profile."""
+    return {"profile": profile}
+
+
+def profile_in(message: dict[str, Any]) -> Profile | None:
+    """Return the profile that a process asks for instead of an answer; None for an answer.
+
+    Raises:
+        FrameError: there is no such profile.
+    """
+    if "profile" not in message:
+        return None
+    try:
+        return Profile(message["profile"])
+    except ValueError:
+        raise FrameError(f"a message asks for {message!r:.100}") from None
 
 
 def answer_of(message: dict[str, Any]) -> EngineReport | ItemFailure:

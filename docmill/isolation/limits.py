@@ -6,9 +6,11 @@ import resource
 import signal
 import sys
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
-from docmill.engines.base import Limits
+from docmill.isolation.verdicts import peak_so_far
 
 OPEN_FILES = 256
 """Of one process; an engine that leaves some open after each task is replaced at the half."""
@@ -19,23 +21,24 @@ _OOM_SCORE = "800"
 """Of 1000: when the machine itself runs out of memory, the kernel takes a child first."""
 
 
-def limit_process() -> None:
-    """Set the limits that hold for the whole life of this process."""
+def limit_process(memory_bytes: int | None = None, output_bytes: int | None = None) -> None:
+    """Set the limits that hold for the whole life of this process.
+
+    They are hard: a document that takes it over could raise soft ones.
+
+    Args:
+        memory_bytes: of address space; None sets no limit.
+        output_bytes: size of the largest file that it may write, likewise.
+    """
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     _set(resource.RLIMIT_NOFILE, OPEN_FILES)
+    if memory_bytes is not None:
+        _set(resource.RLIMIT_AS, memory_bytes)
+    if output_bytes is not None:
+        _set(resource.RLIMIT_FSIZE, output_bytes)
     if sys.platform == "linux":
         with suppress(OSError):
             Path("/proc/self/oom_score_adj").write_text(_OOM_SCORE, encoding="ascii")
-
-
-def limit_task(limits: Limits) -> None:
-    """Set the limits of the next task.
-
-    They can be lowered by the task after it, never raised: a document that took this process over
-    could raise them as well. Who wants more takes another process.
-    """
-    _set(resource.RLIMIT_AS, limits.memory_bytes)
-    _set(resource.RLIMIT_FSIZE, limits.output_bytes)
 
 
 def die_with_parent(parent: int) -> None:
@@ -55,13 +58,40 @@ def die_with_parent(parent: int) -> None:
         os._exit(1)
 
 
-def is_spent() -> bool:
-    """Whether this process should take no further task.
+@dataclass(frozen=True, slots=True)
+class OwnState:
+    """What this process sees of itself, through descriptors: it may not open ``/proc`` any more.
 
-    Something that it started still runs, or it keeps so many files open that the limit is near.
+    Attributes:
+        memory: of ``/proc/self/statm``; None elsewhere than on Linux.
+        files: of the folder of its own descriptors.
     """
-    open_files = sum(1 for _ in Path("/dev/fd").iterdir())
-    return has_children() or open_files > OPEN_FILES // 2
+
+    memory: int | None
+    files: int
+
+    @classmethod
+    def opened(cls) -> Self:
+        """Open the descriptors."""
+        try:
+            memory = os.open("/proc/self/statm", os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            memory = None
+        return cls(memory, os.open("/dev/fd", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
+
+    def resident_bytes(self) -> int:
+        """Return the resident memory now; elsewhere than on Linux the most so far."""
+        if self.memory is None:
+            return peak_so_far()
+        return int(os.pread(self.memory, 256, 0).split()[1]) * resource.getpagesize()
+
+    def is_spent(self) -> bool:
+        """Whether this process should take no further task.
+
+        Something that it started still runs, or it keeps so many files open that the limit is near.
+        """
+        open_files = len(os.listdir(self.files))  # noqa: PTH208 - a descriptor is no path
+        return has_children() or open_files > OPEN_FILES // 2
 
 
 def has_children() -> bool:

@@ -10,11 +10,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from docmill.engines.base import EngineReport, EngineTask
-from docmill.errors import ItemFailure, UnavailableError
-from docmill.isolation.engine_process import EngineProcess, NotStartedError
+from docmill.engines.base import EngineReport, EngineTask, Profile
+from docmill.errors import FailureClass, ItemFailure, UnavailableError
+from docmill.isolation.engine_process import EngineProcess, NotStartedError, OtherProfileError
 from docmill.isolation.pace import Pace
+from docmill.isolation.process import Tenancy
 from docmill.isolation.process_guard import Guard
+from docmill.isolation.sandbox.confinement import Confinement, Mode, Reuse, available
+from docmill.isolation.server_process import ForkServerProcess
 from docmill.isolation.turns import Turns
 
 BUILTIN_ENGINES = "docmill.engines.registry:builtin"
@@ -65,17 +68,20 @@ class EnginePool:
         growth_bytes: int = GROWTH_BYTES,
         engines: str = BUILTIN_ENGINES,
         new_folder: Callable[[], Path] | None = None,
+        confinement: Confinement | None = None,
+        reuse: Reuse = Reuse.GROUP,
     ) -> None:
         """Make a pool; it starts nothing yet.
 
         Args:
             children: processes, at least 1.
-            growth_bytes: a process is replaced as soon as another one is ready when its memory
-                has grown by this, and at once when it has grown by twice as much.
+            growth_bytes: a process is replaced when its memory has grown by this.
             engines: ``module:function ARGUMENT …``, which returns the `Registry` inside the
                 children; arguments are words, for a child's environment holds no settings.
-            new_folder: makes the private folder of a child; by default in the system's place
-                for temporary files.
+            new_folder: makes the folder in which children get theirs; by default in the system's
+                place for temporary files.
+            confinement: how far children are confined; None is the most that this machine has.
+            reuse: how many documents of a project one child may read.
         """
         self.children = children
         self._growth_bytes = growth_bytes
@@ -86,14 +92,16 @@ class EnginePool:
         self._turns = Turns(lambda: children + self._pace.ahead())
         self._free = asyncio.Semaphore(children)
         self._idle: list[EngineProcess] = []
-        self._spare: asyncio.Task[EngineProcess] | None = None
+        self._confinement = confinement or available(Mode.PREFER)
+        self._reuse = reuse
+        self._server: asyncio.Task[ForkServerProcess] | None = None
         self._processes: set[EngineProcess] = set()
         self._closed = False
 
     @property
     def pids(self) -> frozenset[int]:
         """Process ids of the children that can work."""
-        return frozenset(process.pid for process in self._processes if process.usable)
+        return frozenset(one.pid for one in self._processes if one.usable and one.pid)
 
     @property
     def guard_pid(self) -> int | None:
@@ -105,20 +113,24 @@ class EnginePool:
         self._guard.start()
 
     def prepare(self) -> None:
-        """Start a child in the background, so that the next one that is needed is ready.
+        """Start the server that forks children, so that the first one is there in milliseconds.
 
         One that cannot be started is no trouble yet: whoever needs it starts it again.
         """
-        if self._spare is None and not self._closed:
-            self._spare = asyncio.create_task(self._start())
-            self._spare.add_done_callback(self._drop_failed)
+        if self._server is None and not self._closed:
+            self._server = asyncio.create_task(self._start_server())
+            self._server.add_done_callback(self._drop_failed)
 
     async def close(self) -> None:
         """Kill all children and wait until they are gone; running tasks end as unavailable."""
         self._closed = True
-        ending = [process.end() for process in self._processes]
-        await asyncio.gather(*ending, *filter(None, [self._spare]), return_exceptions=True)
+        await asyncio.gather(*(process.end() for process in self._processes))
         self._idle.clear()
+        if starting := self._server:
+            starting.cancel()
+            for server in await asyncio.gather(starting, return_exceptions=True):
+                if isinstance(server, ForkServerProcess):
+                    await server.close()
         await self._guard.close()
 
     async def __aenter__(self) -> Self:
@@ -166,7 +178,7 @@ class EnginePool:
         try:
             async with self._free:
                 with self._pace.task():
-                    return await self._run(task, on_started)
+                    return await self._run(task, project, on_started)
         finally:
             self._turns.give_back()
 
@@ -204,13 +216,18 @@ class EnginePool:
                 "The task is tried again; more workers, or more DOCMILL_ENGINE_SLOTS, help.",
             ) from None
 
-    async def _run(self, task: EngineTask, on_started: Callable[[], None] | None) -> EngineReport:
+    async def _run(
+        self, task: EngineTask, project: str, on_started: Callable[[], None] | None
+    ) -> EngineReport:
+        profile: Profile | None = None
         for _ in range(_STARTS):
-            process = await self._take(task)
+            process = await self._take(task, project, profile)
             try:
                 return await process.run(task, on_started)
             except NotStartedError:
                 continue
+            except OtherProfileError as other:
+                profile = await self._accepted(other.profile, before=profile)
             except ItemFailure:
                 self._refuse_when_closed()
                 raise
@@ -222,46 +239,71 @@ class EnginePool:
             "Something kills them from outside: see the system's log.",
         )
 
-    async def _take(self, task: EngineTask) -> EngineProcess:
-        self._refuse_when_closed()
-        while self._idle:
-            process = self._idle.pop()
-            if process.may_run(task):
-                return process
-            process.kill()
-        if self._spare is not None:
-            starting, self._spare = self._spare, None
-            process = await starting
-            if process.usable:
-                return process
-        return await self._start()
+    async def _accepted(self, profile: Profile, before: Profile | None) -> Profile:
+        """Return the profile that a process asks for, unless no engine of this worker has it.
 
-    async def _start(self) -> EngineProcess:
+        Raises:
+            ItemFailure: ENGINE_ERROR, the process is not to be believed.
+        """
+        server = await self._forking()
+        if before is not None or profile not in server.profiles:
+            raise ItemFailure(
+                FailureClass.ENGINE_ERROR, "The engine's process asked for more than it may have."
+            )
+        return profile
+
+    async def _take(self, task: EngineTask, project: str, profile: Profile | None) -> EngineProcess:
+        """Return a process for ``project``: an idle one of its own, or a new one."""
         self._refuse_when_closed()
-        process = EngineProcess(self._engines, self._guard, self._new_folder())
+        server = await self._forking()
+        limits = (task.limits.memory_bytes, task.limits.output_bytes)
+        # Which engine reads the document is seen by the process; it says when it may not run it.
+        tenancy = Tenancy(project, profile or server.first_profile, *limits)
+        self._idle = [process for process in self._idle if process.usable]
+        for process in reversed(self._idle):
+            if process.tenancy == tenancy:
+                self._idle.remove(process)
+                return process
+        if self._idle and sum(one.usable for one in self._processes) >= self.children:
+            self._idle.pop(0).kill()
+        return await self._fork(server, tenancy)
+
+    async def _fork(self, server: ForkServerProcess, tenancy: Tenancy) -> EngineProcess:
+        self._refuse_when_closed()
+        process = EngineProcess(server, self._guard, tenancy, self._confinement.level)
         self._processes.add(process)
         process.ended.add_done_callback(lambda _: self._processes.discard(process))
         await process.start()
         return process
 
-    def _give_back(self, process: EngineProcess) -> None:
-        if not process.usable or self._closed:
-            process.kill()
-        elif process.growth < self._growth_bytes:
-            self._idle.append(process)
-        elif self._spare is not None and self._spare.done():
-            process.kill()
-            self._idle.append(self._spare.result())
-            self._spare = None
-        elif process.growth < self._growth_bytes * 2:
-            self._idle.append(process)
-            self.prepare()
-        else:
-            process.kill()
+    async def _forking(self) -> ForkServerProcess:
+        """Return the server that forks; one that has ended is replaced."""
+        if self._server is not None and self._server.done() and not self._server.result().usable:
+            self._server = None
+        self.prepare()
+        self._refuse_when_closed()
+        assert self._server is not None
+        return await asyncio.shield(self._server)
 
-    def _drop_failed(self, spare: asyncio.Task[EngineProcess]) -> None:
-        if (spare.cancelled() or spare.exception()) and self._spare is spare:
-            self._spare = None
+    async def _start_server(self) -> ForkServerProcess:
+        server = ForkServerProcess(self._engines, self._guard, self._new_folder())
+        try:
+            await server.start()
+        except BaseException:
+            await server.close()
+            raise
+        return server
+
+    def _give_back(self, process: EngineProcess) -> None:
+        spent = self._reuse is Reuse.DOCUMENT or process.growth >= self._growth_bytes
+        if spent or not process.usable or self._closed:
+            process.kill()
+        else:
+            self._idle.append(process)
+
+    def _drop_failed(self, starting: asyncio.Task[ForkServerProcess]) -> None:
+        if (starting.cancelled() or starting.exception()) and self._server is starting:
+            self._server = None
 
     def _refuse_when_closed(self) -> None:
         if self._closed:

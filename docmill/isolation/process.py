@@ -1,69 +1,104 @@
-"""A child process seen from its parent: started, spoken to, ended with all it started."""
+"""An engine process seen from its worker: forked, spoken to, ended with all it started."""
 
 import asyncio
 import os
-import signal
-import subprocess
-import sys
-import threading
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from docmill.engines.base import Profile
 from docmill.isolation import frames
-from docmill.isolation.environment import child_environment
-from docmill.isolation.families import kill_family
-from docmill.isolation.private_folder import TEMPORARY, PrivateFolder
+from docmill.isolation.last_words import LastWords
+from docmill.isolation.private_folder import PrivateFolder
 from docmill.isolation.process_guard import Guard
-from docmill.isolation.verdicts import Death, peak_bytes
+from docmill.isolation.sandbox.confinement import Level
+from docmill.isolation.server_process import END_SECONDS, ForkServerProcess
+from docmill.isolation.verdicts import Death
 
-END_SECONDS = 5.0
-"""A killed process is gone in milliseconds, unless the kernel itself holds it."""
-_LAST_WORDS = 8 * 1024
-"""Bytes of standard error that are kept."""
 _LAST_WORDS_SECONDS = 1.0
 """For the end of standard error to arrive, when something that escaped holds it open."""
 
 
-class ChildProcess:
-    """One ``python -m docmill.isolation.child``, in a session and a folder of its own.
+@dataclass(frozen=True, slots=True)
+class Tenancy:
+    """Whom a process serves, and under which limits, for its whole life.
 
     Attributes:
-        pid: its process id, and that of its group and session.
+        project: whose documents it reads; never another's.
+        profile: of the engines that it may run.
+        memory_bytes: limit of its address space.
+        output_bytes: size of the largest file that it may write.
+    """
+
+    project: str
+    profile: Profile
+    memory_bytes: int
+    output_bytes: int
+
+
+class ChildProcess:
+    """One process that the fork server made, in a session and a folder of its own.
+
+    Attributes:
+        pid: its process id, and that of its group and session; 0 until it runs.
+        tenancy: whom it serves.
         folder: what it shares with this process.
         ended: how it ended, once it is reaped and all it started is gone.
         inherited_peak: bytes of memory that the kernel counts as its own from before its start.
     """
 
-    def __init__(self, engines: str, guard: Guard, folder: Path) -> None:
-        """Start the process, in the event loop's thread; ``folder`` is removed with it.
+    def __init__(
+        self, server: ForkServerProcess, guard: Guard, tenancy: Tenancy, level: Level
+    ) -> None:
+        """Have the process forked.
 
-        The kernel's promise to kill a child with its parent holds for the thread that started
-        it: the loop's thread lives as long as the worker.
+        Raises:
+            UnavailableError: the server is gone.
         """
-        self.folder = PrivateFolder(folder)
-        self._popen = _spawn(self.folder, engines)
-        self.pid = self._popen.pid
+        self.pid = 0
+        self.tenancy = tenancy
+        self.inherited_peak = 0
+        self._server = server
         self._guard = guard
-        guard.add(self.pid, str(folder))
         self._loop = asyncio.get_running_loop()
         self.ended: asyncio.Future[Death] = self._loop.create_future()
         self._killed = False
-        self.inherited_peak = 0
-        self._reaping = threading.Lock()
-        self._last_words = _LastWords(self._loop.create_future())
+        self._last_words = LastWords(self._loop.create_future())
         self._answers = asyncio.StreamReader()
         self._transports: list[asyncio.BaseTransport] = []
-        threading.Thread(target=self._reap, name=f"reap-{self.pid}", daemon=True).start()
+        self.folder = PrivateFolder(_new_folder(server.folder))
+        self._own_ends, its_ends = _pipes()
+        message = {
+            "folder": str(self.folder.path),
+            "level": level,
+            "profile": tenancy.profile,
+            "memory_bytes": tenancy.memory_bytes,
+            "output_bytes": tenancy.output_bytes,
+        }
+        try:
+            self._token = server.fork(message, its_ends, self)
+        except BaseException:
+            self._close_pipes()
+            self.folder.close()
+            raise
+        finally:
+            for end in its_ends:
+                os.close(end)
 
     async def connect(self) -> None:
         """Connect its pipes to the event loop; needed once, before anything is said."""
-        loop, popen = self._loop, self._popen
+        loop = self._loop
         protocol = asyncio.StreamReaderProtocol(self._answers)
-        self._requests, _ = await loop.connect_write_pipe(asyncio.BaseProtocol, popen.stdin)
-        answers, _ = await loop.connect_read_pipe(lambda: protocol, popen.stdout)
-        words, _ = await loop.connect_read_pipe(lambda: self._last_words, popen.stderr)
-        self._transports += [self._requests, answers, words]
+        requests, answers, errors = (
+            os.fdopen(end, mode, buffering=0)
+            for end, mode in zip(self._own_ends, ("wb", "rb", "rb"), strict=True)
+        )
+        self._own_ends = ()
+        self._requests, _ = await loop.connect_write_pipe(asyncio.BaseProtocol, requests)
+        read, _ = await loop.connect_read_pipe(lambda: protocol, answers)
+        words, _ = await loop.connect_read_pipe(lambda: self._last_words, errors)
+        self._transports += [self._requests, read, words]
 
     @property
     def usable(self) -> bool:
@@ -73,7 +108,7 @@ class ChildProcess:
     @property
     def last_words(self) -> str:
         """The end of what it wrote to standard error, for a log."""
-        return self._last_words.kept.decode("utf-8", "replace")
+        return self._last_words.text
 
     def forget_last_words(self) -> None:
         """Drop what it wrote so far: it says nothing about what comes."""
@@ -98,78 +133,50 @@ class ChildProcess:
         return frames.unpack(await self._answers.readexactly(frames.body_length(header)))
 
     def kill(self) -> None:
-        """Kill the process and its group; `end` also waits."""
+        """Kill the process and all it started; `end` also waits."""
         self._killed = True
-        with self._reaping:
-            if self._popen.returncode is None:
-                with suppress(ProcessLookupError, PermissionError):
-                    os.killpg(self.pid, signal.SIGKILL)
+        self._server.kill(self._token)
 
     async def end(self) -> None:
         """Kill the process with all it started, and wait until it is gone."""
         self.kill()
         await asyncio.wait([self.ended], timeout=END_SECONDS)
 
-    def _reap(self) -> None:
-        """Wait for the process, in a thread of its own; end its family; tell the loop."""
-        if hasattr(os, "waitid"):
-            os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
-            # Still unreaped: the group's id cannot belong to anyone else yet.
-            kill_family(self.pid, str(self.folder.path))
-        with self._reaping:
-            _, status, usage = os.wait4(self.pid, 0)
-            self._popen.returncode = os.waitstatus_to_exitcode(status)
-        self.folder.close()
-        self._guard.remove(self.pid)
-        with suppress(RuntimeError):  # the loop is closed: nobody waits
-            peak = peak_bytes(usage.ru_maxrss)
-            self._loop.call_soon_threadsafe(self._start_finishing, peak)
+    def forked(self, pid: int) -> None:
+        """The server forked it."""
+        self.pid = pid
+        self._guard.add(pid, str(self.folder.path))
 
-    def _start_finishing(self, peak: int) -> None:
-        self._finishing = self._loop.create_task(self._finish(peak))
+    def finished(self, code: int, peak: int) -> None:
+        """The server reaped it, or is gone itself."""
+        self._killed = True
+        self._finishing = self._loop.create_task(self._finish(code, peak))
 
-    async def _finish(self, peak: int) -> None:
-        await asyncio.wait([self._last_words.complete], timeout=_LAST_WORDS_SECONDS)
+    async def _finish(self, code: int, peak: int) -> None:
+        if self._transports:
+            await asyncio.wait([self._last_words.complete], timeout=_LAST_WORDS_SECONDS)
         for transport in self._transports:
             transport.close()
-        self._killed = True
+        self._close_pipes()
+        await asyncio.to_thread(self.folder.close)
+        self._guard.remove(self.pid)
         own_peak = peak if peak > self.inherited_peak else 0
-        words = bytes(self._last_words.kept)
-        self.ended.set_result(Death(self._popen.returncode, own_peak, words))
+        self.ended.set_result(Death(code, own_peak, bytes(self._last_words.kept)))
+
+    def _close_pipes(self) -> None:
+        for end in self._own_ends:
+            with suppress(OSError):
+                os.close(end)
+        self._own_ends = ()
 
 
-def _spawn(folder: PrivateFolder, engines: str) -> subprocess.Popen[bytes]:
-    temporary = str(folder.path / TEMPORARY)
-    program = [sys.executable, "-P", "-m", "docmill.isolation.child", str(os.getpid()), engines]
-    try:
-        return subprocess.Popen(  # noqa: S603 - our own program, and no shell
-            program,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            bufsize=0,
-            start_new_session=True,
-            env=child_environment(temporary),
-            cwd=temporary,
-        )
-    except OSError:
-        folder.close()
-        raise
+def _new_folder(parent: Path) -> Path:
+    path = parent / os.urandom(8).hex()
+    path.mkdir(mode=0o700)
+    return path
 
 
-class _LastWords(asyncio.Protocol):
-    """Keeps the end of a stream, and knows when it is over."""
-
-    def __init__(self, complete: asyncio.Future[None]) -> None:
-        self.kept = bytearray()
-        self.complete = complete
-
-    def data_received(self, data: bytes) -> None:
-        """Take what came, and forget what is too long ago."""
-        self.kept += data
-        del self.kept[:-_LAST_WORDS]
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Nothing more comes."""
-        if not self.complete.done():
-            self.complete.set_result(None)
+def _pipes() -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return this process's ends of three pipes, and those of the other one."""
+    requests, answers, errors = os.pipe(), os.pipe(), os.pipe()
+    return (requests[1], answers[0], errors[0]), (requests[0], answers[1], errors[1])

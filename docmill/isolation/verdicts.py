@@ -5,7 +5,6 @@ import resource
 import signal
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 
 from docmill.errors import FailureClass, ItemFailure
 
@@ -77,15 +76,6 @@ def peak_so_far() -> int:
     parent's memory, and the kernel counts it as the child's.
     """
     return peak_bytes(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
-
-
-def resident_bytes() -> int:
-    """Return the resident memory of this process now; elsewhere than on Linux the most so far."""
-    try:
-        pages = int(Path("/proc/self/statm").read_bytes().split()[1])
-    except OSError:
-        return peak_so_far()
-    return pages * resource.getpagesize()
 
 
 def peak_bytes(maxrss: int) -> int:

@@ -17,8 +17,13 @@ def alive(pid: int) -> bool:
 
 
 def engine_folder(pid: int) -> str:
-    """The private folder of the engine process ``pid``."""
+    """The folder of the server that forked the engine process ``pid``: all of its family's."""
     return environment(pid)["TMPDIR"]
+
+
+def private_folder(pid: int) -> Path:
+    """The folder of the engine process ``pid`` alone."""
+    return Path(f"/proc/{pid}/cwd").readlink().parent
 
 
 def environment(pid: int) -> dict[str, str]:

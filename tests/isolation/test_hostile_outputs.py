@@ -10,10 +10,11 @@ import pytest
 from docmill.engines.base import Limits
 from docmill.errors import FailureClass, ItemFailure
 from docmill.isolation.pool import EnginePool
+from docmill.isolation.sandbox.confinement import Mode, available
 from docmill.testing import hostile_engine
 from docmill.testing.engine_trial import Run
 from tests.fixtures.engines import Bench
-from tests.isolation.processes import engine_folder, leftovers
+from tests.isolation.processes import engine_folder, leftovers, private_folder
 
 pytestmark = pytest.mark.integration
 
@@ -23,7 +24,9 @@ SMALL = Limits(seconds=30, output_bytes=2 * MIB, folder_bytes=16 * MIB, folder_f
 
 @pytest.fixture
 async def hostile(tmp_path: Path) -> AsyncIterator[Bench]:
-    async with EnginePool(1, engines=hostile_engine.MODULE) as pool:
+    async with EnginePool(
+        1, engines=hostile_engine.MODULE, confinement=available(Mode.OFF)
+    ) as pool:
         yield Bench(pool, tmp_path)
 
 
@@ -103,12 +106,13 @@ async def test_whatever_is_left_in_the_folder_is_removed(
     hostile: Bench, trick: str, size: dict[str, int]
 ) -> None:
     run = await _play(hostile, trick, stay=False, **size)
-    folders = [engine_folder(pid) for pid in hostile.pool.pids]
+    (child,) = hostile.pool.pids
+    family, own = engine_folder(child), private_folder(child)
 
     assert run.report.pages_ok == 1
-    assert not [name for folder in folders for name in Path(folder).iterdir()]
+    assert sorted(path.name for path in own.rglob("*")) == ["documents", "output", "temporary"]
     await hostile.pool.close()
-    assert leftovers(folders) == []
+    assert leftovers([family]) == []
 
 
 async def test_limits_are_hard(hostile: Bench) -> None:

@@ -12,8 +12,7 @@ import pytest
 from docmill.engines.base import EngineReport, EngineTask, Limits
 from docmill.errors import ItemFailure, UnavailableError
 from docmill.isolation.pool import EnginePool
-from docmill.testing.mock_engine import MODULE
-from tests.fixtures.engines import Bench
+from tests.fixtures.engines import Bench, mock_pool
 from tests.isolation.processes import alive, engine_folder, environment, leftovers, until
 
 MIB = 1024 * 1024
@@ -27,20 +26,9 @@ async def test_no_child_is_started_before_it_is_needed(mock: Bench) -> None:
     assert len(mock.pool.pids) == 1
 
 
-async def test_a_child_that_is_prepared_serves_the_first_task(mock: Bench) -> None:
-    mock.pool.prepare()
-    mock.pool.prepare()
-    await until(lambda: len(mock.pool.pids) == 1)
-    prepared = mock.pool.pids
-
-    await mock.command(do="parse")
-
-    assert mock.pool.pids == prepared
-
-
 @pytest.mark.integration
 async def test_one_child_serves_many_files(tmp_path: Path) -> None:
-    async with EnginePool(1, engines=MODULE) as pool:
+    async with mock_pool() as pool:
         bench = Bench(pool, tmp_path)
         seen = set[int]()
         for _ in range(20):
@@ -51,33 +39,15 @@ async def test_one_child_serves_many_files(tmp_path: Path) -> None:
 
 
 @pytest.mark.integration
-async def test_a_child_that_has_grown_is_replaced_when_another_one_is_ready(
-    tmp_path: Path,
-) -> None:
-    async with EnginePool(1, growth_bytes=40 * MIB, engines=MODULE) as pool:
+async def test_a_child_that_has_grown_is_replaced(tmp_path: Path) -> None:
+    async with mock_pool(growth_bytes=40 * MIB) as pool:
         bench = Bench(pool, tmp_path)
         await bench.command(do="grow", mib=20)
         (first,) = pool.pids
-        await bench.command(do="grow", mib=30)  # 50 in all: a spare is started
-        await until(lambda: len(pool.pids) == 2)
-        (spare,) = pool.pids - {first}
-        while first in pool.pids:  # it serves until the spare is ready
-            await bench.command(do="parse")
-        await bench.command(do="parse")
+        await bench.command(do="grow", mib=30)  # 50 in all
 
-        assert pool.pids == {spare}
-
-
-@pytest.mark.integration
-async def test_a_child_that_has_grown_by_twice_as_much_is_replaced_at_once(
-    tmp_path: Path,
-) -> None:
-    async with EnginePool(1, growth_bytes=40 * MIB, engines=MODULE) as pool:
-        bench = Bench(pool, tmp_path)
-        await bench.command(do="grow", mib=90)
-
-        assert not pool.pids
         assert (await bench.command(do="parse")).report.pages_ok == 1
+        assert first not in pool.pids
 
 
 async def test_a_child_that_leaves_files_open_is_replaced_before_its_limit(mock: Bench) -> None:
@@ -87,41 +57,35 @@ async def test_a_child_that_leaves_files_open_is_replaced_before_its_limit(mock:
     assert (await mock.command(do="parse")).report.pages_ok == 1
 
 
-async def test_a_spare_takes_the_place_of_a_child_that_died(mock: Bench) -> None:
-    await mock.command(do="parse")
-    (first,) = mock.pool.pids
-    mock.pool.prepare()
-    await until(lambda: len(mock.pool.pids) == 2)
-    spare = mock.pool.pids - {first}
+@pytest.mark.integration
+async def test_a_server_that_cannot_start_is_tried_again_by_who_needs_it(tmp_path: Path) -> None:
+    async with EnginePool(1, engines="docmill.nowhere:registry") as pool:
+        pool.prepare()
 
-    with pytest.raises(ItemFailure):
-        await mock.command(do="segfault")
-    await mock.command(do="parse")
-
-    assert mock.pool.pids == spare
+        for _ in range(2):
+            with pytest.raises(UnavailableError, match="could not be started"):
+                await Bench(pool, tmp_path).command(do="parse")
 
 
 @pytest.mark.integration
-async def test_a_spare_that_cannot_start_is_tried_again_by_who_needs_it(tmp_path: Path) -> None:
-    async with EnginePool(1, engines="docmill.nowhere:registry") as pool:
-        pool.prepare()
-        await until(lambda: len(pool.pids) == 1)
-        await until(lambda: not pool.pids)
+async def test_a_pool_that_is_closed_while_its_server_starts_leaves_nothing(tmp_path: Path) -> None:
+    folders = list[Path]()
 
-        with pytest.raises(UnavailableError, match="could not be started"):
-            await Bench(pool, tmp_path).command(do="parse")
+    def new_folder() -> Path:
+        folders.append(tmp_path / f"engines-{len(folders)}")
+        folders[-1].mkdir()
+        return folders[-1]
 
+    pool = mock_pool(new_folder=new_folder)
+    await pool.start()
+    pool.prepare()
+    await until(lambda: bool(folders))
 
-async def test_a_pool_that_is_closed_while_a_spare_starts_leaves_nothing(mock: Bench) -> None:
-    mock.pool.prepare()
-    await until(lambda: len(mock.pool.pids) == 1)
-    (spare,) = mock.pool.pids
+    await pool.close()
+    pool.prepare()
 
-    await mock.pool.close()
-    mock.pool.prepare()
-
-    assert not alive(spare)
-    assert not mock.pool.pids
+    assert leftovers(map(str, folders)) == []
+    assert len(folders) == 1
 
 
 async def test_never_more_tasks_than_children(mock: Bench) -> None:
@@ -260,7 +224,7 @@ async def test_a_child_has_its_limits_and_a_session_of_its_own(mock: Bench) -> N
 @pytest.mark.integration
 async def test_children_go_to_waiting_projects_in_turn(tmp_path: Path) -> None:
     gate, done = tmp_path / "gate", list[str]()
-    async with EnginePool(1, engines=MODULE) as pool:
+    async with mock_pool() as pool:
 
         async def run(project: str, number: int, **command: Any) -> None:
             await pool.run(_task(tmp_path, f"{project}-{number}", **command), project=project)
@@ -285,7 +249,7 @@ async def test_children_go_to_waiting_projects_in_turn(tmp_path: Path) -> None:
 @pytest.mark.integration
 async def test_a_wait_for_a_child_ends_and_is_no_files_fault(tmp_path: Path) -> None:
     gate = tmp_path / "gate"
-    async with EnginePool(1, engines=MODULE) as pool:
+    async with mock_pool() as pool:
         busy = asyncio.create_task(pool.run(_task(tmp_path, "a", do="wait", file=str(gate))))
         await asyncio.sleep(0)
 
@@ -300,7 +264,7 @@ async def test_a_wait_for_a_child_ends_and_is_no_files_fault(tmp_path: Path) -> 
 @pytest.mark.integration
 async def test_a_cancelled_wait_takes_no_child_from_others(tmp_path: Path) -> None:
     gate = tmp_path / "gate"
-    async with EnginePool(1, engines=MODULE) as pool:
+    async with mock_pool() as pool:
         busy = asyncio.create_task(pool.run(_task(tmp_path, "a", do="wait", file=str(gate))))
         waiting = [
             asyncio.create_task(pool.run(_task(tmp_path, name, do="parse"))) for name in "bcd"
@@ -319,7 +283,7 @@ async def test_a_cancelled_wait_takes_no_child_from_others(tmp_path: Path) -> No
 
 @pytest.mark.integration
 async def test_the_clock_of_a_task_starts_when_a_child_has_it(tmp_path: Path) -> None:
-    async with EnginePool(1, engines=MODULE) as pool:
+    async with mock_pool() as pool:
         longer = pool.run(_task(tmp_path, "longer", do="sleep", seconds=1.6))
         short = pool.run(_task(tmp_path, "short", limits=Limits(seconds=1.5), do="parse"))
 
@@ -330,7 +294,7 @@ async def test_the_clock_of_a_task_starts_when_a_child_has_it(tmp_path: Path) ->
 
 @pytest.mark.integration
 async def test_a_turn_ends_with_the_task_that_uses_it(tmp_path: Path) -> None:
-    async with EnginePool(1, engines=MODULE) as pool:
+    async with mock_pool() as pool:
         held = asyncio.Event()
 
         async def other() -> EngineReport:
@@ -349,7 +313,7 @@ async def test_a_turn_ends_with_the_task_that_uses_it(tmp_path: Path) -> None:
 
 @pytest.mark.integration
 async def test_a_turn_that_no_task_used_ends_with_its_block(tmp_path: Path) -> None:
-    async with EnginePool(1, engines=MODULE) as pool:
+    async with mock_pool() as pool:
         async with pool.turn("a"):
             pass
         assert (await pool.run(_task(tmp_path, "next", do="parse"), within=5)).pages_ok == 1
@@ -358,7 +322,7 @@ async def test_a_turn_that_no_task_used_ends_with_its_block(tmp_path: Path) -> N
 @pytest.mark.integration
 async def test_a_wait_for_a_turn_ends(tmp_path: Path) -> None:
     gate = tmp_path / "gate"
-    async with EnginePool(1, engines=MODULE) as pool:
+    async with mock_pool() as pool:
         busy = asyncio.create_task(pool.run(_task(tmp_path, "a", do="wait", file=str(gate))))
         await asyncio.sleep(0)
 
@@ -372,7 +336,7 @@ async def test_a_wait_for_a_turn_ends(tmp_path: Path) -> None:
 
 @pytest.mark.integration
 async def test_a_turn_serves_one_of_the_tasks_that_its_holder_starts(tmp_path: Path) -> None:
-    async with EnginePool(2, engines=MODULE) as pool, pool.turn("a"):
+    async with mock_pool(2) as pool, pool.turn("a"):
         reports = await asyncio.gather(
             *(pool.run(_task(tmp_path, str(n), do="parse"), project="a") for n in range(4))
         )

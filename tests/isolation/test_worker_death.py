@@ -18,13 +18,14 @@ import asyncio, json, sys
 from pathlib import Path
 from docmill.engines.base import EngineTask
 from docmill.isolation.pool import EnginePool
+from docmill.isolation.sandbox.confinement import Mode, available
 from docmill.testing.mock_engine import MODULE
 
 folder = Path(sys.argv[1])
 commands = json.loads(sys.argv[2])
 
 async def main():
-    async with EnginePool(len(commands), engines=MODULE) as pool:
+    async with EnginePool(len(commands), engines=MODULE, confinement=available(Mode.OFF)) as pool:
         def started():
             if len(pool.pids) == len(commands):
                 pids = json.dumps({"children": sorted(pool.pids), "guard": pool.guard_pid})

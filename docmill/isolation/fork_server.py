@@ -1,0 +1,194 @@
+"""The program that forks engine processes: ``… -m docmill.isolation.fork_server PARENT ENGINES``.
+
+It imports the engines once, never sees a document, and has one thread. Standard input is a socket
+to the worker. A command ``fork`` comes with three descriptors (the new process's requests, answers
+and standard error), ``kill`` ends a process with all that it started. Of each process the server
+says that it is ``forked``, and when it has ``ended`` how.
+
+On Linux it is the reaper of everything that its processes leave behind, whatever session or
+environment that has: what becomes its child and was not forked by it is killed.
+"""
+
+import gc
+import os
+import selectors
+import signal
+import socket
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NoReturn
+
+from docmill.engines.base import Profile, profile_of
+from docmill.engines.registry import PARSE, Registry
+from docmill.isolation import child, frames, limits
+from docmill.isolation.families import kill_marked
+from docmill.isolation.sandbox.confinement import Level
+from docmill.isolation.verdicts import peak_bytes
+
+DESCRIPTORS = 3
+"""That come with the command ``fork``."""
+_READ = 64 * 1024
+_SWEEPS = 1000
+"""What forks while it is killed needs more than one look."""
+
+
+class ForkServer:
+    """The server's loop: commands from the worker, and the ends of its processes."""
+
+    def __init__(self, worker: socket.socket, registry: Registry) -> None:
+        self._worker = worker
+        self._registry = registry
+        self._processes: dict[int, int] = {}
+        self._folders: dict[int, str] = {}
+        self._received = bytearray()
+        self._descriptors: list[int] = []
+        self._wakeup = socket.socketpair()
+
+    def serve(self) -> None:
+        """Serve until the worker closes the socket."""
+        for end in self._wakeup:
+            end.setblocking(False)
+        signal.set_wakeup_fd(self._wakeup[1].fileno(), warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        profiles = sorted({profile_of(engine) for engine in self._registry.engines(PARSE)})
+        self._say({"profiles": profiles})
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._worker, selectors.EVENT_READ)
+            selector.register(self._wakeup[0], selectors.EVENT_READ)
+            while True:
+                for key, _ in selector.select():
+                    if key.fileobj is not self._worker:
+                        with suppress(BlockingIOError):
+                            self._wakeup[0].recv(_READ)
+                    elif not self._read():
+                        return
+                self._reap()
+
+    def _read(self) -> bool:
+        """Take what came; False when the worker is gone."""
+        data, descriptors, _, _ = socket.recv_fds(self._worker, _READ, DESCRIPTORS)
+        self._descriptors += descriptors
+        self._received += data
+        while len(self._received) >= frames.HEADER.size:
+            header = bytes(self._received[: frames.HEADER.size])
+            end = frames.HEADER.size + frames.body_length(header)
+            if len(self._received) < end:
+                break
+            message = frames.unpack(bytes(self._received[frames.HEADER.size : end]))
+            del self._received[:end]
+            self._obey(message)
+        return bool(data)
+
+    def _obey(self, message: dict[str, Any]) -> None:
+        if "kill" in message:
+            for pid, token in self._processes.items():
+                if token == message["kill"]:
+                    os.kill(pid, signal.SIGKILL)
+            return
+        token, folder = int(message["fork"]), message["folder"]
+        given = self._descriptors[:DESCRIPTORS]
+        del self._descriptors[:DESCRIPTORS]
+        server = os.getpid()
+        try:
+            pid = os.fork()
+            if pid == 0:
+                self._become(message, given, server)
+        except OSError as error:
+            os.write(2, f"fork: {error}\n".encode())
+            self._say({"ended": token, "code": 1, "peak": 0})
+            return
+        finally:
+            for descriptor in given:
+                os.close(descriptor)
+        self._processes[pid] = token
+        self._folders[pid] = folder
+        self._say({"forked": token, "pid": pid})
+
+    def _become(self, message: dict[str, Any], given: list[int], server: int) -> NoReturn:
+        """Be an engine process from now on."""
+        code = 1
+        try:
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            life = child.Life(
+                server=server,
+                folder=Path(message["folder"]),
+                level=Level(message["level"]),
+                profile=Profile(message["profile"]),
+                memory_bytes=message["memory_bytes"],
+                output_bytes=message["output_bytes"],
+            )
+            child.live(life, given, self._registry)
+            code = 0
+        except BaseException as error:  # noqa: BLE001 - it must never go on as the server
+            with suppress(OSError):
+                os.write(2, f"{type(error).__name__}: {error}\n".encode())
+        finally:
+            # Native libraries may crash while the interpreter takes them down.
+            os._exit(code)
+
+    def _reap(self) -> None:
+        for pid in list(self._processes):
+            if hasattr(os, "waitid"):
+                if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is None:
+                    continue
+                # Still unreaped: the group's id cannot belong to anyone else yet.
+                with suppress(ProcessLookupError, PermissionError):
+                    os.killpg(pid, signal.SIGKILL)
+                self._end_orphans(self._folders[pid])
+            ended, status, usage = os.wait4(pid, os.WNOHANG)
+            if ended == 0:
+                continue
+            del self._folders[pid]
+            token, code = self._processes.pop(pid), os.waitstatus_to_exitcode(status)
+            self._say({"ended": token, "code": code, "peak": peak_bytes(usage.ru_maxrss)})
+
+    def _end_orphans(self, folder: str) -> None:
+        """Kill what a process left behind: it became this process's own."""
+        for _ in range(_SWEEPS):
+            found = children()
+            if found is None:
+                kill_marked(folder)
+                return
+            orphans = found - self._processes.keys()
+            if not orphans:
+                return
+            for pid in orphans:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+                with suppress(ChildProcessError):
+                    os.waitpid(pid, 0)
+
+    def _say(self, message: dict[str, Any]) -> None:
+        with suppress(OSError):  # the worker is gone: the loop ends with the next reading
+            self._worker.sendall(frames.pack(message))
+
+
+def children() -> set[int] | None:
+    """Return this process's children; None where the kernel does not list them."""
+    try:
+        listed = Path(f"/proc/self/task/{os.getpid()}/children").read_text(encoding="ascii")
+    except OSError:
+        return None
+    return {int(pid) for pid in listed.split()}
+
+
+def main() -> None:
+    """Import the engines, then serve."""
+    parent, engines = int(sys.argv[1]), sys.argv[2]
+    limits.die_with_parent(parent)
+    worker = socket.socket(fileno=os.dup(0))
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    registry = child.load_registry(engines)
+    # What was loaded lives as long as the process: collections need not look at it again.
+    gc.collect()
+    gc.freeze()
+    ForkServer(worker, registry).serve()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,216 @@
+"""The worker's side of the fork server: it starts it, has it fork, and is told of every end."""
+
+import asyncio
+import os
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from contextlib import suppress
+from itertools import count
+from pathlib import Path
+from typing import Any, Protocol
+
+import structlog
+
+from docmill.engines.base import Profile
+from docmill.errors import UnavailableError, bounded
+from docmill.isolation import frames, trees
+from docmill.isolation.environment import child_environment
+from docmill.isolation.families import kill_marked
+from docmill.isolation.last_words import LastWords
+from docmill.isolation.process_guard import Guard
+
+START_SECONDS = 60.0
+"""For a Python to start and import the engines on a loaded machine."""
+END_SECONDS = 5.0
+"""A killed process is gone in milliseconds, unless the kernel itself holds it."""
+_READ = 64 * 1024
+_KILLED = -9
+
+log = structlog.get_logger(__name__)
+
+
+class Forked(Protocol):
+    """What wants to know of a process that the server forks."""
+
+    def forked(self, pid: int) -> None:
+        """The process runs."""
+
+    def finished(self, code: int, peak: int) -> None:
+        """The process has ended, and so has all that it started; see `verdicts.Death`."""
+
+
+class ForkServerProcess:
+    """One ``python -m docmill.isolation.fork_server``, in a session and a folder of its own.
+
+    Attributes:
+        pid: its process id.
+        profiles: which its engines ask for; known once it is ready.
+    """
+
+    def __init__(self, engines: str, guard: Guard, folder: Path) -> None:
+        """Start the process, in the event loop's thread; ``folder`` is removed with it.
+
+        The kernel's promise to kill a process with its parent holds for the thread that started
+        it: the loop's thread lives as long as the worker.
+        """
+        self.folder = folder
+        self.profiles: frozenset[Profile] = frozenset()
+        self._loop = asyncio.get_running_loop()
+        self._guard = guard
+        self._socket, its_end = socket.socketpair()
+        self._socket.setblocking(False)
+        with its_end:
+            self._popen = _spawn(folder, engines, its_end)
+        self.pid = self._popen.pid
+        guard.add(self.pid, str(folder))
+        self._tokens = count(1)
+        self._waiting: dict[int, Forked] = {}
+        self._received = bytearray()
+        self._ready: asyncio.Future[None] = self._loop.create_future()
+        self.gone: asyncio.Future[None] = self._loop.create_future()
+        self._last_words = LastWords(self._loop.create_future())
+        self._loop.add_reader(self._socket, self._read)
+        threading.Thread(target=self._reap, name=f"reap-{self.pid}", daemon=True).start()
+
+    @property
+    def usable(self) -> bool:
+        """Whether it can be asked to fork."""
+        return not self.gone.done() and self._socket.fileno() >= 0
+
+    @property
+    def first_profile(self) -> Profile:
+        """The profile of a process of which nobody knows yet what it will read."""
+        if self.profiles == {Profile.PROGRAMS}:
+            return Profile.PROGRAMS
+        return Profile.STRICT
+
+    async def start(self) -> None:
+        """Wait until it is ready.
+
+        Raises:
+            UnavailableError: it cannot start, which is no file's fault.
+        """
+        await self._loop.connect_read_pipe(lambda: self._last_words, self._popen.stderr)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(START_SECONDS):
+                await asyncio.wait([self._ready, self.gone], return_when=asyncio.FIRST_COMPLETED)
+        if not self._ready.done():
+            await self.close()
+            log.error("engine.process_not_started", stderr=bounded(self._last_words.text))
+            raise UnavailableError(
+                "The engine's process could not be started.",
+                "See the worker's log for what Python said.",
+            )
+
+    def fork(self, message: dict[str, Any], descriptors: Sequence[int], process: Forked) -> int:
+        """Have it fork a process; return the token by which `kill` knows it.
+
+        Args:
+            message: what the process is to be; see `docmill.isolation.fork_server`.
+            descriptors: of its requests, answers and standard error.
+            process: told what becomes of it.
+
+        Raises:
+            UnavailableError: the server is gone.
+        """
+        token = next(self._tokens)
+        self._waiting[token] = process
+        if not self._send({"fork": token, **message}, descriptors):
+            del self._waiting[token]
+            raise UnavailableError(
+                "The server of engine processes has ended.", "Another one is started."
+            )
+        return token
+
+    def kill(self, token: int) -> None:
+        """Kill the process of ``token`` with all that it started; without effect if it is gone."""
+        if token in self._waiting:
+            self._send({"kill": token}, [])
+
+    async def close(self) -> None:
+        """End it, and with it whatever it forked."""
+        self._hang_up()
+        await asyncio.wait([self.gone], timeout=END_SECONDS)
+        if not self.gone.done():
+            self._popen.kill()
+            await asyncio.wait([self.gone], timeout=END_SECONDS)
+
+    def _send(self, message: dict[str, Any], descriptors: Sequence[int]) -> bool:
+        data = frames.pack(message)
+        try:
+            # A few hundred bytes that are read at once: the socket has room for hundreds of them.
+            return socket.send_fds(self._socket, [data], list(descriptors)) == len(data)
+        except (OSError, ValueError):
+            return False
+
+    def _read(self) -> None:
+        try:
+            data = self._socket.recv(_READ)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self._hang_up()
+            return
+        self._received += data
+        while len(self._received) >= frames.HEADER.size:
+            header = bytes(self._received[: frames.HEADER.size])
+            end = frames.HEADER.size + frames.body_length(header)
+            if len(self._received) < end:
+                return
+            message = frames.unpack(bytes(self._received[frames.HEADER.size : end]))
+            del self._received[:end]
+            self._hear(message)
+
+    def _hear(self, message: dict[str, Any]) -> None:
+        if "profiles" in message:
+            self.profiles = frozenset(map(Profile, message["profiles"]))
+            self._ready.set_result(None)
+        elif "forked" in message:
+            self._waiting[message["forked"]].forked(message["pid"])
+        else:
+            self._waiting.pop(message["ended"]).finished(message["code"], message["peak"])
+
+    def _hang_up(self) -> None:
+        """Close the socket: the server ends, and the kernel ends what it forked."""
+        if self._socket.fileno() >= 0:
+            self._loop.remove_reader(self._socket)
+            self._socket.close()
+
+    def _reap(self) -> None:
+        """Wait for the server, in a thread of its own, and end what outlived it."""
+        self._popen.wait()
+        kill_marked(str(self.folder))
+        trees.remove(self.folder)
+        self._guard.remove(self.pid)
+        with suppress(RuntimeError):  # the loop is closed: nobody waits
+            self._loop.call_soon_threadsafe(self._lost)
+
+    def _lost(self) -> None:
+        self._hang_up()
+        waiting, self._waiting = self._waiting, {}
+        for process in waiting.values():
+            process.finished(_KILLED, 0)
+        self.gone.set_result(None)
+
+
+def _spawn(folder: Path, engines: str, its_end: socket.socket) -> subprocess.Popen[bytes]:
+    module = "docmill.isolation.fork_server"
+    try:
+        return subprocess.Popen(  # noqa: S603 - our own program, and no shell
+            [sys.executable, "-P", "-m", module, str(os.getpid()), engines],
+            stdin=its_end.fileno(),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            bufsize=0,
+            start_new_session=True,
+            env=child_environment(str(folder)),
+            cwd=folder,
+        )
+    except OSError:
+        trees.remove(folder)
+        raise
