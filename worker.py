@@ -45,6 +45,7 @@ from docmill.errors import DocmillError
 from docmill.isolation import trees
 from docmill.isolation.families import kill_marked
 from docmill.isolation.pool import BUILTIN_ENGINES, EnginePool
+from docmill.isolation.sandbox.confinement import Reuse, available
 from docmill.isolation.survey import REPAIR_HINT, EngineSuite, chosen_suite
 from docmill.logs import configure_logs
 from docmill.objects.base import ObjectStore
@@ -148,6 +149,8 @@ async def _local_engines(
         settings.engine_slots,
         engines=suite.engines,
         new_folder=folders.make,
+        confinement=available(settings.sandbox),
+        reuse=Reuse(settings.sandbox_reuse),
     )
     await stack.enter_async_context(pool)
     pool.prepare()  # it starts in parallel
@@ -167,7 +170,9 @@ async def _suite(settings: Settings, engines: str, folders: Staging) -> EngineSu
     with folders.folder() as folder:
         suite = await chosen_suite(settings.engines_allow, settings.engines_prefer, folder)
     for engine in suite.sound:
-        log.info("engine.loaded", engine=engine.name, version=engine.version)
+        log.info(
+            "engine.loaded", engine=engine.name, version=engine.version, sandbox=engine.sandbox
+        )
     for name, trouble in suite.broken.items():
         log.error("engine.left_out", engine=name, reason=trouble, hint=REPAIR_HINT)
     return suite
@@ -274,6 +279,7 @@ async def running_deliveries(
 async def _main(*, tied: bool) -> None:
     settings = load_settings()
     configure_logs(settings.log_level, settings.log_format)
+    log.info("worker.starting", sandbox=str(available(settings.sandbox)))
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGINT, stop.set)

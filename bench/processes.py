@@ -113,7 +113,9 @@ def _env(mill: Mill, settings: dict[str, str]) -> dict[str, str]:
 async def _work() -> None:
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
-    async with running_worker(await connect_named(), load_settings(), mock_engine.MODULE):
+    async with running_worker(
+        await connect_named(), load_settings(sandbox="off"), mock_engine.MODULE
+    ):
         await stop.wait()
 
 

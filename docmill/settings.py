@@ -65,6 +65,11 @@ class Settings(BaseSettings):
         engine_memory_mb: address space of one child, in MiB.
         engine_output_mb: the largest file a child may write, in MiB.
         engine_folder_mb: what all files of one child may take together, in MiB.
+        sandbox: how far child processes are confined: ``require`` refuses to start a worker where
+            Landlock and a filter of system calls are not to be had, ``prefer`` takes what there is,
+            ``off`` confines nothing.
+        sandbox_reuse: what one child process may read: ``group`` for any number of documents of one
+            project, ``document`` for one document.
         engines_allow: names of the installed third-party engines that may be loaded, separated
             by commas; ``*`` allows all, an empty value none.
         engines_prefer: names of third-party engines that win over built-in ones for what both
@@ -138,6 +143,8 @@ class Settings(BaseSettings):
     engine_memory_mb: int = Field(default=2048, ge=384)
     engine_output_mb: int = Field(default=1024, ge=1)
     engine_folder_mb: int = Field(default=4096, ge=1)
+    sandbox: Literal["require", "prefer", "off"] = "prefer"
+    sandbox_reuse: Literal["group", "document"] = "group"
     engines_allow: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split(","))] = ("*",)
     engines_prefer: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split(","))] = ()
     max_file_mb: int = Field(default=300, ge=1)

@@ -16,7 +16,9 @@ from docmill.embedded.connect import connect_named
 from docmill.embedded.home import MIN_FREE_BYTES, Home
 from docmill.embedded.processes import HomeProcess
 from docmill.embedded.server import binary
-from docmill.errors import DocmillError
+from docmill.engines.base import Profile
+from docmill.errors import DocmillError, UsageError
+from docmill.isolation.sandbox.confinement import Level, available
 from docmill.isolation.survey import REPAIR_HINT, chosen_suite
 from docmill.objects.open import open_store
 from docmill.records.database import Database
@@ -77,6 +79,7 @@ async def _findings(settings: Settings) -> AsyncIterator[Finding]:
     yield _python()
     yield _server()
     yield _ocr()
+    yield _sandbox(settings)
     async for engine in _engines(settings):
         yield engine
     home = _home(settings)
@@ -120,11 +123,23 @@ def _ocr() -> Finding:
     )
 
 
+def _sandbox(settings: Settings) -> Finding:
+    """Less than the highest level is no fault, unless it is required; but it is said."""
+    try:
+        found = available(settings.sandbox)
+    except UsageError as error:
+        return Finding("Sandbox", False, error.message, error.hint)
+    remark = "" if found.level is Level.CONFINED else "See docs/explanation/sandbox.md."
+    return Finding("Sandbox", True, str(found), remark)
+
+
 async def _engines(settings: Settings) -> AsyncIterator[Finding]:
     """Third-party engines: each is loaded once, in a process of its own."""
     suite = await chosen_suite(settings.engines_allow, settings.engines_prefer)
     for engine in suite.sound:
         detail = f"version {engine.version} reads {', '.join(engine.media_types)}"
+        if engine.sandbox != Profile.STRICT:
+            detail += f"; sandbox profile {engine.sandbox}, a lower one"
         yield Finding(f"Engine {engine.name}", True, detail)
     for name, trouble in suite.broken.items():
         yield Finding(f"Engine {name}", False, trouble, REPAIR_HINT)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from docmill.engines import third_party
+from docmill.engines.base import Profile, profile_of
 from docmill.engines.registry import parse_suite_version, suite_version
 from docmill.errors import bounded
 from docmill.isolation import limits
@@ -40,6 +41,8 @@ class SoundEngine:
     media_types: tuple[str, ...]
     endings: tuple[str, ...] = ()
     """File extensions of formats that Docmill does not know."""
+    sandbox: str = Profile.STRICT
+    """The profile under which it is confined."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +125,8 @@ def _ask(name: str, scratch: Path | None) -> SoundEngine | str:
         if trouble := answer.get("trouble"):
             return bounded(trouble)
         media_types, endings = tuple(answer["media_types"]), tuple(answer["endings"])
-        return SoundEngine(answer["name"], answer["version"], media_types, endings)
+        sandbox = Profile(answer["sandbox"])
+        return SoundEngine(answer["name"], answer["version"], media_types, endings, sandbox)
     except (IndexError, ValueError, KeyError, AttributeError):
         return f"Loading it ended its process (exit code {done.returncode})."
 
@@ -139,6 +143,7 @@ def _answer(name: str) -> dict[str, object]:
         "version": engine.version,
         "media_types": sorted(engine.media_types),
         "endings": sorted(getattr(engine, "extensions", {})),
+        "sandbox": profile_of(engine),
     }
 
 
