@@ -3,6 +3,7 @@
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -38,8 +39,17 @@ def is_module(name: str, root: Path = ROOT) -> bool:
     return place.with_suffix(".py").exists() or place.is_dir()
 
 
-def imports(root: Path = ROOT) -> Iterator[Import]:
+def imports(root: Path = ROOT) -> tuple[Import, ...]:
     """Every import of the shipped code, also the lazy ones inside functions."""
+    return _imports(root)
+
+
+@cache
+def _imports(root: Path) -> tuple[Import, ...]:
+    return tuple(_find_imports(root))
+
+
+def _find_imports(root: Path) -> Iterator[Import]:
     for path in files(root):
         importer = module_of(path, root)
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

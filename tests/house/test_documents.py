@@ -1,6 +1,8 @@
 """What the documents say is true of the code: names, tables, links, commands."""
 
+import ast
 import re
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,11 @@ from tests.house.code import ROOT
 
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/*.md")])
 PAGES = sorted(generate.PAGES.glob("*.md"))
+
+TOUR = (ROOT / "docs/explanation/tour.md").read_text(encoding="utf-8")
+QUESTIONS = dict(re.findall(r"^## \d+\. (.+?)\n(.*?)(?=^## |\Z)", TOUR, re.MULTILINE | re.DOTALL))
+STEP = re.compile(r"^(\d)\. `([\w/]+\.py)::([\w.]+)`", re.MULTILINE)
+LONGEST_PATH = 3
 
 
 def text_of(path: Path) -> str:
@@ -99,3 +106,60 @@ def test_every_decision_has_its_four_parts() -> None:
     for decision in ROOT.glob("docs/decisions/[0-9]*.md"):
         for part in ("Context", "Decision", "Consequences", "Alternatives"):
             assert f"\n## {part}\n" in text_of(decision), f"{decision.name} lacks {part}"
+
+
+def paths_of(answer: str) -> list[list[tuple[str, str]]]:
+    """Split the numbered steps of an answer into paths, each of which begins with 1."""
+    paths: list[list[tuple[str, str]]] = []
+    for number, file, name in STEP.findall(answer):
+        if number == "1":
+            paths.append([])
+        paths[-1].append((file, name))
+    return paths
+
+
+PATHS = [(question, path) for question, answer in QUESTIONS.items() for path in paths_of(answer)]
+
+
+def definition(file: str, name: str) -> ast.AST | None:
+    """Return the class or function ``name`` of a file, a method as ``Class.method``."""
+    if not (ROOT / file).exists():
+        return None
+    found: ast.AST | None = ast.parse(text_of(ROOT / file))
+    for part in name.split("."):
+        found = next(
+            (node for node in getattr(found, "body", ()) if getattr(node, "name", None) == part),
+            None,
+        )
+    return found
+
+
+def words(node: ast.AST) -> set[str]:
+    """Return every identifier that the code of ``node`` uses, and every attribute."""
+    used = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
+    return used | {n.attr for n in ast.walk(node) if isinstance(n, ast.Attribute)}
+
+
+def wire_names(node: ast.AST) -> set[str]:
+    """Return the constants that ``node`` uses: client and workflow share names on the wire."""
+    return {word for word in words(node) if word.isupper() and "_" in word}
+
+
+def test_tour_answers_ten_questions() -> None:
+    assert len(QUESTIONS) == 10
+    assert {question for question, _ in PATHS} == QUESTIONS.keys()
+
+
+@pytest.mark.parametrize(("question", "path"), PATHS, ids=lambda value: str(value)[:40])
+def test_path_of_the_tour_leads_from_step_to_step(
+    question: str, path: list[tuple[str, str]]
+) -> None:
+    assert 1 < len(path) <= LONGEST_PATH, f"{question} {len(path)} steps"
+    steps = [(f"{file}::{name}", name, definition(file, name)) for file, name in path]
+    gone = [place for place, _, node in steps if node is None]
+    assert not gone, f"{gone} moved: correct docs/explanation/tour.md"
+    for (place, _, node), (next_place, next_name, next_node) in pairwise(steps):
+        assert node is not None
+        assert next_node is not None
+        leads = set(next_name.split(".")) & words(node) or wire_names(node) & wire_names(next_node)
+        assert leads, f"{place} does not use {next_place}: correct docs/explanation/tour.md"
