@@ -18,10 +18,9 @@ from docmill.errors import UsageError
 from docmill.ids import Prefix, new_id
 from docmill.parameters import effective_parameters, job_parameters, parameters_hash
 from docmill.records.batches import Batches, EntryVersion
-from docmill.records.configurations import Configurations
+from docmill.records.configurations import Configurations, preset
 from docmill.records.database import Database, Session
 from docmill.records.directories import Directories
-from docmill.records.presets import preset
 from docmill.records.tables.api import WebhookTarget
 from docmill.records.tables.batches import Batch
 from docmill.records.tables.sources import Directory

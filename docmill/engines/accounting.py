@@ -146,16 +146,16 @@ def _pages_without_text(pages: list[ParsedPage], result: ParseResult) -> Iterato
     Blank sheets, slides and pages of Office files are normal. A page of a PDF or an image without
     text may show a picture of text, and so may a page with images only.
     """
-    told = {(one.code, one.page) for one in result.warnings}
+    reported = {(one.code, one.page) for one in result.warnings}
     silent = [page for page in pages if page.success and not _has_text(page)]
     drawn = result.media_type == Media.PDF or result.media_type.startswith("image/")
     for page in silent:
         number = page.page_number
         pictured = drawn or _PICTURE.search(page.markdown)
-        if pictured and (WarningCode.PAGE_WITHOUT_TEXT, number) not in told:
+        if pictured and (WarningCode.PAGE_WITHOUT_TEXT, number) not in reported:
             yield warning(WarningCode.PAGE_WITHOUT_TEXT, f"No text on page {number}.", number)
     everything = len(silent) == sum(page.success for page in pages)
-    if everything and (WarningCode.NO_TEXT, None) not in told:
+    if everything and (WarningCode.NO_TEXT, None) not in reported:
         yield warning(WarningCode.NO_TEXT, "No text came from the document.")
 
 

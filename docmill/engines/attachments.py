@@ -11,7 +11,7 @@ from docmill.contracts.media_types import Media
 from docmill.contracts.warnings import WarningCode, warning
 from docmill.engines import parameters
 from docmill.engines.base import Document, ParseResult
-from docmill.engines.markdown_text import plain_text
+from docmill.engines.markdown import plain_text
 from docmill.errors import FailureClass, ItemFailure
 
 STRIPPED_FILE = "stripped.json"
@@ -35,27 +35,27 @@ def write_attachments(
     Images of pages that were not requested are removed from the result.
     """
     folder = document.output_dir
-    asked = frozenset(parameters.asked(given))
+    requested = frozenset(parameters.requested(given))
     if folder is None:
         return result
     files = dict(result.files)
     warnings = list(result.warnings)
     pages = []
-    if asked & {parameters.STRIPPED_MARKDOWN, parameters.CONCATENATED_TEXT}:
+    if requested & {parameters.STRIPPED_MARKDOWN, parameters.CONCATENATED_TEXT}:
         pages = [(page.page_number, plain_text(page.markdown)) for page in result.pages]
-    if parameters.STRIPPED_MARKDOWN in asked:
+    if parameters.STRIPPED_MARKDOWN in requested:
         stripped = [{"page_number": number, "markdown": text} for number, text in pages]
         text = json.dumps({"pages": stripped}, ensure_ascii=False)
         (folder / STRIPPED_FILE).write_text(text, encoding="utf-8")
         files[STRIPPED_FILE] = ""
-    if parameters.CONCATENATED_TEXT in asked:
+    if parameters.CONCATENATED_TEXT in requested:
         text = result.joining.join(pages, STRIPPED_BREAK)
         (folder / CONCATENATED_FILE).write_text(text, encoding="utf-8", newline="")
         files[CONCATENATED_FILE] = ""
-    if parameters.OUTPUT_PDF in asked and document.media_type == Media.PDF:
+    if parameters.OUTPUT_PDF in requested and document.media_type == Media.PDF:
         shutil.copyfile(document.path, folder / PDF_FILE)
         files[PDF_FILE] = ""
-    elif parameters.OUTPUT_PDF in asked:
+    elif parameters.OUTPUT_PDF in requested:
         message = f"Only a PDF can be saved as PDF; {parameters.OUTPUT_PDF} had no effect."
         warnings.append(warning(WarningCode.PARAMETER_NOT_HONOURED, message))
     numbers = {page.page_number for page in result.pages}

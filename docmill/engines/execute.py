@@ -49,9 +49,9 @@ def _parse(task: EngineTask, registry: Registry, watcher: Watcher) -> EngineRepo
     if task.parts:  # add the time of the runs that read the slices
         total += sum(result.timings.values())
     timings = result.timings | {"total": round(total, 3)}
-    told = result.model_copy(update={"timings": timings})
+    reported = result.model_copy(update={"timings": timings})
     return write_parsed(
-        write_attachments(shape(told, task.parameters), document, task.parameters), task
+        write_attachments(shape(reported, task.parameters), document, task.parameters), task
     )
 
 

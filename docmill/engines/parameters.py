@@ -161,7 +161,7 @@ def not_honoured(
 ) -> Iterator[ResultWarning]:
     """Yield a warning for each given parameter that has no effect."""
     honoured = HONOURED_FOR_EVERY_ENGINE | NOT_ABOUT_THE_RESULT | engine.honours
-    for path in asked(parameters):
+    for path in requested(parameters):
         if not _covers(honoured, path) and _concerns(path, media_type):
             message = f"The parameter {path} is not honoured by the engine {engine.name}."
             yield warning(WarningCode.PARAMETER_NOT_HONOURED, message)
@@ -175,7 +175,7 @@ def time_cut(parameters: dict[str, Any], limits: Limits) -> Iterator[ResultWarni
         yield warning(WarningCode.PARAMETER_NOT_HONOURED, message)
 
 
-def asked(parameters: dict[str, Any]) -> Iterator[str]:
+def requested(parameters: dict[str, Any]) -> Iterator[str]:
     """Yield the dotted path of every requested parameter; a choice ends with its value."""
     for path, value in leaves(parameters):
         if path not in _CHOICES:

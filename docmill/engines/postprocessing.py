@@ -3,7 +3,7 @@
 from typing import Any
 
 from docmill.engines.base import Joining, ParsedPage, ParseResult
-from docmill.engines.tables import (
+from docmill.engines.markdown import (
     Row,
     as_compact,
     as_html,

@@ -10,13 +10,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from docmill.contracts.words import BatchStatus, ItemStatus, Tally
 from docmill.errors import NotFoundError
 from docmill.records.counts import counts_of
+from docmill.records.directories import is_live, is_public
 from docmill.records.keyset import DEFAULT_LIMIT, CreatedRange, Slice, created_between, page_of
 from docmill.records.outbox import record_batch_event, subscribers_of
 from docmill.records.statements import chunked, insert_into, try_insert
 from docmill.records.tables.base import now
 from docmill.records.tables.batches import Batch, BatchItem, BatchListing
 from docmill.records.tables.sources import Directory, DirectoryFile
-from docmill.records.visibility import is_live, is_public
 
 SINGLE_JOB = "job"
 """Value of ``api`` for a batch of one file that represents a single job."""

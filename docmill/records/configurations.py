@@ -1,7 +1,7 @@
 """Configurations: named parameters of a product, with all their versions."""
 
 from collections.abc import Collection, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypedDict, Unpack
 
 from sqlalchemy import delete, select
@@ -13,6 +13,31 @@ from docmill.records.keyset import DEFAULT_LIMIT, Slice, page_of
 from docmill.records.statements import try_insert
 from docmill.records.tables.base import now
 from docmill.records.tables.sources import Configuration, ConfigurationVersion
+
+PARSE_TIERS = ("fast", "cost_effective", "agentic", "agentic_plus")
+_PRESETS_SINCE = datetime(2026, 1, 1, tzinfo=UTC)
+"""Fixed timestamp: presets are immutable."""
+
+
+def preset_id(tier: str) -> str:
+    """Return the id of the preset of a tier."""
+    return f"cfg-PARSE_{tier.upper()}"
+
+
+def preset(configuration_id: str) -> Configuration | None:
+    """Return the preset with this id as an unsaved row, or None."""
+    for tier in PARSE_TIERS:
+        if configuration_id == preset_id(tier):
+            return Configuration(
+                id=configuration_id,
+                name=f"PARSE_{tier.upper()}",
+                product_type="parse_v2",
+                version=_PRESETS_SINCE.isoformat(),
+                parameters={"product_type": "parse_v2", "tier": tier, "version": "latest"},
+                created_at=_PRESETS_SINCE,
+                updated_at=_PRESETS_SINCE,
+            )
+    return None
 
 
 class ConfigurationFilters(TypedDict, total=False):

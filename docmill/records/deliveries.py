@@ -78,8 +78,8 @@ class Deliveries:
     async def mark_announced(self, event_ids: Sequence[str]) -> None:
         """Record that the endpoint's workflow was notified of these events."""
         for some in chunked(event_ids):
-            told = update(WebhookEvent).where(WebhookEvent.id.in_(some))
-            await self._session.execute(told.values(announced=True))
+            announce = update(WebhookEvent).where(WebhookEvent.id.in_(some))
+            await self._session.execute(announce.values(announced=True))
 
     async def waiting_endpoints(self, namespace: str) -> Sequence[str]:
         """Return all endpoints with undelivered events."""

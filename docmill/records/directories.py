@@ -5,7 +5,7 @@ import json
 from collections.abc import Collection
 from typing import Any, TypedDict, Unpack
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from docmill.errors import NotFoundError
@@ -13,8 +13,33 @@ from docmill.ids import Prefix, derived_id, new_id
 from docmill.records.keyset import DEFAULT_LIMIT, Slice, page_of
 from docmill.records.statements import try_insert
 from docmill.records.tables.base import now
-from docmill.records.tables.sources import Directory
-from docmill.records.visibility import JOBS_TYPE, is_public
+from docmill.records.tables.sources import Directory, DirectoryFile
+
+JOBS_TYPE = "jobs"
+"""Type of a project's internal directory, which lists the files of single jobs."""
+
+
+def is_public() -> ColumnElement[bool]:
+    """Return a condition for public directories; the query must select or join `Directory`.
+
+    Internal directories are used by Docmill only. No request can name or list them or their
+    entries.
+    """
+    return Directory.type != JOBS_TYPE
+
+
+def is_live() -> ColumnElement[bool]:
+    """Return a condition for visible entries; the query must join their `Directory`.
+
+    Entries of an unpublished scan are above the watermark and not visible.
+    """
+    return and_(
+        DirectoryFile.sequence <= Directory.watermark,
+        or_(
+            DirectoryFile.removed_sequence.is_(None),
+            DirectoryFile.removed_sequence > Directory.watermark,
+        ),
+    )
 
 
 class DirectoryFilters(TypedDict, total=False):

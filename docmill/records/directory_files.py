@@ -9,11 +9,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from docmill.errors import ConflictError, NotFoundError
 from docmill.ids import Prefix, new_id
+from docmill.records.directories import is_live, is_public
 from docmill.records.keyset import DEFAULT_LIMIT, Slice, page_of
 from docmill.records.tables.base import equals, now
 from docmill.records.tables.batches import BatchItem
 from docmill.records.tables.sources import Directory, DirectoryFile, File
-from docmill.records.visibility import is_live, is_public
 
 
 class DirectoryFileFilters(TypedDict, total=False):

@@ -19,7 +19,7 @@ from docmill.records.ledger import Claim, Ledger
 Request = TypeVar("Request")
 Answer = TypeVar("Answer")
 
-MOST_TOGETHER = 64
+MAX_REQUESTS = 64
 """Requests in one transaction, which holds SQLite's only write lock."""
 
 
@@ -57,33 +57,33 @@ class GroupCommit(Generic[Request, Answer]):
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._waiting.append((request, future))
         if self._worker is None:
-            self._worker = asyncio.create_task(self._work_off())
+            self._worker = asyncio.create_task(self._run_pending())
         return await future
 
-    async def _work_off(self) -> None:
+    async def _run_pending(self) -> None:
         try:
             while self._waiting:
                 batch_id = self._batch_of(self._waiting[0][0])
                 same = [one for one in self._waiting if self._batch_of(one[0]) == batch_id]
-                some = same[:MOST_TOGETHER]
-                self._waiting = [one for one in self._waiting if one not in some]
-                await self._do(some)
+                requests = same[:MAX_REQUESTS]
+                self._waiting = [one for one in self._waiting if one not in requests]
+                await self._do(requests)
         finally:
             self._worker = None
 
-    async def _do(self, some: Sequence[tuple[Request, "asyncio.Future[Answer]"]]) -> None:
+    async def _do(self, requests: Sequence[tuple[Request, "asyncio.Future[Answer]"]]) -> None:
         try:
             async with self._transaction() as session:
-                answers = await self._work(session, [request for request, _ in some])
+                answers = await self._work(session, [request for request, _ in requests])
         except Exception as error:  # noqa: BLE001 - passed to the caller
-            if len(some) == 1 or isinstance(error, UnavailableError):
-                for _, future in some:
+            if len(requests) == 1 or isinstance(error, UnavailableError):
+                for _, future in requests:
                     _set_error(future, error)
             else:  # a failing request must not fail the others
-                for one in some:
+                for one in requests:
                     await self._do([one])
             return
-        for (_, future), answer in zip(some, answers, strict=True):
+        for (_, future), answer in zip(requests, answers, strict=True):
             if not future.done():
                 future.set_result(answer)
 

@@ -4,7 +4,7 @@ import pytest
 
 from docmill.contracts import media_types
 from docmill.engines.classify.base import CLASSIFY
-from docmill.engines.markdown_text import plain_text
+from docmill.engines.markdown import plain_text
 from docmill.engines.registry import PARSE, builtin, engine_for, parse_suite_version, suite_version
 from docmill.errors import FailureClass, ItemFailure
 

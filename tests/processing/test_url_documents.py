@@ -9,12 +9,11 @@ from docmill.batches.create import insert_batch
 from docmill.contracts.batches import BatchSpec
 from docmill.ids import DEFAULT_PROJECT_ID
 from docmill.records.batches import SINGLE_JOB
-from docmill.records.directories import Directories
+from docmill.records.directories import JOBS_TYPE, Directories
 from docmill.records.directory_files import DirectoryFiles
 from docmill.records.jobs import Jobs
 from docmill.records.tables.batches import Batch
 from docmill.records.tables.sources import File
-from docmill.records.visibility import JOBS_TYPE
 from tests.fixtures.mill import Mill, until
 from tests.fixtures.web import Page, WebServer
 

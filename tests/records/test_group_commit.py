@@ -9,7 +9,7 @@ from docmill.contracts.items import ItemTask
 from docmill.contracts.words import Outcome
 from docmill.errors import UnavailableError
 from docmill.records.database import Database
-from docmill.records.item_transactions import MOST_TOGETHER, GroupCommit, ItemTransactions
+from docmill.records.item_transactions import MAX_REQUESTS, GroupCommit, ItemTransactions
 from docmill.records.ledger import ClaimedItem, StaleItem
 from tests.records.making import batch_over, completed, page, scanned
 
@@ -45,12 +45,12 @@ async def test_requests_of_the_same_moment_share_a_transaction() -> None:
 
 async def test_batches_are_not_mixed_and_a_transaction_is_bounded() -> None:
     transactions = Transactions()
-    requests = [f"{'ab'[n % 2]}{n}" for n in range(2 * MOST_TOGETHER + 4)]
+    requests = [f"{'ab'[n % 2]}{n}" for n in range(2 * MAX_REQUESTS + 4)]
     await asyncio.gather(*map(transactions.commit.do, requests))
     assert sorted(request for some in transactions.done for request in some) == sorted(requests)
     for some in transactions.done:
         assert len({request[0] for request in some}) == 1
-        assert len(some) <= MOST_TOGETHER
+        assert len(some) <= MAX_REQUESTS
 
 
 async def test_a_wrong_request_fails_alone() -> None:

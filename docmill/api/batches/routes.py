@@ -30,10 +30,10 @@ from docmill.contracts.words import BatchStatus, ItemStatus, JobType
 from docmill.ids import Prefix
 from docmill.parameters import job_parameters
 from docmill.records.batches import Batches
+from docmill.records.configurations import preset_id
 from docmill.records.database import Database, Session
 from docmill.records.items import ItemRow
 from docmill.records.ledger import Ledger
-from docmill.records.presets import preset_id
 from docmill.records.tables.batches import Batch
 from docmill.records.tables.sources import Configuration
 

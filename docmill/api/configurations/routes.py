@@ -21,8 +21,7 @@ from docmill.api.webhooks.targets import check_webhooks
 from docmill.contracts.words import JobType
 from docmill.errors import ConflictError, NotFoundError
 from docmill.parameters import effective_parameters, job_parameters
-from docmill.records.configurations import Configurations
-from docmill.records.presets import preset
+from docmill.records.configurations import Configurations, preset
 
 router = APIRouter(prefix="/api/v1/beta/configurations", tags=["configurations"])
 

@@ -7,9 +7,8 @@ from pydantic import BaseModel
 from docmill.api.core.errors import FieldError
 from docmill.contracts.words import JobType
 from docmill.parameters import effective_parameters, job_parameters
-from docmill.records.configurations import Configurations
+from docmill.records.configurations import Configurations, preset
 from docmill.records.database import Session
-from docmill.records.presets import preset
 from docmill.records.tables.sources import Configuration
 
 

@@ -22,7 +22,7 @@ from docmill.engines.extract.labels import (
 )
 from docmill.engines.extract.schema import ROWS, Node, Shape, rows_of
 from docmill.engines.extract.values import value_of
-from docmill.engines.tables import Row
+from docmill.engines.markdown import Row
 from docmill.errors import bounded
 from docmill.parameters.extract import Target
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from docmill.engines.base import ParsedPage
-from docmill.engines.tables import Row, rewrite_tables
+from docmill.engines.markdown import Row, rewrite_tables
 
 Words = tuple[str, ...]
 

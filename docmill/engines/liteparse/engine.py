@@ -228,7 +228,7 @@ def _with_files(
     folder = document.output_dir
     if folder is None or not reader.keeps:
         return result
-    asked = frozenset(parameters.asked(given))
+    asked = frozenset(parameters.requested(given))
     album = Album(folder, limits.output_bytes)
     warnings: list[ResultWarning] = []
     if asked & {parameters.SCREENSHOTS, parameters.EMBEDDED_IMAGES}:

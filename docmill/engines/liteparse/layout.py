@@ -8,7 +8,7 @@ from typing import Any
 
 from liteparse import AnnotationRect, LayoutBlock
 
-from docmill.engines.tables import html_table, markdown_table
+from docmill.engines.markdown import html_table, markdown_table
 
 Item = dict[str, Any]
 

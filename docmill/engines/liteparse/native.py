@@ -31,7 +31,7 @@ class NativeParser:
             languages: data for text recognition.
         """
         self._options = _options(given)
-        self._words = parameters.WORDS in parameters.asked(given)
+        self._words = parameters.WORDS in parameters.requested(given)
         self._languages = languages
 
     def read(self, path: Path, *, movable: bool = False, **options: Any) -> "liteparse.ParseResult":
@@ -129,7 +129,7 @@ def _options(given: dict[str, Any]) -> dict[str, Any]:
     options: dict[str, Any] = {}
     if parameters.SKIP_DIAGONAL_TEXT in found:
         options["skip_diagonal_text"] = True
-    if parameters.WORDS in parameters.asked(given):
+    if parameters.WORDS in parameters.requested(given):
         options["emit_word_boxes"] = True
     markdown = (given.get("output_options") or {}).get("markdown") or {}
     if markdown.get("annotate_links") is False:

@@ -35,7 +35,7 @@ class PageReader:
     put_back: dict[int, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        asked = frozenset(parameters.asked(self.given))
+        asked = frozenset(parameters.requested(self.given))
         self._printed = parameters.PRINTED_PAGE_NUMBER in asked
         self._skip_diagonal = parameters.SKIP_DIAGONAL_TEXT in asked
 

@@ -79,7 +79,9 @@ class LiteParseReader:
             limits: limits of the run.
         """
         self.clock = Clock()
-        self.keeps = document.output_dir is not None and bool(FILES & {*parameters.asked(given)})
+        self.keeps = document.output_dir is not None and bool(
+            FILES & {*parameters.requested(given)}
+        )
         self.kept: Pages = {}
         self.images: list[liteparse.ExtractedImage] = []
         self.image_errors = 0
@@ -159,7 +161,7 @@ class LiteParseReader:
 
     def _read_layers(self, **pages: Any) -> "liteparse.ParseResult":
         options = {f"extract_{part}": self._media is Media.PDF for part in _PARTS}
-        options["extract_images"] = self.keeps and _EMBEDDED in parameters.asked(self._given)
+        options["extract_images"] = self.keeps and _EMBEDDED in parameters.requested(self._given)
         with self.clock.step("text_layer"):
             native = self._parser.read(self.path, **pages, **options)
         self.images += native.images

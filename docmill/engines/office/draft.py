@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from docmill.engines.base import Limits
-from docmill.engines.markdown_text import plain_text
+from docmill.engines.markdown import plain_text
 from docmill.engines.office.comparison import contains
 from docmill.engines.office.normalize import NormalizedDocument
 from docmill.engines.office.passages import Part, Passage, Reading

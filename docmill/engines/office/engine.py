@@ -60,16 +60,16 @@ class XbergEngine:
             ItemFailure: ENCRYPTED, CORRUPT, LIMIT_EXCEEDED or OUT_OF_MEMORY.
         """
         clock = Clock()
-        asked = _requested(parameters)
+        requested = _requested(parameters)
         with clock.step("extract"):
             data = compound_files.without_default_password(
                 document.path.read_bytes(), document.media_type
             )
             source = normalize(data, document.media_type)
-            wanted = _wants_images(document, asked)
-            navigation = REMOVE_NAVIGATION in asked
+            wanted = _wants_images(document, requested)
+            navigation = REMOVE_NAVIGATION in requested
             draft = readers.read(ReadRequest(source, limits, wanted, navigation))
-        pages = _pages(draft, asked)
+        pages = _pages(draft, requested)
         images = _save_images(draft, document, limits) if wanted else None
         return ParseResult(
             engine=self.name,
@@ -93,11 +93,11 @@ class XbergEngine:
 
 
 def _requested(given: dict[str, Any]) -> frozenset[str]:
-    return frozenset(parameters.asked(given))
+    return frozenset(parameters.requested(given))
 
 
-def _wants_images(document: Document, asked: frozenset[str]) -> bool:
-    return document.output_dir is not None and parameters.EMBEDDED_IMAGES in asked
+def _wants_images(document: Document, requested: frozenset[str]) -> bool:
+    return document.output_dir is not None and parameters.EMBEDDED_IMAGES in requested
 
 
 def _save_images(draft: Draft, document: Document, limits: Limits) -> Album:
@@ -123,7 +123,7 @@ def _save_images(draft: Draft, document: Document, limits: Limits) -> Album:
     return album
 
 
-def _pages(draft: Draft, asked: frozenset[str]) -> list[ParsedPage]:
+def _pages(draft: Draft, requested: frozenset[str]) -> list[ParsedPage]:
     """Return the pages with all findings; hidden headers and footers become separate fields."""
     hidden = {
         part
@@ -131,10 +131,10 @@ def _pages(draft: Draft, asked: frozenset[str]) -> list[ParsedPage]:
             (Part.HEADERS, parameters.HIDE_HEADERS),
             (Part.FOOTERS, parameters.HIDE_FOOTERS),
         )
-        if parameter in asked
+        if parameter in requested
     }
     markdown = place(draft.pages, draft.reading, elsewhere=frozenset(hidden))
-    beside = {
+    fields = {
         "header": joined_part(draft.reading, Part.HEADERS) if Part.HEADERS in hidden else None,
         "footer": joined_part(draft.reading, Part.FOOTERS) if Part.FOOTERS in hidden else None,
     }
@@ -143,7 +143,7 @@ def _pages(draft: Draft, asked: frozenset[str]) -> list[ParsedPage]:
             page_number=number,
             markdown=page,
             text=draft.plain(page),
-            **(beside if number == 1 else {}),
+            **(fields if number == 1 else {}),
             **draft.stated.get(number, {}),
         )
         for number, page in enumerate(markdown, start=1)

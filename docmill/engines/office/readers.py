@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from docmill.contracts.media_types import Media, expected_media
 from docmill.contracts.warnings import WarningCode, warning
-from docmill.engines.markdown_text import plain_text
+from docmill.engines.markdown import plain_text
 from docmill.engines.office import (
     compound_files,
     ebook,

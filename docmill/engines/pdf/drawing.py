@@ -10,7 +10,7 @@ from pypdfium2 import raw
 _DPI = 150
 """Resolution of LiteParse's own recognition, so that points of the image are points of the page."""
 _POINTS = 72
-_MOST_PIXELS = 40_000_000
+_MAX_PIXELS = 40_000_000
 """Maximum pixels of an image (160 MB of memory). Larger pages, such as plans, are scaled down."""
 
 
@@ -49,8 +49,8 @@ def _draw(page: pypdfium2.PdfPage, target: Path) -> None:
     width, height = page.get_size()
     scale = _DPI / _POINTS
     pixels = width * height * scale**2
-    if pixels > _MOST_PIXELS:
-        scale *= (_MOST_PIXELS / pixels) ** 0.5
+    if pixels > _MAX_PIXELS:
+        scale *= (_MAX_PIXELS / pixels) ** 0.5
     bitmap = page.render(scale=scale, draw_annots=False, may_draw_forms=False)
     with closing(bitmap):
         # Level 1: only this process reads the file, once.

@@ -17,7 +17,7 @@ from pypdfium2 import raw
 
 _FORM = re.compile(rb"/Subtype\s*/Form\b")
 _IMAGE = re.compile(rb"/Subtype\s*/Image\b")
-_MOST_OBJECTS = 200
+_MAX_OBJECTS = 200
 """Objects of a page that are examined. A scan is among the first; drawings have many."""
 
 
@@ -101,7 +101,7 @@ def _lines(page: pypdfium2.PdfPage) -> list[str]:
 def _share_in_forms(page: pypdfium2.PdfPage) -> float:
     width, height = page.get_size()
     try:
-        objects = itertools.islice(page.get_objects(), _MOST_OBJECTS)
+        objects = itertools.islice(page.get_objects(), _MAX_OBJECTS)
         images = [one for one in objects if one.type == raw.FPDF_PAGEOBJ_IMAGE and one.container]
         covered = sum(min(_area(image), width * height) for image in images)
     except pypdfium2.PdfiumError:

@@ -7,8 +7,7 @@ from docmill.contracts.media_types import PLAIN, TABLES, Media
 from docmill.contracts.warnings import WarningCode, warning
 from docmill.engines.base import Document, Limits, ParsedPage, ParseResult
 from docmill.engines.clock import Clock
-from docmill.engines.markdown_text import plain_text
-from docmill.engines.tables import markdown_table
+from docmill.engines.markdown import markdown_table, plain_text
 from docmill.engines.text.charsets import decode
 from docmill.engines.text.delimited import rows_of
 from docmill.engines.text.spreadsheet_xml import Sheet, sheets_of
