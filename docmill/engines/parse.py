@@ -128,6 +128,6 @@ def _as_incomplete_download(failure: ItemFailure, name: str) -> ItemFailure:
     if failure.failure_class in _UNREADABLE and is_half_download(name):
         return ItemFailure(
             FailureClass.UNSUPPORTED_TYPE,
-            "The name is that of an incomplete download, and the file cannot be read.",
+            "The name is that of a download that was not completed, and the file cannot be read.",
         )
     return failure
