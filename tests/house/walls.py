@@ -54,7 +54,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "docmill.embedded": (*BASE, "docmill.client"),
     "docmill.engines": (*BASE, "docmill.parameters"),
     "docmill.isolation": (*BASE, "docmill.engines"),
-    "docmill.testing": (*BASE, "docmill.engines", "docmill.isolation"),
+    "docmill.testing": (*BASE, "docmill.engines", "docmill.isolation", "docmill.records"),
     "docmill.remote": (
         *BASE,
         "docmill.engines",
