@@ -9,6 +9,7 @@ import ctypes.util
 import shutil
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 PROGRAMS = {
     "chromium": "chromium",
@@ -22,6 +23,9 @@ PROGRAMS = {
 LIBRARIES = {"gomp": "libgomp1", "atomic": "libatomic1"}
 """Shared libraries of wheels: of what runs a language model, and of what drives a browser."""
 
+KERNEL_HEADER = Path("/usr/include/asm-generic/unistd.h")
+"""The kernel's list of calls, against which the sandbox's tables are held."""
+
 FONTS = "fonts-dejavu-core"
 """Chromium draws no text without a font."""
 
@@ -34,6 +38,8 @@ def missing() -> Iterator[str]:
         for name, package in LIBRARIES.items()
         if sys.platform == "linux" and ctypes.util.find_library(name) is None
     )
+    if sys.platform == "linux" and not KERNEL_HEADER.exists():
+        yield "linux-libc-dev"
     if shutil.which("fc-list") is None:
         yield FONTS
 

@@ -1,10 +1,16 @@
 """An engine that behaves like one that a hostile document took over.
 
 It runs only where a test names it: ``EnginePool(engines=hostile_engine.MODULE)``. The first line of
-the document says what it tries, as JSON: ``{"trick": "fifo"}`` plays one of
-`docmill.testing.hostile_outputs.TRICKS` on the worker.
+the document says what it tries, as JSON:
+
+- ``{"attempt": "tcp", …}`` makes one of `ATTEMPTS`; the text of the only page says in JSON whether
+  it was ``denied``, and ``how``: by an error of the system, such as ``EPERM``, or what it got;
+- ``{"trick": "fifo"}`` plays one of `docmill.testing.hostile_outputs.TRICKS` on the worker.
+
+A package with an engine of its own can so test under which confinement its worker runs.
 """
 
+import errno
 import json
 from pathlib import Path
 from typing import Any
@@ -20,10 +26,14 @@ from docmill.engines.base import (
     ParseResult,
 )
 from docmill.engines.registry import PARSE, Registry
+from docmill.testing import hostile_files, hostile_kernel, hostile_processes
 from docmill.testing.hostile_outputs import TRICKS
 
 MODULE = "docmill.testing.hostile_engine:registry"
 """What `EnginePool` is given to use this engine."""
+
+ATTEMPTS = hostile_processes.ATTEMPTS | hostile_files.ATTEMPTS | hostile_kernel.ATTEMPTS
+"""Every attempt by its name; the modules say what each needs in the command."""
 
 
 class HostileEngine:
@@ -37,9 +47,11 @@ class HostileEngine:
     def run(self, document: Document, parameters: dict[str, Any], limits: Limits) -> ParseResult:
         """Try it; what was got is the text of the only page."""
         command = json.loads(document.path.read_bytes().partition(b"\n")[0])
+        text = "done"
         if trick := command.get("trick"):
             _after_writing(trick, command)
-        text = "done"
+        elif name := command.get("attempt"):
+            text = json.dumps(_tried(name, command | {"document": str(document.path)}))
         return ParseResult(
             engine=self.name,
             engine_version=self.version,
@@ -57,6 +69,15 @@ def registry() -> Registry:
     found = Registry()
     found.add(PARSE, HostileEngine())
     return found
+
+
+def _tried(name: str, command: dict[str, Any]) -> dict[str, Any]:
+    try:
+        got = ATTEMPTS[name](command)
+    except OSError as error:
+        how = errno.errorcode.get(error.errno or 0, type(error).__name__)
+        return {"denied": True, "how": how}
+    return {"denied": False, "how": repr(got)[:200]}
 
 
 def _after_writing(trick: str, command: dict[str, Any]) -> None:
