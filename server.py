@@ -17,7 +17,7 @@ import structlog
 import uvicorn
 
 from docmill.api.app import create_app
-from docmill.api.core.middleware import LOOPBACK_NAMES
+from docmill.api.core.access import LOOPBACK_NAMES, demands_keys
 from docmill.embedded.child import ORPHAN_FLAG, parent_exited
 from docmill.errors import DocmillError, UnavailableError, UsageError
 from docmill.logs import configure_logs
@@ -33,7 +33,11 @@ GRACE_SECONDS = 20
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until told to stop; return the exit code."""
     parser = argparse.ArgumentParser(prog="server.py", description="Docmill's HTTP API.")
-    parser.add_argument("--host", default="127.0.0.1", help="loopback only (default: 127.0.0.1)")
+    parser.add_argument(
+        "--host",
+        default="127.0.0.1",
+        help="loopback only while there are no API keys (default: 127.0.0.1)",
+    )
     parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="0 takes a free one")
     parser.add_argument(
         ORPHAN_FLAG,
@@ -45,6 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         settings = load_settings()
         configure_logs(settings.log_level, settings.log_format)
+        _check_host(options.host, settings)
         with _listen(options.host, options.port) as listener:
             asyncio.run(_serve(settings, listener, tied=options.tied))
     except DocmillError as error:
@@ -55,13 +60,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _listen(host: str, port: int) -> socket.socket:
-    """Return a listening socket; bound here, so that the log can say the port."""
-    if host not in LOOPBACK_NAMES:
+def _check_host(host: str, settings: Settings) -> None:
+    """Refuse to listen where strangers are, unless every request will need a key."""
+    if host not in LOOPBACK_NAMES and not asyncio.run(demands_keys(settings)):
         raise UsageError(
             f"Without API keys the server listens on loopback only, not on {host}.",
-            "Leave --host out, and put a proxy that authenticates in front of it.",
+            "Create a key with `keys create`, or set DOCMILL_AUTH=keys; or leave --host out.",
         )
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Return a listening socket; bound here, so that the log can say the port."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family, backlog=512)

@@ -56,6 +56,7 @@ from docmill.processing.engines import ItemEngines
 from docmill.processing.slices import SlicedItems
 from docmill.records.database import Database
 from docmill.records.projects import Projects
+from docmill.records.scope import EVERY_PROJECT
 from docmill.remote.base import RemoteEngine, open_engines
 from docmill.settings import Settings, load_settings
 from docmill.temporal.connections import TemporalLink
@@ -104,7 +105,7 @@ async def running_worker(
         UnavailableError: the database or the object store cannot be reached.
     """
     async with AsyncExitStack() as stack:
-        database = Database(settings.database)
+        database = Database(settings.database, EVERY_PROJECT)
         stack.push_async_callback(database.close)
         await database.migrate()
         async with database.write() as session:

@@ -20,6 +20,7 @@ from docmill.ids import DEFAULT_PROJECT_ID
 from docmill.records.database import Database
 from docmill.records.jobs import Jobs
 from docmill.records.projects import Projects
+from docmill.records.scope import EVERY_PROJECT
 from docmill.records.tables.sources import Directory
 
 PAGES = 200
@@ -129,7 +130,7 @@ async def main(items: int) -> None:
     for batches in (1, max(1, items // 100)):
         with tempfile.TemporaryDirectory(prefix="dmb") as name:
             async for kind, url in databases(Path(name)):
-                database = Database(url)
+                database = Database(url, EVERY_PROJECT)
                 await database.migrate()
                 await fill(database, batches, items // batches)
                 print(f"{kind}, {items:,} items in {batches:,} batches", flush=True)

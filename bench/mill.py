@@ -25,6 +25,7 @@ from docmill.ids import Prefix, new_id
 from docmill.objects.open import open_store
 from docmill.records.database import Database
 from docmill.records.projects import Projects
+from docmill.records.scope import EVERY_PROJECT
 from docmill.records.tables.batches import Batch
 from docmill.records.tables.sources import Project
 from docmill.settings import APPLICATION, Settings
@@ -87,7 +88,7 @@ async def docmill(folder: Path, slots: int = SLOTS, **changes: Any) -> AsyncIter
     home = Home(settings.home)
     home.create()
     server = EmbeddedServer(home)
-    database = Database(settings.database)
+    database = Database(settings.database, EVERY_PROJECT)
     try:
         temporal = await connect_to((await server.ensure()).grpc)
         await database.migrate()

@@ -29,6 +29,7 @@ from docmill.objects.open import open_store
 from docmill.records.database import Database
 from docmill.records.items import ItemRow
 from docmill.records.ledger import Ledger
+from docmill.records.scope import EVERY_PROJECT
 from docmill.records.tables.batches import Batch
 from docmill.settings import Settings
 from docmill.temporal.connections import TemporalLink
@@ -78,7 +79,7 @@ class Round:
         settings = settings_of(home)
         self.home = home
         self.client = client
-        self.database = Database(settings.database)
+        self.database = Database(settings.database, EVERY_PROJECT)
         store = open_store(settings.store)
         self.service = BatchService(self.database, store, settings, TemporalLink.over(client))
 

@@ -6,6 +6,9 @@
     ├── UsageError            the request cannot work as written   (exit 2, HTTP 422)
     ├── NotFoundError         no such object in this project       (exit 2, HTTP 404)
     ├── ConflictError         the object is in the wrong state     (exit 2, HTTP 409)
+    ├── UnauthenticatedError  no API key that is valid             (exit 2, HTTP 401)
+    ├── ForbiddenError        the key's role does not allow it     (exit 2, HTTP 403)
+    ├── LimitError            a limit of the project is reached    (exit 2, HTTP 429)
     ├── UnavailableError      database, store or Temporal is away  (exit 3, HTTP 503)
     └── ItemFailure           one file failed, with its class      (never fails a batch)
 
@@ -45,6 +48,26 @@ class NotFoundError(DocmillError):
 
 class ConflictError(DocmillError):
     """The object exists, but its state does not allow the request."""
+
+
+class UnauthenticatedError(DocmillError):
+    """The request has no API key, or one that is not valid."""
+
+
+class ForbiddenError(DocmillError):
+    """The key is valid, but its role or its project's state does not allow the request."""
+
+
+class LimitError(DocmillError):
+    """A limit of the project is reached.
+
+    Attributes:
+        retry_after: seconds after which the request may pass; None when waiting does not help.
+    """
+
+    def __init__(self, message: str, hint: str = "", *, retry_after: float | None = None) -> None:
+        super().__init__(message, hint)
+        self.retry_after = retry_after
 
 
 class UnavailableError(DocmillError):

@@ -90,10 +90,10 @@ class Settings(BaseSettings):
         max_running_batches: batches of one project that run at the same time; the next ones wait
             in line as THROTTLED. 0 sets no limit.
         max_upload_mb: the largest file that the HTTP API takes, in MiB.
+        auth: ``keys`` demands an API key of every request, also before a first one was created;
+            empty demands one as soon as there is one.
         public_url: where clients reach the HTTP API, when a proxy stands before it: links begin
             with it, and its host is served.
-        trusted_proxies: addresses of proxies whose ``X-Forwarded-Host`` and ``-Proto`` count for
-            links, separated by commas; loopback by default.
         source_roots: folders below which the HTTP API may list local files, separated by ``:``;
             none means that directories over local folders are made by the command line only.
         fence_allow: hosts, addresses and networks that URLs may lead to although they are not on
@@ -158,11 +158,8 @@ class Settings(BaseSettings):
     items_per_activity: Annotated[int, Field(ge=1, le=64)] | Literal["auto"] = "auto"
     max_running_batches: int = Field(default=100, ge=0)
     max_upload_mb: int = Field(default=4096, ge=1)
+    auth: Literal["", "keys"] = ""
     public_url: str = Field(default="", pattern=_URL_OR_NOTHING)
-    trusted_proxies: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split(","))] = (
-        "127.0.0.1",
-        "::1",
-    )
     source_roots: Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_split(os.pathsep))] = ()
     fence_allow: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split(","))] = ()
     fetch_timeout_seconds: float = Field(default=120, gt=0, le=3_600)

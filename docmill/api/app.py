@@ -12,13 +12,13 @@ from docmill.api.batches.routes import router as batches
 from docmill.api.beta_batch.routes import router as beta_batch
 from docmill.api.classify.routes import router as classify
 from docmill.api.configurations.routes import router as configurations
+from docmill.api.core.access import AccessMiddleware
 from docmill.api.core.errors import ERROR_RESPONSES, add_error_handlers
 from docmill.api.core.health import router as health
 from docmill.api.core.idempotency import note_received
 from docmill.api.core.middleware import (
     AnsweredErrorMiddleware,
     JsonTooLargeMiddleware,
-    LoopbackMiddleware,
     NulMiddleware,
 )
 from docmill.api.core.projects import router as projects
@@ -35,9 +35,9 @@ from docmill.api.webhooks.events import router as webhook_events
 from docmill.api.webhooks.routes import router as webhooks
 from docmill.settings import MIB, Settings
 
+OPEN_ROUTERS = (health, projects, parse_content)
+"""Of routes that work in no project, or in the one that their signature names."""
 ROUTERS = (
-    health,
-    projects,
     directories,
     directory_files,
     files,
@@ -52,7 +52,6 @@ ROUTERS = (
     webhook_events,
     sources,
     batch_control,
-    parse_content,
 )
 """Routers of all resources, in the order of the OpenAPI document. The first route that matches a
 URL serves it."""
@@ -91,8 +90,10 @@ def create_app(settings: Settings) -> FastAPI:
         strict_content_type=False,
     )
     app.add_middleware(NulMiddleware)
-    app.add_middleware(LoopbackMiddleware, public_url=settings.public_url)
+    app.add_middleware(AccessMiddleware, public_url=settings.public_url)
     add_error_handlers(app)
+    for router in OPEN_ROUTERS:
+        app.include_router(router, responses=ERROR_RESPONSES)
     for router in ROUTERS:
         app.include_router(router, responses=ERROR_RESPONSES, dependencies=[Depends(note_received)])
     return app

@@ -106,7 +106,7 @@ class Reconciler:
             return batch
         of_this_attempt = latest is not None and latest.epoch >= batch.epoch
         if latest is not None and of_this_attempt and latest.status in ENDED_FROM_OUTSIDE:
-            await self._end(batch, *ENDED_FROM_OUTSIDE[latest.status])
+            await self.end(batch, *ENDED_FROM_OUTSIDE[latest.status])
         else:
             await _start(client, batch, again=True)
         return await self._row(batch)
@@ -201,7 +201,8 @@ class Reconciler:
                 await Sweeps(session).set_cursor(namespace, found.next)
         return True
 
-    async def _end(self, batch: Batch, ending: BatchStatus, reason: str) -> None:
+    async def end(self, batch: Batch, ending: BatchStatus, reason: str) -> None:
+        """Close a batch that no workflow will close: every file gets its outcome."""
         request = CloseRequest(
             batch_id=batch.id, epoch=batch.epoch, ending=ending, reason=batch.reason or reason
         )

@@ -1,6 +1,7 @@
 """BatchService: what the command line, the HTTP API and the worker do with batches."""
 
 import asyncio
+import copy
 from collections.abc import Collection
 from typing import Any
 
@@ -42,6 +43,15 @@ class BatchService:
         self._settings = settings
         self._temporal = temporal
         self._starts: set[asyncio.Task[None]] = set()
+
+    def within(self, database: Database) -> "BatchService":
+        """Return the same service over ``database``, which sees one project.
+
+        Both share the reconciler, which keeps rows of all projects and their workflows together.
+        """
+        other = copy.copy(self)
+        other._database = database
+        return other
 
     async def create(
         self, spec: BatchSpec, namespace: str | None = None, **fields: Any

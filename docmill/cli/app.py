@@ -81,6 +81,10 @@ COMMANDS: Mapping[str, Command] = {
     ),
     "verify": Command("docmill.cli.verify:verify", "Compare outputs with the manifest."),
     "doctor": Command("docmill.cli.doctor:doctor", "Check this machine."),
+    "keys": Command("docmill.cli.keys:group", "API keys of projects."),
+    "projects": Command(
+        "docmill.cli.projects:group", "Projects: who owns files, batches and results."
+    ),
     "batches": Command("docmill.cli.api_batches:group", "v2 batches through the HTTP API."),
     "beta:batch": Command("docmill.cli.api_beta_batch:group", "v1 batches through the HTTP API."),
 }

@@ -1,15 +1,19 @@
 """What commands work with: settings, the home, the records and the store."""
 
+import getpass
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from docmill.contracts.access import Actor
 from docmill.embedded.home import Home
 from docmill.objects.base import ObjectStore
 from docmill.objects.open import open_store
 from docmill.records.database import Database
 from docmill.records.projects import Projects
+from docmill.records.scope import EVERY_PROJECT
 from docmill.settings import Settings
 
 if TYPE_CHECKING:
@@ -35,6 +39,15 @@ class CommandContext:
         return BatchService(self.database, self.store, self.settings, link)
 
 
+def command_actor(action: str) -> Actor:
+    """Return who runs this command, for the audit log."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a container's user may have no name
+        user = str(os.getuid())
+    return Actor(f"cli:{user}", action)
+
+
 @asynccontextmanager
 async def open_context(settings: Settings) -> AsyncIterator[CommandContext]:
     """Open home, records and store for the length of a command.
@@ -44,7 +57,7 @@ async def open_context(settings: Settings) -> AsyncIterator[CommandContext]:
         UnavailableError: the database cannot be reached.
     """
     place = Home(settings.home).create()
-    database = Database(settings.database)
+    database = Database(settings.database, EVERY_PROJECT)
     store = open_store(settings.store)
     try:
         await database.migrate()

@@ -22,6 +22,7 @@ from docmill.isolation.sandbox.confinement import Level, available
 from docmill.isolation.survey import REPAIR_HINT, chosen_suite
 from docmill.objects.open import open_store
 from docmill.records.database import Database
+from docmill.records.scope import EVERY_PROJECT
 from docmill.settings import MIB, Settings
 
 OLDEST_PYTHON = (3, 11)
@@ -160,7 +161,7 @@ def _disk(settings: Settings) -> Finding:
 
 
 async def _database(settings: Settings) -> Finding:
-    database = Database(settings.database)
+    database = Database(settings.database, EVERY_PROJECT)
     try:
         await database.migrate()
         await database.ping()

@@ -9,12 +9,20 @@ from typing import Any
 
 import typer
 
+from docmill.logs import configure_logs
 from docmill.settings import Settings, load_settings
 
 
 def settings_of(home: Path | None) -> Settings:
     """Return the settings of this command; ``home`` wins over the environment."""
     return load_settings(**({"home": home} if home else {}))
+
+
+def audited_settings_of(home: Path | None) -> Settings:
+    """Return the same, for a command whose audit lines go to standard error."""
+    settings = settings_of(home)
+    configure_logs(settings.log_level, settings.log_format)
+    return settings
 
 
 def enable_garbage_collection() -> None:

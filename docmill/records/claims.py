@@ -38,12 +38,14 @@ class Attempt:
         fields_hash: hash of the requested fields.
         repeat: kind of the request.
         arrived_at: arrival time, before its body was read.
+        project_id: whose request it is.
     """
 
     key: str
     fields_hash: str
     repeat: Repeat
     arrived_at: datetime
+    project_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,7 @@ class Claims:
         """
         values = {
             "key": attempt.key,
+            "project_id": attempt.project_id,
             "fields_hash": attempt.fields_hash,
             "object_id": object_id,
             "answer_id": answer_id or object_id,

@@ -6,8 +6,9 @@ between its transactions.
 """
 
 import asyncio
+import copy
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -19,8 +20,11 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, InvalidatePoolError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
+from docmill.contracts.access import Actor
 from docmill.errors import UsageError
+from docmill.records.audit import Audit, audit_changes, deed, say
 from docmill.records.errors import in_words, unavailable
+from docmill.records.scope import Scope, ScopedSession
 from docmill.records.sqlite_connection import DEFERRED, connect
 
 BUSY_SECONDS = 30
@@ -38,7 +42,6 @@ _POSTGRES_CONNECTIONS = 10
 _PRAGMAS = (
     f"PRAGMA busy_timeout={BUSY_SECONDS * 1000}",
     "PRAGMA journal_mode=WAL",
-    "PRAGMA synchronous=FULL",
     "PRAGMA foreign_keys=ON",
 )
 
@@ -56,11 +59,13 @@ class Database:
         writer: engine of write transactions and migrations.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, scope: Scope | None = None, actor: Actor | None = None) -> None:
         """Create the engines without connecting.
 
         Args:
             url: SQLAlchemy URL, ``sqlite+aiosqlite:///…`` or ``postgresql+asyncpg://…``.
+            scope: whose rows its sessions see; without one they run no statement. See `scoped`.
+            actor: who writes; what changes is then in the audit log.
 
         Raises:
             UsageError: the URL is invalid or of another database, or a SQLite database in memory.
@@ -71,6 +76,8 @@ class Database:
             raise UsageError("DOCMILL_DATABASE_URL is not a URL.", _URL_HINT) from None
         if parsed.drivername not in ("sqlite+aiosqlite", "postgresql+asyncpg"):
             raise UsageError(f"Records cannot be stored in {parsed.drivername}.", _URL_HINT)
+        self._scope = scope
+        self._actor = actor
         self.is_sqlite = parsed.get_backend_name() == "sqlite"
         self.path: Path | None = None
         if self.is_sqlite:
@@ -79,8 +86,19 @@ class Database:
             self.path = Path(str(parsed.database))
             self.writer = _sqlite_engine(self.path, begin="BEGIN IMMEDIATE", size=1)
             self._reader = _sqlite_engine(self.path, begin=DEFERRED, size=_SQLITE_READERS)
+            self._unsynced = _sqlite_engine(
+                self.path, begin="BEGIN IMMEDIATE", size=1, synced=False
+            )
         else:
             self.writer = self._reader = _postgres_engine(url)
+            self._unsynced = _postgres_engine(url, synced=False)
+
+    def scoped(self, scope: Scope, actor: Actor | None = None) -> "Database":
+        """Return the same database, by the same connections, for this scope and actor."""
+        other = copy.copy(self)
+        other._scope = scope
+        other._actor = actor
+        return other
 
     async def migrate(self) -> None:
         """Upgrade the schema to this program's version; cheap if it is current.
@@ -100,11 +118,12 @@ class Database:
             UnavailableError: it does not.
         """
         async with self.read() as session:
-            await session.execute(text("SELECT 1"))
+            await (await session.connection()).execute(text("SELECT 1"))
 
     async def close(self) -> None:
         """Close every connection."""
         await self._reader.dispose()
+        await self._unsynced.dispose()
         await self.writer.dispose()
 
     @asynccontextmanager
@@ -128,11 +147,49 @@ class Database:
         """
         async with self._session(self.writer) as session:
             yield session
+            deed = await audit_changes(session)
             await session.commit()
+        if deed is not None:
+            say(deed)
+
+    @asynccontextmanager
+    async def write_unsynced(self) -> AsyncIterator[AsyncSession]:
+        """Give a session like `write`, whose commit does not wait for the disk.
+
+        A power cut may undo it: for one short statement whose loss costs nothing. It waits
+        neither behind the other transactions of this process nor for a pause.
+
+        Raises:
+            UnavailableError: the database is away, or a lock was not free in time.
+        """
+        async with self._session(self._unsynced) as session:
+            yield session
+            await session.commit()
+
+    async def audit(self, objects: Sequence[str]) -> None:
+        """Note that the actor has read these objects; without an actor nothing is noted.
+
+        A power cut may lose the row, but not the log's line.
+
+        Raises:
+            UnavailableError: the database is away.
+        """
+        if self._actor is None or not isinstance(self._scope, str):
+            return
+        done = deed(self._scope, self._actor, objects)
+        async with self.write_unsynced() as session:
+            await Audit(session).add([done])
+        say(done)
 
     @asynccontextmanager
     async def _session(self, engine: AsyncEngine) -> AsyncIterator[AsyncSession]:
-        session = AsyncSession(engine, expire_on_commit=False, autoflush=False)
+        session = AsyncSession(
+            engine,
+            sync_session_class=ScopedSession,
+            info={"scope": self._scope, "actor": self._actor},
+            expire_on_commit=False,
+            autoflush=False,
+        )
         try:
             try:
                 await session.connection()
@@ -151,7 +208,7 @@ class Database:
 _URL_HINT = "Use sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME."
 
 
-def _sqlite_engine(path: Path, *, begin: str, size: int) -> AsyncEngine:
+def _sqlite_engine(path: Path, *, begin: str, size: int, synced: bool = True) -> AsyncEngine:
     read_only = begin == DEFERRED
     engine = create_async_engine(
         URL.create("sqlite+aiosqlite", database=str(path)),
@@ -163,12 +220,16 @@ def _sqlite_engine(path: Path, *, begin: str, size: int) -> AsyncEngine:
 
     def on_connect(connection: Any, _record: object) -> None:
         cursor = connection.cursor()
-        for pragma in (*_PRAGMAS, f"PRAGMA query_only={'ON' if read_only else 'OFF'}"):
+        own = (
+            f"PRAGMA synchronous={'FULL' if synced else 'NORMAL'}",
+            f"PRAGMA query_only={'ON' if read_only else 'OFF'}",
+        )
+        for pragma in (*_PRAGMAS, *own):
             cursor.execute(pragma)
         cursor.close()
 
     event.listen(engine.sync_engine, "connect", on_connect)
-    if read_only:
+    if read_only or not synced:
         event.listen(engine.sync_engine, "begin", lambda it: it.exec_driver_sql(begin))
     else:
         _pause_before_each(begin, engine)
@@ -195,13 +256,17 @@ def _pause_before_each(begin: str, engine: AsyncEngine) -> None:
     event.listen(engine.sync_engine, "checkin", on_checkin)
 
 
-def _postgres_engine(url: str) -> AsyncEngine:
+def _postgres_engine(url: str, *, synced: bool = True) -> AsyncEngine:
     engine = create_async_engine(
         url,
         pool_size=_POSTGRES_CONNECTIONS,
         max_overflow=_POSTGRES_CONNECTIONS,
         pool_timeout=BUSY_SECONDS,
-        connect_args={"timeout": _CONNECT_SECONDS, "command_timeout": _STATEMENT_SECONDS},
+        connect_args={
+            "timeout": _CONNECT_SECONDS,
+            "command_timeout": _STATEMENT_SECONDS,
+            "server_settings": {} if synced else {"synchronous_commit": "off"},
+        },
     )
     event.listen(engine.sync_engine, "checkout", _ping)
     return engine

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.orm import Session as OrmSession
 
+from docmill.records.scope import check_core
 from docmill.records.sqlite_connection import WholeConnection
 from docmill.records.tables.base import Table
 
@@ -42,6 +43,7 @@ async def run(
     """
 
     def execute(inside: OrmSession) -> CursorResult[Any]:
+        check_core(inside, statement)
         connection = inside.connection()
         driver = connection.connection.driver_connection
         with driver.short_statements() if isinstance(driver, WholeConnection) else nullcontext():

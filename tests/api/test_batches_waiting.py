@@ -12,6 +12,7 @@ from docmill.ids import DEFAULT_PROJECT_ID
 from docmill.records.database import Database
 from docmill.records.directories import Directories
 from docmill.records.scans import Scans
+from docmill.records.scope import EVERY_PROJECT
 from tests.api.steps import all_items, make_directory, ok, upload
 from tests.fixtures.api import ApiServer
 
@@ -225,7 +226,7 @@ async def test_unknown_ids_are_404_everywhere(api: httpx.AsyncClient) -> None:
 async def test_a_batch_over_100000_files_is_created_at_once(
     api: httpx.AsyncClient, api_server: ApiServer
 ) -> None:
-    database = Database(f"sqlite+aiosqlite:///{api_server.home / 'records.db'}")
+    database = Database(f"sqlite+aiosqlite:///{api_server.home / 'records.db'}", EVERY_PROJECT)
     source = {"folder": "/nowhere", "recursive": True}
     async with database.write() as session:
         directory = await Directories(session).find_or_create_source(

@@ -1,5 +1,6 @@
 """Files, and URLs that need no header."""
 
+import asyncio
 import hashlib
 import os
 from collections.abc import AsyncIterator
@@ -65,19 +66,17 @@ async def test_content_is_fetched_without_a_header(api: httpx.AsyncClient) -> No
         assert (await anyone.get(later)).status_code == 404
 
 
-async def test_an_expired_link_is_404(api: httpx.AsyncClient, api_server: ApiServer) -> None:
-    from docmill.api.core.links import Links
-    from docmill.settings import load_settings
-
+async def test_an_expired_link_is_404(api: httpx.AsyncClient) -> None:
     made = await _upload(api, "a.txt", b"x")
-    links = Links.of_home(load_settings(home=api_server.home))
-    signature = links._sign(("files", made["id"]), 1)
-    path = f"/api/docmill/v1/content/files/{made['id']}?expires=1&signature={signature}"
-    assert (await api.get(path)).status_code == 404
+    lifetime = {"expires_at_seconds": 1}
+    link = await ok(await api.get(f"{BASE}/{made['id']}/content", params=lifetime))
+    while (answer := await api.get(link["url"])).status_code == 200:
+        await asyncio.sleep(0.1)
+    assert answer.status_code == 404
 
 
-async def test_the_key_of_links_is_for_its_owner_only(api_server: ApiServer) -> None:
-    assert (api_server.home / "links.key").stat().st_mode & 0o777 == 0o600
+async def test_the_records_are_for_their_owner_only(api_server: ApiServer) -> None:
+    assert (api_server.home / "records.db").stat().st_mode & 0o777 == 0o600
 
 
 @pytest.mark.parametrize("purpose", ["", "nonsense"])

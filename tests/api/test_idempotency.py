@@ -4,7 +4,7 @@ import asyncio
 
 import httpx
 
-from docmill.ids import Prefix, new_id
+from docmill.ids import DEFAULT_PROJECT_ID, Prefix, new_id
 from docmill.records.claims import Attempt, Claims, Repeat
 from docmill.records.database import Database
 from docmill.records.tables.base import now
@@ -50,7 +50,7 @@ async def _decide(database: Database, repeat: Repeat, arrived_before: bool = Fal
     if arrived_before:
         await _decide(database, Repeat.RETRY)
     async with database.write() as session:
-        attempt = Attempt("key", "fields", repeat, arrived)
+        attempt = Attempt("key", "fields", repeat, arrived, DEFAULT_PROJECT_ID)
         claim = await Claims(session).decide(attempt, new_id(Prefix.DIRECTORY))
     return claim.object_id
 

@@ -9,6 +9,7 @@ from docmill.ids import DEFAULT_PROJECT_ID, Prefix, derived_id
 from docmill.records.database import Database
 from docmill.records.directories import Directories
 from docmill.records.directory_files import DirectoryChanges
+from docmill.records.scope import EVERY_PROJECT
 from docmill.records.tables.sources import DirectoryFile
 from tests.api.steps import DIRECTORIES, all_items, make_directory, ok, upload
 from tests.fixtures.api import ApiServer
@@ -32,7 +33,7 @@ async def _single_job(api: httpx.AsyncClient, file_id: str) -> None:
 
 async def _entry(api_server: ApiServer, file_id: str) -> DirectoryFile:
     """The internal entry of a single job's file, from the records."""
-    database = Database(f"sqlite+aiosqlite:///{api_server.home / 'records.db'}")
+    database = Database(f"sqlite+aiosqlite:///{api_server.home / 'records.db'}", EVERY_PROJECT)
     try:
         async with database.write() as session:
             directory = await Directories(session).for_single_jobs(DEFAULT_PROJECT_ID)

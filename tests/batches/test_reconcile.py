@@ -18,6 +18,7 @@ from docmill.contracts.batches import BatchSpec
 from docmill.errors import DocmillError
 from docmill.records.batches import Batches
 from docmill.records.database import Database
+from docmill.records.scope import EVERY_PROJECT
 from docmill.records.sweeps import Sweeps
 from docmill.temporal.connections import TemporalLink
 from tests.api.steps import make_directory, ok, upload
@@ -148,7 +149,7 @@ async def test_creates_without_temporal_and_killed_ones_are_run_by_a_worker_alon
 ) -> None:
     """The server's Temporal accepts connections and never answers, so that every start hangs."""
     home = tmp_path / "home"
-    database = Database(f"sqlite+aiosqlite:///{home / 'records.db'}")
+    database = Database(f"sqlite+aiosqlite:///{home / 'records.db'}", EVERY_PROJECT)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         server = ApiServer(home, TEMPORAL_ADDRESS=f"127.0.0.1:{silent.getsockname()[1]}")
         async with httpx.AsyncClient(base_url=server.url, timeout=30) as api:

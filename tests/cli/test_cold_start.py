@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from docmill.records.database import Database
+from docmill.records.scope import EVERY_PROJECT
 from docmill.settings import APPLICATION, load_settings
 
 
@@ -49,15 +50,16 @@ def test_a_worker_loads_no_command_line_no_api_and_no_migrations() -> None:
 
 @pytest.mark.acceptance
 async def test_a_schema_that_is_current_is_left_alone_without_alembic(tmp_path: Path) -> None:
-    database = Database(load_settings(home=tmp_path, database_url="").database)
+    database = Database(load_settings(home=tmp_path, database_url="").database, EVERY_PROJECT)
     await database.migrate()
     await database.close()
 
     loaded = loaded_by(
         "import asyncio\n"
         "from docmill.records.database import Database\n"
+        "from docmill.records.scope import EVERY_PROJECT\n"
         "from docmill.settings import load_settings\n"
-        "database = Database(load_settings().database)\n"
+        "database = Database(load_settings().database, EVERY_PROJECT)\n"
         "asyncio.run(database.migrate())",
         DOCMILL_HOME=str(tmp_path),
         DOCMILL_DATABASE_URL="",

@@ -23,6 +23,7 @@ from docmill.records.batches import Batches
 from docmill.records.database import Database
 from docmill.records.deliveries import Deliveries
 from docmill.records.projects import Projects
+from docmill.records.scope import EVERY_PROJECT
 from docmill.records.tables.api import WebhookConfiguration
 from docmill.records.tables.batches import Batch, BatchItem
 from docmill.records.webhooks import Webhooks
@@ -212,7 +213,7 @@ async def record(version: str) -> None:
             data_converter=pydantic_data_converter,
             dev_server_existing_path=str(Path(sys.prefix) / "bin/temporal"),
         ) as environment:
-            database = Database(url)
+            database = Database(url, EVERY_PROJECT)
             await database.migrate()
             async with database.write() as session:
                 await Projects(session).ensure_default()

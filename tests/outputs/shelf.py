@@ -13,6 +13,7 @@ from docmill.objects.local import LocalStore
 from docmill.outputs.export import Exporter
 from docmill.records.database import Database
 from docmill.records.projects import Projects
+from docmill.records.scope import EVERY_PROJECT
 from docmill.records.tables.batches import Batch, BatchItem, Result
 from docmill.records.tables.sources import Directory, DirectoryFile
 from tests.outputs.rows import START
@@ -22,7 +23,7 @@ class Shelf:
     """Files with outcomes, as a worker would have left them."""
 
     def __init__(self, folder: Path) -> None:
-        self.database = Database(f"sqlite+aiosqlite:///{folder / 'records.db'}")
+        self.database = Database(f"sqlite+aiosqlite:///{folder / 'records.db'}", EVERY_PROJECT)
         self.store: ObjectStore = LocalStore(folder / "objects")
         self.out = folder / "out"
         self.directory_id = new_id(Prefix.DIRECTORY)

@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from docmill.errors import UnavailableError, UsageError
 from docmill.records.database import Database
+from docmill.records.scope import EVERY_PROJECT
 from docmill.records.statements import run
 from docmill.records.tables.sources import Project
 from tests.fixtures.faults import FaultProxy
@@ -32,7 +33,7 @@ async def _names(database: Database) -> set[str]:
 
 @pytest.fixture
 async def on_sqlite(sqlite_url: str) -> AsyncIterator[Database]:
-    database = Database(sqlite_url)
+    database = Database(sqlite_url, EVERY_PROJECT)
     await database.migrate()
     yield database
     await database.close()
@@ -115,6 +116,7 @@ BUSY = """
 import asyncio, sys
 from sqlalchemy import text
 from docmill.records.database import Database
+from docmill.records.scope import EVERY_PROJECT
 
 async def write(database):
     while True:
@@ -122,7 +124,7 @@ async def write(database):
             await session.execute(text("UPDATE busy SET n = n + 1"))
 
 async def main():
-    database = Database(sys.argv[1])
+    database = Database(sys.argv[1], EVERY_PROJECT)
     print("ready", flush=True)
     await asyncio.gather(*(write(database) for _ in range(4)))
 
@@ -206,7 +208,7 @@ async def test_sqlite_readers_go_on_beside_a_writer_and_cannot_write(on_sqlite: 
 @pytest.mark.parametrize("url", ["sqlite+aiosqlite://", "mysql://x/y", "nonsense"])
 def test_a_url_that_cannot_work_is_refused_with_a_hint(url: str) -> None:
     with pytest.raises(UsageError) as raised:
-        Database(url)
+        Database(url, EVERY_PROJECT)
     assert "postgresql://" in raised.value.hint
 
 
@@ -219,7 +221,7 @@ def test_a_url_that_cannot_work_is_refused_with_a_hint(url: str) -> None:
     ],
 )
 async def test_a_server_that_is_away_is_named_as_away_without_its_password(url: str) -> None:
-    database = Database(url)
+    database = Database(url, EVERY_PROJECT)
     for attempt in (database.ping, database.migrate):
         with pytest.raises(UnavailableError) as raised:
             await attempt()
@@ -229,7 +231,7 @@ async def test_a_server_that_is_away_is_named_as_away_without_its_password(url: 
 
 async def test_a_folder_that_cannot_be_made_is_named_as_away(tmp_path: Path) -> None:
     (tmp_path / "home").write_text("a file where the folder should be")
-    database = Database(f"sqlite+aiosqlite:///{tmp_path / 'home' / 'records.db'}")
+    database = Database(f"sqlite+aiosqlite:///{tmp_path / 'home' / 'records.db'}", EVERY_PROJECT)
     with pytest.raises(UnavailableError, match="cannot be written"):
         await database.migrate()
     await database.close()
@@ -238,9 +240,9 @@ async def test_a_folder_that_cannot_be_made_is_named_as_away(tmp_path: Path) -> 
 async def test_a_server_that_restarts_is_away_once_at_most(
     postgres_url: str, postgres_server: str
 ) -> None:
-    database = Database(postgres_url)
+    database = Database(postgres_url, EVERY_PROJECT)
     await database.migrate()
-    killer = Database(postgres_url)
+    killer = Database(postgres_url, EVERY_PROJECT)
     async with killer.read() as session:
         await session.execute(
             text(
@@ -258,7 +260,7 @@ async def test_connections_that_fell_silent_are_not_used_again() -> None:
     with postgres_folder() as folder:
         server = await asyncio.create_subprocess_exec(*folder.command, user=folder.user)
         async with FaultProxy(folder.port) as proxy:
-            database = Database(folder.url_at(proxy.port))
+            database = Database(folder.url_at(proxy.port), EVERY_PROJECT)
             await until(partial(_answers, database))
             async with database.read(), database.read():
                 pass

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, text
 from docmill.errors import UsageError
 from docmill.records import migrations
 from docmill.records.database import Database
+from docmill.records.scope import EVERY_PROJECT
 from docmill.records.tables.base import Table
 
 
@@ -52,7 +53,7 @@ async def test_a_database_of_a_newer_program_is_refused(database: Database) -> N
 
 
 async def _migrate_once(url: str) -> None:
-    database = Database(url)
+    database = Database(url, EVERY_PROJECT)
     await database.migrate()
     await database.close()
 

@@ -15,6 +15,7 @@ from pydantic import SecretStr
 from docmill.engines.base import EngineReport, EngineTask
 from docmill.errors import FailureClass, ItemFailure, UnavailableError
 from docmill.records.database import Database
+from docmill.records.scope import EVERY_PROJECT
 from docmill.records.steps import Steps
 from docmill.remote.base import RemoteJob
 from docmill.remote.limits import HostLimits
@@ -127,7 +128,7 @@ class Trials:
 
 @pytest.fixture
 async def trials(proxy: Proxy, migrated_sqlite_url: str, tmp_path: Path) -> AsyncIterator[Trials]:
-    database = Database(migrated_sqlite_url)
+    database = Database(migrated_sqlite_url, EVERY_PROJECT)
     trials = Trials(proxy, database, tmp_path)
     yield trials
     for engine in trials.engines:

@@ -7,6 +7,7 @@ from sqlalchemy import update
 
 from docmill.records.database import Database
 from docmill.records.jobs import Jobs
+from docmill.records.scope import EVERY_PROJECT
 from docmill.records.tables.batches import Result
 from tests.api.steps import make_directory, ok, upload
 from tests.fixtures.mill import until
@@ -50,7 +51,7 @@ async def test_a_purged_result_is_404_with_its_day_and_its_job_stays(
 
 
 async def _purge(running: RunningDocmill, job_id: str) -> None:
-    database = Database(f"sqlite+aiosqlite:///{running.home / 'records.db'}")
+    database = Database(f"sqlite+aiosqlite:///{running.home / 'records.db'}", EVERY_PROJECT)
     async with database.write() as session:
         job = await Jobs(session).get(None, job_id)
         purged = update(Result).where(Result.id == job.result_id)

@@ -7,6 +7,7 @@ import pytest
 from temporalio.client import Client
 
 from docmill.records.database import Database
+from docmill.records.scope import EVERY_PROJECT
 from docmill.records.tables.batches import Batch
 from tests.fixtures.mill import Mill, settings_for, until, write_texts
 
@@ -16,7 +17,7 @@ async def narrow_mill(
     temporal: Client, migrated_sqlite_url: str, tmp_path: Path
 ) -> AsyncIterator[Mill]:
     """A Docmill in which a project runs one batch at a time."""
-    database = Database(migrated_sqlite_url)
+    database = Database(migrated_sqlite_url, EVERY_PROJECT)
     settings = settings_for(tmp_path, migrated_sqlite_url, max_running_batches=1)
     yield Mill(temporal, database, settings)
     await database.close()
@@ -128,7 +129,7 @@ async def test_a_batch_waits_in_line_across_a_restart_of_the_worker(
 async def test_without_a_limit_nobody_waits(
     temporal: Client, migrated_sqlite_url: str, tmp_path: Path
 ) -> None:
-    database = Database(migrated_sqlite_url)
+    database = Database(migrated_sqlite_url, EVERY_PROJECT)
     settings = settings_for(tmp_path, migrated_sqlite_url, max_running_batches=0)
     mill = Mill(temporal, database, settings)
     async with mill.worker():

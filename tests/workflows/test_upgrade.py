@@ -13,6 +13,7 @@ from temporalio.client import Client
 from docmill.contracts.batches import BatchSpec
 from docmill.errors import UnavailableError
 from docmill.records.database import Database
+from docmill.records.scope import EVERY_PROJECT
 from docmill.settings import Settings
 from tests.fixtures.mill import Mill, until, write_texts
 from tests.house.code import ROOT
@@ -57,7 +58,7 @@ async def test_a_batch_half_run_by_the_previous_commit_is_finished_by_this_one(
 ) -> None:
     home = tmp_path / "home"
     settings = Settings(home=home, engine_slots=2)
-    mill = Mill(temporal, Database(settings.database), settings)
+    mill = Mill(temporal, Database(settings.database, EVERY_PROJECT), settings)
     folder = write_texts(tmp_path / "in", FILES)
     spec = BatchSpec(folder=str(folder), concurrency=1, page_size=7)
     await mill.client.start("bat-upgrade", spec)

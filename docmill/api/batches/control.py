@@ -20,6 +20,7 @@ from docmill.api.batches.schemas import (
 )
 from docmill.api.beta_batch.views import progress
 from docmill.api.core.downloads import attachment
+from docmill.api.core.limits import admit_batch
 from docmill.api.core.pagination import decode_token, encode_token
 from docmill.api.core.scope import CurrentScope
 from docmill.api.core.services import CurrentServices, Services
@@ -147,6 +148,8 @@ async def redrive_batch(
         configuration_id=requested.configuration_id,
         strict=None if requested.strict is None else tuple(requested.strict),
     )
+    async with services.database.write() as session:
+        await admit_batch(session, scope.project_id, scope.limits)
     batch = await services.batches.redrive(batch, request)
     await services.batches.start_soon(batch)
     return await live_view(services, await services.batches.get(scope.project_id, batch_id))
@@ -198,6 +201,7 @@ async def download_manifest(
         raise ConflictError(
             f"The batch {batch_id} has no manifest yet: {batch.status}.", "Wait until it has ended."
         )
+    await services.database.audit([batch_id])
     key = batch.manifest_key.removesuffix("jsonl") + format
     media_type = "application/x-ndjson" if format == "jsonl" else "application/vnd.apache.parquet"
     return StreamingResponse(

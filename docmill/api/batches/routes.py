@@ -17,6 +17,7 @@ from docmill.api.batches.schemas import (
 )
 from docmill.api.core.errors import FieldError
 from docmill.api.core.idempotency import CurrentIdempotency, Idempotency
+from docmill.api.core.limits import admit_batch
 from docmill.api.core.pagination import decode_token, page
 from docmill.api.core.scope import CurrentScope, Scope
 from docmill.api.core.services import CurrentServices, Services
@@ -103,6 +104,7 @@ async def _insert(
     new = await idempotency.claim_batch(session, requested, Prefix.BATCH, state)
     if isinstance(new, Batch):
         return new
+    await admit_batch(session, project_id, scope.limits)
     targets = await build_webhook_targets(
         session,
         services.fence,

@@ -22,6 +22,7 @@ from docmill.api.beta_batch.schemas import (
 )
 from docmill.api.beta_batch.views import batch_view, item_view, processed_view, progress
 from docmill.api.core.idempotency import CurrentIdempotency, Idempotency
+from docmill.api.core.limits import admit_batch
 from docmill.api.core.scope import CurrentScope, Scope
 from docmill.api.core.services import CurrentServices, Services
 from docmill.api.core.wire import MAX_PAGE, OffsetPage, Text
@@ -87,6 +88,7 @@ async def _insert(
     new = await idempotency.claim_batch(session, requested, Prefix.V1_BATCH, state)
     if isinstance(new, Batch):
         return new
+    await admit_batch(session, project_id, scope.limits)
     targets = await build_webhook_targets(
         session,
         services.fence,

@@ -1,5 +1,6 @@
 """HTTP responses for errors, without stack traces and local paths."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,7 +15,10 @@ from docmill.api.core.wire import Problem, ValidationProblem
 from docmill.errors import (
     ConflictError,
     DocmillError,
+    ForbiddenError,
+    LimitError,
     NotFoundError,
+    UnauthenticatedError,
     UnavailableError,
     UsageError,
     bounded,
@@ -24,16 +28,24 @@ log = structlog.get_logger(__name__)
 
 RETRY_AFTER_SECONDS = 2
 """The official SDKs honour values above 0 and up to 60 s."""
+SHORTEST_RETRY_SECONDS = 0.001
+LONGEST_RETRY_SECONDS = 60.0
 
 Responses = dict[int | str, dict[str, Any]]
 
 ERROR_RESPONSES: Responses = {
     400: {"model": Problem, "description": "The request cannot be read."},
-    403: {"model": Problem, "description": "Host or Origin is not allowed."},
+    401: {"model": Problem, "description": "An API key is needed, or this one is not valid."},
+    403: {
+        "model": Problem,
+        "description": "The key's role does not allow this; without keys: Host or Origin is not "
+        "allowed.",
+    },
     404: {"model": Problem, "description": "No such object in this project."},
     409: {"model": Problem, "description": "The object's state does not allow this."},
     413: {"model": Problem, "description": "The request is too large."},
     422: {"model": ValidationProblem, "description": "A field is wrong."},
+    429: {"model": Problem, "description": "A limit of the project is reached."},
     503: {
         "model": Problem,
         "description": "The database or the object store is unavailable; try again.",
@@ -62,6 +74,8 @@ _ANSWERS: dict[type[DocmillError], tuple[int, dict[str, str]]] = {
     # Without this header the official clients retry a 409 five times.
     ConflictError: (409, {"x-should-retry": "false"}),
     TooLargeError: (413, {}),
+    UnauthenticatedError: (401, {"WWW-Authenticate": "Bearer"}),
+    ForbiddenError: (403, {}),
 }
 
 
@@ -85,7 +99,8 @@ def _field_problem(message: str, loc: Sequence[str | int], hint: str | None = No
     return JSONResponse(body, 422)
 
 
-async def _on_docmill_error(request: Request, error: Exception) -> JSONResponse:
+async def on_docmill_error(request: Request, error: Exception) -> JSONResponse:
+    """Return the response of a `DocmillError`."""
     assert isinstance(error, DocmillError)
     if isinstance(error, UsageError):
         loc = error.loc if isinstance(error, FieldError) else ()
@@ -93,9 +108,23 @@ async def _on_docmill_error(request: Request, error: Exception) -> JSONResponse:
     for kind, (status, headers) in _ANSWERS.items():
         if isinstance(error, kind):
             return problem(status, error.message, error.hint, headers)
+    if isinstance(error, LimitError):
+        return _limited(error)
     if isinstance(error, UnavailableError):
         return _unavailable(request, error)
     return await _on_unexpected(request, error)
+
+
+def _limited(error: LimitError) -> JSONResponse:
+    """Return 429 with the time to wait, or with the advice not to retry."""
+    headers = {"x-should-retry": "false"}
+    if error.retry_after is not None:
+        wait = min(max(error.retry_after, SHORTEST_RETRY_SECONDS), LONGEST_RETRY_SECONDS)
+        headers = {
+            "Retry-After": str(math.ceil(wait)),
+            "Retry-After-Ms": str(math.ceil(wait * 1000)),
+        }
+    return problem(429, error.message, error.hint, headers)
 
 
 def _unavailable(request: Request, error: UnavailableError) -> JSONResponse:
@@ -138,7 +167,7 @@ async def _on_unexpected(request: Request, error: Exception) -> JSONResponse:
 
 def add_error_handlers(app: FastAPI) -> None:
     """Register the error handlers on ``app``."""
-    app.add_exception_handler(DocmillError, _on_docmill_error)
+    app.add_exception_handler(DocmillError, on_docmill_error)
     app.add_exception_handler(RequestValidationError, _on_validation_error)
     app.add_exception_handler(HTTPException, _on_http_exception)
     app.add_exception_handler(ClientDisconnect, _on_disconnect)

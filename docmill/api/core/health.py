@@ -7,7 +7,7 @@ import structlog
 from fastapi import APIRouter, Response
 from pydantic import BaseModel
 
-from docmill.api.core.services import CurrentServices
+from docmill.api.core.services import ServerServices
 from docmill.errors import DocmillError
 
 router = APIRouter(tags=["health"])
@@ -39,7 +39,7 @@ async def health() -> Health:
 
 
 @router.get("/readyz", responses={503: {"model": Readiness, "description": "Not ready."}})
-async def readiness(services: CurrentServices, response: Response) -> Readiness:
+async def readiness(services: ServerServices, response: Response) -> Readiness:
     """Check the database, the object store and Temporal, and that a worker polls for batches."""
     names = ("database", "object_store", "temporal", "worker")
     answers = await asyncio.gather(

@@ -103,7 +103,7 @@ class Idempotency:
         key = requested
         if self.keyed:
             key = _digest([self._scope.project_id, self._route, {"key": self._key}])
-        return Attempt(key, requested, self._repeat, self._arrived)
+        return Attempt(key, requested, self._repeat, self._arrived, self._scope.project_id)
 
 
 def deleted_object_error(object_id: str) -> NotFoundError:
@@ -157,35 +157,36 @@ _ID = re.compile(
 class ReceivedIds:
     """Records that clients received the ids that they send; a process looks each id up once."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
-        self._known: OrderedDict[str, None] = OrderedDict()
+    def __init__(self) -> None:
+        self._known: OrderedDict[tuple[str, str], None] = OrderedDict()
 
-    async def note(self, ids: Set[str]) -> None:
-        """Record that the responses with these ids have arrived.
+    async def note(self, database: Database, project_id: str, ids: Set[str]) -> None:
+        """Record that the responses with these ids of a project have arrived.
 
         Raises:
             UnavailableError: the database is unavailable.
         """
-        new = [identifier for identifier in ids if identifier not in self._known][:MAX_LOOKUPS]
+        new = [one for one in ids if (project_id, one) not in self._known][:MAX_LOOKUPS]
         if not new:
             return
-        async with self._database.read() as session:
+        database = database.scoped(project_id)
+        async with database.read() as session:
             unreceived = await Claims(session).unreceived(new)
         if unreceived:
-            async with self._database.write() as session:
+            async with database.write() as session:
                 await Claims(session).receive(unreceived)
-        self._known.update(dict.fromkeys(new))
+        self._known.update(dict.fromkeys((project_id, one) for one in new))
         while len(self._known) > REMEMBERED:
             self._known.popitem(last=False)
 
 
-async def note_received(request: Request) -> None:
-    """FastAPI dependency of all routes: record the ids in the URL and the JSON as received."""
+async def note_received(request: Request, scope: Annotated[Scope, Depends(current_scope)]) -> None:
+    """FastAPI dependency of project routes: record the ids in URL and JSON as received."""
     text = f"{request.url.path}?{request.url.query}"
     route = request.scope.get("route")
     if isinstance(route, APIRoute) and route.body_field is not None:
         text += (await request.body()).decode(errors="replace")
     if ids := set(_ID.findall(text)):
-        received: ReceivedIds = request.state.services.received
-        await received.note(ids)
+        services = request.state.services
+        received: ReceivedIds = services.received
+        await received.note(services.database, scope.project_id, ids)

@@ -1,95 +1,98 @@
-"""Signed URLs: a path, an expiry time, and an HMAC over both. They need no HTTP header.
+"""URLs that need no header: a path, a project, an end, and an HMAC over all of them.
 
-The key is a file in the home folder, created at first use. A process that can read the home folder
-can read the files as well.
+The keys are in the records, so that a link works at every API process. A link names the key that
+it was made with: a new key signs from then on, and older ones go on checking.
 """
 
 import hashlib
 import hmac
-import os
-import re
-import secrets
-import tempfile
+import time
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from fastapi import Request
 
 from docmill.api.core.wire import PresignedUrl
 from docmill.errors import NotFoundError
+from docmill.records.database import Database
+from docmill.records.link_keys import LinkKeys
 from docmill.settings import Settings
 
 CONTENT_PREFIX = "/api/docmill/v1/content"
 DEFAULT_LIFETIME = timedelta(hours=1)
-_KEY_BYTES = 32
-_HOST = re.compile(r"[A-Za-z0-9.-]{1,253}(:\d{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:\d{1,5})?")
-_SCHEMES = frozenset({"http", "https"})
+KEYS_SECONDS = 5.0
+"""How long a process goes on with the keys that it has read: after that time at most a key that
+was revoked checks nothing."""
 
 
 class Links:
-    """Creates and verifies signed URLs with one key."""
+    """Makes and checks signed URLs."""
 
-    def __init__(self, key: bytes, settings: Settings) -> None:
-        self._key = key
+    def __init__(self, database: Database, settings: Settings) -> None:
+        """Take the records, whose keys may be read, and where clients reach this server."""
+        self._database = database
         self._public_url = settings.public_url.rstrip("/")
-        self._proxies = frozenset(settings.trusted_proxies)
+        self._keys: dict[str, bytes] = {}
+        self._current = ""
+        self._read_at = -KEYS_SECONDS
 
-    @classmethod
-    def of_home(cls, settings: Settings) -> "Links":
-        """Return the `Links` that use the key in the home folder."""
-        path = settings.home / "links.key"
-        if not path.exists():
-            _write_once(path, secrets.token_bytes(_KEY_BYTES))
-        return cls(path.read_bytes(), settings)
+    async def refresh(self) -> None:
+        """Read the keys, unless that was a moment ago.
+
+        Raises:
+            UnavailableError: the database is away.
+        """
+        if time.monotonic() - self._read_at < KEYS_SECONDS:
+            return
+        async with self._database.read() as session:
+            keys = await LinkKeys(session).list()
+        self._keys = {key.id: key.secret for key in keys}
+        self._current = keys[0].id
+        self._read_at = time.monotonic()
 
     def make(
-        self, request: Request, *parts: str, lifetime: timedelta = DEFAULT_LIFETIME
+        self,
+        request: Request,
+        project_id: str,
+        *parts: str,
+        lifetime: timedelta = DEFAULT_LIFETIME,
     ) -> PresignedUrl:
-        """Return a signed URL of ``parts`` below `CONTENT_PREFIX`, on the host clients use."""
+        """Return the signed URL of ``parts`` below `CONTENT_PREFIX`, for a project's clients."""
         expires = datetime.now(UTC).replace(microsecond=0) + lifetime
         path = "/".join((CONTENT_PREFIX, *(quote(part, safe="") for part in parts)))
         stamp = int(expires.timestamp())
-        query = f"expires={stamp}&signature={self._sign(parts, stamp)}"
+        query = urlencode(
+            {
+                "project": project_id,
+                "expires": stamp,
+                "key": self._current,
+                "signature": self._sign(self._keys[self._current], project_id, parts, stamp),
+            }
+        )
         return PresignedUrl(url=f"{self._base(request)}{path}?{query}", expires_at=expires)
 
-    def check(self, *parts: str, expires: int, signature: str) -> None:
-        """Verify a signed URL.
+    def check(
+        self, project_id: str, *parts: str, expires: int, key_id: str, signature: str
+    ) -> None:
+        """Let a valid URL pass.
 
         Raises:
             NotFoundError: the signature is invalid, or the URL has expired.
         """
-        right = hmac.compare_digest(self._sign(parts, expires).encode(), signature.encode())
+        secret = self._keys.get(key_id)
+        right = secret is not None and hmac.compare_digest(
+            self._sign(secret, project_id, parts, expires).encode(), signature.encode()
+        )
         if not right or expires < datetime.now(UTC).timestamp():
             raise NotFoundError("This link is invalid or has expired.", "Request a new one.")
 
     def _base(self, request: Request) -> str:
-        """Return the base URL under which clients reach this server."""
+        """Return the address by which clients reach this server; no header has a say in it."""
         if self._public_url:
             return self._public_url
-        host = request.headers.get("x-forwarded-host", "").split(",")[0].strip()
-        peer = request.client.host if request.client else ""
-        if peer not in self._proxies or not _HOST.fullmatch(host):
-            return str(request.base_url).rstrip("/")
-        scheme = request.headers.get("x-forwarded-proto", "").split(",")[0].strip().lower()
-        return f"{scheme if scheme in _SCHEMES else request.url.scheme}://{host}"
+        host, port = request.scope["server"]
+        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
-    def _sign(self, parts: tuple[str, ...], expires: int) -> str:
-        message = "\n".join((*parts, str(expires))).encode()
-        return hmac.new(self._key, message, hashlib.sha256).hexdigest()
-
-
-def _write_once(path: Path, content: bytes) -> None:
-    """Write ``path`` atomically, unless another process has already created it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as sink:  # mode is 0600
-        sink.write(content)
-        sink.flush()
-        os.fsync(sink.fileno())
-    temporary = Path(sink.name)
-    try:
-        path.hardlink_to(temporary)
-    except FileExistsError:
-        pass
-    finally:
-        temporary.unlink()
+    def _sign(self, secret: bytes, project_id: str, parts: tuple[str, ...], expires: int) -> str:
+        message = "\n".join((project_id, *parts, str(expires))).encode()
+        return hmac.new(secret, message, hashlib.sha256).hexdigest()

@@ -1,30 +1,69 @@
-"""The scope of a request: the project whose data it may read. Every query takes it from here.
+"""Whose data a request may see: its caller, and the project that it works in.
 
-Without API keys there is one project, and every bearer token belongs to it.
+`docmill.api.core.access` says who calls before anything else looks at a request.
 """
 
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import Depends, Query
+from fastapi import Depends, Query, Request
 from fastapi.security import HTTPBearer
 
 from docmill.api.core.wire import Text, stored_project
+from docmill.contracts.access import Actor, Limits, Role
 from docmill.errors import NotFoundError
 from docmill.ids import DEFAULT_ORGANIZATION_ID, DEFAULT_PROJECT_ID
 
-bearer = HTTPBearer(auto_error=False, description="Any token, while no API keys are configured.")
+bearer = HTTPBearer(
+    auto_error=False, description="An API key, `dml_…`; any token while there are no keys."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who sends a request.
+
+    Attributes:
+        name: as in the audit log: ``key:<id>``, or ``local`` without keys.
+        project_id: the key's; without keys the default one.
+        local: whether there are no keys: then any project may be named.
+        archived: whether the project only answers reads.
+    """
+
+    name: str
+    project_id: str
+    organization_id: str
+    role: Role
+    limits: Limits
+    local: bool = False
+    archived: bool = False
+
+
+LOCAL = Caller(
+    "local", DEFAULT_PROJECT_ID, DEFAULT_ORGANIZATION_ID, Role.ADMIN, Limits(), local=True
+)
+"""Whoever reaches the loopback interface while there are no keys."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """The project of a request."""
+    """The project that a request works in, and who works in it."""
 
     project_id: str
     organization_id: str
+    actor: Actor
+    limits: Limits
+
+
+def current_caller(request: Request) -> Caller:
+    """Dependency: who sends this request."""
+    caller: Caller = request.state.caller
+    return caller
 
 
 async def current_scope(
+    request: Request,
+    caller: Annotated[Caller, Depends(current_caller)],
     _: Annotated[object, Depends(bearer)],
     project_id: Annotated[Text | None, Query(description="The key's default when absent.")] = None,
     organization_id: Annotated[Text | None, Query()] = None,
@@ -32,24 +71,38 @@ async def current_scope(
     """FastAPI dependency: the project of this request.
 
     Raises:
-        NotFoundError: the project or organization does not exist.
+        NotFoundError: the project or organization is unknown here, or another key's.
     """
-    check_project(project_id)
-    if organization_id and organization_id.lower() != DEFAULT_ORGANIZATION_ID:
+    project = caller.project_id
+    organization = caller.organization_id
+    if project_id and stored_project(project_id) != project:
+        if not caller.local:
+            raise _no_project(project_id)
+        found = await request.state.services.access.project(stored_project(project_id))
+        if found is None:
+            raise _no_project(project_id)
+        project, organization = found.id, found.organization_id
+    if organization_id and organization_id.lower() != organization:
         raise NotFoundError(
             f"There is no organization {organization_id}.", "Leave organization_id out."
         )
-    return Scope(DEFAULT_PROJECT_ID, DEFAULT_ORGANIZATION_ID)
+    action = request.scope["route"].name
+    return Scope(project, organization, Actor(caller.name, action), caller.limits)
 
 
-def check_project(project_id: str | None) -> None:
-    """Accept the id of the one project, with or without its prefix, and a missing id.
+def check_project(scope: Scope, project_id: str | None) -> None:
+    """Let the request's own project pass, by its id with or without its prefix, and no id at all.
 
     Raises:
-        NotFoundError: there is no such project.
+        NotFoundError: it is another one.
     """
-    if project_id and stored_project(project_id) != DEFAULT_PROJECT_ID:
-        raise NotFoundError(f"There is no project {project_id}.", "Leave project_id out.")
+    if project_id and stored_project(project_id) != scope.project_id:
+        raise _no_project(project_id)
 
 
+def _no_project(project_id: str) -> NotFoundError:
+    return NotFoundError(f"There is no project {project_id}.", "Leave project_id out.")
+
+
+CurrentCaller = Annotated[Caller, Depends(current_caller)]
 CurrentScope = Annotated[Scope, Depends(current_scope)]

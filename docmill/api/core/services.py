@@ -2,21 +2,29 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import Depends, Query, Request
 
+from docmill.api.core.access import Access
 from docmill.api.core.idempotency import ReceivedIds
-from docmill.api.core.links import Links
+from docmill.api.core.limits import StoredBytes
+from docmill.api.core.links import CONTENT_PREFIX, Links
+from docmill.api.core.scope import Scope, current_scope
+from docmill.api.core.wire import Text
 from docmill.batches.service import BatchService
+from docmill.contracts.access import Actor, Limits
+from docmill.ids import DEFAULT_ORGANIZATION_ID
 from docmill.objects.base import ObjectStore
 from docmill.objects.open import open_store
 from docmill.objects.staging import Staging
 from docmill.outbound.fence import Fence
 from docmill.records.claims import Claims
 from docmill.records.database import Database
+from docmill.records.link_keys import LinkKeys
 from docmill.records.projects import Projects
+from docmill.records.scope import EVERY_PROJECT
 from docmill.remote.limits import HostLimits
 from docmill.settings import Settings
 from docmill.temporal.connections import TemporalLink
@@ -24,9 +32,10 @@ from docmill.temporal.connections import TemporalLink
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Dependencies of the request handlers.
+    """Dependencies of the request handlers; a handler's own see only its request's project.
 
     Attributes:
+        access: decides who may call.
         scratch: temporary folder of this process, for uploads before they are in the store.
         links: creates and verifies signed URLs.
         temporal: connection to Temporal, which may be unavailable.
@@ -34,9 +43,12 @@ class Services:
         received: records the ids that clients have received.
         fence: checks the URLs in requests.
         hosts: request limits of remote hosts, shared by this process.
+        stored_bytes: how much limited projects store.
+        limits: those of the request's project.
     """
 
     settings: Settings
+    access: Access
     database: Database
     store: ObjectStore
     scratch: Staging
@@ -46,6 +58,14 @@ class Services:
     received: ReceivedIds
     fence: Fence
     hosts: HostLimits
+    stored_bytes: StoredBytes
+    limits: Limits
+
+    def within(self, scope: Scope) -> "Services":
+        """Return the same services for one project; what a request changes is audited."""
+        database = self.database.scoped(scope.project_id, scope.actor)
+        batches = self.batches.within(database)
+        return replace(self, database=database, batches=batches, limits=scope.limits)
 
 
 @asynccontextmanager
@@ -59,25 +79,30 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
     fence = Fence.allowing(settings.fence_allow)
     settings.home.mkdir(parents=True, exist_ok=True)
     database = Database(settings.database)
+    every = database.scoped(EVERY_PROJECT)
     scratch = Staging.below(settings.scratch)
     store = open_store(settings.store)
     try:
         await database.migrate()
-        async with database.write() as session:
+        async with every.write() as session:
             await Projects(session).ensure_default()
+            await LinkKeys(session).ensure()
             await Claims(session).delete_expired()
         temporal = TemporalLink.from_environment(settings.temporal_namespaces)
         yield Services(
             settings=settings,
+            access=Access(every, demanded=settings.auth == "keys"),
             database=database,
             store=store,
             scratch=scratch,
-            links=Links.of_home(settings),
+            links=Links(every, settings),
             temporal=temporal,
-            batches=BatchService(database, store, settings, temporal),
-            received=ReceivedIds(database),
+            batches=BatchService(every, store, settings, temporal),
+            received=ReceivedIds(),
             fence=fence,
             hosts=HostLimits(settings.remote_concurrency, settings.remote_rate),
+            stored_bytes=StoredBytes(),
+            limits=Limits(),
         )
     finally:
         scratch.close()
@@ -85,10 +110,42 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         await database.close()
 
 
-def current_services(request: Request) -> Services:
-    """FastAPI dependency: the services of this server."""
+def server_services(request: Request) -> Services:
+    """FastAPI dependency: the services of this server, whose database sees no project."""
     services: Services = request.state.services
     return services
 
 
+async def current_services(
+    services: Annotated[Services, Depends(server_services)],
+    scope: Annotated[Scope, Depends(current_scope)],
+) -> Services:
+    """FastAPI dependency: the services of this server for the project of the request."""
+    await services.links.refresh()
+    return services.within(scope)
+
+
+async def linked_services(
+    request: Request,
+    services: Annotated[Services, Depends(server_services)],
+    *,
+    project: Annotated[Text, Query(max_length=100)],
+    expires: Annotated[int, Query(ge=0, le=2**53)],
+    key: Annotated[Text, Query(max_length=100)],
+    signature: Annotated[str, Query(max_length=128)],
+) -> Services:
+    """FastAPI dependency: the services for the project of a signed link, which is the permission.
+
+    Raises:
+        NotFoundError: the signature is not ours, or the link has expired.
+    """
+    await services.links.refresh()
+    parts = request.scope["path"].removeprefix(f"{CONTENT_PREFIX}/").split("/")
+    services.links.check(project, *parts, expires=expires, key_id=key, signature=signature)
+    actor = Actor("link", request.scope["route"].name)
+    return services.within(Scope(project, DEFAULT_ORGANIZATION_ID, actor, Limits()))
+
+
+ServerServices = Annotated[Services, Depends(server_services)]
 CurrentServices = Annotated[Services, Depends(current_services)]
+LinkedServices = Annotated[Services, Depends(linked_services)]

@@ -15,6 +15,7 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from docmill.api.core.errors import FieldError, TooLargeError
+from docmill.api.core.limits import UploadLimit
 from docmill.api.core.services import Services
 from docmill.api.core.wire import MAX_NAME, storable
 from docmill.objects.documents import store_document
@@ -131,7 +132,7 @@ def _text(data: bytes) -> str:
 
 @asynccontextmanager
 async def receive_upload(
-    request: Request, file_part: str, scratch: Staging, max_bytes: int
+    request: Request, file_part: str, scratch: Staging, limit: UploadLimit
 ) -> AsyncIterator[Upload]:
     """Receive a form with one file.
 
@@ -139,7 +140,7 @@ async def receive_upload(
         request: a ``multipart/form-data`` request.
         file_part: name of the part with the file.
         scratch: folder for the bytes during the request.
-        max_bytes: maximum file size.
+        limit: the maximum file size.
 
     Raises:
         FieldError: the form is malformed, or it has no file.
@@ -148,7 +149,7 @@ async def receive_upload(
     upload = Upload(scratch.fresh())
     with upload.path.open("xb") as sink:
         try:
-            await _receive(request, _Form(file_part, upload), upload, sink, max_bytes)
+            await _receive(request, _Form(file_part, upload), upload, sink, limit)
             if upload.name is None:
                 raise FieldError("The file is missing.", "body", file_part)
             _check_names(upload, file_part)
@@ -158,7 +159,7 @@ async def receive_upload(
 
 
 async def _receive(
-    request: Request, form: _Form, upload: Upload, sink: IO[bytes], max_bytes: int
+    request: Request, form: _Form, upload: Upload, sink: IO[bytes], limit: UploadLimit
 ) -> None:
     parser = _parser(request, form)
     digest = hashlib.sha256()
@@ -174,11 +175,8 @@ async def _receive(
             parser.write(chunk)
         except FormParserError as error:
             raise FieldError("The form is malformed.", "body") from error
-        if upload.size + len(form.piece) > max_bytes:
-            raise TooLargeError(
-                f"The file is larger than {max_bytes // MIB} MiB.",
-                "Raise DOCMILL_MAX_UPLOAD_MB.",
-            )
+        if upload.size + len(form.piece) > limit.max_bytes:
+            raise limit.error()
         if len(form.piece) >= CHUNK_BYTES:
             await asyncio.to_thread(flush)
     if not form.complete:
@@ -219,7 +217,13 @@ async def stored_upload(
     external_file_id: str | None = None,
     purpose: str | None = None,
 ) -> AsyncIterator[File]:
-    """Store the bytes, and yield a `File` row without an id for the caller to insert."""
+    """Store the bytes, and yield a `File` row without an id for the caller to insert.
+
+    Raises:
+        LimitError: the project may not store them.
+        UnavailableError: the store or the database is unavailable.
+    """
+    await services.stored_bytes.admit(services.database, project_id, services.limits, upload.size)
     document = (project_id, upload.sha256, upload.size, upload.path)
     key = await store_document(services.store, *document)
     yield File(

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from docmill.api.core.errors import FieldError
 from docmill.api.core.idempotency import CurrentIdempotency, deleted_object_error
+from docmill.api.core.limits import UploadLimit
 from docmill.api.core.pagination import decode_token, page
 from docmill.api.core.scope import CurrentScope
 from docmill.api.core.services import CurrentServices, Services
@@ -28,7 +29,6 @@ from docmill.records.directories import Directories
 from docmill.records.directory_files import DirectoryFiles
 from docmill.records.files import Files
 from docmill.records.tables.sources import DirectoryFile
-from docmill.settings import MIB
 
 router = APIRouter(prefix="/api/v1/beta/directories/{directory_id}/files", tags=["directory files"])
 
@@ -57,7 +57,9 @@ def _with_link(
 ) -> DirectoryFileView:
     answer = view(row)
     if expand and row.file_id is not None:
-        answer.download_url = services.links.make(request, "directory-files", row.id)
+        answer.download_url = services.links.make(
+            request, row.project_id, "directory-files", row.id
+        )
     return answer
 
 
@@ -81,7 +83,7 @@ async def upload_directory_file(
     """
     async with services.database.read() as session:
         await Directories(session).get(scope.project_id, directory_id)
-    limit = services.settings.max_upload_mb * MIB
+    limit = UploadLimit.of(services.settings, services.limits)
     async with receive_upload(request, "upload_file", services.scratch, limit) as upload:
         return view(await _list_upload(services, scope, idempotency, directory_id, upload))
 

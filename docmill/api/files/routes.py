@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Request
 
 from docmill.api.core.errors import FieldError
 from docmill.api.core.idempotency import CurrentIdempotency, deleted_object_error
+from docmill.api.core.limits import UploadLimit
 from docmill.api.core.pagination import decode_token, page
 from docmill.api.core.scope import CurrentScope, check_project
 from docmill.api.core.services import CurrentServices, Services
@@ -24,13 +25,13 @@ from docmill.api.core.wire import (
 from docmill.api.files.schemas import FileFilter, FileQuery, FileView, Purpose
 from docmill.ids import Prefix, new_id
 from docmill.records.files import FileOrder, Files
+from docmill.records.link_keys import LONGEST_LINK
 from docmill.records.tables.sources import File
-from docmill.settings import MIB
 
 router = APIRouter(prefix="/api/v1/beta/files", tags=["files"])
 
 FileExpand = Literal["download_url"]
-MAX_LINK_SECONDS = 7 * 24 * 3600
+MAX_LINK_SECONDS = int(LONGEST_LINK.total_seconds())
 
 
 def view(file: File) -> FileView:
@@ -45,7 +46,7 @@ def with_link(services: Services, request: Request, file: File, expand: Any) -> 
     """Return a file as a response model, with a download URL if ``expand`` requests it."""
     answer = view(file)
     if expand:
-        answer.download_url = services.links.make(request, "files", file.id)
+        answer.download_url = services.links.make(request, file.project_id, "files", file.id)
     return answer
 
 
@@ -62,7 +63,7 @@ async def upload_file(
     request: Request,
 ) -> FileView:
     """Upload a file; its bytes are streamed to the object store."""
-    limit = services.settings.max_upload_mb * MIB
+    limit = UploadLimit.of(services.settings, services.limits)
     async with receive_upload(request, "file", services.scratch, limit) as upload:
         purpose = upload.fields.get("purpose")
         if purpose not in get_args(Purpose):
@@ -129,7 +130,7 @@ async def query_files(
 ) -> CursorPage[FileView]:
     """List files by a filter in the body."""
     wanted = body.filter or FileFilter()
-    check_project(wanted.project_id)
+    check_project(scope, wanted.project_id)
     order = body.order_by or "created_at"
     filters: dict[str, Any] = {
         "name": wanted.file_name,
@@ -174,7 +175,7 @@ async def get_content_url(
     async with services.database.read() as session:
         await Files(session).get(scope.project_id, file_id)
     lifetime = timedelta(seconds=expires_at_seconds or 3600)
-    return services.links.make(request, "files", file_id, lifetime=lifetime)
+    return services.links.make(request, scope.project_id, "files", file_id, lifetime=lifetime)
 
 
 @router.delete("/{file_id}", status_code=204)

@@ -40,7 +40,9 @@ class JobReader:
         """
         if job.status is not JobStatus.COMPLETED or job.result_id is None:
             return None
-        return await self.services.store.get_bytes(await self.key_of(job, RESULT_FILE))
+        data = await self.services.store.get_bytes(await self.key_of(job, RESULT_FILE))
+        await self.services.database.audit([job.id])
+        return data
 
     async def stored_unless_purged(self, job: Job) -> bytes | None:
         """Like `stored`, but return None for a purged result: one old job must not fail a list."""

@@ -10,14 +10,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from docmill.api.core.idempotency import Idempotency, deleted_object_error
+from docmill.api.core.limits import admit_batch
 from docmill.api.core.scope import Scope
 from docmill.api.core.services import Services
 from docmill.api.jobs.documents import Source, state_of
 from docmill.api.webhooks.schemas import InlineWebhook
 from docmill.api.webhooks.targets import build_webhook_targets
-from docmill.batches.close import close_batch
 from docmill.batches.create import insert_batch
-from docmill.contracts.batches import BatchSpec, CloseRequest, JobSpec
+from docmill.contracts.batches import BatchSpec, JobSpec
 from docmill.contracts.items import PageRequest
 from docmill.contracts.words import BatchStatus, JobType
 from docmill.errors import ConflictError, NotFoundError, UnavailableError
@@ -136,6 +136,7 @@ class SingleJobs:
     async def _insert(self, session: Session, batch_id: str, new: NewJob) -> Job:
         """Insert a job, its batch and its ledger row, before anything runs."""
         project_id = self.scope.project_id
+        await admit_batch(session, project_id, self.scope.limits)
         entry = await self._entry(session, batch_id, new.source)
         targets = await build_webhook_targets(
             session,
@@ -198,11 +199,7 @@ class SingleJobs:
         batch = self._own_batch(job)
         with suppress(UnavailableError, ConflictError):
             await self.services.batches.cancel(batch, REMOVED)
-        request = CloseRequest(
-            batch_id=batch.id, epoch=batch.epoch, ending=BatchStatus.CANCELLED, reason=REMOVED
-        )
-        scratch = self.services.settings.scratch
-        await close_batch(self.services.database, self.services.store, scratch, request)
+        await self.services.batches.reconciler.end(batch, BatchStatus.CANCELLED, REMOVED)
 
     def _own_batch(self, job: Job) -> Batch:
         """Return the batch of a single job."""

@@ -2,14 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Request, Response
 
 from docmill.api.core.downloads import Content, download
 from docmill.api.core.errors import Responses
 from docmill.api.core.links import CONTENT_PREFIX
-from docmill.api.core.services import CurrentServices
+from docmill.api.core.services import LinkedServices, Services
 from docmill.api.core.wire import Problem
 from docmill.api.jobs.reader import JobReader
 from docmill.api.parse.reader import ParseReader, media_type_of, render, stored_file, stored_image
@@ -22,9 +21,6 @@ from docmill.records.tables.sources import File
 
 router = APIRouter(prefix=CONTENT_PREFIX, tags=["Docmill: downloads"])
 
-Expires = Annotated[int, Query(ge=0, le=2**53)]
-Signature = Annotated[str, Query(max_length=128)]
-
 _OCTETS: dict[str, dict[str, str]] = {"application/octet-stream": {}}
 BYTES: Responses = {
     200: {"content": _OCTETS, "description": "The bytes."},
@@ -35,15 +31,8 @@ BYTES: Responses = {
 
 @router.get("/files/{file_id}", response_class=Response, responses=BYTES)
 @router.head("/files/{file_id}", include_in_schema=False)
-async def download_file(
-    services: CurrentServices,
-    request: Request,
-    file_id: str,
-    expires: Expires,
-    signature: Signature,
-) -> Response:
+async def download_file(services: LinkedServices, request: Request, file_id: str) -> Response:
     """Return the bytes of an uploaded file."""
-    services.links.check("files", file_id, expires=expires, signature=signature)
     async with services.database.read() as session:
         file = await Files(session).get(None, file_id)
     return await _uploaded(services, request, file, file.name)
@@ -51,14 +40,9 @@ async def download_file(
 
 @router.get("/directory-files/{item_id}", response_class=Response, responses=BYTES)
 async def download_directory_file(
-    services: CurrentServices,
-    request: Request,
-    item_id: str,
-    expires: Expires,
-    signature: Signature,
+    services: LinkedServices, request: Request, item_id: str
 ) -> Response:
     """Return the bytes of a directory file, even if the uploaded file was deleted since."""
-    services.links.check("directory-files", item_id, expires=expires, signature=signature)
     async with services.database.read() as session:
         entry = await DirectoryFiles(session).live(None, item_id)
         file_id = entry.file_id or ""
@@ -66,7 +50,9 @@ async def download_directory_file(
     return await _uploaded(services, request, file, entry.display_name)
 
 
-async def _uploaded(services: CurrentServices, request: Request, file: File, name: str) -> Response:
+async def _uploaded(services: Services, request: Request, file: File, name: str) -> Response:
+    if request.method == "GET":  # asking for its size downloads nothing
+        await services.database.audit([file.id])
     if not file.object_key or await services.store.size(file.object_key) is None:
         raise NotFoundError(f"The bytes of {file.id} are gone.")
     media_type = file.content_type or "application/octet-stream"
@@ -77,18 +63,9 @@ async def _uploaded(services: CurrentServices, request: Request, file: File, nam
 @router.get("/results/{job_id}/images/{filename}", response_class=Response, responses=BYTES)
 @router.head("/results/{job_id}/images/{filename}", include_in_schema=False)
 async def download_image(
-    services: CurrentServices,
-    request: Request,
-    job_id: str,
-    filename: str,
-    *,
-    expires: Expires,
-    signature: Signature,
+    services: LinkedServices, request: Request, job_id: str, filename: str
 ) -> Response:
     """Return one image of a parse job's result."""
-    services.links.check(
-        "results", job_id, "images", filename, expires=expires, signature=signature
-    )
     job, result = await _result_of(services, job_id)
     image = stored_image(filename, result)
     if image is None:
@@ -99,16 +76,9 @@ async def download_image(
 @router.get("/results/{job_id}/{name}", response_class=Response, responses=BYTES)
 @router.head("/results/{job_id}/{name}", include_in_schema=False)
 async def download_result(
-    services: CurrentServices,
-    request: Request,
-    job_id: str,
-    name: str,
-    *,
-    expires: Expires,
-    signature: Signature,
+    services: LinkedServices, request: Request, job_id: str, name: str
 ) -> Response:
     """Return one format of a parse job's result."""
-    services.links.check("results", job_id, name, expires=expires, signature=signature)
     job, result = await _result_of(services, job_id)
     if file := stored_file(name, result):
         return await _stored(services, request, job, *file)
@@ -122,11 +92,11 @@ async def download_result(
     return download(request, f"{job.name}.{name}", media_type_of(name), len(data), content)
 
 
-def _content(services: CurrentServices, key: str) -> Content:
+def _content(services: Services, key: str) -> Content:
     return lambda start: services.store.stream(key, start=start)
 
 
-async def _result_of(services: CurrentServices, job_id: str) -> tuple[Job, ParseResult]:
+async def _result_of(services: Services, job_id: str) -> tuple[Job, ParseResult]:
     async with services.database.read() as session:
         job = await Jobs(session).get(None, job_id)
     result = await ParseReader(services).result(job)
@@ -136,7 +106,7 @@ async def _result_of(services: CurrentServices, job_id: str) -> tuple[Job, Parse
 
 
 async def _stored(
-    services: CurrentServices, request: Request, job: Job, filename: str, media_type: str
+    services: Services, request: Request, job: Job, filename: str, media_type: str
 ) -> Response:
     """Return a file that is stored next to the result."""
     key = await JobReader(services).key_of(job, filename)

@@ -79,7 +79,9 @@ class ParseReader:
                 result,
                 image_filenames,
                 lambda name: (
-                    self._services.links.make(request, "results", job.id, "images", name).url
+                    self._services.links.make(
+                        request, job.project_id, "results", job.id, "images", name
+                    ).url
                 ),
             )
         contents = await self._contents(job, result, wanted, request)
@@ -97,7 +99,7 @@ class ParseReader:
             if size is None:
                 found[name] = ContentMetadata(size_bytes=0, exists=False)
                 continue
-            link = self._services.links.make(request, "results", job.id, name)
+            link = self._services.links.make(request, job.project_id, "results", job.id, name)
             found[name] = ContentMetadata(size_bytes=size, presigned_url=link.url)
         return found or None
 

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from docmill.api.core.errors import FieldError
 from docmill.api.core.idempotency import CurrentIdempotency
+from docmill.api.core.limits import UploadLimit
 from docmill.api.core.scope import CurrentScope, Scope
 from docmill.api.core.services import CurrentServices, Services
 from docmill.api.core.uploads import UPLOAD_BYTES, form_body, receive_upload, stored_upload
@@ -31,7 +32,6 @@ from docmill.contracts.words import JobType
 from docmill.parameters import job_parameters
 from docmill.records.database import Session
 from docmill.records.jobs import Job
-from docmill.settings import MIB
 
 router = APIRouter(prefix="/api/v2/parse", tags=["parse"])
 
@@ -66,7 +66,7 @@ async def upload_and_parse(
     request: Request,
 ) -> ParseJobView:
     """Upload a file and parse it; ``configuration`` is a JSON object as a string."""
-    limit = services.settings.max_upload_mb * MIB
+    limit = UploadLimit.of(services.settings, services.limits)
     async with receive_upload(request, "file", services.scratch, limit) as upload:
         options = _options(upload.fields.get("configuration", ""))
         check_proxy(services.settings, options.http_proxy)

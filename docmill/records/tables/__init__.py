@@ -3,6 +3,6 @@
 Importing any of them registers all of them with SQLAlchemy.
 """
 
-from docmill.records.tables import api, attempts, base, batches, sources, webhooks
+from docmill.records.tables import access, api, attempts, base, batches, sources, webhooks
 
-__all__ = ["api", "attempts", "base", "batches", "sources", "webhooks"]
+__all__ = ["access", "api", "attempts", "base", "batches", "sources", "webhooks"]

@@ -17,6 +17,7 @@ class RequestClaim(Table):
 
     key: Mapped[str] = mapped_column(primary_key=True)
     """Hash of project, route and fields; or of project, route and the client's own key."""
+    project_id: Mapped[str]
     fields_hash: Mapped[str]
     object_id: Mapped[str]
     answer_id: Mapped[str | None]

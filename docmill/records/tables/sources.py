@@ -18,6 +18,18 @@ class Project(Table):
     name: Mapped[str]
     organization_id: Mapped[str]
     is_default: Mapped[bool] = mapped_column(default=False)
+    archived_at: Mapped[datetime | None]
+    """Since when it only answers reads."""
+    deleted_at: Mapped[datetime | None]
+    """When its deletion began; the row goes last."""
+    requests_per_second: Mapped[float | None]
+    """Like the limits below, None for none; held against callers with keys."""
+    burst: Mapped[int | None]
+    max_upload_bytes: Mapped[int | None] = mapped_column(BigInt)
+    """Of one upload."""
+    max_open_batches: Mapped[int | None]
+    max_stored_bytes: Mapped[int | None] = mapped_column(BigInt)
+    """Of all uploads and results that are kept."""
     created_at: Mapped[datetime] = mapped_column(default=now)
     updated_at: Mapped[datetime] = mapped_column(default=now, onupdate=now)
 

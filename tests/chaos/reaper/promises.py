@@ -14,6 +14,7 @@ from docmill.records.batches import Batches
 from docmill.records.database import Database
 from docmill.records.items import ItemRow
 from docmill.records.ledger import Ledger
+from docmill.records.scope import EVERY_PROJECT
 from docmill.records.tables.batches import Batch
 from docmill.settings import Settings
 from tests.chaos.reaper.files import Files
@@ -43,7 +44,7 @@ class Aftermath:
 
     async def read(self) -> None:
         """Read the records."""
-        database = Database(self._settings.database)
+        database = Database(self._settings.database, EVERY_PROJECT)
         async with database.read() as session:
             page = await Batches(session).list(None, limit=10)
             (self.batch,) = page.items

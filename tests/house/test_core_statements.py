@@ -1,0 +1,42 @@
+"""Statements that the hook of scopes cannot hold to a project stand in modules that are listed.
+
+The hook (`docmill.records.scope`) sees statements of the mapper. Core on bare tables and text run
+in sessions of every project only, and here is where: on the path of items, where the mapper costs
+too much, and below the sessions.
+"""
+
+import re
+
+from tests.house.code import ROOT, files
+
+ALLOWED = {
+    "docmill/records/database.py": "asks for a sign of life, begins transactions",
+    "docmill/records/schema_version.py": "knows the schema's version",
+    "docmill/records/statements.py": "makes the inserts of both databases",
+    "docmill/records/scope.py": "names parents by aliases of their tables",
+    "docmill/records/deletion.py": "orders tables",
+    "docmill/records/rates.py": "one statement of its own",
+    "docmill/records/counts.py": "on the path of items",
+    "docmill/records/leases.py": "on the path of items",
+    "docmill/records/ledger_statements.py": "on the path of items",
+    "docmill/records/paging.py": "on the path of items",
+    "docmill/records/redrives.py": "reads the names of columns",
+    "docmill/records/results.py": "on the path of items",
+    "docmill/records/warning_counts.py": "on the path of items",
+}
+"""Each with its reason; a new line here needs one, and a session of `EVERY_PROJECT`."""
+
+CORE = re.compile(
+    r"\b(table_of|insert_for|exec_driver_sql|__table__)\b|(?<![\w.])text\(|\.connection\(\)"
+)
+
+
+def test_core_and_text_stand_only_in_listed_modules() -> None:
+    found = set()
+    for path in files():
+        name = path.relative_to(ROOT).as_posix()
+        source = path.read_text(encoding="utf-8")
+        below = name.startswith(("docmill/records/migrations/", "docmill/records/tables/"))
+        if "sqlalchemy" in source and CORE.search(source) and not below:
+            found.add(name)
+    assert found == set(ALLOWED), "write it with mapped classes, or list it with a reason"
