@@ -31,11 +31,12 @@ from docmill.api.extract.routes import schema_router as extract_schemas
 from docmill.api.files.routes import router as files
 from docmill.api.parse.content import router as parse_content
 from docmill.api.parse.routes import router as parse
+from docmill.api.parse.routes import versions_router as parse_versions
 from docmill.api.webhooks.events import router as webhook_events
 from docmill.api.webhooks.routes import router as webhooks
 from docmill.settings import MIB, Settings
 
-OPEN_ROUTERS = (health, projects, parse_content)
+OPEN_ROUTERS = (health, projects, parse_content, parse_versions)
 """Of routes that work in no project, or in the one that their signature names."""
 ROUTERS = (
     directories,

@@ -34,6 +34,8 @@ from docmill.records.database import Session
 from docmill.records.jobs import Job
 
 router = APIRouter(prefix="/api/v2/parse", tags=["parse"])
+versions_router = APIRouter(tags=["parse"])
+"""Routes that need no API key."""
 
 
 @router.post("")
@@ -158,7 +160,7 @@ async def _views(jobs: Sequence[Job]) -> list[ParseJobView]:
     return [job_view(job) for job in jobs]
 
 
-@router.get("/versions")
+@versions_router.get("/api/v2/parse/versions")
 async def list_versions() -> ParseVersions:
     """List the versions that a request may name; ``latest`` is always valid."""
     latest = {tier: versions[0] for tier, versions in VERSIONS.items()}
