@@ -46,3 +46,10 @@ def test_core_and_text_stand_only_in_listed_modules() -> None:
             found.add(name)
     found -= {name for name in found if name.startswith(SCHEMA)}
     assert found == set(ALLOWED), "write it with mapped classes, or list it with a reason"
+
+
+def test_the_scope_of_every_project_stays_out_of_the_handlers() -> None:
+    allowed = {"access.py", "projects.py", "services.py"}
+    handlers = (path for path in files() if path.is_relative_to(ROOT / "docmill/api"))
+    using = {path.name for path in handlers if "EVERY_PROJECT" in path.read_text("utf-8")}
+    assert using == allowed, "handlers get the services of their request's project"

@@ -1,7 +1,5 @@
 """What a session of one project sees, and what it refuses."""
 
-from pathlib import Path
-
 import pytest
 from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.orm import aliased
@@ -142,10 +140,3 @@ async def test_the_audit_log_is_append_only(database: Database, verb: str) -> No
     with pytest.raises(Exception, match="append-only"):
         async with database.write() as session:
             await session.execute(text(verb))
-
-
-def test_the_every_project_scope_stays_out_of_the_api() -> None:
-    allowed = {"access.py", "projects.py", "services.py"}
-    root = Path(__file__).resolve().parents[2] / "docmill/api"
-    using = {path.name for path in root.rglob("*.py") if "EVERY_PROJECT" in path.read_text()}
-    assert using == allowed, "handlers get the services of their request's project"
