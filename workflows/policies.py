@@ -52,8 +52,8 @@ SHOW_INTERVAL = timedelta(seconds=1)
 """Minimum interval between updates of the details."""
 
 LEFT_PAUSE = timedelta(seconds=1)
-"""Delay before an item that a worker returned is planned again. It bounds the rate of
-history events of returned items."""
+"""Delay before an item that a worker returned is planned again. It bounds the rate of history
+events of returned items."""
 
 # -- activity options: the workflow adds its project's priority and a summary ------------------
 

@@ -1,7 +1,7 @@
-"""An engine process, from the moment in which it was forked.
+"""Engine process, from its fork to its end.
 
-It confines itself, reads tasks from one pipe and answers on another. Nothing that an engine prints
-goes there, so it cannot garble an answer.
+It confines itself, reads tasks from one pipe, and answers on another. Output of an engine goes
+elsewhere, so it cannot corrupt an answer.
 """
 
 import os
@@ -28,15 +28,15 @@ _PATH = re.compile(r"(?<![\w:/.])/(?:[^\s/'\"]+/)+([^\s/'\"]*)")
 
 @dataclass(frozen=True, slots=True)
 class Life:
-    """What holds for an engine process from its beginning to its end.
+    """Settings of an engine process for its whole life.
 
     Attributes:
-        server: process id of what forked it.
+        server: process id of the fork server.
         folder: its private folder; see `docmill.isolation.private_folder`.
-        level: how far it is confined.
-        profile: of the engines that it may run.
-        memory_bytes: limit of its address space.
-        output_bytes: size of the largest file that it may write.
+        level: level of its confinement.
+        profile: profile of the engines that it may run.
+        memory_bytes: limit of the address space.
+        output_bytes: size of the largest output file.
     """
 
     server: int
@@ -56,11 +56,11 @@ class OtherProfileError(Exception):
 
 
 def live(life: Life, descriptors: list[int], registry: Registry) -> None:
-    """Be an engine process until the pool closes the pipe.
+    """Run an engine process until the pool closes the pipe.
 
     Args:
-        life: what holds for it.
-        descriptors: of its requests, its answers and its standard error; it has no others.
+        life: settings of the process.
+        descriptors: descriptors of requests, answers and standard error; all others are closed.
         registry: the engines.
     """
     os.setsid()
@@ -96,7 +96,7 @@ def live(life: Life, descriptors: list[int], registry: Registry) -> None:
 
 
 def load_registry(name: str) -> Registry:
-    """Return what the function ``module:function ARGUMENT …`` returns for its arguments."""
+    """Call the function ``module:function ARGUMENT …`` with its arguments; return its result."""
     place, *arguments = name.split(" ")
     module, _, function = place.partition(":")
     registry = getattr(import_module(module), function)(*arguments)
@@ -111,7 +111,7 @@ def run(task: EngineTask, registry: Registry, watcher: Watcher) -> dict[str, Any
         report = run_task(task, registry, watcher)
     except (SystemExit, KeyboardInterrupt, OtherProfileError):
         raise
-    except BaseException as error:  # noqa: BLE001 - panics of native engines are no Exception
+    except BaseException as error:  # noqa: BLE001 - panics of native engines derive from BaseException
         failure = failure_of(error, task)
         return {
             "failure": {
@@ -127,7 +127,7 @@ def run(task: EngineTask, registry: Registry, watcher: Watcher) -> dict[str, Any
 
 
 def failure_of(error: BaseException, task: EngineTask) -> ItemFailure:
-    """Return the class that ``error``, raised by an engine, belongs to."""
+    """Translate an exception of an engine to a failure."""
     if isinstance(error, ItemFailure):
         return error
     if isinstance(error, MemoryError):
@@ -145,12 +145,12 @@ def failure_of(error: BaseException, task: EngineTask) -> ItemFailure:
 
 
 def without_paths(text: str) -> str:
-    """Return ``text`` with absolute paths cut to their last part: they say nothing to a user."""
+    """Shorten absolute paths in ``text`` to their last part; the rest is meaningless to users."""
     return bounded(_PATH.sub(r"\1", text))
 
 
 def _keep_only(descriptors: list[int]) -> tuple[BinaryIO, BinaryIO]:
-    """Close every descriptor but these; what is printed goes to the last one."""
+    """Close all descriptors but these; output is redirected to the last one."""
     requests, answers, errors = descriptors
     os.dup2(errors, 1)
     os.dup2(errors, 2)

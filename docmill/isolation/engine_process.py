@@ -1,4 +1,4 @@
-"""A child process that runs engine tasks, one at a time."""
+"""Engine process as seen from the pool: runs tasks, one at a time."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -22,14 +22,14 @@ log = structlog.get_logger(__name__)
 
 _NO_ENGINE = (None, None)
 _LOOK_SECONDS = 0.5
-"""Between two looks at what a process uses: a disk takes about a gigabyte meanwhile."""
+"""Interval between checks of a process; a disk writes about a gigabyte meanwhile."""
 
 
 class OtherProfileError(Exception):
-    """The engine that reads the document needs a process of another profile.
+    """The engine for the document needs a process with another profile.
 
     Attributes:
-        profile: which.
+        profile: the profile.
     """
 
     def __init__(self, profile: Profile) -> None:
@@ -38,14 +38,14 @@ class OtherProfileError(Exception):
 
 
 class NotStartedError(Exception):
-    """The child died before it began with the task; another one may have it."""
+    """The process died before it started the task; another process may run it."""
 
 
 class EngineProcess(ChildProcess):
-    """A child process and its conversation: a task, ``started``, the engine, an answer.
+    """An engine process and its protocol: a task, announcements, an answer.
 
     Attributes:
-        growth: bytes of memory that it has more than when it was ready.
+        growth: bytes of memory that it uses more than when it was ready.
     """
 
     def __init__(
@@ -59,10 +59,10 @@ class EngineProcess(ChildProcess):
         self._over_quota: ItemFailure | None = None
 
     async def start(self) -> None:
-        """Wait until the child is ready.
+        """Wait until the process is ready.
 
         Raises:
-            UnavailableError: it cannot start, which is no file's fault.
+            UnavailableError: it cannot start; no file caused it.
         """
         try:
             async with asyncio.timeout(START_SECONDS):
@@ -75,7 +75,7 @@ class EngineProcess(ChildProcess):
             log.error("engine.process_not_started", stderr=bounded(self.last_words))
             raise UnavailableError(
                 "The engine's process could not be started.",
-                "See the worker's log for what Python said.",
+                "See the worker's log for Python's error.",
             ) from None
         except BaseException:
             await self.end()
@@ -84,11 +84,11 @@ class EngineProcess(ChildProcess):
     async def run(
         self, task: EngineTask, on_started: Callable[[], None] | None = None
     ) -> EngineReport:
-        """Run ``task``; however it ends other than by an answer, the process is gone afterwards.
+        """Run ``task``. Unless the process answers, it is killed.
 
         Raises:
-            ItemFailure: the engine's own, TIMEOUT, OUT_OF_MEMORY or CRASHED.
-            NotStartedError: the process was dead already.
+            ItemFailure: the failure of the engine, TIMEOUT, OUT_OF_MEMORY or CRASHED.
+            NotStartedError: the process was already dead.
             OtherProfileError: the process may not run the engine.
         """
         try:
@@ -114,11 +114,11 @@ class EngineProcess(ChildProcess):
         answer = await self._timed(handed, on_started)
         try:
             return await self._taken(answer, task)
-        except FolderClosedError:  # it answered, and died
+        except FolderClosedError:  # it answered and died
             raise await self._judge(task) from None
 
     async def _taken(self, answer: EngineReport | ItemFailure, task: EngineTask) -> EngineReport:
-        """Take over what the process left, and clear its folder for the next task."""
+        """Copy the output files, and clear the folder for the next task."""
         into, limits = Path(task.output_dir), task.limits
         try:
             if isinstance(answer, ItemFailure):
@@ -142,7 +142,7 @@ class EngineProcess(ChildProcess):
     async def _timed(
         self, task: EngineTask, on_started: Callable[[], None] | None
     ) -> EngineReport | ItemFailure:
-        """Have the process answer ``task`` within its limits; else it is gone afterwards."""
+        """Let the process answer ``task`` within its limits; otherwise kill it."""
         clock = _Clock(task.limits)
         try:
             async with clock.timeout:
@@ -157,7 +157,7 @@ class EngineProcess(ChildProcess):
             await self.end()
             log.warning("engine.garbled_answer", pid=self.pid, error=bounded(str(error)))
             raise ItemFailure(
-                FailureClass.CRASHED, "The engine's process gave an answer that makes no sense."
+                FailureClass.CRASHED, "The engine's process gave an invalid answer."
             ) from None
         except OtherProfileError:
             if not await asyncio.to_thread(self.folder.clear):
@@ -187,13 +187,13 @@ class EngineProcess(ChildProcess):
         )
         self.growth = frames.resident_of(message) - self._first_resident
         if message.get("is_spent") or full:
-            # It left something behind, or what filled its memory may still be there.
+            # It left something behind, or memory that the document filled may still be in use.
             self._is_spent = True
         return answer
 
     @contextmanager
     def _watched(self, limits: Limits) -> Iterator[None]:
-        """Look from time to time at what the process uses; over its quota it is killed."""
+        """Check the usage of the process periodically; kill it above its quota."""
         loop = asyncio.get_running_loop()
         looking: asyncio.Task[None] | None = None
 
@@ -220,7 +220,7 @@ class EngineProcess(ChildProcess):
             await asyncio.sleep(_LOOK_SECONDS)
 
     async def _answer(self, clock: "_Clock") -> dict[str, Any]:
-        """Return the first message that is no announcement."""
+        """Return the first message that is not an announcement."""
         while True:
             message = await self.receive()
             if engine := frames.engine_of(message):
@@ -231,8 +231,8 @@ class EngineProcess(ChildProcess):
                 return message
 
     async def _judge(self, task: EngineTask) -> ItemFailure:
-        """Say why the process closed its pipe in the middle of ``task``."""
-        # A process that lives on without its pipe is of no use either.
+        """Return the failure for a process that closed its pipe during ``task``."""
+        # A process without its pipe is useless, even if it lives on.
         await asyncio.wait([self.ended], timeout=END_SECONDS)
         await self.end()
         death = await self.ended
@@ -249,11 +249,11 @@ class EngineProcess(ChildProcess):
 
 
 class _Clock:
-    """The wall clock of one task, which grows with the pages that its child announces.
+    """Time limit of one task, which grows with the pages that the process announces.
 
     Attributes:
-        seconds: what it gives now.
-        timeout: enter it when the task begins.
+        seconds: current limit.
+        timeout: context of the task.
     """
 
     def __init__(self, limits: Limits) -> None:
@@ -263,7 +263,7 @@ class _Clock:
         self.timeout = asyncio.timeout_at(self._began + self.seconds)
 
     def allow(self, pages: int, ocr_pages: int) -> None:
-        """Give the time of a document with so many wanted pages; never less than before."""
+        """Grant the time for these numbers of pages; the limit never shrinks."""
         pages, ocr_pages = min(pages, self._limits.pages), min(ocr_pages, self._limits.pages)
         self.seconds = max(self.seconds, self._limits.wall_clock(pages, ocr_pages))
         self.timeout.reschedule(self._began + self.seconds)
@@ -272,7 +272,7 @@ class _Clock:
 def _not_passed(error: OSError) -> ItemFailure:
     return ItemFailure(
         FailureClass.STORAGE_ERROR,
-        f"The file could not be handed to its engine, or its result back: {error.strerror}.",
+        f"The file could not be passed to its engine, or its result back: {error.strerror}.",
         "store",
     )
 

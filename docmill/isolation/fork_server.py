@@ -1,12 +1,12 @@
-"""The program that forks engine processes: ``… -m docmill.isolation.fork_server PARENT ENGINES``.
+"""Fork server of engine processes: ``… -m docmill.isolation.fork_server PARENT ENGINES``.
 
-It imports the engines once, never sees a document, and has one thread. Standard input is a socket
-to the worker. A command ``fork`` comes with three descriptors (the new process's requests, answers
-and standard error), ``kill`` ends a process with all that it started. Of each process the server
-says that it is ``forked``, and when it has ``ended`` how.
+It imports the engines once, never reads a document, and has one thread. Standard input is a socket
+to the worker. The command ``fork`` has three descriptors (requests, answers and standard error of
+the new process); ``kill`` kills a process with its descendants. For each process the server sends
+``forked``, and ``ended`` with its exit status.
 
-On Linux it is the reaper of everything that its processes leave behind, whatever session or
-environment that has: what becomes its child and was not forked by it is killed.
+On Linux it is the reaper of all descendants of its processes, in any session and with any
+environment: children that it did not fork are killed.
 """
 
 import gc
@@ -27,14 +27,14 @@ from docmill.isolation.sandbox.confinement import Level
 from docmill.isolation.verdicts import peak_bytes
 
 DESCRIPTORS = 3
-"""That come with the command ``fork``."""
+"""Descriptors of the command ``fork``."""
 _READ = 64 * 1024
 _SWEEPS = 1000
-"""What forks while it is killed needs more than one look."""
+"""Passes to kill descendants; a process that forks meanwhile needs more than one."""
 
 
 class ForkServer:
-    """The server's loop: commands from the worker, and the ends of its processes."""
+    """Event loop of the server: commands of the worker, and ends of its processes."""
 
     def __init__(self, worker: socket.socket, registry: Registry) -> None:
         self._worker = worker
@@ -66,7 +66,7 @@ class ForkServer:
                 self._reap()
 
     def _read(self) -> bool:
-        """Take what came; False when the worker is gone."""
+        """Handle a message; return False when the worker is gone."""
         data, descriptors, _, _ = socket.recv_fds(self._worker, _READ, DESCRIPTORS)
         self._descriptors += descriptors
         self._received += data
@@ -106,7 +106,7 @@ class ForkServer:
         self._say({"forked": token, "pid": pid})
 
     def _become(self, message: dict[str, Any], given: list[int], server: int) -> NoReturn:
-        """Be an engine process from now on."""
+        """Become an engine process."""
         code = 1
         try:
             signal.set_wakeup_fd(-1)
@@ -121,11 +121,11 @@ class ForkServer:
             )
             child.live(life, given, self._registry)
             code = 0
-        except BaseException as error:  # noqa: BLE001 - it must never go on as the server
+        except BaseException as error:  # noqa: BLE001 - it must never continue as the server
             with suppress(OSError):
                 os.write(2, f"{type(error).__name__}: {error}\n".encode())
         finally:
-            # Native libraries may crash while the interpreter takes them down.
+            # Native libraries may crash during the interpreter's shutdown.
             os._exit(code)
 
     def _reap(self) -> None:
@@ -133,7 +133,7 @@ class ForkServer:
             if hasattr(os, "waitid"):
                 if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is None:
                     continue
-                # Still unreaped: the group's id cannot belong to anyone else yet.
+                # Not reaped yet, so the group id cannot have been reused.
                 with suppress(ProcessLookupError, PermissionError):
                     os.killpg(pid, signal.SIGKILL)
                 self._end_orphans(self._folders[pid])
@@ -145,7 +145,7 @@ class ForkServer:
             self._say({"ended": token, "code": code, "peak": peak_bytes(usage.ru_maxrss)})
 
     def _end_orphans(self, folder: str) -> None:
-        """Kill what a process left behind: it became this process's own."""
+        """Kill the descendants of a process, which became children of the server."""
         for _ in range(_SWEEPS):
             found = children()
             if found is None:
@@ -161,12 +161,12 @@ class ForkServer:
                     os.waitpid(pid, 0)
 
     def _say(self, message: dict[str, Any]) -> None:
-        with suppress(OSError):  # the worker is gone: the loop ends with the next reading
+        with suppress(OSError):  # the worker is gone; the next read ends the loop
             self._worker.sendall(frames.pack(message))
 
 
 def children() -> set[int] | None:
-    """Return this process's children; None where the kernel does not list them."""
+    """Return the children of this process; None if the kernel does not list them."""
     try:
         listed = Path(f"/proc/self/task/{os.getpid()}/children").read_text(encoding="ascii")
     except OSError:
@@ -183,7 +183,7 @@ def main() -> None:
     os.dup2(nothing, 0)
     os.close(nothing)
     registry = child.load_registry(engines)
-    # What was loaded lives as long as the process: collections need not look at it again.
+    # Loaded modules live as long as the process, so collections can skip them.
     gc.collect()
     gc.freeze()
     ForkServer(worker, registry).serve()

@@ -1,4 +1,4 @@
-"""Messages between the pool and a child: a length, then JSON. Facts only, never results."""
+"""Messages between the pool and a child process: a length and JSON, with facts, not results."""
 
 import json
 import struct
@@ -20,16 +20,16 @@ from docmill.errors import FailureClass, ItemFailure, UsageError
 
 HEADER = struct.Struct(">I")
 MAX_FRAME = 8 * 1024 * 1024
-"""Bytes of one message: room for as many rules as a classification may have, in any script.
-Whatever claims to be longer is garbage."""
+"""Maximum bytes of a message, enough for the maximum rules of a classify job in any script. A
+longer message is invalid."""
 
 
 class FrameError(Exception):
-    """What came over the pipe is not a message."""
+    """Data from the pipe is not a valid message."""
 
 
 def pack(message: dict[str, Any]) -> bytes:
-    """Return ``message`` as it goes over the pipe.
+    """Encode ``message`` for the pipe.
 
     Raises:
         FrameError: it is longer than `MAX_FRAME`.
@@ -41,7 +41,7 @@ def pack(message: dict[str, Any]) -> bytes:
 
 
 def body_length(header: bytes) -> int:
-    """Return how many bytes follow ``header``.
+    """Return the length of the body after ``header``.
 
     Raises:
         FrameError: more than `MAX_FRAME`.
@@ -53,7 +53,7 @@ def body_length(header: bytes) -> int:
 
 
 def unpack(body: bytes) -> dict[str, Any]:
-    """Return the message in ``body``.
+    """Decode the message in ``body``.
 
     Raises:
         FrameError: it is not a JSON object.
@@ -76,30 +76,30 @@ def read(stream: BinaryIO) -> dict[str, Any] | None:
 
 
 def ready_message(inherited_peak: int, resident: int) -> dict[str, Any]:
-    """Return the message that a child can take tasks.
+    """Return the message that a child process is ready.
 
     Args:
-        inherited_peak: bytes that the kernel counts as its own from before its start.
-        resident: bytes of memory that it has now.
+        inherited_peak: peak memory that the kernel attributes to it from before its start.
+        resident: its resident memory in bytes.
     """
     return {"inherited_peak": inherited_peak, "resident": resident}
 
 
 def state_message(is_spent: bool, resident: int) -> dict[str, Any]:
-    """Return what an answer says of the child that gives it, beside the answer itself.
+    """Return the fields of an answer about its process.
 
     Args:
-        is_spent: whether it should take no further task.
-        resident: bytes of memory that it has now.
+        is_spent: whether it should get no further task.
+        resident: its resident memory in bytes.
     """
     return {"is_spent": is_spent, "resident": resident}
 
 
 def resident_of(message: dict[str, Any]) -> int:
-    """Return the memory of the child that sent ``message``, in bytes.
+    """Return the resident memory of the sender of ``message``, in bytes.
 
     Raises:
-        FrameError: it does not say.
+        FrameError: the field is missing or invalid.
     """
     resident = message.get("resident")
     if not isinstance(resident, int):
@@ -119,7 +119,7 @@ def _fields(one: EngineTask | Limits | Slice) -> dict[str, Any]:
 
 
 def task_of(message: dict[str, Any]) -> EngineTask:
-    """Return the task in ``message``."""
+    """Decode the task in ``message``."""
     wanted = message["slice"]
     known = {
         "limits": Limits(**message["limits"]),
@@ -130,27 +130,27 @@ def task_of(message: dict[str, Any]) -> EngineTask:
 
 
 def engine_message(engine: Engine) -> dict[str, Any]:
-    """Return the message that says which engine gets the file now."""
+    """Return the message that names the engine of the document."""
     return {"engine": engine.name, "engine_version": engine.version}
 
 
 def engine_of(message: dict[str, Any]) -> tuple[str, str] | None:
-    """Return name and version of the engine that a message announces; None for an answer."""
+    """Return name and version of the announced engine; None for other messages."""
     if "engine" not in message:
         return None
     return str(message["engine"]), str(message.get("engine_version"))
 
 
 def pages_message(pages: int, ocr_pages: int) -> dict[str, Any]:
-    """Return the message that says how many pages are to be read, and how many recognised."""
+    """Return the message with the number of pages, and of pages with text recognition."""
     return {"pages": pages, "ocr_pages": ocr_pages}
 
 
 def pages_of(message: dict[str, Any]) -> tuple[int, int] | None:
-    """Return the pages that a message announces, read and recognised; None for an answer.
+    """Return the announced numbers of pages, in total and with OCR; None for other messages.
 
     Raises:
-        FrameError: these are no numbers of pages.
+        FrameError: the numbers are invalid.
     """
     if "pages" not in message:
         return None
@@ -161,15 +161,15 @@ def pages_of(message: dict[str, Any]) -> tuple[int, int] | None:
 
 
 def profile_message(profile: Profile) -> dict[str, Any]:
-    """Return the message that a task needs a process of another profile."""
+    """Return the message that a task needs a process with another profile."""
     return {"profile": profile}
 
 
 def profile_in(message: dict[str, Any]) -> Profile | None:
-    """Return the profile that a process asks for instead of an answer; None for an answer.
+    """Return the requested profile; None for other messages.
 
     Raises:
-        FrameError: there is no such profile.
+        FrameError: the profile does not exist.
     """
     if "profile" not in message:
         return None
@@ -180,7 +180,7 @@ def profile_in(message: dict[str, Any]) -> Profile | None:
 
 
 def answer_of(message: dict[str, Any]) -> EngineReport | ItemFailure:
-    """Return what a child answered to a task.
+    """Decode the answer to a task.
 
     Raises:
         FrameError: fields are missing or of the wrong type.
@@ -215,5 +215,5 @@ def _report(*, warnings: list[Any], **fields: Any) -> EngineReport:
 
 def _slice_report(*, asked: str, recognise: str) -> SliceReport:
     for pages in (asked, recognise):
-        PageSelection.read(None, pages)  # whether it can be read
+        PageSelection.read(None, pages)  # check its syntax
     return SliceReport(asked, recognise)

@@ -1,17 +1,17 @@
-"""The end of what a process wrote to standard error: it often says why it died."""
+"""End of a process's standard error, which often contains the reason of its death."""
 
 import asyncio
 
 _KEPT = 8 * 1024
-"""Bytes that are kept."""
+"""Bytes that are stored."""
 
 
 class LastWords(asyncio.Protocol):
-    """Keeps the end of a stream, and knows when it is over.
+    """Stores the end of a stream, and signals its end.
 
     Attributes:
-        kept: the bytes.
-        complete: done when nothing more comes.
+        kept: the stored bytes.
+        complete: done at the end of the stream.
     """
 
     def __init__(self, complete: asyncio.Future[None]) -> None:
@@ -20,15 +20,15 @@ class LastWords(asyncio.Protocol):
 
     @property
     def text(self) -> str:
-        """What was kept, for a log."""
+        """The stored text, for a log."""
         return self.kept.decode("utf-8", "replace")
 
     def data_received(self, data: bytes) -> None:
-        """Take what came, and forget what is too long ago."""
+        """Append data, and discard the oldest bytes."""
         self.kept += data
         del self.kept[:-_KEPT]
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Nothing more comes."""
+        """End the stream."""
         if not self.complete.done():
             self.complete.set_result(None)

@@ -1,4 +1,4 @@
-"""What a child process may use, and what ends it with its parent. Runs inside the child."""
+"""Resource limits of a child process, and its end with its parent. Runs in the child process."""
 
 import ctypes
 import os
@@ -13,22 +13,22 @@ from typing import Self
 from docmill.isolation.verdicts import peak_so_far
 
 OPEN_FILES = 256
-"""Of one process; an engine that leaves some open after each task is replaced at the half."""
+"""Open files of one process. At half of it the process is replaced, for engines that leak."""
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 _OOM_SCORE = "800"
-"""Of 1000: when the machine itself runs out of memory, the kernel takes a child first."""
+"""Of 1000. When the machine runs out of memory, the kernel kills a child process first."""
 
 
 def limit_process(memory_bytes: int | None = None, output_bytes: int | None = None) -> None:
-    """Set the limits that hold for the whole life of this process.
+    """Set the limits for the whole life of this process.
 
-    They are hard: a document that takes it over could raise soft ones.
+    They are hard limits: a document that takes over the process could raise soft ones.
 
     Args:
-        memory_bytes: of address space; None sets no limit.
-        output_bytes: size of the largest file that it may write, likewise.
+        memory_bytes: limit of the address space; None for no limit.
+        output_bytes: size of the largest output file; None for no limit.
     """
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     _set(resource.RLIMIT_NOFILE, OPEN_FILES)
@@ -44,11 +44,11 @@ def limit_process(memory_bytes: int | None = None, output_bytes: int | None = No
 def die_with_parent(parent: int) -> None:
     """Ask the kernel to kill this process when the thread that started it ends (Linux).
 
-    Orphans of this process become its own children, so that `has_children` sees them. Elsewhere
-    the pool's guard process does both jobs.
+    Orphans of this process become its children, so that `has_children` finds them. On other systems
+    the guard process does both.
 
     Args:
-        parent: process id of who started this process; if it is gone already, end at once.
+        parent: process id of the parent; if it is already gone, exit at once.
     """
     if sys.platform == "linux":
         prctl = ctypes.CDLL(None, use_errno=True).prctl
@@ -60,11 +60,11 @@ def die_with_parent(parent: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class OwnState:
-    """What this process sees of itself, through descriptors: it may not open ``/proc`` any more.
+    """State of this process through descriptors, since it may not open ``/proc`` later.
 
     Attributes:
-        memory: of ``/proc/self/statm``; None elsewhere than on Linux.
-        files: of the folder of its own descriptors.
+        memory: descriptor of ``/proc/self/statm``; None except on Linux.
+        files: descriptor of the folder of its descriptors.
     """
 
     memory: int | None
@@ -80,22 +80,22 @@ class OwnState:
         return cls(memory, os.open("/dev/fd", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
 
     def resident_bytes(self) -> int:
-        """Return the resident memory now; elsewhere than on Linux the most so far."""
+        """Return the current resident memory; except on Linux, the peak."""
         if self.memory is None:
             return peak_so_far()
         return int(os.pread(self.memory, 256, 0).split()[1]) * resource.getpagesize()
 
     def is_spent(self) -> bool:
-        """Whether this process should take no further task.
+        """Return whether this process should get no further task.
 
-        Something that it started still runs, or it keeps so many files open that the limit is near.
+        A descendant still runs, or the number of open files is near its limit.
         """
-        open_files = len(os.listdir(self.files))  # noqa: PTH208 - a descriptor is no path
+        open_files = len(os.listdir(self.files))  # noqa: PTH208 - a descriptor, not a path
         return has_children() or open_files > OPEN_FILES // 2
 
 
 def has_children() -> bool:
-    """Reap this process's ended children, and say whether one still runs."""
+    """Reap ended children, and return whether one still runs."""
     while True:
         try:
             pid, _ = os.waitpid(-1, os.WNOHANG)
@@ -106,8 +106,8 @@ def has_children() -> bool:
 
 
 def _set(kind: int, value: int) -> None:
-    """Set a limit, soft and hard, as far as the hard one allows."""
+    """Set a soft and hard limit, at most the current hard limit."""
     _, hard = resource.getrlimit(kind)
     most = value if hard == resource.RLIM_INFINITY else min(value, hard)
-    with suppress(ValueError, OSError):  # some platforms refuse RLIMIT_AS
+    with suppress(ValueError, OSError):  # some platforms reject RLIMIT_AS
         resource.setrlimit(kind, (most, most))

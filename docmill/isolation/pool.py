@@ -1,4 +1,4 @@
-"""A pool of engine processes, each for one task at a time."""
+"""Pool of engine processes, each with one task at a time."""
 
 import asyncio
 import tempfile
@@ -22,15 +22,15 @@ from docmill.isolation.turns import Turns
 
 BUILTIN_ENGINES = "docmill.engines.registry:builtin"
 GROWTH_BYTES = 256 * 1024 * 1024
-"""Memory that a process may have more than at its start, before it is replaced: the memory of an
-engine does not shrink after a large file, and the next file has what is left of the limit.
+"""Growth of a process's memory after which it is replaced. The memory of an engine does not shrink
+after a large file, and reduces what the next file can use.
 
-Measured: 50 MiB after hundreds of small PDFs, 200 to 260 after long ones, OCR and sheets of
-100,000 cells, however many files follow. What lies above that is a leak, or a bomb's remains.
+Measured: 50 MiB after hundreds of small PDFs; 200 to 260 MiB after long ones, OCR and sheets of
+100,000 cells, independent of the number of files. Growth above that is a leak, or a bomb.
 """
 
 _STARTS = 3
-"""Processes that are tried for one task, when they die before they begin with it."""
+"""Processes that are tried for one task if they die before they start it."""
 
 
 @dataclass(slots=True, eq=False)
@@ -38,8 +38,8 @@ class _Turn:
     """A turn that was taken before its task.
 
     Attributes:
-        pool: whose.
-        spent: whether a task has it.
+        pool: pool of the turn.
+        spent: whether a task uses it.
     """
 
     pool: "EnginePool"
@@ -47,18 +47,18 @@ class _Turn:
 
 
 _turn: ContextVar[_Turn | None] = ContextVar("turn", default=None)
-"""The turn of whoever runs now, also of tasks that it starts: only one of them gets it."""
+"""The turn of the current task, inherited by tasks that it starts; only one of them uses it."""
 
 
 class EnginePool:
     """Runs engines in supervised child processes.
 
-    A process is started when it is first needed, killed with everything it started on timeout,
-    cancellation or garbage, and replaced after it died or when its memory has grown. All calls
-    belong to one event loop, whose thread must live as long as the pool.
+    A process is started when it is needed, killed with its descendants on timeout, cancellation or
+    an invalid answer, and replaced after it died or its memory has grown. All calls belong to one
+    event loop, whose thread must live as long as the pool.
 
     Attributes:
-        children: processes, and so tasks that run at the same time; more wait.
+        children: number of processes, and thus of concurrent tasks; other tasks wait.
     """
 
     def __init__(
@@ -71,17 +71,17 @@ class EnginePool:
         confinement: Confinement | None = None,
         reuse: Reuse = Reuse.GROUP,
     ) -> None:
-        """Make a pool; it starts nothing yet.
+        """Create a pool without starting a process.
 
         Args:
-            children: processes, at least 1.
-            growth_bytes: a process is replaced when its memory has grown by this.
-            engines: ``module:function ARGUMENT …``, which returns the `Registry` inside the
-                children; arguments are words, for a child's environment holds no settings.
-            new_folder: makes the folder in which children get theirs; by default in the system's
-                place for temporary files.
-            confinement: how far children are confined; None is the most that this machine has.
-            reuse: how many documents of a project one child may read.
+            children: number of processes, at least 1.
+            growth_bytes: growth of memory after which a process is replaced.
+            engines: ``module:function ARGUMENT …`` that returns the `Registry` of the processes;
+                arguments instead of settings, which their environment does not contain.
+            new_folder: creates the folder of their private folders; by default in the system's
+                temporary folder.
+            confinement: confinement of the processes; None is the highest available level.
+            reuse: how many documents of a project one process may read.
         """
         self.children = children
         self._growth_bytes = growth_bytes
@@ -100,29 +100,29 @@ class EnginePool:
 
     @property
     def pids(self) -> frozenset[int]:
-        """Process ids of the children that can work."""
+        """Process ids of usable processes."""
         return frozenset(one.pid for one in self._processes if one.usable and one.pid)
 
     @property
     def guard_pid(self) -> int | None:
-        """Process id of the guard, which outlives the worker by a moment."""
+        """Process id of the guard, which briefly outlives the worker."""
         return self._guard.pid
 
     async def start(self) -> None:
-        """Start the guard; children follow when they are needed."""
+        """Start the guard. Processes are started when they are needed."""
         self._guard.start()
 
     def prepare(self) -> None:
-        """Start the server that forks children, so that the first one is there in milliseconds.
+        """Start the fork server, so that the first process starts within milliseconds.
 
-        One that cannot be started is no trouble yet: whoever needs it starts it again.
+        A failure is ignored here; a task that needs a process starts the server again.
         """
         if self._server is None and not self._closed:
             self._server = asyncio.create_task(self._start_server())
             self._server.add_done_callback(self._drop_failed)
 
     async def close(self) -> None:
-        """Kill all children and wait until they are gone; running tasks end as unavailable."""
+        """Kill all processes and wait for their end; running tasks fail as unavailable."""
         self._closed = True
         await asyncio.gather(*(process.end() for process in self._processes))
         self._idle.clear()
@@ -153,21 +153,20 @@ class EnginePool:
         within: float | None = None,
         on_started: Callable[[], None] | None = None,
     ) -> EngineReport:
-        """Run ``task`` in a child, as soon as one is free and it is the project's turn.
+        """Run ``task`` in a process, when one is free and it is the project's turn.
 
-        Free children go to the waiting projects in turn, and inside a project to its tasks in
-        their order. Cancelling the caller kills the child. The wall clock of the task's limits
-        runs from when a child has it.
+        Free processes go to the waiting projects in turn, and to the tasks of a project in order.
+        Cancelling the caller kills the process. The time limit starts when a process has the task.
 
         Args:
-            task: what to run; its output folder holds result files once this returns.
-            project: whose task it is.
-            within: seconds to wait for a child at most; None waits for as long as it takes.
-            on_started: called when the child begins.
+            task: the task; its output folder contains the result files on return.
+            project: owner of the task.
+            within: maximum wait for a process in seconds; None for no limit.
+            on_started: called when the process starts the task.
 
         Raises:
-            ItemFailure: the engine's own failure, or TIMEOUT, OUT_OF_MEMORY, CRASHED.
-            UnavailableError: no child was free in time, the pool is closed, or no process can be
+            ItemFailure: the failure of the engine, or TIMEOUT, OUT_OF_MEMORY, CRASHED.
+            UnavailableError: no process was free in time, the pool is closed, or no process can be
                 started.
         """
         held = _turn.get()
@@ -184,14 +183,14 @@ class EnginePool:
 
     @asynccontextmanager
     async def turn(self, project: str, *, within: float | None = None) -> AsyncIterator[None]:
-        """Wait for the project's turn already, to prepare a task for which a child is free.
+        """Wait for the project's turn in advance, to prepare a task for a free process.
 
-        The first `run` inside the block uses this turn, and ends it. While tasks are short, a few
-        turns are given before a child is free, so that none idles while the next task is prepared.
+        The first `run` inside the block uses the turn, and ends it. While tasks are short, some
+        turns are granted before a process is free, so that none is idle during the preparation.
 
         Args:
-            project: whose turn it is.
-            within: seconds to wait at most; None waits for as long as it takes.
+            project: owner of the turn.
+            within: maximum wait in seconds; None for no limit.
 
         Raises:
             UnavailableError: it was not the project's turn in time.
@@ -213,7 +212,7 @@ class EnginePool:
         except TimeoutError:
             raise UnavailableError(
                 f"No engine process was free for {within:g} seconds.",
-                "The task is tried again; more workers, or more DOCMILL_ENGINE_SLOTS, help.",
+                "The task will be retried. Start more workers, or raise DOCMILL_ENGINE_SLOTS.",
             ) from None
 
     async def _run(
@@ -236,28 +235,28 @@ class EnginePool:
         self._refuse_when_closed()
         raise UnavailableError(
             f"{_STARTS} engine processes died before they began.",
-            "Something kills them from outside: see the system's log.",
+            "Another program or the kernel kills them; see the system's log.",
         )
 
     async def _accepted(self, profile: Profile, before: Profile | None) -> Profile:
-        """Return the profile that a process asks for, unless no engine of this worker has it.
+        """Return the profile that a process requests, if an engine of this worker has it.
 
         Raises:
-            ItemFailure: ENGINE_ERROR, the process is not to be believed.
+            ItemFailure: ENGINE_ERROR, when the request is invalid.
         """
         server = await self._forking()
         if before is not None or profile not in server.profiles:
             raise ItemFailure(
-                FailureClass.ENGINE_ERROR, "The engine's process asked for more than it may have."
+                FailureClass.ENGINE_ERROR, "The engine's process requested a wrong profile."
             )
         return profile
 
     async def _take(self, task: EngineTask, project: str, profile: Profile | None) -> EngineProcess:
-        """Return a process for ``project``: an idle one of its own, or a new one."""
+        """Return a process for ``project``: an idle one of the project, or a new one."""
         self._refuse_when_closed()
         server = await self._forking()
         limits = (task.limits.memory_bytes, task.limits.output_bytes)
-        # Which engine reads the document is seen by the process; it says when it may not run it.
+        # The process selects the engine, and reports if it may not run it.
         tenancy = Tenancy(project, profile or server.first_profile, *limits)
         self._idle = [process for process in self._idle if process.usable]
         for process in reversed(self._idle):
@@ -277,7 +276,7 @@ class EnginePool:
         return process
 
     async def _forking(self) -> ForkServerProcess:
-        """Return the server that forks; one that has ended is replaced."""
+        """Return the fork server; one that has ended is replaced."""
         if self._server is not None and self._server.done() and not self._server.result().usable:
             self._server = None
         self.prepare()
@@ -308,7 +307,7 @@ class EnginePool:
     def _refuse_when_closed(self) -> None:
         if self._closed:
             raise UnavailableError(
-                "The engine pool is closed.", "The worker is stopping; another one takes over."
+                "The engine pool is closed.", "The worker is stopping; another one continues."
             )
 
 

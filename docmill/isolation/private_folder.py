@@ -1,15 +1,15 @@
-"""The folder that a worker and one engine process share, and all that passes through it.
+"""Folder that a worker and one engine process share.
 
-The process may have been taken over by the document that it read. So nothing in the folder is
-believed: every name is opened below a descriptor of the folder itself, no link is followed, only
-plain files with one name are read, as many bytes as the limits allow, and what is kept is a copy
-that the process has no descriptor of.
+The process may be controlled by the document that it read, so nothing in the folder is trusted:
+every name is opened relative to a descriptor of the folder, links are not followed, only regular
+files with one name are read, up to the size limits, and results are copied to files that the
+process has no descriptor of.
 
 ::
 
-    documents/   what the process is to read; it may not write here
-    output/      what an engine leaves of one document
-    temporary/   its home and its place for temporary files
+    documents/   input of the process, which may not write here
+    output/      output of an engine for one document
+    temporary/   home and temporary files of the process
 """
 
 import os
@@ -29,7 +29,7 @@ DOCUMENTS = "documents"
 OUTPUT = "output"
 TEMPORARY = "temporary"
 MAX_THREADS = 512
-"""Of one process: libraries start as many as there are processors, an attack as many as it can."""
+"""Threads of one process. Libraries start one per processor; an attack starts as many as it can."""
 
 _MIB = 1024 * 1024
 _CHUNK = _MIB
@@ -39,20 +39,20 @@ _HOSTILE_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O
 
 
 class FolderClosedError(Exception):
-    """The process has ended, and its folder went with it."""
+    """The process has ended, and its folder is closed."""
 
 
 class PrivateFolder:
-    """The worker's side of one process's folder. Its methods block: call them in a thread.
+    """The worker's side of a process's folder. Its methods block, so call them in a thread.
 
-    While one of them works the folder is not closed under it: its descriptors stay its own.
+    The folder is not closed while a method runs.
 
     Attributes:
-        path: where it is.
+        path: path of the folder.
     """
 
     def __init__(self, path: Path) -> None:
-        """Make the folders inside the existing empty folder ``path``."""
+        """Create the subfolders in the existing empty folder ``path``."""
         self.path = path
         self._documents = _make(path / DOCUMENTS)
         self._output = _make(path / OUTPUT)
@@ -61,10 +61,10 @@ class PrivateFolder:
         self._lock = threading.Lock()
 
     def hand_in(self, task: EngineTask) -> EngineTask:
-        """Copy what ``task`` reads into the folder; return the task as the process gets it.
+        """Copy the files of ``task`` into the folder; return the task with their new paths.
 
-        The process cannot be handed a path or a descriptor instead: it may open nothing else, and
-        a hard link would let it write to the original.
+        A path or a descriptor is no alternative: the process may open nothing else, and a hard link
+        would allow writes to the original.
 
         Raises:
             FolderClosedError: the process has ended.
@@ -86,14 +86,14 @@ class PrivateFolder:
         )
 
     def hand_out(self, report: EngineReport, into: Path, limits: Limits) -> bool:
-        """Copy the files that ``report`` names to the worker's own folder ``into``; then `clear`.
+        """Copy the files that ``report`` names to the worker's folder ``into``; then `clear`.
 
         Returns:
-            Whether nothing is left for the next task.
+            Whether the folder is empty for the next task.
 
         Raises:
-            ItemFailure: ENGINE_ERROR, one of them is missing or no plain file; LIMIT_EXCEEDED,
-                they are too many or too large.
+            ItemFailure: ENGINE_ERROR, a file is missing or not a regular file; LIMIT_EXCEEDED, too
+                many files, or too large ones.
             FolderClosedError: the process has ended.
             OSError: there is no space.
         """
@@ -107,15 +107,15 @@ class PrivateFolder:
             return self._clear()
 
     def clear(self) -> bool:
-        """Remove what the last task read and left; whether all of it is gone."""
+        """Delete files of the last task; return whether all are gone."""
         with self._lock:
             return not self._closed and self._clear()
 
     def check(self, pid: int, limits: Limits) -> None:
-        """Look at what the process uses beyond what the kernel limits.
+        """Check the usage that the kernel does not limit.
 
         Raises:
-            ItemFailure: LIMIT_EXCEEDED, it is more than ``limits`` allow.
+            ItemFailure: LIMIT_EXCEEDED, when it exceeds ``limits``.
         """
         most, found = Usage(limits.folder_bytes, limits.folder_files), Usage()
         try:
@@ -127,7 +127,7 @@ class PrivateFolder:
         except TooDeepError:
             raise ItemFailure(
                 FailureClass.LIMIT_EXCEEDED,
-                f"The engine made more than {trees.MAX_DEPTH} folders inside each other.",
+                f"The engine nested more than {trees.MAX_DEPTH} folders.",
             ) from None
         found.size += _nameless(pid, str(self.path), limits)
         if found.exceeds(most.size, most.files):
@@ -140,7 +140,7 @@ class PrivateFolder:
                 )
 
     def close(self) -> None:
-        """Remove the folder, once the process and all that it started have ended."""
+        """Delete the folder, after the process and its descendants have ended."""
         with self._lock:
             if not self._closed:
                 self._closed = True
@@ -186,7 +186,7 @@ class PrivateFolder:
 
 
 def over_quota(limits: Limits) -> ItemFailure:
-    """Return the failure of an engine that filled its folder."""
+    """Return the failure of an engine that exceeded the quota of its folder."""
     return ItemFailure(
         FailureClass.LIMIT_EXCEEDED,
         f"The engine filled its folder: more than {limits.folder_bytes // _MIB} MiB "
@@ -200,7 +200,7 @@ def _make(path: Path) -> int:
 
 
 def _suffix(task: EngineTask) -> str:
-    """Return the ending that a copy of the task's document has: some engines go by it."""
+    """Return the extension for the copy of a document; some engines depend on it."""
     for name in (task.document, task.name):
         if _SUFFIX.fullmatch(suffix := PurePath(name).suffix):
             return suffix
@@ -208,7 +208,7 @@ def _suffix(task: EngineTask) -> str:
 
 
 def _open_hostile(folder: int, name: str) -> int:
-    """Open a plain file with one name below ``folder``; a FIFO or a device does not block."""
+    """Open a regular file with one name below ``folder``, without blocking on a FIFO or device."""
     trouble = "is missing or cannot be opened"
     try:
         if "/" in name:
@@ -221,20 +221,20 @@ def _open_hostile(folder: int, name: str) -> int:
         if stat.S_ISREG(state.st_mode) and state.st_nlink == 1:
             return found
         os.close(found)
-        trouble = "is no plain file of its own"
+        trouble = "is no plain file"
     raise ItemFailure(
-        FailureClass.ENGINE_ERROR, f"What the engine says that it left {trouble}: {name!r:.80}."
+        FailureClass.ENGINE_ERROR, f"A file that the engine reports {trouble}: {name!r:.80}."
     )
 
 
 def _copy(source: int, target: int, most: int | None) -> int:
-    """Copy one open file to another, and return how many bytes these were.
+    """Copy an open file to another; return the number of bytes.
 
     Raises:
-        OverflowError: there are more than ``most``, also when it grows meanwhile.
+        OverflowError: there are more than ``most``, also if the file grows meanwhile.
     """
     copied = 0
-    # Most files are small: room for a whole one, and for the byte that shows that it grew.
+    # Most files are small: read a whole one, and one byte more to detect growth.
     chunk = min(os.fstat(source).st_size + 1, _CHUNK)
     while data := os.read(source, chunk):
         copied += len(data)
@@ -250,9 +250,9 @@ def _copy(source: int, target: int, most: int | None) -> int:
 
 
 def _nameless(pid: int, folder: str, limits: Limits) -> int:
-    """Return the bytes of files of a process that have no name any more, as Linux shows them.
+    """Return the bytes of a process's open files without a name, as Linux shows them.
 
-    Of one that is only mapped nothing says how large it is: it counts as the largest possible.
+    The size of a file that is only mapped is unknown: it counts as the maximum.
     """
     total = 0
     seen: set[tuple[int, int]] = set()

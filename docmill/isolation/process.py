@@ -1,4 +1,4 @@
-"""An engine process seen from its worker: forked, spoken to, ended with all it started."""
+"""Engine process as seen from its worker: fork, messages, and termination."""
 
 import asyncio
 import os
@@ -17,18 +17,18 @@ from docmill.isolation.server_process import END_SECONDS, ForkServerProcess
 from docmill.isolation.verdicts import Death
 
 _LAST_WORDS_SECONDS = 1.0
-"""For the end of standard error to arrive, when something that escaped holds it open."""
+"""Maximum wait for the end of standard error, which an escaped process may hold open."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tenancy:
-    """Whom a process serves, and under which limits, for its whole life.
+    """Owner and limits of a process for its whole life.
 
     Attributes:
-        project: whose documents it reads; never another's.
-        profile: of the engines that it may run.
-        memory_bytes: limit of its address space.
-        output_bytes: size of the largest file that it may write.
+        project: project whose documents it reads; never another's.
+        profile: profile of the engines that it may run.
+        memory_bytes: limit of the address space.
+        output_bytes: size of the largest output file.
     """
 
     project: str
@@ -38,23 +38,23 @@ class Tenancy:
 
 
 class ChildProcess:
-    """One process that the fork server made, in a session and a folder of its own.
+    """A process of the fork server, in a session and a folder of its own.
 
     Attributes:
-        pid: its process id, and that of its group and session; 0 until it runs.
-        tenancy: whom it serves.
-        folder: what it shares with this process.
-        ended: how it ended, once it is reaped and all it started is gone.
-        inherited_peak: bytes of memory that the kernel counts as its own from before its start.
+        pid: its id as process, group and session; 0 until it runs.
+        tenancy: its owner and limits.
+        folder: folder shared with this process.
+        ended: how it ended, once it is reaped and its descendants are gone.
+        inherited_peak: peak memory that the kernel attributes to it from before its start.
     """
 
     def __init__(
         self, server: ForkServerProcess, guard: Guard, tenancy: Tenancy, level: Level
     ) -> None:
-        """Have the process forked.
+        """Request the fork of a process.
 
         Raises:
-            UnavailableError: the server is gone.
+            UnavailableError: the fork server is gone.
         """
         self.pid = 0
         self.tenancy = tenancy
@@ -87,7 +87,7 @@ class ChildProcess:
                 os.close(end)
 
     async def connect(self) -> None:
-        """Connect its pipes to the event loop; needed once, before anything is said."""
+        """Connect its pipes to the event loop, once, before the first message."""
         loop = self._loop
         protocol = asyncio.StreamReaderProtocol(self._answers)
         requests, answers, errors = (
@@ -102,20 +102,20 @@ class ChildProcess:
 
     @property
     def usable(self) -> bool:
-        """Whether it can be spoken to."""
+        """Whether messages can be sent to it."""
         return not self._killed and not self.ended.done()
 
     @property
     def last_words(self) -> str:
-        """The end of what it wrote to standard error, for a log."""
+        """The end of its standard error, for a log."""
         return self._last_words.text
 
     def forget_last_words(self) -> None:
-        """Drop what it wrote so far: it says nothing about what comes."""
+        """Discard its previous standard error, which is unrelated to the next task."""
         self._last_words.kept.clear()
 
     def send(self, message: dict[str, Any]) -> None:
-        """Send a message; a dead process is noticed when it does not answer.
+        """Send a message; a dead process shows when it does not answer.
 
         Raises:
             FrameError: the message is too long.
@@ -126,29 +126,29 @@ class ChildProcess:
         """Return its next message.
 
         Raises:
-            asyncio.IncompleteReadError: it closed its pipe; most likely it died.
-            FrameError: what it sent is no message.
+            asyncio.IncompleteReadError: it closed its pipe, most likely because it died.
+            FrameError: it sent no valid message.
         """
         header = await self._answers.readexactly(frames.HEADER.size)
         return frames.unpack(await self._answers.readexactly(frames.body_length(header)))
 
     def kill(self) -> None:
-        """Kill the process and all it started; `end` also waits."""
+        """Kill the process and its descendants, without waiting; see `end`."""
         self._killed = True
         self._server.kill(self._token)
 
     async def end(self) -> None:
-        """Kill the process with all it started, and wait until it is gone."""
+        """Kill the process and its descendants, and wait until they are gone."""
         self.kill()
         await asyncio.wait([self.ended], timeout=END_SECONDS)
 
     def forked(self, pid: int) -> None:
-        """The server forked it."""
+        """The fork server forked it."""
         self.pid = pid
         self._guard.add(pid, str(self.folder.path))
 
     def finished(self, code: int, peak: int) -> None:
-        """The server reaped it, or is gone itself."""
+        """The fork server reaped it, or is gone."""
         self._killed = True
         self._finishing = self._loop.create_task(self._finish(code, peak))
 
@@ -177,6 +177,6 @@ def _new_folder(parent: Path) -> Path:
 
 
 def _pipes() -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Return this process's ends of three pipes, and those of the other one."""
+    """Return this process's ends of three pipes, and the other ends."""
     requests, answers, errors = os.pipe(), os.pipe(), os.pipe()
     return (requests[1], answers[0], errors[0]), (requests[0], answers[1], errors[1])

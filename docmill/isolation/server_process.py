@@ -1,4 +1,4 @@
-"""The worker's side of the fork server: it starts it, has it fork, and is told of every end."""
+"""The worker's side of the fork server: starts it, requests forks, and is notified of ends."""
 
 import asyncio
 import os
@@ -23,9 +23,9 @@ from docmill.isolation.last_words import LastWords
 from docmill.isolation.process_guard import Guard
 
 START_SECONDS = 60.0
-"""For a Python to start and import the engines on a loaded machine."""
+"""Time to start Python and import the engines on a loaded machine."""
 END_SECONDS = 5.0
-"""A killed process is gone in milliseconds, unless the kernel itself holds it."""
+"""A killed process is gone in milliseconds, unless the kernel blocks it."""
 _READ = 64 * 1024
 _KILLED = -9
 
@@ -33,28 +33,28 @@ log = structlog.get_logger(__name__)
 
 
 class Forked(Protocol):
-    """What wants to know of a process that the server forks."""
+    """Receiver of events of a forked process."""
 
     def forked(self, pid: int) -> None:
         """The process runs."""
 
     def finished(self, code: int, peak: int) -> None:
-        """The process has ended, and so has all that it started; see `verdicts.Death`."""
+        """The process and its descendants have ended; see `verdicts.Death`."""
 
 
 class ForkServerProcess:
-    """One ``python -m docmill.isolation.fork_server``, in a session and a folder of its own.
+    """A ``python -m docmill.isolation.fork_server`` in a session and a folder of its own.
 
     Attributes:
         pid: its process id.
-        profiles: which its engines ask for; known once it is ready.
+        profiles: profiles of its engines, known once it is ready.
     """
 
     def __init__(self, engines: str, guard: Guard, folder: Path) -> None:
-        """Start the process, in the event loop's thread; ``folder`` is removed with it.
+        """Start the process in the event loop's thread; ``folder`` is deleted with it.
 
-        The kernel's promise to kill a process with its parent holds for the thread that started
-        it: the loop's thread lives as long as the worker.
+        The kernel kills a process together with the thread that started it: the loop's thread lives
+        as long as the worker.
         """
         self.folder = folder
         self.profiles: frozenset[Profile] = frozenset()
@@ -77,12 +77,12 @@ class ForkServerProcess:
 
     @property
     def usable(self) -> bool:
-        """Whether it can be asked to fork."""
+        """Whether it accepts requests."""
         return not self.gone.done() and self._socket.fileno() >= 0
 
     @property
     def first_profile(self) -> Profile:
-        """The profile of a process of which nobody knows yet what it will read."""
+        """The profile of a process whose documents are not known yet."""
         if self.profiles == {Profile.PROGRAMS}:
             return Profile.PROGRAMS
         return Profile.STRICT
@@ -91,7 +91,7 @@ class ForkServerProcess:
         """Wait until it is ready.
 
         Raises:
-            UnavailableError: it cannot start, which is no file's fault.
+            UnavailableError: it cannot start; no file caused it.
         """
         await self._loop.connect_read_pipe(lambda: self._last_words, self._popen.stderr)
         with suppress(TimeoutError):
@@ -102,36 +102,36 @@ class ForkServerProcess:
             log.error("engine.process_not_started", stderr=bounded(self._last_words.text))
             raise UnavailableError(
                 "The engine's process could not be started.",
-                "See the worker's log for what Python said.",
+                "See the worker's log for Python's error.",
             )
 
     def fork(self, message: dict[str, Any], descriptors: Sequence[int], process: Forked) -> int:
-        """Have it fork a process; return the token by which `kill` knows it.
+        """Request a fork; return the token of the process for `kill`.
 
         Args:
-            message: what the process is to be; see `docmill.isolation.fork_server`.
-            descriptors: of its requests, answers and standard error.
-            process: told what becomes of it.
+            message: settings of the process; see `docmill.isolation.fork_server`.
+            descriptors: descriptors of requests, answers and standard error.
+            process: receives the events of the process.
 
         Raises:
-            UnavailableError: the server is gone.
+            UnavailableError: the fork server is gone.
         """
         token = next(self._tokens)
         self._waiting[token] = process
         if not self._send({"fork": token, **message}, descriptors):
             del self._waiting[token]
             raise UnavailableError(
-                "The server of engine processes has ended.", "Another one is started."
+                "The fork server of engine processes has ended.", "Another one will be started."
             )
         return token
 
     def kill(self, token: int) -> None:
-        """Kill the process of ``token`` with all that it started; without effect if it is gone."""
+        """Kill the process of ``token`` with its descendants; no effect if it is gone."""
         if token in self._waiting:
             self._send({"kill": token}, [])
 
     async def close(self) -> None:
-        """End it, and with it whatever it forked."""
+        """End the server and all processes that it forked."""
         self._hang_up()
         await asyncio.wait([self.gone], timeout=END_SECONDS)
         if not self.gone.done():
@@ -141,7 +141,7 @@ class ForkServerProcess:
     def _send(self, message: dict[str, Any], descriptors: Sequence[int]) -> bool:
         data = frames.pack(message)
         try:
-            # A few hundred bytes that are read at once: the socket has room for hundreds of them.
+            # A few hundred bytes, read at once: the socket has room for hundreds of them.
             return socket.send_fds(self._socket, [data], list(descriptors)) == len(data)
         except (OSError, ValueError):
             return False
@@ -176,18 +176,18 @@ class ForkServerProcess:
             self._waiting.pop(message["ended"]).finished(message["code"], message["peak"])
 
     def _hang_up(self) -> None:
-        """Close the socket: the server ends, and the kernel ends what it forked."""
+        """Close the socket: the server exits, and the kernel kills the forked processes."""
         if self._socket.fileno() >= 0:
             self._loop.remove_reader(self._socket)
             self._socket.close()
 
     def _reap(self) -> None:
-        """Wait for the server, in a thread of its own, and end what outlived it."""
+        """Wait for the server in a thread of its own, and kill what outlived it."""
         self._popen.wait()
         kill_marked(str(self.folder))
         trees.remove(self.folder)
         self._guard.remove(self.pid)
-        with suppress(RuntimeError):  # the loop is closed: nobody waits
+        with suppress(RuntimeError):  # the loop is closed
             self._loop.call_soon_threadsafe(self._lost)
 
     def _lost(self) -> None:

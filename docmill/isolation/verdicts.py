@@ -1,4 +1,4 @@
-"""The memory of a child process, and why it died: out of memory, or crashed."""
+"""Cause of a child process's death: out of memory, or crashed. Measurement of its memory."""
 
 import re
 import resource
@@ -10,7 +10,7 @@ from docmill.errors import FailureClass, ItemFailure
 
 _MIB = 1024 * 1024
 _NEAR_THE_LIMIT = 0.5
-"""A process can die of its address space long before its resident memory reaches it."""
+"""A process can exhaust its address space long before its resident memory reaches the limit."""
 
 _ALLOCATION = re.compile(
     rb"memory allocation of|bad_alloc|out of memory|cannot allocate|MemoryError|alloc(ation)? fail",
@@ -19,16 +19,16 @@ _ALLOCATION = re.compile(
 _ALLOCATION_ENDS = frozenset(
     {signal.SIGABRT, signal.SIGKILL, signal.SIGSEGV, signal.SIGBUS, signal.SIGTRAP, signal.SIGILL}
 )
-"""How allocators give up, and the kernel's own way."""
+"""Failures of allocators, and the signal of the kernel."""
 
 
 @dataclass(frozen=True, slots=True)
 class Death:
-    """How a child ended.
+    """How a child process ended.
 
     Attributes:
-        code: exit code, or minus the number of the signal.
-        peak_bytes: the most resident memory of its own; 0 when that was below what it inherited.
+        code: exit code, or the negative number of the signal.
+        peak_bytes: peak of its own resident memory; 0 if it was below the inherited one.
         last_words: the end of its standard error.
     """
 
@@ -38,7 +38,7 @@ class Death:
 
     @property
     def how(self) -> str:
-        """The end in one word or two: ``SIGSEGV``, ``exit code 3``."""
+        """The end in short: ``SIGSEGV``, ``exit code 3``."""
         if self.code >= 0:
             return f"exit code {self.code}"
         try:
@@ -48,11 +48,11 @@ class Death:
 
 
 def verdict(death: Death, memory_bytes: int) -> ItemFailure:
-    """Return the failure that ``death`` means for the item that was being worked on.
+    """Return the failure of the item that was being processed.
 
     Args:
-        death: how the child ended.
-        memory_bytes: the limit that it ran under.
+        death: how the process ended.
+        memory_bytes: its limit of memory.
     """
     said_so = _ALLOCATION.search(death.last_words) is not None
     near = death.peak_bytes >= memory_bytes * _NEAR_THE_LIMIT
@@ -62,7 +62,7 @@ def verdict(death: Death, memory_bytes: int) -> ItemFailure:
 
 
 def out_of_memory(memory_bytes: int) -> ItemFailure:
-    """Return the failure of an engine that needed more than its limit."""
+    """Return the failure of an engine that exceeded its memory limit."""
     return ItemFailure(
         FailureClass.OUT_OF_MEMORY,
         f"The engine needed more memory than its limit of {memory_bytes // _MIB} MiB.",
@@ -70,10 +70,10 @@ def out_of_memory(memory_bytes: int) -> ItemFailure:
 
 
 def peak_so_far() -> int:
-    """Return the most resident memory, in bytes, that the kernel puts down to this process.
+    """Return the peak resident memory that the kernel attributes to this process, in bytes.
 
-    Just after the start that is what the process which started it had: `vfork` lends a child its
-    parent's memory, and the kernel counts it as the child's.
+    At its start this is the peak of its parent: `vfork` shares the parent's memory with the child,
+    and the kernel attributes it to the child.
     """
     return peak_bytes(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 

@@ -1,1 +1,1 @@
-"""What an engine process may not do, whatever its document makes of it: Landlock and seccomp."""
+"""Confinement of engine processes by Landlock and seccomp."""

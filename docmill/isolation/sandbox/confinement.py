@@ -1,4 +1,4 @@
-"""How much an engine process is confined: what the operator asks for, and what the system gives."""
+"""Level of confinement of engine processes, from the operator's setting and the system."""
 
 import mimetypes
 import os
@@ -17,7 +17,7 @@ from docmill.settings import APPLICATION
 
 
 class Mode(StrEnum):
-    """What the operator asks for (``DOCMILL_SANDBOX``)."""
+    """Setting ``DOCMILL_SANDBOX``."""
 
     REQUIRE = "require"
     PREFER = "prefer"
@@ -25,33 +25,33 @@ class Mode(StrEnum):
 
 
 class Reuse(StrEnum):
-    """What one engine process may read (``DOCMILL_SANDBOX_REUSE``); of one project in any case."""
+    """Setting ``DOCMILL_SANDBOX_REUSE``: what one process may read, always of one project."""
 
     GROUP = "group"
-    """Any number of documents of one project, one after the other."""
+    """Any number of documents of one project, in sequence."""
     DOCUMENT = "document"
     """One document."""
 
 
 class Level(StrEnum):
-    """What holds, from the highest on."""
+    """Levels of confinement, highest first."""
 
     CONFINED = "landlock+seccomp"
-    """Files by Landlock, everything else by the filter of system calls."""
+    """Files by Landlock, everything else by the system call filter."""
     FILTERED = "seccomp"
-    """The filter alone: every file that the worker may read is readable, also to write to."""
+    """Only the filter: the process can read and write all files that the worker can."""
     NONE = "none"
-    """Limits of memory, size and time only, as on macOS."""
+    """Only limits of memory, size and time, as on macOS."""
 
 
 @dataclass(frozen=True, slots=True)
 class Confinement:
-    """What engine processes get on this machine.
+    """Confinement of engine processes on this machine.
 
     Attributes:
-        level: what holds.
+        level: the level.
         abi: Landlock's version; 0 below `Level.CONFINED`.
-        reason: why it is no higher level; empty for the highest.
+        reason: reason for a lower level; empty for the highest.
     """
 
     level: Level
@@ -59,7 +59,7 @@ class Confinement:
     reason: str = ""
 
     def __str__(self) -> str:
-        """The level in a line for people."""
+        """The level as one line for people."""
         detail = f" (Landlock ABI {self.abi})" if self.abi else ""
         return f"{self.level}{detail}{': ' if self.reason else ''}{self.reason}"
 
@@ -74,15 +74,15 @@ _DATA = (
     "/dev/urandom",
     "/dev/random",
 )
-_NO_FILTER = "this system has no filter of system calls for which Docmill has a table"
-_NO_LANDLOCK = "this kernel has no Landlock, or does not let this process use it"
+_NO_FILTER = "Docmill has no system call table for this system, or the kernel no filter"
+_NO_LANDLOCK = "this kernel has no Landlock, or denies it to this process"
 
 
 def available(mode: Mode | str) -> Confinement:
-    """Return what engine processes get.
+    """Return the confinement for a setting.
 
     Raises:
-        UsageError: it is required, and cannot be had.
+        UsageError: it is required and not available.
     """
     if mode == Mode.OFF:
         return Confinement(Level.NONE, reason="switched off by DOCMILL_SANDBOX=off")
@@ -95,22 +95,22 @@ def available(mode: Mode | str) -> Confinement:
     if mode == Mode.REQUIRE:
         raise UsageError(
             f"DOCMILL_SANDBOX=require, but engine processes cannot be confined: {found.reason}.",
-            "Use Linux 5.13 or later with Landlock, on x86_64 or aarch64; or say prefer.",
+            "Use Linux 5.13 or later with Landlock, on x86_64 or aarch64; or set it to prefer.",
         )
     return found
 
 
 def confine(level: Level, profile: Profile, read: Path, write: list[Path]) -> None:
-    """Confine this process, which must have one thread, for good.
+    """Confine this process, which must have one thread, permanently.
 
     Args:
         level: from `available`.
-        profile: of the engines that it runs.
-        read: the folder of what it is to read.
-        write: folders that it may also write to.
+        profile: profile of its engines.
+        read: folder of its input.
+        write: folders that are also writable.
 
     Raises:
-        OSError: the kernel refuses: the process must not go on.
+        OSError: the kernel denies it; the process must not continue.
     """
     if level is Level.CONFINED:
         rules = [(read, READ), *((folder, WRITE) for folder in write), *_system(profile)]
@@ -121,7 +121,7 @@ def confine(level: Level, profile: Profile, read: Path, write: list[Path]) -> No
 
 
 def _system(profile: Profile) -> Iterator[tuple[Path, Access]]:
-    """Yield what code of engines and of Python may be read, and what of the system."""
+    """Yield the readable files and folders of engines, Python and the system."""
     programs = profile is Profile.PROGRAMS
     of_code = RUN if programs else READ
     yield from ((place, of_code) for place in _code())
@@ -133,9 +133,9 @@ def _system(profile: Profile) -> Iterator[tuple[Path, Access]]:
 
 
 def _code() -> set[Path]:
-    """Return where Python looks for modules, and the data of installed packages.
+    """Return the import paths of Python, and the data folders of installed packages.
 
-    Of a checkout only the package: beside it may lie results, keys and notes.
+    Of a checkout only the package: other files there may be results, keys and notes.
     """
     places = {Path(place).resolve() for place in sys.path if place}
     paths = sysconfig.get_paths()

@@ -1,8 +1,8 @@
-"""Which files this process and all it starts may open (Landlock, Linux 5.13 and later).
+"""Landlock (Linux 5.13 and later): files that this process and its descendants may open.
 
 Source: the kernel's ``Documentation/userspace-api/landlock.rst`` and ``include/uapi/linux/
-landlock.h``. What a version of the interface (ABI) does not know yet, it does not restrict; the
-filter of system calls covers the network and signals besides.
+landlock.h``. A version of the interface (ABI) does not restrict rights that it does not know; the
+system call filter additionally covers the network and signals.
 """
 
 import ctypes
@@ -46,11 +46,11 @@ class Access(IntFlag):
 
 _KNOWN_BITS = {1: 13, 2: 14, 3: 15, 4: 15}
 _NEWEST_BITS = 16
-"""Rights to files that an ABI knows: 5 and later know all of `Access`."""
+"""Number of file rights of an ABI. ABI 5 and later know all of `Access`."""
 _NETWORK_SINCE, _SCOPES_SINCE = 4, 6
 _EVERY_TCP = 0b11
 _EVERY_SCOPE = 0b11
-"""Binding and connecting TCP; abstract sockets and signals of processes outside."""
+"""Binding and connecting TCP; abstract sockets and signals of outside processes."""
 
 READ = Access.READ_FILE | Access.READ_DIR
 RUN = READ | Access.EXECUTE
@@ -71,7 +71,7 @@ _OF_A_FILE = (
 
 
 def abi() -> int:
-    """Return the version of Landlock that this kernel has switched on; 0 without it."""
+    """Return the enabled version of Landlock; 0 without it."""
     try:
         return _call(
             LANDLOCK_CREATE_RULESET,
@@ -84,14 +84,14 @@ def abi() -> int:
 
 
 def restrict(version: int, rules: Iterable[tuple[Path, Access]]) -> None:
-    """Allow this process what ``rules`` say below their paths, and nothing else, for good.
+    """Restrict this process permanently to the rights in ``rules``.
 
     Args:
-        version: from `abi`.
-        rules: existing files and folders; one that is missing needs no rule.
+        version: version from `abi`.
+        rules: rights below existing files and folders.
 
     Raises:
-        OSError: the kernel refuses.
+        OSError: the kernel denies it.
     """
     handled = Access((1 << _KNOWN_BITS.get(version, _NEWEST_BITS)) - 1)
     attributes = [int(handled)]

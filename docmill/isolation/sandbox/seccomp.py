@@ -1,4 +1,4 @@
-"""A filter of system calls for this process and all it starts (seccomp, Linux).
+"""seccomp (Linux): filter of system calls for this process and its descendants.
 
 Sources: the kernel's ``Documentation/userspace-api/seccomp_filter.rst`` and ``include/uapi/linux``:
 ``seccomp.h``, ``filter.h``, ``audit.h``, ``sched.h``, ``prctl.h``.
@@ -31,9 +31,9 @@ _KILL_PROCESS = 0x80000000
 
 _LOAD_WORD, _JUMP_EQUAL, _JUMP_AT_LEAST, _JUMP_ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 _NUMBER_AT, _MACHINE_AT, _ARGUMENTS_AT = 0, 4, 16
-"""Offsets in ``struct seccomp_data``; each argument has two words, the lower one first."""
+"""Offsets in ``struct seccomp_data``. Each argument has two words, the lower one first."""
 _X32_BIT = 0x40000000
-"""Calls of x86_64's third calling convention, which numbers them anew."""
+"""Calls of the x32 convention of x86_64, which has other numbers."""
 
 _CLONE_THREAD = 0x00010000
 _CLONE_NAMESPACES = 0x7E020080
@@ -49,7 +49,7 @@ _PRCTL_DENIED = {
     "PR_SCHED_CORE": 62,
     "PR_SET_PTRACER": 0x59616D61,
 }
-"""They would untie the process from its supervisor, or hide it."""
+"""Flags that would detach the process from its supervisor, or hide it."""
 _FCNTL_DENIED = {"F_SETOWN": 8, "F_SETSIG": 10, "F_SETOWN_EX": 15}
 _IOCTL_DENIED = {
     "TIOCSTI": 0x5412,
@@ -57,16 +57,16 @@ _IOCTL_DENIED = {
     "FIOSETOWN": 0x8901,
     "SIOCSPGRP": 0x8902,
 }
-"""They send signals to other processes, or type into their terminals."""
+"""Calls that signal other processes, or write to their terminals."""
 
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """A processor that there is a table for.
+    """A processor with a table of system calls.
 
     Attributes:
-        audit: its ``AUDIT_ARCH_*``, by which the filter knows it.
-        number: finds its number of a call.
+        audit: its ``AUDIT_ARCH_*`` in the filter.
+        number: returns its number of a call.
     """
 
     name: str
@@ -84,7 +84,7 @@ MACHINES: dict[str, Machine] = {
 
 
 def machine() -> Machine | None:
-    """Return the machine that this is, if there is a table for it and the kernel filters calls."""
+    """Return this machine, if it has a table and its kernel supports filters."""
     found = MACHINES.get(platform.machine())
     if found is None or os.uname().sysname != "Linux" or struct.calcsize("P") != 8:  # noqa: PLR2004
         return None
@@ -97,14 +97,14 @@ def machine() -> Machine | None:
 
 
 def install(found: Machine, *, programs: bool = False) -> None:
-    """Filter the calls of this process from now on; nothing can take that back.
+    """Filter the calls of this process, permanently.
 
     Args:
-        found: from `machine`.
-        programs: whether further processes and programs may be started.
+        found: machine from `machine`.
+        programs: whether processes and programs may be started.
 
     Raises:
-        OSError: the kernel refuses.
+        OSError: the kernel denies it.
     """
     code = program(found, os.getpid(), programs=programs)
     buffer = ctypes.create_string_buffer(code, len(code))
@@ -116,10 +116,10 @@ def install(found: Machine, *, programs: bool = False) -> None:
 
 
 def forbid_new_privileges() -> None:
-    """Let no program that is started gain rights; Landlock and seccomp ask for it.
+    """Deny additional rights to started programs, as Landlock and seccomp require.
 
     Raises:
-        OSError: the kernel refuses.
+        OSError: the kernel denies it.
     """
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0):
@@ -127,12 +127,12 @@ def forbid_new_privileges() -> None:
 
 
 def program(found: Machine, pid: int, *, programs: bool = False) -> bytes:
-    """Return the filter in the kernel's code (classic BPF), eight bytes an instruction.
+    """Return the filter as classic BPF, eight bytes an instruction.
 
     Args:
-        found: the machine whose numbers it has.
-        pid: of the process that it is for: signals to itself are no harm, and ``abort`` sends one.
-        programs: as of `install`.
+        found: the machine.
+        pid: process id: signals to itself are allowed, because ``abort`` sends one.
+        programs: as in `install`.
     """
     code = [
         _op(_LOAD_WORD, _MACHINE_AT),
@@ -156,7 +156,7 @@ def program(found: Machine, pid: int, *, programs: bool = False) -> bytes:
 
 
 def _checks(pid: int, *, programs: bool) -> dict[str, list[bytes]]:
-    """Return what follows when a call of `BY_ARGUMENT` is met: it ends the filter."""
+    """Return the instructions after a match of a call of `BY_ARGUMENT`; they end the filter."""
     deny, allow = _op(_RETURN, _ERRNO | EPERM), _op(_RETURN, _ALLOW)
     own = [_argument(0), _op(_JUMP_EQUAL, pid, yes=1), deny, allow]
     threads = [_argument(0), _op(_JUMP_ANY_BIT, _CLONE_NAMESPACES, no=1), deny]
@@ -164,7 +164,7 @@ def _checks(pid: int, *, programs: bool) -> dict[str, list[bytes]]:
         threads += [_op(_JUMP_ANY_BIT, _CLONE_THREAD, yes=1), deny]
     return {
         "clone": [*threads, allow],
-        # Its flags lie in memory, where no filter sees them; libc falls back to `clone`.
+        # Its flags are in memory, which filters cannot read; libc falls back to `clone`.
         "clone3": [_op(_RETURN, _ERRNO | ENOSYS)],
         "kill": [allow] if programs else own,
         "tgkill": [allow] if programs else own,
@@ -173,7 +173,7 @@ def _checks(pid: int, *, programs: bool) -> dict[str, list[bytes]]:
             _op(_JUMP_EQUAL, 0, yes=2),
             _op(_JUMP_EQUAL, pid, yes=1),
             deny,
-            _argument(2),  # the new limit: a null pointer only asks
+            _argument(2),  # the new limit: a null pointer only queries
             _op(_JUMP_EQUAL, 0, yes=1),
             deny,
             _argument(2, high=True),
@@ -188,7 +188,7 @@ def _checks(pid: int, *, programs: bool) -> dict[str, list[bytes]]:
 
 
 def _any_of(argument: int, values: Iterable[int]) -> list[bytes]:
-    """Return what denies a call whose argument is one of ``values``."""
+    """Return instructions that deny a call whose argument is one of ``values``."""
     code = [_argument(argument)]
     for value in values:
         code += [_op(_JUMP_EQUAL, value, no=1), _op(_RETURN, _ERRNO | EPERM)]
@@ -200,5 +200,5 @@ def _argument(number: int, *, high: bool = False) -> bytes:
 
 
 def _op(code: int, value: int, *, yes: int = 0, no: int = 0) -> bytes:
-    """Return one instruction; ``yes`` and ``no`` are how many follow that a jump passes over."""
+    """Return one instruction; ``yes`` and ``no`` are the instructions that a jump skips."""
     return struct.pack("=HBBI", code, yes, no, value)
