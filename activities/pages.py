@@ -14,7 +14,7 @@ from docmill.parameters import cache_key
 from docmill.processing.groups import GroupPlanner, ItemCosts
 from docmill.records.batches import Batches
 from docmill.records.database import Database
-from docmill.records.paging import Paging
+from docmill.records.pages import ListingPages
 
 
 class ListingActivities:
@@ -53,7 +53,7 @@ class ListingActivities:
                 )
 
             if request.group_up_to == 1:
-                return await Paging(session).next_page(batch, request, key_of)
+                return await ListingPages(session).next_page(batch, request, key_of)
             planner = GroupPlanner(self._costs, batch.id, batch.parameters)
             plan = partial(planner.plan, request.group_up_to)
-            return await Paging(session).next_page(batch, request, key_of, plan)
+            return await ListingPages(session).next_page(batch, request, key_of, plan)

@@ -19,15 +19,15 @@ from docmill.engines.parse import Watcher
 from docmill.engines.registry import Registry
 from docmill.errors import DocmillError, FailureClass, ItemFailure, bounded
 from docmill.isolation import frames, limits
+from docmill.isolation.exits import out_of_memory, peak_so_far
 from docmill.isolation.private_folder import DOCUMENTS, OUTPUT, TEMPORARY
 from docmill.isolation.sandbox.confinement import Level, confine
-from docmill.isolation.verdicts import out_of_memory, peak_so_far
 
 _PATH = re.compile(r"(?<![\w:/.])/(?:[^\s/'\"]+/)+([^\s/'\"]*)")
 
 
 @dataclass(frozen=True, slots=True)
-class Life:
+class ProcessSettings:
     """Settings of an engine process for its whole life.
 
     Attributes:
@@ -55,29 +55,29 @@ class OtherProfileError(Exception):
         self.profile = profile
 
 
-def live(life: Life, descriptors: list[int], registry: Registry) -> None:
+def live(settings: ProcessSettings, descriptors: list[int], registry: Registry) -> None:
     """Run an engine process until the pool closes the pipe.
 
     Args:
-        life: settings of the process.
+        settings: settings of the process.
         descriptors: descriptors of requests, answers and standard error; all others are closed.
         registry: the engines.
     """
     os.setsid()
-    limits.die_with_parent(life.server)
+    limits.die_with_parent(settings.server)
     requests, answers = _keep_only(descriptors)
-    temporary = str(life.folder / TEMPORARY)
+    temporary = str(settings.folder / TEMPORARY)
     os.environ.update(dict.fromkeys(("HOME", "TMPDIR", "PATH"), temporary))
     os.chdir(temporary)
     tempfile.tempdir = None
-    limits.limit_process(life.memory_bytes, life.output_bytes)
+    limits.limit_process(settings.memory_bytes, settings.output_bytes)
     own = limits.OwnState.opened()
-    writable = [life.folder / OUTPUT, life.folder / TEMPORARY]
-    confine(life.level, life.profile, life.folder / DOCUMENTS, writable)
+    writable = [settings.folder / OUTPUT, settings.folder / TEMPORARY]
+    confine(settings.level, settings.profile, settings.folder / DOCUMENTS, writable)
 
     def chosen(engine: Engine) -> None:
         _send(answers, frames.engine_message(engine))
-        if profile_of(engine) is not life.profile:
+        if profile_of(engine) is not settings.profile:
             raise OtherProfileError(profile_of(engine))
 
     watcher = Watcher(

@@ -11,12 +11,12 @@ import structlog
 from docmill.engines.base import EngineReport, EngineTask, Limits, Profile
 from docmill.errors import FailureClass, ItemFailure, UnavailableError, bounded
 from docmill.isolation import frames
+from docmill.isolation.exits import failure_of_exit
 from docmill.isolation.private_folder import FolderClosedError
 from docmill.isolation.process import ChildProcess, Tenancy
 from docmill.isolation.process_guard import Guard
 from docmill.isolation.sandbox.confinement import Level
 from docmill.isolation.server_process import END_SECONDS, START_SECONDS, ForkServerProcess
-from docmill.isolation.verdicts import verdict
 
 log = structlog.get_logger(__name__)
 
@@ -72,7 +72,7 @@ class EngineProcess(ChildProcess):
                 self._first_resident = frames.resident_of(ready)
         except (TimeoutError, asyncio.IncompleteReadError, frames.FrameError, KeyError):
             await self.end()
-            log.error("engine.process_not_started", stderr=bounded(self.last_words))
+            log.error("engine.process_not_started", stderr=bounded(self.stderr_tail))
             raise UnavailableError(
                 "The engine's process could not be started.",
                 "See the worker's log for Python's error.",
@@ -99,7 +99,7 @@ class EngineProcess(ChildProcess):
 
     async def _run(self, task: EngineTask, on_started: Callable[[], None] | None) -> EngineReport:
         self._engine = _NO_ENGINE
-        self.forget_last_words()
+        self.forget_stderr()
         try:
             handed = await asyncio.to_thread(self.folder.hand_in, task)
         except FolderClosedError:
@@ -235,15 +235,15 @@ class EngineProcess(ChildProcess):
         # A process without its pipe is useless, even if it lives on.
         await asyncio.wait([self.ended], timeout=END_SECONDS)
         await self.end()
-        death = await self.ended
-        failure = self._over_quota or verdict(death, task.limits.memory_bytes)
+        exit_ = await self.ended
+        failure = self._over_quota or failure_of_exit(exit_, task.limits.memory_bytes)
         log.warning(
             "engine.process_died",
             pid=self.pid,
-            how=death.how,
+            how=exit_.how,
             failure_class=failure.failure_class,
-            peak_mib=death.peak_bytes // 2**20,
-            stderr=bounded(self.last_words),
+            peak_mib=exit_.peak_bytes // 2**20,
+            stderr=bounded(self.stderr_tail),
         )
         return failure
 

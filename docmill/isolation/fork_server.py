@@ -22,9 +22,9 @@ from typing import Any, NoReturn
 from docmill.engines.base import Profile, profile_of
 from docmill.engines.registry import PARSE, Registry
 from docmill.isolation import child, frames, limits
+from docmill.isolation.exits import peak_bytes
 from docmill.isolation.families import kill_marked
 from docmill.isolation.sandbox.confinement import Level
-from docmill.isolation.verdicts import peak_bytes
 
 DESCRIPTORS = 3
 """Descriptors of the command ``fork``."""
@@ -111,7 +111,7 @@ class ForkServer:
         try:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            life = child.Life(
+            settings = child.ProcessSettings(
                 server=server,
                 folder=Path(message["folder"]),
                 level=Level(message["level"]),
@@ -119,7 +119,7 @@ class ForkServer:
                 memory_bytes=message["memory_bytes"],
                 output_bytes=message["output_bytes"],
             )
-            child.live(life, given, self._registry)
+            child.live(settings, given, self._registry)
             code = 0
         except BaseException as error:  # noqa: BLE001 - it must never continue as the server
             with suppress(OSError):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from docmill.isolation.verdicts import peak_so_far
+from docmill.isolation.exits import peak_so_far
 
 OPEN_FILES = 256
 """Open files of one process. At half of it the process is replaced, for engines that leak."""

@@ -9,14 +9,14 @@ from typing import Any
 
 from docmill.engines.base import Profile
 from docmill.isolation import frames
-from docmill.isolation.last_words import LastWords
+from docmill.isolation.exits import ProcessExit
 from docmill.isolation.private_folder import PrivateFolder
 from docmill.isolation.process_guard import Guard
 from docmill.isolation.sandbox.confinement import Level
 from docmill.isolation.server_process import END_SECONDS, ForkServerProcess
-from docmill.isolation.verdicts import Death
+from docmill.isolation.stderr_tail import StderrTail
 
-_LAST_WORDS_SECONDS = 1.0
+_STDERR_SECONDS = 1.0
 """Maximum wait for the end of standard error, which an escaped process may hold open."""
 
 
@@ -62,9 +62,9 @@ class ChildProcess:
         self._server = server
         self._guard = guard
         self._loop = asyncio.get_running_loop()
-        self.ended: asyncio.Future[Death] = self._loop.create_future()
+        self.ended: asyncio.Future[ProcessExit] = self._loop.create_future()
         self._killed = False
-        self._last_words = LastWords(self._loop.create_future())
+        self._stderr = StderrTail(self._loop.create_future())
         self._answers = asyncio.StreamReader()
         self._transports: list[asyncio.BaseTransport] = []
         self.folder = PrivateFolder(_new_folder(server.folder))
@@ -97,7 +97,7 @@ class ChildProcess:
         self._own_ends = ()
         self._requests, _ = await loop.connect_write_pipe(asyncio.BaseProtocol, requests)
         read, _ = await loop.connect_read_pipe(lambda: protocol, answers)
-        words, _ = await loop.connect_read_pipe(lambda: self._last_words, errors)
+        words, _ = await loop.connect_read_pipe(lambda: self._stderr, errors)
         self._transports += [self._requests, read, words]
 
     @property
@@ -106,13 +106,13 @@ class ChildProcess:
         return not self._killed and not self.ended.done()
 
     @property
-    def last_words(self) -> str:
+    def stderr_tail(self) -> str:
         """The end of its standard error, for a log."""
-        return self._last_words.text
+        return self._stderr.text
 
-    def forget_last_words(self) -> None:
+    def forget_stderr(self) -> None:
         """Discard its previous standard error, which is unrelated to the next task."""
-        self._last_words.kept.clear()
+        self._stderr.kept.clear()
 
     def send(self, message: dict[str, Any]) -> None:
         """Send a message; a dead process shows when it does not answer.
@@ -154,14 +154,14 @@ class ChildProcess:
 
     async def _finish(self, code: int, peak: int) -> None:
         if self._transports:
-            await asyncio.wait([self._last_words.complete], timeout=_LAST_WORDS_SECONDS)
+            await asyncio.wait([self._stderr.complete], timeout=_STDERR_SECONDS)
         for transport in self._transports:
             transport.close()
         self._close_pipes()
         await asyncio.to_thread(self.folder.close)
         self._guard.remove(self.pid)
         own_peak = peak if peak > self.inherited_peak else 0
-        self.ended.set_result(Death(code, own_peak, bytes(self._last_words.kept)))
+        self.ended.set_result(ProcessExit(code, own_peak, bytes(self._stderr.kept)))
 
     def _close_pipes(self) -> None:
         for end in self._own_ends:

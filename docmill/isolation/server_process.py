@@ -19,8 +19,8 @@ from docmill.errors import UnavailableError, bounded
 from docmill.isolation import frames, trees
 from docmill.isolation.environment import child_environment
 from docmill.isolation.families import kill_marked
-from docmill.isolation.last_words import LastWords
 from docmill.isolation.process_guard import Guard
+from docmill.isolation.stderr_tail import StderrTail
 
 START_SECONDS = 60.0
 """Time to start Python and import the engines on a loaded machine."""
@@ -39,7 +39,7 @@ class Forked(Protocol):
         """The process runs."""
 
     def finished(self, code: int, peak: int) -> None:
-        """The process and its descendants have ended; see `verdicts.Death`."""
+        """The process and its descendants have ended; see `exits.ProcessExit`."""
 
 
 class ForkServerProcess:
@@ -71,7 +71,7 @@ class ForkServerProcess:
         self._received = bytearray()
         self._ready: asyncio.Future[None] = self._loop.create_future()
         self.gone: asyncio.Future[None] = self._loop.create_future()
-        self._last_words = LastWords(self._loop.create_future())
+        self._stderr = StderrTail(self._loop.create_future())
         self._loop.add_reader(self._socket, self._read)
         threading.Thread(target=self._reap, name=f"reap-{self.pid}", daemon=True).start()
 
@@ -93,13 +93,13 @@ class ForkServerProcess:
         Raises:
             UnavailableError: it cannot start; no file caused it.
         """
-        await self._loop.connect_read_pipe(lambda: self._last_words, self._popen.stderr)
+        await self._loop.connect_read_pipe(lambda: self._stderr, self._popen.stderr)
         with suppress(TimeoutError):
             async with asyncio.timeout(START_SECONDS):
                 await asyncio.wait([self._ready, self.gone], return_when=asyncio.FIRST_COMPLETED)
         if not self._ready.done():
             await self.close()
-            log.error("engine.process_not_started", stderr=bounded(self._last_words.text))
+            log.error("engine.process_not_started", stderr=bounded(self._stderr.text))
             raise UnavailableError(
                 "The engine's process could not be started.",
                 "See the worker's log for Python's error.",

@@ -18,7 +18,7 @@ from docmill.records.ledger import (
     ReadBytes,
     Settlement,
 )
-from docmill.records.paging import Paging
+from docmill.records.pages import ListingPages
 from docmill.records.results import result_id_of
 from docmill.records.scans import Scans, ScanSummary
 from docmill.records.tables.batches import Batch, Result
@@ -98,7 +98,7 @@ async def page(
         batch_id=batch.id, **{"epoch": batch.epoch} | fields, after=after, limit=limit
     )
     async with database.write() as session:
-        return await Paging(session).next_page(batch, request, key_of)
+        return await ListingPages(session).next_page(batch, request, key_of)
 
 
 async def claim_any(

@@ -18,7 +18,7 @@ from docmill.records.held_items import must_stop
 from docmill.records.items import group_claim
 from docmill.records.ledger import Claim, ClaimedItem, Ledger, NotBegun, ReadBytes, Settlement
 from docmill.records.listing import Listed
-from docmill.records.paging import Paging
+from docmill.records.pages import ListingPages
 from docmill.records.results import result_id_of
 from docmill.records.tables.batches import Batch
 from tests.records.making import (
@@ -298,5 +298,5 @@ async def _alone(database: Database, batch: Batch) -> set[int]:
 
     request = PageRequest(batch_id=batch.id, epoch=1, after=0, limit=100)
     async with database.write() as session:
-        await Paging(session).next_page(batch, request, key_of, plan)
+        await ListingPages(session).next_page(batch, request, key_of, plan)
     return {row.position for row in planned if row.alone}

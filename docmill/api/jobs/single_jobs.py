@@ -29,7 +29,7 @@ from docmill.records.directory_files import DirectoryFiles
 from docmill.records.files import Files
 from docmill.records.items import job_id_of
 from docmill.records.jobs import Job, Jobs
-from docmill.records.paging import Paging
+from docmill.records.pages import ListingPages
 from docmill.records.tables.batches import Batch
 from docmill.records.tables.sources import Configuration, DirectoryFile, File
 
@@ -163,7 +163,7 @@ class SingleJobs:
         )
         # No cache key here: the workflow looks for results again, with the versions of the engines.
         page = PageRequest(batch_id=batch.id, epoch=batch.epoch, after=0, limit=1)
-        await Paging(session).next_page(batch, page, lambda _, __: "")
+        await ListingPages(session).next_page(batch, page, lambda _, __: "")
         await Jobs(session).open(batch, ONLY_POSITION, new.user_metadata)
         return await Jobs(session).get(project_id, self._job_id(batch_id))
 

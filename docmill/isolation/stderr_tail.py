@@ -6,7 +6,7 @@ _KEPT = 8 * 1024
 """Bytes that are stored."""
 
 
-class LastWords(asyncio.Protocol):
+class StderrTail(asyncio.Protocol):
     """Stores the end of a stream, and signals its end.
 
     Attributes:

@@ -38,7 +38,7 @@ Hit = tuple[Listed, Result]
 """A listed item and the stored result for its bytes."""
 
 
-class Paging:
+class ListingPages:
     """Reads the listing of a batch, range by range."""
 
     def __init__(self, session: AsyncSession) -> None:

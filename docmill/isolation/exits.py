@@ -1,4 +1,4 @@
-"""Cause of a child process's death: out of memory, or crashed. Measurement of its memory."""
+"""Exits of child processes: out of memory, or crashed. Measurement of their memory."""
 
 import re
 import resource
@@ -23,18 +23,18 @@ _ALLOCATION_ENDS = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Death:
+class ProcessExit:
     """How a child process ended.
 
     Attributes:
         code: exit code, or the negative number of the signal.
         peak_bytes: peak of its own resident memory; 0 if it was below the inherited one.
-        last_words: the end of its standard error.
+        stderr_tail: the end of its standard error.
     """
 
     code: int
     peak_bytes: int
-    last_words: bytes
+    stderr_tail: bytes
 
     @property
     def how(self) -> str:
@@ -47,18 +47,18 @@ class Death:
             return f"signal {-self.code}"
 
 
-def verdict(death: Death, memory_bytes: int) -> ItemFailure:
+def failure_of_exit(exit_: ProcessExit, memory_bytes: int) -> ItemFailure:
     """Return the failure of the item that was being processed.
 
     Args:
-        death: how the process ended.
+        exit_: how the process ended.
         memory_bytes: its limit of memory.
     """
-    said_so = _ALLOCATION.search(death.last_words) is not None
-    near = death.peak_bytes >= memory_bytes * _NEAR_THE_LIMIT
-    if said_so or (near and -death.code in _ALLOCATION_ENDS):
+    said_so = _ALLOCATION.search(exit_.stderr_tail) is not None
+    near = exit_.peak_bytes >= memory_bytes * _NEAR_THE_LIMIT
+    if said_so or (near and -exit_.code in _ALLOCATION_ENDS):
         return out_of_memory(memory_bytes)
-    return ItemFailure(FailureClass.CRASHED, f"The engine's process died ({death.how}).")
+    return ItemFailure(FailureClass.CRASHED, f"The engine's process died ({exit_.how}).")
 
 
 def out_of_memory(memory_bytes: int) -> ItemFailure:
