@@ -174,7 +174,7 @@ async def test_hebrew_whose_order_two_readers_tell_differently_is_doubtful(
             word = "abcdefghijklm"[number : number + 4]
             x -= 7.2 * len(word) + gap
             drawn += line(word[::-1], (x, 700 - 24 * row), font="F2")
-    font = "/Type/Font/Subtype/Type1/BaseFont/Sender"
+    font = "/Type/Font/Subtype/Type1/BaseFont/Courier"
     meaning = pdf.stream(to_unicode(LETTERS))
     data = pdf.page(drawn, fonts={"F2": pdf.add(f"<<{font}/ToUnicode {meaning} 0 R>>")}).bytes()
 
