@@ -540,7 +540,7 @@ class BatchWorkflow:
             "start_to_close_timeout": timedelta(seconds=self._opened.item_timeout_seconds),
         }
 
-    # -- what is true now -------------------------------------------------------------------
+    # -- derived state ----------------------------------------------------------------------
 
     @property
     def _opened(self) -> OpenedBatch:
@@ -573,7 +573,7 @@ class BatchWorkflow:
             or history.is_full(len(self._window))
         )
 
-    # -- what people see --------------------------------------------------------------------
+    # -- visibility -------------------------------------------------------------------------
 
     @property
     def _status(self) -> str:

@@ -1,1 +1,1 @@
-"""What turns a file into a result, behind one small protocol."""
+"""Engines, which convert files to results, and their protocol."""

@@ -1,4 +1,4 @@
-"""What a death means."""
+"""Exits of child processes and the failures that they mean."""
 
 import pytest
 
@@ -11,7 +11,7 @@ LARGE = 900 * 1024 * 1024
 
 
 @pytest.mark.parametrize(
-    ("death", "expected"),
+    ("exit_", "expected"),
     [
         (ProcessExit(-11, SMALL, b""), FailureClass.CRASHED),
         (ProcessExit(-6, SMALL, b"assertion failed"), FailureClass.CRASHED),
@@ -31,5 +31,7 @@ LARGE = 900 * 1024 * 1024
         (ProcessExit(-11, LARGE, b""), FailureClass.OUT_OF_MEMORY),
     ],
 )
-def test_a_death_by_memory_is_told_from_a_crash(exit_: ProcessExit, expected: FailureClass) -> None:
+def test_running_out_of_memory_is_distinguished_from_a_crash(
+    exit_: ProcessExit, expected: FailureClass
+) -> None:
     assert failure_of_exit(exit_, LIMIT).failure_class is expected

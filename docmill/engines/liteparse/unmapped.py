@@ -36,7 +36,7 @@ def is_unmapped(run: str) -> bool:
 def _unmapped_in(text: str) -> list[str]:
     """Return the different unmapped characters of ``text``: mostly none."""
     if text.isascii():
-        # What is left of ASCII without all that means something.
+        # ASCII without its meaningful characters.
         return sorted(set(text.encode("ascii").translate(None, _MAPPED).decode("ascii")))
     return [one for one in set(text) if _is_unmapped(one) and not one.isspace()]
 

@@ -84,7 +84,7 @@ def read_grids(data: bytes, limit: int) -> list[Grid]:
         return [_grid(book, number, limit) for number in range(book.nsheets)]
     except ItemFailure:
         raise
-    except Exception as error:  # noqa: BLE001 - xlrd answers damage with whatever comes up
+    except Exception as error:  # noqa: BLE001 - damage raises many types
         message = f"The workbook cannot be read: {error}."
         raise ItemFailure(FailureClass.CORRUPT, message) from None
 

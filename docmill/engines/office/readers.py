@@ -355,7 +355,7 @@ def _read_book(request: ReadRequest) -> Draft:
         source = Package(request.data)
         ebook.reject_protected(source)
     except UnreadablePartError:
-        return _read_other(request)  # which says what is wrong
+        return _read_other(request)  # which reports the damage
     draft = _extracted(request)
     _add_second_reading(draft, lambda: _read_chapters(draft, source, request))
     return draft

@@ -21,7 +21,7 @@ class Numbers(NamedTuple):
 DENIED: dict[str, Numbers] = {
     name: Numbers(*numbers)
     for name, numbers in {
-        # Sockets: the network, and services of this machine. `socketpair` talks to nobody else.
+        # Sockets: the network, and services of this machine. `socketpair` has no other peer.
         "socket": (41, 198),
         "connect": (42, 203),
         "bind": (49, 200),
