@@ -5,6 +5,7 @@ promise is in `docmill.testing.ledger_contract`. Results are known by their cach
 are no webhooks, no warnings about names, and no transactions: each call is one.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -105,6 +106,11 @@ class MemoryBatch:
     def outcomes(self) -> dict[int, Outcome]:
         """The outcome of each item that has one, by position."""
         return {n: Outcome(item.status) for n, item in self.items.items() if item.ended}
+
+    @property
+    def tally(self) -> Tally:
+        """The outcomes, counted."""
+        return Tally(**Counter(outcome.value for outcome in self.outcomes.values()))
 
 
 class MemoryLedger:
@@ -218,10 +224,7 @@ class MemoryLedger:
 
     async def tally(self, batch: Any) -> Tally:
         """Return the outcomes, counted."""
-        tally = Tally()
-        for outcome in self._batches[batch.id].outcomes.values():
-            tally = tally.plus(outcome)
-        return tally
+        return self._batches[batch.id].tally
 
     async def unaccounted(self, batch: Any, limit: int) -> list[str]:
         """Return the paths of the first items without an outcome."""

@@ -1,4 +1,4 @@
-"""Activities of a batch that a test lets go one by one, over a ledger in memory.
+"""Activities of a batch that a test lets go one by one, over the test kit's ledger in memory.
 
 The workflow under test is the real one, on a real server; what it calls is scripted, so that a
 signal can be made to arrive at any point between two of its steps.
@@ -27,6 +27,8 @@ from docmill.contracts.batches import (
 from docmill.contracts.items import ItemRef, ItemResult, ItemTask, LostItem, Page, PageRequest
 from docmill.contracts.words import BatchStatus, JobType, Outcome, Tally
 from docmill.errors import FailureClass
+from docmill.records.items import ClaimedItem, NotBegun, Settlement
+from docmill.testing.memory_ledger import MemoryBatch, MemoryLedger
 
 
 class Fate(StrEnum):
@@ -48,8 +50,9 @@ class World:
     """One batch as its activities see it.
 
     Attributes:
+        id: of the batch.
         total: items of the listing, at the positions 1..total.
-        outcomes: of each item that has one; written once.
+        done: items that an earlier execution of the batch completed.
         waiting: attempts that are under way, by position.
         books: calls that keep books and are under way, oldest first: open, page, record, close.
         runs: how often each item's work was done to its end.
@@ -59,13 +62,14 @@ class World:
         closed: what the batch ended as.
     """
 
+    id: str
     total: int
     page_size: int
     threshold: int
     concurrency: int
     max_failures: int | None = None
     throttled: bool = False
-    outcomes: dict[int, Outcome] = field(default_factory=dict)
+    done: frozenset[int] = frozenset()
     waiting: dict[int, "asyncio.Future[Fate]"] = field(default_factory=dict)
     books: list["asyncio.Future[bool]"] = field(default_factory=list)
     runs: Counter[int] = field(default_factory=Counter)
@@ -73,34 +77,47 @@ class World:
     record: StateChange | None = None
     closed: BatchStatus | None = None
 
+    def __post_init__(self) -> None:
+        done = [position for position in self.done if position <= self.total]
+        epoch = 2 if done else 1
+        self.batch = MemoryBatch(self.id, self.total, epoch, concurrency=self.concurrency)
+        self.ledger = MemoryLedger(self.batch)
+        for position in done:
+            self.batch.items[position].status = Outcome.COMPLETED.value
+
+    @property
+    def outcomes(self) -> dict[int, Outcome]:
+        """The outcome of each item that has one."""
+        return self.batch.outcomes
+
     @property
     def tally(self) -> Tally:
         """The outcomes, counted."""
-        return Tally(**Counter(outcome.value for outcome in self.outcomes.values()))
-
-    def holds_back(self, task: ItemTask) -> bool:
-        """Whether the row, as it was written last, says that the item must not begin."""
-        row = self.row
-        fewer = row.concurrency < (task.planned_concurrency or 0)
-        slow = fewer and len(self.waiting) >= row.concurrency
-        return row.paused or row.cancel_reason is not None or slow
+        return self.batch.tally
 
     @property
     def row(self) -> SteeringState:
         """What the row says of how the batch is steered."""
         written = self.record
         return SteeringState(
-            paused=bool(written and written.paused),
-            concurrency=(written and written.concurrency) or self.concurrency,
+            paused=self.batch.paused,
+            concurrency=self.batch.concurrency,
             cancel_reason=written.cancel_reason if written else None,
             drain=bool(written and written.drain),
         )
 
-    def settle(self, position: int, outcome: Outcome) -> None:
-        """Write an outcome; a second one is what must never happen."""
-        assert position not in self.outcomes, f"item {position} has an outcome already"
-        self.outcomes[position] = outcome
-        self.runs[position] += outcome is not Outcome.CANCELLED
+    def write(self, change: StateChange) -> None:
+        """Write the row, from which claims read how the batch is steered."""
+        self.record = change
+        self.batch.paused = bool(change.paused)
+        self.batch.concurrency = change.concurrency or self.concurrency
+        self.batch.cancel_requested = change.cancel_reason is not None
+
+    async def settle(self, item: ClaimedItem, outcome: Outcome) -> None:
+        """Write an outcome; one that the ledger does not take is what must never happen."""
+        settled = await self.ledger.settle([(item, Settlement(outcome=outcome))])
+        assert settled.positions, f"item {item.position} has an outcome already"
+        self.runs[item.position] += outcome is not Outcome.CANCELLED
 
     def release(self) -> None:
         """From now on every attempt completes, and no call waits."""
@@ -140,12 +157,12 @@ def _opened(world: World) -> OpenedBatch:
         page_size=world.page_size,
         continue_as_new_threshold=world.threshold,
         concurrency=world.concurrency,
-        epoch=2 if world.outcomes else 1,
+        epoch=world.batch.epoch,
         item_timeout_seconds=3_600,
         started_at=datetime.now(UTC),
         engine_queue=activity.info().task_queue,
         admitted=not world.throttled,
-        unfinished_only=bool(world.outcomes),
+        unfinished_only=world.batch.epoch > 1,
         settled=world.tally,
         max_failures=world.max_failures,
     )
@@ -198,9 +215,10 @@ class Script:
     @activity.defn(name=names.PROCESS_ITEM)
     async def process_item(self, task: ItemTask) -> ItemResult:
         world = self.worlds[task.batch_id]
-        if outcome := world.outcomes.get(task.position):
-            return ItemResult(outcome=outcome)
-        if world.holds_back(task):
+        item = (await world.ledger.claim([(task, None)], "worker"))[task.position]
+        if isinstance(item, Outcome):
+            return ItemResult(outcome=item)
+        if isinstance(item, NotBegun):
             return ItemResult(outcome=Outcome.CANCELLED, left=True)
         attempt: asyncio.Future[Fate] = asyncio.get_running_loop().create_future()
         if world.free:
@@ -212,42 +230,44 @@ class Script:
         except asyncio.CancelledError:
             details = activity.cancellation_details()
             if details is not None and details.cancel_requested:
-                world.settle(task.position, Outcome.CANCELLED)
+                await world.settle(item, Outcome.CANCELLED)
+            else:
+                await world.ledger.hand_back([item])
             raise
         finally:
             del world.waiting[task.position]
-        return ItemResult(outcome=self._meet(world, task.position, fate))
+        return ItemResult(outcome=await self._meet(world, item, fate))
 
-    def _meet(self, world: World, position: int, fate: Fate) -> Outcome:
+    async def _meet(self, world: World, item: ClaimedItem, fate: Fate) -> Outcome:
         match fate:
             case Fate.RETRIED:
+                await world.ledger.hand_back([item], engine_failure=True)
                 raise _again()
             case Fate.LOST:
                 raise ApplicationError("no worker came back", type="Lost", non_retryable=True)
             case Fate.UNHEARD:
-                world.settle(position, Outcome.COMPLETED)
+                await world.settle(item, Outcome.COMPLETED)
                 raise _again()
             case Fate.FAILED:
-                world.settle(position, Outcome.FAILED)
+                await world.settle(item, Outcome.FAILED)
                 kind = FailureClass.CORRUPT
                 raise ApplicationError("damaged", type=kind, non_retryable=True)
         outcome = Outcome(fate.value)
-        world.settle(position, outcome)
+        await world.settle(item, outcome)
         return outcome
 
     @activity.defn(name=names.RECORD_LOST_ITEM)
     async def record_lost_item(self, lost: LostItem) -> None:
         world = self.worlds[lost.batch_id]
         await world.keep_books()
-        if lost.position not in world.outcomes:
-            world.settle(lost.position, Outcome.FAILED)
+        world.runs[lost.position] += await world.ledger.settle_lost(lost)
 
     @activity.defn(name=names.RECORD_STATE)
     async def record_state(self, change: StateChange) -> SteeringState:
         world = self.worlds[change.batch_id]
         await world.keep_books()
         if change.model_fields_set - {"batch_id", "epoch"}:
-            world.record = change
+            world.write(change)
         return world.row
 
     @activity.defn(name=names.CLOSE_BATCH)
@@ -255,10 +275,8 @@ class Script:
         world = self.worlds[request.batch_id]
         await world.keep_books()
         if world.closed is None and request.ending is not BatchStatus.COMPLETED:
-            for position in range(1, world.total + 1):
-                if position not in world.outcomes:
-                    world.settle(position, Outcome.CANCELLED)
-        missing = [n for n in range(1, world.total + 1) if n not in world.outcomes]
+            await world.ledger.cancel_rest(world.batch, world.total)
+        missing = await world.ledger.unaccounted(world.batch, world.total)
         if not missing:
             world.closed = world.closed or request.ending
         return BatchResult(
@@ -266,5 +284,5 @@ class Script:
             status=world.closed or request.ending,
             total=world.total,
             tally=world.tally,
-            unaccounted=tuple(f"{number}.txt" for number in missing),
+            unaccounted=tuple(missing),
         )

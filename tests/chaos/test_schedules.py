@@ -130,9 +130,8 @@ class Schedule(RuleBasedStateMachine):
         done: frozenset[int],
     ) -> None:
         self.id = f"bat-{uuid4().hex}"
-        self.world = World(total, page_size, threshold, concurrency, *limits)
-        # what an earlier attempt completed: this one must leave it alone
-        self.world.outcomes = {n: Outcome.COMPLETED for n in done if n <= total}
+        # what an earlier execution completed: this one must leave it alone
+        self.world = World(self.id, total, page_size, threshold, concurrency, *limits, done)
         self.drained: set[int] = set()
         self.stage.script.worlds[self.id] = self.world
         self.paused, self.cancelled, self.concurrency = False, False, concurrency
