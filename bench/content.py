@@ -11,7 +11,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from unittest.mock import patch
 from bench.harness import HEAD, Bench, Figure, Round, Row
 from docmill.contracts.media_types import Media
 from docmill.contracts.warnings import WarningCode
-from docmill.engines.base import Document, Limits, ParsedPage
+from docmill.engines.base import Document, Limits, ParsedPage, ParseResult
 from docmill.engines.liteparse import pages, reader
 from docmill.engines.liteparse.engine import LiteParseEngine
 from docmill.engines.pdf import parts
@@ -30,9 +30,10 @@ from docmill.errors import DocmillError
 _NAMED = frozenset({WarningCode.TEXT_UNREADABLE, WarningCode.TIME_CUT})
 _CHECKS = (
     (pages, "left_out"),
-    (reader, "turn_of"),
+    (reader, "turned_of"),
     (reader, "is_unreadable"),
     (reader, "is_stamped_scan"),
+    (reader.LiteParseReader, "_images_on"),
     (reader.LiteParseReader, "_scans_in_forms"),
     (reader.LiteParseReader, "_disordered"),
     (reader.LiteParseReader, "_lines_beyond_text"),
@@ -88,7 +89,7 @@ FIGURE = Figure(
         Row("pages of them", "pages"),
         Row("words in Markdown, header or footer", "words found", unit="%"),
         Row("pages that miss more than one word and 0.1%", "short pages"),
-        Row("checks of content, of the engine's processor time", "checks", unit="%"),
+        Row("checks of content, of the engine's processor time", "checks", unit="%", at_most=5),
     ),
     _measure,
 )
@@ -102,14 +103,16 @@ def measure(paths: list[Path], *, ocr: bool = False) -> Content:
         ocr: also recognise text; without it the share of the checks is the largest possible.
     """
     content = Content()
+    for path in paths:  # a child reads hundreds of files, and loads each library once
+        with suppress(DocmillError):
+            _parsed(path, ocr=False)
     with ExitStack() as stack:
         timed = stack.enter_context(_timed())
         seen = stack.enter_context(_watched())
         for path in paths:
             began = time.process_time()
-            document = Document(path, path.name, Media.PDF)
             try:
-                result = LiteParseEngine().run(document, {"disable_ocr": not ocr}, Limits())
+                result = _parsed(path, ocr=ocr)
             except DocmillError:
                 continue
             content.engine_seconds += time.process_time() - began
@@ -120,6 +123,11 @@ def measure(paths: list[Path], *, ocr: bool = False) -> Content:
                     _count(content, page, seen[page.page_number], path.name)
         content.check_seconds = timed[0]
     return content
+
+
+def _parsed(path: Path, *, ocr: bool) -> ParseResult:
+    document = Document(path, path.name, Media.PDF)
+    return LiteParseEngine().run(document, {"disable_ocr": not ocr}, Limits())
 
 
 def missing_words(page: ParsedPage, seen: str) -> Counter[str]:

@@ -45,9 +45,7 @@ class NativeParser:
         Raises:
             ItemFailure: ENCRYPTED, CORRUPT or OUT_OF_MEMORY.
         """
-        return self._parse(
-            path, movable=movable, ocr_enabled=False, include_complexity=True, **options
-        )
+        return self._parse(path, movable=movable, ocr_enabled=False, **options)
 
     def recognise(self, path: Path, **options: Any) -> "liteparse.ParseResult":
         """Recognise the text of a document's images; boxes of text can be changed.
@@ -81,11 +79,12 @@ class NativeParser:
         return result_of(native, movable=movable, words=self._words)
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=2)
 def _parser(**options: Any) -> "liteparse.LiteParse":
     """Return a LiteParse with ``options``, which must be hashable.
 
-    It is cached: it owns threads, and consecutive files usually have the same options.
+    It is cached: it owns threads, and consecutive files usually have the same options, except for
+    whether their images are measured.
     """
     import liteparse
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import cached_property
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,6 +31,7 @@ from docmill.engines.liteparse.unmapped import is_unreadable
 from docmill.engines.page_warnings import PageWarnings
 from docmill.engines.parameters import ParseRequest
 from docmill.engines.pdf import parts
+from docmill.engines.pdf.raw import has_forms_and_images, may_show_images
 from docmill.engines.rotation import quarter, turn_of, turned_of
 from docmill.engines.selection import as_target_pages
 from docmill.engines.slices import OCR_PAGES, TEXT_PAGES, ReadPage, SlicePart, split
@@ -92,6 +94,7 @@ class LiteParseReader:
         self._counted: Callable[[int, int], None] = document.counted
         self._request = ParseRequest.read(given)
         self._languages = ocr_languages.choose(asked_languages(given))
+        self._recognises = self._request.ocr and self._languages.codes is not None
         self._parser = NativeParser(given, self._languages)
         self._pages: Pages = {}
         self._pictures: dict[int, str] = {}
@@ -162,6 +165,7 @@ class LiteParseReader:
     def _read_layers(self, **pages: Any) -> "liteparse.ParseResult":
         options = {f"extract_{part}": self._media is Media.PDF for part in _PARTS}
         options["extract_images"] = self.keeps and _EMBEDDED in parameters.requested(self._given)
+        options["include_complexity"] = self._measures
         with self.clock.step("text_layer"):
             native = self._parser.read(self.path, **pages, **options)
         self.images += native.images
@@ -177,7 +181,10 @@ class LiteParseReader:
         runs = {n: turned_of(page.text_items) for n, page in pages.items()}
         turned = {n: items for n, items in runs.items() if items}
         part.inventory = parts.inventory_of(
-            native if is_first else None, list(pages.values()), chain.from_iterable(turned.values())
+            native if is_first else None,
+            list(pages.values()),
+            turned=chain.from_iterable(turned.values()),
+            images=self._images_on(pages),
         )
         about = PageWarnings()
         pages |= self._turned(pages, turned, about)
@@ -187,7 +194,7 @@ class LiteParseReader:
             self._describe(part, native)
         about.add(WarningCode.ORDER_DOUBTFUL, _ORDER, *self._disordered(pages))
         part.about_pages = about.each
-        if self._request.ocr and self._languages.codes:
+        if self._recognises:
             in_forms = self._scans_in_forms(pages)
             part.recognise = [
                 n for n in sorted(pages) if n in in_forms or _is_to_recognise(pages[n])
@@ -195,6 +202,24 @@ class LiteParseReader:
         self._pages = pages
         self._keep(pages)
         return part
+
+    @cached_property
+    def _may_show_images(self) -> bool:
+        return self._media is not Media.PDF or may_show_images(self.path)
+
+    @property
+    def _measures(self) -> bool:
+        """Whether LiteParse measures the images of pages, which takes a quarter of its time."""
+        return self._media is not Media.PDF or (self._recognises and self._may_show_images)
+
+    def _images_on(self, pages: Pages) -> int:
+        """Return how many images pages show."""
+        if self._measures or not self._may_show_images:
+            seen = [page.complexity for page in pages.values() if page.complexity]
+            return sum(one.image_block_count + one.full_page_image for one in seen)
+        from docmill.engines.pdf import objects
+
+        return objects.count_images(self.path, sorted(pages))
 
     def _keep(self, pages: Pages) -> None:
         if self.keeps:
@@ -275,10 +300,10 @@ class LiteParseReader:
         numbers = [n for n, page in pages.items() if may_hide_a_scan(page)]
         if self._media is not Media.PDF or not numbers:
             return set()
+        if not has_forms_and_images(self.path):
+            return set()
         from docmill.engines.pdf import objects
 
-        if not objects.has_forms_and_images(self.path):
-            return set()
         covered = objects.covered_by_forms(self.path, numbers)
         return {n for n, share in covered.items() if share >= COVERED}
 

@@ -1,6 +1,5 @@
 """Parts of a PDF outside its pages' text: form fields, comments, attachments, XFA, portfolios."""
 
-import mmap
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
 from docmill.contracts.warnings import ResultWarning, WarningCode, warning
+from docmill.engines.pdf.raw import mapped
 from docmill.engines.text_check import letters_of
 
 if TYPE_CHECKING:
@@ -61,7 +61,9 @@ def lines_of_xfa(native: "liteparse.ParseResult", known: str) -> list[str]:
 def inventory_of(
     native: "liteparse.ParseResult | None",
     pages: Sequence["liteparse.ParsedPage"],
+    *,
     turned: Iterable["liteparse.TextItem"],
+    images: int,
 ) -> dict[str, int]:
     """Return the number of each part on the pages. `attachments` counts attached files.
 
@@ -69,11 +71,11 @@ def inventory_of(
         native: source of the parts of the whole document, if they count.
         pages: pages of the document.
         turned: runs of text on these pages that do not simply run to the right.
+        images: how many they show.
     """
-    images = [page.complexity for page in pages if page.complexity]
     counts = {
         "pages_with_text": sum(bool(page.text.strip()) for page in pages),
-        "images": sum(seen.image_block_count + seen.full_page_image for seen in images),
+        "images": images,
         "form_fields": sum(len(page.form_fields or ()) for page in pages),
         "comments": sum(1 for page in pages for _ in _comments(page)),
         "turned_text": sum(abs(item.rotation) >= 1 for item in turned),
@@ -97,7 +99,7 @@ def attachments(path: Path) -> tuple[int, list[ResultWarning]]:
     Most PDFs have none, which a search of the bytes shows in a fraction of the time that opening
     takes: the stream of an attached file is never inside another stream.
     """
-    with path.open("rb") as file, closing(_mapped(file.fileno())) as content:
+    with mapped(path) as content:
         marks = len(_ATTACHED.findall(content)) if content.find(_ATTACHED_TYPE) >= 0 else 0
         portfolio = content.find(_PORTFOLIO) >= 0
     if not marks and not portfolio:
@@ -110,10 +112,6 @@ def attachments(path: Path) -> tuple[int, list[ResultWarning]]:
     told = ", ".join(names[:_NAMED]) + (", \u2026" if len(names) > _NAMED else "")
     message = f"{what} were not read: {count}" + (f" ({told})." if told else ".")
     return count, [warning(WarningCode.CONTENT_NOT_READ, message)]
-
-
-def _mapped(descriptor: int) -> mmap.mmap:
-    return mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ)
 
 
 def _attached_names(path: Path) -> list[str]:

@@ -1,0 +1,114 @@
+"""Facts about a PDF that a search of its bytes gives, without opening it.
+
+The search costs less than a hundredth of parsing the document. Opening its pages a second time
+costs a tenth to a third.
+"""
+
+import mmap
+import re
+import zlib
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+_END = rb"(?=[\x00\t\n\f\r ()<>\[\]{}/%]|\Z)"
+"""A delimiter or white space ends a name or an operator (ISO 32000-1, 7.2.2)."""
+_BEFORE = rb"(?<![^\x00\t\n\f\r ()<>\[\]{}%])"
+"""The same before an operator; a slash would make it a name."""
+_IMAGE = re.compile(rb"/(?:I|#49)(?:m|#6[dD])(?:a|#61)(?:g|#67)(?:e|#65)" + _END)
+"""The subtype of an image XObject, also with characters written as codes. An image XObject is a
+stream, and dictionaries of streams are never compressed: every image has this name in the file."""
+_INLINE = re.compile(_BEFORE + b"BI" + _END)
+"""The operator that begins an inline image."""
+_ENCRYPTED = b"/Encrypt"
+_STREAM = b"stream"
+_STREAM_END = b"endstream"
+_IMAGE_SUBTYPE = re.compile(rb"/Subtype\s*/Image\b")
+_FORM_SUBTYPE = re.compile(rb"/Subtype\s*/Form\b")
+_OBJECT = re.compile(rb"obj\s*(?=<<)")
+_LINE_END = re.compile(rb"stream *\r?\n?")
+_MAX_DICTIONARY = 1024
+"""Bytes in front of a stream that are searched for its dictionary."""
+_NO_CONTENT = re.compile(
+    rb"/Length1\b|/Type\s*/(?:XRef|ObjStm|Metadata)\b"
+    rb"|/Subtype\s*/(?:Type1C|CIDFontType0C|OpenType|XML)\b"
+)
+"""Streams that cannot be content of a page: fonts, cross-reference tables, objects, metadata."""
+_DEFLATED = re.compile(rb"/Filter\s*(?:\[\s*/Fl(?:ateDecode)?\s*\]|/Fl(?:ateDecode)?\b)")
+_INDIRECT = re.compile(rb"/Subtype\s+\d")
+_FILTERED = b"/Filter"
+_PREDICTED = b"/Predictor"
+_MAX_BYTES = 16 * 1024 * 1024
+"""Bytes of one stream that are searched, compressed and decompressed."""
+
+
+@contextmanager
+def mapped(path: Path) -> Iterator[mmap.mmap]:
+    """Map a file that is not empty into memory."""
+    with (
+        path.open("rb") as file,
+        closing(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)) as content,
+    ):
+        yield content
+
+
+def may_show_images(path: Path) -> bool:
+    """Return False only if the bytes of a PDF prove that no page shows an image.
+
+    There is no image XObject in the file, and no content stream has an inline image. Encrypted
+    files, and streams that are not simply deflated, prove nothing.
+    """
+    with mapped(path) as content:
+        if _IMAGE.search(content) or content.find(_ENCRYPTED) >= 0:
+            return True
+        begin = content.find(_STREAM)
+        while begin >= 0:
+            end = content.find(_STREAM_END, begin)
+            end = len(content) if end < 0 else end
+            if end - begin > _MAX_BYTES or _may_show(
+                content[max(0, begin - _MAX_DICTIONARY) : begin], content[begin:end]
+            ):
+                return True
+            begin = content.find(_STREAM, end + len(_STREAM_END))
+    return False
+
+
+def has_forms_and_images(path: Path) -> bool:
+    """Return whether a PDF has both. Dictionaries of streams are never compressed."""
+    with mapped(path) as content:
+        return bool(_FORM_SUBTYPE.search(content) and _IMAGE_SUBTYPE.search(content))
+
+
+def _may_show(before: bytes, stream: bytes) -> bool:
+    """Return False only if a stream has no inline image.
+
+    Args:
+        before: the bytes in front of the stream, which end with its dictionary.
+        stream: the keyword ``stream`` and the data.
+    """
+    objects = [found.end() for found in _OBJECT.finditer(before)]
+    if not objects:
+        return True
+    dictionary = before[objects[-1] :]
+    if _NO_CONTENT.search(dictionary):
+        return False
+    if _INDIRECT.search(dictionary):
+        return True
+    data = _content(dictionary, stream)
+    return data is None or (b"BI" in data and _INLINE.search(data) is not None)
+
+
+def _content(dictionary: bytes, stream: bytes) -> bytes | None:
+    """Return the decoded data of a stream, or None if it is not plain or simply deflated."""
+    begin = _LINE_END.match(stream)
+    packed = stream[begin.end() :] if begin else b""
+    if _FILTERED not in dictionary:
+        return packed
+    if _PREDICTED in dictionary or not _DEFLATED.search(dictionary):
+        return None
+    unpacker = zlib.decompressobj()
+    try:
+        data = unpacker.decompress(packed, _MAX_BYTES)
+    except zlib.error:
+        return None
+    return data if unpacker.eof else None

@@ -1,0 +1,132 @@
+"""How many images a PDF shows, whichever reader counts them, and whether its bytes tell."""
+
+import zlib
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from docmill.engines.pdf.raw import may_show_images
+from tests.engines.drawn import Pdf, line, lines, placed, written
+from tests.fixtures.engines import Bench
+
+BODY = lines(["The ledger of the harbour", "names seven lanterns"], (72, 300))
+WHOLE = (0, 0, 612, 792)
+GREY = Image.new("L", (8, 8), 90)
+
+
+def _inline(picture: Image.Image, box: tuple[float, float, float, float]) -> str:
+    """The operators that show a picture which is part of a page's content."""
+    head = f"BI /W {picture.width} /H {picture.height} /CS /G /BPC 8 /F /AHx ID "
+    place = f"{box[2]} 0 0 {box[3]} {box[0]} {box[1]}"
+    return f"q {place} cm {head}{picture.tobytes().hex()}> EI Q\n"
+
+
+def _packed(content: str, filters: str = "/Filter/FlateDecode") -> bytes:
+    """A page whose content is compressed."""
+    pdf = Pdf().page("")
+    packed = zlib.compress(content.encode("latin-1"))
+    body = f"<<{filters}/Length {len(packed)}>>\nstream\n".encode() + packed + b"\nendstream"
+    pdf.objects[pdf.pages[0] - 2] = body
+    return pdf.bytes()
+
+
+def _with_image(content: str, subtype: str = "/Image", entries: str = "") -> bytes:
+    pdf = Pdf()
+    image = pdf.image(GREY)
+    drawn = pdf.objects[image - 1]
+    pdf.objects[image - 1] = drawn.replace(b"/Subtype/Image", f"/Subtype{subtype}".encode())
+    return pdf.page(content, images={"I": image}, entries=entries).bytes()
+
+
+SHOWING = {
+    "a figure": (_with_image(BODY + placed("I", (72, 400, 90, 60))), 1),
+    "the same one twice": (
+        _with_image(BODY + placed("I", (72, 400, 90, 60)) + placed("I", (300, 400, 90, 60))),
+        2,
+    ),
+    "a background": (_with_image(placed("I", WHOLE) + BODY), 1),
+    "a background of two": (_with_image(placed("I", WHOLE) * 2 + BODY), 1),
+    "a figure on a background": (
+        _with_image(placed("I", WHOLE) + BODY + placed("I", (72, 400, 90, 60))),
+        2,
+    ),
+    "a background of a page on its side": (
+        _with_image(placed("I", WHOLE) + BODY, entries="/Rotate 90"),
+        1,
+    ),
+    "a strip of a page on its side": (
+        _with_image(placed("I", (0, 0, 560, 792)) + BODY, entries="/Rotate 270"),
+        1,
+    ),
+    "an escaped name": (_with_image(BODY + placed("I", (72, 400, 90, 60)), "/Im#61ge"), 1),
+    "a name as an object": (_with_image(BODY + placed("I", (72, 400, 90, 60)), " /Image"), 1),
+    "inline": (Pdf().page(BODY + _inline(GREY, (72, 400, 90, 60))).bytes(), 1),
+    "inline in packed content": (_packed(BODY + _inline(GREY, (72, 400, 90, 60))), 1),
+    "an inline background": (_packed(_inline(GREY, WHOLE) + BODY), 1),
+}
+SHOWING_NONE = {
+    "text alone": Pdf().page(BODY).bytes(),
+    "packed text": _packed(BODY),
+    "packed text, with a list of filters": _packed(BODY, "/Filter [ /FlateDecode ]"),
+    "a name like the operator": Pdf().page(f"/BI BMC {BODY} EMC").bytes(),
+}
+TINY = {"decoration": _with_image(BODY + placed("I", (72, 400, 20, 90)))}
+
+
+@pytest.mark.parametrize(("data", "count"), SHOWING.values(), ids=SHOWING)
+async def test_images_are_counted_alike_with_and_without_recognition(
+    engines: Bench, data: bytes, count: int
+) -> None:
+    (engines.folder / "images.pdf").write_bytes(data)
+
+    fast = await engines.parse(engines.folder / "images.pdf", tier="fast")
+    full = await engines.parse(engines.folder / "images.pdf")
+
+    assert may_show_images(engines.folder / "images.pdf")
+    assert fast.result.inventory["images"] == count
+    assert full.result.inventory["images"] == count
+
+
+@pytest.mark.parametrize("data", [*SHOWING_NONE.values(), *TINY.values()])
+async def test_where_no_image_is_shown_none_is_counted(engines: Bench, data: bytes) -> None:
+    run = await engines.parse_bytes("plain.pdf", data, tier="fast")
+
+    assert run.result.inventory == {"pages_with_text": 1}
+
+
+@pytest.mark.parametrize("data", SHOWING_NONE.values(), ids=SHOWING_NONE)
+def test_the_bytes_tell_that_no_image_is_shown(tmp_path: Path, data: bytes) -> None:
+    path = tmp_path / "plain.pdf"
+    path.write_bytes(data)
+
+    assert not may_show_images(path)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        _packed(BODY, "/Filter[/ASCIIHexDecode/FlateDecode]"),
+        _packed(BODY, "/Filter/FlateDecode/DecodeParms<</Predictor 12/Columns 4>>"),
+        _packed(BODY, "/Filter 9 0 R"),
+        _packed(BODY).replace(b"/Root 1 0 R", b"/Root 1 0 R/Encrypt 9 0 R"),
+        _packed(BODY).replace(b"stream\nx", b"stream\n?", 1),
+        Pdf().page(BODY).bytes().replace(b" 0 obj", b" 0 thing"),
+    ],
+    ids=["filters", "predictor", "indirect", "encrypted", "damaged", "no object"],
+)
+def test_what_the_bytes_do_not_tell_may_be_an_image(tmp_path: Path, data: bytes) -> None:
+    path = tmp_path / "dark.pdf"
+    path.write_bytes(data)
+
+    assert may_show_images(path)
+
+
+async def test_a_scan_inside_the_content_of_a_page_is_recognised(engines: Bench) -> None:
+    scan = written(["AMBER HARBOUR LEDGER", "seven lanterns of basalt"], (850, 1100))
+    data = _packed(_inline(scan, WHOLE) + line("Bates 000417", (440, 20)))
+
+    run = await engines.parse_bytes("scan.pdf", data)
+
+    assert "Bates 000417" in run.markdown
+    assert "lanterns of basalt" in run.markdown
