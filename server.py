@@ -1,7 +1,7 @@
-"""The HTTP API as a process of its own: ``python server.py --port 8000``.
+"""The process of the HTTP API: ``python server.py --port 8000``.
 
-Reads the ``DOCMILL_*`` settings and Temporal's own ``TEMPORAL_*``. Stops gracefully on SIGTERM
-and SIGINT: requests that run are answered first.
+It reads the settings ``DOCMILL_*`` and Temporal's own ``TEMPORAL_*``. On SIGTERM and SIGINT it
+stops gracefully: running requests are completed first.
 """
 
 import argparse
@@ -27,11 +27,11 @@ log = structlog.get_logger("server")
 
 DEFAULT_PORT = 8000
 GRACE_SECONDS = 20
-"""How long running requests may take to end after a stop was asked for."""
+"""Time that running requests may take after a stop signal."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Serve until told to stop; return the exit code."""
+    """Serve until a stop signal; return the exit code."""
     parser = argparse.ArgumentParser(prog="server.py", description="Docmill's HTTP API.")
     parser.add_argument(
         "--host",
@@ -61,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _check_host(host: str, settings: Settings) -> None:
-    """Refuse to listen where strangers are, unless every request will need a key."""
+    """Reject a public address unless every request requires an API key."""
     if host not in LOOPBACK_NAMES and not asyncio.run(demands_keys(settings)):
         raise UsageError(
             f"Without API keys the server listens on loopback only, not on {host}.",
@@ -70,7 +70,7 @@ def _check_host(host: str, settings: Settings) -> None:
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    """Return a listening socket; bound here, so that the log can say the port."""
+    """Return a listening socket, so that the log can name the port."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family, backlog=512)
@@ -93,11 +93,11 @@ async def _serve(settings: Settings, listener: socket.socket, *, tied: bool) -> 
     host, port = listener.getsockname()[:2]
     name = f"[{host}]" if ":" in host else host
     log.info("server.starting", url=f"http://{name}:{port}", docs=f"http://{name}:{port}/docs")
-    # uvicorn stops gracefully and then raises the signal again, which must not kill us then.
+    # uvicorn stops gracefully and then raises the signal again, which must not kill the process.
     signal.signal(signal.SIGTERM, lambda *_: None)
     server = uvicorn.Server(config)
-    # What has been loaded is never looked at again: a collection in the middle of a page of 1,000
-    # jobs took 50 ms.
+    # Exclude loaded modules from garbage collection: a collection during a page of 1,000 jobs
+    # took 50 ms.
     gc.collect()
     gc.freeze()
     orphaned = asyncio.create_task(_stop_with_parent(server)) if tied else None
@@ -117,5 +117,5 @@ if __name__ == "__main__":
     code = main()
     sys.stdout.flush()
     sys.stderr.flush()
-    # A process that used a Temporal client may abort while Python shuts down; the work is done.
+    # A process that used a Temporal client may abort while Python shuts down, so exit directly.
     os._exit(code)

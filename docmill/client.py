@@ -1,6 +1,6 @@
-"""BatchClient: a batch's workflow, from a Python program with a Temporal client.
+"""BatchClient: starts and controls batches from a Python program with a Temporal client.
 
-Any other language does the same with the wire names and payloads of `docmill.contracts`.
+Programs in other languages use the wire names and payloads of `docmill.contracts`.
 """
 
 from contextlib import suppress
@@ -37,13 +37,13 @@ from docmill.errors import ConflictError, DocmillError, NotFoundError, Unavailab
 Answer = TypeVar("Answer")
 
 RPC_TIMEOUT = timedelta(seconds=10)
-"""One call to Temporal; a server that needs longer counts as away."""
+"""Time limit of one call to Temporal; a slower server counts as unavailable."""
 
 KEEP_ALIVE = KeepAliveConfig(interval_millis=15_000, timeout_millis=5_000)
-"""A link that fell silent is noticed after 20 s; servers refuse pings more often than each 10."""
+"""A dead connection is detected after 20 s; servers reject pings at intervals below 10 s."""
 
 QUERY_TIMEOUT = timedelta(seconds=25)
-"""For ten seconds after a worker left, the server still asks it alone; then another one answers."""
+"""For ten seconds after a worker stops, the server sends queries only to this worker."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class LatestRun:
 
     Attributes:
         status: its state.
-        epoch: the attempt of the batch that it runs, or ran.
+        epoch: the epoch of the batch that it executes.
     """
 
     status: WorkflowExecutionStatus | None
@@ -60,7 +60,7 @@ class LatestRun:
 
     @property
     def running(self) -> bool:
-        """Whether it has not ended, this run or the one it continued as."""
+        """Whether it has not ended, including runs that it continued as new."""
         return self.status in (
             WorkflowExecutionStatus.RUNNING,
             WorkflowExecutionStatus.CONTINUED_AS_NEW,
@@ -68,14 +68,14 @@ class LatestRun:
 
 
 class BatchClient:
-    """Starts and steers batch workflows.
+    """Starts and controls batch workflows.
 
     Args:
         temporal: a client whose data converter is
             ``temporalio.contrib.pydantic.pydantic_data_converter``.
 
-    Every method raises `UnavailableError` when Temporal cannot be reached, and `NotFoundError`
-    when it knows no such batch (any more).
+    Every method raises `UnavailableError` if Temporal cannot be reached, and `NotFoundError` if
+    Temporal has no workflow of the batch (any more).
     """
 
     def __init__(self, temporal: Client) -> None:
@@ -90,16 +90,16 @@ class BatchClient:
         epoch: int = 1,
         project_id: str | None = None,
     ) -> None:
-        """Start the workflow of a batch; starting it twice finds the first.
+        """Start the workflow of a batch; a second call finds the first workflow.
 
         Args:
             batch_id: the batch, and the workflow's id.
-            spec: what to do, when the batch has no row yet.
-            again: also when an earlier workflow of this batch has ended (it was lost, or the
-                batch is run again); what has an outcome is not done twice.
-            epoch: which attempt of the batch it runs.
-            project_id: projects take turns, however much one of them has to do; None takes
-                turns from the moment the batch is opened.
+            spec: the batch, if it has no row yet.
+            again: start it even if an earlier workflow of this batch has ended, because it was lost
+                or the batch is redriven; items with an outcome do not run again.
+            epoch: the epoch of the batch that it executes.
+            project_id: the fairness key, by which projects take turns; None sets it when the batch
+                is opened.
         """
         reuse = WorkflowIDReusePolicy
         try:
@@ -116,19 +116,18 @@ class BatchClient:
                 rpc_timeout=RPC_TIMEOUT,
             )
         except WorkflowAlreadyStartedError:
-            return  # it has run before: the caller asked for it once
+            return  # it has already run
         except RPCError as error:
             raise _translated(error, batch_id) from None
 
     async def redrive(self, batch_id: str, request: RedriveRequest | None = None) -> None:
-        """Run an ended batch again: the items that it did not complete, in the same ledger.
+        """Redrive an ended batch: run the items that did not complete, in the same ledger.
 
-        The workflow begins the attempt; with nothing left to run it FAILS, and the batch stays
-        as it was.
+        Without items to run the workflow fails, and the batch is not changed.
 
         Args:
             batch_id: the batch.
-            request: which items, and with which parameters; None takes all with the same ones.
+            request: which items, and with which parameters; None means all, with the same ones.
 
         Raises:
             ConflictError: its workflow is running.
@@ -152,12 +151,12 @@ class BatchClient:
             raise _translated(error, batch_id) from None
 
     async def status(self, batch_id: str) -> WorkflowExecutionStatus | None:
-        """Return the state of the batch's latest workflow, or None when Temporal has none."""
+        """Return the status of the batch's latest workflow, or None if Temporal has none."""
         latest = await self.latest(batch_id)
         return None if latest is None else latest.status
 
     async def latest(self, batch_id: str) -> "LatestRun | None":
-        """Return the batch's latest workflow, or None when Temporal has none (any more)."""
+        """Return the batch's latest workflow, or None if Temporal has none (any more)."""
         try:
             description = await self._handle(batch_id).describe(rpc_timeout=RPC_TIMEOUT)
         except RPCError as error:
@@ -168,7 +167,7 @@ class BatchClient:
         return LatestRun(description.status, int(epoch))
 
     async def progress(self, batch_id: str) -> BatchProgress:
-        """Return the counts of this moment; a worker must be running."""
+        """Return the current counts; a worker must be running."""
         return await self._query(batch_id, names.PROGRESS_QUERY, BatchProgress)
 
     async def failures(self, batch_id: str) -> list[FailedItem]:
@@ -176,26 +175,26 @@ class BatchClient:
         return await self._query(batch_id, names.FAILURES_QUERY, list[FailedItem])
 
     async def cancel(self, batch_id: str, reason: str = "", *, drain: bool = False) -> None:
-        """Stop the batch: no new item starts, those in flight are stopped, finished results stay.
+        """Cancel the batch: no new item starts, items in flight are stopped, results are kept.
 
-        With ``drain`` those in flight may end by themselves.
+        With ``drain`` the items in flight may finish.
         """
         request = CancelRequest(reason=reason, drain=drain)
         await self._signal(batch_id, names.CANCEL_SIGNAL, request)
 
     async def pause(self, batch_id: str) -> None:
-        """Start no more items until resumed."""
+        """Pause the batch: it starts no more items until it is resumed."""
         await self._signal(batch_id, names.PAUSE_SIGNAL)
 
     async def resume(self, batch_id: str) -> None:
-        """Go on after a pause."""
+        """Resume a paused batch."""
         await self._signal(batch_id, names.RESUME_SIGNAL)
 
     async def set_concurrency(self, batch_id: str, concurrency: int) -> int:
         """Change how many items may be in flight, 1..256, and return the new number.
 
         Raises:
-            UsageError: the number is out of bounds.
+            UsageError: the number is out of range.
         """
         try:
             accepted: int = await self._handle(batch_id).execute_update(
@@ -206,17 +205,17 @@ class BatchClient:
             )
         except RPCError as error:
             raise _translated(error, batch_id) from None
-        except WorkflowUpdateRPCTimeoutOrCancelledError:  # no RPCError, and it hides the cause
+        except WorkflowUpdateRPCTimeoutOrCancelledError:  # not an RPCError, and without the cause
             raise UnavailableError(
-                "Nobody has taken the new number yet.",
-                "Check that a worker runs, and say it again.",
+                "No worker has accepted the new concurrency yet.",
+                "Check that a worker runs, and send the request again.",
             ) from None
         except WorkflowUpdateFailedError as error:
-            raise UsageError(f"The batch refused: {error.cause}.") from None
+            raise UsageError(f"The batch rejected the change: {error.cause}.") from None
         return accepted
 
     async def result(self, batch_id: str) -> BatchResult:
-        """Wait for the end of the batch, however long that takes.
+        """Wait for the end of the batch, and return its result.
 
         Raises:
             temporalio.client.WorkflowFailureError: it FAILED, or was cancelled through Temporal.
@@ -230,9 +229,9 @@ class BatchClient:
             raise _translated(error, batch_id) from None
 
     async def ended(self, batch_id: str) -> None:
-        """Wait until the batch's latest workflow has ended, in whatever way.
+        """Wait until the batch's latest workflow has ended, with any status.
 
-        One call that the server answers at the end: it costs it nothing while the batch runs.
+        It is one long poll, which costs the server nothing while the batch runs.
         """
         with suppress(WorkflowFailureError):
             try:

@@ -1,15 +1,15 @@
-"""Everything that can go wrong, in words for the person who reads it.
+"""The errors of Docmill, and the failure classes of items.
 
 ::
 
-    DocmillError              a sentence, and a hint that says what to do
-    ├── UsageError            the request cannot work as written   (exit 2, HTTP 422)
+    DocmillError              a sentence, and a hint what to do
+    ├── UsageError            the request is invalid               (exit 2, HTTP 422)
     ├── NotFoundError         no such object in this project       (exit 2, HTTP 404)
     ├── ConflictError         the object is in the wrong state     (exit 2, HTTP 409)
     ├── UnauthenticatedError  no API key that is valid             (exit 2, HTTP 401)
     ├── ForbiddenError        the key's role does not allow it     (exit 2, HTTP 403)
     ├── LimitError            a limit of the project is reached    (exit 2, HTTP 429)
-    ├── UnavailableError      database, store or Temporal is away  (exit 3, HTTP 503)
+    ├── UnavailableError      database, store or Temporal is down  (exit 3, HTTP 503)
     └── ItemFailure           one file failed, with its class      (never fails a batch)
 
 The classes of `FailureClass` are a closed set: each has a retry rule and advice in `GUIDES`.
@@ -19,18 +19,18 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 MAX_MESSAGE = 500
-"""Characters of an error text that are kept: a hostile file must not bloat history or ledger."""
+"""Maximum characters of an error message, which is stored in the ledger and in history."""
 
 
 def bounded(text: str) -> str:
-    """Return ``text`` on one line, at most `MAX_MESSAGE` characters, printable only."""
+    """Return ``text`` as one line of at most `MAX_MESSAGE` printable characters."""
     line = " ".join(text.split())
     clean = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in line)
     return clean if len(clean) <= MAX_MESSAGE else clean[: MAX_MESSAGE - 1] + "…"
 
 
 class DocmillError(Exception):
-    """Base of all our errors: one clear sentence, and a hint that says what to do next."""
+    """Base of all errors of Docmill: one sentence, and a hint that says what to do next."""
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(bounded(message))
@@ -39,7 +39,7 @@ class DocmillError(Exception):
 
 
 class UsageError(DocmillError):
-    """The request cannot work as written."""
+    """The request is invalid."""
 
 
 class NotFoundError(DocmillError):
@@ -71,10 +71,10 @@ class LimitError(DocmillError):
 
 
 class UnavailableError(DocmillError):
-    """The database, the object store, Temporal or a remote engine is away; try again.
+    """The database, the object store, Temporal or a remote engine is unavailable; try again.
 
     Attributes:
-        pause: seconds to wait before that, when the other side said so.
+        pause: seconds to wait before a retry, if the service requested it.
     """
 
     def __init__(self, message: str, hint: str = "", *, pause: float | None = None) -> None:
@@ -83,7 +83,7 @@ class UnavailableError(DocmillError):
 
 
 class FailureClass(StrEnum):
-    """Why an item failed. A closed set; the strings are written to ledgers and manifests."""
+    """The class of an item's failure. A closed set; the strings are in ledgers and manifests."""
 
     UNSUPPORTED_TYPE = "unsupported_type"
     ENCRYPTED = "encrypted"
@@ -110,7 +110,7 @@ class FailureClass(StrEnum):
 
 
 class Retry(StrEnum):
-    """Whether a failure is tried again, and from which budget."""
+    """Whether a failure is retried, and from which budget."""
 
     NEVER = "never"
     ENGINE = "engine"
@@ -118,11 +118,11 @@ class Retry(StrEnum):
     WORKER = "worker"
     """Up to `WORKER_LOSSES` lost workers on this item."""
     INFRASTRUCTURE = "infrastructure"
-    """Without end, with backoff: the batch waits until the thing is back."""
+    """Unlimited, with backoff, until the service is available again."""
 
 
 ENGINE_ATTEMPTS = 3
-"""Engine runs of one item before a transient engine failure is final."""
+"""Engine runs of one item before a transient failure of the engine is final."""
 
 WORKER_LOSSES = 3
 """Workers lost while they held an item before it becomes `worker_lost`."""
@@ -130,12 +130,12 @@ WORKER_LOSSES = 3
 
 @dataclass(frozen=True, slots=True)
 class FailureGuide:
-    """What a failure class means.
+    """Explanation of a failure class.
 
     Attributes:
-        retry: whether the item is tried again, and from which budget.
-        meaning: one sentence for a person.
-        advice: what that person can do.
+        retry: whether the item is retried, and from which budget.
+        meaning: one sentence.
+        advice: what the user can do.
     """
 
     retry: Retry
@@ -158,7 +158,7 @@ GUIDES: dict[FailureClass, FailureGuide] = {
     ),
     FailureClass.CORRUPT: _G(
         Retry.NEVER,
-        "The file is damaged or is not what its format demands.",
+        "The file is damaged or does not conform to its format.",
         "Open it in its own program and save it again, or fetch a fresh copy.",
     ),
     FailureClass.EMPTY: _G(
@@ -167,21 +167,21 @@ GUIDES: dict[FailureClass, FailureGuide] = {
     FailureClass.PAGES_FAILED: _G(
         Retry.NEVER,
         "More pages failed than the allowed ratio.",
-        "Raise allowed_page_failure_ratio, or mend the pages that the message names.",
+        "Raise allowed_page_failure_ratio, or repair the pages that the message names.",
     ),
     FailureClass.INCOMPLETE: _G(
         Retry.NEVER,
         "The result has warnings that this run does not accept (--strict); the message names them.",
-        "Mend the file; or take the result as it is: redrive with --only incomplete --strict=none.",
+        "Repair the file, or accept the result: redrive with --only incomplete --strict=none.",
     ),
     FailureClass.TOO_MANY_PAGES: _G(
         Retry.NEVER,
         "The file has more pages than the limit.",
-        "Split it, raise DOCMILL_MAX_PAGES, or ask for a page range.",
+        "Split it, raise DOCMILL_MAX_PAGES, or request a page range.",
     ),
     FailureClass.LIMIT_EXCEEDED: _G(
         Retry.NEVER,
-        "The file is sound, but holds more than a limit of this installation allows.",
+        "The file is valid, but exceeds a limit of this installation.",
         "Raise the setting that the message names, or split the file.",
     ),
     FailureClass.TIMEOUT: _G(
@@ -196,53 +196,53 @@ GUIDES: dict[FailureClass, FailureGuide] = {
     ),
     FailureClass.CRASHED: _G(
         Retry.ENGINE,
-        "The engine's process died on this file; the worker went on.",
+        "The engine's process crashed on this file; the worker continued.",
         "The file may be hostile: open it with care, convert it, and run it again.",
     ),
     FailureClass.ENGINE_ERROR: _G(
         Retry.NEVER,
-        "The engine reported an error that it does not explain further.",
+        "The engine reported an error without further details.",
         "Read the message; if the file opens elsewhere, report it with the engine's version.",
     ),
     FailureClass.ENGINE_REFUSED: _G(
         Retry.NEVER,
-        "The remote engine refused to work on this file.",
-        "Read the message: another model, tier or engine may take the file.",
+        "The remote engine rejected this file.",
+        "Read the message: another model, tier or engine may accept the file.",
     ),
     FailureClass.ENGINE_DENIED: _G(
         Retry.NEVER,
         "The remote engine does not accept the key, or has no such model.",
-        "Mend the key or the model in the worker's settings, then run the failed files again.",
+        "Correct the key or the model in the worker's settings, then redrive the failed files.",
     ),
     FailureClass.ANSWER_INVALID: _G(
         Retry.NEVER,
-        "What the remote engine answered cannot be used.",
+        "The answer of the remote engine cannot be used.",
         "Try a simpler schema, fewer pages, or another model.",
     ),
     FailureClass.STORAGE_ERROR: _G(
         Retry.INFRASTRUCTURE,
         "The result could not be written or the file could not be read.",
-        "Check free space and permissions; the batch goes on by itself afterwards.",
+        "Check free space and permissions; the batch then continues by itself.",
     ),
     FailureClass.SOURCE_VANISHED: _G(
         Retry.NEVER,
-        "The file was listed, but was gone when its turn came.",
-        "Put it back and run the same command again.",
+        "The file was listed, but no longer existed when it was read.",
+        "Restore it and run the same command again.",
     ),
     FailureClass.SOURCE_CHANGED: _G(
         Retry.NEVER,
         "The file changed after it was listed.",
-        "Run the same command again: it takes the new version.",
+        "Run the same command again: it processes the new version.",
     ),
     FailureClass.SOURCE_UNREACHABLE: _G(
         Retry.ENGINE,
         "The URL of the file could not be fetched.",
-        "Open the URL elsewhere; it must answer without a login, and lie on the public Internet.",
+        "Open the URL in a browser; it must be public, and must not require a login.",
     ),
     FailureClass.WORKER_LOST: _G(
         Retry.WORKER,
-        "Several workers were lost while they held this file.",
-        "See the workers' logs and memory; then run the same command again.",
+        "Several workers were lost while they processed this file.",
+        "Check the logs and the memory of the workers; then run the same command again.",
     ),
     FailureClass.CANCELLED: _G(
         Retry.NEVER, "The batch was cancelled before this file was done.", "Run it again."
@@ -256,14 +256,14 @@ GUIDES: dict[FailureClass, FailureGuide] = {
 
 
 class ItemFailure(DocmillError):  # noqa: N818 - a failure is an outcome, not a programming error
-    """One file failed, for a reason of the closed set.
+    """One file failed.
 
     Attributes:
-        failure_class: the reason.
+        failure_class: the class of the failure.
         phase: where it happened: ``read``, ``engine`` or ``store``.
-        retry: the budget from which it may be tried again; the class's own unless it was given.
-        pause: seconds to wait before that; None leaves it to the policy.
-        engine: name of the engine that had the file; None when none had been chosen.
+        retry: the retry budget; by default that of the class.
+        pause: seconds to wait before a retry; None means the retry policy.
+        engine: name of the engine; None if none had been chosen.
         engine_version: its version.
     """
 

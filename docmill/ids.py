@@ -1,23 +1,22 @@
-"""Makers of ids, and what an id's prefix says.
+"""Ids of objects: creation, and the kind of an object by the prefix of its id.
 
-Every id is ``<prefix>-<uuid>``; the prefixes are LlamaCloud's. To every client an id is an
-opaque string; inside the house the prefix tells the kind of the object.
+Every id is ``<prefix>-<uuid>`` with LlamaCloud's prefixes. Clients treat ids as opaque strings.
 """
 
 from enum import StrEnum
 from uuid import UUID, uuid4, uuid5
 
 _NAMESPACE = UUID("6c6b3b0e-3a57-5d0f-9c53-4f1c0c8e9d11")
-"""Root of all derived ids; changing it would orphan every stored derived id."""
+"""Namespace of all derived ids; it must not change, because derived ids are stored."""
 
 DEFAULT_PROJECT_ID = f"prj-{uuid5(_NAMESPACE, 'project:default')}"
-"""The one project of a home without API keys."""
+"""The project of an installation without API keys."""
 
 DEFAULT_ORGANIZATION_ID = str(uuid5(_NAMESPACE, "organization:default"))
 
 
 class Prefix(StrEnum):
-    """The kind of an object, as the first part of its id."""
+    """The kinds of objects, and the prefixes of their ids."""
 
     BATCH = "bat"
     V1_BATCH = "bjb"
@@ -34,21 +33,21 @@ class Prefix(StrEnum):
 
 
 def new_id(prefix: Prefix) -> str:
-    """Return a fresh random id."""
+    """Return a new random id."""
     return f"{prefix}-{uuid4()}"
 
 
 def derived_id(prefix: Prefix, *parts: str | int) -> str:
-    """Return the one id that belongs to ``parts``: the same parts always give the same id."""
+    """Return the id for ``parts``: the same parts always give the same id."""
     return f"{prefix}-{derived_uuid(prefix, *parts)}"
 
 
 def derived_uuid(*parts: str | int) -> str:
-    """Return the one UUID that belongs to ``parts``."""
+    """Return the UUID for ``parts``: the same parts always give the same UUID."""
     return str(uuid5(_NAMESPACE, "/".join(map(str, parts))))
 
 
 def prefix_of(identifier: str) -> Prefix | None:
-    """Return the kind of ``identifier``, or None when its prefix is not one of ours."""
+    """Return the kind of ``identifier``, or None if its prefix is unknown."""
     head = identifier.partition("-")[0]
     return Prefix(head) if head in set(Prefix) else None

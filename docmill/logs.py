@@ -1,4 +1,4 @@
-"""Logs as fields: structlog over the standard library, so that every library's lines join in."""
+"""Structured logs: structlog over the standard library, which includes the logs of libraries."""
 
 import logging
 import sys
@@ -16,11 +16,11 @@ _SHARED: list[Processor] = [
 
 
 def configure_logs(level: str = "INFO", log_format: str = "console") -> None:
-    """Send all logs of this process to standard error.
+    """Configure the logs of this process, which go to standard error.
 
     Args:
-        level: the lowest level that is shown.
-        log_format: ``console`` for people, ``json`` for machines (one object a line).
+        level: the minimum level.
+        log_format: ``console`` for terminals, ``json`` for one JSON object per line.
     """
     renderer: Processor = (
         structlog.processors.JSONRenderer()

@@ -1,6 +1,6 @@
-"""Settings from the environment: ``DOCMILL_*``; Temporal's own are ``TEMPORAL_*``.
+"""Settings from the environment: ``DOCMILL_*``. Temporal's own settings are ``TEMPORAL_*``.
 
-Every wrong value is named with its variable when a process starts; nothing is read later.
+They are read once, when a process starts; errors name the variable of an invalid value.
 """
 
 import os
@@ -20,7 +20,7 @@ MIB = 1024 * 1024
 
 _PACKED = Path(__file__).resolve().parent / "_application"
 IS_INSTALLED = _PACKED.is_dir()
-"""Whether this is the wheel's application; else it runs from a checkout, which is its root."""
+"""Whether Docmill is installed from a wheel; otherwise it runs from a checkout."""
 APPLICATION = _PACKED if IS_INSTALLED else Path(__file__).resolve().parents[1]
 """Folder of worker.py, server.py, ``workflows`` and ``activities``."""
 
@@ -28,14 +28,14 @@ _URL_OR_NOTHING = r"^(https?://[^\s/]+.*)?$"
 _REFERENCE = "secret:"
 
 _ITEM_SLOTS_PER_ENGINE = 4
-"""A slot waits for its next activity for about as long as a short one takes. With 8 slots instead
-of 2, Temporal's server spends less than half of the time on each activity."""
+"""A slot waits for its next activity for about as long as a short activity takes. With 8 slots
+instead of 2, Temporal's server spends less than half of the time on each activity."""
 _MAX_ITEM_SLOTS = 16
-"""More brings nothing: measured with 2 to 32 slots."""
+"""More slots are not faster, as measured with 2 to 32."""
 
 
 def _split(separator: str) -> Callable[[object], object]:
-    """Return what makes a list of an environment variable's text."""
+    """Return a validator that splits the text of an environment variable into a list."""
 
     def split(value: object) -> object:
         if not isinstance(value, str):
@@ -46,85 +46,86 @@ def _split(separator: str) -> Callable[[object], object]:
 
 
 class Settings(BaseSettings):
-    """All settings, with defaults that need nothing but Python.
+    """All settings, with defaults that need no other service.
 
     Attributes:
-        home: folder of everything that Docmill keeps: database, results, Temporal's file.
-        database_url: SQLAlchemy URL; empty means SQLite in the home. ``postgresql://`` works.
-        store_url: object store; empty means files in the home. ``s3://``, ``gs://``, ``az://``.
-        temporal_ui_url: address of the Web UI of a Temporal server that is not embedded; batches'
-            own pages are printed below it.
+        home: folder of all local data: database, results, Temporal's file.
+        database_url: SQLAlchemy URL (``postgresql://``); empty means SQLite in the home folder.
+        store_url: object store (``s3://``, ``gs://``, ``az://``); empty means files in the home
+            folder.
+        temporal_ui_url: URL of the Web UI of a Temporal server that is not embedded, for links to
+            batches.
         engine_slots: files that one worker parses at the same time, one child process each; see
             also `item_slots`.
-        engine_timeout_seconds: wall clock for one file, without what its pages add; afterwards its
-            child is killed.
-        engine_timeout_page_seconds: what each page adds to it.
-        engine_timeout_ocr_page_seconds: what each page adds besides on which text is recognised.
-        engine_timeout_max_seconds: the most that one run of an engine may take, and that a parse's
-            own ``timeouts`` can ask for.
-        engine_memory_mb: address space of one child, in MiB.
-        engine_output_mb: the largest file a child may write, in MiB.
-        engine_folder_mb: what all files of one child may take together, in MiB.
-        sandbox: how far child processes are confined: ``require`` refuses to start a worker where
-            Landlock and a filter of system calls are not to be had, ``prefer`` takes what there is,
-            ``off`` confines nothing.
+        engine_timeout_seconds: time limit for one file, to which its pages add; after it the child
+            process is killed.
+        engine_timeout_page_seconds: time that each page adds.
+        engine_timeout_ocr_page_seconds: additional time for each page that needs OCR.
+        engine_timeout_max_seconds: maximum time limit of one run of an engine, also for the
+            ``timeouts`` of a parse.
+        engine_memory_mb: maximum address space of one child process, in MiB.
+        engine_output_mb: maximum size of a file that a child process writes, in MiB.
+        engine_folder_mb: maximum total size of the files of one child process, in MiB.
+        sandbox: confinement of child processes: ``require`` starts no worker without Landlock and
+            system call filters, ``prefer`` uses what the system supports, ``off`` disables it.
         sandbox_reuse: what one child process may read: ``group`` for any number of documents of one
             project, ``document`` for one document.
         engines_allow: names of the installed third-party engines that may be loaded, separated
             by commas; ``*`` allows all, an empty value none.
-        engines_prefer: names of third-party engines that win over built-in ones for what both
-            read, in this order, separated by commas.
+        engines_prefer: names of third-party engines that are preferred to built-in ones for media
+            types that both read, in this order, separated by commas.
         max_file_mb: larger files are skipped (``size_limit_exceeded``), in MiB.
-        max_pages: pages of one file; more fail as ``too_many_pages``.
-        slice_from_pages: a document of which more pages are wanted is read in slices, by several
+        max_pages: maximum pages of one file; a file with more fails as ``too_many_pages``.
+        slice_from_pages: a document with more requested pages is read in slices, by several
             processes at the same time; 0 reads every document in one process.
-        slice_from_ocr_pages: likewise for pages on which text is recognised.
-        max_cells: cells of all tables of one file; more fail as ``limit_exceeded``. A million cells
-            take the engine about a gigabyte of memory.
-        max_html_mb: size of one HTML page, in MiB; larger ones fail as ``limit_exceeded``.
-        max_unpacked_mb: what one Office file or e-book may unpack to, in MiB; more fails as
+        slice_from_ocr_pages: likewise for pages that need OCR.
+        max_cells: maximum cells of all tables of one file; a file with more fails as
+            ``limit_exceeded``. A million cells take the engine about a gigabyte of memory.
+        max_html_mb: maximum size of one HTML page, in MiB; a larger one fails as
             ``limit_exceeded``.
+        max_unpacked_mb: maximum unpacked size of one Office file or e-book, in MiB; a larger one
+            fails as ``limit_exceeded``.
         concurrency: items of one batch in flight at the same time, over all workers.
-        items_per_activity: how many small files of a batch share one activity at most, 1..64;
-            ``auto`` groups them by the work that they are expected to be.
-        max_running_batches: batches of one project that run at the same time; the next ones wait
-            in line as THROTTLED. 0 sets no limit.
-        max_upload_mb: the largest file that the HTTP API takes, in MiB.
-        auth: ``keys`` demands an API key of every request, also before a first one was created;
-            empty demands one as soon as there is one.
-        public_url: where clients reach the HTTP API, when a proxy stands before it: links begin
-            with it, and its host is served.
+        items_per_activity: maximum number of small files of a batch that share one activity, 1..64;
+            ``auto`` groups them by their expected work.
+        max_running_batches: batches of one project that run at the same time; further ones are
+            queued as THROTTLED. 0 sets no limit.
+        max_upload_mb: maximum size of an upload to the HTTP API, in MiB.
+        auth: ``keys`` requires an API key for every request, even before the first key exists;
+            empty requires one once a key exists.
+        public_url: URL of the HTTP API behind a reverse proxy: links start with it, and requests
+            with its host are accepted.
         source_roots: folders below which the HTTP API may list local files, separated by ``:``;
-            none means that directories over local folders are made by the command line only.
-        fence_allow: hosts, addresses and networks that URLs may lead to although they are not on
-            the public Internet, separated by commas.
-        fetch_timeout_seconds: wall clock for fetching one URL, redirects included.
+            if empty, only the command line can create directories over local folders.
+        fence_allow: hosts, addresses and networks that URLs may use although they are not on the
+            public Internet, separated by commas.
+        fetch_timeout_seconds: time limit for fetching one URL, including redirects.
         fetch_proxies: URLs of the HTTP proxies that a request may name, separated by commas.
-        result_ttl_days: results that nothing has used for so long are purged; 0 keeps them.
-        webhook_log_days: how long the log of webhook deliveries goes back.
-        webhook_give_up_days: for how long an event is tried again before it waits to be asked for.
-        parse_engine: what parses: ``local`` or ``llamacloud``.
-        classify_engine: what classifies: ``basic``, ``llm`` or ``llamacloud``; empty takes ``llm``
-            when an endpoint is configured, else ``basic``.
-        extract_engine: what extracts: ``basic``, ``llm`` or ``llamacloud``; empty takes ``llm``,
-            else ``llamacloud``, whichever is configured.
-        llm_base_url: an OpenAI-compatible endpoint, up to and with its ``/v1``.
+        result_ttl_days: results that were not used for this time are purged; 0 keeps them.
+        webhook_log_days: how long entries of the webhook delivery log are kept.
+        webhook_give_up_days: how long an event is retried before it is given up.
+        parse_engine: engine of parse jobs: ``local`` or ``llamacloud``.
+        classify_engine: engine of classify jobs: ``basic``, ``llm`` or ``llamacloud``; empty means
+            ``llm`` if an endpoint is configured, else ``basic``.
+        extract_engine: engine of extract jobs: ``basic``, ``llm`` or ``llamacloud``; empty means
+            ``llm`` if it is configured, else ``llamacloud``.
+        llm_base_url: URL of an OpenAI-compatible endpoint, including its ``/v1``.
         llm_model: the model's name at that endpoint.
-        llm_api_key: its key; empty sends none.
-        llm_context_chars: characters of a document in one question to the model; longer documents
-            are asked about in parts. Four characters are about one token.
-        llamacloud_base_url: where LlamaCloud, or what speaks its API, is.
-        llamacloud_api_key: its key; empty means that LlamaCloud is not used.
-        llamacloud_project_id: the project there; empty takes the key's own.
-        llamacloud_keep_files: whether uploaded files stay there when their item has ended.
-        remote_slots: items that one worker has waiting for remote engines at the same time.
-        remote_concurrency: requests in flight to one remote host, at most.
-        remote_rate: requests a second to one remote host, at most; 0 sets no limit.
-        remote_timeout_seconds: for one item at a remote engine, waiting included.
-        secrets_dir: where ``secret:NAME``, as the value of any secret setting, is read from.
+        llm_api_key: its API key; empty sends none.
+        llm_context_chars: maximum characters of a document in one request to the model; longer
+            documents are split. Four characters are about one token.
+        llamacloud_base_url: URL of LlamaCloud, or of a server with its API.
+        llamacloud_api_key: its API key; empty means that LlamaCloud is not used.
+        llamacloud_project_id: the project there; empty means the default project of the key.
+        llamacloud_keep_files: whether uploaded files are kept there after their item has ended.
+        remote_slots: items of remote engines that one worker processes at the same time.
+        remote_concurrency: maximum requests in flight to one remote host.
+        remote_rate: maximum requests per second to one remote host; 0 sets no limit.
+        remote_timeout_seconds: time limit for one item at a remote engine, including waiting.
+        secrets_dir: folder of the secrets that settings name as ``secret:NAME``.
         temporal_namespaces: further namespaces that a v1 request may name, separated by commas.
-        strict: codes or kinds of warnings that turn a completed file into a failed one, unless a
-            batch says otherwise, separated by commas; empty for none.
+        strict: default codes or kinds of warnings that make a completed file fail, separated by
+            commas; empty for none.
         log_level: ``DEBUG``, ``INFO``, ``WARNING`` or ``ERROR``.
         log_format: ``console`` or ``json``.
     """
@@ -200,7 +201,7 @@ class Settings(BaseSettings):
 
     @cached_property
     def database(self) -> str:
-        """The async SQLAlchemy URL that is used."""
+        """The async SQLAlchemy URL of the database."""
         url = self.database_url.get_secret_value()
         if not url:
             return f"sqlite+aiosqlite:///{self.home / 'records.db'}"
@@ -214,22 +215,22 @@ class Settings(BaseSettings):
 
     @property
     def item_slots(self) -> int:
-        """Single items that one worker has at the same time.
+        """Single items that one worker processes at the same time.
 
-        More than engine processes: while those work, further items are read and hashed before
-        they get one, and stored and recorded after it.
+        There are more than engine processes, so that items are read, hashed, stored and recorded
+        while the engine processes work on others.
         """
         slots = min(_ITEM_SLOTS_PER_ENGINE * self.engine_slots, _MAX_ITEM_SLOTS)
         return max(slots, self.engine_slots)
 
     @property
     def scratch(self) -> Path:
-        """The folder of what is not yet whole; each process has its own below it."""
+        """The folder for temporary files; each process has its own folder below it."""
         return self.home / "scratch"
 
     @property
     def store(self) -> str:
-        """The object store URL that is used."""
+        """The URL of the object store."""
         return self.store_url or (self.home / "objects").as_uri()
 
 
@@ -237,26 +238,26 @@ def load_settings(**overrides: object) -> Settings:
     """Return the settings of this process.
 
     Args:
-        overrides: values from the command line; they win over the environment.
+        overrides: values from the command line, which override the environment.
 
     Raises:
-        UsageError: a value is wrong; the message names the variable.
+        UsageError: a value is invalid; the message names the variable.
     """
     try:
         settings = Settings(**overrides)  # type: ignore[arg-type]
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         name = "DOCMILL_" + str(first["loc"][0]).upper()
-        raise UsageError(f"{name}: {first['msg']}", f"Mend or unset {name}.") from None
+        raise UsageError(f"{name}: {first['msg']}", f"Correct or unset {name}.") from None
     known = {"home": settings.home.expanduser().absolute()}
     return settings.model_copy(update=known | _resolved_secrets(settings))
 
 
 def _resolved_secrets(settings: Settings) -> dict[str, SecretStr]:
-    """Return the secrets that are given by reference, read from their files.
+    """Return the secrets that settings name as ``secret:NAME``, read from their files.
 
     Raises:
-        UsageError: there is no such file; the message names the variable, never a secret.
+        UsageError: a file cannot be read; the message names the variable, never a secret.
     """
     found: dict[str, SecretStr] = {}
     for field, value in settings:
@@ -269,7 +270,7 @@ def _resolved_secrets(settings: Settings) -> dict[str, SecretStr]:
         except (OSError, ValueError):
             raise UsageError(
                 f"DOCMILL_{field.upper()} names the secret {name}, which cannot be read.",
-                f"Put it into a file of that name in {settings.secrets_dir}, "
+                f"Write it to a file with that name in {settings.secrets_dir}, "
                 "or set DOCMILL_SECRETS_DIR.",
             ) from None
     return found

@@ -1,5 +1,5 @@
-"""The life of a batch: created, started, steered, reconciled, closed, redriven.
+"""Batches: creation, start, control, reconciliation, close and redrive.
 
-API, command line and activities call it. Imports records, objects, sources, temporal and
-processing.
+The API, the command line and activities use this package. It imports records, objects, sources,
+temporal and processing.
 """

@@ -1,4 +1,7 @@
-"""How a batch ends: outcomes against the listing, the manifest, the row. Safe to repeat."""
+"""Closes a batch: checks outcomes against the listing, writes the manifest, updates the row.
+
+All steps are idempotent.
+"""
 
 from collections.abc import AsyncIterator
 from contextlib import closing
@@ -19,24 +22,24 @@ from docmill.records.ledger import Ledger
 from docmill.records.tables.batches import Batch
 
 CHUNK = 5_000
-"""Rows of one transaction or one read: short enough that other writers never wait long."""
+"""Rows of one transaction or read, so that other writers do not wait long."""
 
 NAMED = 20
-"""Files without an outcome that a message names."""
+"""Maximum files without an outcome in a message."""
 
 
 async def close_batch(
     database: Database, store: ObjectStore, scratch: Path, request: CloseRequest
 ) -> BatchResult:
-    """End a batch, or name the files that have no outcome yet.
+    """End a batch, or return the files that have no outcome yet.
 
-    A batch that has ended already keeps its end: the first one wins. A request of an earlier
-    attempt changes nothing. The manifest is made in a folder below ``scratch``.
+    A batch that has already ended is not changed, and neither is one with a newer epoch than the
+    request. The manifest is written in a folder below ``scratch`` first.
     """
     try:
         async with database.read() as session:
             batch = await Batches(session).get(None, request.batch_id)
-    except NotFoundError:  # it could not even be opened
+    except NotFoundError:  # it could not be opened
         return _unopened(request)
     if BatchStatus(batch.status).terminal or request.epoch not in (0, batch.epoch):
         return await _result(database, batch)
@@ -73,7 +76,7 @@ def _unopened(request: CloseRequest) -> BatchResult:
 
 
 async def _cancel_rest(database: Database, batch: Batch, request: CloseRequest) -> None:
-    """Give an outcome to every item that will not run any more."""
+    """Cancel all items without an outcome."""
     why = None
     if request.ending is BatchStatus.FAILED:
         why = f"The batch ended before this file was done: {request.reason or 'it failed'}."
@@ -102,15 +105,16 @@ async def _result(database: Database, batch: Batch) -> BatchResult:
 
 
 async def _remove_unnamed(database: Database, store: ObjectStore, batch: Batch) -> None:
-    """Remove what attempts stored without recording it: their workers died in between."""
+    """Delete results that attempts stored but did not record, because their workers died."""
     after = 0
     while True:
         async with database.read() as session:
             items = await Ledger(session).unclean(batch, after, CHUNK)
         for item in items:
             for attempt in item.attempts:
-                place = (batch.project_id, batch.id, item.position, item.epoch, attempt)
-                prefix = result_prefix(*place)
+                prefix = result_prefix(
+                    batch.project_id, batch.id, item.position, item.epoch, attempt
+                )
                 if prefix != item.object_prefix:
                     await delete_result(store, prefix)
         if len(items) < CHUNK:
@@ -121,7 +125,7 @@ async def _remove_unnamed(database: Database, store: ObjectStore, batch: Batch) 
 async def _write_manifest(
     database: Database, store: ObjectStore, scratch: Path, batch: Batch
 ) -> tuple[str, str]:
-    """Write both forms of the manifest to the store; return the JSONL's key and hash."""
+    """Write both formats of the manifest to the store; return key and hash of the JSONL."""
     prefix = f"batches/{batch.id}/{batch.epoch}"
     with closing(Staging.below(scratch)) as staging, staging.folder() as folder:
         summary = await write_manifest(_rows(database, batch), folder, left_out=batch.left_out)

@@ -1,4 +1,4 @@
-"""Making a batch row: the listing frozen, the parameters snapshotted, safe to repeat."""
+"""Creates batches: freezes the listing, snapshots the parameters, inserts the row. Idempotent."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,25 +29,25 @@ from docmill.settings import Settings
 from docmill.sources.folder import FolderSource
 
 Listing = Directory | Sequence[EntryVersion]
-"""What a batch lists: a directory as it is now, or versions of entries."""
+"""The listing of a batch: the current state of a directory, or versions of directory files."""
 
 
 async def create_batch(
     database: Database, settings: Settings, spec: BatchSpec, **fields: Any
 ) -> tuple[Batch, bool]:
-    """Create the batch that ``spec`` describes, and say whether it is new.
+    """Create the batch of ``spec``, and return it and whether it is new.
 
-    Creating it again with the same id or identity returns the first one untouched.
+    A second call with the same id or identity returns the existing batch unchanged.
 
     Args:
-        database: where the row goes.
-        settings: defaults, and folders that a listing leaves out.
-        spec: source, job and pace.
+        database: of the records.
+        settings: for defaults and for folders that a listing excludes.
+        spec: of the batch.
         fields: further columns of `Batch`: ``id``, ``api``, ``name``, ``identity``,
             ``identity_number``, ``configuration_id``, ``config``, ``out``.
 
     Raises:
-        UsageError: the source is missing or ambiguous, a parameter is wrong, or no engine is
+        UsageError: the source is missing or ambiguous, a parameter is invalid, or no engine is
             configured for the job.
         NotFoundError: the directory or an item does not exist in this project.
     """
@@ -56,7 +56,7 @@ async def create_batch(
             "A batch needs exactly one source.",
             "Give one of source_directory_id, folder or item_ids.",
         )
-    effective_parameters(spec.job.type, spec.job.parameters)  # refuse them before a long scan
+    effective_parameters(spec.job.type, spec.job.parameters)  # reject them before a long scan
     listing: Listing | None = await _scanned(database, settings, spec) if spec.folder else None
     async with database.write() as session:
         if listing is None:
@@ -73,22 +73,22 @@ async def insert_batch(
     targets: Sequence[WebhookTarget] = (),
     **fields: Any,
 ) -> tuple[Batch, bool]:
-    """Write a batch with its listing and its webhooks in the caller's transaction.
+    """Insert a batch with its listing and its webhooks in the caller's transaction.
 
     Args:
-        session: of a writing transaction.
-        settings: defaults.
-        spec: job and pace; its source is ``listing``.
-        listing: what the batch is over, as the same transaction has read it.
-        targets: where it reports to.
-        fields: as of `create_batch`.
+        session: of a write transaction.
+        settings: for defaults.
+        spec: of the batch; its source is ``listing``.
+        listing: read in the same transaction.
+        targets: its webhook endpoints.
+        fields: as for `create_batch`.
 
     Returns:
-        The row, and whether it is new: an id or identity that exists gives the first one.
+        The row, and whether it is new; an existing id or identity returns the existing row.
 
     Raises:
-        UsageError: a parameter is wrong, or no engine is configured for the job.
-        NotFoundError: the project has no parse configuration that a parameter names.
+        UsageError: a parameter is invalid, or no engine is configured for the job.
+        NotFoundError: the parse configuration in a parameter does not exist.
     """
     parameters = await _parameters(session, spec)
     directory = listing if isinstance(listing, Directory) else None
@@ -124,10 +124,10 @@ async def insert_batch(
 
 
 async def _parameters(session: Session, spec: BatchSpec) -> dict[str, Any]:
-    """Return the effective parameters, with those of a parse configuration that they name.
+    """Return the effective parameters, including those of a parse configuration that they name.
 
     Raises:
-        UsageError: a parameter is wrong, or the configuration is of another product.
+        UsageError: a parameter is invalid, or the configuration belongs to another product.
         NotFoundError: the project has no such configuration.
     """
     parameters = effective_parameters(spec.job.type, spec.job.parameters)

@@ -1,9 +1,9 @@
-"""A batch's row and its workflow agree: the one owner of that.
+"""Reconciliation of batch rows with their workflows.
 
-The row is the truth about a batch, the workflow is what runs it, and either can be there without
-the other: a create was killed before it started its workflow, Temporal was away, a workflow was
-terminated from the Web UI, or its history is lost. Every worker compares the two again and again;
-reads of a batch and batches that wait in line compare what they depend on at once.
+The row is authoritative; the workflow executes it. Either can exist without the other: a create
+was killed before it started the workflow, Temporal was unavailable, a workflow was terminated in
+the Web UI, or its history was lost. Every worker reconciles all open batches periodically. A read
+of a batch and a throttled batch reconcile the batches that they depend on at once.
 """
 
 import asyncio
@@ -33,31 +33,30 @@ ENDED_FROM_OUTSIDE = {
     WorkflowExecutionStatus.FAILED: (BatchStatus.FAILED, "its workflow failed"),
     WorkflowExecutionStatus.TIMED_OUT: (BatchStatus.FAILED, "its workflow timed out"),
 }
-"""How a workflow can end without having ended its batch row, and what is true then."""
+"""Ends of a workflow that did not update its row, with the status and reason for the row."""
 
 EVERY_SECONDS = 1.0
-"""A process compares one batch with Temporal no more often than this, however often it is read."""
+"""Minimum interval between two reconciliations of one batch in one process."""
 REMEMBERED = 10_000
-"""Batches of which the last comparison is remembered."""
+"""Batches whose last reconciliation is remembered."""
 SOME = 10
-"""Batches that somebody who waits for them compares at a time."""
+"""Batches that a waiting batch reconciles at a time."""
 
 SWEEP_EVERY_SECONDS = 5.0
-"""How often the batches of a namespace are compared, by whichever worker is first."""
+"""Interval of the sweeps over the batches of a namespace, by any worker."""
 SWEEP_BATCHES = 300
-"""Of one sweep: about a second of calls. The next one goes on behind the last of them."""
+"""Batches of one sweep, about a second of calls. The next sweep continues after the last one."""
 STOP_SECONDS = 5.0
-"""How long a worker that stops lets the comparison end that it is at."""
+"""Time that a stopping worker waits for its current reconciliation."""
 
-LET_END_SECONDS = 3.0
-"""How long the start of a further attempt waits for the workflow of the one before; when that
-takes longer, a sweep starts it later."""
+PREVIOUS_WORKFLOW_SECONDS = 3.0
+"""Time that the start of a redrive waits for the previous workflow; after it a sweep starts it."""
 
 log = structlog.get_logger(__name__)
 
 
 class Reconciler:
-    """Starts workflows of rows that have none, and ends rows whose workflow was ended."""
+    """Starts missing workflows, and ends the rows of workflows that were ended from outside."""
 
     def __init__(
         self, database: Database, store: ObjectStore, settings: Settings, temporal: TemporalLink
@@ -66,31 +65,31 @@ class Reconciler:
         self._store = store
         self._settings = settings
         self._temporal = temporal
-        self._compared: dict[str, float] = {}
+        self._reconciled: dict[str, float] = {}
         self._turns: dict[str, int] = {}
         self._stopping = asyncio.Event()
 
     async def start(self, batch: Batch) -> None:
-        """Start the batch's workflow; doing so again changes nothing.
+        """Start the batch's workflow. Idempotent.
 
         Raises:
-            UnavailableError: Temporal is away; the row stays PENDING, and a sweep starts it later.
-            UsageError: its namespace is not allowed here.
+            UnavailableError: Temporal is unavailable; the row stays PENDING, and a sweep starts it.
+            UsageError: its namespace is not allowed.
         """
         client = await self._temporal.batches(batch.namespace)
         if batch.epoch > 1:
-            await _let_end(client, batch)
+            await _wait_for_previous(client, batch)
         await _start(client, batch)
 
     async def reconcile(self, batch: Batch) -> Batch:
-        """Make row and workflow agree now, and return the row as it is then.
+        """Reconcile the row with its workflow, and return the current row.
 
-        A batch that nothing runs is started from the ledger; one whose workflow was ended from
-        outside gets the end that is true; a cancel that was recorded is sent again.
+        A batch without a workflow is started from its ledger. A batch whose workflow was ended from
+        outside is closed. A recorded cancel request is sent again.
 
         Raises:
-            UnavailableError: Temporal is away.
-            UsageError: its namespace is not allowed here.
+            UnavailableError: Temporal is unavailable.
+            UsageError: its namespace is not allowed.
         """
         if BatchStatus(batch.status).terminal:
             return batch
@@ -98,55 +97,55 @@ class Reconciler:
         latest = await client.latest(batch.id)
         batch = await self._row(batch)
         if BatchStatus(batch.status).terminal:
-            return batch  # it ended while Temporal was asked
+            return batch  # it ended in the meantime
         if latest is not None and latest.running:
             if batch.cancel_requested and latest.epoch == batch.epoch:
-                # the request was recorded, but may not have arrived
+                # the cancel was recorded, but its signal may not have arrived
                 await client.cancel(batch.id, batch.reason or "", drain=batch.drain)
             return batch
-        of_this_attempt = latest is not None and latest.epoch >= batch.epoch
-        if latest is not None and of_this_attempt and latest.status in ENDED_FROM_OUTSIDE:
+        of_this_epoch = latest is not None and latest.epoch >= batch.epoch
+        if latest is not None and of_this_epoch and latest.status in ENDED_FROM_OUTSIDE:
             await self.end(batch, *ENDED_FROM_OUTSIDE[latest.status])
         else:
             await _start(client, batch, again=True)
         return await self._row(batch)
 
     def take_turn(self, batch_id: str) -> bool:
-        """Whether the batch was not compared with Temporal just now; it counts as being so."""
-        moment = time.monotonic()
-        if moment - self._compared.get(batch_id, -EVERY_SECONDS) < EVERY_SECONDS:
+        """Return whether the batch is due for reconciliation; if so, record it as reconciled."""
+        now = time.monotonic()
+        if now - self._reconciled.get(batch_id, -EVERY_SECONDS) < EVERY_SECONDS:
             return False
-        if len(self._compared) >= REMEMBERED:
-            recent = {k: at for k, at in self._compared.items() if moment - at < EVERY_SECONDS}
-            self._compared = recent
-        self._compared[batch_id] = moment
+        if len(self._reconciled) >= REMEMBERED:
+            recent = {k: at for k, at in self._reconciled.items() if now - at < EVERY_SECONDS}
+            self._reconciled = recent
+        self._reconciled[batch_id] = now
         return True
 
     async def reconcile_some(self, batches: Sequence[Batch], limit: int = SOME) -> None:
-        """Reconcile those of ``batches`` whose turn it is, the longest unseen first.
+        """Reconcile the due ones of ``batches``, starting with the least recently reconciled.
 
-        What cannot be told of one batch does not stop the others; Temporal's absence does.
+        An error of one batch does not stop the others, unless Temporal is unavailable.
         """
-        for batch in sorted(batches, key=lambda one: self._compared.get(one.id, 0.0))[:limit]:
+        for batch in sorted(batches, key=lambda one: self._reconciled.get(one.id, 0.0))[:limit]:
             if self._stopping.is_set() or not self.take_turn(batch.id):
-                return  # those behind it were compared later still
+                return  # the next ones were reconciled even later
             try:
                 await self.reconcile(batch)
             except UnavailableError as error:
-                log.info("reconciling.waiting", reason=error.message)
+                log.info("reconcile.waiting", reason=error.message)
                 return
             except DocmillError as error:
-                log.info("reconciling.unknown", batch_id=batch.id, reason=error.message)
+                log.info("reconcile.failed", batch_id=batch.id, reason=error.message)
 
     @asynccontextmanager
     async def sweeping(self) -> AsyncIterator[None]:
-        """Compare the open batches of all namespaces for as long as the block runs."""
+        """Reconcile the open batches of all namespaces periodically during the block."""
         self._stopping.clear()
         task = asyncio.create_task(self._run())
         try:
             yield
         finally:
-            # A statement that is cancelled leaves its connection behind: what runs may end.
+            # A cancelled statement would leak its connection, so the current one may finish.
             self._stopping.set()
             await asyncio.wait([task], timeout=STOP_SECONDS)
             task.cancel()
@@ -158,24 +157,24 @@ class Reconciler:
                 try:
                     await self.sweep_in_turn(namespace)
                 except UnavailableError as error:
-                    log.info("reconciling.waiting", reason=error.message)
-                except Exception:  # one odd row must not end the sweep of all others
-                    log.exception("reconciling.unexpected")
+                    log.info("reconcile.waiting", reason=error.message)
+                except Exception:  # one bad row must not end the sweeps
+                    log.exception("reconcile.unexpected")
             with suppress(TimeoutError):
                 async with asyncio.timeout(SWEEP_EVERY_SECONDS):
                     await self._stopping.wait()
 
     async def sweep_in_turn(self, namespace: str) -> bool:
-        """Sweep a namespace unless another worker has done so since this one last looked.
+        """Sweep a namespace, unless another worker has swept it since this worker's last check.
 
-        Turns are counted in the records, and no clocks are compared: who finds the number that it
-        saw an interval ago raises it, and of those who do that together one sweeps.
+        The sweeps are counted in the database, so that no clocks are compared. A worker that finds
+        the same number as at its last check increments it; of concurrent workers one succeeds.
 
         Returns:
-            Whether it swept.
+            Whether this worker swept.
 
         Raises:
-            UnavailableError: the database is away.
+            UnavailableError: the database is unavailable.
         """
         async with self._database.read() as session:
             last = await Sweeps(session).last(namespace)
@@ -219,10 +218,10 @@ async def _start(client: BatchClient, batch: Batch, *, again: bool = False) -> N
     )
 
 
-async def _let_end(client: BatchClient, batch: Batch) -> None:
-    """Wait for the workflow of the attempt before: it ends a moment after its row."""
+async def _wait_for_previous(client: BatchClient, batch: Batch) -> None:
+    """Wait for the workflow from before the redrive, which ends a moment after its row."""
     with suppress(TimeoutError):
-        async with asyncio.timeout(LET_END_SECONDS):
+        async with asyncio.timeout(PREVIOUS_WORKFLOW_SECONDS):
             while (latest := await client.latest(batch.id)) is not None:
                 if not latest.running or latest.epoch == batch.epoch:
                     return

@@ -1,4 +1,4 @@
-"""Another attempt of an ended batch: what failed runs again, in the same ledger."""
+"""Redrives of ended batches: items that did not complete run again, in the same ledger."""
 
 from docmill.contracts.batches import RedriveRequest
 from docmill.contracts.warnings import strict_codes
@@ -13,10 +13,10 @@ from docmill.records.tables.batches import Batch
 from docmill.settings import Settings
 
 CHUNK = 2_000
-"""Items of one transaction: short enough that other writers never wait long."""
+"""Items of one transaction, so that other writers do not wait long."""
 
 GROUPS = (*FailureClass, SkipReason.SIZE_LIMIT_EXCEEDED)
-"""What `RedriveRequest.only` may name."""
+"""Values of `RedriveRequest.only`."""
 
 
 async def redrive_batch(
@@ -28,23 +28,23 @@ async def redrive_batch(
     *,
     asked_by: str | None = None,
 ) -> Batch:
-    """Begin the next attempt of a batch; it waits to be started, with a new epoch.
+    """Increment the epoch of an ended batch and make it pending; the caller starts it.
 
     Items that completed, or had been processed before, keep their results. The others run with
-    the parameters of this attempt, and their results are found again under those.
+    the parameters of the redrive, and their results are cached with these parameters.
 
     Args:
-        database: where the ledger is.
-        settings: say which engines are configured.
-        project_id: the batch's project; None looks in every project.
+        database: of the ledger.
+        settings: for the configured engines.
+        project_id: the batch's project; None searches all projects.
         batch_id: the batch.
         request: which items, and with which parameters.
-        asked_by: the workflow run that asks; asking again changes nothing.
+        asked_by: the workflow run of the request; a repeated call has no effect.
 
     Raises:
-        NotFoundError: there is no such batch.
-        ConflictError: it has not ended, or nothing of it is left to run.
-        UsageError: the group or a parameter is wrong.
+        NotFoundError: the batch does not exist.
+        ConflictError: it has not ended, or it has no items to run.
+        UsageError: the failure class or a parameter is invalid.
     """
     if request.only is not None and request.only not in GROUPS:
         raise UsageError(
@@ -72,9 +72,9 @@ async def redrive_batch(
 
 
 async def reset_items(database: Database, batch_id: str) -> None:
-    """Make the items pending that the present attempt is about; running again goes on.
+    """Make the items of the current redrive pending; a repeated call continues.
 
-    A batch in its first attempt, or one that is to be cancelled anyway, stays as it is.
+    A batch without a redrive, or with a cancel request, is not changed.
     """
     async with database.read() as session:
         batch = await Batches(session).get(None, batch_id)
@@ -88,7 +88,7 @@ async def reset_items(database: Database, batch_id: str) -> None:
 
 
 def _parameters(batch: Batch, request: RedriveRequest, settings: Settings) -> dict[str, object]:
-    """Return the columns that other parameters change."""
+    """Return the columns that the parameters of the redrive change."""
     if not request.parameters and request.configuration_id is None:
         return {}
     job_type = JobType(batch.job_type)

@@ -1,4 +1,4 @@
-"""Listing a folder into a directory: nothing is visible before the listing is complete."""
+"""Scans a folder into a directory; the new listing becomes visible when it is complete."""
 
 import asyncio
 from collections.abc import Iterator, Sequence
@@ -14,10 +14,10 @@ from docmill.sources.folder import FolderSource, scan
 async def scan_folder(
     database: Database, project_id: str, source: FolderSource
 ) -> tuple[Directory, ScanSummary]:
-    """Bring the directory of ``source`` up to date with the folder, and return both.
+    """Scan the folder of ``source`` into its directory; return the directory and a summary.
 
-    The same source is the same directory, so that files that did not change keep their entries,
-    and with them what is already known of their bytes.
+    The same source is the same directory, so that unchanged files keep their directory files, with
+    the hashes of their bytes.
 
     Raises:
         UsageError: the folder is missing or cannot be read.

@@ -1,4 +1,4 @@
-"""BatchService: what the command line, the HTTP API and the worker do with batches."""
+"""BatchService: the operations on batches for the command line, the HTTP API and the worker."""
 
 import asyncio
 import copy
@@ -24,15 +24,15 @@ from docmill.temporal.connections import TemporalLink
 log = structlog.get_logger(__name__)
 
 START_SECONDS = 2.0
-"""How long a create waits for Temporal; afterwards the batch stays PENDING and starts later."""
+"""Time that a create waits for Temporal; after it the batch stays PENDING and starts later."""
 READ_SECONDS = 2.0
-"""How long a read waits for the workflow's true state before it shows the row as it is."""
+"""Time that a read waits for the reconciliation before it returns the row as it is."""
 
 
 class BatchService:
-    """Creates, starts, reads and steers batches of every namespace that the process may use.
+    """Creates, starts, reads and controls batches of all namespaces that the process may use.
 
-    The row is the truth, the workflow runs it, and the `reconciler` keeps the two together.
+    The row is authoritative; the workflow executes it; the `reconciler` reconciles the two.
     """
 
     def __init__(
@@ -56,25 +56,25 @@ class BatchService:
     async def create(
         self, spec: BatchSpec, namespace: str | None = None, **fields: Any
     ) -> tuple[Batch, bool]:
-        """Create the row; see `docmill.batches.create.create_batch`. Nothing runs before `start`.
+        """Create the row; see `docmill.batches.create.create_batch`. `start` starts the batch.
 
         Raises:
-            UsageError: the specification cannot work, or the namespace is not allowed.
+            UsageError: the specification is invalid, or the namespace is not allowed.
             NotFoundError: its source does not exist.
         """
         name = self._temporal.allowed(namespace)
         return await create_batch(self._database, self._settings, spec, namespace=name, **fields)
 
     async def start(self, batch: Batch) -> None:
-        """Start the batch's workflow; doing so again changes nothing.
+        """Start the batch's workflow. Idempotent.
 
         Raises:
-            UnavailableError: Temporal is away; the row stays PENDING, and a worker starts it later.
+            UnavailableError: Temporal is unavailable; a worker starts the pending batch later.
         """
         await self.reconciler.start(batch)
 
     async def start_soon(self, batch: Batch) -> None:
-        """Start a batch's workflow; when Temporal does not answer soon, it starts later."""
+        """Start a batch's workflow; if Temporal does not answer in time, it starts later."""
         start = asyncio.create_task(self._start(batch))
         self._starts.add(start)
         start.add_done_callback(self._starts.discard)
@@ -90,16 +90,16 @@ class BatchService:
         """Return the row of a batch of this project.
 
         Raises:
-            NotFoundError: there is none.
+            NotFoundError: it does not exist.
         """
         async with self._database.read() as session:
             return await Batches(session).get(project_id, batch_id)
 
     async def current(self, project_id: str, batch_id: str, apis: Collection[str]) -> Batch:
-        """Return a batch as it truly is, as far as Temporal answers in time.
+        """Return a batch, reconciled with its workflow if Temporal answers in time.
 
         Raises:
-            NotFoundError: the project has no such batch that one of ``apis`` made.
+            NotFoundError: the project has no such batch from one of ``apis``.
         """
         batch = await self.get(project_id, batch_id)
         if batch.api not in apis:
@@ -113,32 +113,32 @@ class BatchService:
             return batch
 
     async def ended(self, batch: Batch) -> None:
-        """Wait until the workflow of a batch has ended, or Temporal cannot be asked.
+        """Wait until the workflow of a batch has ended.
 
         Raises:
             NotFoundError: Temporal has no workflow of it.
-            UnavailableError: Temporal is away.
+            UnavailableError: Temporal is unavailable.
         """
         await (await self._client(batch)).ended(batch.id)
 
     async def redrive(self, batch: Batch, request: RedriveRequest) -> Batch:
-        """Begin another attempt of an ended batch; nothing runs before `start`.
+        """Redrive an ended batch; `start` starts it.
 
-        See `docmill.batches.redrive.redrive_batch` for what it raises.
+        See `docmill.batches.redrive.redrive_batch` for its errors.
         """
         return await redrive_batch(
             self._database, self._settings, batch.project_id, batch.id, request
         )
 
     async def cancel(self, batch: Batch, reason: str = "", *, drain: bool = False) -> Batch:
-        """Ask a batch to stop; it is CANCELLED once nothing of it runs any more.
+        """Cancel a batch; it becomes CANCELLED once none of its items runs any more.
 
-        Asking again while it stops is fine. With ``drain`` the items in flight may end; asking
-        again without it stops them after all.
+        The request may be repeated. With ``drain`` the items in flight may finish; a later request
+        without it stops them.
 
         Raises:
-            ConflictError: it has ended already.
-            UnavailableError: Temporal is away.
+            ConflictError: it has already ended.
+            UnavailableError: Temporal is unavailable.
         """
         batch = await self._unfinished(batch)
         async with self._database.write() as session:
@@ -152,24 +152,24 @@ class BatchService:
         return await self.get(batch.project_id, batch.id)
 
     async def pause(self, batch: Batch) -> None:
-        """Let a batch start no more items until it is resumed; those in hand end.
+        """Pause a batch: it starts no more items until it is resumed; items in flight finish.
 
-        The row comes first: workers read it before they begin an item that was planned before.
+        The row is updated first, because workers read it before they start a scheduled item.
 
         Raises:
-            ConflictError: it has ended already.
-            UnavailableError: Temporal is away.
+            ConflictError: it has already ended.
+            UnavailableError: Temporal is unavailable.
         """
         batch = await self._unfinished(batch)
         await self._set_state(batch, paused=True)
         await (await self._client(batch)).pause(batch.id)
 
     async def resume(self, batch: Batch) -> None:
-        """Let a paused batch go on.
+        """Resume a paused batch.
 
         Raises:
-            ConflictError: it has ended already.
-            UnavailableError: Temporal is away.
+            ConflictError: it has already ended.
+            UnavailableError: Temporal is unavailable.
         """
         await (await self._client(batch)).resume((await self._unfinished(batch)).id)
 
@@ -177,9 +177,9 @@ class BatchService:
         """Change how many items of a batch may be in flight.
 
         Raises:
-            ConflictError: it has ended already.
-            UsageError: the number is out of bounds.
-            UnavailableError: Temporal is away.
+            ConflictError: it has already ended.
+            UsageError: the number is out of range.
+            UnavailableError: Temporal is unavailable.
         """
         batch = await self._unfinished(batch)
         if 1 <= concurrency < batch.concurrency:

@@ -1,4 +1,4 @@
-"""Where servers listen: loopback, on ports that are free."""
+"""Addresses of servers: free ports on loopback, or a Temporal server that the user names."""
 
 import os
 import socket
@@ -6,29 +6,29 @@ from dataclasses import dataclass
 
 LOOPBACK = "127.0.0.1"
 PREFERRED_UI_PORT = 8233
-"""Temporal's own default, which people know."""
+"""Temporal's default."""
 
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """Where a server listens, on loopback."""
+    """The ports of a server on loopback."""
 
     port: int
     ui_port: int
 
     @property
     def grpc(self) -> str:
-        """What Temporal clients connect to."""
+        """The address for Temporal clients."""
         return f"{LOOPBACK}:{self.port}"
 
     @property
     def ui(self) -> str:
-        """The Web UI's address."""
+        """The URL of the Web UI."""
         return f"http://{LOOPBACK}:{self.ui_port}"
 
 
 def choose_ports(known: Addresses | None) -> Addresses:
-    """Return the former ports where they are free: open pages and workers find them again."""
+    """Return the previous ports if they are free, so that open pages and workers reconnect."""
     port = known.port if known and is_free(known.port) else free_port()
     for candidate in (known.ui_port if known else PREFERRED_UI_PORT, PREFERRED_UI_PORT):
         if is_free(candidate):
@@ -37,7 +37,7 @@ def choose_ports(known: Addresses | None) -> Addresses:
 
 
 def is_free(port: int) -> bool:
-    """Whether nobody listens on ``port`` of loopback."""
+    """Whether no process listens on ``port`` of loopback."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -48,7 +48,7 @@ def is_free(port: int) -> bool:
 
 
 def free_port() -> int:
-    """Return a port of loopback that is free now."""
+    """Return a free port of loopback."""
     with socket.socket() as probe:
         probe.bind((LOOPBACK, 0))
         port: int = probe.getsockname()[1]
@@ -58,7 +58,7 @@ def free_port() -> int:
 def names_server(profile: str | None) -> bool:
     """Whether the user named a server: TEMPORAL_ADDRESS, TEMPORAL_PROFILE or ``--profile``.
 
-    A profile called ``default`` in Temporal's file is not enough: a command that says nothing
-    of a server must not reach somebody's cluster.
+    A profile ``default`` in Temporal's file does not count: a command without a named server must
+    not connect to a cluster by accident. This check does not import Temporal's client.
     """
     return bool(profile or os.environ.get("TEMPORAL_PROFILE") or os.environ.get("TEMPORAL_ADDRESS"))

@@ -1,26 +1,26 @@
-"""What a process does that a command started (see `Supervisor`): end when the command ends."""
+"""Detects, in a process that a command started (see `Supervisor`), that the command has ended."""
 
 import asyncio
 import os
 import sys
 
 ORPHAN_FLAG = "--die-with-parent"
-"""Tells worker.py and server.py that their standard input is the command's pipe."""
+"""Option of worker.py and server.py: their standard input is a pipe of the command."""
 
 
 async def parent_exited() -> None:
-    """Wait until the command that started this process has ended, however it ended.
+    """Wait until the command that started this process has ended, for any reason.
 
-    The command never writes to the pipe; the kernel closes it at its death. Unlike a death
-    signal this works on macOS too, and does not depend on which thread did the starting.
+    The command never writes to the pipe, and the kernel closes it when the command ends. Unlike a
+    parent-death signal this works on macOS too, and does not depend on the thread of the parent.
     """
     loop = asyncio.get_running_loop()
     ended = asyncio.Event()
 
-    def look() -> None:
+    def read() -> None:
         if os.read(sys.stdin.fileno(), 1) == b"":
             loop.remove_reader(sys.stdin.fileno())
             ended.set()
 
-    loop.add_reader(sys.stdin.fileno(), look)
+    loop.add_reader(sys.stdin.fileno(), read)
     await ended.wait()

@@ -1,4 +1,4 @@
-"""Clients of a Temporal server: one that the user names, or a home's embedded one."""
+"""Connections to a Temporal server: one that the user names, or the embedded server of a home."""
 
 import os
 from collections.abc import Collection
@@ -20,8 +20,8 @@ async def connect_named(profile: str | None = None) -> Client:
     """Connect to the server that the environment or ``profile`` names.
 
     Raises:
-        UsageError: the profile or the environment is wrong.
-        UnavailableError: nobody answers at the address.
+        UsageError: the profile or the environment is invalid.
+        UnavailableError: no server answers at the address.
     """
     chosen = profile or os.environ.get("TEMPORAL_PROFILE")
     try:
@@ -31,11 +31,11 @@ async def connect_named(profile: str | None = None) -> Client:
     except RuntimeError as error:
         raise UsageError(
             f"The Temporal settings cannot be read: {error}.",
-            "Mend the TEMPORAL_* variables or Temporal's configuration file.",
+            "Correct the TEMPORAL_* variables or Temporal's configuration file.",
         ) from None
     if "target_host" not in config:
         raise UsageError(
-            f"The profile {chosen} names no address.", "Add an address to it in Temporal's file."
+            f"The profile {chosen} has no address.", "Add an address to it in Temporal's file."
         )
     try:
         return await Client.connect(
@@ -51,11 +51,11 @@ async def connect_named(profile: str | None = None) -> Client:
 async def connect_to(address: str) -> Client:
     """Connect to an embedded server.
 
-    Nothing is compressed on the way to a process of the same machine: gzip, the SDK's default,
-    takes a tenth of the CPU of an activity on both sides.
+    Compression is disabled for a process on the same machine: gzip, the SDK's default, takes a
+    tenth of the CPU time of an activity on both sides.
 
     Raises:
-        UnavailableError: nobody answers at ``address``.
+        UnavailableError: no server answers at ``address``.
     """
     try:
         return await Client.connect(
@@ -72,7 +72,7 @@ async def connect_to(address: str) -> Client:
 
 
 async def answers(address: str, attributes: Collection[str]) -> bool:
-    """Whether a server answers at ``address`` that has these search attributes."""
+    """Whether a server with these search attributes answers at ``address``."""
     try:
         client = await Client.connect(address)
         found = await client.operator_service.list_search_attributes(
@@ -84,7 +84,7 @@ async def answers(address: str, attributes: Collection[str]) -> bool:
 
 
 async def pollers(client: Client, queue: str) -> list[str]:
-    """Return the identities of the workers that asked ``queue`` for work within minutes."""
+    """Return the identities of the workers that polled ``queue`` in the last minutes."""
     described = await client.workflow_service.describe_task_queue(
         DescribeTaskQueueRequest(
             namespace=client.namespace,

@@ -1,4 +1,4 @@
-"""The home folder: one place for everything that Docmill keeps."""
+"""The home folder, which holds all data of Docmill on one machine."""
 
 import os
 import shutil
@@ -8,30 +8,30 @@ from docmill.errors import UnavailableError, UsageError
 from docmill.settings import MIB
 
 MIN_FREE_BYTES = 200 * MIB
-"""Below this nothing new is started: a full disk in the middle of a batch helps nobody."""
+"""Minimum free space to start a command, so that the disk does not fill up during a batch."""
 
 
 class Home:
-    """Names of the files in a home folder.
+    """Paths in a home folder.
 
     Attributes:
-        root: the folder; it holds results of documents, so only its owner may read it.
+        root: the folder; only its owner may read it, because it holds results of documents.
     """
 
     def __init__(self, root: Path) -> None:
         self.root = root
 
     def create(self) -> "Home":
-        """Make the folder and its sub-folders where they are missing.
+        """Create the folder and its missing sub-folders.
 
         Raises:
-            UsageError: the folder cannot be made or written.
+            UsageError: the folder cannot be created, or is not writable.
         """
         try:
             for folder in (self.root, self.objects, self.logs, self._locks):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
-            raise self._unusable(error.strerror or "it cannot be made") from None
+            raise self._unusable(error.strerror or "it cannot be created") from None
         if not os.access(self.root, os.W_OK | os.X_OK):
             raise self._unusable("it is not writable")
         return self
@@ -39,12 +39,12 @@ class Home:
     def _unusable(self, reason: str) -> UsageError:
         return UsageError(
             f"The home folder {self.root} cannot be used: {reason}.",
-            "Set DOCMILL_HOME to a folder that you may write.",
+            "Set DOCMILL_HOME to a writable folder.",
         )
 
     @property
     def records(self) -> Path:
-        """The records database, when no other is configured."""
+        """The records database, if no other is configured."""
         return self.root / "records.db"
 
     @property
@@ -54,7 +54,7 @@ class Home:
 
     @property
     def objects(self) -> Path:
-        """Stored results, when no other store is configured."""
+        """The object store, if no other is configured."""
         return self.root / "objects"
 
     @property
@@ -64,7 +64,7 @@ class Home:
 
     @property
     def server_file(self) -> Path:
-        """Addresses of the embedded server that was started last."""
+        """Addresses of the last embedded server."""
         return self.root / "server.json"
 
     @property
@@ -72,20 +72,20 @@ class Home:
         return self.root / "locks"
 
     def lock(self, name: str) -> Path:
-        """Return the path of the lock called ``name``."""
+        """Return the path of the lock ``name``."""
         return self._locks / f"{name}.lock"
 
     def log(self, name: str) -> Path:
-        """Return the path of the log of the process called ``name``."""
+        """Return the path of the log of the process ``name``."""
         return self.logs / f"{name}.log"
 
     def free_bytes(self) -> int:
         """Return the free space of the home's disk, in bytes."""
-        place = next(folder for folder in (self.root, *self.root.parents) if folder.exists())
-        return shutil.disk_usage(place).free
+        existing = next(folder for folder in (self.root, *self.root.parents) if folder.exists())
+        return shutil.disk_usage(existing).free
 
     def check_space(self) -> None:
-        """Make sure that there is room to begin.
+        """Check that the disk has enough free space.
 
         Raises:
             UnavailableError: less than `MIN_FREE_BYTES` are free.

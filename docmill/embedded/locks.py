@@ -1,4 +1,4 @@
-"""Locks that the kernel frees when their holder dies, however it dies."""
+"""File locks, which the kernel releases when their process ends."""
 
 import asyncio
 import fcntl
@@ -8,18 +8,18 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 RETRY_SECONDS = 0.01
-"""Locks are polled: a thread that blocks in flock could not be cancelled."""
+"""Poll interval; a thread that blocks in flock could not be cancelled."""
 
 
 class FileLock:
-    """A lock on a file; it belongs to the open file, also in a child that inherits it."""
+    """A lock on a file, shared with child processes that inherit its descriptor."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._descriptor: int | None = None
 
     def take(self, *, shared: bool = False) -> bool:
-        """Try to take the lock without waiting; return whether it was taken."""
+        """Try to acquire the lock without waiting; return whether it was acquired."""
         descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
         try:
@@ -34,20 +34,20 @@ class FileLock:
         return True
 
     async def wait(self, *, shared: bool = False) -> None:
-        """Take the lock, waiting as long as somebody else holds it."""
+        """Acquire the lock; wait while another process holds it."""
         while True:
             if self.take(shared=shared):
                 return
             await asyncio.sleep(RETRY_SECONDS)
 
     def release(self) -> None:
-        """Close our hold; a child that inherited the descriptor keeps the lock."""
+        """Release the lock; a child that inherited the descriptor keeps it."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
 
     def fileno(self) -> int:
-        """Return the descriptor to pass on to a child.
+        """Return the descriptor for a child to inherit.
 
         Raises:
             ValueError: the lock is not held.
@@ -59,7 +59,7 @@ class FileLock:
 
 @asynccontextmanager
 async def exclusive(path: Path) -> AsyncIterator[None]:
-    """Hold the lock at ``path`` alone for the length of the block."""
+    """Hold the lock at ``path`` exclusively during the block."""
     lock = FileLock(path)
     await lock.wait()
     try:

@@ -1,4 +1,4 @@
-"""Membership of a home: the first member starts the Temporal server, the last one stops it."""
+"""Membership in a home: the first member starts the Temporal server, the last one stops it."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -15,10 +15,10 @@ POLL_SECONDS = 0.5
 
 
 class Membership:
-    """One process's share in the home's server.
+    """The membership of one process.
 
-    Every member holds a shared lock that the kernel frees when the process dies. A server whose
-    members were all killed goes on alone, and the next member uses it.
+    Every member holds a shared lock, which the kernel releases when the process ends. If all
+    members are killed, the server keeps running, and the next member uses it.
     """
 
     def __init__(self, home: Home) -> None:
@@ -27,7 +27,7 @@ class Membership:
         self.server = EmbeddedServer(home)
 
     async def join(self) -> Addresses:
-        """Become a member; start the server when it does not run.
+        """Become a member; start the server if it does not run.
 
         Raises:
             UnavailableError: the server does not start.
@@ -42,7 +42,7 @@ class Membership:
 
     @asynccontextmanager
     async def joining(self) -> AsyncIterator[asyncio.Task[Addresses]]:
-        """Join while the block runs, and leave at its end: what needs no server goes ahead."""
+        """Join concurrently with the block, which may await the task, and leave at its end."""
         joining = asyncio.create_task(self.join())
         try:
             yield joining
@@ -53,21 +53,21 @@ class Membership:
                 await self.leave()
 
     async def restart_server(self) -> Addresses:
-        """Start the server again when it has died while we are a member."""
+        """Restart the server after it has died."""
         async with self._changes():
             return await self.server.ensure()
 
     async def watch_server(self, on_death: Callable[[], None]) -> None:
-        """Start the server again whenever it dies, until this task is cancelled."""
+        """Restart the server whenever it dies, until this task is cancelled."""
         while True:
             await asyncio.sleep(POLL_SECONDS)
             if not self.server.process.alive():
                 on_death()
-                with suppress(UnavailableError):  # the next look tries again
+                with suppress(UnavailableError):  # the next poll tries again
                     await self.restart_server()
 
     async def leave(self) -> None:
-        """Stop being a member; the last one stops the server."""
+        """Leave; the last member stops the server."""
         async with self._changes():
             await self._give_up_share()
 

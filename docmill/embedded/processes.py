@@ -1,4 +1,4 @@
-"""Processes of which a home has at most one of a kind, and that outlive nobody by mistake."""
+"""Processes of a home, at most one of each kind."""
 
 import asyncio
 import os
@@ -16,21 +16,21 @@ from docmill.settings import MIB
 
 POLL_SECONDS = 0.01
 START_SECONDS = 1.0
-"""For one that has just ended to let its lock go."""
+"""Time for a process that has just ended to release its lock."""
 KILL_SECONDS = 10.0
-"""For the kernel to end a killed process, on a machine that swaps."""
+"""Time for the kernel to end a killed process, on a machine that swaps."""
 MAX_LOG_BYTES = 20 * MIB
-"""A log that has grown beyond this is put aside when its process is started again."""
+"""A larger log is rotated when its process is started."""
 
-_WRITE_PID_THEN_BECOME = 'echo $$ > "$0"; exec "$@"'
-"""The process writes its own pid, so that no moment exists in which a held lock has none."""
+_WRITE_PID_THEN_EXEC = 'echo $$ > "$0"; exec "$@"'
+"""The process writes its own pid into the lock file, and then becomes the program."""
 
 
 class HomeProcess:
     """One kind of process of a home, such as its server or its worker.
 
-    The process inherits a descriptor that holds a lock, and the kernel frees that lock when the
-    process ends. So a stale pid file, a reused pid or a killed starter cannot fool anybody.
+    The process inherits a descriptor that holds a lock, which the kernel releases when the process
+    ends. So its state is right despite stale pid files, reused pids and killed starters.
     """
 
     def __init__(self, home: Home, name: str) -> None:
@@ -40,18 +40,18 @@ class HomeProcess:
 
     @property
     def log(self) -> Path:
-        """Where the process's output goes."""
+        """The log file of the process."""
         return self._home.log(self.name)
 
     def alive(self) -> bool:
-        """Whether such a process runs, whoever started it."""
+        """Whether a process of this kind runs, whoever started it."""
         probe = FileLock(self._lock_path)
         free = probe.take(shared=True)
         probe.release()
         return not free
 
     def pid(self) -> int | None:
-        """Return the pid of the live process, or None."""
+        """Return the pid of the running process, or None."""
         if not self.alive():
             return None
         with suppress(ValueError, OSError):
@@ -61,21 +61,21 @@ class HomeProcess:
     async def spawn(
         self, command: Sequence[str], environment: Mapping[str, str], *, tied: bool = False
     ) -> None:
-        """Start the process in a session of its own; the caller excludes other starters.
+        """Start the process in its own session. The caller must hold a lock against other starters.
 
         Args:
             command: program and arguments.
-            environment: the whole environment of the process.
-            tied: give it a pipe as standard input that ends when this process dies.
+            environment: the complete environment of the process.
+            tied: its standard input is a pipe that is closed when this process ends.
 
         Raises:
-            UnavailableError: a process of this kind lives already.
+            UnavailableError: a process of this kind already runs.
         """
         lock = FileLock(self._lock_path)
         deadline = asyncio.get_running_loop().time() + START_SECONDS
         while not lock.take():
             if asyncio.get_running_loop().time() > deadline:
-                raise UnavailableError(f"Another {self.name} runs on this home already.")
+                raise UnavailableError(f"Another {self.name} already runs on this home.")
             await asyncio.sleep(POLL_SECONDS)
         try:
             os.ftruncate(lock.fileno(), 0)
@@ -92,7 +92,7 @@ class HomeProcess:
             self.log.replace(self.log.with_suffix(".log.1"))
         with self.log.open("ab") as output:
             return subprocess.Popen(  # noqa: S603 - our own programs, no shell text from outside
-                ["/bin/sh", "-c", _WRITE_PID_THEN_BECOME, str(self._lock_path), *command],
+                ["/bin/sh", "-c", _WRITE_PID_THEN_EXEC, str(self._lock_path), *command],
                 env=dict(environment),
                 stdin=subprocess.PIPE if tied else subprocess.DEVNULL,
                 stdout=output,
@@ -102,7 +102,7 @@ class HomeProcess:
             )
 
     async def _known_pid(self) -> int | None:
-        """The pid of the live process; waits for one that is just being started."""
+        """Return the pid of the running process; wait for one that is being started."""
         while True:
             pid = self.pid()
             if pid is not None or not self.alive():
@@ -110,18 +110,18 @@ class HomeProcess:
             await asyncio.sleep(POLL_SECONDS)
 
     async def stop(self, grace: float) -> None:
-        """End the process: SIGTERM, and SIGKILL after ``grace`` seconds.
+        """Stop the process: SIGTERM, and SIGKILL after ``grace`` seconds.
 
-        Another command may start one in its place at once: that one is left alone.
+        A process that another command starts in the meantime is not stopped.
         """
         await self._end((signal.SIGTERM, grace), (signal.SIGKILL, KILL_SECONDS))
 
     async def kill(self) -> None:
-        """End the process at once; it must be one that loses nothing by that."""
+        """Kill the process; it must be safe to kill."""
         await self._end((signal.SIGKILL, KILL_SECONDS))
 
     async def _end(self, *signals: tuple[signal.Signals, float]) -> None:
-        """Send one signal after the other until the process is gone, each with its patience."""
+        """Send the signals in turn until the process has ended, each with its time limit."""
         pid = await self._known_pid()
         if pid is None:
             return
@@ -135,8 +135,8 @@ class HomeProcess:
         """Wait up to ``seconds`` for the process to end; return whether it did.
 
         Args:
-            seconds: how long.
-            pid: of the process that is meant; None means any of this kind.
+            seconds: time limit.
+            pid: of the process; None means any process of this kind.
         """
         deadline = asyncio.get_running_loop().time() + seconds
         while self.alive() if pid is None else self.pid() == pid:
@@ -147,7 +147,7 @@ class HomeProcess:
 
 
 def _reap(child: subprocess.Popen[bytes]) -> None:
-    """Wait for the end of ``child``, whoever causes it, and close our end of its pipe."""
+    """Wait for the end of ``child``, and close the pipe to it."""
     child.wait()
     if child.stdin is not None:
         child.stdin.close()

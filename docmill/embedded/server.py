@@ -1,4 +1,4 @@
-"""The embedded Temporal server of a home: the real one, with its Web UI, on a database file."""
+"""The embedded Temporal server of a home, with its Web UI and a database file."""
 
 import asyncio
 import json
@@ -16,39 +16,39 @@ from docmill.embedded.processes import HomeProcess
 from docmill.errors import UnavailableError
 
 START_SECONDS = 30.0
-"""A cold start takes about a second; a loaded laptop after a crash replays its log first."""
+"""Time limit of a start: usually about a second, longer after a crash on a loaded machine."""
 READY_SECONDS = 0.02
-"""Between two looks whether it answers."""
+"""Interval of the polls until it answers."""
 START_ATTEMPTS = 3
-"""A free port can be taken by somebody else before the server binds it."""
+"""Another process can take a free port before the server binds it."""
 
 DYNAMIC_CONFIG = ("matching.useNewMatcher=true", "matching.enableFairness=true")
-"""Without them a small batch waits behind all of a huge one."""
+"""Task queue fairness; without it a small batch waits for all items of a large one."""
 
 PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL")
-"""Two to three times the throughput; the file stays consistent through a power cut."""
+"""They double the throughput or more; the file stays consistent after a power cut."""
 
 
 def binary() -> Path:
-    """Return the path of the Temporal server's program in this Python environment."""
+    """Return the path of the Temporal server's executable in this Python environment."""
     return Path(sys.prefix) / "bin" / "temporal"
 
 
 class EmbeddedServer:
-    """Starts, finds and stops the one server of a home. Callers exclude each other."""
+    """Starts, finds and stops the server of a home. Callers must hold a lock against each other."""
 
     def __init__(self, home: Home) -> None:
         self._home = home
         self.process = HomeProcess(home, "temporal")
 
     def addresses(self) -> Addresses | None:
-        """Return where the server listens that was started last, alive or not."""
+        """Return the addresses of the last server, running or not."""
         with suppress(OSError, ValueError, TypeError):
             return Addresses(**json.loads(self._home.server_file.read_text()))
         return None
 
     async def ensure(self) -> Addresses:
-        """Return the addresses of the live server; start it when there is none.
+        """Return the addresses of the running server; start one if none runs.
 
         Raises:
             UnavailableError: it does not start; the message names its log.
@@ -59,8 +59,8 @@ class EmbeddedServer:
                 return known
             await self.stop()
         for _ in range(START_ATTEMPTS):
-            # At its former port whenever that is free, also when it died while it was starting:
-            # workers and clients go on trying there, and would not learn of another one.
+            # On its previous port if that is free, even if it died while it was starting: workers
+            # and clients keep connecting there, and would not find another port.
             chosen = choose_ports(known)
             await self._launch(chosen)
             if await self._ready(chosen):
@@ -72,17 +72,17 @@ class EmbeddedServer:
         )
 
     async def stop(self) -> None:
-        """Stop the live server, if there is one.
+        """Stop the server if it runs.
 
-        It is killed: its own shutdown only waits, for 1.2 to 1.8 s. What it has answered is
-        committed to its file, which is written out here as an orderly end would have done; the
-        next server goes on from there.
+        It is killed, because its own shutdown only waits for 1.2 to 1.8 s. All acknowledged changes
+        are committed to its database file, which is synced here, and the next server continues from
+        there.
         """
         await self.process.kill()
-        await asyncio.to_thread(self._write_out)
+        await asyncio.to_thread(self._sync_database)
 
-    def _write_out(self) -> None:
-        """Make what the server has committed survive a power cut."""
+    def _sync_database(self) -> None:
+        """Sync the database of the server to disk."""
         for name in (self._home.temporal, f"{self._home.temporal}-wal"):
             with suppress(FileNotFoundError), Path(name).open("rb") as file:
                 os.fsync(file.fileno())
@@ -90,10 +90,10 @@ class EmbeddedServer:
     async def _launch(self, chosen: Addresses) -> None:
         if not binary().exists():
             raise UnavailableError(
-                f"The Temporal server's program {binary()} is missing.",
+                f"The executable {binary()} of the Temporal server is missing.",
                 "Run make setup again, or name a server in TEMPORAL_ADDRESS.",
             )
-        # Written first: whoever finds the process alive must also find its address.
+        # Written first: a process that finds the server running must also find its address.
         temporary = self._home.server_file.with_suffix(".tmp")
         temporary.write_text(json.dumps(asdict(chosen)))
         temporary.replace(self._home.server_file)
@@ -112,8 +112,8 @@ class EmbeddedServer:
             yield from ("--search-attribute", f"{name}={kind}")
 
     async def _ready(self, chosen: Addresses) -> bool:
-        """Wait until the live server answers with our search attributes in place."""
-        # Imported while the server starts: Temporal's client takes as long to load.
+        """Wait until the server answers and has Docmill's search attributes."""
+        # Imported while the server starts, because Temporal's client takes as long to import.
         from docmill.embedded.connect import answers  # noqa: PLC0415
 
         deadline = asyncio.get_running_loop().time() + START_SECONDS
@@ -125,5 +125,5 @@ class EmbeddedServer:
 
 
 def _plain_environment() -> dict[str, str]:
-    """The user's environment without settings meant for clients of another server."""
+    """Return the environment without Temporal settings, which are for clients of other servers."""
     return {key: value for key, value in os.environ.items() if not key.startswith("TEMPORAL_")}

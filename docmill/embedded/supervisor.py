@@ -1,4 +1,4 @@
-"""Keeps one process of a kind alive on a home for as long as a command runs."""
+"""Supervision of a home's process by a command."""
 
 import asyncio
 import os
@@ -14,22 +14,22 @@ from docmill.settings import APPLICATION, IS_INSTALLED
 
 POLL_SECONDS = 0.2
 STABLE_SECONDS = 30.0
-"""A process that lived this long starts with a fresh backoff when it dies."""
+"""A process that ran this long is restarted without backoff."""
 MAX_BACKOFF_SECONDS = 10.0
 STOP_SECONDS = 20.0
-"""A worker hands its items back in a few seconds; this is for a machine that swaps."""
+"""Time limit of a stop: a worker needs a few seconds, more on a machine that swaps."""
 
 
 class Supervisor:
-    """Starts the process unless the home has a live one, and starts it again when it dies.
+    """Starts the process unless it already runs, and restarts it when it dies.
 
-    The process runs in a session of its own, so that Ctrl-C in the terminal reaches only the
-    command, which then stops it in order. Its standard input is a pipe that ends when the
-    command dies, however it dies (`docmill.embedded.child.parent_exited`).
+    The process runs in its own session, so that Ctrl-C in the terminal reaches only the command,
+    which then stops it. Its standard input is a pipe that is closed when the command ends
+    (`docmill.embedded.child.parent_exited`).
 
     Attributes:
-        process: the one that is kept alive, whoever started it.
-        deaths: how often in a row our own process died soon after its start.
+        process: the supervised process, whoever started it.
+        deaths: consecutive deaths of the process soon after its start.
     """
 
     def __init__(
@@ -87,21 +87,23 @@ class Supervisor:
                 if self._on_death:
                     self._on_death(self.deaths)
                 await asyncio.sleep(min(0.25 * 2**self.deaths, MAX_BACKOFF_SECONDS))
-            with suppress(UnavailableError):  # somebody else was quicker; the next look tells
+            with suppress(
+                UnavailableError
+            ):  # another command was faster; the next poll finds its process
                 await self._start_if_missing()
             started = clock()
 
 
 def worker_environment(home: Home, address: str | None = None) -> dict[str, str]:
-    """Return the environment of a process that serves ``home``.
+    """Return the environment of a process that runs on ``home``.
 
     Args:
-        home: where it works.
-        address: of the embedded server; a worker, which is its member, finds it by itself.
+        home: of the process.
+        address: of the embedded server; a worker finds it as a member of the home.
 
-    Settings that the user made for other Temporal servers (keys, TLS, namespaces) are left out.
-    An installed worker needs no ``PYTHONPATH``: a script's own folder comes first, unless
-    ``PYTHONSAFEPATH`` forbids that.
+    Settings for other Temporal servers (keys, TLS, namespaces) are omitted. An installed worker
+    needs no ``PYTHONPATH``, because a script's own folder comes first unless ``PYTHONSAFEPATH`` is
+    set.
     """
     kept = {
         key: value

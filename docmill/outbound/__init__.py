@@ -1,4 +1,4 @@
-"""Addresses that come from outside: where they may lead, and documents fetched from them.
+"""URLs from users: the fence that checks their addresses, and fetching of documents.
 
-Imports `docmill.errors` alone.
+This package imports only `docmill.errors`.
 """

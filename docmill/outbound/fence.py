@@ -1,8 +1,8 @@
-"""The fence for every URL that comes from outside: where Docmill may connect, and where not.
+"""The fence: protection against server-side request forgery by URLs from users.
 
-A URL is looked at twice: as text, before anything is done with it, and at the moment of
-connecting, when the host has been resolved. The connection goes to the very address that was
-checked, so an answer of DNS that changes in between leads nowhere. TLS and ``Host`` keep the name.
+A URL is checked twice: its text before it is used, and the addresses of its host when a connection
+is opened. The connection goes to an address that was checked, so a DNS answer that changes in
+between has no effect. TLS and ``Host`` keep the name of the host.
 """
 
 import asyncio
@@ -27,8 +27,8 @@ Resolver = Callable[[str, int], Awaitable[Sequence[str]]]
 HINT = "An operator can allow hosts and networks with DOCMILL_FENCE_ALLOW."
 
 _PUBLIC_V6 = ipaddress.IPv6Network("2000::/3")
-"""All that is routed on the Internet. Outside: loopback, link-local, unique local, multicast,
-IPv4 in disguise (mapped, compatible, NAT64), and what nobody has assigned."""
+"""All addresses that are routed on the Internet. It excludes loopback, link-local, unique local and
+multicast addresses, embedded IPv4 (mapped, compatible, NAT64), and unassigned addresses."""
 
 _DENIED = tuple(
     map(
@@ -59,21 +59,21 @@ _DENIED = tuple(
 )
 _LAST_PORT = 65_535
 _ODD = re.compile(r"[\x00-\x20\x7f\\]")
-"""What parsers of URLs disagree about."""
+"""Characters that URL parsers interpret differently."""
 _NAME = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)(\.(?!-)[a-z0-9_-]{1,63}(?<!-))*")
 _LOCAL = re.compile(r"(.+\.)?localhost\.?")
 _LOOPBACK = ipaddress.IPv4Address("127.0.0.1")
-"""Where these names always lead (RFC 6761, section 6.3)."""
+"""Address of these names (RFC 6761, section 6.3)."""
 _NUMBER = re.compile(r"\d+|0x[0-9a-f]*")
-"""A last label like this makes a host an address in some spelling, such as ``0x7f.1``."""
+"""A host with such a last label is a numeric address, such as ``0x7f.1``."""
 
 
 class FencedError(UsageError):
-    """The URL leads where Docmill does not go."""
+    """The URL is rejected by the fence."""
 
 
 async def resolve(host: str, port: int) -> Sequence[str]:
-    """Return the addresses of ``host``, as the system knows them."""
+    """Return the addresses of ``host`` from the system's resolver."""
     loop = asyncio.get_running_loop()
     found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
@@ -81,12 +81,12 @@ async def resolve(host: str, port: int) -> Sequence[str]:
 
 @dataclass(frozen=True, slots=True)
 class Fence:
-    """What is allowed although it is not the public Internet, and how names are resolved.
+    """Allows the public Internet, and the configured hosts and networks.
 
     Attributes:
-        hosts: names and addresses, in lower case, that are allowed wherever they lead.
-        networks: whose addresses are allowed.
-        resolver: gives the addresses of a host.
+        hosts: names and addresses, in lower case, that are allowed whatever their addresses.
+        networks: networks whose addresses are allowed.
+        resolver: returns the addresses of a host.
     """
 
     hosts: frozenset[str] = frozenset()
@@ -95,10 +95,10 @@ class Fence:
 
     @classmethod
     def allowing(cls, allowed: Iterable[str]) -> "Fence":
-        """Return a fence with gaps: each of ``allowed`` is a network, an address, or a host.
+        """Return a fence that also allows ``allowed``: networks, addresses or hosts.
 
         Raises:
-            UsageError: one of them is none of these.
+            UsageError: an entry is invalid.
         """
         hosts: set[str] = set()
         networks: list[Network] = []
@@ -115,10 +115,10 @@ class Fence:
         return cls(frozenset(hosts), tuple(networks))
 
     def check_url(self, text: str) -> httpx.URL:
-        """Return a URL that may be tried, as far as its text tells.
+        """Check the text of a URL, and return the parsed URL.
 
         Raises:
-            FencedError: the scheme, the host or its spelling is refused.
+            FencedError: the scheme, the host or its spelling is rejected.
         """
         try:
             if _ODD.search(text):
@@ -136,11 +136,11 @@ class Fence:
         return url
 
     async def addresses(self, host: str, port: int) -> Sequence[str]:
-        """Return the addresses of ``host``, all of which may be connected to.
+        """Resolve ``host``, and return its addresses, which are all allowed.
 
         Raises:
-            FencedError: one of them is refused.
-            OSError: the host is not known.
+            FencedError: one of them is rejected.
+            OSError: the host is unknown.
         """
         self._check_host(host)
         found = await self.resolver(host, port)
@@ -150,14 +150,14 @@ class Fence:
         return found
 
     def transport(self, *, verify: ssl.SSLContext | None = None) -> httpx.AsyncHTTPTransport:
-        """Return what any `httpx.AsyncClient` may send requests with, and stay inside."""
+        """Return a transport for `httpx.AsyncClient` that opens only allowed connections."""
         return _FencedTransport(self, verify or httpx.create_ssl_context())
 
     def proxied(self, proxy: str) -> httpx.AsyncHTTPTransport:
-        """Return a transport through a proxy that the operator named.
+        """Return a transport through a proxy that the operator allows.
 
-        The proxy resolves names by itself: what is checked here is each URL, and what its host's
-        name leads to from here.
+        The proxy resolves names itself. The fence checks each URL, and the addresses of its host
+        from here.
         """
         return _FencedTransport(self, httpx.create_ssl_context(), proxy)
 
@@ -185,12 +185,12 @@ class Fence:
 
 
 def _rejected(host: str) -> FencedError:
-    """The address itself is not named: a network's inside is nobody else's business."""
+    """Return the error of a private address, which it does not name: it may be confidential."""
     return FencedError(f"{host} is not on the public Internet.", HINT)
 
 
 class _FencedBackend(httpcore.AsyncNetworkBackend):
-    """Opens connections to checked addresses only."""
+    """Opens connections only to checked addresses."""
 
     def __init__(self, fence: Fence) -> None:
         self._fence = fence
@@ -204,7 +204,7 @@ class _FencedBackend(httpcore.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        """Resolve ``host``, check every address, and connect to the first that answers."""
+        """Resolve ``host``, check all addresses, and connect to the first one that answers."""
         failed: Exception = httpcore.ConnectError(f"{host} has no address")
         try:
             async with asyncio.timeout(timeout):
@@ -228,35 +228,35 @@ class _FencedBackend(httpcore.AsyncNetworkBackend):
         timeout: float | None = None,  # noqa: ASYNC109 - httpcore's signature
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        """Refuse: no URL leads to a socket of this machine."""
-        raise FencedError("Sockets of this machine are not connected to.")
+        """Reject Unix sockets, which no URL can name."""
+        raise FencedError("Connections to Unix sockets are not allowed.")
 
     async def sleep(self, seconds: float) -> None:
-        """Wait between two tries of a connection."""
+        """Wait between two connection attempts."""
         await self._open.sleep(seconds)
 
 
 class _FencedTransport(httpx.AsyncHTTPTransport):
-    """httpx's own transport over `_FencedBackend`; each request's URL is checked, too."""
+    """httpx's transport over `_FencedBackend`; it also checks the URL of each request."""
 
     def __init__(self, fence: Fence, verify: ssl.SSLContext, proxy: str | None = None) -> None:
         super().__init__(trust_env=False, verify=verify, proxy=proxy)
         self._fence = fence
         self._proxied = proxy is not None
         if proxy is None:
-            # httpx takes no backend of ours, so its pool is replaced by one that does.
+            # httpx has no parameter for the network backend, so its pool is replaced.
             self._pool = httpcore.AsyncConnectionPool(
                 ssl_context=verify, network_backend=_FencedBackend(fence)
             )
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send one request; a redirect of it is a request of its own, and checked again."""
+        """Send one request; a redirect is another request, and checked again."""
         url = self._fence.check_url(str(request.url))
         if self._proxied:
             await self._check_names(url)
         return await super().handle_async_request(request)
 
     async def _check_names(self, url: httpx.URL) -> None:
-        """Refuse a name that leads inside; one that only the proxy can resolve is its business."""
+        """Reject a name with private addresses; a name that only the proxy resolves is accepted."""
         with suppress(OSError):
             await self._fence.addresses(url.raw_host.decode("ascii"), url.port or 0)

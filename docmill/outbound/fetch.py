@@ -1,7 +1,7 @@
-"""Fetching one document from a URL: fenced, bounded in bytes, time and redirects.
+"""Fetches one document from a URL: through the fence, with limits of bytes, time and redirects.
 
-Of a URL only its host gets into errors: path and query may be secrets. Requests go through the
-transport itself, not through a client, which would log URLs and keep cookies.
+Errors name only the host of a URL, because its path and query may be secrets. Requests use the
+transport directly, because an HTTP client would log URLs and keep cookies.
 """
 
 import asyncio
@@ -19,17 +19,17 @@ from docmill.outbound.fence import FencedError
 MAX_REDIRECTS = 5
 CONNECT_SECONDS = 10.0
 SILENCE_SECONDS = 30.0
-"""How long a server may say nothing."""
+"""Maximum time between two reads."""
 PAUSE_SECONDS = 2.0
-"""Before another try, when the server does not say how long."""
+"""Pause before a retry, without ``Retry-After``."""
 MAX_PAUSE_SECONDS = 60.0
-"""A server that asks for more is asked again after this."""
+"""Maximum pause before a retry, with ``Retry-After``."""
 MAX_NAME = 255
 
 _TRANSIENT = frozenset({408, 425, 429})
-"""Refusals that pass, beside all from 500 on."""
+"""Transient client errors; all server errors are transient too."""
 _DECODED = frozenset({"", "identity", "gzip", "x-gzip", "deflate"})
-"""Encodings that grow by a bounded factor; others, and several at once, can be bombs."""
+"""Encodings with a bounded expansion; others, and nested encodings, can be bombs."""
 _HEADERS = {"User-Agent": "docmill", "Accept": "*/*", "Accept-Encoding": "identity"}
 
 
@@ -39,7 +39,7 @@ class OversizeError(DocmillError):
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """What was written."""
+    """A fetched document."""
 
     size: int
     sha256: str
@@ -47,7 +47,7 @@ class Fetched:
 
 
 def name_of(url: httpx.URL) -> str:
-    """Return a name for the document at ``url``: its last part, else its host."""
+    """Return a name for the document at ``url``: the last part of its path, else its host."""
     last = unquote(url.raw_path.split(b"?")[0].rpartition(b"/")[2].decode("ascii"))
     clean = "".join(c if c.isprintable() and c not in "/\\" else "_" for c in last).strip()
     return (clean if clean not in ("", ".", "..") else url.host)[-MAX_NAME:]
@@ -61,17 +61,17 @@ async def fetch(
     max_bytes: int,
     seconds: float,
 ) -> Fetched:
-    """Write the document at ``url`` to ``target``, streaming.
+    """Stream the document at ``url`` to ``target``.
 
     Args:
         url: http or https.
-        target: a file to write; what is there after an error is no document.
-        transport: a fenced one; it checks ``url`` and every redirect.
-        max_bytes: after decoding.
-        seconds: for everything together.
+        target: a file to write; after an error it is incomplete.
+        transport: of a fence, which checks ``url`` and every redirect.
+        max_bytes: maximum size after decoding.
+        seconds: total time limit.
 
     Raises:
-        ItemFailure: ``source_unreachable``, with `Retry.NEVER` when trying again is no use.
+        ItemFailure: ``source_unreachable``, with `Retry.NEVER` if the error is permanent.
         OversizeError: it is larger than ``max_bytes``.
     """
     host = httpx.URL(url).host
@@ -93,7 +93,7 @@ async def fetch(
 
 
 async def _opened(url: httpx.URL, transport: httpx.AsyncBaseTransport) -> httpx.Response:
-    """Follow redirects to the answer that has the document; its body is still unread."""
+    """Follow redirects, and return the response with the document; its body is still unread."""
     timeout = httpx.Timeout(SILENCE_SECONDS, connect=CONNECT_SECONDS).as_dict()
     for _ in range(1 + MAX_REDIRECTS):
         request = httpx.Request("GET", url, headers=_HEADERS, extensions={"timeout": timeout})
@@ -102,17 +102,17 @@ async def _opened(url: httpx.URL, transport: httpx.AsyncBaseTransport) -> httpx.
             return response
         await response.aclose()
         if not response.has_redirect_location:
-            raise _refusal(url.host, response)
+            raise _rejected(url.host, response)
         try:
             url = url.join(response.headers["location"])
         except httpx.InvalidURL:
-            raise _permanent(f"{url.host} redirects to a URL that cannot be read.") from None
+            raise _permanent(f"{url.host} redirects to an invalid URL.") from None
     raise _permanent(f"{url.host} redirects more than {MAX_REDIRECTS} times.")
 
 
 async def _written(response: httpx.Response, target: Path, max_bytes: int) -> Fetched:
     if response.headers.get("content-encoding", "").strip().lower() not in _DECODED:
-        raise _permanent("The server encodes the document in a way that was not asked for.")
+        raise _permanent("The server uses a content encoding that was not requested.")
     digest, size = hashlib.sha256(), 0
     with target.open("wb") as file:
         async for piece in response.aiter_bytes():
@@ -125,7 +125,7 @@ async def _written(response: httpx.Response, target: Path, max_bytes: int) -> Fe
     return Fetched(size, digest.hexdigest(), media_type or None)
 
 
-def _refusal(host: str, response: httpx.Response) -> ItemFailure:
+def _rejected(host: str, response: httpx.Response) -> ItemFailure:
     status = response.status_code
     message = f"{host} answered {status}."
     if status in _TRANSIENT or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
@@ -138,7 +138,7 @@ def _permanent(message: str) -> ItemFailure:
 
 
 def _transient(message: str, retry_after: str = "") -> ItemFailure:
-    """A failure that may pass; ``retry_after`` counts when it is a number of seconds."""
-    asked = float(retry_after) if retry_after.isascii() and retry_after.isdigit() else 0.0
-    pause = min(asked, MAX_PAUSE_SECONDS) or PAUSE_SECONDS
+    """Return a transient failure; ``retry_after`` is used if it is a number of seconds."""
+    requested = float(retry_after) if retry_after.isascii() and retry_after.isdigit() else 0.0
+    pause = min(requested, MAX_PAUSE_SECONDS) or PAUSE_SECONDS
     return ItemFailure(FailureClass.SOURCE_UNREACHABLE, message, phase="read", pause=pause)

@@ -1,4 +1,4 @@
-"""The way to Temporal, which may be away when a process starts, and may come and go."""
+"""Connections to Temporal, which may be unavailable when a process starts and at any later time."""
 
 import os
 from collections.abc import Awaitable, Callable, Sequence
@@ -25,19 +25,19 @@ class TemporalLink:
     """Clients of the namespaces that this process may use, over one connection.
 
     Attributes:
-        namespace: where batches run unless a request names another allowed one.
-        namespaces: all that may be used.
+        namespace: the default namespace of batches.
+        namespaces: all allowed namespaces.
     """
 
     def __init__(
         self, connect: Callable[[], Awaitable[Client]], namespace: str, more: Sequence[str] = ()
     ) -> None:
-        """Prepare, without connecting.
+        """Create the link without connecting.
 
         Args:
-            connect: makes the connection; called when it is first needed, and again while it
-                fails with a `RuntimeError`.
-            namespace: that of the client which ``connect`` returns.
+            connect: opens the connection; called at first use, and again while it fails with a
+                `RuntimeError`.
+            namespace: of the client that ``connect`` returns.
             more: further namespaces of the same server.
         """
         self.namespace = namespace
@@ -47,9 +47,9 @@ class TemporalLink:
 
     @classmethod
     def from_environment(cls, more: Sequence[str] = ()) -> "TemporalLink":
-        """Return the way to the server that ``TEMPORAL_*`` names, else to the local one."""
-        # A profile is taken only when it is named: an implicit one could send a local user's
-        # files to a cluster that the shell happens to know.
+        """Return a link to the server of the ``TEMPORAL_*`` variables, by default the local one."""
+        # A profile is used only if it is named: an implicit one could send a local user's files
+        # to a cluster by accident.
         profile = os.environ.get("TEMPORAL_PROFILE")
         config = ClientConfig.load_client_connect_config(profile, disable_file=profile is None)
         config.setdefault("target_host", "localhost:7233")
@@ -65,7 +65,7 @@ class TemporalLink:
 
     @classmethod
     def over(cls, client: Client, more: Sequence[str] = ()) -> "TemporalLink":
-        """Return the way over a connection that is there already."""
+        """Return a link over an existing connection."""
 
         async def connected() -> Client:
             return client
@@ -73,10 +73,10 @@ class TemporalLink:
         return cls(connected, client.namespace, more)
 
     def allowed(self, namespace: str | None) -> str:
-        """Return ``namespace``, or the process's own when there is none.
+        """Return ``namespace``, or the default namespace if it is None.
 
         Raises:
-            UsageError: it is not on the allow-list.
+            UsageError: it is not allowed.
         """
         name = namespace or self.namespace
         if name not in self.namespaces:
@@ -87,10 +87,10 @@ class TemporalLink:
         return name
 
     async def batches(self, namespace: str | None = None) -> BatchClient:
-        """Return the client for ``namespace``, or for the process's own; connect the first time.
+        """Return the client for ``namespace``, or for the default namespace; connect at first use.
 
         Raises:
-            UsageError: the namespace is not on the allow-list.
+            UsageError: the namespace is not allowed.
             UnavailableError: Temporal cannot be reached.
         """
         name = self.allowed(namespace)
@@ -106,10 +106,10 @@ class TemporalLink:
         return self._clients[name]
 
     async def ping(self) -> None:
-        """Ask Temporal for a sign of life.
+        """Check that Temporal answers.
 
         Raises:
-            UnavailableError: there is none.
+            UnavailableError: it does not.
         """
         client = (await self.batches()).temporal
         try:
@@ -118,10 +118,10 @@ class TemporalLink:
             raise UnavailableError("Temporal cannot be reached.") from error
 
     async def check_worker(self) -> None:
-        """Make sure that a worker polled for batches in the last minutes.
+        """Check that a worker has polled for batches in the last minutes.
 
         Raises:
-            UnavailableError: none did, or Temporal cannot be reached.
+            UnavailableError: none has, or Temporal cannot be reached.
         """
         client = (await self.batches()).temporal
         request = DescribeTaskQueueRequest(

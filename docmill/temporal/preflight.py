@@ -1,4 +1,4 @@
-"""Before a worker takes work: which code it has, and whether that continues the running batches."""
+"""Checks before a worker polls: its build id, and whether its code replays the running batches."""
 
 import asyncio
 import hashlib
@@ -15,10 +15,10 @@ from docmill.errors import ConflictError, bounded
 from docmill.settings import APPLICATION
 
 MOST_HISTORIES = 20
-"""Running batches that are tried: code that breaks histories breaks more than one of them."""
+"""Maximum running batches that are replayed: incompatible code breaks more than one of them."""
 
 SECONDS = 5.0
-"""A worker starts at most this much later; what was not tried by then is not tried."""
+"""Time limit of the check, which delays the start of the worker."""
 
 _RUNNING = f"WorkflowType = '{BATCH_WORKFLOW}' AND ExecutionStatus = 'Running'"
 
@@ -40,10 +40,10 @@ log = structlog.get_logger(__name__)
 
 @cache
 def build_id() -> str:
-    """Return what tells this worker's workflow code apart: a hash of its source.
+    """Return the build id of this worker: a hash of the source of its workflows.
 
-    Temporal shows it with each workflow task. The SDK's own default reads and hashes the code of
-    every module of the process, which was a fifth of a worker's start.
+    Temporal shows it with each workflow task. The SDK's default hashes the code of all modules of
+    the process, which took a fifth of a worker's start.
     """
     digest = hashlib.sha256()
     for source in sorted((APPLICATION / "workflows").glob("*.py")):
@@ -52,16 +52,16 @@ def build_id() -> str:
 
 
 async def check_histories(client: Client, workflow: type) -> int:
-    """Replay the histories of running batches; return how many were replayed.
+    """Replay the histories of running batches; return the number of replayed histories.
 
-    A server that cannot list workflows, or is slow to, stops nothing.
+    A server that cannot list workflows, or lists them too slowly, is no error.
 
     Args:
-        client: whose namespace is looked at.
+        client: of the namespace.
         workflow: the class that would continue them.
 
     Raises:
-        ConflictError: it cannot continue one of them.
+        ConflictError: the class cannot continue one of them.
     """
     replayer = Replayer(
         workflows=[workflow],
@@ -77,18 +77,18 @@ async def check_histories(client: Client, workflow: type) -> int:
                 handle = client.get_workflow_handle(execution.id, run_id=execution.run_id)
                 history = await handle.fetch_history()
                 if history.events[-1].event_type in _ENDED:
-                    continue  # the list is behind, often after a restart of the server
+                    continue  # the list is stale, often after a restart of the server
                 result = await replayer.replay_workflow(history, raise_on_replay_failure=False)
                 if result.replay_failure is not None:
-                    raise _refusal(execution.id, result.replay_failure)
+                    raise _incompatible(execution.id, result.replay_failure)
                 replayed += 1
     except (RPCError, TimeoutError) as error:
         log.info("preflight.incomplete", replayed=replayed, reason=bounded(repr(error)))
     return replayed
 
 
-def _refusal(batch_id: str, failure: Exception) -> ConflictError:
+def _incompatible(batch_id: str, failure: Exception) -> ConflictError:
     return ConflictError(
         f"This version of Docmill cannot continue the batch {batch_id}: {bounded(str(failure))}",
-        "Let workers of the version that began it finish it, or cancel it; then start this one.",
+        "Finish it with workers of the version that started it, or cancel it; then start this one.",
     )

@@ -1,4 +1,4 @@
-"""The Temporal Schedule of retention: made by the first worker, found by all others."""
+"""The Temporal Schedule of the retention workflow, created by the first worker."""
 
 from datetime import timedelta
 
@@ -25,7 +25,7 @@ log = structlog.get_logger(__name__)
 
 
 async def ensure_retention(temporal: Client) -> None:
-    """Make the schedule, unless there is one; a server without schedules is told of once."""
+    """Create the schedule unless it exists; a server without schedules causes a warning."""
     schedule = Schedule(
         action=ScheduleActionStartWorkflow(
             RETENTION_WORKFLOW,
@@ -44,5 +44,5 @@ async def ensure_retention(temporal: Client) -> None:
         log.warning(
             "retention.no_schedule",
             reason=error.message,
-            hint="Nothing is purged by itself; the server may not know schedules.",
+            hint="Expired data is not removed; the server may not support schedules.",
         )

@@ -1,4 +1,4 @@
-"""The search attributes that let an operator filter batches; a batch runs without them too."""
+"""The search attributes of batches, for operators; batches also run without them."""
 
 import structlog
 from temporalio.api.enums.v1 import IndexedValueType
@@ -23,7 +23,7 @@ def create_command(namespace: str) -> str:
 
 
 async def has_search_attributes(client: Client) -> bool:
-    """Whether the server has all of ours; when not, the log says the command that adds them."""
+    """Whether the server has all attributes; if not, the log has the command that adds them."""
     try:
         answer = await client.operator_service.list_search_attributes(
             ListSearchAttributesRequest(namespace=client.namespace)

@@ -1,1 +1,1 @@
-"""The test kit: what a program's tests may use in place of real parts. Never active by default."""
+"""The test kit: a mock engine, and a test suite for engines. Nothing of it is active by default."""

@@ -1,11 +1,11 @@
-r"""What every parse engine promises. A test module subclasses `EngineContract` and says with what.
+r"""The test suite for parse engines. A test module subclasses `EngineContract` with its samples.
 
     class TestSubtitles(EngineContract):
         engine = SubtitleEngine
         samples = {"a.srt": ("1\n00:00:01,000 --> 00:00:02,000\nHello\n", "Hello")}
 
-The engine runs where it always runs: in a child process, behind detection and page accounting.
-The children see what is installed, so the engine's package must be, if only as editable.
+The engine runs as in production: in a child process, behind type detection and page accounting.
+Children import installed packages, so the engine's package must be installed, at least as editable.
 """
 
 import hashlib
@@ -20,18 +20,18 @@ from docmill.errors import FailureClass, ItemFailure
 from docmill.testing.engine_trial import EngineTrial
 
 _PAGES = 3
-"""Of the document `EngineContract.paged`."""
+"""Pages of the document `EngineContract.paged`."""
 
 
 class EngineContract:
-    """The promises; each is one test.
+    """The requirements of an engine, one test each.
 
     Attributes:
-        engine: the class of the engine under test; made without arguments.
+        engine: the class of the engine under test; its constructor takes no arguments.
         samples: documents by name, each with a phrase that its text must contain.
-        damaged: documents by name that are not whole.
+        damaged: damaged documents by name.
         protected: documents by name that need a password.
-        paged: a document of exactly three pages, by name, where the format has pages.
+        paged: name and content of a document of exactly three pages, if the format has pages.
     """
 
     engine: ClassVar[type[Engine]]
@@ -43,18 +43,18 @@ class EngineContract:
     @pytest.fixture(scope="class")
     @classmethod
     def trial(cls, tmp_path_factory: pytest.TempPathFactory) -> Iterator[EngineTrial]:
-        """The engine in a pool of its own, shared by the tests of one class."""
+        """The engine in its own pool, shared by the tests of one class."""
         folder = tmp_path_factory.mktemp("engine")
         with EngineTrial.of(cls.engine, folder) as trial:
             yield trial
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
-        """Run the tests of samples once for each."""
+        """Run each test with a sample once for every sample."""
         if "sample" in metafunc.fixturenames:
             metafunc.parametrize("sample", self.samples)
 
     def test_the_engine_says_what_it_is(self) -> None:
-        """Name, version, media types and parameters have the right form."""
+        """Name, version, media types and parameters are valid."""
         third_party.check(self.engine())
 
     def test_a_sample_completes_with_its_text(self, trial: EngineTrial, sample: str) -> None:
@@ -70,7 +70,7 @@ class EngineContract:
         assert run.report.media_type in self.engine().media_types
 
     def test_page_counts_are_exact(self, trial: EngineTrial, sample: str) -> None:
-        """Every page is there once, under its number."""
+        """The result has every page once, with its number."""
         result = trial.parse(sample, self.samples[sample][0]).result
 
         assert result.pages_total == result.pages_ok + result.pages_failed == len(result.pages)
@@ -81,7 +81,7 @@ class EngineContract:
     def test_the_result_names_the_hash_of_every_other_file(
         self, trial: EngineTrial, sample: str
     ) -> None:
-        """Nothing else is left in the output folder."""
+        """The output folder contains no other files."""
         run = trial.parse(sample, self.samples[sample][0])
 
         written = {path.name: path for path in run.folder.iterdir()}
@@ -94,7 +94,7 @@ class EngineContract:
         assert run.result.files == hashes
 
     def test_the_same_bytes_give_the_same_result(self, trial: EngineTrial, sample: str) -> None:
-        """Results are stored by content and version: what depends on more would be stale."""
+        """Results are cached by content and engine version, and must depend on nothing else."""
         first, second = [trial.parse(sample, self.samples[sample][0]).result for _ in range(2)]
 
         assert first.model_copy(update={"timings": {}}) == second.model_copy(update={"timings": {}})
@@ -102,7 +102,7 @@ class EngineContract:
     def test_a_parameter_that_is_not_honoured_is_named(
         self, trial: EngineTrial, sample: str
     ) -> None:
-        """No parameter is ignored in silence."""
+        """An ignored parameter causes a warning."""
         options: dict[str, Any] = {"output_options": {"watermark_handling": "remove"}}
 
         run = trial.parse(sample, self.samples[sample][0], options)
@@ -110,7 +110,7 @@ class EngineContract:
         assert [w for w in run.report.warnings if "output_options.watermark_handling" in w.message]
 
     def test_a_damaged_file_is_corrupt(self, trial: EngineTrial) -> None:
-        """It fails as what it is, and the message holds no path."""
+        """It fails as ``corrupt``, and the message contains no path."""
         for name, content in self.damaged.items():
             with pytest.raises(ItemFailure) as failed:
                 trial.parse(name, content)
@@ -119,7 +119,7 @@ class EngineContract:
             assert str(trial.folder) not in failed.value.message
 
     def test_a_protected_file_is_encrypted(self, trial: EngineTrial) -> None:
-        """A file that wants a password says so."""
+        """A file that needs a password fails as ``encrypted``."""
         for name, content in self.protected.items():
             with pytest.raises(ItemFailure) as failed:
                 trial.parse(name, content)
@@ -127,7 +127,7 @@ class EngineContract:
             assert failed.value.failure_class is FailureClass.ENCRYPTED, name
 
     def test_the_pages_asked_for_are_the_pages_returned(self, trial: EngineTrial) -> None:
-        """Page ranges and a maximum of pages select, and are no failure in part."""
+        """Page ranges and a maximum of pages select pages, and the result is not partial."""
         if self.paged is None:
             return
         for ranges, expected in (
@@ -143,7 +143,7 @@ class EngineContract:
     def test_more_pages_than_the_limit_fail_unless_a_cut_was_asked_for(
         self, trial: EngineTrial
     ) -> None:
-        """A document is not cut in silence."""
+        """A document over the page limit fails, unless ``max_pages`` selects fewer pages."""
         if self.paged is None:
             return
         limits = Limits(pages=2)

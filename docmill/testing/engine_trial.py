@@ -1,4 +1,4 @@
-"""One engine in a real pool, called without ``await``: what a test of an engine needs."""
+"""A synchronous interface to one engine in a real pool, for tests of engines."""
 
 import asyncio
 import threading
@@ -14,32 +14,32 @@ from docmill.isolation.pool import EnginePool
 
 T = TypeVar("T")
 SECONDS = 60.0
-"""For one document of a test, unless it says otherwise."""
+"""Default time limit for one document."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """What a run reported, and the files that it left."""
+    """The report and the output folder of one run."""
 
     report: EngineReport
     folder: Path
 
     @property
     def result(self) -> ParseResult:
-        """What is in ``result.json``."""
+        """The content of ``result.json``."""
         return ParseResult.model_validate_json((self.folder / "result.json").read_bytes())
 
     @property
     def markdown(self) -> str:
-        """What is in ``document.md``."""
+        """The content of ``document.md``."""
         return (self.folder / "document.md").read_text(encoding="utf-8")
 
 
 class EngineTrial:
-    """A pool whose children know one engine, and a folder for documents and results.
+    """A pool with one engine, and a folder for documents and results.
 
     Attributes:
-        folder: where documents and results lie.
+        folder: of documents and results.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, pool: EnginePool, folder: Path) -> None:
@@ -51,11 +51,11 @@ class EngineTrial:
     @classmethod
     @contextmanager
     def of(cls, engine: type[Engine], folder: Path) -> Iterator[Self]:
-        """Start the pool for a class that can be imported from where it is defined."""
+        """Start the pool for an engine class, which must be importable from its module."""
         place = f"{engine.__module__}:{engine.__qualname__}"
         make = third_party.registry_of_class
         engines = f"{make.__module__}:{make.__name__} {place}"
-        # The test's thread may run a loop already; the pool's must live as long as its children.
+        # The test's thread may already run an event loop; the pool needs one for its whole life.
         loop = asyncio.new_event_loop()
         thread = threading.Thread(target=loop.run_forever, name="engine-trial")
         thread.start()
@@ -79,7 +79,7 @@ class EngineTrial:
         parameters: dict[str, Any] | None = None,
         limits: Limits | None = None,
     ) -> Run:
-        """Parse a document of this name and content in a child process.
+        """Parse a document with this name and content in a child process.
 
         Raises:
             ItemFailure: as `EnginePool.run` does.

@@ -30,7 +30,7 @@ from docmill.testing import hostile_files, hostile_kernel, hostile_processes
 from docmill.testing.hostile_outputs import TRICKS
 
 MODULE = "docmill.testing.hostile_engine:registry"
-"""What `EnginePool` is given to use this engine."""
+"""Value of the argument ``engines`` of `EnginePool` for this engine."""
 
 ATTEMPTS = hostile_processes.ATTEMPTS | hostile_files.ATTEMPTS | hostile_kernel.ATTEMPTS
 """Every attempt by its name; the modules say what each needs in the command."""

@@ -1,8 +1,8 @@
-"""An engine that misbehaves on command, for tests of everything around engines.
+"""The mock engine, which misbehaves on command, for tests of the code around engines.
 
-It runs only where a test names it: ``EnginePool(engines="docmill.testing.mock_engine:registry")``.
-The command is the ``mock`` object of the parameters or, if there is none, the first line of the
-file, both JSON: ``{"do": "sleep", "seconds": 2}``. A file without one is parsed as its own text.
+It runs only if a test names it: ``EnginePool(engines="docmill.testing.mock_engine:registry")``.
+The command is the ``mock`` object of the parameters or, without it, the first line of the file,
+both as JSON: ``{"do": "sleep", "seconds": 2}``. A file without a command is parsed as plain text.
 
 =================  =============================================================================
 ``do``             what happens
@@ -56,7 +56,7 @@ from docmill.engines.slices import TEXT_PAGES, ReadPage, SlicePart
 from docmill.errors import FailureClass, ItemFailure
 
 MODULE = "docmill.testing.mock_engine:registry"
-"""What `EnginePool` is given to use this engine."""
+"""Value of the argument ``engines`` of `EnginePool` for this engine."""
 
 Command = dict[str, Any]
 _FOREVER = 3600.0
@@ -64,11 +64,11 @@ _KEPT: list[bytes] = []
 
 
 class MockPanicError(BaseException):
-    """What a native engine's panic looks like: it is no `Exception`."""
+    """A panic of a native engine, which is not an `Exception`."""
 
 
 class MockEngine:
-    """Does what it is told, see the module."""
+    """Executes commands, see the module."""
 
     name = "mock"
     version = "1"
@@ -76,7 +76,7 @@ class MockEngine:
     honours = frozenset({"mock"})
 
     def run(self, document: Document, parameters: dict[str, Any], limits: Limits) -> ParseResult:
-        """Run the command; what does not misbehave succeeds."""
+        """Run the command; the engine succeeds unless the command makes it fail."""
         command, text = _command_of(document, parameters)
         if record := command.get("record"):
             append_line(Path(record), document.name)
@@ -87,7 +87,7 @@ class MockEngine:
     def begin(
         self, document: Document, parameters: dict[str, Any], limits: Limits
     ) -> ParseResult | SlicePart:
-        """Run the command, or begin with a large document."""
+        """Run the command, or read the first slice of a large document."""
         command, _ = _command_of(document, parameters)
         if command.get("do") != "book":
             return self.run(document, parameters, limits)
@@ -191,7 +191,7 @@ def _allocate(_: Command) -> None:
 
 
 def _grow(command: Command) -> None:
-    # Written to, so that the memory is resident.
+    # The memory is written to, so that it is resident.
     _KEPT.append(b"\x01" * (int(command["mib"]) * 1024 * 1024))
 
 
@@ -275,7 +275,7 @@ _ACTIONS: dict[str, Callable[[Command], Any]] = {
     "garbage": _garbage,
     "garble": _garble,
 }
-"""``parse`` and ``lie`` are not here: `_result` alone makes their answers."""
+"""``parse`` and ``lie`` are missing, because `_result` alone implements them."""
 
 
 def append_line(path: Path, line: str) -> int:

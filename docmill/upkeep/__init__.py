@@ -1,1 +1,4 @@
-"""What is removed in the background: results past their retention, leftovers at remote services."""
+"""Background removal of expired data, and of leftovers of items at remote engines and in the store.
+
+This package imports records, objects, processing and remote.
+"""

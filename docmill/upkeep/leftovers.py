@@ -1,9 +1,8 @@
-"""What items have left at remote engines and in the store: removed when nobody holds the item.
+"""Removal of leftovers: remote jobs, uploads and stored slices of items that have ended.
 
-An item can get its outcome while no attempt of it runs: it waits for its next try when its batch
-is cancelled, its worker was lost, or the cancel itself could not be delivered. Its saved steps
-then say what may still run, and be billed, at the other side, and which slices of a large document
-are in the store.
+An item can get its outcome while none of its attempts runs: it waited for a retry when its batch
+was cancelled, its worker was lost, or the cancel could not be delivered. Its saved steps then name
+the remote job, which may still run and be billed, and the stored slices of a large document.
 """
 
 import asyncio
@@ -22,19 +21,19 @@ from docmill.records.steps import Leftover, Steps, left_over
 from docmill.remote.base import RemoteEngine
 
 EVERY_SECONDS = 5.0
-"""Between two looks; a look is two short queries."""
+"""Interval of the sweeps; a sweep is two short queries."""
 LONGEST_PAUSE = 1800.0
-"""Between two tries of one cancel; they begin with `EVERY_SECONDS` and double."""
+"""Maximum pause between two tries of one cancel; it starts at `EVERY_SECONDS` and doubles."""
 MAX_TRIES = 20
-"""More than a quarter of a day of them: then the other side has ended the job by itself."""
+"""Maximum tries, over more than six hours: by then the remote engine has ended the job."""
 ONE_SECONDS = 60.0
-"""For one try."""
+"""Time limit of one try."""
 
 log = structlog.get_logger(__name__)
 
 
 class Leftovers:
-    """Abandons what ended items have left, for as long as the worker runs."""
+    """Removes the leftovers of ended items while the worker runs."""
 
     def __init__(
         self,
@@ -43,7 +42,7 @@ class Leftovers:
         remote: Mapping[str, RemoteEngine],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Take database and store, this worker's remote engines, and seconds that only grow."""
+        """Create it for this worker's remote engines; ``clock`` is a monotonic clock in seconds."""
         self._database = database
         self._store = store
         self._remote = remote
@@ -53,7 +52,7 @@ class Leftovers:
 
     @asynccontextmanager
     async def sweeping(self) -> AsyncIterator[None]:
-        """Look again and again for as long as the block runs."""
+        """Sweep periodically during the block."""
         task = asyncio.create_task(self._run())
         try:
             yield
@@ -67,15 +66,15 @@ class Leftovers:
                 await self.sweep()
             except UnavailableError as error:
                 log.warning("leftovers.waiting", reason=error.message)
-            except Exception:  # one odd row must not end the sweep of all others
+            except Exception:  # one bad row must not end the sweeps
                 log.exception("leftovers.unexpected")
             await asyncio.sleep(EVERY_SECONDS)
 
     async def sweep(self) -> None:
-        """Try once to end everything that is due.
+        """Try once to remove all leftovers that are due.
 
         Raises:
-            UnavailableError: the database is away.
+            UnavailableError: the database is unavailable.
         """
         for left in await left_over(self._database, {*self._remote, *LOCAL_ENGINES}):
             if self._clock() >= self._due.get(left.run_id, 0.0):
@@ -98,7 +97,7 @@ class Leftovers:
 
     async def _abandoned(self, left: Leftover, steps: Steps) -> bool:
         engine = self._remote.get(left.engine)
-        if engine is None:  # a local one, of which nothing runs elsewhere
+        if engine is None:  # a local engine, which has no remote job
             return True
         try:
             async with asyncio.timeout(ONE_SECONDS):

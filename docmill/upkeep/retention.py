@@ -1,7 +1,7 @@
-"""Retention: what was kept long enough goes.
+"""Retention: removes expired results, directories, files and log entries.
 
-Everything here may be stopped anywhere and is safe to repeat: what goes is marked first, and then
-its objects are removed.
+It may be interrupted at any point and is safe to repeat: rows are marked first, then their objects
+are deleted.
 """
 
 from collections.abc import AsyncIterator
@@ -20,19 +20,19 @@ CHUNK = 500
 """Rows of one transaction."""
 
 FILES_AT_ONCE = 10
-"""Files whose bytes go in one transaction: uploads of the project wait for its end."""
+"""Files that are deleted in one transaction, which blocks uploads of the project."""
 
 KEPT_AFTER_DELETE = timedelta(days=1)
-"""How long bytes stay that nothing lists: links to them that were handed out have ended then."""
+"""Time that unlisted bytes are kept, after which signed links to them have expired."""
 
 
 async def retain(
     database: Database, store: ObjectStore, settings: Settings, at: datetime
 ) -> RetentionReport:
-    """Remove what may go at ``at``, and say how much it was.
+    """Remove what has expired at ``at``, and return the numbers of removed objects.
 
     Raises:
-        UnavailableError: the database or the store is away; the next run goes on.
+        UnavailableError: the database or the store is unavailable; the next run continues.
     """
     results = 0
     if settings.result_ttl_days:

@@ -15,5 +15,5 @@ async def test_an_update_that_nobody_takes_is_unavailable(
 ) -> None:
     monkeypatch.setattr(client, "RPC_TIMEOUT", timedelta(seconds=0.5))
     batch = await small_mill.start(write_texts(tmp_path / "in", 1))
-    with pytest.raises(UnavailableError, match="Nobody has taken"):
+    with pytest.raises(UnavailableError, match="No worker has accepted"):
         await small_mill.client.set_concurrency(batch.id, 3)
