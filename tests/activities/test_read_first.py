@@ -55,7 +55,7 @@ def _die(*_: object) -> None:
 @pytest.mark.parametrize(
     ("attempt", "left"), [(1, ("pending", 0)), (2, ("processing", 1))], ids=["first", "second"]
 )
-async def test_a_worker_that_dies_over_a_file_is_charged_from_the_second_time_on(
+async def test_worker_loss_is_counted_from_the_second_death_over_a_file(
     small_mill: Mill,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,

@@ -5,13 +5,13 @@ import asyncio
 from activities.resources import Gate
 
 
-async def test_many_are_inside_at_the_same_time() -> None:
+async def test_gate_admits_many_at_the_same_time() -> None:
     gate = Gate()
     async with gate.entered(), gate.entered():
         pass
 
 
-async def test_whoever_is_alone_waits_for_others_and_keeps_later_ones_out() -> None:
+async def test_exclusive_entry_waits_for_others_and_blocks_later_ones() -> None:
     gate = Gate()
     happened: list[str] = []
 
@@ -32,7 +32,7 @@ async def test_whoever_is_alone_waits_for_others_and_keeps_later_ones_out() -> N
     assert happened == ["suspect in", "suspect out", "later in", "later out"]
 
 
-async def test_whoever_gives_up_waiting_to_be_alone_lets_the_others_in() -> None:
+async def test_gate_reopens_when_an_exclusive_entry_is_cancelled() -> None:
     gate = Gate()
     async with gate.entered():
         suspect = asyncio.create_task(gate.entered(alone=True).__aenter__())

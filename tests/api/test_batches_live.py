@@ -65,7 +65,7 @@ async def _temporal(running: RunningDocmill) -> Client:
     return await Client.connect(_address(running))
 
 
-async def test_a_batch_shows_everything_of_itself(
+async def test_live_batch_shows_all_its_fields(
     live: httpx.AsyncClient, numbered: list[tuple[str, bytes]]
 ) -> None:
     directory = await _directory(live, numbered, "whole")
@@ -171,7 +171,7 @@ async def _paused(api: httpx.AsyncClient, directory: str) -> str:
     return str(batch["id"])
 
 
-async def test_a_batch_terminated_in_temporal_reads_true(
+async def test_batch_terminated_in_temporal_is_read_as_ended(
     live: httpx.AsyncClient, running: RunningDocmill, numbered: list[tuple[str, bytes]]
 ) -> None:
     directory = await _directory(live, numbered, "terminated")

@@ -34,7 +34,7 @@ async def _create(api: httpx.AsyncClient, directory_id: str, **fields: Any) -> d
     return found
 
 
-async def test_a_batch_is_kept_pending(api: httpx.AsyncClient) -> None:
+async def test_batch_stays_pending_when_temporal_is_away(api: httpx.AsyncClient) -> None:
     directory = await _directory(api)
     made = await _create(api, directory)
     assert made["status"] == "PENDING"
@@ -97,7 +97,9 @@ async def test_an_empty_directory_is_refused(api: httpx.AsyncClient) -> None:
     assert answer.status_code == 422
 
 
-async def test_a_later_edit_of_the_configuration_does_not_leak_in(api: httpx.AsyncClient) -> None:
+async def test_batch_keeps_its_snapshot_when_the_configuration_is_edited(
+    api: httpx.AsyncClient,
+) -> None:
     parameters = {"product_type": "parse_v2", "tier": "fast", "version": "latest"}
     configurations = "/api/v1/beta/configurations"
     made = await ok(

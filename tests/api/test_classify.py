@@ -82,7 +82,7 @@ async def test_a_transaction_makes_one_job_whatever_is_asked_again(api: httpx.As
         ({"file_input": "pjb-none"}, 404),
     ],
 )
-async def test_what_cannot_be_classified_is_refused(
+async def test_invalid_classify_request_is_rejected(
     api: httpx.AsyncClient, change: dict[str, Any], status: int
 ) -> None:
     body = {"file_input": await _file(api, "refused.txt"), "configuration": CONFIGURATION}

@@ -59,7 +59,7 @@ async def test_wrong_parameters_are_refused(
     assert answer.status_code == 422
 
 
-async def test_the_reading_of_an_extraction_is_checked(api: httpx.AsyncClient) -> None:
+async def test_parse_parameters_of_an_extraction_are_validated(api: httpx.AsyncClient) -> None:
     schema = {"type": "object", "properties": {"number": {"type": "string"}}}
     extract = {"product_type": "extract_v2", "data_schema": schema}
     made = await ok(await api.post(BASE, json={"name": "e", "parameters": extract}), 201)

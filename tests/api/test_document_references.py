@@ -50,7 +50,7 @@ async def _attached(api: httpx.AsyncClient, name: str) -> tuple[str, str, str]:
     return file_id, directory, entry
 
 
-async def test_a_file_and_its_entry_are_taken_alike(api: httpx.AsyncClient) -> None:
+async def test_document_reference_takes_a_file_or_a_directory_file(api: httpx.AsyncClient) -> None:
     file_id, _, entry = await _attached(api, "alike.txt")
     assert await _answers(api, file_id) == {200}
     assert await _answers(api, entry, entry) == {200}
@@ -87,14 +87,14 @@ async def test_an_entry_of_a_local_folder_is_taken(
 
 
 @pytest.mark.parametrize("how", ["entry", "directory"])
-async def test_what_no_directory_lists_any_more_is_404(api: httpx.AsyncClient, how: str) -> None:
+async def test_file_that_no_directory_lists_is_404(api: httpx.AsyncClient, how: str) -> None:
     _, directory, entry = await _attached(api, f"gone with its {how}.txt")
     gone = f"{DIRECTORIES}/{directory}" + (f"/files/{entry}" if how == "entry" else "")
     await ok(await api.delete(gone), 204)
     assert await _answers(api, entry, entry) == {404}
 
 
-async def test_an_entry_means_the_version_that_is_listed_now(api: httpx.AsyncClient) -> None:
+async def test_directory_file_reference_means_its_current_version(api: httpx.AsyncClient) -> None:
     directory = (await make_directory(api))["id"]
     entry = (await upload(api, directory, "a.txt", b"one"))["id"]
     retry = {"x-stainless-retry-count": "1"}
@@ -104,7 +104,7 @@ async def test_an_entry_means_the_version_that_is_listed_now(api: httpx.AsyncCli
     assert second["id"] != first["id"]
 
 
-async def test_a_parse_job_stands_for_what_it_read_also_when_that_was_deleted(
+async def test_parse_job_as_input_works_after_its_file_was_deleted(
     api: httpx.AsyncClient,
 ) -> None:
     file_id, _, entry = await _attached(api, "read.txt")

@@ -62,7 +62,9 @@ async def test_a_parse_configuration_is_kept_as_it_was(api: httpx.AsyncClient) -
     assert shown["configuration"]["parse_parameters"]["tier"] == "fast"
 
 
-async def test_without_an_engine_a_job_is_refused_with_what_to_set(api: httpx.AsyncClient) -> None:
+async def test_job_without_an_engine_is_rejected_with_the_settings_to_make(
+    api: httpx.AsyncClient,
+) -> None:
     body = {"file_input": await _file(api, "none.txt"), "configuration": {"data_schema": SCHEMA}}
 
     answer = await api.post(BASE, json=body)
@@ -91,7 +93,7 @@ async def test_without_an_engine_a_job_is_refused_with_what_to_set(api: httpx.As
         ({"webhook_configuration_ids": ["whc-none"]}, 404),
     ],
 )
-async def test_what_cannot_be_extracted_is_refused(
+async def test_invalid_extract_request_is_rejected(
     api: httpx.AsyncClient, change: dict[str, Any], status: int
 ) -> None:
     body = {"file_input": await _file(api, "refused.txt"), "configuration": BASIC}

@@ -60,11 +60,11 @@ async def test_racing_retries_agree_on_one_id(database: Database) -> None:
     assert len(set(ids)) == 1
 
 
-async def test_a_first_attempt_overtaken_by_its_retry_joins_it(database: Database) -> None:
+async def test_request_overtaken_by_its_retry_joins_it(database: Database) -> None:
     slow_first = await _decide(database, Repeat.FIRST, arrived_before=True)
     assert slow_first == await _decide(database, Repeat.RETRY)
 
 
-async def test_a_later_first_attempt_decides_anew(database: Database) -> None:
+async def test_first_request_after_a_retry_makes_a_new_object(database: Database) -> None:
     retry = await _decide(database, Repeat.RETRY)
     assert await _decide(database, Repeat.FIRST) != retry

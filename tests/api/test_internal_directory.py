@@ -85,7 +85,7 @@ async def test_the_internal_directory_is_404_on_every_route(
     await _single_job(api, file_id)
 
 
-async def test_an_internal_directory_that_was_deleted_is_taken_back_into_use(
+async def test_deleted_internal_directory_is_restored_when_needed(
     database: Database,
 ) -> None:
     async with database.write() as session:

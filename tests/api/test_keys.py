@@ -143,7 +143,7 @@ async def test_a_keys_last_use_is_written_once_a_minute(
         assert (await ApiKeys(session).get(team.key_id)).last_used_at == first
 
 
-async def test_the_secret_is_nowhere_in_the_home(
+async def test_home_contains_no_secret(
     keyed_server: ApiServer, keyed_home: Path, records: Database
 ) -> None:
     team = await make_team(records)

@@ -30,7 +30,7 @@ async def _ended(api: httpx.AsyncClient, batch_id: str, epoch: int = 1) -> dict[
             await asyncio.sleep(0.1)
 
 
-async def test_a_batch_is_redriven_over_http_and_tells_its_attempts(
+async def test_batch_redriven_over_http_lists_its_attempts(
     live: httpx.AsyncClient,
 ) -> None:
     body = {"source_directory_id": await _directory(live, "redriven"), "config": PRESET}
@@ -69,7 +69,7 @@ async def test_thresholds_of_both_contracts_end_a_batch_as_failed(live: httpx.As
     assert (await live.post(V2, json=v2 | {"max_failure_rate": 1.5})).status_code == 422
 
 
-async def test_a_drained_cancel_is_an_addition(live: httpx.AsyncClient) -> None:
+async def test_cancel_takes_drain_as_an_addition(live: httpx.AsyncClient) -> None:
     body = {"source_directory_id": await _directory(live, "drained"), "config": PRESET}
     batch = await ok(await live.post(V2, json=body), 201)
     path = f"{DOCMILL}/{batch['id']}"

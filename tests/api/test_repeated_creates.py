@@ -75,7 +75,9 @@ async def _id(api: httpx.AsyncClient, path: str, how: dict[str, Any], **headers:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_a_retry_joins_what_nobody_has_named_since(api: httpx.AsyncClient, kind: str) -> None:
+async def test_retry_joins_an_object_that_no_request_has_named(
+    api: httpx.AsyncClient, kind: str
+) -> None:
     path, how, _ = (await _creates(api))[kind]
     first = await _id(api, path, how)
     assert await _id(api, path, how, **RETRY) == first
@@ -95,7 +97,9 @@ async def test_a_retry_after_its_object_was_read_makes_a_new_one(
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_a_key_decides_alone(api: httpx.AsyncClient, kind: str) -> None:
+async def test_idempotency_key_alone_decides_which_create_is_repeated(
+    api: httpx.AsyncClient, kind: str
+) -> None:
     path, how, read = (await _creates(api))[kind]
     key = {"Idempotency-Key": f"{kind} {how}"[:255]}
     first = await _id(api, path, how, **key)

@@ -13,7 +13,9 @@ from tests.fixtures.sdks import Sdk
 
 
 @pytest.mark.parametrize("drop", [Drop.ANSWERED, Drop.RUNNING])
-async def test_no_create_is_doubled(tmp_path: Path, latest_sdk: Sdk, drop: Drop) -> None:
+async def test_repeated_create_makes_one_object_under_load(
+    tmp_path: Path, latest_sdk: Sdk, drop: Drop
+) -> None:
     with ApiServer(tmp_path / "home") as server:
         async with tcp_proxy(server.url, drop) as (address, dropped):
             made = await asyncio.to_thread(latest_sdk.run, "storm.py", f"http://{address}")

@@ -24,7 +24,7 @@ from docmill.records.results import Processed
         ({"tier": "fast", "premium_mode": True}, "fast"),
     ],
 )
-def test_a_mode_becomes_a_tier(options: dict[str, Any], tier: str) -> None:
+def test_v1_mode_becomes_a_tier(options: dict[str, Any], tier: str) -> None:
     assert parse_v2_parameters(options)["tier"] == tier
 
 
@@ -37,7 +37,7 @@ def test_pages_count_from_one_afterwards(pages: str, counted_from_one: str) -> N
 
 
 @pytest.mark.parametrize("options", [{"target_pages": "a"}, {"parse_mode": "nonsense"}])
-def test_what_cannot_be_read_is_named(options: dict[str, Any]) -> None:
+def test_unreadable_option_is_named_in_the_error(options: dict[str, Any]) -> None:
     with pytest.raises(FieldError) as raised:
         parse_v2_parameters(options)
     assert raised.value.loc[-1] == next(iter(options))
@@ -120,7 +120,7 @@ def test_secrets_of_webhooks_are_hidden_wherever_they_are_named() -> None:
 
 
 @pytest.mark.parametrize("value", ["a b", "https://example.com/a.pdf", 7, None, "", ["x"]])
-def test_what_is_no_secret_is_kept(value: object) -> None:
+def test_redaction_keeps_values_that_are_not_secret(value: object) -> None:
     assert without_secrets({"custom": value, "priority": "low"}) == {
         "custom": value,
         "priority": "low",

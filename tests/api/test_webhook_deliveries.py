@@ -32,7 +32,7 @@ async def _until_came(receiver: Receiver, expected: dict[str, list[str]]) -> Non
     }
 
 
-async def test_a_batch_and_a_job_of_the_latest_client_are_told_of(
+async def test_webhooks_report_a_batch_and_a_job_of_the_latest_client(
     running: RunningDocmill, latest_sdk: Sdk, receiver: Receiver, live: httpx.AsyncClient
 ) -> None:
     made = latest_sdk.run("webhooks_v2.py", running.url, receiver.url(""), SECRET)
@@ -62,7 +62,7 @@ async def test_a_batch_and_a_job_of_the_latest_client_are_told_of(
     assert {row["state"] for row in listed} == {"delivered"}
 
 
-async def test_a_v1_batch_tells_of_its_files_and_once_of_its_end(
+async def test_v1_batch_sends_events_of_its_files_and_one_at_its_end(
     running: RunningDocmill, v1_sdk: Sdk, receiver: Receiver
 ) -> None:
     made = v1_sdk.run("webhooks_v1.py", running.url, receiver.url(""))

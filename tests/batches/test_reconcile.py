@@ -65,7 +65,7 @@ async def test_a_worker_ends_the_row_of_a_terminated_batch(
     assert (await small_mill.row(batch)).reason == "terminated through Temporal"
 
 
-async def test_of_several_workers_one_sweeps_in_an_interval(mill: Mill) -> None:
+async def test_one_worker_sweeps_per_interval(mill: Mill) -> None:
     workers = [_reconciler(mill) for _ in range(5)]
     namespace = mill.temporal.namespace
     for _ in range(3):
@@ -77,7 +77,7 @@ async def test_of_several_workers_one_sweeps_in_an_interval(mill: Mill) -> None:
     assert not await workers[0].sweep_in_turn(namespace)
 
 
-async def test_a_turn_is_taken_once(database: Database) -> None:
+async def test_turn_is_taken_once(database: Database) -> None:
     async def take() -> bool:
         async with database.write() as session:
             return await Sweeps(session).take(last)
@@ -104,7 +104,7 @@ async def test_a_sweep_goes_on_where_the_last_one_stopped(
         assert [state is not None for state in states[::-1]] == [n < swept for n in range(5)]
 
 
-async def test_a_batch_is_compared_once_however_often_it_is_looked_at(
+async def test_batch_is_reconciled_once_however_often_it_is_read(
     small_mill: Mill, tmp_path: Path
 ) -> None:
     batch, _ = await small_mill.service.create(

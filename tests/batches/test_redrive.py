@@ -189,7 +189,7 @@ async def test_a_batch_that_temporal_has_forgotten_can_be_redriven(
     assert set((await small_mill.outcomes(batch)).values()) == {"completed"}
 
 
-async def test_a_late_close_of_an_earlier_attempt_changes_nothing(
+async def test_late_close_of_an_earlier_execution_changes_nothing(
     small_mill: Mill, tmp_path: Path
 ) -> None:
     async with small_mill.faulty_worker():

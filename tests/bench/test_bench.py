@@ -37,7 +37,7 @@ def test_the_quick_form_measures_figures_and_writes_them(tmp_path: Path) -> None
             assert row["median"] >= 0
 
 
-def test_a_name_that_is_no_figure_is_refused_with_those_there_are(
+def test_unknown_figure_is_rejected_with_the_list_of_figures(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["bench", "noop,nop"])

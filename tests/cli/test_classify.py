@@ -93,7 +93,7 @@ def test_another_job_or_other_rules_are_another_run(tmp_path: Path, folder: Path
         (RULES, {"job": JobType.PARSE}, "--rules"),
     ],
 )
-def test_what_does_not_fit_is_said_before_anything_starts(
+def test_invalid_options_are_rejected_before_anything_starts(
     tmp_path: Path, folder: Path, text: str | None, typed: dict[str, Any], says: str
 ) -> None:
     path = tmp_path / "rules.yaml"

@@ -49,7 +49,7 @@ def test_a_worker_loads_no_command_line_no_api_and_no_migrations() -> None:
 
 
 @pytest.mark.acceptance
-async def test_a_schema_that_is_current_is_left_alone_without_alembic(tmp_path: Path) -> None:
+async def test_current_database_schema_is_checked_without_loading_alembic(tmp_path: Path) -> None:
     database = Database(load_settings(home=tmp_path, database_url="").database, EVERY_PROJECT)
     await database.migrate()
     await database.close()

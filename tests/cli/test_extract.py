@@ -100,7 +100,7 @@ def test_another_schema_or_target_is_another_run(
         (None, {"job": JobType.PARSE, "target": "per_page"}, "--target"),
     ],
 )
-def test_what_does_not_fit_is_said_before_anything_starts(
+def test_invalid_options_are_rejected_before_anything_starts(
     tmp_path: Path, folder: Path, text: str | None, typed: dict[str, Any], says: str
 ) -> None:
     path = tmp_path / "schema.yaml"

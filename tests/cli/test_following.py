@@ -32,7 +32,7 @@ async def test_the_end_of_a_batch_is_seen_without_another_look(
     assert (ended.state, ended.tally.completed) == ("completed", 3)
 
 
-async def test_a_batch_that_was_terminated_is_followed_to_its_true_end(
+async def test_watch_of_a_terminated_batch_ends(
     small_mill: Mill, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(follow_module, "RECONCILE_SECONDS", 3600.0)

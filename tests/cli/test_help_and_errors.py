@@ -89,7 +89,7 @@ def test_a_home_that_cannot_be_used_is_named(cold_cli: Cli, tmp_path: Path) -> N
 
 
 @pytest.mark.acceptance
-def test_a_named_server_that_is_away_is_said_plainly(tmp_path: Path, folder: Path) -> None:
+def test_unavailable_named_server_is_named_in_the_error(tmp_path: Path, folder: Path) -> None:
     cli = Cli(tmp_path / "home", tmp_path, {"TEMPORAL_ADDRESS": "127.0.0.1:1"})
 
     done = cli("run", folder)

@@ -13,7 +13,7 @@ def _rows(out: Path) -> list[str]:
     return [json.loads(line)["path"] for line in lines]
 
 
-def test_what_is_left_out_is_said_everywhere(cli: Cli, folder: Path) -> None:
+def test_entries_left_out_are_reported_everywhere(cli: Cli, folder: Path) -> None:
     (folder / "link.md").symlink_to("a.md")
     (folder / ".hidden.md").write_text("hidden")
     (folder / "~$a.docx").write_bytes(b"\x05Berta".ljust(162, b"\0"))
@@ -38,7 +38,7 @@ def test_what_is_left_out_is_said_everywhere(cli: Cli, folder: Path) -> None:
     assert _rows(out) == ["a.md", "b.csv", "letters/c.txt"]
 
 
-def test_a_folder_of_links_alone_says_what_it_has(cli: Cli, folder: Path) -> None:
+def test_folder_of_links_only_says_what_was_left_out(cli: Cli, folder: Path) -> None:
     links = folder / "links"
     links.mkdir()
     (links / "one.md").symlink_to(folder / "a.md")
@@ -81,7 +81,7 @@ def test_folders_of_one_name_get_outputs_of_their_own(cli: Cli) -> None:
         assert cli("verify", ended["out"]).returncode == 0
 
 
-def test_results_that_nobody_claims_are_not_overwritten(cli: Cli) -> None:
+def test_unowned_results_are_not_overwritten(cli: Cli) -> None:
     folder = _same_name(cli, "A")
     first = Path(cli.json("run", folder)["out"])
     (first / ".docmill-run.json").unlink()

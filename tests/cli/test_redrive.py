@@ -6,7 +6,7 @@ from tests.cli.starting import Cli, wait_for
 FILES = 120
 
 
-def test_what_a_drained_cancel_left_is_finished_into_the_same_folder(cli: Cli) -> None:
+def test_run_after_a_drained_cancel_completes_the_same_folder(cli: Cli) -> None:
     run = cli.start("run", many(cli.cwd / "papers", FILES), *SLOWLY)
     batch_id = wait_for(run, r"Batch (bat-[-0-9a-f]+)").group(1)
     cancelled = cli("cancel", batch_id, "--drain", "--reason", "wait for the evening")

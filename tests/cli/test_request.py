@@ -18,7 +18,7 @@ def settings(tmp_path: Path) -> Settings:
     return Settings(home=tmp_path / "home")
 
 
-def test_pace_and_spelling_do_not_make_another_run(
+def test_concurrency_and_path_spelling_do_not_change_the_run_identity(
     settings: Settings, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(folder.parent)
@@ -52,7 +52,7 @@ def test_folder_output_parameters_and_filters_make_another_run(
     assert len(identities) == 1 + len(others)
 
 
-def test_output_goes_beside_where_the_command_is_typed(
+def test_output_folder_defaults_to_the_current_folder(
     settings: Settings, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(folder.parent)
@@ -67,5 +67,5 @@ def test_a_file_as_output_folder_is_refused(settings: Settings, folder: Path) ->
         plan_of(RunRequest(folder=folder, out=folder / "a.md"), settings)
 
 
-def test_durations_are_written_as_people_do() -> None:
+def test_duration_is_formatted_for_people() -> None:
     assert [duration(s) for s in (4.4, 75, 3725)] == ["4 s", "1 min 15 s", "1 h 2 min"]

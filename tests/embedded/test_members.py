@@ -126,7 +126,7 @@ async def test_a_start_that_is_interrupted_leaves_no_server(home: Home) -> None:
     assert not member.server.process.alive()
 
 
-async def test_stale_files_and_a_reused_pid_fool_nobody(home: Home) -> None:
+async def test_stale_lock_files_and_reused_pids_are_detected(home: Home) -> None:
     home.server_file.write_text('{"port": 1, "ui_port": 2}')
     home.lock("temporal-process").write_text(str(os.getpid()))
     member = Membership(home)

@@ -86,7 +86,7 @@ async def test_a_killed_worker_is_started_again(home: Home) -> None:
         assert keeper.deaths == 1
 
 
-async def test_when_the_worker_s_command_ends_another_command_starts_one(home: Home) -> None:
+async def test_worker_is_restarted_by_another_command_when_its_own_ends(home: Home) -> None:
     async with supervisor(home) as second:
         first = HomeProcess(home, "worker").pid()
         async with supervisor(home) as third:

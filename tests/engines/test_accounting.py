@@ -63,18 +63,18 @@ def test_one_page_more_than_the_ratio_fails() -> None:
     assert refused(nineteen) is FailureClass.PAGES_FAILED
 
 
-def test_a_page_that_the_engine_left_out_is_a_failed_page() -> None:
+def test_page_missing_from_the_engines_result_fails() -> None:
     counted = account(result(1, 3, document_pages=3), ALL, 0.5, Limits())
 
     assert [page.success for page in counted.pages] == [True, False, True]
     assert (counted.pages_total, counted.pages_ok, counted.pages_failed) == (3, 2, 1)
 
 
-def test_an_engine_that_silently_stops_early_is_noticed() -> None:
+def test_engine_that_returns_too_few_pages_is_noticed() -> None:
     assert refused(result(1, 2, document_pages=5)) is FailureClass.TOO_MANY_PAGES
 
 
-def test_a_cut_that_was_asked_for_is_no_failure() -> None:
+def test_pages_cut_by_max_pages_are_no_failure() -> None:
     counted = account(result(1, 2, document_pages=5), PageSelection(max_pages=2), 0.05, Limits())
 
     assert (counted.pages_total, counted.document_pages) == (2, 5)
@@ -96,7 +96,7 @@ def test_pages_that_were_not_asked_for_are_left_out() -> None:
         result(1).model_copy(update={"pages_total": 9}),
     ],
 )
-def test_an_engine_that_contradicts_itself_is_an_engine_error(found: ParseResult) -> None:
+def test_inconsistent_engine_result_is_an_engine_error(found: ParseResult) -> None:
     assert refused(found) is FailureClass.ENGINE_ERROR
 
 
@@ -116,7 +116,7 @@ def test_page_ranges_that_make_no_sense_are_refused(text: str) -> None:
         PageSelection.read(None, text)
 
 
-def test_a_huge_range_costs_nothing() -> None:
+def test_huge_page_range_is_parsed_in_constant_time() -> None:
     assert PageSelection.read(None, "1-999999999999").of(10**15, 3) == [1, 2, 3]
 
 
@@ -176,7 +176,7 @@ def test_blank_sheets_and_slides_are_no_loss_but_a_document_of_them_is() -> None
     ]
 
 
-def test_what_the_engine_said_of_pages_without_text_is_not_said_again() -> None:
+def test_pages_without_text_are_reported_once() -> None:
     told = [
         warning(WarningCode.PAGE_WITHOUT_TEXT, "Its image is too small.", 1),
         warning(WarningCode.NO_TEXT, "Nothing at all."),

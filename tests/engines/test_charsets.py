@@ -50,7 +50,7 @@ def test_wide_text_is_known_in_spite_of_a_broken_character() -> None:
     ],
     ids=["all bytes", "program", "16 bits", "32 bits", "like letters", "pattern", "zeros"],
 )
-def test_binary_data_is_no_text(data: bytes) -> None:
+def test_binary_data_is_not_detected_as_text(data: bytes) -> None:
     assert not looks_like_text(data)
 
 
@@ -161,7 +161,7 @@ def test_a_stated_wide_charset_in_ascii_bytes_is_utf_8() -> None:
 
 
 @pytest.mark.parametrize("label", ["rot13", "hex", "punycode", "no-such-thing", "unicode_escape"])
-def test_a_label_of_no_charset_means_nothing(label: str) -> None:
+def test_unknown_charset_label_is_ignored(label: str) -> None:
     assert codec_of(label) is None
 
 
@@ -175,7 +175,7 @@ def test_escapes_tell_the_charset_of_seven_bit_text(encoding: str, text: str) ->
     assert decode(data).text == f"Subject\n{text}more words\n"
 
 
-def test_colours_of_a_terminal_are_no_charset() -> None:
+def test_terminal_escapes_are_not_taken_for_a_charset() -> None:
     log = "\x1b[31mred\x1b[0m ~{set}~ \x1b(B\n"
 
     assert decode(log.encode()).text == log

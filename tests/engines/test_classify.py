@@ -43,7 +43,7 @@ async def _classify(bench: Bench, name: str, data: bytes | str, **parsing: Any) 
     return ClassifyResult.model_validate_json((output / "result.json").read_bytes())
 
 
-async def test_a_document_gets_its_type_with_the_cues_that_spoke_for_it(engines: Bench) -> None:
+async def test_classification_quotes_the_cues_of_its_type(engines: Bench) -> None:
     found = await _classify(engines, "a.txt", INVOICE)
 
     assert found.result.type == "invoice"
@@ -52,7 +52,7 @@ async def test_a_document_gets_its_type_with_the_cues_that_spoke_for_it(engines:
     assert (found.text_engine, found.product) == ("text", "classify")
 
 
-async def test_the_users_own_words_find_a_type_that_is_no_known_family(engines: Bench) -> None:
+async def test_description_words_find_a_type_outside_the_known_families(engines: Bench) -> None:
     found = await _classify(
         engines, "a.txt", "The storm drove both ships past the harbour; two sailors were lost.\n"
     )
@@ -113,7 +113,7 @@ async def test_as_many_rules_as_allowed_reach_the_child_in_any_script(engines: B
 
 
 @pytest.mark.parametrize("product", ["classify", "translate"])
-def test_without_an_engine_for_a_product_the_file_fails(tmp_path: Path, product: str) -> None:
+def test_file_fails_when_no_engine_has_its_product(tmp_path: Path, product: str) -> None:
     with pytest.raises(ItemFailure) as failed:
         run_task(EngineTask(product, "a.txt", "a.txt", str(tmp_path)), Registry(), Watcher())
 
@@ -131,7 +131,7 @@ def test_two_rules_of_one_type_do_not_compete() -> None:
     assert both.confidence > 0.9
 
 
-def test_the_numbers_in_the_documents_are_those_that_are_measured() -> None:
+def test_documented_figures_equal_the_measured_ones() -> None:
     page = (ROOT / "docs/how-to/classify.md").read_text(encoding="utf-8")
     found = measure.answers(measure.HELD_OUT)
 
@@ -144,7 +144,7 @@ def test_the_numbers_in_the_documents_are_those_that_are_measured() -> None:
     assert measure.reliability_table(arbitrary) in page
 
 
-def test_what_is_said_with_confidence_is_right() -> None:
+def test_confident_classifications_are_right() -> None:
     found = measure.answers(measure.HELD_OUT)
 
     confident = [one for one in found if one.confidence >= 0.8]
@@ -153,7 +153,7 @@ def test_what_is_said_with_confidence_is_right() -> None:
 
 
 @pytest.mark.parametrize("half", [varied.TUNING, varied.HELD_OUT], ids=lambda half: half.stem)
-def test_answers_from_nine_tenths_up_are_right_under_arbitrary_rules(half: Path) -> None:
+def test_confidence_of_nine_tenths_is_right_under_arbitrary_rules(half: Path) -> None:
     found = measure.varied_answers(half)
 
     sure = [one for one in found if one.confidence >= 0.9]
@@ -162,7 +162,7 @@ def test_answers_from_nine_tenths_up_are_right_under_arbitrary_rules(half: Path)
     assert sum(one.case.expected is None for one in found) == len(found) / 2
 
 
-def test_a_patent_is_none_of_the_kinds_whose_words_it_has() -> None:
+def test_patent_is_not_classified_by_words_of_its_subject() -> None:
     text = (
         "(12) United States Patent\n(10) Patent No.: US 9,876,543 B2\n(57) ABSTRACT\n"
         "A network whose results exceed a baseline on a dataset, as in arXiv:1409.0473.\n"
@@ -196,13 +196,13 @@ def test_a_patent_is_none_of_the_kinds_whose_words_it_has() -> None:
         "another of its family",
     ],
 )
-def test_a_name_in_a_title_is_no_certainty(text: str, rule: str) -> None:
+def test_type_name_in_a_title_alone_limits_the_confidence(text: str, rule: str) -> None:
     found = BasicClassifier().classify(text, [Rule(rule, "What the name of the type says")])
 
     assert found.type is None or found.confidence <= 0.75
 
 
-def test_the_documents_are_enough_and_the_halves_apart() -> None:
+def test_classifier_documents_are_many_and_held_out_ones_are_separate() -> None:
     tuning, held_out = (measure.documents(half) for half in (measure.TUNING, measure.HELD_OUT))
     labels = [label for label, _ in tuning]
 

@@ -89,7 +89,7 @@ def test_content_tells_the_type(tmp_path: Path, name: str, content: bytes, media
     ],
     ids=lambda value: "" if isinstance(value, bytes) else None,  # archives hold the time
 )
-def test_what_cannot_be_read_has_its_class(
+def test_unreadable_document_has_its_failure_class(
     tmp_path: Path, name: str, content: bytes, failure: FailureClass
 ) -> None:
     path = tmp_path / "file"
@@ -101,7 +101,7 @@ def test_what_cannot_be_read_has_its_class(
     assert failed.value.failure_class is failure
 
 
-def test_an_endless_ole_directory_has_an_end(tmp_path: Path) -> None:
+def test_cyclic_ole_directory_is_read_once(tmp_path: Path) -> None:
     file = bytearray(documents.ole("x"))
     file[512 + 4 : 512 + 8] = (1).to_bytes(4, "little")
     path = tmp_path / "loop.doc"
@@ -171,7 +171,7 @@ def test_a_mail_may_begin_with_any_header(tmp_path: Path, first: str) -> None:
         "x\nSubject: y\n",
     ],
 )
-def test_a_note_named_as_a_mail_stays_text(tmp_path: Path, text: str) -> None:
+def test_text_named_eml_without_headers_stays_text(tmp_path: Path, text: str) -> None:
     path = tmp_path / "file"
     path.write_text(text)
 
@@ -284,7 +284,7 @@ def test_an_office_archive_says_what_it_is(
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_what_no_engine_reads_is_named(tmp_path: Path, content: bytes, reason: str) -> None:
+def test_unsupported_format_is_named(tmp_path: Path, content: bytes, reason: str) -> None:
     path = tmp_path / "file"
     path.write_bytes(content)
 
@@ -295,7 +295,7 @@ def test_what_no_engine_reads_is_named(tmp_path: Path, content: bytes, reason: s
 @pytest.mark.parametrize(
     ("name", "warned"), [("a.docx", True), ("a.pdf", False), ("a", False), ("a.unknown", False)]
 )
-def test_a_name_that_promises_something_else_is_a_warning(name: str, warned: bool) -> None:
+def test_file_name_of_another_type_gives_a_warning(name: str, warned: bool) -> None:
     found = name_warning(name, Media.PDF)
 
     expected = "The name says DOCX, the content is PDF: read as that."

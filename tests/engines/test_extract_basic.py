@@ -61,7 +61,7 @@ async def _extract(bench: Bench, name: str, data: bytes | str, **given: Any) -> 
     return ExtractResult.model_validate_json((output / "result.json").read_bytes())
 
 
-async def test_what_stands_beside_its_label_is_found_with_its_place(engines: Bench) -> None:
+async def test_value_next_to_its_label_is_found_with_its_position(engines: Bench) -> None:
     found = await _extract(engines, "a.md", MARKDOWN)
 
     assert found.result == {
@@ -80,7 +80,7 @@ async def test_what_stands_beside_its_label_is_found_with_its_place(engines: Ben
     assert (found.engine, found.text_engine, found.usage) == ("basic", "text", {})
 
 
-async def test_what_is_required_and_not_found_is_named_and_never_made_up(engines: Bench) -> None:
+async def test_required_field_that_is_not_found_is_named_and_not_invented(engines: Bench) -> None:
     found = await _extract(engines, "a.txt", "Nothing to see here.\n")
 
     assert found.result == {"note": None}
@@ -115,7 +115,7 @@ async def test_pages_and_rows_are_targets_too(engines: Bench) -> None:
     assert len(rows.field_metadata["row_metadata"]) == 2
 
 
-async def test_what_it_cannot_honour_is_said(engines: Bench) -> None:
+async def test_parameter_that_is_not_honoured_gives_a_warning(engines: Bench) -> None:
     found = await _extract(
         engines, "a.md", MARKDOWN, system_prompt="Be nice", tier="agentic", spreadsheet_mode=True
     )
@@ -151,13 +151,13 @@ def test_every_schema_that_is_taken_can_be_looked_for(schema: dict[str, Any]) ->
     assert found.result in ({"total": 5}, {"total": 5, "any": None}, {})
 
 
-def test_the_numbers_in_the_documents_are_those_that_are_measured(corpus: Path) -> None:
+def test_documented_figures_equal_the_measured_ones(corpus: Path) -> None:
     page = (ROOT / "docs/how-to/extract.md").read_text(encoding="utf-8")
 
     assert measure.table(corpus) in page, measure.table(corpus)
 
 
-def test_what_basic_says_of_real_documents_is_hardly_ever_wrong(corpus: Path) -> None:
+def test_basic_extraction_of_real_documents_is_rarely_wrong(corpus: Path) -> None:
     wrong = {name: score.wrong for name, score in measure.scores(corpus).items() if score.wrong}
 
     # One cell of the receipt has two lines, of which only the first is the description.

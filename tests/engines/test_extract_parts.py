@@ -51,7 +51,7 @@ def test_nulls_go_where_the_schema_has_no_room_for_them() -> None:
     assert found == {"maybe": None, "either": None, "must": {}, "list": ["a"], "unknown": None}
 
 
-def test_a_part_of_a_document_need_not_have_everything_but_what_it_has_must_fit() -> None:
+def test_part_of_a_document_may_lack_required_fields() -> None:
     schema = _object(
         ("a", "required"),
         a={"oneOf": [_object(("x",), x=TEXT), _object(("y",), y=TEXT)]},
@@ -66,7 +66,7 @@ def test_a_part_of_a_document_need_not_have_everything_but_what_it_has_must_fit(
     assert first_error(schema, {}) is not None, "the schema itself is as it was"
 
 
-def test_what_stands_in_one_row_must_be_whole_in_every_part_too() -> None:
+def test_list_entries_must_be_complete_in_every_part() -> None:
     row = {"$ref": "#/$defs/row"}
     schema = _object(
         ("best", "rows"), best=row, rows={"type": "array", "items": row, "minItems": 1}
@@ -144,7 +144,7 @@ def _nested(levels: int) -> dict[str, Any]:
         _object(**{f"f{n}": TEXT for n in range(1_001)}),
     ],
 )
-def test_what_no_closed_form_describes_has_none(schema: dict[str, Any]) -> None:
+def test_open_schema_has_no_strict_form(schema: dict[str, Any]) -> None:
     assert strict_form(schema) is None
 
 
@@ -169,7 +169,7 @@ def test_pages_are_gathered_up_to_the_budget_in_order_with_their_numbers() -> No
     assert "\n".join(cut) == pages[-1].text, "a long page is cut between its lines"
 
 
-def test_a_line_longer_than_the_budget_is_cut_and_not_lost() -> None:
+def test_line_longer_than_the_budget_is_split_without_loss() -> None:
     (page,) = [ParsedPage(page_number=1, text="x" * 250)]
 
     assert [len(chunk.parts[0].text) for chunk in chunks_of([page], 100)] == [100, 100, 50]
@@ -188,7 +188,7 @@ def test_objects_merge_lists_join_and_repeated_entries_come_once() -> None:
     assert (found.metadata, found.warnings) == (None, ())
 
 
-def test_of_two_values_the_surer_stays_and_the_difference_is_a_warning() -> None:
+def test_merge_keeps_the_value_with_higher_confidence_and_warns() -> None:
     first = Found({"a": 1, "b": 1, "l": [1]}, {"a": entry(0.5), "b": entry(0.9), "l": [entry(0.1)]})
     second = Found(
         {"a": 2, "b": 2, "l": [1, 3]},
@@ -239,7 +239,7 @@ PAGE = ParsedPage(
         ("Total 2010 EUR", "Total 2010 EUR"),
     ],
 )
-def test_a_quote_is_found_in_whatever_spaces_case_and_hyphens(quote: str, words: str) -> None:
+def test_quote_matches_despite_spaces_case_and_hyphens(quote: str, words: str) -> None:
     found = Quotes([PAGE]).cite(quote.replace("|", ""), 3, [3])
 
     assert found is not None
@@ -247,7 +247,7 @@ def test_a_quote_is_found_in_whatever_spaces_case_and_hyphens(quote: str, words:
 
 
 @pytest.mark.parametrize("quote", ["10", "201", "voice", "-", "…", "", "4712", "No. 47 11 2010"])
-def test_a_part_of_a_word_or_another_text_is_no_quote(quote: str) -> None:
+def test_quote_must_match_whole_words(quote: str) -> None:
     assert Quotes([PAGE]).cite(quote, 3, [3]) is None
 
 
@@ -261,7 +261,7 @@ def test_the_box_is_that_of_the_smallest_part_of_the_page_with_the_words() -> No
     }
 
 
-def test_a_quote_is_looked_for_on_its_page_first_and_only_among_those_it_may_be_on() -> None:
+def test_quote_is_searched_on_its_page_first() -> None:
     quotes = Quotes([ParsedPage(page_number=n, text="same words") for n in (1, 2, 3)])
 
     assert [(quotes.cite("same", page, [1, 2]) or {}).get("page") for page in (1, 2, 3)] == [
@@ -300,7 +300,7 @@ def test_a_quote_is_looked_for_on_its_page_first_and_only_among_those_it_may_be_
         ("text", "object", None),
     ],
 )
-def test_a_text_is_a_value_of_the_type_or_none(text: str, kind: str, value: Any) -> None:
+def test_text_is_converted_to_the_fields_type_or_dropped(text: str, kind: str, value: Any) -> None:
     assert value_of(text, {kind}, {"type": kind}) == value
 
 
@@ -318,7 +318,7 @@ def test_a_text_is_a_value_of_the_type_or_none(text: str, kind: str, value: Any)
         ("soon", None),
     ],
 )
-def test_a_date_that_could_be_two_days_is_none(text: str, value: str | None) -> None:
+def test_ambiguous_date_is_not_extracted(text: str, value: str | None) -> None:
     assert value_of(text, {"string"}, {"format": "date"}) == value
 
 
@@ -326,5 +326,5 @@ def test_a_date_that_could_be_two_days_is_none(text: str, value: str | None) -> 
     ("text", "value"),
     [("Visa - 7267", "visa"), ("AMEX", "amex"), ("visa or amex", None), ("?", None)],
 )
-def test_of_several_choices_the_only_one_that_is_named_is_taken(text: str, value: Any) -> None:
+def test_the_only_enum_value_in_the_text_is_extracted(text: str, value: Any) -> None:
     assert value_of(text, {"string"}, {"enum": ["visa", "amex", None, 3]}) == value

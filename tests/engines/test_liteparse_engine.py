@@ -81,7 +81,7 @@ async def test_a_language_without_data_is_named(engines: Bench) -> None:
     assert "There is no OCR data for the language de here." in messages(run.report.warnings)
 
 
-async def test_a_remote_tier_is_parsed_locally_with_a_warning(engines: Bench) -> None:
+async def test_agentic_tier_is_parsed_locally_with_a_warning(engines: Bench) -> None:
     run = await engines.parse_bytes("a.pdf", documents.pdf("Tide"), tier="agentic")
 
     assert "Tide" in run.markdown

@@ -57,7 +57,7 @@ async def test_text_without_a_charset_keeps_its_letters(engines: Bench, shape: s
 
 
 @pytest.mark.parametrize("content_type", ["", "text/plain", "text/plain; charset=us-ascii"])
-async def test_japanese_between_escapes_is_no_ascii(engines: Bench, content_type: str) -> None:
+async def test_iso_2022_jp_is_not_taken_for_ascii(engines: Bench, content_type: str) -> None:
     text = "鍵は青い樽の下にあります。"
 
     run = await engines.parse_bytes("a.eml", mail(content_type, text.encode("iso2022_jp")))
@@ -122,7 +122,7 @@ async def test_an_attached_workbook_keeps_its_table(engines: Bench) -> None:
     assert run.markdown.count("lamp") == 1
 
 
-async def test_what_cannot_be_read_is_named(engines: Bench) -> None:
+async def test_unreadable_attachment_is_named_in_a_warning(engines: Bench) -> None:
     data = parts(
         "mixed",
         b"Content-Type: text/plain\n\nSee below.",
@@ -147,7 +147,7 @@ async def test_html_of_a_mail_is_whole(engines: Bench) -> None:
     assert all(f"word{n}" in run.markdown for n in range(100))
 
 
-async def test_a_plain_version_that_says_something_else_is_kept(engines: Bench) -> None:
+async def test_mail_keeps_a_plain_part_that_differs_from_its_html(engines: Bench) -> None:
     page = b"Content-Type: text/html; charset=utf-8\n\n<p>Pictures only.</p>"
     other = b"Content-Type: text/plain\n\nThe invoice number is 4711 and it is due in June."
     same = b"Content-Type: text/plain\n\nPictures only."
@@ -205,7 +205,7 @@ async def test_an_attached_document_keeps_its_headers_and_notes(engines: Bench) 
     assert "#### a.docx\n\nBasalt Registry\n\nseven lanterns" in run.markdown
 
 
-async def test_bytes_that_are_no_text_of_the_stated_charset_are_told(engines: Bench) -> None:
+async def test_undecodable_bytes_give_a_warning(engines: Bench) -> None:
     body = "Grüße aus Köln für Müller\n".encode() + b"\xe9 end"
 
     run = await engines.parse_bytes("m.eml", mail("text/plain; charset=utf-8", body))

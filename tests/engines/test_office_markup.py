@@ -20,7 +20,7 @@ DEEP = {
 
 
 @pytest.mark.parametrize("shape", DEEP)
-async def test_what_nests_deep_is_kept_line_by_line(engines: Bench, shape: str) -> None:
+async def test_deeply_nested_html_is_kept_line_by_line(engines: Bench, shape: str) -> None:
     run = await engines.parse_bytes("a.html", f"<html><body>{DEEP[shape]}</body></html>")
 
     words = run.markdown.split()
@@ -28,7 +28,7 @@ async def test_what_nests_deep_is_kept_line_by_line(engines: Bench, shape: str) 
     assert {w.code for w in run.report.warnings} <= {WarningCode.STRUCTURE_FLATTENED}
 
 
-async def test_wrappers_give_way_before_structure_does(engines: Bench) -> None:
+async def test_html_wrappers_are_flattened_before_structure(engines: Bench) -> None:
     page = "<center>" * 80 + "<h1>Title</h1><table><tr><td>a<td>b<tr><td>c<td>d</table>"
 
     run = await engines.parse_bytes("a.html", f"<html>{page}")
@@ -47,7 +47,7 @@ async def test_tags_that_html_closes_by_itself_do_not_nest(engines: Bench) -> No
     assert not run.report.warnings
 
 
-async def test_a_row_of_badges_breaks_no_engine(engines: Bench) -> None:
+async def test_html_with_a_row_of_badges_is_parsed(engines: Bench) -> None:
     badge = '<a href="u{0}"><img src="i{0}" alt="badge {0}"/></a>'
     page = f"<h1>Title</h1>\n<p>{' '.join(badge.format(n) for n in range(3))}</p>\n<p>Text.</p>"
 
@@ -66,7 +66,7 @@ FORM = (
 )
 
 
-async def test_nothing_is_removed_from_a_page(engines: Bench) -> None:
+async def test_checks_remove_nothing_from_a_page(engines: Bench) -> None:
     run = await engines.parse_bytes("a.html", FORM)
 
     for text in ("menu", "# Orders", "seven lamps", "without script", "hidden line", "imprint"):

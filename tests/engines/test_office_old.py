@@ -26,7 +26,7 @@ async def test_notes_running_lines_and_comments_of_old_word_are_kept(engines: Be
         assert line in text
 
 
-async def test_nothing_is_kept_twice(engines: Bench) -> None:
+async def test_text_is_not_put_back_twice(engines: Bench) -> None:
     run = await engines.parse_bytes("a.doc", doc("The rent is due.\rSo is the deposit."))
 
     assert run.markdown.count("rent") == 1

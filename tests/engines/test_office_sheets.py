@@ -62,7 +62,7 @@ FAR_APART = {
 
 
 @pytest.mark.parametrize("name", FAR_APART)
-async def test_cells_that_lie_far_apart_are_kept(engines: Bench, name: str) -> None:
+async def test_sparse_cells_are_kept(engines: Bench, name: str) -> None:
     run = await engines.parse_bytes(name, FAR_APART[name])
 
     assert "near amber" in run.markdown

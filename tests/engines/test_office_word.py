@@ -155,7 +155,7 @@ async def test_diagrams_and_charts_are_kept(engines: Bench) -> None:
         ("chunk.txt", "inserted amber"),
     ],
 )
-async def test_an_inserted_document_is_read(
+async def test_embedded_office_document_is_read(
     engines: Bench, name: str, content: str | bytes
 ) -> None:
     part = Related("aFChunk", f"word/{name}", content)
@@ -167,7 +167,7 @@ async def test_an_inserted_document_is_read(
     assert "inserted amber" in run.markdown
 
 
-async def test_an_inserted_document_of_an_unknown_kind_is_named(engines: Bench) -> None:
+async def test_embedded_document_of_unknown_type_is_named(engines: Bench) -> None:
     part = Related("aFChunk", "word/chunk.xyz", "?")
 
     run = await engines.parse_bytes(
@@ -193,14 +193,14 @@ async def test_a_part_that_cannot_be_read_is_named_and_the_rest_is_kept(engines:
     assert "DTD" in run.report.warnings[0].message
 
 
-async def test_many_equal_lines_are_no_bomb(engines: Bench) -> None:
+async def test_many_equal_lines_are_not_a_bomb(engines: Bench) -> None:
     """Text like this shrinks to a three-hundredth, which is why only the size counts."""
     run = await engines.parse_bytes("a.docx", docx(paragraph("The tide is high.") * 50_000))
 
     assert run.markdown.count("The tide is high.") == 50_000
 
 
-async def test_what_unpacks_to_more_than_the_limit_says_which_setting(engines: Bench) -> None:
+async def test_unpacked_size_limit_names_its_setting(engines: Bench) -> None:
     bomb = archive({"[Content_Types].xml": "x", "word/document.xml": "0" * (6 * 2**20)})
 
     with pytest.raises(Exception, match="raise DOCMILL_MAX_UNPACKED_MB") as failed:
@@ -225,7 +225,7 @@ async def test_embedded_documents_are_kept_although_their_words_are_known(engine
     assert run.result.inventory == {"embedded_documents": 2}
 
 
-async def test_the_choice_of_an_old_form_and_drawn_words_are_kept(engines: Bench) -> None:
+async def test_word_form_choices_and_drawn_text_are_kept(engines: Bench) -> None:
     form = (
         '<w:p><w:r><w:fldChar w:fldCharType="begin"><w:ffData><w:name w:val="Town"/><w:ddList>'
         '<w:result w:val="1"/><w:listEntry w:val="Amberville"/><w:listEntry w:val="Basaltville"/>'

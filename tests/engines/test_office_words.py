@@ -31,7 +31,7 @@ def test_words_that_are_joined_split_or_moved_are_not_missing(source: list[str],
         (["潮の高さ", "価格"], "価格", ["潮の高さ"]),
     ],
 )
-def test_a_paragraph_that_stands_less_often_than_in_the_source_is_missing(
+def test_paragraph_repeated_less_often_than_in_the_source_is_put_back(
     source: list[str], text: str, lost: list[str]
 ) -> None:
     assert missing(source, text) == lost

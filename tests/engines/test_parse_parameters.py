@@ -108,7 +108,7 @@ async def test_an_image_that_lies_elsewhere_is_not_saved(engines: Bench) -> None
     assert [image.filename for image in run.result.images if not image.size_bytes] == []
 
 
-def test_an_album_is_bounded(tmp_path: Path) -> None:
+def test_saved_images_are_limited_in_size(tmp_path: Path) -> None:
     album = Album(tmp_path, max_bytes=5)
     for number in range(3):
         image = ParsedImage(filename=f"{number}.png", category="embedded", content_type="image/png")
@@ -207,7 +207,7 @@ async def test_a_table_in_a_code_block_is_no_table(engines: Bench) -> None:
     assert run.markdown == markdown
 
 
-async def test_stripped_outputs_have_words_only(engines: Bench) -> None:
+async def test_text_without_markdown_marks_has_only_words(engines: Bench) -> None:
     options = output(additional_outputs=["stripped_md", "concatenated_stripped_txt"])
     run = await handbook(engines, **options)
     plain = await engines.parse_bytes("a.md", "# Tide\n\nSee **the** `gauge`.", **options)
@@ -245,7 +245,7 @@ async def test_text_in_images_is_not_read_when_it_is_to_be_ignored(engines: Benc
     assert messages(run.report.warnings)[0] == "No text on page 1: OCR was off."
 
 
-async def test_recognised_text_has_a_confidence(engines: Bench) -> None:
+async def test_ocr_text_has_a_confidence(engines: Bench) -> None:
     scan = await engines.parse(EXAMPLES / "delivery-note-scan.png")
 
     confidence = scan.result.pages[0].confidence
@@ -265,7 +265,7 @@ async def test_too_many_pages_for_the_ratio_fail_with_images_asked_for(engines: 
     assert failed.value.failure_class is FailureClass.PAGES_FAILED
 
 
-async def test_less_time_than_was_asked_for_is_said(engines: Bench) -> None:
+async def test_timeout_above_the_limit_gives_a_warning(engines: Bench) -> None:
     control = {"timeouts": {"base_in_seconds": 90}}
     run = await engines.parse_bytes("a.txt", "Tide", processing_control=control)
 

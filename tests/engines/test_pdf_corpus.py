@@ -95,7 +95,7 @@ def test_every_word_of_a_corpus_is_in_its_markdown(tmp_path: Path) -> None:
             assert not content.missing_words(page, page.text), path
 
 
-def test_the_measure_counts_documents_words_and_the_share_of_the_checks(tmp_path: Path) -> None:
+def test_content_benchmark_counts_documents_words_and_check_time(tmp_path: Path) -> None:
     for seed in range(5):
         (tmp_path / f"{seed}.pdf").write_bytes(_Author(seed).document())
     (tmp_path / "broken.pdf").write_bytes(b"%PDF-1.4")

@@ -149,7 +149,7 @@ async def test_comments_on_a_scan_stay(engines: Bench) -> None:
     assert run.markdown.endswith("Comment: check the sum")
 
 
-async def test_a_scan_that_lies_on_its_head_under_a_stamp_is_recognised(engines: Bench) -> None:
+async def test_upside_down_scan_under_a_stamp_is_recognised(engines: Bench) -> None:
     pdf = Pdf()
     _stamp(pdf, written(LEDGER).rotate(180))
 
@@ -158,7 +158,7 @@ async def test_a_scan_that_lies_on_its_head_under_a_stamp_is_recognised(engines:
     assert "amber crate holds seven lanterns" in " ".join(run.markdown.split())
 
 
-async def test_a_recognised_layer_is_not_recognised_again(engines: Bench) -> None:
+async def test_page_with_an_ocr_layer_is_not_recognised_again(engines: Bench) -> None:
     pdf = Pdf()
     content = placed("I", WHOLE) + "3 Tr " + lines(LEDGER)
     pdf.page(content, images={"I": pdf.image(written(LEDGER))})
@@ -169,7 +169,7 @@ async def test_a_recognised_layer_is_not_recognised_again(engines: Bench) -> Non
     assert "ocr" not in run.result.timings
 
 
-async def test_what_is_blackened_is_not_recognised(engines: Bench) -> None:
+async def test_redacted_area_is_not_recognised(engines: Bench) -> None:
     pdf = Pdf()
     bar = "0 g 50 642 500 26 re f\n"
     scan = written(LEDGER)
@@ -181,7 +181,7 @@ async def test_what_is_blackened_is_not_recognised(engines: Bench) -> None:
     assert "lanterns" not in run.markdown
 
 
-async def test_a_letterhead_of_many_pages_is_recognised_once(engines: Bench) -> None:
+async def test_image_on_many_pages_is_recognised_once(engines: Bench) -> None:
     pdf = Pdf()
     head = pdf.image(written(["Harbour office of Basaltville"]))
     for number in range(3):

@@ -51,7 +51,7 @@ async def test_the_value_of_a_field_is_in_the_markdown(
         "/FT/Tx/T(shown)/V(Application for)/Rect[72 595 300 615]",
     ],
 )
-async def test_what_is_shown_empty_or_secret_adds_nothing(engines: Bench, field: str) -> None:
+async def test_empty_and_password_fields_add_no_text(engines: Bench, field: str) -> None:
     run = await engines.parse_bytes("form.pdf", _form(field))
 
     assert run.markdown == "Application for a berth in the harbour of Basaltville"
@@ -117,7 +117,7 @@ async def test_the_files_of_a_portfolio_are_named(engines: Bench) -> None:
     assert told.message == "The files of the portfolio were not read: 1 (part0.csv)."
 
 
-async def test_a_file_behind_a_mark_on_a_page_is_counted(engines: Bench) -> None:
+async def test_attachment_of_a_page_annotation_is_counted(engines: Bench) -> None:
     pdf = Pdf()
     content = pdf.stream("lantern;7", "/Type/EmbeddedFile")
     file = f"<</Type/Filespec/F(a.csv)/EF<</F {content} 0 R>>>>"
@@ -162,7 +162,7 @@ LETTERS = {code: 0x05D0 + number for number, code in enumerate(range(ord("a"), o
 
 
 @pytest.mark.parametrize(("gap", "codes"), [(3, []), (9, [WarningCode.ORDER_DOUBTFUL])])
-async def test_hebrew_whose_order_two_readers_tell_differently_is_doubtful(
+async def test_hebrew_text_gives_a_warning_when_two_readers_disagree_on_its_order(
     engines: Bench, gap: int, codes: list[WarningCode]
 ) -> None:
     """Wide gaps between words lead LiteParse astray, and not pdfium."""

@@ -68,7 +68,7 @@ async def test_a_tiff_of_any_kind_of_pixels_is_read(engines: Bench, mode: str) -
     assert run.markdown == TEXTS[0]
 
 
-async def test_a_big_tiff_is_read(engines: Bench) -> None:
+async def test_big_tiff_is_read(engines: Bench) -> None:
     data = saved(_frames()[0], "TIFF", big_tiff=True)
     assert data[2] == 43
 
@@ -77,7 +77,7 @@ async def test_a_big_tiff_is_read(engines: Bench) -> None:
     assert run.markdown == TEXTS[0]
 
 
-async def test_a_big_tiff_in_motorolas_order_is_no_damaged_file(engines: Bench) -> None:
+async def test_big_endian_big_tiff_is_not_corrupt(engines: Bench) -> None:
     with pytest.raises(ItemFailure) as failed:
         await engines.parse_bytes("big.tif", _big_endian(_frames()[0]))
 
@@ -105,7 +105,7 @@ def _big_endian(picture: Image.Image) -> bytes:
         ("JPEG", 6, 90), ("JPEG", 3, 180), ("PNG", 8, 270), ("WEBP", 6, 90), ("TIFF", 3, 180),
     ],
 )  # fmt: skip
-async def test_the_orientation_of_exif_is_applied(
+async def test_exif_orientation_is_applied(
     engines: Bench, kind: str, value: int, turn: int
 ) -> None:
     lying = written(TEXTS, (1000, 420), at=60).rotate(turn, expand=True)
@@ -119,7 +119,7 @@ async def test_the_orientation_of_exif_is_applied(
 
 
 @pytest.mark.parametrize("turn", [90, 180, 270])
-async def test_a_picture_that_lies_on_its_side_or_head_is_turned(engines: Bench, turn: int) -> None:
+async def test_rotated_image_is_turned_upright(engines: Bench, turn: int) -> None:
     lying = written(TEXTS, (1000, 420), at=60).rotate(turn, expand=True)
 
     run = await engines.parse_bytes("scan.png", saved(lying, "PNG"))

@@ -17,7 +17,7 @@ def test_every_known_kind_of_file_has_an_engine() -> None:
     }
 
 
-def test_another_kind_of_file_has_none() -> None:
+def test_unknown_media_type_has_no_engine() -> None:
     with pytest.raises(ItemFailure) as failed:
         engine_for(PARSE, "video/mp4")
 

@@ -6,7 +6,7 @@ from tests.engines.drawn import Pdf, line, lines
 from tests.fixtures.engines import Bench
 
 
-async def test_what_looks_alike_on_all_pages_stays_on_the_first(engines: Bench) -> None:
+async def test_repeated_text_of_all_pages_stays_on_the_first(engines: Bench) -> None:
     pdf = Pdf()
     for body in (["Seven lanterns", "One compass"], ["Total 1,250.00", "Payable in thirty days"]):
         head = lines(["INVOICE 4711", "Customer Ann Example"], (72, 760))

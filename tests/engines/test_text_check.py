@@ -24,7 +24,9 @@ from docmill.engines.text_check import left_out, letters_of
         ([], ""),
     ],
 )
-def test_what_is_joined_split_or_marked_up_is_there(parts: list[str], rendering: str) -> None:
+def test_joined_split_and_marked_up_words_count_as_present(
+    parts: list[str], rendering: str
+) -> None:
     assert left_out(parts, rendering) == []
 
 
@@ -40,7 +42,7 @@ def test_what_is_joined_split_or_marked_up_is_there(parts: list[str], rendering:
         (["anything at all"], "", [0]),
     ],
 )
-def test_what_is_missing_is_named_by_its_part(
+def test_paragraphs_missing_from_the_rendering_are_found(
     parts: list[str], rendering: str, lost: list[int]
 ) -> None:
     assert left_out(parts, rendering) == lost
@@ -58,5 +60,5 @@ def test_words_are_found_between_any_marks_of_ascii(words: list[str], mark: str)
 
 
 @given(text=st.text(string.printable + "\x00\x7f"))
-def test_the_letters_of_ascii_are_those_that_it_has_among_other_text(text: str) -> None:
+def test_ascii_letters_are_decoded_alike_among_other_text(text: str) -> None:
     assert letters_of(text) == letters_of(f"{text}\u00e9")[:-1]

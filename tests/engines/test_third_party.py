@@ -193,7 +193,7 @@ def test_preferred_engines_come_first_and_the_others_last(monkeypatch: pytest.Mo
         ("run", None),
     ],
 )
-def test_what_is_not_as_the_protocol_says_is_named(attribute: str, value: object) -> None:
+def test_protocol_violation_of_an_engine_is_named(attribute: str, value: object) -> None:
     engine = Loud()
     third_party.check(engine)
     setattr(engine, attribute, value)

@@ -48,7 +48,7 @@ def test_a_rare_code_behind_many_others_is_still_named() -> None:
     assert sum(one.code == "ocr_added" for one in shown) == 9
 
 
-def test_all_codes_at_once_fit() -> None:
+def test_all_warning_codes_fit_into_one_result() -> None:
     shown = at_most([one for code in WarningCode for one in _pages(50, code)])
 
     assert len(shown) <= MAX_WARNINGS
@@ -61,7 +61,7 @@ def test_every_code_has_one_kind() -> None:
 
 
 @pytest.mark.parametrize("page", [0, -1, 2**31, 10**30])
-def test_a_page_that_no_document_has_is_no_page(page: int) -> None:
+def test_page_number_below_one_is_dropped(page: int) -> None:
     assert ResultWarning(code=PAGE, message="x", page=page).page is None
 
 

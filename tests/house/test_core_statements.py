@@ -37,7 +37,7 @@ CORE = re.compile(
 )
 
 
-def test_core_and_text_stand_only_in_listed_modules() -> None:
+def test_raw_sql_is_used_only_in_listed_modules() -> None:
     found = set()
     for path in files():
         name = path.relative_to(ROOT).as_posix()

@@ -53,7 +53,7 @@ def test_every_rule_names_something_that_exists() -> None:
         ("starter.py", "import worker"),
     ],
 )
-def test_a_crossing_is_found_and_explained(tmp_path: Path, file: str, line: str) -> None:
+def test_import_across_a_wall_is_found_and_explained(tmp_path: Path, file: str, line: str) -> None:
     for room in ("workflows", "activities", "docmill/engines", "docmill/cli", "docmill/records"):
         (tmp_path / room).mkdir(parents=True, exist_ok=True)
     for module in ("docmill/engines/base", "docmill/cli/run", "docmill/records/ledger"):

@@ -8,7 +8,7 @@ from tests.house.code import ROOT, files
 LATER = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b")
 
 
-def test_nothing_is_left_for_later() -> None:
+def test_code_has_no_todo_marks() -> None:
     found = [
         f"{path.relative_to(ROOT)}:{number}: {line.strip()}"
         for path in files()

@@ -41,7 +41,7 @@ def run_pytest(folder: Path, *, no_skips: bool) -> subprocess.CompletedProcess[s
 
 
 @pytest.mark.integration
-def test_in_ci_a_skip_fails_and_keeps_its_reason(tmp_path: Path) -> None:
+def test_skip_fails_in_ci_and_keeps_its_reason(tmp_path: Path) -> None:
     ended = run_pytest(tmp_path, no_skips=True)
 
     assert ended.returncode != 0
@@ -51,7 +51,7 @@ def test_in_ci_a_skip_fails_and_keeps_its_reason(tmp_path: Path) -> None:
 
 
 @pytest.mark.integration
-def test_elsewhere_a_skip_stays_a_skip(tmp_path: Path) -> None:
+def test_skip_stays_a_skip_outside_ci(tmp_path: Path) -> None:
     ended = run_pytest(tmp_path, no_skips=False)
 
     assert ended.returncode == 0, ended.stdout

@@ -85,7 +85,7 @@ async def test_an_engine_error_is_bounded_and_names_no_path_of_this_machine(mock
     assert len(failed.value.message) <= 500
 
 
-async def test_what_an_engine_prints_cannot_garble_its_answer(mock: Bench) -> None:
+async def test_engine_output_to_stdout_does_not_corrupt_its_answer(mock: Bench) -> None:
     run = await mock.command(do="chatter", seconds=0.2)
 
     assert run.report.pages_ok == 1

@@ -107,7 +107,7 @@ async def _attempt(bench: Bench, **command: Any) -> Run:
 
 
 @pytest.mark.parametrize("name", sorted(hostile_engine.ATTEMPTS))
-async def test_a_document_that_took_its_process_over_is_denied(
+async def test_hostile_process_is_denied_dangerous_calls(
     name: str, hostile_pool: EnginePool, targets: dict[str, Any], tmp_path: Path
 ) -> None:
     run = await _attempt(Bench(hostile_pool, tmp_path), attempt=name, **targets)
@@ -117,7 +117,7 @@ async def test_a_document_that_took_its_process_over_is_denied(
     assert outcome["how"] in OTHERWISE.get(name, DENIED)
 
 
-async def test_attempts_get_through_without_the_sandbox(
+async def test_hostile_calls_succeed_without_the_sandbox(
     targets: dict[str, Any], tmp_path: Path
 ) -> None:
     """So what denies them above is the sandbox, and no mistake in the attempt."""
@@ -181,7 +181,7 @@ async def test_a_process_serves_one_project(tmp_path: Path) -> None:
     assert seen["a"].isdisjoint(seen["b"])
 
 
-async def test_an_idle_process_of_another_project_makes_room(tmp_path: Path) -> None:
+async def test_idle_process_of_another_project_is_replaced(tmp_path: Path) -> None:
     async with EnginePool(1, engines=hostile_engine.MODULE) as pool:
         pids = list[int]()
         for project in "aba":

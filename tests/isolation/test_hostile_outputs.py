@@ -38,7 +38,7 @@ async def _play(hostile: Bench, trick: str, **command: Any) -> Run:
 @pytest.mark.parametrize(
     "trick", ["symlink", "fifo", "hard_link", "folder", "device", "missing", "upwards"]
 )
-async def test_what_is_no_plain_file_of_its_own_is_no_result(hostile: Bench, trick: str) -> None:
+async def test_result_must_be_a_regular_file_of_its_own(hostile: Bench, trick: str) -> None:
     secret = hostile.folder / "secret"
     secret.write_text("canary")
 
@@ -53,7 +53,7 @@ async def test_what_is_no_plain_file_of_its_own_is_no_result(hostile: Bench, tri
 
 
 @pytest.mark.parametrize("name", ["../out", "/etc/hostname", "a/b", "\0", "x" * 300, ""])
-async def test_a_name_that_leads_elsewhere_is_no_file_of_a_result(
+async def test_result_file_name_that_leaves_its_folder_is_rejected(
     hostile: Bench, name: str
 ) -> None:
     with pytest.raises(ItemFailure):

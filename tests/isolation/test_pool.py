@@ -68,7 +68,7 @@ async def test_a_server_that_cannot_start_is_tried_again_by_who_needs_it(tmp_pat
 
 
 @pytest.mark.integration
-async def test_a_pool_that_is_closed_while_its_server_starts_leaves_nothing(tmp_path: Path) -> None:
+async def test_pool_closed_while_it_starts_leaves_no_process(tmp_path: Path) -> None:
     folders = list[Path]()
 
     def new_folder() -> Path:

@@ -43,7 +43,7 @@ def _listed(header: Path) -> dict[str, int]:
 
 
 @pytest.mark.parametrize(("machine", "header"), [("x86_64", X86_64), ("aarch64", GENERIC)])
-def test_the_numbers_are_the_kernels(machine: str, header: Path) -> None:
+def test_system_call_numbers_equal_the_kernels(machine: str, header: Path) -> None:
     listed = _listed(header)
     number = MACHINES[machine].number
     ours = {name: number(numbers) for name, numbers in (DENIED | BY_ARGUMENT).items()}
@@ -59,7 +59,7 @@ def test_the_numbers_are_the_kernels(machine: str, header: Path) -> None:
 
 
 @pytest.mark.parametrize("header", [X86_64, GENERIC])
-def test_every_call_of_the_kernel_was_judged(header: Path) -> None:
+def test_every_system_call_is_listed_as_allowed_or_denied(header: Path) -> None:
     """A call that a newer kernel has is denied until somebody looked at it."""
     unknown = {
         name: number
@@ -120,7 +120,7 @@ def test_the_filter_looks_at_arguments(
 
 
 @pytest.mark.parametrize("machine", MACHINES)
-def test_a_call_that_nobody_has_looked_at_does_not_exist(machine: str) -> None:
+def test_syscall_that_was_not_judged_is_rejected(machine: str) -> None:
     assert _answer(machine, LAST_REVIEWED + 1) == f"errno {ENOSYS}"
     assert _answer(machine, 10_000) == f"errno {ENOSYS}"
 

@@ -73,7 +73,7 @@ async def test_pages_add_no_time_beyond_the_most(engines: Bench) -> None:
         ({"extra_time_per_page_in_seconds": 300}, 300, 1000),
     ],
 )
-def test_an_item_has_longer_than_its_engine(
+def test_activity_timeout_exceeds_the_engine_timeout(
     timeouts: dict[str, int], base: float, longest: float
 ) -> None:
     parameters = effective_parameters(JobType.PARSE, {"processing_control": {"timeouts": timeouts}})

@@ -21,7 +21,7 @@ async def take_all(turns: Turns, projects: str) -> list[str]:
     return given
 
 
-async def test_turns_go_to_the_project_that_was_served_longest_ago() -> None:
+async def test_turn_goes_to_the_project_served_longest_ago() -> None:
     turns = Turns(lambda: 1)
     await turns.take("a")
 
@@ -36,7 +36,7 @@ async def test_a_project_that_was_served_before_others_comes_before_them() -> No
     assert await take_all(turns, "abc") == list("cba")
 
 
-async def test_places_that_come_up_are_given_with_the_next_that_is_given_back() -> None:
+async def test_raised_limit_is_used_at_the_next_release() -> None:
     places = 1
     turns = Turns(lambda: places)
     await turns.take("a")
@@ -50,7 +50,7 @@ async def test_places_that_come_up_are_given_with_the_next_that_is_given_back() 
     assert [task.done() for task in waiting] == [True, True, True]
 
 
-async def test_places_that_go_away_are_not_given_again() -> None:
+async def test_lowered_limit_is_not_exceeded_after_a_release() -> None:
     places = 2
     turns = Turns(lambda: places)
     await turns.take("a")

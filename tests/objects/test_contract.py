@@ -23,7 +23,9 @@ async def test_bytes_come_back_as_they_were(store: ObjectStore) -> None:
 
 
 @pytest.mark.parametrize("size", [0, 1, 11 * 1024 * 1024])
-async def test_a_file_comes_back_as_it_was(store: ObjectStore, tmp_path: Path, size: int) -> None:
+async def test_downloaded_file_equals_the_upload(
+    store: ObjectStore, tmp_path: Path, size: int
+) -> None:
     data = os.urandom(size)
     source = tmp_path / "source"
     source.write_bytes(data)
@@ -52,7 +54,7 @@ async def test_a_second_put_replaces_the_first(store: ObjectStore, tmp_path: Pat
     assert await store.get_bytes(KEY) == b"second"
 
 
-async def test_what_is_not_there_is_not_found(store: ObjectStore) -> None:
+async def test_missing_object_is_not_found(store: ObjectStore) -> None:
     assert await store.size(KEY) is None
     with pytest.raises(NotFoundError, match=KEY):
         await store.get_bytes(KEY)
@@ -60,7 +62,7 @@ async def test_what_is_not_there_is_not_found(store: ObjectStore) -> None:
         await collect(store, KEY, 1024)
 
 
-async def test_a_folder_of_keys_is_not_an_object(store: ObjectStore) -> None:
+async def test_prefix_of_keys_is_not_an_object(store: ObjectStore) -> None:
     await store.put_bytes(KEY, b"x")
     assert await store.size("results/prj-1") is None
     with pytest.raises(NotFoundError):
@@ -74,7 +76,7 @@ async def test_deleting_twice_is_no_error(store: ObjectStore) -> None:
     assert await store.size(KEY) is None
 
 
-async def test_what_lies_below_a_prefix_is_deleted_and_nothing_else(store: ObjectStore) -> None:
+async def test_deleting_a_prefix_deletes_only_objects_below_it(store: ObjectStore) -> None:
     kept, gone = ("a/1x", "a/10/x", "b"), ("a/1/x", "a/1/y/z")
     for key in (*kept, *gone):
         await store.put_bytes(key, b"x")
@@ -98,7 +100,7 @@ async def test_only_a_local_store_has_local_paths(store: ObjectStore) -> None:
     "key",
     ["", "/a", "a/", "a//b", "../a", "a/../b", "a/./b", ".hidden", "a\\b", "a\nb", "é", "a" * 2000],
 )
-async def test_a_key_that_could_lead_elsewhere_is_refused(store: ObjectStore, key: str) -> None:
+async def test_object_key_outside_the_store_is_rejected(store: ObjectStore, key: str) -> None:
     with pytest.raises(ValueError, match="not an object key"):
         await store.put_bytes(key, b"x")
     with pytest.raises(ValueError, match="not an object key"):

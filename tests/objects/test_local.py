@@ -86,7 +86,7 @@ def test_files_of_one_folder_are_synced_with_one_sync_of_the_folder(
 
 
 @pytest.mark.integration
-def test_what_a_killed_process_left_is_swept_when_the_store_is_opened(tmp_path: Path) -> None:
+def test_staging_of_a_killed_process_is_removed_when_the_store_opens(tmp_path: Path) -> None:
     run_child(KILLED, str(tmp_path))
     assert len(names(tmp_path)) == 1
     LocalStore(tmp_path)
@@ -112,7 +112,7 @@ def test_a_store_that_was_closed_leaves_nothing_temporary(tmp_path: Path) -> Non
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
 
 
-def test_staging_survives_a_user_who_empties_the_folder(tmp_path: Path) -> None:
+def test_staging_folder_is_recreated_when_it_was_deleted(tmp_path: Path) -> None:
     staging = Staging(tmp_path)
     staging.fresh().parent.rmdir()
     staging.fresh().write_bytes(b"works")
@@ -144,7 +144,7 @@ async def test_a_link_in_the_place_of_a_result_is_not_followed(tmp_path: Path) -
     assert await store.size("a") is None
 
 
-async def test_a_reader_keeps_the_object_that_it_began_to_read(tmp_path: Path) -> None:
+async def test_open_reader_keeps_the_replaced_object(tmp_path: Path) -> None:
     store = LocalStore(tmp_path)
     await store.put_bytes("a", b"old-old-")
     stream = store.stream("a", 4)
@@ -165,7 +165,7 @@ async def test_a_folder_that_may_not_be_written_is_unavailable() -> None:
         await store.ping()
 
 
-async def test_a_vanished_root_is_unavailable_for_writes_and_empty_for_reads(
+async def test_store_without_its_root_rejects_writes_and_reads_as_empty(
     tmp_path: Path,
 ) -> None:
     store = LocalStore(tmp_path / "objects")

@@ -99,9 +99,7 @@ class Stopped(LocalStore):
 
 
 @pytest.mark.parametrize("changes", range(8))
-async def test_what_a_killed_attempt_stored_is_found_and_removed(
-    tmp_path: Path, changes: int
-) -> None:
+async def test_objects_of_a_killed_attempt_are_removed(tmp_path: Path, changes: int) -> None:
     """Killed after every number of changes, while it stored or while another one removed it."""
     root, folder = tmp_path / "objects", tmp_path / "output"
     dying = Stopped(root)
@@ -138,6 +136,6 @@ async def test_a_file_that_no_result_can_name_fails_the_item_and_stores_nothing(
 
 
 @pytest.mark.parametrize("name", ["../a", "/a", "a/b", ".a", "", "a\n", "x" * 201])
-def test_a_name_that_leads_elsewhere_is_not_believed(name: str) -> None:
+def test_image_name_that_leaves_its_folder_is_rejected(name: str) -> None:
     with pytest.raises(ValueError, match="names invalid files"):
         named_files(json.dumps({"files": {name: ""}}).encode())

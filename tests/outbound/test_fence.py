@@ -136,7 +136,7 @@ async def from_table(host: str, port: int) -> Sequence[str]:
     return NAMES[host]
 
 
-def test_the_table_of_tricks_is_long_enough() -> None:
+def test_table_of_url_tricks_has_enough_entries() -> None:
     assert len({*TRICKS, *NAMES}) >= 50
 
 
@@ -147,7 +147,7 @@ def test_a_url_that_leads_inside_is_refused_by_its_text(trick: str) -> None:
 
 
 @pytest.mark.parametrize("host", NAMES)
-async def test_a_name_that_leads_inside_is_refused_when_it_is_resolved(host: str) -> None:
+async def test_host_that_resolves_to_a_private_address_is_rejected(host: str) -> None:
     fence = Fence(resolver=from_table)
     fence.check_url(f"https://{host}/a.pdf")
     with pytest.raises(FencedError) as refused:
@@ -173,7 +173,7 @@ def test_an_ordinary_url_passes(url: str) -> None:
     Fence().check_url(url)
 
 
-async def test_a_request_to_the_inside_is_never_sent(web: WebServer) -> None:
+async def test_request_to_a_private_address_is_never_sent(web: WebServer) -> None:
     host = f"localhost:{web.port}"
     async with httpx.AsyncClient(transport=Fence().transport()) as client:
         for url in (web.url, f"http://{host}/"):
@@ -182,7 +182,7 @@ async def test_a_request_to_the_inside_is_never_sent(web: WebServer) -> None:
     assert web.asked == []
 
 
-async def test_an_answer_of_dns_that_changes_leads_nowhere(web: WebServer) -> None:
+async def test_connection_uses_the_address_that_was_checked(web: WebServer) -> None:
     answers = [["93.184.216.34"], ["127.0.0.1"]]
 
     async def rebinding(host: str, port: int) -> Sequence[str]:
@@ -196,7 +196,7 @@ async def test_an_answer_of_dns_that_changes_leads_nowhere(web: WebServer) -> No
     assert web.asked == []
 
 
-async def test_what_was_resolved_once_is_what_is_connected_to(web: WebServer) -> None:
+async def test_connection_uses_the_address_that_was_resolved(web: WebServer) -> None:
     web.serve("/", Page(b"hello"))
     asked: list[str] = []
 
@@ -213,7 +213,7 @@ async def test_what_was_resolved_once_is_what_is_connected_to(web: WebServer) ->
     assert web.asked[0][1]["Host"] == f"nowhere.test:{web.port}"
 
 
-async def test_a_redirect_to_the_inside_is_not_followed(web: WebServer) -> None:
+async def test_redirect_to_a_private_address_is_not_followed(web: WebServer) -> None:
     inside = web.serve("/secret", Page(b"secret"))
     web.serve("/", Page(status=302, headers={"Location": inside}))
 
@@ -240,7 +240,7 @@ async def test_a_host_can_be_allowed_by_name_address_or_network(web: WebServer) 
             assert (await client.get(f"http://{host}:{web.port}/")).text == "hello"
 
 
-async def test_a_gap_is_as_narrow_as_it_was_written() -> None:
+async def test_fence_allow_entry_allows_nothing_else() -> None:
     fence = Fence.allowing(["10.1.0.0/16", "files.internal"])
     fence.check_url("http://10.1.2.3/")
     for other in ("http://10.2.0.1/", "http://[::ffff:10.1.2.3]/", "http://0xa010203/"):
@@ -249,6 +249,6 @@ async def test_a_gap_is_as_narrow_as_it_was_written() -> None:
 
 
 @pytest.mark.parametrize("wrong", ["10.0.0.1/8", "http://example.com", "a b", "10.0.0.0/99", ""])
-def test_a_gap_that_cannot_be_read_is_refused(wrong: str) -> None:
+def test_fence_allow_entry_that_cannot_be_parsed_is_rejected(wrong: str) -> None:
     with pytest.raises(UsageError):
         Fence.allowing([wrong])

@@ -106,14 +106,16 @@ async def test_the_endless_body_of_a_redirect_is_not_read(web: WebServer, fetche
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 410, 451, 204, 206, 304])
-async def test_a_refusal_is_final(web: WebServer, fetcher: Fetcher, status: int) -> None:
+async def test_refused_request_is_not_retried(
+    web: WebServer, fetcher: Fetcher, status: int
+) -> None:
     failure = await fetcher.failure(web.serve("/", Page(status=status)))
     assert failure.retry is Retry.NEVER
     assert str(status) in failure.message
 
 
 @pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
-async def test_what_may_pass_is_tried_again(web: WebServer, fetcher: Fetcher, status: int) -> None:
+async def test_transient_failure_is_retried(web: WebServer, fetcher: Fetcher, status: int) -> None:
     failure = await fetcher.failure(web.serve("/", Page(status=status)))
     assert failure.retry is Retry.ENGINE
 
@@ -130,7 +132,7 @@ async def test_the_server_says_when_to_come_again(
 
 
 @pytest.mark.integration
-async def test_nobody_there_is_tried_again(fetcher: Fetcher) -> None:
+async def test_refused_connection_is_retried(fetcher: Fetcher) -> None:
     failure = await fetcher.failure(f"http://127.0.0.1:{free_port()}/a.pdf")
     assert failure.retry is Retry.ENGINE
 
@@ -157,7 +159,7 @@ async def test_an_endless_document_is_too_large(web: WebServer, fetcher: Fetcher
     assert fetcher.target.stat().st_size <= 300_000
 
 
-async def test_a_document_that_grows_when_it_is_unpacked_is_too_large(
+async def test_download_that_unpacks_beyond_the_limit_is_stopped(
     web: WebServer, fetcher: Fetcher
 ) -> None:
     bomb = gzip.compress(b"\0" * 50_000_000)
@@ -181,12 +183,12 @@ async def test_encodings_that_can_be_bombs_are_refused(
     assert (await fetcher.failure(url)).retry is Retry.NEVER
 
 
-async def test_broken_encoding_is_final(web: WebServer, fetcher: Fetcher) -> None:
+async def test_invalid_content_encoding_is_not_retried(web: WebServer, fetcher: Fetcher) -> None:
     url = web.serve("/", Page(b"no gzip", headers={"Content-Encoding": "gzip"}))
     assert (await fetcher.failure(url)).retry is Retry.NEVER
 
 
-async def test_half_a_document_is_no_document(web: WebServer, fetcher: Fetcher) -> None:
+async def test_truncated_download_is_not_processed(web: WebServer, fetcher: Fetcher) -> None:
     url = web.serve("/", Page(b"half", headers={"Content-Length": "1000", "Connection": "close"}))
     assert (await fetcher.failure(url)).retry is Retry.ENGINE
 

@@ -248,7 +248,7 @@ async def test_a_folder_that_may_not_be_written_is_refused_in_words() -> None:
     assert "--out" in refused.value.hint
 
 
-async def test_a_full_disk_says_so_leaves_nothing_half_and_a_later_call_goes_on(
+async def test_export_to_a_full_disk_fails_cleanly_and_resumes(
     shelf: Shelf,
 ) -> None:
     await fill(shelf)

@@ -71,7 +71,7 @@ def test_two_files_never_share_a_name_nor_a_name_with_a_folder(many: list[str]) 
     assert not folders & set(files)
 
 
-def test_a_name_cannot_pretend_to_be_a_changed_one() -> None:
+def test_output_name_that_looks_hashed_is_hashed() -> None:
     changed = output_names("../a.pdf").json.removesuffix(".json")
     again = output_names(changed).json.removesuffix(".json")
     names = [changed, again, output_names(again).json.removesuffix(".json")]

@@ -179,7 +179,7 @@ def test_times_are_counted_in_one_pass() -> None:
     assert len(data.slowest) == 20
 
 
-def test_odd_clocks_do_not_break_the_page() -> None:
+def test_report_survives_inconsistent_times() -> None:
     data = report(
         row(started_at=START, finished_at=START - timedelta(hours=1)),
         row(started_at=None),
@@ -204,11 +204,11 @@ def test_odd_clocks_do_not_break_the_page() -> None:
         (187_200, "2 d 4 h"),
     ],
 )
-def test_times_read_naturally(seconds: float, words: str) -> None:
+def test_time_is_formatted_for_people(seconds: float, words: str) -> None:
     assert duration(seconds) == words
 
 
-def test_numbers_read_naturally() -> None:
+def test_number_is_formatted_for_people() -> None:
     assert [size(n) for n in (0, 999, 1500, 250_000, 3 * 10**9)] == [
         "0 B",
         "999 B",
@@ -247,7 +247,7 @@ def test_the_types_of_a_classification_are_counted(tmp_path: Path) -> None:
     assert "b" not in page.tags
 
 
-def test_fields_count_where_they_have_a_value(tmp_path: Path) -> None:
+def test_findings_count_fields_with_a_value(tmp_path: Path) -> None:
     findings = Findings("extract")
     for number, result in enumerate(
         [
@@ -287,7 +287,7 @@ def test_warnings_are_grouped_by_code_losses_first_and_bounded() -> None:
     assert "b" not in page.tags
 
 
-def test_what_was_left_out_is_counted_and_named() -> None:
+def test_entries_left_out_are_counted_and_named() -> None:
     left_out = {"symlink": {"count": 30, "names": ["a<i>.pdf", "b.pdf"]}}
     page = Page(render_report(report(row(), left_out=left_out)))
 

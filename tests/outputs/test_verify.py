@@ -32,7 +32,7 @@ def flip(path: Path, place: int = -3) -> None:
     path.write_bytes(data)
 
 
-async def test_what_was_written_verifies(out: Path) -> None:
+async def test_written_output_verifies(out: Path) -> None:
     assert verify(out) == []
 
 

@@ -48,7 +48,7 @@ def test_defaults_are_filled_in_so_that_equal_jobs_share_a_result() -> None:
         ({"rules": [RULE], "parsing_configuration": {"target_pages": "x"}}, "target_pages"),
     ],
 )
-def test_what_is_wrong_is_named(parameters: dict[str, Any], named: str) -> None:
+def test_invalid_value_is_named(parameters: dict[str, Any], named: str) -> None:
     with pytest.raises(UsageError, match=named) as refused:
         _effective(**parameters)
 

@@ -66,7 +66,7 @@ async def _any_waits(mill: Mill, batches: list[Batch]) -> bool:
     return any([await _waiting(mill, batch, 1) for batch in batches])
 
 
-async def test_when_the_first_one_fails_the_next_one_tries(
+async def test_waiting_item_runs_the_engine_when_the_first_one_fails(
     small_mill: Mill, tmp_path: Path
 ) -> None:
     runs, counter = tmp_path / "runs", tmp_path / "counter"
@@ -85,7 +85,7 @@ async def test_when_the_first_one_fails_the_next_one_tries(
     assert engine_runs(runs) == 2
 
 
-async def test_who_waits_for_a_batch_that_was_terminated_goes_on(
+async def test_waiting_batch_is_admitted_when_the_running_one_is_terminated(
     small_mill: Mill, tmp_path: Path
 ) -> None:
     runs, gate = tmp_path / "runs", tmp_path / "gate"

@@ -137,7 +137,7 @@ async def test_a_cancel_in_the_middle_of_a_large_document_leaves_nothing(
     assert result.tally.cancelled == 1
 
 
-async def test_what_a_lost_worker_stored_of_a_cancelled_document_is_removed(
+async def test_slices_of_a_lost_worker_are_removed_when_its_batch_is_cancelled(
     small_mill: Mill, tmp_path: Path
 ) -> None:
     folder = _book(tmp_path / "in", tmp_path / "record")

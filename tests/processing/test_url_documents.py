@@ -52,9 +52,7 @@ async def run(mill: Mill, *urls: str) -> Batch:
     return await mill.row(batch)
 
 
-async def test_a_url_is_fetched_once_and_then_a_document_like_any_other(
-    mill: Mill, web: WebServer
-) -> None:
+async def test_url_document_is_fetched_once(mill: Mill, web: WebServer) -> None:
     url = web.serve("/note.txt", Page(b"A note from the web.\n"))
     twin = web.serve("/twin.txt", Page(b"A note from the web.\n"))
     async with opened(mill).worker():
@@ -71,7 +69,7 @@ async def test_a_url_is_fetched_once_and_then_a_document_like_any_other(
     assert (file.name, file.size, file.sha256) == ("note.txt", 21, item.sha256)
 
 
-async def test_the_secrets_of_a_url_are_forgotten(
+async def test_url_secrets_are_stored_nowhere(
     small_mill: Mill, web: WebServer, capfd: pytest.CaptureFixture[str]
 ) -> None:
     good = web.serve("/good.txt", Page(b"A good one.\n"))

@@ -26,7 +26,7 @@ async def _ask(database: Database, batch: Batch) -> bool:
         return await Admission(session).admit(await Batches(session).get(None, batch.id), LIMIT)
 
 
-async def test_of_batches_that_ask_at_once_no_more_run_than_may(database: Database) -> None:
+async def test_racing_admissions_respect_the_limit(database: Database) -> None:
     batches = [await _queued(database, number) for number in range(8)]
     told = await asyncio.gather(*(_ask(database, batch) for batch in batches))
     assert sum(told) == LIMIT
@@ -35,7 +35,7 @@ async def test_of_batches_that_ask_at_once_no_more_run_than_may(database: Databa
         assert await Batches(session).count(None, status="THROTTLED") == 8 - LIMIT
 
 
-async def test_who_came_first_runs_first_whoever_asks_first(database: Database) -> None:
+async def test_batches_are_admitted_in_order_of_creation(database: Database) -> None:
     batches = [await _queued(database, number) for number in range(4)]
     for batch in batches[:2]:
         assert await _ask(database, batch)

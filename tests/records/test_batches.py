@@ -80,7 +80,7 @@ async def test_a_batch_is_not_found_in_another_project(database: Database) -> No
             await Batches(session).get("prj-other", batch.id)
 
 
-async def test_a_status_moves_only_from_where_it_is_said_to_be(database: Database) -> None:
+async def test_batch_status_moves_only_from_the_expected_states(database: Database) -> None:
     batch, _ = await _create(database, batch_row())
     async with database.write() as session:
         batches = Batches(session)
@@ -97,7 +97,7 @@ async def test_a_status_moves_only_from_where_it_is_said_to_be(database: Databas
     assert (moved.status, moved.started_at, moved.ended_at) == ("RUNNING", START, None)
 
 
-async def test_of_racing_moves_one_wins(database: Database) -> None:
+async def test_racing_status_changes_have_one_winner(database: Database) -> None:
     batch, _ = await _create(database, batch_row())
 
     async def move(to: BatchStatus) -> bool:
@@ -144,7 +144,7 @@ async def test_the_last_page_has_no_token_even_when_it_is_full(database: Databas
     assert (len(last.items), last.next) == (2, None)
 
 
-async def test_batches_that_arrive_while_paging_do_not_shift_the_pages(
+async def test_new_batches_do_not_shift_the_pages_of_a_list(
     database: Database,
 ) -> None:
     made = await _series(database, 4)

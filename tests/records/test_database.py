@@ -161,7 +161,7 @@ async def test_a_busy_process_lets_another_one_write(on_sqlite: Database, sqlite
     assert sorted(before_one)[-2] <= MOST_BEFORE_ONE  # of a hundred: the 99th percentile
 
 
-async def test_a_lock_that_is_not_freed_in_time_means_away(on_sqlite: Database) -> None:
+async def test_database_is_unavailable_when_its_lock_is_not_freed(on_sqlite: Database) -> None:
     assert on_sqlite.path is not None
     async with on_sqlite.write() as session:
         await session.execute(text("PRAGMA busy_timeout=1"))

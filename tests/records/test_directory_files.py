@@ -114,7 +114,7 @@ async def test_racing_uploads_of_one_name_make_one_entry(
     assert (await fresh(database, directory)).live_count == 1
 
 
-async def test_a_frozen_listing_does_not_feel_changes_by_hand(
+async def test_frozen_listing_ignores_later_changes_of_entries(
     database: Database, directory: Directory
 ) -> None:
     rows = [await _attach(database, directory, name) for name in ("a", "b", "c")]

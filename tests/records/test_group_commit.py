@@ -53,7 +53,7 @@ async def test_batches_are_not_mixed_and_a_transaction_is_bounded() -> None:
         assert len(some) <= MAX_REQUESTS
 
 
-async def test_a_wrong_request_fails_alone() -> None:
+async def test_wrong_request_fails_without_the_others_of_its_transaction() -> None:
     transactions = Transactions()
     answers = await asyncio.gather(
         *(transactions.commit.do(name) for name in ("a1", "a-bad", "a2")), return_exceptions=True

@@ -33,7 +33,7 @@ async def _held(database: Database, batch: Batch, position: int, worker: str = "
 @pytest.mark.parametrize(
     "fields", [{"paused": True}, {"cancel_requested": True}], ids=["paused", "cancelled"]
 )
-async def test_an_item_is_left_while_its_batch_is(
+async def test_item_is_left_while_its_batch_is_paused_or_ending(
     database: Database, batch: Batch, fields: dict[str, object]
 ) -> None:
     await _steer(database, batch, concurrency=PLANNED, **fields)
@@ -67,9 +67,7 @@ async def test_an_item_planned_within_the_concurrency_is_not_counted_again(
     )
 
 
-async def test_a_workflow_that_does_not_understand_being_refused_is_not_refused(
-    database: Database, batch: Batch
-) -> None:
+async def test_older_workflow_is_never_held_back(database: Database, batch: Batch) -> None:
     await _steer(database, batch, paused=True)
     await claim(database, batch, 1)
 

@@ -89,7 +89,7 @@ async def test_a_page_reads_little_whatever_its_filters_leave(
     assert sorted(failed) == ["pjb-10007", "pjb-20007", "pjb-7"]
 
 
-async def test_a_page_with_a_job_ends_at_the_bound_and_the_next_one_goes_on(
+async def test_filtered_page_ends_at_the_read_bound_and_the_next_continues(
     database: Database,
 ) -> None:
     await fill(database, 1, 30_000)

@@ -181,7 +181,7 @@ async def test_a_job_shows_the_parameters_of_the_attempt_that_it_ran_in(
         assert [one.id for one in found] == [job.id]
 
 
-async def test_a_job_of_its_own_is_there_before_anything_runs(database: Database) -> None:
+async def test_single_job_is_readable_before_it_runs(database: Database) -> None:
     batch = await batch_over(database, await scanned(database, 1), api="job")
     await page(database, batch)
     for notes in ({"owner": "ada"}, {"owner": "bob"}):

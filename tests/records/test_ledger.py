@@ -59,7 +59,7 @@ async def _lose(database: Database, batch: Batch, position: int, epoch: int = 1)
         return await Ledger(session).settle_lost(lost)
 
 
-async def test_a_claim_tells_all_that_a_worker_needs(database: Database, batch: Batch) -> None:
+async def test_claim_has_all_data_that_a_worker_needs(database: Database, batch: Batch) -> None:
     item = await claim(database, batch, 2)
 
     assert (item.position, item.attempt, item.epoch) == (2, 1, 1)
@@ -108,9 +108,7 @@ async def test_a_finished_item_cannot_be_claimed_again(database: Database, batch
     assert await claim_any(database, batch, 1) is Outcome.COMPLETED
 
 
-async def test_an_attempt_that_comes_back_from_the_dead_changes_nothing(
-    database: Database, batch: Batch
-) -> None:
+async def test_stale_claim_changes_nothing(database: Database, batch: Batch) -> None:
     zombie = await claim(database, batch, 1, "first")
     current = await claim(database, batch, 1, "second")
 
@@ -235,7 +233,7 @@ async def test_two_items_with_the_same_bytes_share_one_result(
     assert await _counts(database, batch) == Tally(completed=2)
 
 
-async def test_of_racing_settlements_one_counts(database: Database, batch: Batch) -> None:
+async def test_racing_settlements_count_once(database: Database, batch: Batch) -> None:
     item = await claim(database, batch, 1)
     ways = [completed("aa"), failed(), completed("bb"), failed("timeout")]
 

@@ -72,7 +72,7 @@ async def test_the_last_page_says_so(database: Database) -> None:
     assert (beyond.items, beyond.cursor, beyond.more) == ((), 4, False)
 
 
-async def test_a_page_asked_for_twice_is_the_same_and_writes_nothing_new(
+async def test_page_requested_twice_is_equal_and_writes_nothing(
     database: Database,
 ) -> None:
     batch = await batch_over(database, await scanned(database, 5))
@@ -177,7 +177,7 @@ async def test_disable_cache_runs_everything_again(database: Database) -> None:
     assert len((await page(database, again)).items) == 2
 
 
-async def test_an_item_in_a_workers_hands_is_not_skipped_under_it(database: Database) -> None:
+async def test_next_page_does_not_skip_a_claimed_item(database: Database) -> None:
     batch = await batch_over(database, await scanned(database, 2))
     await page(database, batch)
     held = await claim(database, batch, 1)

@@ -101,7 +101,7 @@ async def test_an_entry_that_comes_back_has_its_old_id(database: Database) -> No
     assert (await _rows(database, directory))["000001.pdf"].id == first.id
 
 
-async def test_a_frozen_listing_does_not_feel_later_scans(database: Database) -> None:
+async def test_frozen_listing_ignores_later_scans(database: Database) -> None:
     directory = await scanned(database, 4)
     batch = await batch_over(database, directory)
     before = await page(database, batch, 0, 2)
@@ -115,7 +115,7 @@ async def test_a_frozen_listing_does_not_feel_later_scans(database: Database) ->
     assert await _listed(database, directory) == ["000003.pdf", "000001.pdf", "000009.pdf"]
 
 
-async def test_a_scan_in_progress_shows_nothing(database: Database) -> None:
+async def test_scan_in_progress_is_invisible(database: Database) -> None:
     directory = await scanned(database, 2)
     async with database.write() as session:
         scan_id = await Scans(session).begin(directory.id)

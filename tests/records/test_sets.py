@@ -89,7 +89,7 @@ async def _statuses(database: Database, batch: Batch) -> list[str]:
         return [row.status for row in await Ledger(session).walk(batch, 0, 1000)]
 
 
-async def test_each_item_of_a_claim_gets_its_own_answer(database: Database, batch: Batch) -> None:
+async def test_claim_returns_a_result_for_each_item(database: Database, batch: Batch) -> None:
     await complete(database, batch, 1, "stored")
     other = await _batch(database, 1, "/other")
     await _claim(database, other, {1: "held"})
@@ -116,7 +116,7 @@ async def test_an_item_claimed_anew_has_the_lease_of_its_lost_attempt(
     assert (await _claim(database, batch, {2: "aa"}))[2] is NotBegun.BEING_MADE
 
 
-async def test_a_lost_fence_drops_only_its_own_row_and_names_its_files(
+async def test_stale_claim_drops_only_its_own_row_and_names_its_files(
     database: Database, batch: Batch
 ) -> None:
     items = _claimed(await _claim(database, batch, {1: "a", 2: "b", 3: "c"}))
@@ -128,7 +128,7 @@ async def test_a_lost_fence_drops_only_its_own_row_and_names_its_files(
     assert (await _statuses(database, batch))[:3] == ["completed", "processing", "completed"]
 
 
-async def test_files_of_a_settlement_that_was_recorded_already_are_not_named_for_removal(
+async def test_repeated_settlement_names_no_files_for_removal(
     database: Database, batch: Batch
 ) -> None:
     """Whoever lost the answer of the database asks again."""

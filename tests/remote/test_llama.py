@@ -14,9 +14,7 @@ SCHEMA = {
 }
 
 
-async def test_a_real_server_is_asked_by_schema_and_answers_by_it(
-    llama: str, jobs: Jobs, tmp_path: Path
-) -> None:
+async def test_llama_cpp_answers_by_the_schema(llama: str, jobs: Jobs, tmp_path: Path) -> None:
     settings = Settings(home=tmp_path, llm_base_url=llama, llm_model="smollm2")
     engine = LlmEngine(settings, HostLimits(1))
     job = jobs.of(JobType.EXTRACT, "Number: 42", data_schema=SCHEMA)

@@ -171,7 +171,7 @@ async def test_lost_answers_at_every_step_make_no_second_file_and_no_second_job(
 
 
 @pytest.mark.parametrize("product", PRODUCTS)
-async def test_a_request_that_arrives_late_makes_nothing_twice_where_keys_are_known(
+async def test_late_create_is_not_doubled_where_keys_are_supported(
     trials: Trials, product: str
 ) -> None:
     late = {FILES, f"/api/v2/{product}"}
@@ -207,7 +207,7 @@ async def test_an_upload_is_deleted_unless_the_settings_keep_it(trials: Trials) 
     assert file["name"] == "note.txt"
 
 
-async def test_a_document_that_fails_there_fails_here_with_its_reason(trials: Trials) -> None:
+async def test_document_that_fails_at_llamacloud_fails_with_the_same_reason(trials: Trials) -> None:
     job = trials.job("parse", b"%PDF-1.4 nothing of the kind", "broken.pdf")
     with pytest.raises(ItemFailure, match="FAILED") as failure:
         await trials.engine().run(job)
@@ -225,7 +225,7 @@ async def test_a_document_that_fails_there_fails_here_with_its_reason(trials: Tr
         (422, FailureClass.ENGINE_REFUSED),
     ],
 )
-async def test_a_refusal_is_final_typed_and_never_shows_the_key(
+async def test_refused_request_fails_the_item_without_showing_the_key(
     trials: Trials, status: int, expected: FailureClass
 ) -> None:
     refusal = Refuse(status, detail=f"no, not with Bearer {CANARY}")

@@ -75,7 +75,7 @@ def mixed(folder: Path) -> Path:
     return folder
 
 
-async def test_a_mixed_folder_has_the_outcomes_of_the_local_engines_and_the_key_is_nowhere(
+async def test_llamacloud_outcomes_equal_local_ones_and_its_key_is_stored_nowhere(
     mill: Mill, proxy: Proxy, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     folder = mixed(tmp_path / "in")

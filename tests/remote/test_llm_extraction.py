@@ -87,7 +87,7 @@ async def test_each_value_has_its_page_its_words_and_its_confidence(
     }
 
 
-async def test_a_quote_that_the_document_does_not_have_is_no_source(
+async def test_quote_missing_from_the_document_is_no_citation(
     engine: LlmEngine, jobs: Jobs, llm: FakeLlm
 ) -> None:
     told = {"path": "number", "quote": "No. 4712", "page": 1, "confidence": 1}
@@ -104,7 +104,7 @@ async def test_a_quote_that_the_document_does_not_have_is_no_source(
     "evidence",
     [None, "all over the place", [1, None], [{"path": 7}], [{"path": "number", "quote": []}]],
 )
-async def test_a_model_that_shows_nothing_is_quoted_by_its_values(
+async def test_citation_without_a_quote_is_searched_by_its_value(
     engine: LlmEngine, jobs: Jobs, llm: FakeLlm, evidence: Any
 ) -> None:
     llm.answers = lambda _: said({"data": {"number": "4711"}, "evidence": evidence})
@@ -116,7 +116,7 @@ async def test_a_model_that_shows_nothing_is_quoted_by_its_values(
     assert known["confidence"] is None, "it was not asked for"
 
 
-async def test_without_a_wish_for_sources_nothing_is_asked_or_said_of_them(
+async def test_citations_are_omitted_by_default(
     engine: LlmEngine, jobs: Jobs, llm: FakeLlm
 ) -> None:
     llm.answers = lambda body: proper({"number": "1"}, body)
@@ -130,7 +130,7 @@ async def test_without_a_wish_for_sources_nothing_is_asked_or_said_of_them(
 # -- what the model is told --------------------------------------------------------------------
 
 
-async def test_a_document_cannot_speak_in_the_users_name(
+async def test_document_cannot_leave_its_marks_in_the_prompt(
     engine: LlmEngine, jobs: Jobs, llm: FakeLlm
 ) -> None:
     llm.answers = lambda body: proper({"number": "1"}, body)
@@ -188,7 +188,7 @@ async def test_the_key_is_in_one_header_and_nowhere_else(
     assert CANARY not in json.dumps([found, llm.asked, engine.version])
 
 
-async def test_pages_and_reading_are_as_they_were_asked_for(
+async def test_extraction_reads_the_pages_that_were_asked_for(
     engine: LlmEngine, jobs: Jobs, llm: FakeLlm
 ) -> None:
     llm.answers = lambda body: proper({"number": "1"}, body)
@@ -235,7 +235,7 @@ async def test_a_long_document_is_asked_about_in_parts_that_are_merged(
     assert all("one part of a longer document" in prompt_of(body) for body in llm.asked)
 
 
-async def test_what_no_part_of_a_document_says_fails_it_when_it_is_required(
+async def test_required_field_missing_from_all_parts_fails_the_item(
     engine: LlmEngine, jobs: Jobs, llm: FakeLlm
 ) -> None:
     llm.answers = lambda _: said({"data": {"sender": {"name": "Miller"}}})
@@ -246,7 +246,7 @@ async def test_what_no_part_of_a_document_says_fails_it_when_it_is_required(
     assert failed.value.failure_class is FailureClass.ANSWER_INVALID
 
 
-async def test_an_attempt_that_goes_on_pays_only_for_what_was_not_answered(
+async def test_next_attempt_asks_only_what_was_not_answered(
     engine: LlmEngine, jobs: Jobs, llm: FakeLlm
 ) -> None:
     llm.answers = lambda body: proper({"number": "1"}, body)
@@ -336,7 +336,7 @@ async def test_the_rows_of_all_parts_are_one_list(
 
 
 @pytest.mark.parametrize("target", ["per_doc", "per_page", "per_table_row"])
-async def test_a_document_without_text_costs_nothing(
+async def test_document_without_text_sends_no_request(
     engine: LlmEngine, jobs: Jobs, llm: FakeLlm, target: str
 ) -> None:
     schema = {"type": "object", "properties": {"a": {"type": "string"}}}
@@ -379,7 +379,7 @@ async def test_a_document_gets_one_of_the_types_or_none(
     assert jobs.reads[0]["page_ranges"] == {"max_pages": 5}
 
 
-async def test_a_document_without_text_is_no_type_and_costs_nothing(
+async def test_document_without_text_has_no_type_and_sends_no_request(
     engine: LlmEngine, jobs: Jobs, llm: FakeLlm
 ) -> None:
     job = jobs.of(JobType.CLASSIFY, "", rules=RULES)

@@ -65,7 +65,7 @@ async def _waits(engine: LlmEngine, jobs: Jobs) -> UnavailableError:
 # -- the endpoint is away or busy: never the item's failure -----------------------------------
 
 
-async def test_429_makes_the_item_wait_as_long_as_the_endpoint_says(
+async def test_item_waits_as_long_as_retry_after_says_on_429(
     engine: LlmEngine, jobs: Jobs, llm: FakeLlm
 ) -> None:
     llm.script = [refused(429, "slow down", Retry_After="7")]
@@ -76,7 +76,7 @@ async def test_429_makes_the_item_wait_as_long_as_the_endpoint_says(
 
 
 @pytest.mark.parametrize("status", [500, 502, 503])
-async def test_trouble_at_the_endpoint_makes_the_item_wait(
+async def test_item_waits_when_the_endpoint_has_trouble(
     engine: LlmEngine, jobs: Jobs, llm: FakeLlm, status: int
 ) -> None:
     llm.script = [refused(status)]
@@ -87,7 +87,7 @@ async def test_trouble_at_the_endpoint_makes_the_item_wait(
 
 
 @pytest.mark.parametrize("code", [429, 502])
-async def test_trouble_behind_a_gateway_that_says_200_makes_the_item_wait(
+async def test_item_waits_when_a_gateway_wraps_an_error_in_200(
     engine: LlmEngine, jobs: Jobs, llm: FakeLlm, code: int
 ) -> None:
     llm.script = [completion(error={"code": code, "message": "upstream"})]
@@ -168,7 +168,7 @@ async def test_json_is_found_in_fences_sentences_thoughts_and_without_its_wrappi
         {"data": {"total": 80.5}},
     ],
 )
-async def test_an_answer_that_does_not_fit_is_mended_once_with_its_errors(
+async def test_answer_that_does_not_fit_is_sent_back_once_with_its_errors(
     engine: LlmEngine, jobs: Jobs, llm: FakeLlm, content: Any
 ) -> None:
     llm.script = [said(content)]
@@ -275,7 +275,7 @@ async def test_an_answer_that_never_fits_fails_the_item_after_one_repair(
         (Reply(status=301, headers={"Location": "/"}), FailureClass.ENGINE_DENIED, "301"),
     ],
 )  # fmt: skip
-async def test_what_the_endpoint_or_the_model_refuses_is_final_and_says_why(
+async def test_refusal_of_endpoint_or_model_fails_the_item_with_its_reason(
     engine: LlmEngine, jobs: Jobs, llm: FakeLlm, *, reply: Reply, kind: FailureClass, words: str
 ) -> None:
     llm.script = [reply]
@@ -299,7 +299,7 @@ async def test_what_the_endpoint_or_the_model_refuses_is_final_and_says_why(
         Reply(b"\xff\xfe\x00"),
     ],
 )
-async def test_what_is_no_answer_of_a_model_is_tried_again_a_few_times(
+async def test_answer_that_is_not_a_completion_is_retried_a_few_times(
     engine: LlmEngine, jobs: Jobs, llm: FakeLlm, reply: Reply
 ) -> None:
     llm.script = [reply]
@@ -325,7 +325,7 @@ async def test_a_huge_answer_is_not_read_to_its_end(
 # -- classify has the same ways to fail ------------------------------------------------------
 
 
-async def test_a_type_that_no_rule_has_is_mended_or_fails(
+async def test_type_outside_the_rules_is_corrected_once_or_fails(
     engine: LlmEngine, jobs: Jobs, llm: FakeLlm
 ) -> None:
     wrong = {"type": "Invoice!", "confidence": 0.9, "reasoning": "it says so"}

@@ -140,7 +140,7 @@ async def test_retry_after_holds_everybody_and_the_rate_holds_afterwards_too(
     assert min(b - a for a, b in pairwise(after)) >= 0.5
 
 
-async def test_a_silence_without_end_is_not_kept(clock: Clock, opened: list[Requests]) -> None:
+async def test_unbounded_retry_after_is_capped(clock: Clock, opened: list[Requests]) -> None:
     politeness = HostLimit(1, clock=clock, sleep=clock.sleep)
     politeness.slow_down(clock.now, pause=1e9)
     requests = Requests(politeness, clock)
@@ -150,7 +150,7 @@ async def test_a_silence_without_end_is_not_kept(clock: Clock, opened: list[Requ
     assert len(requests.began) == 1
 
 
-async def test_one_wave_of_refusals_halves_once_and_the_next_wave_again(clock: Clock) -> None:
+async def test_concurrency_is_halved_once_per_wave_of_refusals(clock: Clock) -> None:
     politeness = HostLimit(16, clock=clock, sleep=clock.sleep)
     began = clock.now
     clock.now += 1
@@ -195,7 +195,7 @@ async def test_a_turn_that_is_given_up_leaves_room_for_others(
     assert second.in_flight == 1
 
 
-def test_all_that_ask_one_host_share_one_limit() -> None:
+def test_requests_to_one_host_share_one_limit() -> None:
     hosts = HostLimits(8, 0)
     one = hosts.of("https://api.example.com/v1")
     assert hosts.of("https://API.example.com/other") is one

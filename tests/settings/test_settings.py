@@ -33,7 +33,7 @@ def test_a_key_is_read_from_the_file_that_its_value_names(
 
 
 @pytest.mark.parametrize("name", ["missing", "../outside", "", "/etc/hostname"])
-def test_a_secret_that_is_not_there_is_named_and_nothing_else_is_read(
+def test_missing_secret_file_is_named(
     secrets: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     (secrets.parent / "outside").write_text("not for reading")

@@ -43,7 +43,7 @@ def test_files_come_sorted_and_depth_first(tmp_path: Path) -> None:
     assert listed(tmp_path) == ["B.txt", "a/b/c.txt", "a/z.txt", "b.txt", "c.txt"]
 
 
-def test_an_entry_says_what_was_found(tmp_path: Path) -> None:
+def test_listed_entry_has_name_size_and_signature(tmp_path: Path) -> None:
     fill(tmp_path, "a/ü b.txt")
     (entry,) = entries_of(FolderSource.resolve(tmp_path))
     status = (tmp_path / "a/ü b.txt").stat()
@@ -78,7 +78,7 @@ LITTER = (
 )
 
 
-def test_what_programs_leave_behind_is_no_document(tmp_path: Path) -> None:
+def test_temporary_files_of_programs_are_left_out(tmp_path: Path) -> None:
     fill(tmp_path, *LITTER, "b/desktop.ini", "report.docx", "part.txt", "thumbs.pdf", "desktop.txt")
     assert listed(tmp_path) == ["desktop.txt", "part.txt", "report.docx", "thumbs.pdf"]
     found = left_out(tmp_path)
@@ -96,7 +96,7 @@ def test_folders_that_systems_keep_for_themselves_are_left_out(tmp_path: Path) -
     assert set(found["litter"]["names"]) == {"$RECYCLE.BIN/", "__MACOSX/", "a/@eaDir/"}
 
 
-def test_what_the_patterns_do_not_take_is_not_counted(tmp_path: Path) -> None:
+def test_entries_excluded_by_patterns_are_not_counted(tmp_path: Path) -> None:
     fill(tmp_path, "a.pdf", "~$a.docx", ".b.txt", "drafts/.hidden.pdf")
     (tmp_path / "link.txt").symlink_to("a.pdf")
     (tmp_path / "link.pdf").symlink_to("a.pdf")
@@ -193,7 +193,7 @@ def test_include_and_exclude_choose(tmp_path: Path) -> None:
     assert listed(tmp_path, include=("*.pdf",), exclude=("drafts",)) == ["a.pdf", "x/d.PDF"]
 
 
-def test_a_source_survives_its_row(tmp_path: Path) -> None:
+def test_source_url_survives_deletion_of_its_file(tmp_path: Path) -> None:
     source = FolderSource.resolve(
         tmp_path, recursive=False, include=("*.pdf",), leave_out=(tmp_path / "out",)
     )
@@ -225,7 +225,7 @@ def test_names_that_are_not_utf8_are_listed_under_distinct_readable_ids(tmp_path
         entry.display_name.encode()
 
 
-def test_a_name_cannot_pretend_to_be_an_escaped_one(tmp_path: Path) -> None:
+def test_file_name_that_looks_escaped_is_escaped(tmp_path: Path) -> None:
     odd = tmp_path / os.fsdecode(b"a\xff")
     odd.write_text("x")
     (escaped,) = listed(tmp_path)
@@ -236,7 +236,7 @@ def test_a_name_cannot_pretend_to_be_an_escaped_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("missing", ["nowhere", "file.txt"])
-def test_what_is_no_folder_is_refused(tmp_path: Path, missing: str) -> None:
+def test_input_that_is_not_a_folder_is_rejected(tmp_path: Path, missing: str) -> None:
     (tmp_path / "file.txt").write_text("x")
     with pytest.raises(UsageError) as refused:
         FolderSource.resolve(tmp_path / missing)

@@ -121,7 +121,9 @@ async def test_a_file_that_is_replaced_while_the_engine_runs_is_noticed(
     assert failed.value.failure_class is FailureClass.SOURCE_VANISHED
 
 
-async def test_a_link_or_a_pipe_in_the_files_place_is_refused(folder: Path, tmp_path: Path) -> None:
+async def test_link_or_pipe_in_place_of_a_listed_file_is_rejected(
+    folder: Path, tmp_path: Path
+) -> None:
     item = item_of(folder)
     (folder / "other.txt").write_text("hello")
     (folder / "a.txt").unlink()
@@ -209,7 +211,7 @@ async def test_an_upload_with_other_bytes_than_uploaded_is_not_parsed(tmp_path: 
     assert (await failure_of(item, tmp_path)).failure_class is FailureClass.SOURCE_CHANGED
 
 
-async def test_an_error_of_the_reader_is_not_mistaken_for_one_of_the_file(
+async def test_error_of_the_caller_is_not_taken_for_one_of_the_file(
     folder: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(FileNotFoundError):

@@ -25,7 +25,7 @@ class OtherCode:
         await workflow.sleep(timedelta(days=1))
 
 
-async def test_code_that_cannot_continue_a_running_batch_is_refused(
+async def test_worker_refuses_to_start_when_its_code_cannot_replay_a_running_batch(
     small_mill: Mill, tmp_path: Path
 ) -> None:
     batch = await small_mill.start(write_texts(tmp_path / "in", 4))

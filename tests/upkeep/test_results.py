@@ -67,9 +67,7 @@ async def test_a_purged_result_is_gone_and_the_ledger_says_so(
         assert await small_mill.store.size(result_key(item.object_prefix or "", RESULT_FILE))
 
 
-async def test_what_is_kept_for_ever_or_was_used_lately_stays(
-    small_mill: Mill, tmp_path: Path
-) -> None:
+async def test_recently_used_results_are_not_purged(small_mill: Mill, tmp_path: Path) -> None:
     folder = write_texts(tmp_path / "in", 2)
     async with small_mill.worker():
         await small_mill.run(folder)
@@ -80,9 +78,7 @@ async def test_what_is_kept_for_ever_or_was_used_lately_stays(
     assert (await _retain(small_mill)).results == 0
 
 
-async def test_what_an_open_batch_lists_stays_until_it_has_ended(
-    small_mill: Mill, tmp_path: Path
-) -> None:
+async def test_files_of_an_open_batch_are_not_purged(small_mill: Mill, tmp_path: Path) -> None:
     folder = write_texts(tmp_path / "in", 2)
     async with small_mill.worker():
         await small_mill.run(folder)

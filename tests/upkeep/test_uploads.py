@@ -98,7 +98,9 @@ async def test_bytes_that_another_file_has_too_stay_until_both_are_gone(
     assert await _there(mill, first) == (other == "kept")
 
 
-async def test_a_file_of_its_own_goes_only_once_it_is_deleted(mill: Mill, tmp_path: Path) -> None:
+async def test_uploaded_file_is_purged_only_after_it_was_deleted(
+    mill: Mill, tmp_path: Path
+) -> None:
     file = await _uploaded(mill, tmp_path, None, purpose="user_data")
     assert (await _retain(mill, LATER)).files == 0
     async with mill.database.write() as session:
@@ -108,7 +110,7 @@ async def test_a_file_of_its_own_goes_only_once_it_is_deleted(mill: Mill, tmp_pa
     assert not await _there(mill, file)
 
 
-async def test_bytes_that_come_again_while_they_go_are_there_again(
+async def test_bytes_uploaded_during_their_purge_are_stored_again(
     mill: Mill, tmp_path: Path
 ) -> None:
     old = await _uploaded(mill, tmp_path, await _directory(mill.database, "old"))

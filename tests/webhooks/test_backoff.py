@@ -19,7 +19,7 @@ from tests.webhooks.conftest import (
 )
 
 
-async def test_three_errors_are_followed_by_a_success_and_all_are_logged(
+async def test_event_succeeds_after_three_errors_and_all_attempts_are_logged(
     skipping_hook_mill: Mill, time_skipping_server: WorkflowEnvironment, receiver: Receiver
 ) -> None:
     mill = skipping_hook_mill
@@ -41,7 +41,7 @@ async def test_three_errors_are_followed_by_a_success_and_all_are_logged(
     assert {call.headers["X-Webhook-Event-ID"] for call in receiver.calls} == {event.id}
 
 
-async def test_an_event_is_tried_for_days_and_then_waits_to_be_asked_for(
+async def test_event_is_retried_for_days_and_then_given_up(
     skipping_hook_mill: Mill, time_skipping_server: WorkflowEnvironment, receiver: Receiver
 ) -> None:
     mill = skipping_hook_mill

@@ -26,7 +26,7 @@ from tests.webhooks.conftest import (
 )
 
 
-async def test_a_batch_tells_its_endpoint_of_every_state_once(
+async def test_batch_sends_one_event_for_each_state(
     hook_mill: Mill, receiver: Receiver, tmp_path: Path
 ) -> None:
     folder = write_texts(tmp_path / "in", 3)
@@ -83,7 +83,7 @@ async def test_a_dead_receiver_gets_everything_when_it_is_back(
     assert sorted(ids) == sorted(event.id for event in await outbox(hook_mill.database))
 
 
-async def test_an_event_whose_answer_the_network_loses_comes_again_under_its_id(
+async def test_event_whose_answer_was_lost_is_sent_again_with_its_id(
     hook_mill: Mill, receiver: Receiver
 ) -> None:
     receiver.holds["/hook"] = Event()
@@ -130,7 +130,7 @@ async def test_a_redirect_is_refused(hook_mill: Mill, receiver: Receiver) -> Non
     assert {call.path for call in receiver.calls} == {"/hook"}
 
 
-async def test_an_address_inside_is_never_called(small_mill: Mill, receiver: Receiver) -> None:
+async def test_private_address_is_never_called(small_mill: Mill, receiver: Receiver) -> None:
     await add_targets(small_mill.database, "bat-1", receiver.url())
     await pending_batch(small_mill.database, "bat-1")
     assert "not on the public Internet" in await _first_error(small_mill)
@@ -150,7 +150,7 @@ async def _first_error(mill: Mill) -> str:
     return str((await attempts(mill.database, event))[0].error)
 
 
-async def test_what_an_endpoint_has_not_got_when_it_is_deleted_is_dropped(
+async def test_undelivered_events_are_dropped_when_their_endpoint_is_deleted(
     hook_mill: Mill, receiver: Receiver
 ) -> None:
     await add_targets(hook_mill.database, "bat-1", receiver.url())

@@ -38,7 +38,7 @@ async def _types(database: Database) -> list[str]:
     return [event.event_type for event in await outbox(database)]
 
 
-async def test_every_step_of_a_file_is_told_once(database: Database) -> None:
+async def test_every_state_of_a_file_sends_one_event(database: Database) -> None:
     batch = await _listened(database)
     for _ in range(2):
         await page(database, batch)
@@ -58,7 +58,7 @@ async def test_every_step_of_a_file_is_told_once(database: Database) -> None:
     }
 
 
-async def test_a_partial_result_and_a_stored_one_are_told_alike(database: Database) -> None:
+async def test_partial_success_is_reported_for_new_and_stored_results(database: Database) -> None:
     batch = await _listened(database, webhook_events=["parse.success", "parse.partial_success"])
     await page(database, batch)
     await complete(database, batch, 1, "s1")
@@ -76,7 +76,7 @@ async def test_a_partial_result_and_a_stored_one_are_told_alike(database: Databa
     ]
 
 
-async def test_what_is_rolled_back_is_never_told(database: Database) -> None:
+async def test_rolled_back_change_sends_no_event(database: Database) -> None:
     batch = await _listened(database)
     await page(database, batch)
     item = await claim(database, batch, 1)
@@ -92,7 +92,7 @@ async def test_what_is_rolled_back_is_never_told(database: Database) -> None:
     assert await _types(database) == before
 
 
-async def test_cancelled_files_are_told_in_bulk(database: Database) -> None:
+async def test_cancelled_files_are_reported_together(database: Database) -> None:
     batch = await _listened(database, files=3, webhook_events=["parse.cancelled"])
     await page(database, batch, limit=2)
     async with database.write() as session:
@@ -115,7 +115,7 @@ async def test_cancelled_files_are_told_in_bulk(database: Database) -> None:
         ("v2", ["extract.success", "split.success"], []),
     ],
 )
-async def test_an_endpoint_hears_what_it_asked_for_and_can_happen(
+async def test_endpoint_gets_the_possible_events_that_it_asked_for(
     database: Database, api: str, wanted: list[str] | None, heard: list[str]
 ) -> None:
     batch = await _listened(database, api, webhook_events=wanted)
@@ -126,7 +126,7 @@ async def test_an_endpoint_hears_what_it_asked_for_and_can_happen(
     assert await _types(database) == heard
 
 
-async def test_of_two_moves_to_one_state_one_is_told(database: Database) -> None:
+async def test_repeated_status_change_sends_one_event(database: Database) -> None:
     batch = await _listened(database, "v2")
     for _ in range(2):
         await _move(database, batch, BatchStatus.CANCELLED, BatchStatus.PENDING)
@@ -138,7 +138,7 @@ async def _move(database: Database, batch: Batch, to: BatchStatus, from_: BatchS
         await Batches(session).move(batch.id, to, from_=(from_,))
 
 
-async def test_a_batch_that_nobody_listens_to_writes_nothing(database: Database) -> None:
+async def test_batch_without_subscribers_writes_no_events(database: Database) -> None:
     batch = await batch_over(database, await scanned(database, 1))
     await page(database, batch)
     item = await complete(database, batch, 1, "s")

@@ -126,7 +126,7 @@ async def test_a_batch_waits_in_line_across_a_restart_of_the_worker(
         assert (await narrow_mill.client.result(second.id)).tally.completed == 2
 
 
-async def test_without_a_limit_nobody_waits(
+async def test_no_batch_waits_without_a_limit(
     temporal: Client, migrated_sqlite_url: str, tmp_path: Path
 ) -> None:
     database = Database(migrated_sqlite_url, EVERY_PROJECT)

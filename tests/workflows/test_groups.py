@@ -72,7 +72,7 @@ async def test_large_files_and_pictures_stay_alone(small_mill: Mill, tmp_path: P
     assert (scheduled[PROCESS_ITEM], scheduled[PROCESS_GROUP]) == (2, 1)
 
 
-async def test_what_fails_in_a_group_fails_by_itself(
+async def test_item_that_fails_in_a_group_gets_an_activity_of_its_own(
     small_mill: Mill, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(groups, "LONGEST_FILE", 3)

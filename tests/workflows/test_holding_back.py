@@ -115,7 +115,7 @@ async def test_a_pause_whose_signal_was_lost_is_found_in_the_row(
         assert (await small_mill.client.result(batch.id)).tally.completed == FILES
 
 
-async def test_what_a_full_run_leaves_is_started_by_the_next_one(
+async def test_next_run_starts_items_left_by_a_full_history(
     small_mill: Mill, tmp_path: Path
 ) -> None:
     folder = write_gated(tmp_path / "in")
@@ -162,7 +162,7 @@ async def test_a_lower_concurrency_holds_for_files_that_were_scheduled_before_it
     assert result.tally.completed == FILES == runs_of(folder)
 
 
-async def test_what_is_held_back_stays_so_when_the_worker_is_killed(
+async def test_held_items_stay_held_when_the_worker_is_killed(
     small_mill: Mill, tmp_path: Path
 ) -> None:
     folders = [write_gated(tmp_path / name, 4) for name in ("paused", "drained", "slow")]

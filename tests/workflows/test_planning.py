@@ -57,7 +57,7 @@ def test_without_ocr_larger_pdfs_are_grouped_too() -> None:
     assert planner().expected(pdf) is None
 
 
-def test_what_a_batch_has_measured_decides_over_the_type() -> None:
+def test_measured_cost_of_a_batch_overrides_the_type() -> None:
     costs = ItemCosts()
     slow, quick = File(1, "a.pdf", 50_000), File(2, "a.xyz")
     for _ in range(SMALLEST_SAMPLE):

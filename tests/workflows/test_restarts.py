@@ -45,7 +45,7 @@ async def test_a_worker_killed_mid_batch_loses_and_doubles_nothing(
         assert await mill.store.size(result_key(item.object_prefix or "", RESULT_FILE))
 
 
-async def test_what_a_lost_attempt_stored_without_recording_it_is_gone(
+async def test_unrecorded_objects_of_a_lost_attempt_are_removed(
     small_mill: Mill, tmp_path: Path
 ) -> None:
     folder = write_texts(tmp_path / "in", 1)
@@ -76,7 +76,7 @@ async def _left(mill: Mill, keys: list[str]) -> list[str]:
     return [key for key in keys if await mill.store.size(key) is not None]
 
 
-async def test_what_a_lost_attempt_stored_is_gone_when_its_batch_was_cancelled(
+async def test_objects_of_a_lost_attempt_are_removed_when_its_batch_is_cancelled(
     small_mill: Mill, tmp_path: Path
 ) -> None:
     folder = write_texts(tmp_path / "in", 1)
@@ -90,7 +90,7 @@ async def test_what_a_lost_attempt_stored_is_gone_when_its_batch_was_cancelled(
     assert await _left(small_mill, unnamed) == []
 
 
-async def test_what_outlived_a_worker_and_its_guard_ends_with_the_next_worker(
+async def test_processes_that_outlived_a_worker_are_ended_by_the_next_worker(
     small_mill: Mill,
 ) -> None:
     abandoned = small_mill.settings.scratch / "engines" / f"{PREFIX}dead"

@@ -172,7 +172,7 @@ async def test_a_terminated_batch_gets_a_true_row_when_it_is_looked_at(
     assert set((await mill.outcomes(batch)).values()) == {"cancelled"}
 
 
-async def test_a_batch_whose_start_was_lost_is_started_when_it_is_looked_at(
+async def test_batch_whose_start_was_lost_is_started_when_it_is_read(
     small_mill: Mill, tmp_path: Path
 ) -> None:
     folder = write_texts(tmp_path / "in", 3)

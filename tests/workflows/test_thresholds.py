@@ -109,7 +109,7 @@ def test_a_rate_is_judged_only_after_enough_files() -> None:
     assert exceeded_threshold(opened, Tally(failed=11, completed=9, skipped=90)) is not None
 
 
-def test_what_earlier_attempts_left_is_not_held_against_a_redrive() -> None:
+def test_earlier_failures_do_not_count_toward_the_threshold_of_a_redrive() -> None:
     left = Tally(completed=50, failed=30)
     opened = _opened(epoch=2, settled=left, max_failures=0, max_failure_rate=0.1)
     assert exceeded_threshold(opened, left) is None
