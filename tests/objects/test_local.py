@@ -85,6 +85,26 @@ def test_files_of_one_folder_are_synced_with_one_sync_of_the_folder(
     assert len(synced) == len(files) + 1
 
 
+def test_all_bytes_are_on_the_disk_before_a_file_has_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = LocalStore(tmp_path / "store")
+    asyncio.run(store.put_bytes("a/first", b"x"))
+    files = {f"a/{number}": tmp_path / str(number) for number in range(70)}
+    for path in files.values():
+        path.write_bytes(b"x")
+    named_at: list[int] = []
+    fsync = os.fsync
+
+    def note(descriptor: int) -> None:
+        named_at.append(len(names(tmp_path / "store" / "a")))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", note)
+    asyncio.run(store.put_files(files))
+    assert named_at == [1] * 70 + [71]
+
+
 @pytest.mark.integration
 def test_staging_of_a_killed_process_is_removed_when_the_store_opens(tmp_path: Path) -> None:
     run_child(KILLED, str(tmp_path))
