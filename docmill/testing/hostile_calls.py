@@ -30,7 +30,7 @@ _X86_64 = {
     "pivot_root": 155, "open_by_handle_at": 304, "name_to_handle_at": 303, "personality": 135,
     "memfd_create": 319, "mknodat": 259, "rt_sigqueueinfo": 129, "tkill": 200, "tgkill": 234,
     "shmget": 29, "init_module": 175, "fanotify_init": 300, "inotify_add_watch": 254, "syslog": 103,
-    "process_madvise": 440,
+    "process_madvise": 440, "clone": 56,
 }  # fmt: skip
 _AARCH64 = {
     "process_vm_readv": 270, "ptrace": 117, "kcmp": 272, "bpf": 280, "userfaultfd": 282,
@@ -38,7 +38,7 @@ _AARCH64 = {
     "pivot_root": 41, "open_by_handle_at": 265, "name_to_handle_at": 264, "personality": 92,
     "memfd_create": 279, "mknodat": 33, "rt_sigqueueinfo": 138, "tkill": 130, "tgkill": 131,
     "shmget": 194, "init_module": 105, "fanotify_init": 262, "inotify_add_watch": 27, "syslog": 116,
-    "process_madvise": 440,
+    "process_madvise": 440, "clone": 220,
 }  # fmt: skip
 _EVERYWHERE = {
     "io_uring_setup": 425, "pidfd_open": 434, "pidfd_getfd": 438, "pidfd_send_signal": 424,

@@ -74,13 +74,11 @@ def process_by_the_newestcall(_: Command) -> object:
 
 
 @ATTEMPTS.add
-def process_bylibc(_: Command) -> object:
-    """Fork by the call that has no wrapper in Python."""
-    pid = int(libc.vfork()) if hasattr(libc, "vfork") else -1
+def process_by_number(_: Command) -> object:
+    """Fork without the C library."""
+    pid = call("clone", signal.SIGCHLD, None, None, None, None)
     if pid == 0:
         os._exit(0)
-    if pid < 0:
-        raise OSError(ctypes.get_errno(), "vfork")
     return pid
 
 

@@ -42,7 +42,7 @@ HARMLESS = (
     "descriptors_of_the_worker", "root_of_the_worker", "pipes_of_a_neighbour",
     "signal_to_the_worker", "secret_file", "secret_behind_a_link", "home_of_docmill", "records",
     "document_of_a_neighbour", "hard_link", "fifo", "program", "program_of_its_own",
-    "further_process", "process_by_libc",
+    "further_process", "process_by_number",
 )  # fmt: skip
 """Attempts that leave nothing behind when they get through."""
 
