@@ -116,7 +116,8 @@ def command_line_of_a_neighbour(command: Command) -> object:
 @ATTEMPTS.add
 def pipes_of_a_neighbour(command: Command) -> object:
     """Read the next task of another engine process."""
-    return [first_bytes(f"/proc/{command['neighbour']}/fd/{number}") for number in range(3, 6)]
+    descriptors = Path(f"/proc/{command['neighbour']}/fd").iterdir()
+    return [os.open(path, os.O_RDONLY | os.O_NONBLOCK) for path in descriptors]
 
 
 @ATTEMPTS.add
