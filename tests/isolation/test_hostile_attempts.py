@@ -19,7 +19,7 @@ from docmill.testing.engine_trial import Run
 from tests.fixtures.engines import Bench
 from tests.isolation.processes import environment, private_folder, until
 
-CANARY = "canary-8d1f3a"
+CANARY = f"canary-{os.getpid()}"
 MIB = 1024 * 1024
 
 pytestmark = [
