@@ -8,12 +8,26 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench import again, api, beside, cold, content, cost, lit, mixed, noop, pdfs, scan, small
+from bench import (
+    again,
+    api,
+    beside,
+    cold,
+    content,
+    cost,
+    lit,
+    mixed,
+    noop,
+    pdfs,
+    sandbox,
+    scan,
+    small,
+)
 from bench.harness import Bench, run_all
 from docmill.logs import configure_logs
 
 EXAMPLES = Path(__file__).parents[1] / "examples" / "documents"
-MODULES = (noop, pdfs, lit, small, again, cost, mixed, scan, beside, api, cold, content)
+MODULES = (noop, pdfs, sandbox, lit, small, again, cost, mixed, scan, beside, api, cold, content)
 FIGURES = {module.FIGURE.name: module.FIGURE for module in MODULES}
 
 

@@ -40,7 +40,11 @@ async def sound(source: Path) -> list[Path]:
     found = await asyncio.to_thread(lambda: sorted(source.rglob("*.pdf")))
     with tempfile.TemporaryDirectory() as output:
         async with EnginePool(SLOTS) as pool:
-            tasks = [EngineTask("parse", str(p), p.name, output, FAST) for p in found]
+            tasks = []
+            for number, path in enumerate(found):
+                own = Path(output, str(number))
+                own.mkdir()
+                tasks.append(EngineTask("parse", str(path), path.name, str(own), FAST))
             reports = await asyncio.gather(*map(pool.run, tasks), return_exceptions=True)
     return [p for p, r in zip(found, reports, strict=True) if not isinstance(r, BaseException)]
 
