@@ -78,6 +78,7 @@ def _mixed() -> bytes:
     return pdf.bytes()
 
 
+@pytest.mark.integration  # recognises text
 def test_slices_of_text_and_scans_join_to_the_same_pages(
     written_down: Callable[..., Document],
 ) -> None:
@@ -105,6 +106,7 @@ def test_slices_of_many_text_pages_join_to_the_same_pages(
     assert whole.pages_ok == 600
 
 
+@pytest.mark.integration  # recognises text
 def test_frames_of_a_tiff_are_read_in_slices(written_down: Callable[..., Document]) -> None:
     document = written_down(documents.tiff(20), Media.TIFF)
 
