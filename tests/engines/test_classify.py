@@ -132,7 +132,7 @@ def test_two_rules_of_one_type_do_not_compete() -> None:
 
 
 def test_documented_figures_equal_the_measured_ones() -> None:
-    page = (ROOT / "docs/how-to/classify.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs/explanation/classification.md").read_text(encoding="utf-8")
     found = measure.answers(measure.HELD_OUT)
 
     assert measure.accuracy_table(found) in page

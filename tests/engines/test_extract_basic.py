@@ -152,7 +152,7 @@ def test_every_schema_that_is_taken_can_be_looked_for(schema: dict[str, Any]) ->
 
 
 def test_documented_figures_equal_the_measured_ones(corpus: Path) -> None:
-    page = (ROOT / "docs/how-to/extract.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs/explanation/extraction.md").read_text(encoding="utf-8")
 
     assert measure.table(corpus) in page, measure.table(corpus)
 

@@ -34,6 +34,19 @@ def test_every_link_leads_somewhere(document: Path) -> None:
     assert not dead, f"{document.relative_to(ROOT)} links to {dead}"
 
 
+def anchors_of(document: Path) -> set[str]:
+    headings = re.findall(r"^#+ (.+)$", text_of(document), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_anchor_of_a_link_is_a_heading(document: Path) -> None:
+    targets = re.findall(r"\]\(([^)#:]*)#([^)]+)\)", text_of(document))
+    pages = [(document.parent / file if file else document, anchor) for file, anchor in targets]
+    dead = [f"{page.name}#{anchor}" for page, anchor in pages if anchor not in anchors_of(page)]
+    assert not dead, f"{document.relative_to(ROOT)} links to {dead}"
+
+
 def test_every_make_target_in_the_documents_exists() -> None:
     targets = set(re.findall(r"^([a-z-]+):", text_of(ROOT / "Makefile"), re.MULTILINE))
     for document in DOCUMENTS:
