@@ -1,1 +1,4 @@
-"""Engines over HTTP: what waits for others, in the worker's own process."""
+"""Remote engines, which run over HTTP in the worker's own process.
+
+This package imports engines, outbound, parameters and the saved steps of the records.
+"""

@@ -1,4 +1,4 @@
-"""The protocol of remote engines, and what they are given."""
+"""The protocol of remote engines, their input, and the engines that the settings configure."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -13,15 +13,15 @@ from docmill.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class RemoteJob:
-    """One item's run by a remote engine, which may be its second or tenth attempt.
+    """The input of a remote engine for one attempt of an item.
 
     Attributes:
         task: product, document, parameters, and the folder for ``result.json``.
-        run_id: job and epoch: the same over all attempts of this run, and of no other.
+        run_id: id of the item's execution in this epoch, shared by all its attempts.
         item_id: the directory file's id.
-        steps: what earlier attempts have done; look there before paying for anything.
-        read: parses the document by the local engines in a child process, with parameters in
-            the vocabulary of ``parse_v2``; raises what `EnginePool.run` does.
+        steps: saved steps of earlier attempts, which must not be paid for again.
+        read: parses the document with the local engines in a child process, with parameters of
+            ``parse_v2``; raises the errors of `EnginePool.run`.
     """
 
     task: EngineTask
@@ -32,13 +32,13 @@ class RemoteJob:
 
 
 class RemoteEngine(Protocol):
-    """Runs items at the other side of a network, many at the same time in one process.
+    """Runs items on a remote service, many at the same time in one process.
 
     Attributes:
-        name: as `docmill.engines.choice` knows it.
-        version: changes whenever the same file may give another result: the model is part of it.
-        reads_locally: whether it gets its text by `RemoteJob.read`, so that its results depend on
-            the local engines as well.
+        name: in `docmill.engines.choice`.
+        version: changes whenever the same file may give another result; it includes the model.
+        reads_locally: whether it reads text with `RemoteJob.read`, so that its results also depend
+            on the local engines.
     """
 
     name: str
@@ -46,19 +46,19 @@ class RemoteEngine(Protocol):
     reads_locally: bool
 
     async def run(self, job: RemoteJob) -> EngineReport:
-        """Work on one item, and leave ``result.json`` and what it names in its output folder.
+        """Process one item, and write ``result.json`` and its other files to the output folder.
 
         Raises:
-            ItemFailure: with the class that fits.
-            UnavailableError: the other side is away or busy; the item waits and comes again.
+            ItemFailure: the item failed.
+            UnavailableError: the service is unavailable or busy; the item is retried.
         """
         ...
 
     async def abandon(self, product: str, run_id: str, steps: Steps) -> bool:
-        """End what still runs at the other side, for an item that has its outcome. Never raises.
+        """Cancel the remote job of an item that has its outcome. It never raises.
 
         Returns:
-            Whether nothing is left there, as far as can be known; else this is asked again later.
+            Whether nothing is left at the service, as far as known; otherwise it is called again.
         """
         ...
 
@@ -68,13 +68,13 @@ class RemoteEngine(Protocol):
 
 
 def open_engines(settings: Settings, names: tuple[str, ...]) -> dict[str, RemoteEngine]:
-    """Return the remote engines ``names``; they connect to nothing yet.
+    """Return the remote engines ``names``; they do not connect yet.
 
     Args:
-        settings: their endpoints, and the limits that hold for each host.
-        names: those that are configured; see `docmill.engines.choice.configured`.
+        settings: their endpoints, and the limits of each host.
+        names: of the configured engines; see `docmill.engines.choice.configured`.
     """
-    # Each is loaded where it is configured: most workers have none.
+    # Imported only if configured: most workers have none.
     hosts = HostLimits(settings.remote_concurrency, settings.remote_rate)
     opened: dict[str, RemoteEngine] = {}
     if LLM in names:

@@ -1,4 +1,4 @@
-"""Requests to a remote engine: polite, bounded, and with errors that say whose they are."""
+"""HTTP requests to remote engines, with limits of concurrency and size, and typed errors."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -13,16 +13,16 @@ from docmill.remote.limits import MAX_HOLD_SECONDS, HostLimit
 from docmill.settings import MIB
 
 MAX_ANSWER = 64 * MIB
-"""Bytes of one answer that is held in memory; what models say is far below."""
+"""Maximum bytes of one response, which is held in memory; answers of models are far smaller."""
 
-_ENOUGH = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
-"""The host asks for less."""
-_PASSING = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, *_ENOUGH})
-"""Refusals that pass, beside all from 500 on."""
+_OVERLOADED = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
+"""The host requests fewer requests."""
+_TRANSIENT = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, *_OVERLOADED})
+"""Transient client errors; all server errors are transient too."""
 
 
 class RemoteHttp:
-    """One endpoint. Nothing is tried again here: Temporal does that, and remembers it."""
+    """One endpoint. It does not retry; Temporal does."""
 
     def __init__(
         self,
@@ -32,12 +32,12 @@ class RemoteHttp:
         headers: Mapping[str, str] | None = None,
         timeout: httpx.Timeout,
     ) -> None:
-        """Open no connection yet.
+        """Create it without connecting.
 
         Args:
-            base_url: what paths are below.
+            base_url: of all paths.
             limit: of its host.
-            headers: for every request; the key is here, and goes nowhere else.
+            headers: of every request, including the API key.
             timeout: of one request.
         """
         self._client = httpx.AsyncClient(
@@ -53,17 +53,17 @@ class RemoteHttp:
     async def send(
         self, method: str, path: str, *, max_bytes: int = MAX_ANSWER, **request: Any
     ) -> httpx.Response:
-        """Send one request and return its whole answer: 2xx, or a refusal that is final.
+        """Send one request and return its response, read completely: 2xx, or a permanent error.
 
         Args:
             method: ``GET`` …
             path: below the base URL, or an absolute URL.
-            max_bytes: of the answer, decoded.
-            request: what `httpx.AsyncClient.build_request` takes: ``json``, ``params`` …
+            max_bytes: maximum size of the decoded response.
+            request: arguments of `httpx.AsyncClient.build_request`: ``json``, ``params`` …
 
         Raises:
-            UnavailableError: the host is away, busy or in trouble; with its own ``pause``.
-            ItemFailure: ANSWER_INVALID: the answer is larger than ``max_bytes``.
+            UnavailableError: the host is unavailable or busy; with the ``pause`` it requests.
+            ItemFailure: ANSWER_INVALID: the response is larger than ``max_bytes``.
         """
         async with self._limit.turn() as began:
             try:
@@ -74,17 +74,17 @@ class RemoteHttp:
                 finally:
                     await response.aclose()
             except httpx.RequestError as error:
-                raise self._away(f"cannot be reached ({type(error).__name__})") from None
+                raise self._unavailable(f"cannot be reached ({type(error).__name__})") from None
             status = answer.status_code
-            if status in _ENOUGH:
+            if status in _OVERLOADED:
                 self._limit.slow_down(began, retry_after(answer))
-            if status in _PASSING or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-                raise self._away(f"answers {status}", retry_after(answer))
+            if status in _TRANSIENT or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+                raise self._unavailable(f"answers {status}", retry_after(answer))
             self._limit.succeeded()
             return answer
 
     async def _whole(self, response: httpx.Response, max_bytes: int) -> httpx.Response:
-        """Return the answer with its bytes, as long as they are not too many."""
+        """Read the body of a response, up to ``max_bytes``."""
         content = bytearray()
         async for part in response.aiter_bytes():
             content += part
@@ -93,34 +93,34 @@ class RemoteHttp:
                     FailureClass.ANSWER_INVALID,
                     f"The answer of {self.host} is larger than {max_bytes // MIB} MiB.",
                 )
-        headers = [pair for pair in response.headers.multi_items() if pair[0] not in _AS_SENT]
+        headers = [pair for pair in response.headers.multi_items() if pair[0] not in _WIRE_HEADERS]
         return httpx.Response(
             response.status_code, headers=headers, content=bytes(content), request=response.request
         )
 
-    def _away(self, what: str, pause: float | None = None) -> UnavailableError:
+    def _unavailable(self, reason: str, pause: float | None = None) -> UnavailableError:
         return UnavailableError(
-            f"The remote engine at {self.host} {what}.",
-            "The item waits and comes again by itself.",
+            f"The remote engine at {self.host} {reason}.",
+            "The item is retried automatically.",
             pause=pause,
         )
 
 
-_AS_SENT = frozenset({"content-encoding", "content-length", "transfer-encoding"})
-"""Headers about the bytes on the wire: what is kept is decoded."""
+_WIRE_HEADERS = frozenset({"content-encoding", "content-length", "transfer-encoding"})
+"""Headers of the encoded body, which do not apply to the decoded body."""
 
 
 def retry_after(response: httpx.Response) -> float | None:
-    """Return the seconds that ``Retry-After`` asks for, in either of its forms (RFC 9110).
+    """Return the seconds in ``Retry-After``, in either of its formats (RFC 9110).
 
-    After `MAX_HOLD_SECONDS` it is asked again in any case.
+    The maximum is `MAX_HOLD_SECONDS`.
     """
-    asked = response.headers.get("Retry-After", "").strip()
+    value = response.headers.get("Retry-After", "").strip()
     try:
-        if asked.isdigit():
-            seconds = float(asked)
+        if value.isdigit():
+            seconds = float(value)
         else:
-            seconds = (parsedate_to_datetime(asked) - datetime.now(UTC)).total_seconds()
+            seconds = (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds()
     except (ValueError, TypeError):
         return None
     return min(max(0.0, seconds), MAX_HOLD_SECONDS)

@@ -1,4 +1,4 @@
-"""How hard one remote host is asked: one limit for all batches of a worker."""
+"""Limits of requests to remote hosts, shared by all batches of a worker."""
 
 import asyncio
 import time
@@ -7,15 +7,14 @@ from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
 MAX_HOLD_SECONDS = 300.0
-"""A host that asks for a longer silence is asked again after this."""
+"""Maximum pause, even if a host requests a longer one."""
 
 
 class HostLimit:
-    """Lets requests to one host begin, few enough at a time.
+    """The adaptive concurrency limit and the rate limit of one host.
 
-    A host that says 429 or 503 halves what may be in flight, once for everything that was in
-    flight when it said so; every request that goes well afterwards gives back a little, until
-    after about as many as are in flight one more is allowed.
+    A response 429 or 503 halves the limit, once for all requests that were in flight. Every later
+    success raises it a little, by about one after as many successes as requests are in flight.
     """
 
     def __init__(
@@ -28,9 +27,9 @@ class HostLimit:
         """Start at the full limit.
 
         Args:
-            concurrency: requests in flight at most.
-            rate: requests a second at most; 0 sets no limit.
-            clock: seconds that only grow.
+            concurrency: maximum requests in flight.
+            rate: maximum requests per second; 0 sets no limit.
+            clock: a monotonic clock in seconds.
             sleep: waits on that clock.
         """
         self._most = concurrency
@@ -46,12 +45,12 @@ class HostLimit:
 
     @property
     def allowed(self) -> int:
-        """Requests that may be in flight now."""
+        """The current maximum of requests in flight."""
         return max(1, int(self._allowed))
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[float]:
-        """Wait until a request may begin; yields when it did, for `slow_down`."""
+        """Wait until a request may start; yield its start time, for `slow_down`."""
         async with self._changed:
             await self._changed.wait_for(lambda: self._in_flight < self.allowed)
             self._in_flight += 1
@@ -64,11 +63,11 @@ class HostLimit:
                 self._changed.notify_all()
 
     def slow_down(self, began: float, pause: float | None = None) -> None:
-        """The host has enough: ask for less, and for nothing at all during ``pause`` seconds.
+        """Lower the limit, and start no request for ``pause`` seconds.
 
         Args:
-            began: when the request that it refused began, as `turn` said.
-            pause: what the host asked for, by ``Retry-After``.
+            began: start time of the rejected request, from `turn`.
+            pause: from ``Retry-After``.
         """
         now = self._clock()
         if began >= self._halved_at:
@@ -78,11 +77,11 @@ class HostLimit:
             self._held_until = max(self._held_until, now + min(pause, MAX_HOLD_SECONDS))
 
     def succeeded(self) -> None:
-        """A request was served: after a slow-down, allow a little more."""
+        """Raise the limit a little after a successful request."""
         self._allowed = min(float(self._most), self._allowed + 1 / self._allowed)
 
     async def _until_due(self) -> None:
-        """Wait for the end of any silence, and then for this request's place in the rate."""
+        """Wait for the end of any pause, and then for this request's slot in the rate."""
         while True:
             now = self._clock()
             due = max(now, self._next_at, self._held_until)
@@ -93,14 +92,14 @@ class HostLimit:
 
 
 class HostLimits:
-    """One `HostLimit` per remote host, shared by everything in this process."""
+    """One `HostLimit` per remote host, shared by all users in this process."""
 
     def __init__(self, concurrency: int, rate: float = 0) -> None:
-        """Take the limits that hold for each host."""
+        """Create it with the limits of each host."""
         self._limits = (concurrency, rate)
         self._hosts: dict[str, HostLimit] = {}
 
     def of(self, url: str) -> HostLimit:
-        """Return the limit of the host that ``url`` names."""
+        """Return the limit of the host in ``url``."""
         host = urlsplit(url).netloc.rpartition("@")[2].lower()
         return self._hosts.setdefault(host, HostLimit(*self._limits))

@@ -1,1 +1,1 @@
-"""LlamaCloud, or another Docmill that speaks its API, as an engine for all three products."""
+"""The engine `llamacloud`: all products by LlamaCloud, or by another Docmill with its API."""

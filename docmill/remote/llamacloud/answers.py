@@ -1,4 +1,4 @@
-"""What LlamaCloud answers, as far as it is read; everything else in an answer is ignored."""
+"""Models of LlamaCloud's responses, with only the fields that are read."""
 
 from typing import Any, Generic, TypeVar
 
@@ -13,7 +13,7 @@ Shape = TypeVar("Shape", bound=BaseModel)
 
 
 class Usage(BaseModel):
-    """What a job cost; null until it is billed."""
+    """Cost of a job; null until it is billed."""
 
     credits: float | None = None
 
@@ -36,7 +36,7 @@ class Job(BaseModel):
 
 
 class State(Job):
-    """A job as it is polled: a parse has it one level down, the other products do not."""
+    """A polled job, which the response of a parse nests in ``job``."""
 
     @model_validator(mode="before")
     @classmethod
@@ -52,7 +52,7 @@ class Listed(BaseModel, Generic[Entry]):
 
 
 class Page(BaseModel):
-    """One page in any of the forms of a parse result; a failed one says why."""
+    """One page in any format of a parse result."""
 
     page_number: int
     success: bool = True
@@ -71,13 +71,13 @@ class Page(BaseModel):
 
 
 class Pages(BaseModel):
-    """All pages in one form."""
+    """All pages in one format."""
 
     pages: list[Page]
 
 
 class Image(BaseModel):
-    """One saved image; the last three are what another Docmill adds."""
+    """One saved image; the last three fields are additions of Docmill."""
 
     filename: str
     category: str | None = None
@@ -96,14 +96,14 @@ class Images(BaseModel):
 
 
 class Content(BaseModel):
-    """A downloadable form of a result."""
+    """A downloadable format of a result."""
 
     exists: bool | None = True
     presigned_url: str | None = None
 
 
 class Parse(BaseModel):
-    """A parse job with the parts that were asked for."""
+    """A parse job with the requested parts."""
 
     job: Job
     markdown: Pages | None = None
@@ -116,7 +116,7 @@ class Parse(BaseModel):
 
 
 class Classified(BaseModel):
-    """The answer of a classification."""
+    """The result of a classification."""
 
     type: str | None = None
     confidence: float = Field(ge=0, le=1)
@@ -130,14 +130,14 @@ class Classify(Job):
 
 
 class PagesUsed(BaseModel):
-    """Pages that an extraction read, and what it billed for."""
+    """Pages that an extraction read and billed."""
 
     num_pages_extracted: int | None = None
     num_pages_billed: int | None = None
 
 
 class ExtractNotes(BaseModel):
-    """What is known of an extract job; all but ``usage`` is what another Docmill adds."""
+    """Metadata of an extract job; all fields except ``usage`` are additions of Docmill."""
 
     usage: PagesUsed | None = None
     pages: list[int] | None = None
@@ -160,10 +160,10 @@ class Extract(Job):
 
 
 def read(shape: type[Shape], response: httpx.Response) -> Shape:
-    """Return an answer in its shape.
+    """Parse a response with its model.
 
     Raises:
-        ItemFailure: ANSWER_INVALID: it has another one, or is no JSON.
+        ItemFailure: ANSWER_INVALID: it does not match the model, or is not JSON.
     """
     try:
         return shape.model_validate_json(response.content)
@@ -172,5 +172,5 @@ def read(shape: type[Shape], response: httpx.Response) -> Shape:
         where = ".".join(map(str, first["loc"])) or "the whole"
         raise ItemFailure(
             FailureClass.ANSWER_INVALID,
-            f"{response.url.host} answered what its API does not promise: {where}: {first['msg']}.",
+            f"{response.url.host} returned an unexpected response: {where}: {first['msg']}.",
         ) from None

@@ -1,4 +1,4 @@
-"""Files that a parse at the other side leaves beside its pages: images, workbook, PDF, words."""
+"""Attachments of a parse by LlamaCloud: images, workbook, PDF, words."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ from docmill.remote.llamacloud.answers import Image, Parse, read
 from docmill.remote.llamacloud.product import Answer
 
 MAX_IMAGES = 1_000
-"""Image files of one result, as for local engines."""
+"""Maximum image files of one result, as for local engines."""
 _OURS = frozenset(
     {
         CONCATENATED_FILE,
@@ -37,7 +37,7 @@ _PARSE = "/api/v2/parse"
 
 @dataclass(slots=True)
 class Attachments:
-    """What was loaded, and what was not."""
+    """The downloaded files, and warnings about missing ones."""
 
     files: list[str] = field(default_factory=list)
     images: list[ParsedImage] = field(default_factory=list)
@@ -45,10 +45,10 @@ class Attachments:
 
 
 async def load_attachments(answer: Answer) -> Attachments:
-    """Load the files that the job's parameters ask for into the output folder.
+    """Download the files that the job's parameters request into the output folder.
 
     Raises:
-        UnavailableError: a host is away; the next attempt loads them again.
+        UnavailableError: a host is unavailable; the next attempt downloads them again.
     """
     attachments = Attachments()
     options = answer.task.parameters.get("output_options") or {}
@@ -62,7 +62,7 @@ async def load_attachments(answer: Answer) -> Attachments:
 
 
 def _wanted(options: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return the ``expand`` value and the file of each content that was asked for."""
+    """Return the ``expand`` value and the file name of each requested content."""
     asked = (
         (options.get("save_output_pdf"), "output_pdf_content_metadata", PDF_FILE),
         (
@@ -80,13 +80,13 @@ def _wanted(options: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 async def _content(answer: Answer, expand: str, file: str, attachments: Attachments) -> None:
-    """Load one content; it is asked for alone, because upstream does not name all their keys."""
+    """Download one content; one request each, because LlamaCloud does not document their keys."""
     response = await answer.cloud.get(_PARSE, answer.job_id, (expand,))
     found = read(Parse, response).result_content_metadata or {}
     one = next(iter(found.values()), None)
     url = one.presigned_url if one is not None and one.exists is not False else None
-    if trouble := await _load(answer, url, file):
-        message = f"LlamaCloud gave no {file}: {trouble}.".replace("..", ".")
+    if reason := await _load(answer, url, file):
+        message = f"LlamaCloud returned no {file}: {reason}.".replace("..", ".")
         attachments.warnings.append(warning(WarningCode.ENGINE_NOTE, message))
     else:
         attachments.files.append(file)
@@ -102,11 +102,11 @@ async def _images(answer: Answer, images: list[Image], attachments: Attachments)
                 attachments.warnings.append(warning(WarningCode.IMAGES_NOT_SAVED, message))
                 return
             plain = name == Path(name).name and not name.startswith(".") and name not in _OURS
-            trouble = "its name cannot be used"
+            reason = "its name cannot be used"
             if plain:
-                trouble = await _load(answer, image.presigned_url, name) or ""
-            if trouble:
-                message = f"The image {name!r} is missing: {trouble}"
+                reason = await _load(answer, image.presigned_url, name) or ""
+            if reason:
+                message = f"The image {name!r} is missing: {reason}"
                 attachments.warnings.append(warning(WarningCode.IMAGES_NOT_SAVED, message))
                 continue
             loaded.add(name)

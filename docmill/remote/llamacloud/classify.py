@@ -1,4 +1,4 @@
-"""A classification at the other side."""
+"""Classification by LlamaCloud."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -23,7 +23,9 @@ def _body(parameters: Mapping[str, Any], file_id: str, run_id: str) -> dict[str,
 async def _write(answer: Answer) -> EngineReport:
     job = read(Classify, answer.response)
     if job.result is None:
-        raise ItemFailure(FailureClass.ANSWER_INVALID, "The remote engine gave no verdict.")
+        raise ItemFailure(
+            FailureClass.ANSWER_INVALID, "The remote engine returned no classification."
+        )
     result = ClassifyResult(
         engine="llamacloud",
         engine_version=answer.version,
@@ -31,7 +33,7 @@ async def _write(answer: Answer) -> EngineReport:
         text_engine_version="",
         media_type=media_type(answer.task.name),
         result=Verdict.model_validate(job.result.model_dump()),
-        # How many pages it has read, the other side does not say.
+        # LlamaCloud does not return the number of pages.
         pages_total=0,
         pages_ok=0,
         pages_failed=0,
@@ -42,4 +44,4 @@ async def _write(answer: Answer) -> EngineReport:
 
 
 CLASSIFY = Product(path="/api/v2/classify", body=_body, write=_write, expand=("usage",))
-"""Its ``transaction_id`` alone makes a repeated create safe, with LlamaCloud as with Docmill."""
+"""Its ``transaction_id`` makes a create idempotent, at LlamaCloud and at Docmill."""

@@ -1,4 +1,4 @@
-"""The endpoints of LlamaCloud that one job needs, and what its refusals mean."""
+"""LlamaCloud's API, as far as a job needs it, and its errors as failures."""
 
 import asyncio
 import mimetypes
@@ -18,16 +18,16 @@ from docmill.settings import MIB
 
 FILES = "/api/v1/beta/files"
 RUN = "docmill_run"
-"""Names the run in the metadata of the parse job that was made for it."""
+"""Key of the run id in the metadata of a parse job."""
 MAX_RESULT = 256 * MIB
-"""Bytes of one result: thousands of pages with all their elements."""
+"""Maximum bytes of one result: thousands of pages with all their elements."""
 MAX_NAME = 255
 _MAX_DETAIL = 10_000
-"""Characters of a refusal that are looked at: far more than any error keeps."""
+"""Maximum characters of an error response that are read."""
 _PAGE = 100
-"""Rows of one list page; the most that every product's list takes."""
+"""Rows of one list page; the maximum that all products support."""
 _CLOCK_SLACK = timedelta(minutes=10)
-"""How far the clocks inside the other side may differ from each other."""
+"""Maximum difference between clocks inside LlamaCloud."""
 _DENIED: Mapping[int, str] = {
     HTTPStatus.UNAUTHORIZED: "does not accept the key",
     HTTPStatus.PAYMENT_REQUIRED: "has no credits left for this key",
@@ -39,7 +39,7 @@ class Cloud:
     """One account at one address."""
 
     def __init__(self, http: RemoteHttp, key: str, project_id: str) -> None:
-        """Take the connection, the key that no error may show, and a project or nothing."""
+        """Create it on a connection; errors never contain ``key``; ``project_id`` may be empty."""
         self._http = http
         self._key = key
         self._scope = {"project_id": project_id} if project_id else {}
@@ -52,7 +52,7 @@ class Cloud:
     async def upload(
         self, path: Path, name: str, run_id: str, purpose: str
     ) -> tuple[str, str | None]:
-        """Upload a file, streaming, and return its id and the other side's time."""
+        """Stream a file to LlamaCloud, and return its id and LlamaCloud's time."""
         short = PurePosixPath(name).name[-MAX_NAME:]
         kind = media_type(name)
         handle = await asyncio.to_thread(path.open, "rb")
@@ -69,12 +69,12 @@ class Cloud:
         return read(File, response).id, _time_of(response)
 
     async def uploads(self, run_id: str) -> tuple[list[str], str | None]:
-        """Return the ids of the files that a run has uploaded, and the other side's time."""
+        """Return the ids of the files that a run has uploaded, and LlamaCloud's time."""
         response = await self._send("GET", FILES, params={"external_file_id": run_id})
         return [file.id for file in read(Listed[File], response).items], _time_of(response)
 
     async def delete_file(self, file_id: str) -> None:
-        """Delete an uploaded file; one that is gone already is all right."""
+        """Delete an uploaded file; a missing file is no error."""
         await self._send("DELETE", f"{FILES}/{file_id}", fine=(HTTPStatus.NOT_FOUND,))
 
     async def create(self, path: str, body: Mapping[str, Any], run_id: str) -> str:
@@ -83,12 +83,12 @@ class Cloud:
         return read(Job, response).id
 
     async def jobs(self, path: str, since: str | None, **filters: str) -> AsyncIterator[Job]:
-        """Yield the jobs of a list that fit, newest first.
+        """Yield the matching jobs of a list, newest first.
 
         Args:
             path: of the product.
-            since: the other side's time before which none is looked for.
-            filters: further ones that the product's list has.
+            since: minimum creation time, by LlamaCloud's clock.
+            filters: further filters of the product's list.
         """
         params: dict[str, Any] = {"page_size": _PAGE, **filters}
         if since is not None:
@@ -102,12 +102,12 @@ class Cloud:
             params["page_token"] = listed.next_page_token
 
     async def get(self, path: str, job_id: str, expand: tuple[str, ...] = ()) -> httpx.Response:
-        """Return a job as it is now, with the parts that ``expand`` names."""
+        """Return the current state of a job, with the parts that ``expand`` names."""
         params = {"expand": list(expand)}
         return await self._send("GET", f"{path}/{job_id}", params=params, max_bytes=MAX_RESULT)
 
     async def cancel(self, path: str, job_id: str) -> None:
-        """Cancel a job; one that has ended, or is gone, is all right."""
+        """Cancel a job; a missing or ended job is no error."""
         ended = (HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.BAD_REQUEST)
         await self._send("POST", f"{path}/{job_id}/cancel", fine=ended)
 
@@ -120,11 +120,11 @@ class Cloud:
         fine: tuple[int, ...] = (),
         **request: Any,
     ) -> httpx.Response:
-        """Send a request in the project's scope.
+        """Send a request in the scope of the project.
 
         Raises:
-            UnavailableError: the other side is away or busy.
-            ItemFailure: it refuses, with a status that is not ``fine``.
+            UnavailableError: LlamaCloud is unavailable or busy.
+            ItemFailure: it returns an error status that is not in ``fine``.
         """
         scoped = {**self._scope, **(params or {})}
         response = await self._http.send(method, path, params=scoped, **request)
@@ -143,31 +143,31 @@ class Cloud:
         )
 
     def without_key(self, text: str) -> str:
-        """Return what the other side wrote without the key, should it have written that."""
+        """Return a message of LlamaCloud without the API key."""
         return text.replace(self._key, "[key]") if self._key else text
 
 
 def media_type(name: str) -> str:
-    """Return the media type that a file's name promises."""
+    """Return the media type of a file name."""
     return mimetypes.guess_type(name)[0] or "application/octet-stream"
 
 
 def _key_of(run_id: str, step: str) -> dict[str, str]:
-    """Let another Docmill know a repeat when it sees one; LlamaCloud ignores this."""
+    """Return the header that makes a create idempotent at Docmill; LlamaCloud ignores it."""
     return {"Idempotency-Key": f"{run_id}-{step}"}
 
 
 def _time_of(response: httpx.Response) -> str | None:
-    """Return the other side's time, a little earlier: only that clock dates what it makes."""
+    """Return LlamaCloud's time minus `_CLOCK_SLACK`, to compare with creation times there."""
     try:
-        told = parsedate_to_datetime(response.headers["Date"]).astimezone(UTC)
+        date = parsedate_to_datetime(response.headers["Date"]).astimezone(UTC)
     except (KeyError, ValueError, OverflowError):
         return None
-    return (told - _CLOCK_SLACK).isoformat()
+    return (date - _CLOCK_SLACK).isoformat()
 
 
 def _detail(response: httpx.Response) -> str:
-    """Return the sentence in an error, in either of the API's forms."""
+    """Return the message of an error response, in either of the API's formats."""
     try:
         detail = response.json()["detail"]
     except (ValueError, KeyError, TypeError):

@@ -1,4 +1,4 @@
-"""The engine: an item from upload to result, or to its cancel."""
+"""The engine `llamacloud`: processes an item from upload to result, or cancels it."""
 
 import asyncio
 import time
@@ -24,9 +24,9 @@ from docmill.remote.llamacloud.run import RemoteObjects, Run, RunState
 from docmill.settings import Settings
 
 ANSWERS_READ_AS = "1"
-"""Changes whenever the same answer gives another result."""
+"""Version of the conversion; changes whenever the same answer gives another result."""
 REQUEST_TIMEOUT = httpx.Timeout(120, connect=10)
-"""Of one silence, not of a whole upload; a large one is hashed before it is answered."""
+"""Timeout of one read or write; LlamaCloud hashes a large upload before it answers."""
 
 PRODUCTS: Mapping[str, Product] = {"parse": PARSE, "classify": CLASSIFY, "extract": EXTRACT}
 
@@ -34,13 +34,13 @@ log = structlog.get_logger(__name__)
 
 
 class LlamaCloudEngine:
-    """Sends documents to LlamaCloud, or to what speaks its API."""
+    """Sends documents to LlamaCloud, or to a server with its API."""
 
     name = LLAMACLOUD
     reads_locally = False
 
     def __init__(self, cloud: Cloud, downloads: Downloads, settings: Settings) -> None:
-        """Connect to nothing yet."""
+        """Create it without connecting."""
         self.version = f"{ANSWERS_READ_AS}@{cloud.host}"
         self._cloud = cloud
         self._downloads = downloads
@@ -48,11 +48,11 @@ class LlamaCloudEngine:
         self._keep = settings.llamacloud_keep_files
 
     async def run(self, job: RemoteJob) -> EngineReport:
-        """Work on one item; an attempt that ends early is taken up by the next one.
+        """Process one item; an attempt continues where an earlier one stopped.
 
         Raises:
-            ItemFailure: with the class that fits.
-            UnavailableError: the other side is away or busy.
+            ItemFailure: the item failed.
+            UnavailableError: LlamaCloud is unavailable or busy.
         """
         objects = self._objects(job.task.product, job.run_id)
         try:
@@ -66,7 +66,7 @@ class LlamaCloudEngine:
         return report
 
     async def abandon(self, product: str, run_id: str, steps: Steps) -> bool:
-        """Cancel the remote job and delete the upload; whether nothing is left."""
+        """Cancel the remote job and delete the upload; return whether nothing is left."""
         objects = self._objects(product, run_id)
         try:
             settled = await objects.cancel(await RunState.read(steps))
@@ -125,7 +125,7 @@ def open_llamacloud(settings: Settings, hosts: HostLimits) -> LlamaCloudEngine:
         headers={"Authorization": f"Bearer {key}"},
         timeout=REQUEST_TIMEOUT,
     )
-    # Where an operator sends the documents themselves, their results may be loaded from.
+    # Results may be downloaded from the host to which the operator sends the documents.
     fence = Fence.allowing([*settings.fence_allow, http.host])
     downloads = Downloads(fence, settings.fetch_timeout_seconds)
     return LlamaCloudEngine(Cloud(http, key, settings.llamacloud_project_id), downloads, settings)

@@ -1,4 +1,4 @@
-"""An extraction at the other side."""
+"""Extraction by LlamaCloud."""
 
 import asyncio
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from docmill.remote.llamacloud.cloud import media_type
 from docmill.remote.llamacloud.product import Answer, Product, millicredits
 
 _ADDITIONS = frozenset({"engine", "parse_parameters", "parse_config_id"})
-"""Docmill's own parameters, and a configuration that only this side has."""
+"""Docmill's own parameters, and a configuration that only exists here."""
 _PARAMETERS_IGNORED = (
     "LlamaCloud decides how the text is read; of the parse parameters it takes parse_tier."
 )

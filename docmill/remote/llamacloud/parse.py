@@ -1,4 +1,4 @@
-"""A parse at the other side: what is asked, and its pages in the shape of local engines."""
+"""Parsing by LlamaCloud, with the result in the format of local engines."""
 
 import asyncio
 from collections.abc import Mapping
@@ -17,12 +17,12 @@ from docmill.remote.llamacloud.cloud import RUN, media_type
 from docmill.remote.llamacloud.product import Answer, Product, millicredits
 
 _SHAPED_HERE = frozenset({*JOINING, "replace_failed_page_mode"})
-"""Docmill's own parameters that are applied to whatever an engine returns."""
+"""Docmill's own parameters that are applied to the result of every engine."""
 _ADDITIONS = frozenset({"disable_ocr", "hide_headers", "hide_footers"})
-"""Docmill's own that LlamaCloud has no word for."""
+"""Docmill's own parameters that LlamaCloud does not support."""
 _NEVER_SENT = frozenset({*_SHAPED_HERE, *_ADDITIONS, "engine"})
 _MADE_HERE = ("stripped_md", "concatenated_stripped_txt")
-"""Additional outputs that follow from the Markdown."""
+"""Additional outputs that are made here from the Markdown."""
 _MAX_WARNINGS = 100
 
 
@@ -84,10 +84,10 @@ def _result(answer: Answer, parsed: Parse, attachments: Attachments) -> ParseRes
 
 
 def _pages(parsed: Parse) -> list[ParsedPage]:
-    """Return each page once, from all the forms that were given.
+    """Return the pages, merged from all formats in the answer.
 
     Raises:
-        ItemFailure: ANSWER_INVALID: there is no page, or one is there twice.
+        ItemFailure: ANSWER_INVALID: there is no page, or a page number is not unique.
     """
     forms = {
         name: _by_number(pages)
@@ -119,7 +119,7 @@ def _by_number(pages: Pages | None) -> dict[int, Page]:
 def _page(number: int, forms: Mapping[str, Page | None]) -> ParsedPage:
     nothing = Page(page_number=number)
     text = (forms["text"] or nothing).text
-    # Without Markdown, as on the tier fast, the plain text is the best form there is.
+    # Without Markdown, as with the tier fast, the plain text is used.
     markdown = forms["markdown"] or Page(page_number=number, markdown=text)
     if not markdown.success:
         error = markdown.error or "The page failed."
@@ -148,4 +148,4 @@ PARSE = Product(
     expand=("markdown", "text", "items", "metadata", "job_metadata", "usage"),
     expand_less=("text", "metadata"),
 )
-"""The tier ``fast`` may have text only, and then the rest is refused."""
+"""The tier ``fast`` may have only text, and then LlamaCloud rejects the other parts."""

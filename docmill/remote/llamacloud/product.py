@@ -1,4 +1,4 @@
-"""What is different about each product at the other side."""
+"""The products of LlamaCloud: their endpoints, answers, and downloads of their files."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -16,21 +16,21 @@ from docmill.remote.llamacloud.cloud import Cloud
 
 
 class Downloads:
-    """Loads files for results, through the fence that holds for every URL from outside."""
+    """Downloads files that a result links to, without the API key and through the fence."""
 
     def __init__(self, fence: Fence, seconds: float) -> None:
-        """Take the fence, with a gap for the engine's own host, and the time for one file."""
+        """Create it with a fence that allows the engine's host, and the time limit of one file."""
         self._fence = fence
         self._seconds = seconds
 
     async def load(self, url: str | None, target: Path, max_bytes: int) -> str | None:
-        """Write what is at ``url`` to ``target``.
+        """Download ``url`` to ``target``.
 
         Returns:
-            Why there is no such file; None when there is.
+            None, or the reason why the file is missing.
 
         Raises:
-            UnavailableError: the host is away; trying again is right.
+            UnavailableError: the host is unavailable; the download may be retried.
         """
         if not url:
             return "there is no link to it"
@@ -48,16 +48,16 @@ class Downloads:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The result of a remote job that has completed, and where its files go.
+    """The result of a completed remote job.
 
     Attributes:
-        task: what was asked.
+        task: of the engine.
         response: the job with its result.
-        job_id: its id.
-        cloud: gives further parts of it.
-        downloads: loads files that an answer links to.
+        job_id: of the remote job.
+        cloud: for further requests.
+        downloads: downloads linked files.
         version: of the engine.
-        seconds: that this attempt has waited.
+        seconds: waiting time of this attempt.
     """
 
     task: EngineTask
@@ -70,25 +70,25 @@ class Answer:
 
     @property
     def folder(self) -> Path:
-        """Where the result is written."""
+        """The output folder."""
         return Path(self.task.output_dir)
 
     @property
     def timings(self) -> dict[str, float]:
-        """What is known of the time it took."""
+        """The timings of the result."""
         return {"total": round(self.seconds, 3)}
 
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """One product's endpoint.
+    """One product.
 
     Attributes:
         path: of its jobs.
-        body: what creates a job, from parameters, file id and run.
-        filters: of its list, for the jobs of a file; not every list has one.
-        expand: parts of a job that the result is made of.
-        expand_less: what is asked for when those are refused.
+        body: returns the body of a create request for parameters, file id and run id.
+        filters: filters of its list for the jobs of a file; not every list has them.
+        expand: the requested parts of a job.
+        expand_less: the requested parts if LlamaCloud rejects ``expand``.
         write: writes the result.
     """
 
@@ -101,7 +101,7 @@ class Product:
 
 
 def millicredits(usage: Usage | None) -> dict[str, int]:
-    """Return what a job cost in thousandths of a credit, for usage counts in whole numbers."""
+    """Return the cost of a job in thousandths of a credit, because usage counts are integers."""
     if usage is None or usage.credits is None:
         return {}
     return {"millicredits": round(usage.credits * 1000)}

@@ -1,4 +1,4 @@
-"""One run of one item at the other side: upload, job, waiting, answer."""
+"""One run of an item at LlamaCloud: its saved state, upload, job, polling and cleanup."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -27,13 +27,13 @@ Made = TypeVar("Made")
 
 @dataclass(frozen=True, slots=True)
 class RunState:
-    """What is known to be there, or may be.
+    """The saved state of a run, from the steps of all its attempts.
 
     Attributes:
-        file: id of the upload, and the other side's time of it.
-        file_begun: whether an upload was begun.
+        file: id of the upload, and LlamaCloud's time of it.
+        file_begun: whether an upload was started.
         job: id of the job.
-        job_begun: whether a create was begun.
+        job_begun: whether the creation of a job was started.
     """
 
     file: dict[str, Any] | None
@@ -43,7 +43,7 @@ class RunState:
 
     @classmethod
     async def read(cls, steps: Steps) -> "RunState":
-        """Return what all attempts so far have left."""
+        """Return the state that all attempts so far have saved."""
         return cls(
             file=await steps.get(FILE),
             file_begun=bool(await steps.get(_begun(FILE))),
@@ -58,10 +58,10 @@ async def once(
     find: Callable[[], Awaitable[Made | None]],
     make: Callable[[], Awaitable[Made]],
 ) -> Made:
-    """Make something at the other side, unless an earlier attempt did.
+    """Create an object at LlamaCloud, unless an earlier attempt did.
 
-    An attempt says what it is about to do before it does it. So one that finds such a word, but
-    nothing made, knows that an answer was lost, and looks before it asks again.
+    An attempt saves its intent before it sends the request. If a later attempt finds the intent
+    without an object, a response was lost, and it searches for the object before it creates one.
     """
     made: Made | None = await steps.get(name)
     if made is not None:
@@ -81,21 +81,21 @@ def _begun(name: str) -> str:
 
 
 class RemoteObjects:
-    """File and job of one run."""
+    """The upload and the job of one run: search, cancellation and deletion."""
 
     def __init__(self, cloud: Cloud, product: Product, run_id: str) -> None:
-        """Ask nothing yet."""
+        """Create it without a request."""
         self._cloud = cloud
         self._product = product
         self._run_id = run_id
 
     async def find_file(self) -> dict[str, Any] | None:
-        """Return the upload of this run, as `RunState` has it; None when there is none."""
+        """Return the upload of this run in the format of `RunState`; None if there is none."""
         uploads, at = await self._cloud.uploads(self._run_id)
         return {"id": uploads[0], "at": at} if uploads else None
 
     async def find_job(self, file: dict[str, Any]) -> str | None:
-        """Return the job that was made of the file, which belongs to this run alone."""
+        """Return the job of the file, which belongs to this run alone."""
         file_id = str(file["id"])
         filters = self._product.filters(file_id)
         async for job in self._cloud.jobs(self._product.path, file["at"], **filters):
@@ -104,10 +104,10 @@ class RemoteObjects:
         return None
 
     async def cancel(self, state: RunState) -> bool:
-        """Cancel the job, and say whether that is settled.
+        """Cancel the job.
 
         Returns:
-            False when a create was begun whose job is not to be found, or not yet.
+            False if the creation of a job was started, but the job is not found (yet).
         """
         job_id = state.job
         if job_id is None and state.job_begun and state.file is not None:
@@ -117,15 +117,15 @@ class RemoteObjects:
         return job_id is not None or not state.job_begun
 
     async def delete_upload(self, state: RunState) -> None:
-        """Delete what was uploaded; a refusal to do so is logged and changes nothing.
+        """Delete the uploaded files; an error response is only logged.
 
         Raises:
-            UnavailableError: the other side is away.
+            UnavailableError: LlamaCloud is unavailable.
         """
         if not state.file_begun:
             return
         try:
-            # An upload that was slow to arrive may have made a second one; none is left behind.
+            # A delayed upload may have created a second file, so all files of the run are deleted.
             uploads, _ = await self._cloud.uploads(self._run_id)
             known = [] if state.file is None else [str(state.file["id"])]
             for file_id in dict.fromkeys([*known, *uploads]):
@@ -134,20 +134,20 @@ class RemoteObjects:
             log.warning("remote.file_kept", run_id=self._run_id, reason=failure.message)
 
 
-FIRST_LOOK_SECONDS = 0.5
-"""After this a new job is looked at for the first time: small documents are done by then."""
-SLOWER = 1.4
-"""Each look waits so much longer than the one before."""
-LAST_LOOK_SECONDS = 10.0
-"""Between two looks at a job that takes long."""
+FIRST_POLL_SECONDS = 0.5
+"""Delay of the first poll of a new job, after which small documents are done."""
+POLL_BACKOFF = 1.4
+"""Factor between two poll intervals."""
+MAX_POLL_SECONDS = 10.0
+"""Maximum poll interval."""
 _ENDED = frozenset({"FAILED", "CANCELLED"})
 
 
 class Run:
-    """What all attempts of one run do together: each step once, whoever takes it."""
+    """One run, shared by all its attempts: each step is executed once."""
 
     def __init__(self, cloud: Cloud, product: Product, job: RemoteJob) -> None:
-        """Do nothing yet."""
+        """Create it without a request."""
         self._cloud = cloud
         self._product = product
         self._task = job.task
@@ -156,7 +156,7 @@ class Run:
         self._objects = RemoteObjects(cloud, product, job.run_id)
 
     async def job_id(self) -> str:
-        """Return the id of the remote job; upload and create what is not there yet."""
+        """Return the id of the remote job; upload the file and create the job if needed."""
         known = await self._steps.get(JOB)
         if known is not None:
             return str(known)
@@ -175,10 +175,10 @@ class Run:
         """Wait until the job has completed.
 
         Raises:
-            ItemFailure: it failed, or was cancelled at the other side.
-            UnavailableError: the other side is away; the next attempt waits on.
+            ItemFailure: it failed, or was cancelled at LlamaCloud.
+            UnavailableError: LlamaCloud is unavailable; the next attempt continues to wait.
         """
-        pause = FIRST_LOOK_SECONDS
+        pause = FIRST_POLL_SECONDS
         while True:
             await asyncio.sleep(pause)
             job = read(State, await self._cloud.get(self._product.path, job_id))
@@ -188,10 +188,10 @@ class Run:
                 reason = self._cloud.without_key(job.error_message or "no reason given")
                 message = f"The job at {self._cloud.host} ended as {job.status}: {reason}"
                 raise ItemFailure(FailureClass.ENGINE_ERROR, message)
-            pause = min(pause * SLOWER, LAST_LOOK_SECONDS)
+            pause = min(pause * POLL_BACKOFF, MAX_POLL_SECONDS)
 
     async def answer(self, job_id: str) -> httpx.Response:
-        """Return a job that has completed, with its result."""
+        """Return the completed job with its result."""
         path, less = self._product.path, self._product.expand_less
         try:
             return await self._cloud.get(path, job_id, self._product.expand)

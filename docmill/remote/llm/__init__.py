@@ -1,1 +1,1 @@
-"""Any OpenAI-compatible endpoint as an engine for extract and classify."""
+"""The engine `llm`: extract and classify with any OpenAI-compatible endpoint."""

@@ -1,4 +1,4 @@
-"""What an endpoint answers: the model's words, or why there are none; and the JSON in them."""
+"""Answers of an endpoint: the model's text or the reason of an error, and the JSON in the text."""
 
 import json
 import math
@@ -13,23 +13,23 @@ import httpx
 from docmill.errors import FailureClass, ItemFailure, Retry, UnavailableError
 
 _COUNTED = {"prompt_tokens": "input_tokens", "completion_tokens": "output_tokens"}
-"""The endpoint's names of what is counted, and ours."""
-_PASSING = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)
+"""Names of token counts at the endpoint and in usage."""
+_TRANSIENT = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)
 _SHOWN = 300
-"""Characters of the endpoint's own words that an error repeats."""
+"""Maximum characters of the endpoint's message in an error."""
 MAX_DEPTH = 100
-"""Levels of an answer: more than any schema that is taken has, and less than breaks a reader."""
+"""Maximum nesting of an answer: more than any accepted schema, less than the recursion limit."""
 _THOUGHTS = re.compile(r"\A\s*<think>.*?</think>", re.DOTALL)
-"""What some models write before their answer."""
+"""Reasoning that some models write before their answer."""
 _FENCED = re.compile(r"```(?:json)?\s*\n(.*?)```", re.DOTALL | re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a model said.
+    """The answer of a model.
 
     Attributes:
-        content: its words.
+        content: its text.
         usage: ``requests``, ``input_tokens``, ``output_tokens``; tokens as the endpoint counts.
     """
 
@@ -38,23 +38,23 @@ class Answer:
 
 
 def answer_of(response: httpx.Response, host: str) -> Answer:
-    """Return what the model said in a 2xx answer.
+    """Return the model's answer in a 2xx response.
 
     Raises:
-        ItemFailure: ENGINE_REFUSED: the model or a filter would not answer; ANSWER_INVALID: the
-            answer was cut off, or this is no answer of such an endpoint.
-        UnavailableError: it says that what stands behind it is busy or away.
+        ItemFailure: ENGINE_REFUSED: the model or a filter rejected the request; ANSWER_INVALID: the
+            answer was truncated, or the response is not a chat completion.
+        UnavailableError: a gateway reports that its upstream is busy or unavailable.
     """
     try:
         body = json.loads(response.content)
-        _look_for_trouble(body, host)
+        _check_gateway_error(body, host)
         choice = body["choices"][0]
         message = choice["message"]
         finish = choice.get("finish_reason")
         content = _text(message.get("content"))
         refusal = message.get("refusal")
     except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError):
-        _not_an_answer(response, host)
+        _raise_not_an_answer(response, host)
     if isinstance(refusal, str) and refusal:
         raise ItemFailure(
             FailureClass.ENGINE_REFUSED, f"The model refused: {cleaned(refusal)[:_SHOWN]}"
@@ -66,15 +66,15 @@ def answer_of(response: httpx.Response, host: str) -> Answer:
     if finish == "length":
         raise ItemFailure(
             FailureClass.ANSWER_INVALID,
-            "The model's answer was cut off: it is longer than the endpoint allows.",
+            "The model's answer was truncated: it is longer than the endpoint allows.",
         )
     if not content:
-        _not_an_answer(response, host)
+        _raise_not_an_answer(response, host)
     return Answer(cleaned(content), _usage(body.get("usage")))
 
 
 def refusal_reason(response: httpx.Response) -> str:
-    """Return in the endpoint's words why it refuses."""
+    """Return the endpoint's message in an error response."""
     try:
         body = json.loads(response.content)
     except (ValueError, RecursionError):
@@ -86,11 +86,11 @@ def refusal_reason(response: httpx.Response) -> str:
 
 
 def json_of(content: str) -> Any:
-    """Return the JSON that a model wrote, also in a code fence or between sentences.
+    """Return the JSON in a model's text, even in a code fence or between sentences.
 
     Raises:
-        ValueError: there is none, or it has a number or text that cannot be stored, or it nests
-            too deeply.
+        ValueError: there is none, a number or string in it cannot be stored, or it nests too
+            deeply.
     """
     content = _THOUGHTS.sub("", content)
     begin, end = content.find("{"), content.rfind("}")
@@ -104,16 +104,16 @@ def json_of(content: str) -> Any:
         if _depth(found) > MAX_DEPTH:
             raise ValueError(f"it nests deeper than {MAX_DEPTH} levels")
         return found
-    raise ValueError("it is no JSON")
+    raise ValueError("it is not JSON")
 
 
 def cleaned(text: str) -> str:
-    """Return ``text`` without what no database or file takes."""
+    """Return ``text`` without characters that databases or files reject."""
     return text.replace("\0", "").encode("utf-8", "replace").decode()
 
 
 def _depth(value: Any) -> int:
-    """Return how many objects and lists are in each other, `MAX_DEPTH` + 1 at most."""
+    """Return the nesting depth of a JSON value, at most `MAX_DEPTH` + 1."""
     level = [value]
     for depth in range(MAX_DEPTH + 1):
         inner = [one for one in level if isinstance(one, dict | list)]
@@ -126,14 +126,14 @@ def _depth(value: Any) -> int:
 
 
 def _text(content: Any) -> str:
-    """Return the words of a message; some endpoints give them in parts."""
+    """Return the text of a message; some endpoints return it in parts."""
     if isinstance(content, list):
         return "".join(part["text"] for part in content if part.get("type") == "text")
     return content if isinstance(content, str) else ""
 
 
-def _usage(told: Any) -> dict[str, int]:
-    counted = told if isinstance(told, Mapping) else {}
+def _usage(reported: Any) -> dict[str, int]:
+    counted = reported if isinstance(reported, Mapping) else {}
     usage = {"requests": 1}
     for theirs, ours in _COUNTED.items():
         number = counted.get(theirs)
@@ -148,17 +148,17 @@ def _finite(number: str) -> float:
     return found
 
 
-def _look_for_trouble(body: Any, host: str) -> None:
-    """Some gateways say 200 first, and in the body what the endpoint behind them said."""
+def _check_gateway_error(body: Any, host: str) -> None:
+    """Raise the upstream error that some gateways return in the body of a response 200."""
     error = body.get("error") if isinstance(body, Mapping) else None
     code = error.get("code") if isinstance(error, Mapping) else None
-    if isinstance(code, int) and (code in _PASSING or code >= HTTPStatus.INTERNAL_SERVER_ERROR):
-        raise UnavailableError(f"The remote engine at {host} answers {code} for one behind it.")
+    if isinstance(code, int) and (code in _TRANSIENT or code >= HTTPStatus.INTERNAL_SERVER_ERROR):
+        raise UnavailableError(f"The remote engine at {host} reports {code} from its upstream.")
 
 
-def _not_an_answer(response: httpx.Response, host: str) -> NoReturn:
-    """A gateway in trouble speaks for an endpoint at times: a few more tries, then it is final."""
-    kind = response.headers.get("Content-Type", "nothing said of its type").partition(";")[0]
+def _raise_not_an_answer(response: httpx.Response, host: str) -> NoReturn:
+    """Raise a failure that is retried a few times, because a broken gateway may have answered."""
+    kind = response.headers.get("Content-Type", "no content type").partition(";")[0]
     raise ItemFailure(
         FailureClass.ANSWER_INVALID,
         f"{host} answers {response.status_code} without a model's answer in it ({kind[:_SHOWN]}).",

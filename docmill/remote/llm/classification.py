@@ -1,4 +1,4 @@
-"""The rule that fits a document, by conversation a model about its first pages."""
+"""Classification of a document by a model, which gets its first pages."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,39 +11,39 @@ from docmill.remote.llm import prompts
 from docmill.remote.llm.conversation import Checked, Conversation, schema_errors
 
 
-async def sort(
+async def classify(
     document: ParseResult, parameters: Mapping[str, Any], conversation: Conversation, budget: int
 ) -> Verdict:
-    """Return the type that a model gives a document.
+    """Return the model's type for a document.
 
     Args:
-        document: its text, as far as it is read.
+        document: its parsed pages.
         parameters: of the classification.
-        conversation: the model.
-        budget: characters of text that it gets; what a document is shows at its beginning.
+        conversation: with the model.
+        budget: maximum characters of text; the first pages show the type of a document.
 
     Raises:
-        ItemFailure: what `Conversation.ask` raises.
+        ItemFailure: the errors of `Conversation.ask`.
     """
     parts = parts_of(document.pages, budget)
     if not parts:
         return Verdict(type=None, confidence=1.0, reasoning="The document has no text.")
-    room, seen = budget, []
+    remaining, selected = budget, []
     for part in parts:
-        if len(part.text) > room:
+        if len(part.text) > remaining:
             break
-        seen.append(part)
-        room -= len(part.text)
+        selected.append(part)
+        remaining -= len(part.text)
     rules = [Rule(rule["type"], rule["description"]) for rule in parameters["rules"]]
     form = _form(list(dict.fromkeys(rule.type for rule in rules)))
-    messages = prompts.classification(seen, rules)
+    messages = prompts.classification(selected, rules)
     return await conversation.ask(messages, form, lambda answer: _checked(answer, form))
 
 
 def _form(types: list[str]) -> dict[str, Any]:
     return closed(
         {
-            # Reasons come first: what a model writes later agrees with what it wrote before.
+            # The reasoning is first: a model's later output follows from its earlier output.
             "reasoning": {"type": "string"},
             "type": {"anyOf": [{"type": "string", "enum": types}, {"type": "null"}]},
             "confidence": {"type": "number", "minimum": 0, "maximum": 1},

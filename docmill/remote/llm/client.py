@@ -19,7 +19,7 @@ from docmill.settings import MIB, Settings
 Message = Mapping[str, str]
 
 MAX_ANSWER = 8 * MIB
-"""Bytes of one answer: a hundred times what models write."""
+"""Maximum bytes of one answer: a hundred times the usual size."""
 
 CONNECT_SECONDS = 10.0
 
@@ -32,17 +32,17 @@ _DENIED = frozenset(
         HTTPStatus.METHOD_NOT_ALLOWED,
     }
 )
-_ABOUT_FORM = re.compile(
+_FORMAT_ERROR = re.compile(
     r"response.?format|json.?schema|json.?object|json.?mode|structured.?output|schema|grammar", re.I
 )
-_ABOUT_TEMPERATURE = re.compile(r"temperature", re.I)
-_ABOUT_LENGTH = re.compile(
+_TEMPERATURE_ERROR = re.compile(r"temperature", re.I)
+_LENGTH_ERROR = re.compile(
     r"context.?(?:length|size|window)|maximum.{0,20}tokens|too (?:long|large|many tokens)", re.I
 )
 
 
 class Form(IntEnum):
-    """How an endpoint is told which JSON is wanted; the prompt says it in any case."""
+    """The ``response_format`` of a request; the prompt describes the JSON in any case."""
 
     PROMPT = 0
     JSON_OBJECT = 1
@@ -50,19 +50,19 @@ class Form(IntEnum):
 
 
 class Chat:
-    """Asks one model.
+    """Chat completions of one model.
 
-    Endpoints differ in what they know of ``response_format`` and of ``temperature``. What one has
-    refused is not sent again as long as this object lives.
+    Endpoints differ in their support of ``response_format`` and ``temperature``. An option that the
+    endpoint has rejected is not sent again by this object.
     """
 
     def __init__(self, http: RemoteHttp, model: str, key: str = "") -> None:
-        """Take the connection, with its key in the headers.
+        """Create it on a connection, which has the API key in its headers.
 
         Args:
-            http: the endpoint, up to and with its ``/v1``.
-            model: its name there.
-            key: what must not be repeated when the endpoint repeats it.
+            http: the endpoint, including its ``/v1``.
+            model: name of the model.
+            key: the API key, which is removed from error messages of the endpoint.
         """
         self._http = http
         self._model = model
@@ -77,15 +77,15 @@ class Chat:
     async def complete(
         self, messages: Sequence[Message], schema: Mapping[str, Any] | None
     ) -> Answer:
-        """Return what the model says next.
+        """Return the model's next message.
 
         Args:
             messages: the conversation so far.
-            schema: the closed form of the JSON that is wanted; None when it has none.
+            schema: the strict JSON Schema of the answer; None if it has none.
 
         Raises:
             ItemFailure: ENGINE_DENIED, ENGINE_REFUSED or ANSWER_INVALID.
-            UnavailableError: the endpoint is away or busy.
+            UnavailableError: the endpoint is unavailable or busy.
         """
         name = digest(schema)
         while True:
@@ -114,14 +114,14 @@ class Chat:
         return body
 
     def _drop_unsupported(self, status: int, reason: str, name: str, form: Form) -> bool:
-        """Leave out what the endpoint refuses; whether there was such a thing."""
+        """Disable the option that the endpoint rejects; return whether there was one."""
         if status not in (HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY):
             return False
-        if self._temperature and _ABOUT_TEMPERATURE.search(reason):
+        if self._temperature and _TEMPERATURE_ERROR.search(reason):
             self._temperature = False
             return True
-        if form > Form.PROMPT and _ABOUT_FORM.search(reason):
-            # Another answer may have come meanwhile: a form is only ever lowered.
+        if form > Form.PROMPT and _FORMAT_ERROR.search(reason):
+            # Concurrent requests may have lowered the format already; it is never raised.
             self._forms[name] = min(Form(form - 1), self._forms.get(name, form))
             return True
         return False
@@ -131,21 +131,22 @@ class Chat:
         return reason.replace(self._key, "***") if self._key else reason
 
     def _failure(self, status: int, reason: str) -> ItemFailure:
-        told = f"{self._http.host} answers {status} for the model {self._model}: {reason}"
+        message = f"{self._http.host} answers {status} for the model {self._model}: {reason}"
         if status in _DENIED or status < HTTPStatus.BAD_REQUEST:
-            return ItemFailure(FailureClass.ENGINE_DENIED, told)
-        if _ABOUT_LENGTH.search(reason) or status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
-            told = f"The text is too long for the model; lower DOCMILL_LLM_CONTEXT_CHARS. {told}"
-        return ItemFailure(FailureClass.ENGINE_REFUSED, told)
+            return ItemFailure(FailureClass.ENGINE_DENIED, message)
+        if _LENGTH_ERROR.search(reason) or status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+            hint = "The text is too long for the model; lower DOCMILL_LLM_CONTEXT_CHARS."
+            message = f"{hint} {message}"
+        return ItemFailure(FailureClass.ENGINE_REFUSED, message)
 
 
 def open_chat(settings: Settings, hosts: HostLimits, seconds: float) -> Chat:
-    """Return the chat with the configured model; it connects to nothing yet.
+    """Return the chat with the configured model; it does not connect yet.
 
     Args:
         settings: endpoint, model and key.
         hosts: the limits of this process.
-        seconds: how long one answer may take.
+        seconds: time limit of one answer.
     """
     url, key = settings.llm_base_url, settings.llm_api_key.get_secret_value()
     http = RemoteHttp(
@@ -158,5 +159,5 @@ def open_chat(settings: Settings, hosts: HostLimits, seconds: float) -> Chat:
 
 
 def digest(value: Any) -> str:
-    """Return a short name for a JSON value."""
+    """Return a short hash of a JSON value."""
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:32]

@@ -1,4 +1,4 @@
-"""Questions about one item: each is paid for once, and gets one chance to be mended."""
+"""The conversation with a model about one item; each answer is saved, and may be corrected once."""
 
 import asyncio
 from collections import Counter
@@ -16,18 +16,18 @@ from docmill.remote.llm.client import Chat, Message, digest
 T = TypeVar("T")
 
 Checked = tuple[T | None, list[str]]
-"""What an answer means, or what is wrong with it."""
+"""The value of an answer, or its errors."""
 
 
 class Conversation:
     """The conversation about one item, over all its attempts.
 
     Attributes:
-        usage: what all answers took, those of earlier attempts too.
+        usage: of all answers, including those of earlier attempts.
     """
 
     def __init__(self, chat: Chat, steps: Steps) -> None:
-        """Take the model, and where its answers are kept until the item has its outcome."""
+        """Create it for a model; ``steps`` saves its answers until the item has its outcome."""
         self._chat = chat
         self._steps = steps
         self.usage: Counter[str] = Counter()
@@ -38,32 +38,32 @@ class Conversation:
         schema: Mapping[str, Any] | None,
         check: Callable[[Any], Checked[T]],
     ) -> T:
-        """Return what the model's answer means; one that does not fit may be mended once.
+        """Return the value of the model's answer; the model may correct an invalid answer once.
 
         Args:
             messages: the question.
-            schema: the closed form of the answer, if it has one.
-            check: takes the answer's JSON.
+            schema: the strict JSON Schema of the answer, if it has one.
+            check: validates the answer's JSON.
 
         Raises:
-            ItemFailure: ANSWER_INVALID when the mended answer does not fit either, and what
-                `Chat.complete` raises.
+            ItemFailure: ANSWER_INVALID if the corrected answer is invalid too, and the errors of
+                `Chat.complete`.
         """
-        content = await self._said(messages, schema)
-        found, errors = await _meaning(content, check)
+        content = await self._answer(messages, schema)
+        found, errors = await _validated(content, check)
         if found is None:
-            mended = await self._said([*messages, *prompts.repair(content, errors)], schema)
-            found, errors = await _meaning(mended, check)
+            repair = [*messages, *prompts.repair(content, errors)]
+            found, errors = await _validated(await self._answer(repair, schema), check)
         if found is None:
             raise ItemFailure(
                 FailureClass.ANSWER_INVALID,
-                f"The model's answer does not fit, also after a second try: {errors[0]}.",
+                f"The model's answer is invalid, also after a second try: {errors[0]}.",
             )
         return found
 
-    async def _said(self, messages: Sequence[Message], schema: Mapping[str, Any] | None) -> str:
-        """Return the answer, from an earlier attempt if there was one."""
-        # The question itself is the name: what another text or prompt brought is never taken.
+    async def _answer(self, messages: Sequence[Message], schema: Mapping[str, Any] | None) -> str:
+        """Return the answer, from an earlier attempt if it was saved."""
+        # The name is the hash of the question, so answers to other texts or prompts do not match.
         name = f"llm-{digest([list(messages), schema])}"
         saved = await self._steps.get(name)
         if saved is None:
@@ -75,8 +75,8 @@ class Conversation:
         return answer.content
 
 
-async def _meaning(content: str, check: Callable[[Any], Checked[T]]) -> Checked[T]:
-    """Check an answer in a thread: a schema's patterns and a long answer take their time."""
+async def _validated(content: str, check: Callable[[Any], Checked[T]]) -> Checked[T]:
+    """Validate an answer in a thread, because patterns and long answers take time."""
     return await asyncio.to_thread(lambda: _checked(content, check))
 
 
@@ -89,6 +89,6 @@ def _checked(content: str, check: Callable[[Any], Checked[T]]) -> Checked[T]:
 
 
 def schema_errors(schema: Mapping[str, Any], data: Any) -> list[str]:
-    """Return where ``data`` does not fit ``schema``, each place in one sentence."""
+    """Return the errors of ``data`` by ``schema``, one sentence each."""
     errors = islice(validator_of(schema).iter_errors(data), prompts.MAX_ERRORS)
     return [f"at {place(error)}: {bounded(error.message)}" for error in errors]

@@ -1,4 +1,4 @@
-"""The engine `llm`: reads a document locally, and asks a model about its text."""
+"""The engine `llm`: parses a document locally, and sends its text to a model."""
 
 import asyncio
 import time
@@ -19,22 +19,22 @@ from docmill.remote.llm.conversation import Conversation
 from docmill.settings import Settings
 
 ANSWER_SECONDS = 600.0
-"""A slow model on a busy machine may think so long before its first byte."""
+"""Time limit of one answer: a slow model on a busy machine takes long to the first byte."""
 _LONGEST_DIGEST = 8
 
 
 class LlmEngine:
-    """Extracts and classifies by any OpenAI-compatible endpoint."""
+    """Extracts and classifies with any OpenAI-compatible endpoint."""
 
     name = "llm"
     reads_locally = True
 
     def __init__(self, settings: Settings, hosts: HostLimits) -> None:
-        """Take the endpoint and the model from ``settings``; connect to nothing yet."""
+        """Create it for the endpoint and the model in ``settings``, without connecting."""
         wait = min(ANSWER_SECONDS, settings.remote_timeout_seconds)
         self._chat = open_chat(settings, hosts, wait)
         self._budget = settings.llm_context_chars
-        # The same model name means something else at another endpoint.
+        # The same model name may mean another model at another endpoint.
         place = digest([settings.llm_base_url, self._budget])[:_LONGEST_DIGEST]
         self.version = f"{prompts.VERSION}+{settings.llm_model}+{place}"
 
@@ -72,10 +72,12 @@ class LlmEngine:
         engine = (self.name, self.version)
         result: ExtractResult | ClassifyResult
         if product == EXTRACT:
-            findings = await extraction.find(document, parameters, conversation, self._budget)
+            findings = await extraction.extract(document, parameters, conversation, self._budget)
             result = extracting.result_of(document, parameters, findings, engine)
         else:
-            verdict = await classification.sort(document, parameters, conversation, self._budget)
+            verdict = await classification.classify(
+                document, parameters, conversation, self._budget
+            )
             result = classifying.result_of(document, verdict, engine)
         ended = time.perf_counter()
         timings = {"read": read - began, "ask": ended - read, "total": ended - began}

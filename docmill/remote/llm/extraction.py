@@ -1,4 +1,4 @@
-"""The fields of a schema from a document, by conversation a model about its pages."""
+"""Extraction of data from a document by a model, with quotes that are checked against it."""
 
 import asyncio
 import re
@@ -19,9 +19,9 @@ from docmill.remote.llm import prompts
 from docmill.remote.llm.conversation import Checked, Conversation, schema_errors
 
 UNSUPPORTED = 0.3
-"""The most confidence in a value whose quote the document does not have."""
-UNSAID = 0.5
-"""Confidence when the model names none."""
+"""Maximum confidence in a value whose quote is not in the document."""
+UNSTATED = 0.5
+"""Confidence in a value for which the model states none."""
 _SEPARATORS = re.compile(r"[$./\[\]]+")
 
 FORM = {
@@ -35,12 +35,12 @@ FORM = {
         }
     ),
 }
-"""The closed form of ``evidence``."""
+"""The strict JSON Schema of ``evidence``."""
 
 
 @dataclass(frozen=True, slots=True)
 class EvidenceOptions:
-    """What a job wants to know about its values."""
+    """The metadata that a job requests for its values."""
 
     sources: bool
     confidence: bool
@@ -52,18 +52,18 @@ class EvidenceOptions:
 def value_metadata(
     data: Any, evidence: Any, quotes: Quotes, pages: list[int], wanted: EvidenceOptions
 ) -> Any:
-    """Return the mirror of ``data`` with what is known about each value.
+    """Return the metadata of each value, in the shape of ``data``.
 
     Args:
         data: the values.
-        evidence: what the model says of them; anything may be wrong with it.
-        quotes: the document.
-        pages: where quotes may stand.
-        wanted: what to say.
+        evidence: from the model; it is not validated.
+        quotes: of the document.
+        pages: numbers of the pages with possible quotes.
+        wanted: the requested metadata.
     """
-    told = _by_path(evidence)
+    stated = _by_path(evidence)
     entries = {
-        path: _value_entry(value, told.get(_place(path), {}), quotes, pages, wanted)
+        path: _value_entry(value, stated.get(_place(path), {}), quotes, pages, wanted)
         for path, value in leaves(data)
         if value is not None
     }
@@ -71,14 +71,14 @@ def value_metadata(
 
 
 def _value_entry(
-    value: Any, told: Mapping[str, Any], quotes: Quotes, pages: list[int], wanted: EvidenceOptions
+    value: Any, stated: Mapping[str, Any], quotes: Quotes, pages: list[int], wanted: EvidenceOptions
 ) -> dict[str, Any]:
-    quote = told.get("quote")
+    quote = stated.get("quote")
     if not isinstance(quote, str) or not quote.strip():
         quote = value if isinstance(value, str) else ""
-    page = told.get("page")
+    page = stated.get("page")
     citation = quotes.cite(quote, page if isinstance(page, int) else None, pages)
-    sure = _confidence(told.get("confidence"))
+    sure = _confidence(stated.get("confidence"))
     if citation is None:
         sure = min(sure, UNSUPPORTED)
     return entry(
@@ -100,33 +100,33 @@ def _place(path: tuple[str | int, ...]) -> str:
     return _SEPARATORS.sub("/", "/".join(map(str, path))).strip("/")
 
 
-def _confidence(told: Any) -> float:
-    if isinstance(told, bool) or not isinstance(told, int | float):
-        return UNSAID
-    return min(1.0, max(0.0, float(told)))
+def _confidence(stated: Any) -> float:
+    if isinstance(stated, bool) or not isinstance(stated, int | float):
+        return UNSTATED
+    return min(1.0, max(0.0, float(stated)))
 
 
 _DATA, _EVIDENCE = "data", "evidence"
 
 
-async def find(
+async def extract(
     document: ParseResult, parameters: Mapping[str, Any], conversation: Conversation, budget: int
 ) -> Findings:
-    """Return what a model finds in a document.
+    """Return the data that a model extracts from a document.
 
     Args:
-        document: its text.
+        document: its parsed pages.
         parameters: of the extraction.
-        conversation: the model.
-        budget: characters of text in one question.
+        conversation: with the model.
+        budget: maximum characters of text in one question.
 
     Raises:
-        ItemFailure: ANSWER_INVALID, and what `Conversation.ask` raises.
+        ItemFailure: ANSWER_INVALID, and the errors of `Conversation.ask`.
     """
     pages = [page for page in document.pages if page.success]
     schema = parameters["data_schema"]
     target = parameters["extraction_target"]
-    reading = _Reading(
+    extraction = _Extraction(
         rows_of(schema) if target == "per_table_row" else schema,
         parameters,
         pages,
@@ -134,21 +134,21 @@ async def find(
         budget,
     )
     if target == "per_page":
-        return await _by_page(reading, pages)
-    found = await reading.object_of(pages)
+        return await _by_page(extraction, pages)
+    found = await extraction.object_of(pages)
     if target == "per_table_row":
         known = None if found.metadata is None else found.metadata.get(ROWS, [])
         return Findings(found.data.get(ROWS, []), known, warnings=list(found.warnings))
     return Findings(found.data, found.metadata, warnings=list(found.warnings))
 
 
-async def _by_page(reading: "_Reading", pages: Sequence[ParsedPage]) -> Findings:
-    """Ask about each page; one whose answer never fits has failed, the others stay."""
+async def _by_page(extraction: "_Extraction", pages: Sequence[ParsedPage]) -> Findings:
+    """Extract from each page; a page without a valid answer fails, the others are kept."""
     found: dict[int, Found] = {}
     failures: dict[int, ItemFailure] = {}
     for page in pages:
         try:
-            found[page.page_number] = await reading.object_of([page])
+            found[page.page_number] = await extraction.object_of([page])
         except ItemFailure as failure:
             if failure.failure_class is not FailureClass.ANSWER_INVALID:
                 raise
@@ -164,15 +164,15 @@ async def _by_page(reading: "_Reading", pages: Sequence[ParsedPage]) -> Findings
     known = [one.metadata for one in found.values()]
     return Findings(
         [one.data for one in found.values()],
-        known if reading.wanted else None,
+        known if extraction.wanted else None,
         list(found),
         len(failures),
         [*warnings, *left_out],
     )
 
 
-class _Reading:
-    """Questions by one schema about one document."""
+class _Extraction:
+    """The questions about one document with one schema."""
 
     def __init__(
         self,
@@ -194,15 +194,15 @@ class _Reading:
         self._form = None if data is None else closed(fields)
 
     async def object_of(self, pages: Sequence[ParsedPage]) -> Found:
-        """Return one object by the schema from some pages."""
+        """Return one object of the schema from some pages."""
         chunks = chunks_of(pages, self._budget)
         schema = self._schema if len(chunks) == 1 else relaxed(self._schema)
         found = merge([await self._part(chunk, schema, len(chunks) > 1) for chunk in chunks])
         error = await asyncio.to_thread(first_error, self._schema, found.data)
         if error is not None:
-            what = "What the parts of the document say" if chunks else "The text, which is empty,"
+            subject = "The data from all parts" if chunks else "The document has no text, which"
             raise ItemFailure(
-                FailureClass.ANSWER_INVALID, f"{what} does not fit the schema {error}."
+                FailureClass.ANSWER_INVALID, f"{subject} does not match the schema {error}."
             )
         return found
 

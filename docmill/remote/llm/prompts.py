@@ -1,4 +1,4 @@
-"""What the model is told. Raise `VERSION` with every change: it changes results."""
+"""Prompts for the model. Increment `VERSION` with every change, because it changes results."""
 
 import hashlib
 import json
@@ -12,7 +12,7 @@ from docmill.remote.llm.client import Message
 VERSION = "1"
 
 MAX_REPEATED = 20_000
-"""Characters of an answer that does not fit which the model gets back."""
+"""Maximum characters of an invalid answer in the repair prompt."""
 MAX_ERRORS = 10
 
 _UNTRUSTED = """\
@@ -89,14 +89,14 @@ def extraction(
     partly: bool,
     wishes: str | None,
 ) -> list[Message]:
-    """Return the question for the fields of ``schema``.
+    """Return the prompt for the extraction of ``schema``.
 
     Args:
-        parts: the text.
-        schema: the user's.
-        evidence: whether a quote is wanted for each value.
-        partly: whether the document has more text than this.
-        wishes: the user's own instructions.
+        parts: of the document's text.
+        schema: of the user.
+        evidence: whether a quote is requested for each value.
+        partly: whether the document has more parts.
+        wishes: the user's instructions.
     """
     answer = '{"data": …, "evidence": […]}' if evidence else '{"data": …}'
     system = _EXTRACT.format(
@@ -109,7 +109,7 @@ def extraction(
 
 
 def classification(parts: Iterable[Part], rules: Sequence[Rule]) -> list[Message]:
-    """Return the question for the rule that fits."""
+    """Return the prompt for the classification by ``rules``."""
     types = "\n".join(
         f"- {json.dumps(rule.type, ensure_ascii=False)}: {' '.join(rule.description.split())}"
         for rule in rules
@@ -120,12 +120,12 @@ def classification(parts: Iterable[Part], rules: Sequence[Rule]) -> list[Message
 def draft(
     parts: Sequence[Part], wishes: str | None, schema: Mapping[str, Any] | None
 ) -> list[Message]:
-    """Return the question for a schema.
+    """Return the prompt for a schema.
 
     Args:
-        parts: text of an example; empty when there is none.
-        wishes: what the user wants extracted.
-        schema: what to begin with.
+        parts: text of an example; empty if there is none.
+        wishes: the user's description of the data.
+        schema: to start from.
     """
     known = json.dumps(schema, ensure_ascii=False) if schema else None
     system = _DRAFT.format(
@@ -138,7 +138,7 @@ def draft(
 
 
 def repair(content: str, errors: Sequence[str]) -> list[Message]:
-    """Return what is said to an answer that does not fit."""
+    """Return the messages that request the correction of an invalid answer."""
     listed = "\n".join(f"- {error}" for error in errors[:MAX_ERRORS])
     return [
         {"role": "assistant", "content": content[:MAX_REPEATED]},
@@ -149,7 +149,7 @@ def repair(content: str, errors: Sequence[str]) -> list[Message]:
 def _question(system: str, wishes: str | None, parts: Iterable[Part]) -> list[Message]:
     wanted = f"The user adds:\n{wishes.strip()}\n\n" if wishes and wishes.strip() else ""
     text = "\n\n".join(f"[page {part.page}]\n{part.text}" for part in parts)
-    # A document cannot have its own hash in it, so it cannot end itself early.
+    # A document cannot contain its own hash, so it cannot forge the end mark.
     mark = f"DOCUMENT-{hashlib.sha256(text.encode('utf-8', 'replace')).hexdigest()[:16]}"
     return [
         {"role": "system", "content": f"{system}{wanted}{_UNTRUSTED}"},

@@ -1,4 +1,4 @@
-"""A schema for extract jobs, drafted by a model from what a user wants, or from an example."""
+"""Drafts a schema for extract jobs with a model, from a prompt, an example or another schema."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,7 +12,7 @@ from docmill.remote.llm.answers import json_of
 from docmill.remote.llm.client import Chat
 
 _WRAPPED = ("data_schema", "schema")
-"""Names under which models put the schema, although they are told to answer with it."""
+"""Keys under which some models wrap the schema."""
 
 
 async def draft_schema(
@@ -23,18 +23,18 @@ async def draft_schema(
     schema: Mapping[str, Any] | None = None,
     budget: int,
 ) -> dict[str, Any]:
-    """Return a schema that extract jobs take; an answer that does not fit may be mended once.
+    """Return a valid schema; the model may correct an invalid answer once.
 
     Args:
         chat: the model.
-        wishes: what the user wants extracted.
-        pages: of an example; only as many as fit are shown.
-        schema: what to begin with.
-        budget: characters of the example in the question.
+        wishes: the user's description of the data.
+        pages: of an example; only as many as fit are sent.
+        schema: to start from.
+        budget: maximum characters of the example.
 
     Raises:
-        ItemFailure: ANSWER_INVALID, and what `Chat.complete` raises.
-        UnavailableError: the endpoint is away or busy.
+        ItemFailure: ANSWER_INVALID, and the errors of `Chat.complete`.
+        UnavailableError: the endpoint is unavailable or busy.
     """
     first = next(iter(chunks_of(pages, budget)), None)
     messages = prompts.draft(first.parts if first else (), wishes, schema)
@@ -42,18 +42,18 @@ async def draft_schema(
     try:
         return _schema_in(answer)
     except UsageError as error:
-        mended = [*messages, *prompts.repair(answer, [error.message])]
+        repair = [*messages, *prompts.repair(answer, [error.message])]
     try:
-        return _schema_in((await chat.complete(mended, None)).content)
+        return _schema_in((await chat.complete(repair, None)).content)
     except UsageError as error:
         raise ItemFailure(
             FailureClass.ANSWER_INVALID,
-            f"The model's schema does not fit, also after a second try: {error.message}",
+            f"The model's schema is invalid, also after a second try: {error.message}",
         ) from None
 
 
 def _schema_in(content: str) -> dict[str, Any]:
-    """Return the schema in an answer, also when the model has put it under a name."""
+    """Return the schema in an answer, even if the model has wrapped it."""
     try:
         found = json_of(content)
     except ValueError as error:
@@ -61,5 +61,5 @@ def _schema_in(content: str) -> dict[str, Any]:
     if isinstance(found, dict) and "properties" not in found:
         found = next((found[name] for name in _WRAPPED if name in found), found)
     if not isinstance(found, dict):
-        raise UsageError("It is no JSON object.")
+        raise UsageError("It is not a JSON object.")
     return checked_schema(found)
