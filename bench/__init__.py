@@ -1,1 +1,1 @@
-"""Measurements of what a user feels, each beside the limit of what is possible."""
+"""Benchmarks: each figure compares Docmill with the limit of what is possible."""

@@ -57,7 +57,7 @@ def main() -> None:
     """Read the arguments, measure, print."""
     args = _arguments()
     configure_logs("ERROR", "console")
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # servers are stopped then, too
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that servers are stopped too
     rounds, scale = (1, 0.0) if args.quick else (args.rounds, args.scale)
     figures = [FIGURES[name] for name in args.figures or FIGURES]
     with tempfile.TemporaryDirectory(prefix="docmill-bench-") as name:

@@ -1,4 +1,4 @@
-"""An unchanged folder again: the same command, once everything is done."""
+"""A second run on an unchanged folder."""
 
 from collections.abc import AsyncIterator
 
@@ -10,7 +10,7 @@ from worker import running_worker
 
 
 async def measure(bench: Bench) -> AsyncIterator[Round]:
-    """Process a folder once; then alternate the command and a batch on a warm worker over it."""
+    """Process a folder once; then alternate the command and a batch on a warm worker."""
     count = bench.of(20_000, 20)
     notes = write_notes(bench.folder / "notes", count)
     home = bench.folder / "command"

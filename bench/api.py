@@ -1,4 +1,4 @@
-"""How long callers wait under full load, with 100,000 items and 10,000 batches in the tables."""
+"""Latencies of the API under full load, with 100,000 items and 10,000 batches in the tables."""
 
 import asyncio
 import shutil
@@ -20,17 +20,17 @@ from docmill.embedded.addresses import free_port
 from docmill.errors import NotFoundError
 
 OLD_ITEMS = 10
-"""Items of each batch that is in the tables before."""
+"""Items of each old batch in the tables."""
 WARM = 3
-"""Requests of each kind that are not counted: the first ones compile statements."""
+"""Requests of each kind that are not counted, because the first ones compile statements."""
 PAUSE_SECONDS = 0.02
-LOOK_SECONDS = 0.005
+POLL_SECONDS = 0.005
 QUIET_SECONDS = 1.0
-"""A cancelled batch that began nothing for so long begins nothing any more."""
+"""A cancelled batch that started no item for this time has stopped."""
 
 
 async def measure(bench: Bench) -> AsyncIterator[Round]:
-    """Ask the API, create and cancel, while a worker process has a large batch at work."""
+    """Send requests, create and cancel batches, while a worker processes a large batch."""
     async with docmill(bench.folder) as mill:
         await fill(mill.database, bench.of(10_000, 20), OLD_ITEMS)
         other = await mill.new_project()
@@ -45,7 +45,7 @@ async def measure(bench: Bench) -> AsyncIterator[Round]:
                 await until_processed(mill, load.id, 20)
                 found = await _asked(client, load.id, bench.of(200, 5))
                 found |= await _steered(mill, place, other, bench.of(20, 1), bench.of(5, 1))
-                with suppress(NotFoundError):  # it can have ended: the table shows that
+                with suppress(NotFoundError):  # it may have ended, which the table shows
                     await mill.client.cancel(load.id, "measured")
                 cut = (await mill.client.result(load.id)).tally.cancelled
                 shutil.rmtree(place)
@@ -53,7 +53,7 @@ async def measure(bench: Bench) -> AsyncIterator[Round]:
 
 
 async def _asked(client: httpx.AsyncClient, batch_id: str, times: int) -> dict[str, float]:
-    """Ask for each page in turn; return the slowest but one in a hundred, in milliseconds."""
+    """Request each page in turn; return the 99th percentiles in milliseconds."""
     live = f"/api/docmill/v1/batches/{batch_id}"
     urls = {
         "status": f"/api/v2/batches/{batch_id}",
@@ -78,7 +78,7 @@ async def _asked(client: httpx.AsyncClient, batch_id: str, times: int) -> dict[s
 async def _steered(
     mill: Mill, place: Path, project: str, creates: int, cancels: int
 ) -> dict[str, float]:
-    """Create and cancel batches of another project, whose turn comes beside the load."""
+    """Create and cancel batches of another project while the load runs."""
     firsts, lasts = [], []
     for number in range(creates):
         record = place / f"created-{number}"
@@ -108,16 +108,16 @@ async def _steered(
 
 def _wait_for(path: Path) -> None:
     while not path.exists():
-        time.sleep(LOOK_SECONDS)
+        time.sleep(POLL_SECONDS)
 
 
 def _last_change(path: Path) -> float:
-    """Return when an engine last began a file, once none has for `QUIET_SECONDS`."""
+    """Return when an engine last started a file, once none has for `QUIET_SECONDS`."""
     size, changed = -1, time.perf_counter()
     while (now := time.perf_counter()) - changed < QUIET_SECONDS:
         if (found := path.stat().st_size) != size:
             size, changed = found, now
-        time.sleep(LOOK_SECONDS)
+        time.sleep(POLL_SECONDS)
     return changed
 
 

@@ -1,4 +1,4 @@
-"""The limit: the barest Temporal workflow that does one activity per item on the same server.
+"""The upper limit: a minimal Temporal workflow with one activity per item on the same server.
 
 No database, no files, no child processes, no progress: a window of activities that return at once,
 continued as new like a batch.
@@ -15,7 +15,7 @@ from temporalio.worker import Worker
 
 QUEUE = "bench-bare"
 RUN_ITEMS = 1_000
-"""Items of one run: a history of up to 4,000 events, as a batch's."""
+"""Items of one run: a history of up to 4,000 events, as in a batch."""
 
 
 @activity.defn
@@ -51,7 +51,7 @@ class Bare:
 
 
 async def items_per_second(client: Client, items: int, window: int, slots: int) -> float:
-    """Run ``items`` and return how many there were in a second."""
+    """Run ``items`` and return the items per second."""
     async with Worker(
         client,
         task_queue=QUEUE,

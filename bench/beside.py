@@ -1,4 +1,4 @@
-"""What a small batch waits for beside a grouped batch of another project."""
+"""Latency of a small batch while a grouped batch of another project runs."""
 
 import asyncio
 import json
@@ -17,11 +17,11 @@ SMALL = 10
 """Items of the small batch, of 0.1 seconds each."""
 SLEEP = {"do": "sleep", "seconds": 0.1}
 CROWD_SLEEP = {"do": "sleep", "seconds": 0.02}
-"""An item of the large batch: some fifty of them make a group of about a second."""
+"""Command of the large batch: about fifty items make a group of about a second."""
 
 
 async def measure(bench: Bench) -> AsyncIterator[Round]:
-    """Alternate the small batch alone and beside the large one, which is at work by then."""
+    """Alternate the small batch alone and while the large one runs."""
     crowd = bench.of(10_000, 120)
     async with docmill(bench.folder) as mill:
         other = await mill.new_project()
@@ -34,7 +34,7 @@ async def measure(bench: Bench) -> AsyncIterator[Round]:
                 large = await mill.start(files, project_id=other)
                 await until_processed(mill, large.id, min(crowd // 3, 200))
                 beside = await _seconds(mill, place / "beside")
-                with suppress(NotFoundError):  # the smallest one can have ended
+                with suppress(NotFoundError):  # a small one may have ended
                     await mill.client.cancel(large.id, "measured")
                 await mill.client.result(large.id)
                 yield {"alone": alone, "beside": beside}
@@ -50,13 +50,13 @@ async def _seconds(mill: Mill, folder: Path) -> float:
 
 
 async def until_processed(mill: Mill, batch_id: str, count: int) -> None:
-    """Wait until so many items of a batch have their outcome."""
+    """Wait until ``count`` items of a batch have completed."""
     while (await mill.client.progress(batch_id)).processed < count:
         await asyncio.sleep(0.05)
 
 
 def write_commands(folder: Path, count: int, command: Mapping[str, object]) -> Path:
-    """Write files that command the mock engine."""
+    """Write files with a command for the mock engine."""
     folder.mkdir(parents=True)
     for number in range(count):
         text = f"{json.dumps(command)}\n{folder} {number}\n"

@@ -1,4 +1,4 @@
-"""What one small file costs: the start and the end of everything."""
+"""Cost of one small file, with the start and the end of all processes."""
 
 import sqlite3
 import time
@@ -14,7 +14,7 @@ from docmill.embedded.home import Home
 
 
 async def measure(bench: Bench) -> AsyncIterator[Round]:
-    """Run the command over one new file, in a fresh home and in one that was used before."""
+    """Run the command on one new file, in a new home and in a used home."""
     warm = bench.folder / "warm"
     await time_run(warm, write_notes(bench.folder / "first", 1))
     for number in range(bench.rounds):

@@ -1,8 +1,8 @@
-"""``python -m bench.content FOLDER``: are all words of PDFs in their Markdown, at which cost.
+"""``python -m bench.content FOLDER``: completeness of the Markdown of PDFs, and the cost of checks.
 
-Words are counted in the runs of text that the engine saw and in the page's Markdown, header and
-footer; a word that is missing counts as found only when its letters stand there as often, as those
-of a hyphenated word do. The engine's plain text of a page is no measure: it joins words of its own.
+Words are counted in the text runs that the engine read, and in the page's Markdown, header and
+footer. A missing word counts as found if its letters occur as often, as in a hyphenated word. The
+engine's plain text is not used, because it joins words.
 """
 
 import argparse
@@ -40,21 +40,21 @@ _CHECKS = (
     (parts, "inventory_of"),
     (parts, "attachments"),
 )
-"""What the accounting of content adds to a parse, by module and name."""
+"""The functions that check content, by module and name."""
 
 
 @dataclass
 class Content:
-    """What was found in a folder.
+    """Results for a folder.
 
     Attributes:
-        documents: that were read.
-        pages: of them.
-        words: on these pages.
-        missing: words that are in no Markdown, header, footer or named warning.
-        short_pages: pages that miss more than one word and more than 0.1% of them.
-        engine_seconds: processor time of all parses.
-        check_seconds: that of the checks, a part of the former.
+        documents: number of documents.
+        pages: number of pages.
+        words: number of words on these pages.
+        missing: words that are not in the Markdown, the header, the footer or a warning.
+        short_pages: pages that miss more than one word and more than 0.1% of their words.
+        engine_seconds: CPU time of all parses.
+        check_seconds: CPU time of the checks, which is part of ``engine_seconds``.
     """
 
     documents: int = 0
@@ -66,7 +66,7 @@ class Content:
     check_seconds: float = 0.0
 
     def as_round(self) -> Round:
-        """Return what was found, by the names of `FIGURE`'s rows."""
+        """Return the results by the names in the rows of `FIGURE`."""
         return {
             "documents": self.documents,
             "pages": self.pages,
@@ -161,7 +161,7 @@ def _count(content: Content, page: ParsedPage, seen: str, name: str) -> None:
 
 @contextmanager
 def _watched() -> Iterator[dict[int, str]]:
-    """Keep the runs of text of each page that is read, by its number."""
+    """Collect the text runs of each page that is read, by page number."""
     seen: dict[int, str] = {}
     read = pages.PageReader.read
 
@@ -175,7 +175,7 @@ def _watched() -> Iterator[dict[int, str]]:
 
 @contextmanager
 def _timed() -> Iterator[list[float]]:
-    """Count the processor time of the checks."""
+    """Measure the CPU time of the checks."""
     seconds = [0.0]
 
     def timing(function: Callable[..., Any]) -> Callable[..., Any]:

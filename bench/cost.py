@@ -1,4 +1,4 @@
-"""What an item costs in a large batch and in a small one, and how much memory a large one takes."""
+"""Cost of an item in a large and in a small batch, and the memory of a large batch."""
 
 import asyncio
 import shutil
@@ -18,21 +18,21 @@ from docmill.embedded.addresses import free_port
 from docmill.settings import APPLICATION
 
 FROM = 10_000
-"""Items after which memory is to stay as it is."""
-LOOK_SECONDS = 0.5
+"""Items after which memory must not grow."""
+POLL_SECONDS = 0.5
 _COUNTS = "SELECT coalesce(sum(completed), 0) FROM batch_counts WHERE batch_id = ?"
 _LATEST = "SELECT id, started_at, ended_at FROM batches ORDER BY created_at DESC LIMIT 1"
 
 
 @dataclass
 class Cost:
-    """What one run of the command took.
+    """Cost of one run of the command.
 
     Attributes:
-        seconds: between the batch's start and its end.
-        cpu: processor seconds of worker and Temporal server.
+        seconds: from the batch's start to its end.
+        cpu: CPU seconds of the worker and the Temporal server.
         early: resident bytes by process, when `FROM` items were done.
-        peak: the most from then on.
+        peak: maximum resident bytes from then on.
     """
 
     seconds: float = 0.0
@@ -42,7 +42,7 @@ class Cost:
 
 
 async def measure(bench: Bench) -> AsyncIterator[Round]:
-    """Alternate a small batch and a large one by the command, beside ``up``."""
+    """Alternate the command on a small and on a large batch, while ``up`` runs."""
     few, many = bench.of(1_000, 20), bench.of(100_000, 120)
     home, port = bench.folder / "home", free_port()
     up = (sys.executable, APPLICATION / "starter.py", "up", "--port", str(port))
@@ -64,13 +64,13 @@ async def measure(bench: Bench) -> AsyncIterator[Round]:
 
 
 async def _run(home: Path, folder: Path, count: int, mark: int) -> Cost:
-    """Run the command over a folder and watch everything that takes part.
+    """Run the command on a folder, and measure all processes.
 
     Args:
         home: of the processes.
         folder: with the files.
-        count: of them.
-        mark: items after which memory is first looked at.
+        count: number of files.
+        mark: items after which memory is measured.
     """
     pids = {name: pid_of(home, name) for name in ("worker", "api", "temporal")}
     before = cpu_of(pids["worker"]) + cpu_of(pids["temporal"])
@@ -89,7 +89,7 @@ async def _run(home: Path, folder: Path, count: int, mark: int) -> Cost:
                     found.peak = {
                         name: max(s, found.peak.get(name, 0)) for name, s in sizes.items()
                     }
-                await asyncio.sleep(LOOK_SECONDS)
+                await asyncio.sleep(POLL_SECONDS)
         batch_id, started, ended = records.execute(_LATEST).fetchone()
         (completed,) = records.execute(_COUNTS, (batch_id,)).fetchone()
     assert completed == count, f"{completed} of {count} files completed"

@@ -1,7 +1,7 @@
-"""What every figure shares: rounds, ratios with their targets, one table and one JSON file.
+"""The benchmark harness: rounds, ratios with targets, one table and one JSON file.
 
-A figure measures its sides in turn, round by round, and yields what each round found. A ratio is
-the median of the rounds' ratios, so that a machine that slows down in between changes both sides.
+A figure measures its sides alternately, round by round, and yields the results of each round. A
+ratio is the median of the ratios of all rounds, so that a slower machine affects both sides.
 """
 
 import json
@@ -18,25 +18,25 @@ from statistics import median
 from typing import Any
 
 Round = Mapping[str, float]
-"""What one round found, by the name of the side: items a second, seconds, bytes."""
+"""Results of one round, by the name of the side: items per second, seconds, bytes."""
 
 HEAD = (
     "| figure | what | median | lowest to highest | target | sides |\n|---|---|---|---|---|---|\n"
 )
 SLOTS = 2
-"""Engine slots of Docmill, and processes of everything that it is compared with."""
+"""Engine slots of Docmill, and processes of the programs that it is compared with."""
 _EXACT_BELOW = 100
 
 
 @dataclass(frozen=True)
 class Bench:
-    """How to measure.
+    """Settings of a benchmark run.
 
     Attributes:
-        folder: for everything that a figure writes; empty when it starts, removed when it ends.
-        rounds: how often each side is measured.
+        folder: for the files of a figure; empty when it starts, removed when it ends.
+        rounds: number of measurements of each side.
         source: folder of real PDFs.
-        scale: factor of all sizes; 0 takes the smallest that still measure something.
+        scale: factor of all sizes; 0 means the smallest useful sizes.
     """
 
     folder: Path
@@ -45,21 +45,21 @@ class Bench:
     scale: float = 1.0
 
     def of(self, full: int, least: int) -> int:
-        """Return a size: ``full`` by the scale, and not below ``least``."""
+        """Return ``full`` multiplied by the scale, and at least ``least``."""
         return max(least, round(full * self.scale))
 
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table: one side, or one side over another one.
+    """One row of the table: a side, or the ratio of two sides.
 
     Attributes:
-        what: in words.
-        over: the side, or the upper one of a ratio.
-        under: the lower one; None for no ratio.
+        what: description.
+        over: the side, or the numerator of a ratio.
+        under: the denominator; None for a single side.
         unit: of the sides.
-        at_least: the target of a figure that should be high.
-        at_most: likewise of one that should be low.
+        at_least: target of a figure that should be high.
+        at_most: target of a figure that should be low.
     """
 
     what: str
@@ -83,7 +83,7 @@ class Row:
         return "" if self.at_most is None else f"at most {self.at_most:g}"
 
     def met(self, value: float) -> bool | None:
-        """Whether ``value`` meets the target; None without one."""
+        """Whether ``value`` meets the target; None without a target."""
         if self.at_least is not None:
             return value >= self.at_least
         return None if self.at_most is None else value <= self.at_most
@@ -114,12 +114,12 @@ class Row:
 
 @dataclass(frozen=True)
 class Figure:
-    """One thing to measure.
+    """One measurement.
 
     Attributes:
-        name: by which it is chosen.
-        rows: what is reported.
-        measure: yields one round after the other.
+        name: on the command line.
+        rows: of the table.
+        measure: yields the results of each round.
     """
 
     name: str
@@ -127,7 +127,7 @@ class Figure:
     measure: Callable[[Bench], AsyncIterator[Round]]
 
     async def run(self, bench: Bench) -> list[Round]:
-        """Measure in a folder of its own."""
+        """Measure in a folder of this figure."""
         mine = replace(bench, folder=bench.folder / self.name)
         mine.folder.mkdir(parents=True)
         try:
@@ -137,11 +137,11 @@ class Figure:
 
 
 async def run_all(figures: Sequence[Figure], bench: Bench, into: Path | None) -> bool:
-    """Measure figures one after the other and print each when it is done; say if all worked.
+    """Measure the figures one after the other, and print each; return whether all succeeded.
 
     Args:
-        figures: what to measure.
-        bench: how.
+        figures: to measure.
+        bench: settings.
         into: the JSON file, written after each figure.
     """
     report: dict[str, Any] = {"machine": machine(), "began": datetime.now(UTC).isoformat()}
@@ -151,7 +151,7 @@ async def run_all(figures: Sequence[Figure], bench: Bench, into: Path | None) ->
     for figure in figures:
         try:
             rounds = await figure.run(bench)
-        except Exception as error:  # noqa: BLE001 - the others are measured all the same
+        except Exception as error:  # noqa: BLE001 - the other figures are still measured
             traceback.print_exc()
             worked = False
             report["figures"][figure.name] = {"error": f"{type(error).__name__}: {error}"}
@@ -168,7 +168,7 @@ async def run_all(figures: Sequence[Figure], bench: Bench, into: Path | None) ->
 
 
 def machine() -> str:
-    """Return what the figures hold for."""
+    """Return a description of the machine."""
     return (
         f"{platform.system()} {platform.machine()}, {os.cpu_count()} processors, "
         f"Python {platform.python_version()}, load {os.getloadavg()[0]:.1f}"
@@ -176,7 +176,7 @@ def machine() -> str:
 
 
 def quantile(values: Sequence[float], share: float) -> float:
-    """Return the value below which ``share`` of ``values`` lie: one of them."""
+    """Return the quantile ``share`` of ``values``, which is one of them."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 

@@ -1,8 +1,8 @@
-"""How long one run's history should get: ``.venv/bin/python -m bench.history_bound``.
+"""The best limit of one run's history: ``.venv/bin/python -m bench.history_bound``.
 
-The real workflow on the embedded server, with activities that do nothing, so that the bound is what
-makes the difference. Every case runs in a process of its own, and the rounds alternate. A short
-bound drains the slots often; a long one is slower to replay, and larger in the worker's memory.
+The real workflow runs on the embedded server with activities that do nothing, so that only the
+limit makes a difference. Every case runs in its own process, and the rounds alternate. A low limit
+drains the slots often; a high one is slower to replay and takes more memory of the worker.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""Files to measure with: notes, unique copies of real PDFs, long PDFs, scanned books."""
+"""Input files: notes, unique copies of real PDFs, long PDFs, scanned books."""
 
 import asyncio
 import random
@@ -13,7 +13,7 @@ from docmill.engines.base import EngineTask
 from docmill.isolation.pool import EnginePool
 
 FAST = {"tier": "fast"}
-"""Parameters of a parse that reads text layers only."""
+"""Parse parameters that read only text layers."""
 _TEXT = (
     "the batch keeps one outcome for every file and its ledger says which of them was read after a"
     " worker had died while another one went on with the next page of this long book about rivers"
@@ -27,7 +27,7 @@ _PAPER = (1240, 1754)
 
 
 def write_notes(folder: Path, count: int) -> Path:
-    """Write files of one line, each different, at most a thousand in one folder."""
+    """Write different files of one line, at most a thousand in one folder."""
     for number in range(count):
         place = folder / f"{number // _FILES_OF_A_FOLDER:04}"
         place.mkdir(parents=True, exist_ok=True)
@@ -36,7 +36,7 @@ def write_notes(folder: Path, count: int) -> Path:
 
 
 async def sound(source: Path) -> list[Path]:
-    """Return the PDFs below ``source`` that the engine reads: ``lit`` ends with an error at one."""
+    """Return the PDFs below ``source`` that the engine can read; ``lit`` stops at any other."""
     found = await asyncio.to_thread(lambda: sorted(source.rglob("*.pdf")))
     with tempfile.TemporaryDirectory() as output:
         async with EnginePool(SLOTS) as pool:
@@ -50,9 +50,9 @@ async def sound(source: Path) -> list[Path]:
 
 
 def copies(found: Sequence[Path], folder: Path, count: int) -> Path:
-    """Copy PDFs round and round until there are ``count``.
+    """Copy PDFs repeatedly until there are ``count``.
 
-    A comment behind the end makes each its own bytes: nothing is skipped as done before.
+    A comment at the end makes the bytes of each copy unique, so that no file is skipped.
     """
     folder.mkdir(parents=True)
     for number in range(count):
@@ -99,12 +99,12 @@ def _write_objects(path: Path, objects: Sequence[str]) -> None:
 
 
 def write_scan(path: Path, pages: int, distinct: int) -> Path:
-    """Write a scanned book: pictures of text without a text layer.
+    """Write a scanned book: images of text without a text layer.
 
     Args:
         path: of the PDF.
-        pages: of the book.
-        distinct: pages that differ; they repeat in their order.
+        pages: number of pages.
+        distinct: number of different pages, which are repeated in their order.
     """
     drawn = [_scanned(random.Random(number)) for number in range(min(pages, distinct))]
     book = [drawn[number % len(drawn)] for number in range(pages)]

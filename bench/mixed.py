@@ -1,4 +1,4 @@
-"""One PDF of 3,000 pages among small files, beside the ideal makespan of its engine's work."""
+"""One PDF of 3,000 pages among small files, compared with the ideal makespan of the engine."""
 
 import asyncio
 import time
@@ -14,7 +14,7 @@ from docmill.isolation.pool import EnginePool
 from worker import running_worker
 
 SAMPLE = 10
-"""One small file of so many is measured alone: they are alike."""
+"""One of this many small files is measured alone, because they are alike."""
 
 
 async def measure(bench: Bench) -> AsyncIterator[Round]:
@@ -39,7 +39,7 @@ async def measure(bench: Bench) -> AsyncIterator[Round]:
 
 
 async def _seconds(pool: EnginePool, documents: list[Path]) -> float:
-    """Return what an engine child takes for documents, one after the other."""
+    """Return the seconds of an engine child for documents, one after the other."""
     tasks = []
     for document in documents:
         output = document.parent.with_name("alone") / document.parent.name / document.stem

@@ -1,4 +1,4 @@
-"""Items a second with an engine that does nothing, beside the barest Temporal workflow (C)."""
+"""Items per second with an engine that does nothing, compared with the minimal workflow (C)."""
 
 import sqlite3
 import time
@@ -17,11 +17,11 @@ WINDOW = 50
 """Items in flight: the default concurrency of a batch."""
 MANY_SLOTS = 8
 WARM = 64
-"""Items before the clock starts: the engine's children are there then."""
+"""Items before the measurement, which start the engine's child processes."""
 
 
 async def measure(bench: Bench) -> AsyncIterator[Round]:
-    """Alternate the barest workflow on few and on many slots, and batches of both kinds."""
+    """Alternate the minimal workflow on few and on many slots, and batches of both kinds."""
     items, many = bench.of(2_000, 10), bench.of(6_000, 120)
     async with docmill(bench.folder) as mill:
         for number in range(bench.rounds):
@@ -54,7 +54,7 @@ async def _batch(mill: Mill, notes: Path, items: int, name: str, **spec: int) ->
 
 
 def _size(mill: Mill) -> int:
-    """Bytes of the records database, also those that are only in its write-ahead log yet."""
+    """Return the bytes of the records database, including those in its write-ahead log."""
     with closing(sqlite3.connect(mill.settings.home / "records.db")) as connection:
         ((pages,),) = connection.execute("PRAGMA page_count")
         ((size,),) = connection.execute("PRAGMA page_size")

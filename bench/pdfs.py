@@ -1,4 +1,4 @@
-"""Real PDFs in the steady state, beside the bare engine in as many processes (P)."""
+"""Real PDFs in the steady state, compared with the bare engine in as many processes (P)."""
 
 import asyncio
 import os
@@ -22,7 +22,7 @@ from docmill.records.tables.batches import Batch
 from worker import running_worker
 
 EDGE = 0.1
-"""Part of the files at the start and at the end that the steady state leaves out."""
+"""Ratio of the files at the start and at the end that the steady state excludes."""
 
 
 async def measure(bench: Bench) -> AsyncIterator[Round]:
@@ -90,11 +90,11 @@ def _as_markdown(work: Sequence[str]) -> None:
 
 @cache
 def _engine() -> Any:
-    """Return the native engine of a process: without the layer that makes objects of its results.
+    """Return the native engine of a process, without the layer that converts its results.
 
-    One for all files: making one costs more than most files do.
+    It is shared by all files, because its creation costs more than most files.
     """
-    from liteparse import LiteParse  # noqa: PLC0415 - the bare processes alone need it
+    from liteparse import LiteParse  # noqa: PLC0415 - only the bare processes need it
 
     return LiteParse(ocr_enabled=False, output_format="markdown", quiet=True)._native
 

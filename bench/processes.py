@@ -1,7 +1,7 @@
-"""Docmill as an operator runs it: server, workers and API as processes, and what they use.
+"""Docmill as separate processes (server, workers, API), and their CPU time and memory.
 
-``python -m bench.processes`` is a worker whose engine is the mock: it takes its settings and the
-server from the environment, as `worker.py` does.
+``python -m bench.processes`` is a worker with the mock engine. It reads its settings from the
+environment, as `worker.py` does.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ READY_SECONDS = 60.0
 
 @asynccontextmanager
 async def program(*command: str | Path, env: dict[str, str]) -> AsyncIterator[int]:
-    """Run a program for as long as the block does; give its process id."""
+    """Run a program during the block; yield its process id."""
     running = await asyncio.create_subprocess_exec(
         *command, stdin=DEVNULL, stdout=DEVNULL, stderr=DEVNULL, env=env, cwd=APPLICATION
     )
@@ -45,14 +45,14 @@ async def program(*command: str | Path, env: dict[str, str]) -> AsyncIterator[in
 
 @asynccontextmanager
 async def mock_worker(mill: Mill, **settings: str) -> AsyncIterator[int]:
-    """Run a worker process with the mock engine on a mill's server; give its process id."""
+    """Run a worker process with the mock engine; yield its process id."""
     async with program(sys.executable, "-m", "bench.processes", env=_env(mill, settings)) as pid:
         yield pid
 
 
 @asynccontextmanager
 async def api(mill: Mill, port: int) -> AsyncIterator[tuple[int, httpx.AsyncClient]]:
-    """Run the HTTP API on a mill's server; give its process id and a client."""
+    """Run the HTTP API; yield its process id and a client."""
     command = (sys.executable, APPLICATION / "server.py", "--port", str(port))
     async with program(*command, env=_env(mill, {})) as pid, client_of(port) as client:
         yield pid, client
@@ -60,7 +60,7 @@ async def api(mill: Mill, port: int) -> AsyncIterator[tuple[int, httpx.AsyncClie
 
 @asynccontextmanager
 async def client_of(port: int) -> AsyncIterator[httpx.AsyncClient]:
-    """Give a client of the API at a port, once that answers."""
+    """Yield a client of the API at a port, once it answers."""
     async with httpx.AsyncClient(base_url=f"http://{LOOPBACK}:{port}", timeout=30) as client:
         async with asyncio.timeout(READY_SECONDS):
             while True:
@@ -83,7 +83,7 @@ def pid_of(home: Path, name: str) -> int:
 
 
 def cpu_of(pid: int) -> float:
-    """Return the processor seconds of a process and its children, ended ones included."""
+    """Return the CPU seconds of a process and its children, including ended ones."""
     process, seconds = psutil.Process(pid), 0.0
     for one in (process, *process.children(recursive=True)):
         with suppress(psutil.NoSuchProcess):
@@ -92,7 +92,7 @@ def cpu_of(pid: int) -> float:
 
 
 def memory_of(pid: int) -> int:
-    """Return the resident bytes of a process alone; 0 once it has ended."""
+    """Return the resident bytes of a process without its children; 0 once it has ended."""
     with suppress(psutil.NoSuchProcess):
         return int(psutil.Process(pid).memory_info().rss)
     return 0

@@ -1,4 +1,4 @@
-"""How soon work goes on after kill -9 of the worker, and how soon a cancel is over.
+"""Recovery time after kill -9 of the worker, and duration of a cancel.
 
     .venv/bin/python -m bench.recovery [ROUNDS]
 
@@ -41,12 +41,12 @@ TEMPORAL = str(Path(sys.prefix) / "bin/temporal")
 
 
 def settings_of(home: Path) -> Settings:
-    """A home in a temporary folder, two slots."""
+    """Return settings with a temporary home and two slots."""
     return Settings(home=home, database_url=SecretStr(""), engine_slots=2, sandbox="off")
 
 
 async def work(address: str, home: Path) -> None:
-    """Be the worker that is killed."""
+    """Run as the worker that is killed."""
     client = await Client.connect(address, data_converter=pydantic_data_converter)
     async with running_worker(client, settings_of(home), mock_engine.MODULE):
         await asyncio.Event().wait()
@@ -66,7 +66,7 @@ async def worker(address: str, home: Path) -> AsyncIterator[asyncio.subprocess.P
 
 
 async def until(condition: Callable[[], Awaitable[bool]]) -> None:
-    """Look every 20 ms."""
+    """Poll a condition every 20 ms until it is true."""
     async with asyncio.timeout(120):
         while not await condition():
             await asyncio.sleep(0.02)

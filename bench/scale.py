@@ -32,14 +32,14 @@ from docmill.records.counts import counts_of
 from docmill.records.tables.base import Table
 from docmill.records.tables.batches import Batch
 
-LOOK_SECONDS = 5.0
-TELL_SECONDS = 60.0
+POLL_SECONDS = 5.0
+REPORT_SECONDS = 60.0
 PART = 0.1
-"""The speed of the first and of the last tenth says whether an item's cost grows."""
+"""The speeds of the first and the last tenth show whether the cost of an item grows."""
 
 
 async def run(folder: Path, items: int, workers: int, *, postgres: bool) -> dict[str, Any]:
-    """Run one batch of ``items`` and return what was found."""
+    """Run one batch of ``items`` and return the results."""
     notes = await asyncio.to_thread(write_notes, folder / "notes", items)
     async with _database(folder, postgres=postgres) as changes, docmill(folder, **changes) as mill:
         async with AsyncExitStack() as stack:
@@ -70,7 +70,7 @@ async def run(folder: Path, items: int, workers: int, *, postgres: bool) -> dict
 
 @asynccontextmanager
 async def _database(folder: Path, *, postgres: bool) -> AsyncIterator[dict[str, Any]]:
-    """Give the settings of the database: PostgreSQL, when it is wanted, for as long as needed."""
+    """Yield the settings of the database; a PostgreSQL server runs during the block."""
     if not postgres:
         yield {}
         return
@@ -80,7 +80,7 @@ async def _database(folder: Path, *, postgres: bool) -> AsyncIterator[dict[str, 
 
 
 async def _watch(mill: Mill, batch: Batch, workers: list[int]) -> dict[str, int]:
-    """Look at memory until cancelled, and tell how far the batch is; return the peaks in MiB."""
+    """Measure memory and report progress until cancelled; return the peaks in MiB."""
     pids = {f"worker {n}": pid for n, pid in enumerate(workers, start=1)}
     pids |= {"temporal": pid_of(mill.settings.home, "temporal"), "client": os.getpid()}
     peaks = dict.fromkeys(pids, 0)
@@ -89,12 +89,12 @@ async def _watch(mill: Mill, batch: Batch, workers: list[int]) -> dict[str, int]
         while True:
             for name, pid in pids.items():
                 peaks[name] = max(peaks[name], memory_of(pid) // 2**20)
-            if time.monotonic() - told > TELL_SECONDS:
+            if time.monotonic() - told > REPORT_SECONDS:
                 told = time.monotonic()
                 async with mill.database.read() as session:
                     counts = (await counts_of(session, [batch.id]))[batch.id]
                 sys.stderr.write(f"{datetime.now(UTC):%H:%M:%S} {counts.accounted:,} {peaks}\n")
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(POLL_SECONDS)
     except asyncio.CancelledError:
         return peaks
 
@@ -115,7 +115,7 @@ async def _sizes(mill: Mill) -> dict[str, Any]:
 
 
 async def _speeds(mill: Mill, batch: Batch) -> dict[str, float]:
-    """Return the items a second of the first and of the last tenth of a batch."""
+    """Return the items per second of the first and of the last tenth of a batch."""
     ends = "SELECT finished_at FROM batch_items WHERE batch_id = :batch ORDER BY finished_at"
     count = batch.total or 0
     part = max(1, int(count * PART))
@@ -143,7 +143,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, default=Path("bench-scale.json"))
     args = parser.parse_args()
     configure_logs("ERROR", "console")
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # servers are stopped then, too
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that servers are stopped too
     with tempfile.TemporaryDirectory(prefix="dmscale", dir=args.folder) as name:
         work = run(Path(name), args.items, args.workers, postgres=args.postgres)
         found = json.dumps(asyncio.run(work), indent=1)

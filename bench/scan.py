@@ -1,4 +1,4 @@
-"""A scanned book, beside the processor time of its recognition divided by the processors."""
+"""A scanned book, compared with the CPU time of its OCR divided by the number of processors."""
 
 import asyncio
 import os
@@ -17,11 +17,11 @@ from docmill.isolation.environment import child_environment
 from worker import running_worker
 
 DISTINCT = 40
-"""Pages that differ; the rest of the book repeats them, so that a sample stands for it."""
+"""Different pages; the book repeats them, so that a sample represents it."""
 
 
 async def measure(bench: Bench) -> AsyncIterator[Round]:
-    """Alternate bare recognition of the pages that differ, and a batch of the whole book."""
+    """Alternate bare OCR of the different pages, and a batch of the whole book."""
     pages = bench.of(400, 4)
     distinct = min(DISTINCT, pages)
     os.environ.update({k: v for k, v in child_environment().items() if v == "1"})
@@ -42,13 +42,13 @@ async def measure(bench: Bench) -> AsyncIterator[Round]:
 
 
 def _recognition_seconds(document: Path) -> float:
-    """Return the processor seconds of LiteParse's own recognition, in a process of its own."""
+    """Return the CPU seconds of LiteParse's own OCR, in a separate process."""
     with get_context("spawn").Pool(1) as process:
         return process.apply(_recognise, (str(document),))
 
 
 def _recognise(document: str) -> float:
-    from liteparse import LiteParse  # noqa: PLC0415 - this process alone needs it
+    from liteparse import LiteParse  # noqa: PLC0415 - only this process needs it
 
     before = resource.getrusage(resource.RUSAGE_SELF)
     parser = LiteParse(

@@ -1,4 +1,4 @@
-"""The whole command over one-line files, beside as many activities of the barest workflow."""
+"""The complete command on one-line files, compared with the minimal workflow."""
 
 import shutil
 from collections.abc import AsyncIterator
@@ -11,7 +11,7 @@ from bench.noop import MANY_SLOTS, WINDOW
 
 
 async def measure(bench: Bench) -> AsyncIterator[Round]:
-    """Alternate the command with a fresh home and the barest workflow on a warm server."""
+    """Alternate the command with a new home and the minimal workflow on a warm server."""
     count = bench.of(3_000, 20)
     async with docmill(bench.folder / "server") as mill:
         for number in range(bench.rounds):

@@ -1,12 +1,12 @@
-"""Accuracy and calibration of the `basic` classifier on our own labelled documents.
+"""Accuracy and calibration of the `basic` classifier on labelled documents.
 
-    python -m bench.classify.measure               the tuning half: look as often as you like
+    python -m bench.classify.measure               the tuning half
     python -m bench.classify.measure --fit         fit the calibration to the tuning half
-    python -m bench.classify.measure --held-out    the half that nothing is tuned on
+    python -m bench.classify.measure --held-out    the half that is not used for tuning
     python -m bench.classify.measure --varied      documents from templates with arbitrary rules
 
-A document is asked about with all twelve rules, and with four: once with its own among them, and
-once without, when nothing fits.
+There are three questions about each document: with all twelve rules, with four rules including its
+own, and with four rules without its own, of which none matches.
 """
 
 import argparse
@@ -28,14 +28,14 @@ TUNING, HELD_OUT = FOLDER / "tuning.txt", FOLDER / "held_out.txt"
 KNOWN, OWN_WORDS, VARIED = "known", "own words", "arbitrary"
 FEW = 4
 ROUNDS, STEP, PULL = 3_000, 1.0, 1.0
-"""Of the gradient ascent that fits the calibration. The pull to zero is that of one case: without
-it, forty documents that are easy to tell apart would make it far too sure of others."""
+"""Parameters of the gradient ascent that fits the calibration: iterations, step size, and L2
+regularization, without which forty easy documents would make the classifier overconfident."""
 BINS = (0.0, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 
 
 @dataclass(frozen=True)
 class Case:
-    """One question: which of the rules fits the text; ``expected`` None: none of them."""
+    """One question: which rule matches the text; ``expected`` is None if none does."""
 
     rule_set: str
     kind: str
@@ -45,13 +45,13 @@ class Case:
 
 
 def documents(path: Path) -> list[tuple[str, str]]:
-    """Return label and text of each document of a half."""
+    """Return the label and the text of each document of a half."""
     parts = re.split(r"^=== (\w+)\n", path.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]
     return list(zip(parts[::2], parts[1::2], strict=True))
 
 
 def rule_set(name: str) -> tuple[tuple[Rule, ...], dict[str, str]]:
-    """Return the rules of a set, and which of its types each label has."""
+    """Return the rules of a set, and the type of each label."""
     stored = json.loads((FOLDER / "rules.json").read_text(encoding="utf-8"))
     rules = tuple(Rule(**rule) for rule in stored[name])
     return rules, stored.get(f"of {name}") or {rule.type: rule.type for rule in rules}
@@ -81,7 +81,7 @@ def cases(path: Path) -> Iterator[Case]:
 
 @dataclass(frozen=True)
 class Answer:
-    """What the classifier said to a case."""
+    """The classifier's answer to a case."""
 
     case: Case
     confidence: float

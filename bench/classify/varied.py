@@ -1,7 +1,7 @@
-"""Documents made from templates, and questions with arbitrary rules about them.
+"""Documents from templates, and classification questions with arbitrary rules.
 
-Kinds, wordings and rules of the two halves are apart; nothing was fitted to the held-out half. Each
-document is asked about once with a rule that fits it and once with none that does.
+The two halves share no kinds, wordings or rules; nothing was fitted to the held-out half. There are
+two questions about each document: one with a matching rule, and one without.
 """
 
 import random
@@ -17,7 +17,7 @@ TUNING, HELD_OUT = FOLDER / "varied_tuning.txt", FOLDER / "varied_held_out.txt"
 EACH = 8
 """Documents of a kind."""
 _RULES = (3, 6)
-"""Fewest and most rules of a question."""
+"""Minimum and maximum rules of a question."""
 _LEAST, _MOST = 3, 7
 """Lines of a document's body."""
 _SLOT = re.compile(r"\{([^{}]*)\}")
@@ -25,7 +25,7 @@ _SLOT = re.compile(r"\{([^{}]*)\}")
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of document: rules that fit it, titles, and lines of which each document has some."""
+    """A kind of document: matching rules, titles, and lines from which documents are composed."""
 
     name: str
     rules: tuple[Rule, ...]
@@ -54,7 +54,7 @@ def _kind(name: str, text: str) -> Kind:
 
 
 def questions(path: Path) -> Iterator[tuple[str, str, tuple[Rule, ...], str | None]]:
-    """Yield the kind of each document, its text, the rules, and the type that is right."""
+    """Yield the kind of each document, its text, the rules, and the correct type."""
     chance = random.Random(7)  # the same questions each time
     every = kinds(path)
     for kind in every:

@@ -1,1 +1,1 @@
-"""How much the engine `basic` extracts from real documents."""
+"""Accuracy of the extraction engine `basic` on real documents."""

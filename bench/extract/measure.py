@@ -1,10 +1,10 @@
-"""Accuracy of the extractor `basic` on documents with schemas and expected values.
+"""Accuracy of the extraction engine `basic` on documents with schemas and expected values.
 
     python -m bench.extract.measure CORPUS
 
 CORPUS has ``extract/NAME.schema.json``, ``extract/NAME.expected.json`` and ``documents/NAME.*``.
-A field is one single value of the expected ones that is not null. It counts as found when the
-text is the same but for case, spaces and punctuation, or the number is.
+A field is one expected value that is not null. It counts as found if its number is equal, or its
+text is equal except for case, spaces and punctuation.
 """
 
 import json
@@ -24,7 +24,7 @@ from docmill.engines.registry import builtin
 
 @dataclass
 class Score:
-    """What was found of one document's fields; ``wrong`` has those with another value."""
+    """Score of one document; ``wrong`` has the fields with another value."""
 
     fields: int = 0
     right: int = 0

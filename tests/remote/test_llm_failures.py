@@ -262,7 +262,7 @@ async def test_an_answer_that_never_fits_fails_the_item_after_one_repair(
 @pytest.mark.parametrize(
     ("reply", "kind", "words"),
     [
-        (said('{"data": {"num', finish="length"), FailureClass.ANSWER_INVALID, "cut off"),
+        (said('{"data": {"num', finish="length"), FailureClass.ANSWER_INVALID, "truncated"),
         (said(None, refusal="I will not"), FailureClass.ENGINE_REFUSED, "I will not"),
         (said("", finish="content_filter"), FailureClass.ENGINE_REFUSED, "filter"),
         (refused(400, "maximum context length is 8192 tokens"), FailureClass.ENGINE_REFUSED,
