@@ -113,7 +113,7 @@ async def create_key(
     project_id = project_id or DEFAULT_PROJECT_ID
     async with open_context(audited_settings_of(home)) as context:
         async with context.database.read() as session:
-            first = not await ApiKeys(session).demanded()
+            first = not await ApiKeys(session).required()
         own = context.database.scoped(project_id, command_actor("create_key"))
         async with own.write() as session:
             project = await Projects(session).get(project_id)

@@ -1,7 +1,7 @@
-"""API keys: what is stored of them, and since when the API demands one.
+"""API keys: stored form, lookup, and the switch that makes the API require them.
 
-A key is ``dml_<id>_<secret>``. The id finds the row; of the secret only an HMAC is stored. The
-secret has 256 random bits, so that nothing slow is needed to keep it from being guessed.
+A key is ``dml_<id>_<secret>``. The id identifies the row; of the secret only an HMAC is stored. The
+secret has 256 random bits, so a slow hash is unnecessary.
 """
 
 import hashlib
@@ -24,7 +24,7 @@ from docmill.records.tables.base import now
 from docmill.records.tables.sources import Project
 
 LAST_USED_EVERY = timedelta(minutes=1)
-"""How exactly a key's last use is known: a request costs no write more often than that."""
+"""Precision of a key's last use, which bounds the writes of requests."""
 _ALPHABET = string.ascii_letters + string.digits
 _ID_CHARACTERS = 12
 _SECRET_CHARACTERS = 43
@@ -34,7 +34,7 @@ _KEY = re.compile(r"dml_([A-Za-z0-9]{12})_([A-Za-z0-9]{43})")
 
 @dataclass(frozen=True, slots=True)
 class NewKey:
-    """A key that was just made: the one time that its text is known."""
+    """A new key. Its text is available only here."""
 
     row: ApiKey
     text: str
@@ -42,25 +42,25 @@ class NewKey:
 
 @dataclass(frozen=True, slots=True)
 class KnownKey:
-    """A key and the project that it belongs to."""
+    """A key with its project."""
 
     key: ApiKey
     project: Project
 
 
 def parts_of(text: str) -> tuple[str, str] | None:
-    """Return id and secret of a key's text; None for what is no key."""
+    """Parse a key; None if the text is not one."""
     match = _KEY.fullmatch(text)
     return None if match is None else (match[1], match[2])
 
 
 def digest_of(key_id: str, secret: str) -> bytes:
-    """Return what is stored of a secret."""
+    """Return the stored digest of a secret."""
     return hmac.digest(key_id.encode(), secret.encode(), hashlib.sha256)
 
 
 def is_live(key: ApiKey, moment: datetime) -> bool:
-    """Whether a key is neither revoked nor expired."""
+    """Return whether a key is neither revoked nor expired."""
     return key.revoked_at is None and (key.expires_at is None or key.expires_at > moment)
 
 
@@ -70,14 +70,14 @@ class ApiKeys:
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
-    async def demanded(self) -> bool:
-        """Whether a key was ever created here: then the API demands one, for good."""
+    async def required(self) -> bool:
+        """Return whether a key was ever created, which makes the API require keys permanently."""
         return await self._session.get(AuthenticationMode, 1) is not None
 
     async def create(
         self, project: Project, name: str, role: Role, expires_at: datetime | None = None
     ) -> NewKey:
-        """Make a key of ``project``; with the first one the API begins to demand keys.
+        """Create a key of ``project``. The first key makes the API require keys.
 
         Raises:
             ConflictError: the project is archived.
@@ -103,7 +103,7 @@ class ApiKeys:
         return NewKey(row, f"dml_{key_id}_{secret}")
 
     async def find(self, key_id: str) -> KnownKey | None:
-        """Return a key with its project, whatever has become of it; None: there is none."""
+        """Return a key with its project in any state, or None."""
         query = select(ApiKey, Project).join(Project, Project.id == ApiKey.project_id)
         found = (await self._session.execute(query.where(ApiKey.id == key_id))).one_or_none()
         return None if found is None else KnownKey(*found)
@@ -112,7 +112,7 @@ class ApiKeys:
         """Return one key.
 
         Raises:
-            NotFoundError: there is none with this id.
+            NotFoundError: it does not exist.
         """
         found = await self._session.get(ApiKey, key_id)
         if found is None:
@@ -120,17 +120,17 @@ class ApiKeys:
         return found
 
     async def list(self, project_id: str | None = None) -> Sequence[ApiKey]:
-        """Return the keys of a project, or of all, oldest first; ended ones too."""
+        """Return the keys of a project, or all keys, oldest first, including ended ones."""
         query = select(ApiKey).order_by(ApiKey.created_at, ApiKey.id)
         if project_id is not None:
             query = query.where(ApiKey.project_id == project_id)
         return (await self._session.scalars(query)).all()
 
     async def rotate(self, key_id: str, overlap: timedelta) -> NewKey:
-        """Make a successor of a key, which itself goes on for ``overlap`` at most.
+        """Create a successor of a key, which remains valid for at most ``overlap``.
 
         Raises:
-            NotFoundError: there is none with this id.
+            NotFoundError: it does not exist.
             ConflictError: it was revoked or has expired.
         """
         old = await self.get(key_id)
@@ -147,10 +147,10 @@ class ApiKeys:
         return new
 
     async def revoke(self, key_id: str) -> ApiKey:
-        """End a key for good; doing so again changes nothing.
+        """Revoke a key permanently; idempotent.
 
         Raises:
-            NotFoundError: there is none with this id.
+            NotFoundError: it does not exist.
         """
         key = await self.get(key_id)
         if key.revoked_at is None:
@@ -159,7 +159,7 @@ class ApiKeys:
         return key
 
     async def used(self, key_id: str) -> None:
-        """Note that a key was used, at most once in `LAST_USED_EVERY` over all processes."""
+        """Record the use of a key, at most once per `LAST_USED_EVERY` over all processes."""
         moment = now()
         stale = or_(ApiKey.last_used_at.is_(None), ApiKey.last_used_at < moment - LAST_USED_EVERY)
         await self._session.execute(

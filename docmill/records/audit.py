@@ -1,7 +1,7 @@
-"""The audit log: a row and a structured log line for everything that somebody did.
+"""Audit log: a row and a structured log line for every change by an actor.
 
-A transaction of an actor that changes anything writes its row itself, so that there is no change
-without a row and no row without a change. The line follows the commit.
+A transaction of an actor that changes data inserts the row itself, so that both are committed or
+neither. The log line follows the commit.
 """
 
 from collections.abc import Iterable, Sequence
@@ -18,14 +18,14 @@ from docmill.records.tables.access import AuditEvent
 from docmill.records.tables.base import now
 
 MAX_OBJECTS = 100
-"""Ids that one event names: a request can change a million entries of a directory."""
+"""Maximum ids in one event. A request can change a million entries of a directory."""
 
 log = structlog.get_logger("audit")
 
 
 @dataclass(frozen=True, slots=True)
-class Deed:
-    """Something that was done and is not yet in the audit log."""
+class Change:
+    """A change that is not in the audit log yet."""
 
     at: datetime
     project_id: str
@@ -33,19 +33,19 @@ class Deed:
     objects: tuple[str, ...]
 
 
-def deed(project_id: str, actor: Actor, objects: Iterable[str]) -> Deed:
-    """Return what ``actor`` did now, to at most `MAX_OBJECTS` objects."""
-    return Deed(now(), project_id, actor, tuple(dict.fromkeys(objects))[:MAX_OBJECTS])
+def change_of(project_id: str, actor: Actor, objects: Iterable[str]) -> Change:
+    """Return the current change by ``actor``, with at most `MAX_OBJECTS` objects."""
+    return Change(now(), project_id, actor, tuple(dict.fromkeys(objects))[:MAX_OBJECTS])
 
 
 _CHANGED = "changed"
-"""In the info of a session: the ids of what it has changed so far."""
+"""Key of the ids of changed objects in the info of a session."""
 
 
-async def audit_changes(session: AsyncSession) -> Deed | None:
-    """Add the row of what this transaction of an actor has changed, and return it; None: nothing.
+async def audit_changes(session: AsyncSession) -> Change | None:
+    """Insert the row for the changes of this transaction, and return it; None without changes.
 
-    The log's line is written by `say`, once it is committed.
+    `log_change` writes the log line after the commit.
     """
     actor: Actor | None = session.info.get("actor")
     if actor is None:
@@ -53,13 +53,13 @@ async def audit_changes(session: AsyncSession) -> Deed | None:
     await session.flush()
     if _CHANGED not in session.info:
         return None
-    done = deed(session.info["scope"], actor, (*actor.objects, *session.info.pop(_CHANGED)))
+    done = change_of(session.info["scope"], actor, (*actor.objects, *session.info.pop(_CHANGED)))
     await Audit(session).add([done])
     return done
 
 
 def _note_flush(session: Session, _context: object) -> None:
-    """Note the objects that a flush has written, by their ids."""
+    """Record the ids of objects that a flush has written."""
     changed: list[str] = session.info.setdefault(_CHANGED, [])
     for row in (*session.new, *session.dirty, *session.deleted):
         key = inspect(row).mapper.primary_key
@@ -68,19 +68,19 @@ def _note_flush(session: Session, _context: object) -> None:
 
 
 def _note_statement(state: ORMExecuteState) -> None:
-    """Note that a statement may have changed something; which rows, the actor's request says."""
+    """Record that a statement may have changed rows; the actor's request names them."""
     if not state.is_select:
         state.session.info.setdefault(_CHANGED, [])
 
 
 def watch(sessions: type[Session]) -> None:
-    """Note what the sessions of this class change."""
+    """Record the changes of sessions of this class."""
     event.listen(sessions, "after_flush", _note_flush)
     event.listen(sessions, "do_orm_execute", _note_statement)
 
 
-def say(what: Deed) -> None:
-    """Write the line of the structured log."""
+def log_change(what: Change) -> None:
+    """Write the structured log line."""
     log.info(
         "audit",
         project_id=what.project_id,
@@ -91,13 +91,13 @@ def say(what: Deed) -> None:
 
 
 class Audit:
-    """Adds to the audit log, and reads it."""
+    """Queries over the audit log."""
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
-    async def add(self, deeds: Sequence[Deed]) -> None:
-        """Add rows; the caller's transaction decides whether they count."""
+    async def add(self, changes: Sequence[Change]) -> None:
+        """Insert rows in the caller's transaction."""
         rows = [
             {
                 "at": one.at,
@@ -106,14 +106,14 @@ class Audit:
                 "action": one.actor.action,
                 "objects": list(one.objects),
             }
-            for one in deeds
+            for one in changes
         ]
         await self._session.execute(insert(AuditEvent), rows)
 
     async def list(
         self, project_id: str, *, before: int | None = None, limit: int
     ) -> Sequence[AuditEvent]:
-        """Return a project's events, the latest first, with numbers below ``before``."""
+        """Return a project's events with numbers below ``before``, newest first."""
         query = select(AuditEvent).where(AuditEvent.project_id == project_id)
         if before is not None:
             query = query.where(AuditEvent.number < before)

@@ -22,7 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engin
 
 from docmill.contracts.access import Actor
 from docmill.errors import UsageError
-from docmill.records.audit import Audit, audit_changes, deed, say
+from docmill.records.audit import Audit, audit_changes, change_of, log_change
 from docmill.records.errors import in_words, unavailable
 from docmill.records.scope import Scope, ScopedSession
 from docmill.records.sqlite_connection import DEFERRED, connect
@@ -147,39 +147,39 @@ class Database:
         """
         async with self._session(self.writer) as session:
             yield session
-            deed = await audit_changes(session)
+            change = await audit_changes(session)
             await session.commit()
-        if deed is not None:
-            say(deed)
+        if change is not None:
+            log_change(change)
 
     @asynccontextmanager
     async def write_unsynced(self) -> AsyncIterator[AsyncSession]:
-        """Give a session like `write`, whose commit does not wait for the disk.
+        """Open a session like `write` whose commit does not wait for the disk.
 
-        A power cut may undo it: for one short statement whose loss costs nothing. It waits
-        neither behind the other transactions of this process nor for a pause.
+        A power failure may undo the commit: use it for a short statement whose loss is harmless.
+        It waits neither for other transactions of this process nor for a pause.
 
         Raises:
-            UnavailableError: the database is away, or a lock was not free in time.
+            UnavailableError: the database is unavailable, or a lock was not released in time.
         """
         async with self._session(self._unsynced) as session:
             yield session
             await session.commit()
 
     async def audit(self, objects: Sequence[str]) -> None:
-        """Note that the actor has read these objects; without an actor nothing is noted.
+        """Record that the actor has read these objects, if there is an actor.
 
-        A power cut may lose the row, but not the log's line.
+        A power failure may lose the row, but not the log line.
 
         Raises:
-            UnavailableError: the database is away.
+            UnavailableError: the database is unavailable.
         """
         if self._actor is None or not isinstance(self._scope, str):
             return
-        done = deed(self._scope, self._actor, objects)
+        done = change_of(self._scope, self._actor, objects)
         async with self.write_unsynced() as session:
             await Audit(session).add([done])
-        say(done)
+        log_change(done)
 
     @asynccontextmanager
     async def _session(self, engine: AsyncEngine) -> AsyncIterator[AsyncSession]:

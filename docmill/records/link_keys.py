@@ -1,4 +1,4 @@
-"""Keys of signed links: in the database, so that every API process makes and checks the same."""
+"""Keys of signed links, stored in the database so that all API processes share them."""
 
 import secrets
 from collections.abc import Sequence
@@ -13,32 +13,32 @@ from docmill.records.tables.base import now
 
 SECRET_BYTES = 32
 LONGEST_LINK = timedelta(days=7)
-"""How long a link can be asked to work: older keys than that, once replaced, check nothing."""
+"""Maximum lifetime of a link. Older keys verify nothing once they are replaced."""
 _FIRST = "1"
 
 
 class LinkKeys:
-    """Queries over keys of links."""
+    """Queries over link keys."""
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
     async def list(self) -> Sequence[LinkKey]:
-        """Return all keys; the first one signs, the others still check."""
+        """Return all keys. The first one signs; all verify."""
         query = select(LinkKey).order_by(LinkKey.created_at.desc(), LinkKey.id.desc())
         return (await self._session.scalars(query)).all()
 
     async def ensure(self) -> None:
-        """Make the first key, unless there is one."""
+        """Create the first key, if there is none."""
         if not await self.list():
             await try_insert(self._session, _new(_FIRST))
 
     async def rotate(self, *, revoke: bool) -> LinkKey:
-        """Make the key that signs from now on.
+        """Create the key that signs from now on.
 
         Args:
-            revoke: whether links of the keys before stop working at once; else they work to their
-                end, and keys that no link can still be of are removed.
+            revoke: whether existing links become invalid at once; otherwise they stay valid until
+                they expire, and only keys without valid links are deleted.
         """
         keys = await self.list()
         moment = now()

@@ -47,7 +47,7 @@ class Projects:
         return await self.get(DEFAULT_PROJECT_ID)
 
     async def create(self, name: str, limits: Limits) -> Project:
-        """Make a project."""
+        """Create a project."""
         project = Project(
             id=new_id(Prefix.PROJECT),
             name=name,
@@ -59,10 +59,10 @@ class Projects:
         return project
 
     async def archive(self, project_id: str) -> Project:
-        """Let a project only answer reads from now on; doing so again changes nothing.
+        """Make a project read-only; idempotent.
 
         Raises:
-            NotFoundError: there is none with this id.
+            NotFoundError: it does not exist.
             ConflictError: it is the default project.
         """
         project = await self._other_than_default(project_id, "archived")
@@ -74,7 +74,7 @@ class Projects:
         """Replace the limits of a project.
 
         Raises:
-            NotFoundError: there is none with this id.
+            NotFoundError: it does not exist.
         """
         project = await self.get(project_id)
         for name, value in asdict(limits).items():
@@ -83,10 +83,10 @@ class Projects:
         return project
 
     async def begin_deletion(self, project_id: str) -> Project:
-        """Hide a project whose data is deleted next; doing so again changes nothing.
+        """Hide a project before its data is deleted; idempotent.
 
         Raises:
-            NotFoundError: there is none with this id.
+            NotFoundError: it does not exist.
             ConflictError: it is the default project.
         """
         project = await self._other_than_default(project_id, "deleted", include_deleted=True)

@@ -1,9 +1,9 @@
-"""How many requests a project may send a second: the generic cell rate algorithm.
+"""Rate limit of a project's requests: the generic cell rate algorithm.
 
-One row per limited project holds the time at which its next request would arrive if all came at
-the rate's own pace (the theoretical arrival time of ITU-T I.371). A request is admitted when that
-time lies less than the burst in the future, and moves it on by one interval; asking and moving
-are one statement, so that any number of processes admit no more than one would.
+One row per limited project stores the theoretical arrival time of its next request (ITU-T I.371):
+the time at which it would arrive at exactly the limited rate. A request is admitted if this time is
+less than the burst in the future, and advances it by one interval. Check and update are one
+statement, so that concurrent processes share the limit.
 """
 
 import time
@@ -19,21 +19,21 @@ from docmill.records.statements import insert_for
 from docmill.records.tables.access import RequestRate
 
 _SLACK = 0.5
-"""Of an interval: sums of fractions of seconds since 1970 are exact to a microsecond only."""
+"""Share of an interval. Sums of fractional seconds since 1970 are exact to a microsecond."""
 
 
 class Rates:
-    """Admits requests of projects that have a rate."""
+    """Limits the requests of projects."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def take(self, project_id: str, limits: Limits) -> None:
-        """Count one request of a project; without a rate nothing is asked.
+        """Count one request of a project. Projects without a rate need no query.
 
         Raises:
-            LimitError: it comes too early; it says when it does not.
-            UnavailableError: the database is away.
+            LimitError: the request is too early; the error has the remaining time.
+            UnavailableError: the database is unavailable.
         """
         if limits.requests_per_second is None:
             return
@@ -64,7 +64,7 @@ class Rates:
         )
 
     def _clock(self) -> ColumnElement[Any]:
-        """Return the time of the database: several hosts share it; SQLite has one host."""
+        """Return the time of the database, which several hosts share; SQLite has one host."""
         if self._database.is_sqlite:
             return literal(time.time(), Double())
         return cast(extract("epoch", func.clock_timestamp()), Double())

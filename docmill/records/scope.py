@@ -1,10 +1,10 @@
-"""Which project a session belongs to, and what keeps its statements inside it.
+"""Scope of sessions: restricts statements to one project.
 
-A session of one project sees what that project owns and nothing else: the hook below adds the
-condition to every statement of the mapper, at every place where a table occurs. A table says here
-how its rows belong to a project; one that does not is empty in such a session. A session without
-a scope cannot run a statement, and one of a project no statement that the mapper does not know:
-Core on bare tables and text. Workers and commands work for every project, and say so.
+A session of one project sees only rows of this project: a hook adds the condition to every
+statement of the mapper, for every table in it. This module defines how rows of a table belong to a
+project; other tables are empty in such a session. A session without a scope cannot execute
+statements. A session of a project cannot execute statements that bypass the mapper (Core on bare
+tables, text). Workers and commands use the scope of all projects.
 """
 
 from collections.abc import Iterator
@@ -50,7 +50,7 @@ class _Every(Enum):
 
 
 EVERY_PROJECT: Final = _Every.PROJECT
-"""The scope of what works for all projects: workers, commands, keys."""
+"""Scope for all projects: workers, commands, keys."""
 
 Scope = str | _Every
 """A project's id, or `EVERY_PROJECT`."""
@@ -71,10 +71,10 @@ OWNED: tuple[type[Table], ...] = (
     WebhookEvent,
     WebhookTarget,
 )
-"""Tables whose rows name their project."""
+"""Tables whose rows contain their project's id."""
 
 _JOB_ID_LENGTH = 40
-"""Of every job's id: a prefix of three letters, a dash and a UUID."""
+"""Length of a job id: a prefix of three letters, a dash and a UUID."""
 
 CHILDREN: dict[
     type[Table], tuple[ColumnElement[Any] | InstrumentedAttribute[Any], type[Table], str]
@@ -85,7 +85,7 @@ CHILDREN = {
     BatchListing: (BatchListing.batch_id, Batch, "id"),
     BatchWarningCount: (BatchWarningCount.batch_id, Batch, "id"),
     ConfigurationVersion: (ConfigurationVersion.configuration_id, Configuration, "id"),
-    # The id of a run is that of the job and an epoch.
+    # The id of a run is the id of the job and an epoch.
     ItemStep: (func.substr(ItemStep.run_id, 1, _JOB_ID_LENGTH), BatchItem, "job_id"),
     JobDetails: (JobDetails.job_id, BatchItem, "job_id"),
     PastAttempt: (PastAttempt.batch_id, Batch, "id"),
@@ -93,27 +93,27 @@ CHILDREN = {
     ScanMark: (ScanMark.directory_id, Directory, "id"),
     WebhookAttempt: (WebhookAttempt.event_id, WebhookEvent, "id"),
 }
-"""Tables whose rows belong to the row of a parent."""
+"""Tables whose rows belong to a parent's row."""
 
 
 class UnscopedStatementError(RuntimeError):
-    """A statement would not be held to a project: a bug, never an input."""
+    """A statement cannot be restricted to a project. This is a bug, never an input."""
 
 
 class ScopedSession(Session):
-    """A session that knows its scope, ``info["scope"]``, and who writes, ``info["actor"]``."""
+    """A session with a scope, ``info["scope"]``, and an actor, ``info["actor"]``."""
 
 
 watch(ScopedSession)
 
 
 def check_core(session: Session, statement: object) -> None:
-    """Let a statement pass that the hook does not see: an insert, or for every project.
+    """Allow a statement that the hook does not see: an insert, or one for all projects.
 
     Raises:
         UnscopedStatementError: the session is of one project, or of none.
     """
-    is_insert = getattr(statement, "is_insert", False)  # below a parent that was found before
+    is_insert = getattr(statement, "is_insert", False)  # its parent was checked before
     if session.info.get("scope") is not EVERY_PROJECT and not is_insert:
         raise UnscopedStatementError(
             "A statement on bare tables is not held to a project: write it with mapped classes."
@@ -122,7 +122,7 @@ def check_core(session: Session, statement: object) -> None:
 
 @event.listens_for(ScopedSession, "do_orm_execute")
 def _hold(state: ORMExecuteState) -> None:
-    """Hold a statement to the project of its session."""
+    """Restrict a statement to the project of its session."""
     scope = state.session.info.get("scope")
     if scope is EVERY_PROJECT:
         return
@@ -139,7 +139,7 @@ def _hold(state: ORMExecuteState) -> None:
 
 @event.listens_for(ScopedSession, "before_flush")
 def _own(session: Session, _context: object, _instances: object) -> None:
-    """Let no object of another project be written."""
+    """Reject writes of objects of another project."""
     scope = session.info.get("scope")
     if scope is EVERY_PROJECT:
         return
@@ -160,7 +160,7 @@ def _tables_in(statement: Any) -> Iterator[FromClause]:
 
 @lru_cache(maxsize=4_096)
 def _criteria(tables: frozenset[FromClause], project_id: str) -> tuple[LoaderCriteriaOption, ...]:
-    """Return what holds each of these tables to a project."""
+    """Return the criteria that restrict each of these tables to a project."""
     return tuple(
         with_loader_criteria(
             _CLASSES[table], belongs_to(_CLASSES[table], project_id), include_aliases=True
@@ -170,7 +170,7 @@ def _criteria(tables: frozenset[FromClause], project_id: str) -> tuple[LoaderCri
 
 
 def belongs_to(table: type[Table], project_id: str) -> ColumnElement[bool]:
-    """Return the condition that a row of ``table`` is of a project; tables of none have no rows."""
+    """Return the condition that a row of ``table`` belongs to a project; false for other tables."""
     if table is Project:
         return Project.id == project_id
     if table in OWNED:
@@ -182,10 +182,10 @@ def belongs_to(table: type[Table], project_id: str) -> ColumnElement[bool]:
 
 
 def _in_project(parent: type[Table], key: str, child: Any, project_id: str) -> ColumnElement[bool]:
-    """Return the condition that the parent of a row is of the project.
+    """Return the condition that the parent of a row belongs to the project.
 
-    By an alias of the bare table, so that it is neither joined to the parent that a query may
-    have itself nor given a condition of its own.
+    It uses an alias of the bare table, so that it neither interferes with a join of the parent in
+    the query nor receives a condition of its own.
     """
     columns = cast(SchemaTable, parent.__table__).alias(f"owner_{parent.__tablename__}").c
     if parent in CHILDREN:

@@ -1,4 +1,4 @@
-"""What a project uses of what its limits allow."""
+"""Usage of a project's limits."""
 
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -9,14 +9,14 @@ from docmill.records.tables.sources import File, Project
 
 
 class Usage:
-    """Queries over what a project has."""
+    """Queries over the usage of a project."""
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
     async def open_batches(self, project_id: str) -> int:
-        """Return how many batches have not ended; nobody makes another until this commits."""
-        # Two that count at the same time would both take the last place.
+        """Return the number of open batches; none is created until this transaction commits."""
+        # Two transactions that count at the same time would both take the last place.
         lock = select(Project.id).where(Project.id == project_id)
         await self._session.execute(lock.with_for_update(key_share=True))
         query = select(func.count()).select_from(Batch)
@@ -24,7 +24,7 @@ class Usage:
         return (await self._session.scalar(query.where(*mine))) or 0
 
     async def stored_bytes(self, project_id: str) -> int:
-        """Return the bytes of all uploads and results that are kept; equal uploads count once."""
+        """Return the bytes of all stored uploads and results; equal uploads count once."""
         uploads = (
             select(func.max(File.size).label("size"))
             .where(File.project_id == project_id, File.object_key != "")

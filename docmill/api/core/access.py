@@ -63,7 +63,7 @@ _READING_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 log = structlog.get_logger(__name__)
 
 
-async def demands_keys(settings: Settings) -> bool:
+async def requires_keys(settings: Settings) -> bool:
     """Whether the API over these settings demands keys, before it has started.
 
     Raises:
@@ -75,7 +75,7 @@ async def demands_keys(settings: Settings) -> bool:
     database = Database(settings.database, EVERY_PROJECT)
     try:
         await database.migrate()
-        return await Access(database, demanded=False).demands_keys()
+        return await Access(database, required=False).requires_keys()
     finally:
         await database.close()
 
@@ -106,29 +106,29 @@ class _Read:
 class Access:
     """Keys and projects as this process knows them: read again after `CACHE_SECONDS`."""
 
-    def __init__(self, database: Database, *, demanded: bool) -> None:
-        """Take the records, whose every project may be read; ``demanded``: keys, whatever is."""
+    def __init__(self, database: Database, *, required: bool) -> None:
+        """Create it for all projects' records; ``required`` makes keys mandatory."""
         self._database = database
-        self._demanded = demanded
+        self._required = required
         self._looked_at = -CACHE_SECONDS
         self._read: OrderedDict[str, _Read] = OrderedDict()
         self._rates = Rates(database)
 
-    async def demands_keys(self) -> bool:
+    async def requires_keys(self) -> bool:
         """Whether requests need a key; once they do, they do as long as this process lives.
 
         Raises:
             UnavailableError: the database has never answered.
         """
-        if not self._demanded and time.monotonic() - self._looked_at >= CACHE_SECONDS:
+        if not self._required and time.monotonic() - self._looked_at >= CACHE_SECONDS:
             try:
                 async with self._database.read() as session:
-                    self._demanded = await ApiKeys(session).demanded()
+                    self._required = await ApiKeys(session).required()
             except UnavailableError:
                 if self._looked_at < 0:
                     raise
             self._looked_at = time.monotonic()
-        return self._demanded
+        return self._required
 
     async def caller(self, authorization: str | None) -> Caller:
         """Return whose key an ``Authorization`` header holds.
@@ -249,7 +249,7 @@ class AccessMiddleware:
         headers = Headers(scope=scope)
         access: Access = scope["state"]["services"].access
         path = scope["path"]
-        if await access.demands_keys():
+        if await access.requires_keys():
             if not is_open(path):
                 caller = await access.caller(headers.get("authorization"))
                 await access.admit(caller, scope["method"], path)

@@ -91,7 +91,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         temporal = TemporalLink.from_environment(settings.temporal_namespaces)
         yield Services(
             settings=settings,
-            access=Access(every, demanded=settings.auth == "keys"),
+            access=Access(every, required=settings.auth == "keys"),
             database=database,
             store=store,
             scratch=scratch,

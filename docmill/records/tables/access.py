@@ -1,4 +1,4 @@
-"""Who may call the HTTP API, how often, and what was done: keys, link keys, rates, audit."""
+"""Access to the HTTP API: keys, link keys, rates, and the audit log."""
 
 from datetime import datetime
 from typing import Any
@@ -10,7 +10,7 @@ from docmill.records.tables.base import BigInt, Table, now
 
 
 class ApiKey(Table):
-    """A key of one project. Its secret is not stored, only an HMAC of it."""
+    """An API key of one project. Only an HMAC of its secret is stored."""
 
     __tablename__ = "api_keys"
     __table_args__ = (Index(None, "project_id", "created_at", "id"),)
@@ -27,11 +27,11 @@ class ApiKey(Table):
     expires_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
     last_used_at: Mapped[datetime | None]
-    """To the minute: it is written at most that often."""
+    """Precise to the minute, which bounds its writes."""
 
 
 class AuthenticationMode(Table):
-    """One row once a first key was ever created: since then the API demands one."""
+    """One row after the first key was created: the API requires keys from then on."""
 
     __tablename__ = "authentication_mode"
 
@@ -40,7 +40,7 @@ class AuthenticationMode(Table):
 
 
 class LinkKey(Table):
-    """A key that signed links are made with; the latest one signs, older ones still check."""
+    """A key of signed links. The latest one signs; older ones verify."""
 
     __tablename__ = "link_keys"
 
@@ -50,19 +50,20 @@ class LinkKey(Table):
 
 
 class RequestRate(Table):
-    """The theoretical arrival time of a project's next request, of a limited project only."""
+    """Theoretical arrival time of the next request of a rate-limited project."""
 
     __tablename__ = "request_rates"
 
     project_id: Mapped[str] = mapped_column(ForeignKey("projects.id"), primary_key=True)
     arrival: Mapped[float]
-    """Seconds since the epoch, of the database's clock."""
+    """Seconds since the epoch by the database's clock."""
 
 
 class AuditEvent(Table):
-    """What somebody did. Rows are only ever added: triggers refuse changes and deletions.
+    """A recorded action. Rows are append-only: triggers reject changes and deletions.
 
-    It holds ids and no data, refers to no other table, and stays when a project is deleted.
+    It contains ids and no data, references no other table, and survives the deletion of its
+    project.
     """
 
     __tablename__ = "audit_events"
@@ -74,6 +75,6 @@ class AuditEvent(Table):
     actor: Mapped[str]
     """``key:<id>``, ``local`` for the API without keys, or ``cli:<user>``."""
     action: Mapped[str]
-    """What was asked for: the operation's name, such as ``create_batch``."""
+    """Name of the operation, such as ``create_batch``."""
     objects: Mapped[list[Any]]
-    """Ids of what it was done to."""
+    """Ids of the affected objects."""

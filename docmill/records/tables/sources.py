@@ -19,9 +19,9 @@ class Project(Table):
     organization_id: Mapped[str]
     is_default: Mapped[bool] = mapped_column(default=False)
     archived_at: Mapped[datetime | None]
-    """Since when it only answers reads."""
+    """Time from which it is read-only."""
     deleted_at: Mapped[datetime | None]
-    """When its deletion began; the row goes last."""
+    """Start of its deletion; the row is deleted last."""
     requests_per_second: Mapped[float | None]
     """Like the limits below, None for none; held against callers with keys."""
     burst: Mapped[int | None]
