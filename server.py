@@ -17,7 +17,7 @@ import structlog
 import uvicorn
 
 from docmill.api.app import create_app
-from docmill.api.core.access import LOOPBACK_NAMES, demands_keys
+from docmill.api.core.access import LOOPBACK_NAMES, requires_keys
 from docmill.embedded.child import ORPHAN_FLAG, parent_exited
 from docmill.errors import DocmillError, UnavailableError, UsageError
 from docmill.logs import configure_logs
@@ -62,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _check_host(host: str, settings: Settings) -> None:
     """Reject a public address unless every request requires an API key."""
-    if host not in LOOPBACK_NAMES and not asyncio.run(demands_keys(settings)):
+    if host not in LOOPBACK_NAMES and not asyncio.run(requires_keys(settings)):
         raise UsageError(
             f"Without API keys the server listens on loopback only, not on {host}.",
             "Create a key with `keys create`, or set DOCMILL_AUTH=keys; or leave --host out.",
