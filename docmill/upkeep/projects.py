@@ -10,28 +10,28 @@ from docmill.records.deletion import batches_of, delete_rows, objects_outside, o
 from docmill.records.projects import Projects
 
 SETTLE_SECONDS = 6.0
-"""How long deletion waits once the project's keys are refused: API processes may go on for five
-seconds with what they have read of a key, and a create that was admitted then must be seen."""
+"""Time that deletion waits after the project's keys were disabled: API processes may use a cached
+key for five seconds, and batches that they create then must be found."""
 
 
 async def delete_project(
     database: Database, store: ObjectStore, project_id: str, *, settle: float = SETTLE_SECONDS
 ) -> None:
-    """Delete a project and all that it owns; an interrupted deletion goes on where it stopped.
+    """Delete a project and all its data; an interrupted deletion can be continued.
 
-    From the first step on its keys are refused. Objects go before the rows that name them. The
-    audit log stays: it holds ids and no data.
+    The first step disables its keys. Objects are deleted before the rows that name them. The audit
+    log is kept, because it contains only ids.
 
     Args:
-        database: of every project.
-        store: where its objects are.
-        project_id: which.
-        settle: seconds until no API process serves its keys any more.
+        database: of all projects.
+        store: of its objects.
+        project_id: which project.
+        settle: seconds until no API process accepts its keys any more.
 
     Raises:
-        NotFoundError: there is no such project.
-        ConflictError: it is the default one, or a batch of it has not ended.
-        UnavailableError: database or store are away.
+        NotFoundError: the project does not exist.
+        ConflictError: it is the default project, or one of its batches has not ended.
+        UnavailableError: the database or the store is unavailable.
     """
     own = database.scoped(project_id)
     async with database.read() as session:

@@ -1,9 +1,9 @@
-"""Who may call: what is decided of every request before anything else looks at it.
+"""Authentication and authorization of requests, before any handler runs.
 
-Without keys the API trusts whoever can reach the loopback interface. A web page in a browser on
-the same machine can reach it too, so a foreign ``Origin``, or a ``Host`` that only DNS rebinding
-can bring here, is refused. Once a key was ever created, or ``DOCMILL_AUTH=keys``, every request
-needs one, but for the few paths of `is_open`: a new route is closed until somebody opens it.
+Without API keys Docmill trusts every process that can reach the loopback interface. A web page in a
+browser on the same machine can reach it too. Therefore requests with a foreign ``Origin``, or with
+a ``Host`` that only DNS rebinding can produce, are rejected. Once a key was created, or with
+``DOCMILL_AUTH=keys``, every request needs a key, except for the paths of `is_open`.
 """
 
 import hmac
@@ -46,14 +46,13 @@ from docmill.settings import Settings
 
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 CACHE_SECONDS = 5.0
-"""How long a process goes on with what it has read of a key: after that time at most, a key that
-was revoked, or a project that was archived, is refused everywhere; and the first key of a home
-ends the mode without keys."""
+"""Time that a process caches a key. After it a revoked key and a key of an archived project are
+rejected everywhere, and the first key ends the mode without keys."""
 CACHED_KEYS = 10_000
-"""Of one process; the ones that were used longest ago are read again."""
+"""Maximum keys in the cache of one process, which evicts the least recently used one."""
 
 READING_POSTS = frozenset({"/api/v1/beta/files/query", "/api/v2/extract/schema/validation"})
-"""Operations that change nothing although their method says otherwise."""
+"""Operations that only read, although their method is POST."""
 ADMIN_PREFIXES = ("/api/docmill/v1/keys", "/api/docmill/v1/audit")
 _OPEN_PATHS = frozenset(
     {"/healthz", "/readyz", "/docs", "/openapi.json", "/redoc", "/api/v2/parse/versions"}
@@ -64,10 +63,10 @@ log = structlog.get_logger(__name__)
 
 
 async def requires_keys(settings: Settings) -> bool:
-    """Whether the API over these settings demands keys, before it has started.
+    """Whether the API with these settings requires keys, before it has started.
 
     Raises:
-        UnavailableError: the database is away.
+        UnavailableError: the database is unavailable.
     """
     if settings.auth == "keys":
         return True
@@ -81,7 +80,7 @@ async def requires_keys(settings: Settings) -> bool:
 
 
 def is_open(path: str) -> bool:
-    """Whether a path needs no key: it tells nothing, or its signature is the permission."""
+    """Whether a path needs no key: it returns no data of a project, or its URL is signed."""
     return path in _OPEN_PATHS or path.startswith(f"{CONTENT_PREFIX}/")
 
 
@@ -95,7 +94,7 @@ def needed_role(method: str, path: str) -> Role:
 
 @dataclass(slots=True)
 class _Read:
-    """What was read of a key, and when."""
+    """A cached key, and the time of its read."""
 
     known: KnownKey
     caller: Caller
@@ -104,7 +103,7 @@ class _Read:
 
 
 class Access:
-    """Keys and projects as this process knows them: read again after `CACHE_SECONDS`."""
+    """The keys and their projects, cached in this process for `CACHE_SECONDS`."""
 
     def __init__(self, database: Database, *, required: bool) -> None:
         """Create it for all projects' records; ``required`` makes keys mandatory."""
@@ -115,7 +114,7 @@ class Access:
         self._rates = Rates(database)
 
     async def requires_keys(self) -> bool:
-        """Whether requests need a key; once they do, they do as long as this process lives.
+        """Whether requests need a key; once true, it stays true in this process.
 
         Raises:
             UnavailableError: the database has never answered.
@@ -131,11 +130,11 @@ class Access:
         return self._required
 
     async def caller(self, authorization: str | None) -> Caller:
-        """Return whose key an ``Authorization`` header holds.
+        """Return the caller with the key in an ``Authorization`` header.
 
         Raises:
             UnauthenticatedError: there is no key, or it is unknown, revoked or expired.
-            UnavailableError: the database is away.
+            UnavailableError: the database is unavailable.
         """
         scheme, _, text = (authorization or "").partition(" ")
         if not authorization:
@@ -151,12 +150,12 @@ class Access:
         return read.caller
 
     async def admit(self, caller: Caller, method: str, path: str) -> None:
-        """Let a request pass whose key may do what it asks, within its project's rate.
+        """Check the role of the key for a request, and the rate limit of its project.
 
         Raises:
             ForbiddenError: the key's role is too low, or its project is archived.
-            LimitError: the project's requests come too quickly.
-            UnavailableError: the database is away.
+            LimitError: the rate limit of the project is reached.
+            UnavailableError: the database is unavailable.
         """
         needed = needed_role(method, path)
         if not caller.role.allows(needed):
@@ -171,7 +170,7 @@ class Access:
         await self._rates.take(caller.project_id, caller.limits)
 
     async def project(self, project_id: str) -> Project | None:
-        """Return a project, or None when there is none."""
+        """Return a project, or None if it does not exist."""
         async with self._database.read() as session:
             try:
                 return await Projects(session).get(project_id)
@@ -179,7 +178,7 @@ class Access:
                 return None
 
     async def _known(self, key_id: str) -> _Read | None:
-        """Return a key, from the cache if it was read a moment ago; unknown ones are not cached."""
+        """Return a key, from the cache if it was read recently; unknown keys are not cached."""
         read = self._read.get(key_id)
         moment = time.monotonic()
         if read is not None and moment - read.at < CACHE_SECONDS:
@@ -222,10 +221,10 @@ _HINT = "Send it as `Authorization: Bearer dml_…`; `keys create` makes one."
 
 
 class AccessMiddleware:
-    """Refuses requests of nobody: without keys those of other machines and pages, else keyless."""
+    """Rejects requests without a valid key; without keys, requests of other machines and pages."""
 
     def __init__(self, app: ASGIApp, public_url: str = "") -> None:
-        """Guard ``app``; ``public_url`` is where a proxy before it is reached, or empty."""
+        """Wrap ``app``; ``public_url`` is the address of the reverse proxy, or empty."""
         self._app = app
         public = urlsplit(public_url) if public_url else None
         self._names = LOOPBACK_NAMES | ({public.hostname} if public else set())

@@ -1,4 +1,4 @@
-"""What a project may still store and start, as far as it has limits."""
+"""Limits of a project: stored bytes, open batches and the size of uploads."""
 
 import time
 from dataclasses import dataclass
@@ -11,9 +11,9 @@ from docmill.records.usage import Usage
 from docmill.settings import MIB, Settings
 
 USAGE_SECONDS = 5.0
-"""How long a process goes on with the stored bytes that it has counted, plus its own uploads."""
+"""Time that a process caches the number of stored bytes, to which it adds its own uploads."""
 OPEN_BATCHES_RETRY_SECONDS = 5.0
-"""When a batch may have ended, so that asking again is worth it."""
+"""``Retry-After`` of the limit of open batches."""
 
 
 @dataclass(slots=True)
@@ -23,19 +23,19 @@ class _Counted:
 
 
 class StoredBytes:
-    """How much each limited project stores, as this process knows it."""
+    """The stored bytes of each limited project, cached in this process."""
 
     def __init__(self) -> None:
         self._counted: dict[str, _Counted] = {}
 
     async def admit(self, database: Database, project_id: str, limits: Limits, size: int) -> None:
-        """Let a project store ``size`` bytes more; without a limit nothing is asked.
+        """Check that a project may store ``size`` more bytes; without a limit nothing is read.
 
-        Uploads to several processes within `USAGE_SECONDS` may together pass the limit.
+        Uploads to several processes within `USAGE_SECONDS` may together exceed the limit.
 
         Raises:
-            LimitError: they do not fit; waiting does not help.
-            UnavailableError: the database is away.
+            LimitError: they would exceed the limit; waiting does not help.
+            UnavailableError: the database is unavailable.
         """
         if limits.max_stored_bytes is None:
             return
@@ -54,10 +54,10 @@ class StoredBytes:
 
 
 async def admit_batch(session: Session, project_id: str, limits: Limits) -> None:
-    """Let a project have one more batch, in the transaction that makes it.
+    """Check that a project may create one more batch, in the transaction that inserts it.
 
     Raises:
-        LimitError: as many as it may have have not ended.
+        LimitError: the project has its maximum of open batches.
     """
     if limits.max_open_batches is None:
         return
@@ -71,7 +71,7 @@ async def admit_batch(session: Session, project_id: str, limits: Limits) -> None
 
 @dataclass(frozen=True, slots=True)
 class UploadLimit:
-    """The largest upload of a request, and whose limit that is."""
+    """The maximum size of an upload, and the hint of its error."""
 
     max_bytes: int
     hint: str
@@ -85,5 +85,5 @@ class UploadLimit:
         return cls(most, "Raise DOCMILL_MAX_UPLOAD_MB.")
 
     def error(self) -> TooLargeError:
-        """Return what a larger upload is told."""
+        """Return the error of a larger upload."""
         return TooLargeError(f"The file is larger than {self.max_bytes // MIB} MiB.", self.hint)

@@ -1,4 +1,4 @@
-"""URLs that need no header: a path, a project, an end, and an HMAC over all of them.
+"""Signed URLs: a path, a project, an expiry time, and an HMAC over them. They need no header.
 
 The keys are in the records, so that a link works at every API process. A link names the key that
 it was made with: a new key signs from then on, and older ones go on checking.
@@ -21,15 +21,14 @@ from docmill.settings import Settings
 CONTENT_PREFIX = "/api/docmill/v1/content"
 DEFAULT_LIFETIME = timedelta(hours=1)
 KEYS_SECONDS = 5.0
-"""How long a process goes on with the keys that it has read: after that time at most a key that
-was revoked checks nothing."""
+"""Time that a process caches the signing keys, and accepts a key that was revoked."""
 
 
 class Links:
-    """Makes and checks signed URLs."""
+    """Creates and verifies signed URLs."""
 
     def __init__(self, database: Database, settings: Settings) -> None:
-        """Take the records, whose keys may be read, and where clients reach this server."""
+        """Create it on the database with the signing keys; ``settings`` has the public URL."""
         self._database = database
         self._public_url = settings.public_url.rstrip("/")
         self._keys: dict[str, bytes] = {}
@@ -57,7 +56,7 @@ class Links:
         *parts: str,
         lifetime: timedelta = DEFAULT_LIFETIME,
     ) -> PresignedUrl:
-        """Return the signed URL of ``parts`` below `CONTENT_PREFIX`, for a project's clients."""
+        """Return a signed URL of ``parts`` below `CONTENT_PREFIX`, for one project."""
         expires = datetime.now(UTC).replace(microsecond=0) + lifetime
         path = "/".join((CONTENT_PREFIX, *(quote(part, safe="") for part in parts)))
         stamp = int(expires.timestamp())
@@ -74,7 +73,7 @@ class Links:
     def check(
         self, project_id: str, *parts: str, expires: int, key_id: str, signature: str
     ) -> None:
-        """Let a valid URL pass.
+        """Verify a signed URL.
 
         Raises:
             NotFoundError: the signature is invalid, or the URL has expired.
@@ -87,7 +86,7 @@ class Links:
             raise NotFoundError("This link is invalid or has expired.", "Request a new one.")
 
     def _base(self, request: Request) -> str:
-        """Return the address by which clients reach this server; no header has a say in it."""
+        """Return the base URL under which clients reach this server; no header affects it."""
         if self._public_url:
             return self._public_url
         host, port = request.scope["server"]
