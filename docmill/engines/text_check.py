@@ -7,7 +7,7 @@ because it may join or split words: at line ends, at hyphens, between cells.
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
@@ -20,6 +20,8 @@ _BETWEEN_WORDS = bytes(code for code in range(0x80) if not chr(code).isalnum())
 """ASCII that is part of no word."""
 _SEPARATED = bytes.maketrans(_BETWEEN_WORDS, b" " * len(_BETWEEN_WORDS))
 _FEW = 3
+_MANY = 8
+"""Missing words of a page, up to which each is looked for in every part."""
 _Word = TypeVar("_Word", str, bytes)
 _TARGET = re.compile(r"!\[[^\]]*\]\([^)\s]*\)|(?<=\])\([^)\s]*\)")
 """Images and link addresses of Markdown, which are not text of the page."""
@@ -37,7 +39,9 @@ def letters_of(text: str) -> str:
     return _NO_LETTER.sub("", _plain(text))
 
 
-def left_out(parts: Sequence[str], rendering: str) -> list[int]:
+def left_out(
+    parts: Sequence[str], rendering: str, order: Callable[[], Sequence[int]] | None = None
+) -> list[int]:
     """Return the indexes of those ``parts`` that ``rendering`` lacks, in order.
 
     A missing word that occurs in several parts is attributed to the part with the most missing
@@ -46,6 +50,8 @@ def left_out(parts: Sequence[str], rendering: str) -> list[int]:
     Args:
         parts: runs of text of one page, such as its text items.
         rendering: Markdown or plain text of the page.
+        order: returns all indexes in the order that decides which part is the first; it is called
+            only if words are missing. By default the order is that of ``parts``.
     """
     # Most pages end at one of these steps, ordered by cost.
     text, rendered = " ".join(parts), _without_targets(rendering)
@@ -59,18 +65,20 @@ def left_out(parts: Sequence[str], rendering: str) -> list[int]:
     missing, extra = _difference(lost, _beyond(made, source))
     if not missing or _joined(missing, extra):
         return []
-    letters = letters_of(text), letters_of(rendered)
+    places: Sequence[int] = order() if order else range(len(parts))
+    letters = letters_of(" ".join(parts[place] for place in places)), letters_of(rendered)
     between_spaces = _beyond(Counter(text.split()), Counter(rendered.split()))
-    words = {place: words_of(parts[place]) for place in _with_any(parts, between_spaces)}
-    found = []
+    among = _with_any(parts, between_spaces, missing)
+    words = {place: words_of(parts[place]) for place in places if place in among}
+    found = set()
     for place in _by_loss(words, missing):
         if not any(missing[word] > 0 for word in words[place]):
             continue
         if _stands(letters_of(parts[place]), *letters, extra):
             continue
         missing.subtract(words[place])
-        found.append(place)
-    return sorted(found)
+        found.add(place)
+    return [place for place in places if place in found]
 
 
 def _chunks(text: str) -> list[bytes]:
@@ -113,8 +121,18 @@ def _joined(missing: Counter[str], extra: Counter[str]) -> bool:
     return fits and all(whole.count(word) >= times for word, times in missing.items())
 
 
-def _with_any(parts: Sequence[str], words: dict[str, int]) -> list[int]:
-    return [place for place, part in enumerate(parts) if not words.keys().isdisjoint(part.split())]
+def _with_any(parts: Sequence[str], tokens: dict[str, int], missing: Counter[str]) -> set[int]:
+    """Return the indexes of parts that have one of ``tokens`` and may have a missing word."""
+    places: Sequence[int] = range(len(parts))
+    if len(missing) <= _MANY:
+        # Looking for a few words is quicker than splitting. Other scripts are compared normalised.
+        sought = tuple(missing)
+        places = [
+            place
+            for place, part in enumerate(parts)
+            if not part.isascii() or any(word in part for word in sought)
+        ]
+    return {place for place in places if not tokens.keys().isdisjoint(parts[place].split())}
 
 
 def _by_loss(words: dict[int, list[str]], missing: Counter[str]) -> list[int]:

@@ -79,13 +79,17 @@ class PageReader:
 
         items = page.text_items
         rendering = "\n".join((*lines.header, markdown, *lines.footer))
-        if not left_out([item.text for item in items], rendering):
-            return [], []
         blocks = page.blocks or ()
-        outside = {id(item) for item in outside_of(items, blocks)}
-        # Of equal words, those outside of the body are more likely to be missing.
-        items = sorted(items, key=lambda item: id(item) not in outside)
-        lost = [items[place] for place in left_out([item.text for item in items], rendering)]
+
+        def outside_first() -> list[int]:
+            # Of equal words, those outside of the body are more likely to be missing.
+            outside = {id(item) for item in outside_of(items, blocks)}
+            return sorted(range(len(items)), key=lambda place: id(items[place]) not in outside)
+
+        places = left_out([item.text for item in items], rendering, outside_first)
+        if not places:
+            return [], []
+        lost = [items[place] for place in places]
         if self._skip_diagonal:
             lost = [item for item in lost if quarter(item) is not None]
         top = min((block.bbox.y for block in blocks if block.bbox), default=0.0)
