@@ -1,10 +1,14 @@
 """Steps that several API tests take, over HTTP only."""
 
+import asyncio
 from typing import Any
 
 import httpx
 
 DIRECTORIES = "/api/v1/beta/directories"
+FILES = "/api/v1/beta/files"
+LIVE_BATCHES = "/api/docmill/v1/batches"
+ENDED = ("COMPLETED", "FAILED", "CANCELLED")
 
 
 async def ok(answer: httpx.Response, status: int = 200) -> Any:
@@ -34,6 +38,22 @@ async def upload(
         201,
     )
     return found
+
+
+async def make_file(api: httpx.AsyncClient, name: str, data: bytes, purpose: str = "parse") -> str:
+    """Upload a file that is in no directory, and return its id."""
+    made = await api.post(FILES, files={"file": (name, data)}, data={"purpose": purpose})
+    return str((await ok(made, 201))["id"])
+
+
+async def ended(api: httpx.AsyncClient, batch_id: str, epoch: int = 1) -> dict[str, Any]:
+    """Wait for the end of a batch's execution, and return the batch with its live counts."""
+    async with asyncio.timeout(60):
+        while True:
+            shown: dict[str, Any] = await ok(await api.get(f"{LIVE_BATCHES}/{batch_id}"))
+            if shown["status"] in ENDED and shown["epoch"] == epoch:
+                return shown
+            await asyncio.sleep(0.1)
 
 
 async def all_items(api: httpx.AsyncClient, path: str, **query: Any) -> list[dict[str, Any]]:

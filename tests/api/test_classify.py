@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.api.steps import all_items, make_directory, ok, upload
+from tests.api.steps import all_items, make_directory, make_file, ok, upload
 from tests.fixtures.api import ROOT
 from tests.fixtures.running import RunningDocmill
 from tests.fixtures.sdks import Sdk
@@ -24,12 +24,7 @@ DOCUMENTS = ROOT / "examples/documents"
 
 
 async def _file(api: httpx.AsyncClient, name: str) -> str:
-    made = await api.post(
-        "/api/v1/beta/files",
-        files={"file": (name, f"Invoice {name}".encode())},
-        data={"purpose": "classify"},
-    )
-    return str((await ok(made, 201))["id"])
+    return await make_file(api, name, f"Invoice {name}".encode(), "classify")
 
 
 async def test_a_job_waits_for_temporal_and_shows_what_it_was_asked(api: httpx.AsyncClient) -> None:

@@ -1,12 +1,13 @@
 """Extract jobs over HTTP: what is asked, what is refused, what is shown."""
 
 import json
+from functools import partial
 from typing import Any
 
 import httpx
 import pytest
 
-from tests.api.steps import all_items, make_directory, ok, upload
+from tests.api.steps import all_items, make_directory, make_file, ok, upload
 from tests.fixtures.api import ROOT
 from tests.fixtures.running import RunningDocmill
 from tests.fixtures.sdks import Sdk
@@ -25,13 +26,7 @@ SCHEMA = {
 }
 BASIC = {"data_schema": SCHEMA, "engine": "basic"}
 TEXT = b"Invoice number: 2026-014\nTotal: 380.00\n"
-
-
-async def _file(api: httpx.AsyncClient, name: str) -> str:
-    made = await api.post(
-        "/api/v1/beta/files", files={"file": (name, TEXT)}, data={"purpose": "extract"}
-    )
-    return str((await ok(made, 201))["id"])
+_file = partial(make_file, data=TEXT, purpose="extract")
 
 
 async def test_a_job_waits_for_temporal_and_shows_what_it_was_asked(api: httpx.AsyncClient) -> None:

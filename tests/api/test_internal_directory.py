@@ -11,20 +11,13 @@ from docmill.records.directories import Directories
 from docmill.records.directory_files import DirectoryChanges
 from docmill.records.scope import EVERY_PROJECT
 from docmill.records.tables.sources import DirectoryFile
-from tests.api.steps import DIRECTORIES, all_items, make_directory, ok, upload
+from tests.api.steps import DIRECTORIES, all_items, make_directory, make_file, ok, upload
 from tests.fixtures.api import ApiServer
 
 INTERNAL = derived_id(Prefix.DIRECTORY, "jobs", DEFAULT_PROJECT_ID)
 FILES = f"{DIRECTORIES}/{INTERNAL}/files"
 PARSE = {"tier": "fast", "version": "latest"}
 PRESET = {"job": {"type": "parse_v2", "configuration_id": "cfg-PARSE_FAST"}}
-
-
-async def _file(api: httpx.AsyncClient, name: str) -> str:
-    answer = await api.post(
-        "/api/v1/beta/files", files={"file": (name, name.encode())}, data={"purpose": "parse"}
-    )
-    return str((await ok(answer, 201))["id"])
 
 
 async def _single_job(api: httpx.AsyncClient, file_id: str) -> None:
@@ -50,7 +43,7 @@ async def _entry(api_server: ApiServer, file_id: str) -> DirectoryFile:
 async def test_the_internal_directory_is_404_on_every_route(
     api: httpx.AsyncClient, api_server: ApiServer
 ) -> None:
-    file_id = await _file(api, "internal.txt")
+    file_id = await make_file(api, "internal.txt", b"internal.txt")
     await _single_job(api, file_id)
     entry = f"{FILES}/{(await _entry(api_server, file_id)).id}"
     own = await make_directory(api)

@@ -1,11 +1,8 @@
 """Docmill's additions that end a batch early, and run again what it left."""
 
-import asyncio
-from typing import Any
-
 import httpx
 
-from tests.api.steps import make_directory, ok, upload
+from tests.api.steps import ended, make_directory, ok, upload
 
 V1 = "/api/v1/beta/batch-processing"
 V2 = "/api/v2/batches"
@@ -21,22 +18,13 @@ async def _directory(api: httpx.AsyncClient, mark: str) -> str:
     return str(directory["id"])
 
 
-async def _ended(api: httpx.AsyncClient, batch_id: str, epoch: int = 1) -> dict[str, Any]:
-    async with asyncio.timeout(60):
-        while True:
-            shown: dict[str, Any] = await ok(await api.get(f"{DOCMILL}/{batch_id}"))
-            if shown["status"] in ENDED and shown["epoch"] == epoch:
-                return shown
-            await asyncio.sleep(0.1)
-
-
 async def test_batch_redriven_over_http_lists_its_attempts(
     live: httpx.AsyncClient,
 ) -> None:
     body = {"source_directory_id": await _directory(live, "redriven"), "config": PRESET}
     path = f"{DOCMILL}/{(await ok(await live.post(V2, json=body), 201))['id']}"
     batch_id = path.rpartition("/")[2]
-    first = await _ended(live, batch_id)
+    first = await ended(live, batch_id)
     assert (first["counts"]["completed"], first["counts"]["failed"]) == (1, 1)
 
     assert (await live.post(f"{path}/redrive", json={"only": "tired"})).status_code == 422
@@ -46,7 +34,7 @@ async def test_batch_redriven_over_http_lists_its_attempts(
     asked = {"only": "corrupt", "configuration_id": "cfg-PARSE_COST_EFFECTIVE"}
     begun = await ok(await live.post(f"{path}/redrive", json=asked))
     assert (begun["epoch"], begun["redrive_only"]) == (2, "corrupt")
-    second = await _ended(live, batch_id, epoch=2)
+    second = await ended(live, batch_id, epoch=2)
     assert (second["counts"]["completed"], second["counts"]["failed"]) == (1, 1)
 
     (attempt,) = await ok(await live.get(f"{path}/attempts"))
@@ -63,7 +51,7 @@ async def test_thresholds_of_both_contracts_end_a_batch_as_failed(live: httpx.As
     v1 = {"directory_id": directory, "job_config": {}, "max_failures": 0, "max_failure_rate": 0.5}
     for path, body in ((V2, v2), (V1, v1)):
         batch = await ok(await live.post(path, json=body), 201)
-        shown = await _ended(live, batch["id"])
+        shown = await ended(live, batch["id"])
         assert (shown["status"], shown["reason"]) == ("FAILED", "more than 0 files failed")
         assert sum(shown["counts"].values()) == shown["total"]
     assert (await live.post(V2, json=v2 | {"max_failure_rate": 1.5})).status_code == 422
@@ -78,4 +66,4 @@ async def test_cancel_takes_drain_as_an_addition(live: httpx.AsyncClient) -> Non
         return
     shown = await ok(answer)
     assert (shown["drain"], shown["reason"]) == (True, "enough")
-    assert (await _ended(live, batch["id"]))["counts"]["processing"] == 0
+    assert (await ended(live, batch["id"]))["counts"]["processing"] == 0

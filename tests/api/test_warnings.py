@@ -1,11 +1,10 @@
 """Warnings over HTTP: in items of both contracts, in jobs, in live batches; strictness."""
 
-import asyncio
 from typing import Any
 
 import httpx
 
-from tests.api.steps import make_directory, ok, upload
+from tests.api.steps import ended, make_directory, ok, upload
 
 V1 = "/api/v1/beta/batch-processing"
 V2 = "/api/v2/batches"
@@ -21,15 +20,6 @@ async def _directory(api: httpx.AsyncClient, mark: str) -> str:
     return str(directory["id"])
 
 
-async def _ended(api: httpx.AsyncClient, batch_id: str) -> dict[str, Any]:
-    async with asyncio.timeout(60):
-        while True:
-            shown: dict[str, Any] = await ok(await api.get(f"{DOCMILL}/{batch_id}"))
-            if shown["status"] in ("COMPLETED", "FAILED"):
-                return shown
-            await asyncio.sleep(0.1)
-
-
 def _codes(one: dict[str, Any]) -> list[str]:
     return [warning["code"] for warning in one["warnings"]]
 
@@ -38,7 +28,7 @@ async def test_items_and_jobs_say_what_their_results_lack(live: httpx.AsyncClien
     directory = await _directory(live, "lacking")
     body = {"source_directory_id": directory, "config": PRESET}
     batch = await ok(await live.post(V2, json=body), 201)
-    shown = await _ended(live, batch["id"])
+    shown = await ended(live, batch["id"])
     results = (await ok(await live.get(f"{V2}/{batch['id']}", params={"expand": "results"})))[
         "results"
     ]
@@ -60,7 +50,7 @@ async def test_v1_items_have_warnings_also_of_a_result_that_was_there(
     for _ in range(2):
         body = {"directory_id": directory, "job_config": {}}
         batch = await ok(await live.post(V1, json=body), 201)
-        await _ended(live, batch["id"])
+        await ended(live, batch["id"])
         items = (await ok(await live.get(f"{V1}/{batch['id']}/items")))["items"]
         assert {one["item_name"]: _codes(one) for one in items} == {
             "empty.html": ["no_text"],
@@ -74,7 +64,7 @@ async def test_strict_batches_fail_what_lacks_content(live: httpx.AsyncClient) -
     v1 = {"directory_id": directory, "job_config": {}, "strict": ["loss"]}
     for path, body in ((V2, v2), (V1, v1)):
         batch = await ok(await live.post(path, json=body), 201)
-        shown = await _ended(live, batch["id"])
+        shown = await ended(live, batch["id"])
         assert (shown["counts"]["failed"], shown["files_with_warnings"]) == (1, 0)
         query = {"status": "failed"}
         (item,) = (await ok(await live.get(f"{DOCMILL}/{batch['id']}/items", params=query)))[

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,25 +101,27 @@ async def test_a_file_that_changed_since_it_was_listed_says_so(
     assert (await failure_of(item, tmp_path)).failure_class is FailureClass.SOURCE_CHANGED
 
 
-async def test_a_file_that_changes_while_the_engine_runs_is_noticed(
-    folder: Path, tmp_path: Path
-) -> None:
-    async with opened(item_of(folder), tmp_path) as document:
-        (folder / "a.txt").write_bytes(b"jello")
-        os.utime(folder / "a.txt", (1, 1))
-        with pytest.raises(ItemFailure) as failed:
-            await document.verify_unchanged()
-    assert failed.value.failure_class is FailureClass.SOURCE_CHANGED
+def change(file: Path) -> None:
+    file.write_bytes(b"jello")
+    os.utime(file, (1, 1))
 
 
-async def test_a_file_that_is_replaced_while_the_engine_runs_is_noticed(
-    folder: Path, tmp_path: Path
+def move(file: Path) -> None:
+    file.rename(file.with_name("b.txt"))
+
+
+@pytest.mark.parametrize(
+    ("harm", "expected"),
+    [(change, FailureClass.SOURCE_CHANGED), (move, FailureClass.SOURCE_VANISHED)],
+)
+async def test_file_that_changes_while_the_engine_runs_is_noticed(
+    folder: Path, tmp_path: Path, harm: Callable[[Path], None], expected: FailureClass
 ) -> None:
     async with opened(item_of(folder), tmp_path) as document:
-        (folder / "a.txt").rename(folder / "b.txt")
+        harm(folder / "a.txt")
         with pytest.raises(ItemFailure) as failed:
             await document.verify_unchanged()
-    assert failed.value.failure_class is FailureClass.SOURCE_VANISHED
+    assert failed.value.failure_class is expected
 
 
 async def test_link_or_pipe_in_place_of_a_listed_file_is_rejected(
