@@ -26,6 +26,12 @@ def private_folder(pid: int) -> Path:
     return Path(f"/proc/{pid}/cwd").readlink().parent
 
 
+def parent_of(pid: int) -> int:
+    """The pid of the process that ``pid`` is a child of."""
+    stat = Path(f"/proc/{pid}/stat").read_bytes()
+    return int(stat.rpartition(b")")[2].split()[1])
+
+
 def environment(pid: int) -> dict[str, str]:
     """The environment that the process ``pid`` was born with."""
     entries = Path(f"/proc/{pid}/environ").read_text(encoding="utf-8").split("\0")

@@ -13,7 +13,7 @@ from docmill.engines.base import EngineReport, EngineTask, Limits
 from docmill.errors import ItemFailure, UnavailableError
 from docmill.isolation.pool import EnginePool
 from tests.fixtures.engines import Bench, mock_pool
-from tests.isolation.processes import alive, engine_folder, environment, leftovers, until
+from tests.isolation.processes import alive, engine_folder, environment, leftovers, parent_of, until
 
 MIB = 1024 * 1024
 
@@ -192,6 +192,23 @@ async def test_a_guard_that_was_killed_is_replaced_before_the_next_child(mock: B
     await mock.command(do="parse")
 
     assert mock.pool.guard_pid != first
+
+
+async def test_a_fork_server_that_was_killed_is_replaced(mock: Bench) -> None:
+    started = asyncio.Event()
+    working = asyncio.create_task(_with_start(mock, started))
+    await started.wait()
+    (child,) = mock.pool.pids
+    server, folder = parent_of(child), engine_folder(child)
+
+    os.kill(server, signal.SIGKILL)
+
+    with pytest.raises(ItemFailure) as failed:
+        await working
+    assert failed.value.retry == "engine"
+    assert not alive(child)
+    assert leftovers([folder]) == []
+    assert (await mock.command(do="parse")).report.pages_ok == 1
 
 
 async def test_children_inherit_no_environment(

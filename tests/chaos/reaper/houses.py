@@ -23,6 +23,8 @@ from tests.fixtures.packages import Environment
 
 ANSWERS = {200, 201, 503}
 """What the API may say while anything behind it dies; having no answer is fine too."""
+PROGRAMS = {"guard": "isolation.guard", "fork server": "isolation.fork_server"}
+"""What a worker starts; engine processes are forked by the server."""
 LOOK_SECONDS = 0.3
 WATCH_SECONDS = 1.0
 
@@ -61,6 +63,7 @@ class House(ABC):
             DOCMILL_HOME=str(self.home),
             DOCMILL_ENGINES_PREFER="mock",
             DOCMILL_ENGINE_SLOTS="2",
+            DOCMILL_SANDBOX="off",  # the mock engine writes to the files of the run
             DOCMILL_SOURCE_ROOTS=str(self.files.folder),
             TMPDIR=str(self.tmp),
             **more,
@@ -101,9 +104,15 @@ class House(ABC):
 
     def strike(self, kind: str, random: Random) -> None:
         """Kill one process of a kind, if one lives."""
-        if kind in ("engine", "guard"):
-            program = {"engine": "isolation.child", "guard": "isolation.guard"}[kind]
-            found = [pid for one in self.workers() for pid in children_running(one, program)]
+        if kind in PROGRAMS:
+            found = [pid for one in self.workers() for pid in children_running(one, PROGRAMS[kind])]
+        elif kind == "engine":
+            servers = [
+                pid
+                for one in self.workers()
+                for pid in children_running(one, PROGRAMS["fork server"])
+            ]
+            found = [pid for one in servers for pid in children_running(one, "fork_server")]
         else:
             found = [pid for pid in self.pids(kind) if pid]
         if found:
