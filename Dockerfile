@@ -17,7 +17,7 @@ COPY worker.py starter.py server.py ./
 RUN python -m compileall -q docmill workflows activities worker.py starter.py server.py
 # The application runs from its root and is never installed (docs/decisions/0001).
 ENV PATH=/app/.venv/bin:$PATH PYTHONPATH=/app PYTHONUNBUFFERED=1 \
-    DOCMILL_HOME=/var/lib/docmill DOCMILL_LOG_FORMAT=json
+    DOCMILL_HOME=/var/lib/docmill DOCMILL_LOG_FORMAT=json DOCMILL_SANDBOX=require
 USER docmill
 VOLUME /var/lib/docmill
 CMD ["python", "worker.py"]
