@@ -1,0 +1,84 @@
+"""Deleting a project: everything of it is gone, and nothing else."""
+
+from pathlib import Path
+
+import pytest
+
+from docmill.errors import ConflictError, NotFoundError
+from docmill.ids import DEFAULT_PROJECT_ID
+from docmill.objects.documents import store_document
+from docmill.objects.local import LocalStore
+from docmill.records.database import Database
+from docmill.records.projects import Projects
+from docmill.records.tables.access import AuditEvent
+from docmill.records.tables.batches import Batch
+from docmill.upkeep.projects import delete_project
+from tests.records.everywhere import add_everywhere, counts, found_everywhere
+
+MARKS = ("oneproject", "twoproject")
+
+
+async def _store_with_objects_of_both(root: Path) -> LocalStore:
+    """Return a store where each project has an upload, results and a manifest."""
+    store = LocalStore(root)
+    for mark in MARKS:
+        document = root.parent / mark
+        document.write_bytes(b"the same bytes")
+        await store_document(store, f"prj-{mark}", "0" * 64, 14, document)
+        await store.put_bytes(f"results/prj-{mark}/batches-{mark}/0/1-1-1.result.json", b"{}")
+        await store.put_bytes(f"batches/batches-{mark}/1/manifest.jsonl", b"{}")
+        await store.put_bytes(f"results-{mark}/result.json", b"{}")  # as older versions had them
+    return store
+
+
+def _left(root: Path) -> list[str]:
+    return sorted(str(path) for path in root.rglob("*") if path.is_file())
+
+
+async def test_a_deleted_project_is_found_nowhere(database: Database, tmp_path: Path) -> None:
+    store = await _store_with_objects_of_both(tmp_path / "objects")
+    before = await add_everywhere(database, f"prj-{MARKS[1]}", MARKS[1])
+    await add_everywhere(database, f"prj-{MARKS[0]}", MARKS[0])
+
+    await delete_project(database, store, f"prj-{MARKS[0]}", settle=0)
+
+    assert set(await found_everywhere(database, MARKS[0])) == {AuditEvent.__tablename__}
+    after = await counts(database)
+    assert after == before | {"audit_events": before["audit_events"] + 1}
+    assert not [path for path in _left(tmp_path / "objects") if MARKS[0] in path]
+    assert len([path for path in _left(tmp_path / "objects") if MARKS[1] in path]) == 4
+    with pytest.raises(NotFoundError):
+        await delete_project(database, store, f"prj-{MARKS[0]}", settle=0)
+
+
+async def test_an_interrupted_deletion_goes_on(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = await _store_with_objects_of_both(tmp_path / "objects")
+    await add_everywhere(database, f"prj-{MARKS[0]}", MARKS[0])
+
+    async def full(*_: object) -> None:
+        raise OSError("the store broke")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(LocalStore, "delete_below", full)
+        with pytest.raises(OSError, match="the store broke"):
+            await delete_project(database, store, f"prj-{MARKS[0]}", settle=0)
+    async with database.read() as session:
+        assert (await Projects(session).list()).items[-1].id != f"prj-{MARKS[0]}"
+    await delete_project(database, store, f"prj-{MARKS[0]}", settle=0)
+
+    assert set(await found_everywhere(database, MARKS[0])) == {AuditEvent.__tablename__}
+
+
+async def test_a_project_with_an_open_batch_and_the_default_one_stay(
+    database: Database, tmp_path: Path
+) -> None:
+    store = LocalStore(tmp_path / "objects")
+    await add_everywhere(database, f"prj-{MARKS[0]}", MARKS[0])
+    async with database.write() as session:
+        (await session.get_one(Batch, f"batches-{MARKS[0]}")).status = "RUNNING"
+    with pytest.raises(ConflictError, match="not ended"):
+        await delete_project(database, store, f"prj-{MARKS[0]}", settle=0)
+    with pytest.raises(ConflictError, match="default"):
+        await delete_project(database, store, DEFAULT_PROJECT_ID, settle=0)
