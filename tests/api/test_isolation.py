@@ -136,7 +136,10 @@ async def one(shared: ApiServer) -> AsyncIterator[Owner]:
         ids["project"] = owner.team.project_id
         ids["dir"] = (await make_directory(api))["id"]
         ids["dfl"] = (await upload(api, ids["dir"], "a.txt", b"secret of one"))["id"]
-        sent: dict[str, Any] = {"files": {"file": ("b.txt", b"secret of one")}, "data": {"purpose": "parse"}}
+        sent: dict[str, Any] = {
+            "files": {"file": ("b.txt", b"secret of one")},
+            "data": {"purpose": "parse"},
+        }
         ids["file"] = (await ok(await api.post("/api/v1/beta/files", **sent), 201))["id"]
         named = {"name": "c", **PARSE}
         made = await api.post("/api/v1/beta/configurations", json=named)
