@@ -41,7 +41,7 @@ from docmill.embedded.connect import connect_named, connect_to
 from docmill.embedded.home import Home
 from docmill.embedded.members import Membership
 from docmill.engines.choice import configured
-from docmill.errors import DocmillError
+from docmill.errors import DocmillError, UsageError
 from docmill.isolation import trees
 from docmill.isolation.families import kill_marked
 from docmill.isolation.pool import BUILTIN_ENGINES, EnginePool
@@ -90,6 +90,14 @@ DELIVERY_SLOTS = 200
 log = structlog.get_logger(__name__)
 
 
+def _warn_without_secret_key(database: Database) -> None:
+    """Warn, because a worker without the key does all of its work but deliver webhooks."""
+    try:
+        database.check_secret_key()
+    except UsageError as error:
+        log.warning("worker.no_secret_key", reason=error.message, hint=error.hint)
+
+
 @asynccontextmanager
 async def running_worker(
     client: Client, settings: Settings, engines: str = BUILTIN_ENGINES
@@ -105,9 +113,10 @@ async def running_worker(
         UnavailableError: the database or the object store cannot be reached.
     """
     async with AsyncExitStack() as stack:
-        database = Database(settings.database, EVERY_PROJECT)
+        database = Database.of(settings, EVERY_PROJECT)
         stack.push_async_callback(database.close)
         await database.migrate()
+        _warn_without_secret_key(database)
         async with database.write() as session:
             await Projects(session).ensure_default()
         store = open_store(settings.store)

@@ -51,6 +51,10 @@ class Settings(BaseSettings):
     Attributes:
         home: folder of all local data: database, results, Temporal's file.
         database_url: SQLAlchemy URL (``postgresql://``); empty means SQLite in the home folder.
+        secret_key: encrypts webhook endpoints, saved configurations and the keys of signed links
+            in the records: 32 bytes in base64. Several keys are separated by commas: the first
+            encrypts, all decrypt. A shared database requires it; for SQLite the default is a key
+            file next to the database.
         store_url: object store (``s3://``, ``gs://``, ``az://``); empty means files in the home
             folder.
         temporal_ui_url: URL of the Web UI of a Temporal server that is not embedded, for links to
@@ -134,6 +138,7 @@ class Settings(BaseSettings):
 
     home: Path = Field(default_factory=lambda: user_data_path("docmill"))
     database_url: SecretStr = SecretStr("")
+    secret_key: SecretStr = SecretStr("")
     store_url: str = ""
     temporal_ui_url: str = ""
     engine_slots: int = Field(default_factory=lambda: os.cpu_count() or 2, ge=1, le=256)

@@ -57,7 +57,7 @@ async def open_context(settings: Settings) -> AsyncIterator[CommandContext]:
         UnavailableError: the database cannot be reached.
     """
     place = Home(settings.home).create()
-    database = Database(settings.database, EVERY_PROJECT)
+    database = Database.of(settings, EVERY_PROJECT)
     store = open_store(settings.store)
     try:
         await database.migrate()

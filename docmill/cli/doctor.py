@@ -161,10 +161,11 @@ def _disk(settings: Settings) -> Finding:
 
 
 async def _database(settings: Settings) -> Finding:
-    database = Database(settings.database, EVERY_PROJECT)
+    database = Database.of(settings, EVERY_PROJECT)
     try:
         await database.migrate()
         await database.ping()
+        database.check_secret_key()
     except DocmillError as error:
         return Finding("Database", False, error.message, error.hint)
     finally:

@@ -1,4 +1,4 @@
-"""The commands keys: create, list, rotate, revoke API keys; rotate the key of links."""
+"""The commands keys: create, list, rotate, revoke API keys; rotate keys of links and records."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -19,6 +19,7 @@ from docmill.ids import DEFAULT_PROJECT_ID
 from docmill.records.api_keys import ApiKeys, NewKey, is_live
 from docmill.records.link_keys import LinkKeys
 from docmill.records.projects import Projects
+from docmill.records.reencryption import reencrypt
 from docmill.records.tables.access import ApiKey
 from docmill.records.tables.base import now
 
@@ -96,6 +97,12 @@ def rotate_links(
 ) -> None:
     """Sign download links with a new key; links that were made before work to their end."""
     execute(rotate_link_key(revoke=revoke, as_json=as_json, home=home))
+
+
+@group.command("encrypt-records")
+def encrypt_records(as_json: JsonOption = False, home: HomeOption = None) -> None:
+    """Encrypt the secrets in the records again, with the first key of DOCMILL_SECRET_KEY."""
+    execute(encrypt_secrets(as_json=as_json, home=home))
 
 
 async def create_key(
@@ -177,6 +184,18 @@ async def rotate_link_key(*, revoke: bool, as_json: bool, home: Path | None) -> 
     console = Console(as_json=as_json)
     console.print_json({"id": key.id})
     console.print(f"Links are signed with the key {key.id} within five seconds.")
+    return Exit.OK
+
+
+async def encrypt_secrets(*, as_json: bool, home: Path | None) -> int:
+    """Encrypt all secrets in the records with the first key."""
+    async with open_context(audited_settings_of(home)) as context:
+        own = context.database.scoped(DEFAULT_PROJECT_ID, command_actor("encrypt_records"))
+        rows = await reencrypt(context.database)
+        await own.audit([])
+    console = Console(as_json=as_json)
+    console.print_json({"rows": rows})
+    console.print(f"Encrypted {rows:,} rows with the first key.")
     return Exit.OK
 
 

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from sqlalchemy import event, text
 from sqlalchemy.engine import URL, make_url
@@ -23,9 +23,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engin
 from docmill.contracts.access import Actor
 from docmill.errors import UsageError
 from docmill.records.audit import Audit, audit_changes, change_of, log_change
+from docmill.records.encryption import KEY_FILE, KEY_HINT, Cipher, use_cipher
 from docmill.records.errors import in_words, unavailable
 from docmill.records.scope import Scope, ScopedSession
 from docmill.records.sqlite_connection import DEFERRED, connect
+from docmill.settings import Settings
 
 BUSY_SECONDS = 30
 """Maximum wait of a transaction for a lock or a connection; then the database is unavailable."""
@@ -59,16 +61,32 @@ class Database:
         writer: engine of write transactions and migrations.
     """
 
-    def __init__(self, url: str, scope: Scope | None = None, actor: Actor | None = None) -> None:
+    @classmethod
+    def of(cls, settings: Settings, scope: Scope | None = None) -> Self:
+        """Return the database of these settings, with their keys; see `__init__` for errors."""
+        keys = settings.secret_key.get_secret_value()
+        return cls(settings.database, scope, secret_keys=keys)
+
+    def __init__(
+        self,
+        url: str,
+        scope: Scope | None = None,
+        actor: Actor | None = None,
+        *,
+        secret_keys: str = "",
+    ) -> None:
         """Create the engines without connecting.
 
         Args:
             url: SQLAlchemy URL, ``sqlite+aiosqlite:///…`` or ``postgresql+asyncpg://…``.
             scope: whose rows its sessions see; without one they run no statement. See `scoped`.
             actor: who writes; what changes is then in the audit log.
+            secret_keys: encrypt the secrets in the records, see `Cipher`; SQLite has a key file
+                next to the database file.
 
         Raises:
-            UsageError: the URL is invalid or of another database, or a SQLite database in memory.
+            UsageError: the URL is invalid or of another database, or a SQLite database in memory,
+                or a key is malformed.
         """
         try:
             parsed = make_url(url)
@@ -92,6 +110,10 @@ class Database:
         else:
             self.writer = self._reader = _postgres_engine(url)
             self._unsynced = _postgres_engine(url, synced=False)
+        key_file = self.path and self.path.with_name(KEY_FILE)
+        self._cipher = Cipher(secret_keys, key_file)
+        for engine in (self.writer, self._reader, self._unsynced):
+            use_cipher(engine.sync_engine.dialect, self._cipher)
 
     def scoped(self, scope: Scope, actor: Actor | None = None) -> "Database":
         """Return the same database, by the same connections, for this scope and actor."""
@@ -110,6 +132,15 @@ class Database:
         from docmill.records.schema_version import migrate  # noqa: PLC0415 - circular import
 
         await migrate(self)
+
+    def check_secret_key(self) -> None:
+        """Check that secrets can be encrypted.
+
+        Raises:
+            UsageError: the database is shared, and ``DOCMILL_SECRET_KEY`` is not set.
+        """
+        if not self._cipher.usable:
+            raise UsageError("A shared records database needs DOCMILL_SECRET_KEY.", KEY_HINT)
 
     async def ping(self) -> None:
         """Check that the database answers.
@@ -214,6 +245,7 @@ def _sqlite_engine(path: Path, *, begin: str, size: int, synced: bool = True) ->
         URL.create("sqlite+aiosqlite", database=str(path)),
         pool_size=size,
         max_overflow=0,
+        hide_parameters=True,
         pool_timeout=BUSY_SECONDS,
         async_creator=partial(connect, str(path), BUSY_SECONDS, read_only=read_only),
     )
@@ -261,6 +293,7 @@ def _postgres_engine(url: str, *, synced: bool = True) -> AsyncEngine:
         url,
         pool_size=_POSTGRES_CONNECTIONS,
         max_overflow=_POSTGRES_CONNECTIONS,
+        hide_parameters=True,
         pool_timeout=BUSY_SECONDS,
         connect_args={
             "timeout": _CONNECT_SECONDS,

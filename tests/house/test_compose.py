@@ -70,7 +70,7 @@ def test_docker_compose_accepts_the_file() -> None:
     program = shutil.which("docker-compose")
     if program is None:
         pytest.skip("no docker-compose: apt-get install --no-install-recommends docker-compose")
-    environment = {**os.environ, "POSTGRES_PASSWORD": "fortest"}
+    environment = {**os.environ, "POSTGRES_PASSWORD": "fortest", "DOCMILL_SECRET_KEY": "fortest"}
     command = [program, "--file", str(ROOT / "docker-compose.yml"), "config", "--quiet"]
     ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr

@@ -7,6 +7,7 @@ from sqlalchemy import Boolean, DateTime, Double, LargeBinary, String, func, ins
 
 from docmill.ids import DEFAULT_ORGANIZATION_ID
 from docmill.records.database import Database
+from docmill.records.encryption import EncryptedText
 from docmill.records.tables.base import Table, UtcDateTime, now
 
 OF_NO_PROJECT = frozenset({"authentication_mode", "link_keys", "sweeps"})
@@ -57,7 +58,7 @@ async def add_everywhere(database: Database, project_id: str, mark: str) -> dict
 
 
 def _value(column: Any, mark: str) -> Any:
-    if isinstance(column.type, String):
+    if isinstance(column.type, String | EncryptedText):
         return f"{column.table.name}-{mark}"
     for kind, value in _VALUES:
         if isinstance(column.type, kind):

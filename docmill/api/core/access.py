@@ -71,7 +71,7 @@ async def requires_keys(settings: Settings) -> bool:
     if settings.auth == "keys":
         return True
     settings.home.mkdir(parents=True, exist_ok=True)
-    database = Database(settings.database, EVERY_PROJECT)
+    database = Database.of(settings, EVERY_PROJECT)
     try:
         await database.migrate()
         return await Access(database, required=False).requires_keys()

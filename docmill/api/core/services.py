@@ -74,15 +74,17 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
 
     Raises:
         UnavailableError: the database is unavailable.
-        UsageError: an entry of ``DOCMILL_FENCE_ALLOW`` is invalid.
+        UsageError: an entry of ``DOCMILL_FENCE_ALLOW`` is invalid, or a shared database has no
+            ``DOCMILL_SECRET_KEY``.
     """
     fence = Fence.allowing(settings.fence_allow)
     settings.home.mkdir(parents=True, exist_ok=True)
-    database = Database(settings.database)
+    database = Database.of(settings)
     every = database.scoped(EVERY_PROJECT)
     scratch = Staging.below(settings.scratch)
     store = open_store(settings.store)
     try:
+        database.check_secret_key()
         await database.migrate()
         async with every.write() as session:
             await Projects(session).ensure_default()

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import ForeignKey, Index, LargeBinary
 from sqlalchemy.orm import Mapped, mapped_column
 
+from docmill.records.encryption import EncryptedBytes
 from docmill.records.tables.base import BigInt, Table, now
 
 
@@ -45,7 +46,7 @@ class LinkKey(Table):
     __tablename__ = "link_keys"
 
     id: Mapped[str] = mapped_column(primary_key=True)
-    secret: Mapped[bytes] = mapped_column(LargeBinary)
+    secret: Mapped[bytes] = mapped_column(EncryptedBytes)
     created_at: Mapped[datetime] = mapped_column(default=now)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
+from docmill.records.encryption import EncryptedJson, EncryptedText
 from docmill.records.tables.base import Table, now
 
 
@@ -39,12 +40,13 @@ class WebhookConfiguration(Table):
 
     id: Mapped[str] = mapped_column(primary_key=True)
     project_id: Mapped[str] = mapped_column(ForeignKey("projects.id"))
-    webhook_url: Mapped[str]
+    webhook_url: Mapped[str] = mapped_column(EncryptedText)
+    """It is often a credential itself: whoever knows it may post."""
     webhook_events: Mapped[list[Any] | None]
     """None means every event."""
-    webhook_headers: Mapped[dict[str, Any] | None]
+    webhook_headers: Mapped[dict[str, Any] | None] = mapped_column(EncryptedJson)
     webhook_output_format: Mapped[str | None]
-    signing_secret: Mapped[str | None]
+    signing_secret: Mapped[str | None] = mapped_column(EncryptedText)
     """Signs deliveries; never displayed."""
     created_at: Mapped[datetime] = mapped_column(default=now)
     updated_at: Mapped[datetime] = mapped_column(default=now, onupdate=now)
@@ -61,6 +63,6 @@ class WebhookTarget(Table):
     project_id: Mapped[str] = mapped_column(ForeignKey("projects.id"))
     configuration_id: Mapped[str | None]
     """A stored endpoint; otherwise ``endpoint`` holds an inline one."""
-    endpoint: Mapped[dict[str, Any] | None]
+    endpoint: Mapped[dict[str, Any] | None] = mapped_column(EncryptedJson)
     events: Mapped[list[Any] | None]
     """Events for this target; None: all possible events that its endpoint selects."""

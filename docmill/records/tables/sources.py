@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import ForeignKey, Index, LargeBinary, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
+from docmill.records.encryption import EncryptedJson
 from docmill.records.tables.base import BigInt, Table, indexed_text, now
 
 
@@ -166,7 +167,8 @@ class Configuration(Table):
     name: Mapped[str]
     product_type: Mapped[str]
     version: Mapped[str]
-    parameters: Mapped[dict[str, Any]]
+    parameters: Mapped[dict[str, Any]] = mapped_column(EncryptedJson)
+    """Those of the product, and webhook endpoints with their headers and secrets."""
     created_at: Mapped[datetime] = mapped_column(default=now)
     updated_at: Mapped[datetime] = mapped_column(default=now, onupdate=now)
 
@@ -181,5 +183,5 @@ class ConfigurationVersion(Table):
     )
     version: Mapped[str] = mapped_column(primary_key=True)
     name: Mapped[str]
-    parameters: Mapped[dict[str, Any]]
+    parameters: Mapped[dict[str, Any]] = mapped_column(EncryptedJson)
     created_at: Mapped[datetime] = mapped_column(default=now)

@@ -20,6 +20,7 @@ from tests.chaos.reaper.families import children_running
 from tests.chaos.reaper.files import Files
 from tests.chaos.reaper.houses import LOOK_SECONDS, House
 from tests.fixtures.faults import FaultProxy
+from tests.fixtures.keys import SECRET_KEY
 from tests.fixtures.postgres import PostgresFolder
 
 WORKERS = ("worker-1", "worker-2")
@@ -53,6 +54,7 @@ class Distributed(House):
             self._links[name] = await self._stack.enter_async_context(FaultProxy(port))
         environment = self.environment(
             DOCMILL_DATABASE_URL=self.postgres.url_at(self._links["database"].port),
+            DOCMILL_SECRET_KEY=SECRET_KEY,
             TEMPORAL_ADDRESS=f"127.0.0.1:{self._links['temporal'].port}",
         )
         self.keep("postgres", *self.postgres.command, user=self.postgres.user)
