@@ -20,6 +20,7 @@ from docmill.api.core.middleware import (
     AnsweredErrorMiddleware,
     JsonTooLargeMiddleware,
     NulMiddleware,
+    SecurityHeadersMiddleware,
 )
 from docmill.api.core.projects import router as projects
 from docmill.api.core.services import Services, open_services
@@ -70,7 +71,8 @@ class State(TypedDict):
 class _Application(FastAPI):
     def build_middleware_stack(self) -> ASGIApp:
         """Wrap the framework's outermost middleware: its body limit and its response 500."""
-        return AnsweredErrorMiddleware(JsonTooLargeMiddleware(super().build_middleware_stack()))
+        stack = JsonTooLargeMiddleware(super().build_middleware_stack())
+        return AnsweredErrorMiddleware(SecurityHeadersMiddleware(stack))
 
 
 def create_app(settings: Settings) -> FastAPI:

@@ -9,7 +9,7 @@ from fastapi.responses import StreamingResponse
 
 SAFETY_HEADERS = {
     # An uploaded HTML page must not run in the origin of this server.
-    "Content-Security-Policy": "sandbox; default-src 'none'",
+    "Content-Security-Policy": "sandbox; default-src 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "private, no-store",
 }
