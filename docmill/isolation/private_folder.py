@@ -129,6 +129,11 @@ class PrivateFolder:
                 FailureClass.LIMIT_EXCEEDED,
                 f"The engine nested more than {trees.MAX_DEPTH} folders.",
             ) from None
+        except OSError as error:  # a folder that cannot be measured is not left to grow
+            raise ItemFailure(
+                FailureClass.LIMIT_EXCEEDED,
+                f"The engine's folder cannot be measured: {error.strerror}.",
+            ) from error
         found.size += _nameless(pid, str(self.path), limits)
         if found.exceeds(most.size, most.files):
             raise over_quota(limits)

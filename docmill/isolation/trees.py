@@ -7,6 +7,7 @@ depth that the process chose.
 import os
 import secrets
 import stat
+import sys
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,9 +70,9 @@ def _measure_below(parent: int, name: str, into: Usage, most: Usage, depth: int)
     if depth >= MAX_DEPTH:
         raise TooDeepError
     try:
-        inner = os.open(name, FOLDER_FLAGS, dir_fd=parent)
-    except FileNotFoundError:
-        return
+        inner = _open_folder(parent, name)
+    except (FileNotFoundError, NotADirectoryError):
+        return  # removed or replaced since it was listed
     try:
         measure(inner, into, most, depth + 1)
     finally:
@@ -86,6 +87,7 @@ def empty(folder: int) -> None:
     Raises:
         StubbornTreeError: something remains.
     """
+    os.fchmod(folder, 0o700)
     for _ in range(_PASSES):
         folders = _remove_files(folder)
         if not folders:
@@ -130,12 +132,11 @@ def _remove_files(folder: int) -> list[str]:
 def _take_apart(top: int, name: str) -> None:
     """Empty one folder of ``top``: delete its files, and move its folders up to ``top``."""
     try:
-        inner = os.open(name, FOLDER_FLAGS, dir_fd=top)
-    except PermissionError:
-        inner = _open_by_force(top, name)
+        inner = _open_folder(top, name)
     except OSError as error:
         raise StubbornTreeError from error
     try:
+        os.fchmod(inner, 0o700)
         for folder in _remove_files(inner):
             os.rename(folder, secrets.token_hex(16), src_dir_fd=inner, dst_dir_fd=top)
         os.rmdir(name, dir_fd=top)
@@ -145,17 +146,22 @@ def _take_apart(top: int, name: str) -> None:
         os.close(inner)
 
 
-def _open_by_force(top: int, name: str) -> int:
-    """Open a folder whose permissions the process removed; its owner is this user."""
+def _open_folder(parent: int, name: str) -> int:
+    """Open a folder, also one whose permissions the process removed; its owner is this user.
+
+    Raises:
+        OSError: it is no folder, or cannot be opened.
+    """
     try:
-        path = os.open(name, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=top)
-    except (AttributeError, OSError) as error:
-        raise StubbornTreeError from error
+        return os.open(name, FOLDER_FLAGS, dir_fd=parent)
+    except PermissionError:
+        if sys.platform != "linux":
+            raise
+    flags = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+    found = os.open(name, flags, dir_fd=parent)
     try:
-        # The magic link refers to the opened folder, whatever its name is now.
-        Path(f"/proc/self/fd/{path}").chmod(0o700)
-        return os.open(name, FOLDER_FLAGS, dir_fd=top)
-    except OSError as error:
-        raise StubbornTreeError from error
+        # The magic link leads to the very folder that was opened, whatever its name is by now.
+        Path(f"/proc/self/fd/{found}").chmod(0o700)
+        return os.open(name, FOLDER_FLAGS, dir_fd=parent)
     finally:
-        os.close(path)
+        os.close(found)

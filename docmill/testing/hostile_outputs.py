@@ -149,6 +149,15 @@ def _many_threads(_: Path, command: Command, __: EngineReport) -> None:
     _pause(command)
 
 
+def _fill_unlisted_folder(output: Path, command: Command, _: EngineReport) -> None:
+    """Files in a folder that can be written to and not listed."""
+    folder = output / "unlisted"
+    folder.mkdir(mode=0o300)
+    for number in range(int(command.get("files", 100))):
+        (folder / f"f{number}").write_bytes(os.urandom(1024 * 1024))
+    _pause(command)
+
+
 def _pause(command: Command) -> None:
     """Stay, so that the quota is looked at; else the folder is only to be cleared."""
     if command.get("stay", True):
@@ -177,6 +186,7 @@ TRICKS: dict[str, Trick] = {
     "deep_folders": _deep_folders,
     "locked_folders": _locked_folders,
     "fill_folder": _fill_folder,
+    "fill_unlisted_folder": _fill_unlisted_folder,
     "fill_without_names": _fill_without_names,
     "fill_mapped": _fill_mapped,
     "many_threads": _many_threads,

@@ -78,7 +78,14 @@ async def test_a_result_that_is_too_large_is_not_copied(hostile: Bench) -> None:
 
 @pytest.mark.parametrize(
     "trick",
-    ["many_files", "deep_folders", "fill_folder", "fill_without_names", "fill_mapped"],
+    [
+        "many_files",
+        "deep_folders",
+        "fill_folder",
+        "fill_without_names",
+        "fill_unlisted_folder",
+        "fill_mapped",
+    ],
 )
 async def test_a_process_that_fills_its_folder_is_ended_long_before_its_time(
     hostile: Bench, trick: str

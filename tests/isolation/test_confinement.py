@@ -1,0 +1,45 @@
+"""What the operator asks for, and what is said where the system gives less."""
+
+import pytest
+
+from docmill.errors import UsageError
+from docmill.isolation.sandbox import landlock, seccomp
+from docmill.isolation.sandbox.confinement import Level, Mode, available
+
+
+def test_the_sandbox_is_the_highest_level_where_the_kernel_has_landlock(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(landlock, "abi", lambda: 7)
+    monkeypatch.setattr(seccomp, "machine", lambda: seccomp.MACHINES["aarch64"])
+
+    for mode in (Mode.REQUIRE, Mode.PREFER):
+        assert str(available(mode)) == "landlock+seccomp (Landlock ABI 7)"
+
+
+@pytest.mark.parametrize(
+    ("machine", "level", "reason"),
+    [
+        (seccomp.MACHINES["x86_64"], Level.FILTERED, "no Landlock"),
+        (None, Level.NONE, "no filter"),
+    ],
+)
+def test_the_sandbox_is_refused_or_lower_where_the_system_gives_less(
+    monkeypatch: pytest.MonkeyPatch,
+    machine: seccomp.Machine | None,
+    level: Level,
+    reason: str,
+) -> None:
+    monkeypatch.setattr(landlock, "abi", lambda: 0)
+    monkeypatch.setattr(seccomp, "machine", lambda: machine)
+
+    found = available(Mode.PREFER)
+    assert found.level is level
+    assert reason in found.reason
+    with pytest.raises(UsageError, match="DOCMILL_SANDBOX=require") as refused:
+        available(Mode.REQUIRE)
+    assert reason in refused.value.message
+
+
+def test_the_sandbox_says_that_it_is_switched_off() -> None:
+    assert str(available(Mode.OFF)) == "none: switched off by DOCMILL_SANDBOX=off"
