@@ -12,7 +12,7 @@ class Role(StrEnum):
     WRITE = "write"
     """Upload, create, cancel, change, delete."""
     ADMIN = "admin"
-    """Manage the project's keys and read its audit log."""
+    """Reserved for managing keys over HTTP; today the same as `WRITE`."""
 
     def allows(self, needed: "Role") -> bool:
         """Whether a key of this role may do what needs ``needed``."""

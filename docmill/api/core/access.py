@@ -53,7 +53,6 @@ CACHED_KEYS = 10_000
 
 READING_POSTS = frozenset({"/api/v1/beta/files/query", "/api/v2/extract/schema/validation"})
 """Operations that only read, although their method is POST."""
-ADMIN_PREFIXES = ("/api/docmill/v1/keys", "/api/docmill/v1/audit")
 _OPEN_PATHS = frozenset(
     {"/healthz", "/readyz", "/docs", "/openapi.json", "/redoc", "/api/v2/parse/versions"}
 )
@@ -86,8 +85,6 @@ def is_open(path: str) -> bool:
 
 def needed_role(method: str, path: str) -> Role:
     """Return the role that a request needs."""
-    if any(path == prefix or path.startswith(f"{prefix}/") for prefix in ADMIN_PREFIXES):
-        return Role.ADMIN
     reads = method in _READING_METHODS or path in READING_POSTS
     return Role.READ if reads else Role.WRITE
 
