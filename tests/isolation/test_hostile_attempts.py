@@ -13,7 +13,7 @@ import pytest
 from docmill.engines.base import EngineTask, Limits
 from docmill.errors import FailureClass, ItemFailure
 from docmill.isolation.pool import EnginePool
-from docmill.isolation.sandbox.confinement import Level, Mode, Reuse, available
+from docmill.isolation.sandbox.confinement import Confinement, Level, Mode, Reuse, available
 from docmill.testing import hostile_engine
 from docmill.testing.engine_trial import Run
 from tests.fixtures.engines import Bench
@@ -128,6 +128,21 @@ async def test_hostile_calls_succeed_without_the_sandbox(
 
     outcomes = {name: json.loads(run.result.pages[0].text) for name, run in runs.items()}
     assert [name for name, outcome in outcomes.items() if outcome["denied"]] == []
+
+
+async def test_the_filter_alone_leaves_files_open_and_denies_the_rest(
+    targets: dict[str, Any], tmp_path: Path
+) -> None:
+    lower = Confinement(Level.FILTERED)
+    async with EnginePool(1, engines=hostile_engine.MODULE, confinement=lower) as pool:
+        bench = Bench(pool, tmp_path)
+        runs = {
+            name: await _attempt(bench, attempt=name, **targets)
+            for name in ("secret_file", "tcp", "program", "signal_to_the_worker", "hard_link")
+        }
+
+    outcomes = {name: json.loads(run.result.pages[0].text) for name, run in runs.items()}
+    assert [name for name, outcome in outcomes.items() if not outcome["denied"]] == ["secret_file"]
 
 
 async def test_no_process_of_an_engine_holds_a_secret(
