@@ -287,6 +287,15 @@ class Engine(Protocol):
 
 
 @runtime_checkable
+class Preloads(Protocol):
+    """An engine that can import beforehand what its first document would."""
+
+    def preload(self) -> None:
+        """Import modules; start no thread, for processes are forked afterwards."""
+        ...
+
+
+@runtime_checkable
 class CountsPages(Protocol):
     """An engine that can count pages quickly, before it parses them."""
 

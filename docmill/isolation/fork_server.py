@@ -19,7 +19,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
-from docmill.engines.base import Profile, profile_of
+from docmill.engines.base import Preloads, Profile, profile_of
 from docmill.engines.registry import PARSE, Registry
 from docmill.isolation import child, frames, limits
 from docmill.isolation.exits import peak_bytes
@@ -183,6 +183,9 @@ def main() -> None:
     os.dup2(nothing, 0)
     os.close(nothing)
     registry = child.load_registry(engines)
+    for engine in registry.engines(PARSE):
+        if isinstance(engine, Preloads):
+            engine.preload()
     # Loaded modules live as long as the process, so collections can skip them.
     gc.collect()
     gc.freeze()

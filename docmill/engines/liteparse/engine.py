@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Container, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from importlib import import_module
 from importlib.metadata import version
 from itertools import chain
 from pathlib import Path
@@ -31,6 +32,16 @@ if TYPE_CHECKING:
 _BIG_TIFF = "No engine reads this kind of BigTIFF. Save it as an ordinary TIFF, or as PDF."
 
 
+_LOADED_LATE = (
+    "liteparse.parser",
+    "pypdfium2",
+    "docmill.engines.liteparse.images",
+    "docmill.engines.liteparse.layout",
+    "docmill.engines.liteparse.running_lines",
+)
+"""Modules that only a process with documents needs: the worker and commands never load them."""
+
+
 class LiteParseEngine:
     """Reads text layers, tables and layout; recognises text on pages without a text layer."""
 
@@ -55,6 +66,11 @@ class LiteParseEngine:
             parameters.WORDS,
         }
     )
+
+    def preload(self) -> None:
+        """Import what the first document would, once for all processes that are forked later."""
+        for module in _LOADED_LATE:
+            import_module(module)
 
     def run(self, document: Document, parameters: dict[str, Any], limits: Limits) -> ParseResult:
         """Parse a PDF or an image.
