@@ -1,6 +1,8 @@
 """The fence: tricks that lead inside are refused, and what was checked is what is connected to."""
 
-from collections.abc import Sequence
+import re
+import socket
+from collections.abc import Iterator, Sequence
 
 import httpx
 import pytest
@@ -144,6 +146,45 @@ def test_table_of_url_tricks_has_enough_entries() -> None:
 def test_a_url_that_leads_inside_is_refused_by_its_text(trick: str) -> None:
     with pytest.raises(FencedError):
         Fence().check_url(plain(trick))
+
+
+@pytest.fixture(scope="module")
+def listener() -> Iterator[socket.socket]:
+    """A socket on every address of this machine, IPv4 and IPv6, that nobody may connect to."""
+    with socket.create_server(
+        ("::", 0), family=socket.AF_INET6, dualstack_ipv6=True
+    ) as open_socket:
+        open_socket.setblocking(False)
+        yield open_socket
+
+
+def aimed_at(url: str, port: int) -> str:
+    """Return a URL with the port of the listener, where it has a host and no port."""
+    return re.sub(r"^(\w+://(?:[^/?#\[\]:@]+|\[[^\]]*\]))(?=/|$)", rf"\1:{port}", url)
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("trick", [*TRICKS, *(f"http://{name}/" for name in NAMES)])
+async def test_a_url_that_leads_inside_opens_no_connection(
+    listener: socket.socket, trick: str
+) -> None:
+    fence = Fence(resolver=from_table)
+    url = aimed_at(plain(trick), listener.getsockname()[1])
+    async with httpx.AsyncClient(transport=fence.transport(), timeout=5) as client:
+        with pytest.raises((FencedError, httpx.InvalidURL, httpx.UnsupportedProtocol)):
+            await client.get(url)
+    with pytest.raises(BlockingIOError):
+        listener.accept()
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("host", ["127.0.0.1", "[::1]", "localhost"])
+async def test_the_listener_hears_who_is_let_through(listener: socket.socket, host: str) -> None:
+    fence = Fence.allowing(["127.0.0.1", "::1", "localhost"])
+    async with httpx.AsyncClient(transport=fence.transport(), timeout=0.2) as client:
+        with pytest.raises(httpx.ReadTimeout):
+            await client.get(f"http://{host}:{listener.getsockname()[1]}/")
+    listener.accept()[0].close()
 
 
 @pytest.mark.parametrize("host", NAMES)
