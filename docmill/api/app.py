@@ -18,6 +18,7 @@ from docmill.api.core.health import router as health
 from docmill.api.core.idempotency import note_received
 from docmill.api.core.middleware import (
     AnsweredErrorMiddleware,
+    HeaderSizeMiddleware,
     JsonTooLargeMiddleware,
     NulMiddleware,
     SecurityHeadersMiddleware,
@@ -94,6 +95,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.add_middleware(NulMiddleware)
     app.add_middleware(AccessMiddleware, public_url=settings.public_url)
+    app.add_middleware(HeaderSizeMiddleware)
     add_error_handlers(app)
     for router in OPEN_ROUTERS:
         app.include_router(router, responses=ERROR_RESPONSES)

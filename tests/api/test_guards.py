@@ -39,6 +39,55 @@ async def test_a_body_above_the_limit_is_413(api: httpx.AsyncClient) -> None:
     assert answer.status_code == 413
 
 
+@pytest.mark.parametrize(
+    "headers", [[("X-A", "a" * 40_000)], [(f"X-{number}", "a" * 100) for number in range(400)]]
+)
+async def test_headers_above_the_limit_are_431(
+    api: httpx.AsyncClient, headers: list[tuple[str, str]]
+) -> None:
+    answer = await api.get("/nowhere", headers=headers)
+    assert answer.status_code == 431
+
+
+async def test_json_with_too_many_values_is_422(api: httpx.AsyncClient) -> None:
+    parameters = {"product_type": "unknown", "x": [[1] * 100] * 4_000}
+    body = {"name": "wide", "parameters": parameters}
+    answer = await api.post("/api/v1/beta/configurations", json=body)
+    assert answer.status_code == 422
+    assert "400,000 values" in answer.text
+
+
+@pytest.mark.parametrize("levels", [65, 100_000])
+async def test_json_that_nests_too_deep_is_refused(api: httpx.AsyncClient, levels: int) -> None:
+    deep = "[" * levels + "]" * levels
+    body = '{"name": "x", "parameters": {"product_type": "unknown", "x": ' + deep + "}}"
+    headers = {"Content-Type": "application/json"}
+    answer = await api.post("/api/v1/beta/configurations", content=body, headers=headers)
+    assert answer.status_code in (400, 422)
+
+
+async def test_slow_uploads_hold_no_database_connection(api: httpx.AsyncClient) -> None:
+    uploads = 30  # more than all connections that a process has to either database
+    writers = []
+    for _ in range(uploads):
+        reader, writer = await asyncio.open_connection(api.base_url.host, api.base_url.port)
+        writers.append(writer)
+        writer.write(
+            b"POST /api/v1/beta/files HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n"
+            b"Content-Type: multipart/form-data; boundary=b\r\nExpect: 100-continue\r\n\r\n"
+        )
+        assert b" 100 " in await reader.readline(), "the server waits for the body"
+        writer.write(b'--b\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\nx')
+    try:
+        made = await api.post("/api/v1/beta/directories", json={"name": "meanwhile"})
+        assert made.status_code == 201
+        assert (await api.get("/api/v1/beta/directories")).status_code == 200
+    finally:
+        for writer in writers:
+            writer.close()
+            await writer.wait_closed()
+
+
 async def test_nul_in_an_address_is_404(api: httpx.AsyncClient) -> None:
     assert (await api.get("/api/v1/projects/a%00b")).status_code == 404
     assert (await api.get("/api/v2/projects?name=%00")).status_code == 404

@@ -1,4 +1,4 @@
-"""ASGI middleware: security headers, a check of URLs, and repairs of the framework.
+"""ASGI middleware: security headers, checks of headers and URLs, and repairs of the framework.
 
 `docmill.api.core.access` decides who may call.
 """
@@ -9,6 +9,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from docmill.api.core.errors import problem
 
 TOO_LARGE = 413
+MAX_HEADER_BYTES = 32 * 1024
+"""Of the address and all headers of one request, as much as common proxies allow. From 64 KiB on
+h11 itself may answer 400 and close the connection."""
 
 SECURITY_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'",
@@ -99,6 +102,24 @@ class AnsweredErrorMiddleware:
         except Exception:
             if not complete:
                 raise
+
+
+class HeaderSizeMiddleware:
+    """Answers 431 to requests with too many or too long headers, before anything reads them."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, or answer 431."""
+        if scope["type"] == "http":
+            size = len(scope["raw_path"]) + len(scope["query_string"])
+            size += sum(len(name) + len(value) for name, value in scope["headers"])
+            if size > MAX_HEADER_BYTES:
+                refusal = problem(431, "The request's headers are too large.")
+                await refusal(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
 
 
 class NulMiddleware:

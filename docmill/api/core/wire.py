@@ -22,6 +22,9 @@ MAX_IDS = 1_000
 """Maximum ids in one filter."""
 MAX_DEPTH = 64
 """Maximum nesting of free-form JSON in a request; deeper JSON is rejected."""
+MAX_VALUES = 400_000
+"""Maximum values in the JSON of a request: more than the item ids that fit into a body. A body of
+16 MiB can hold eight million, which would occupy the server for seconds."""
 
 
 def storable(text: str) -> str:
@@ -39,12 +42,14 @@ def storable(text: str) -> str:
     return text
 
 
-def storable_tree(value: Any, depth: int = 0) -> None:
-    """Check that every string and number inside ``value`` can be stored.
+def storable_tree(value: Any, depth: int = 0) -> int:
+    """Check that every string and number inside ``value`` can be stored; return how many there are.
 
     Raises:
-        ValueError: a string or number cannot be stored, or the nesting is too deep.
+        ValueError: a string or number cannot be stored, the nesting is too deep, or there are more
+            than `MAX_VALUES`.
     """
+    number = 1
     if depth > MAX_DEPTH:
         raise ValueError(f"nesting must not be deeper than {MAX_DEPTH} levels")
     if isinstance(value, str):
@@ -53,11 +58,18 @@ def storable_tree(value: Any, depth: int = 0) -> None:
         raise ValueError("numbers must be finite")
     elif isinstance(value, Mapping):
         for key, inner in value.items():
-            storable_tree(key, depth + 1)
-            storable_tree(inner, depth + 1)
+            number += storable_tree(key, depth + 1) + storable_tree(inner, depth + 1)
+            _check_number(number)
     elif isinstance(value, list):
         for inner in value:
-            storable_tree(inner, depth + 1)
+            number += storable_tree(inner, depth + 1)
+            _check_number(number)
+    return number
+
+
+def _check_number(number: int) -> None:
+    if number > MAX_VALUES:
+        raise ValueError(f"there must not be more than {MAX_VALUES:,} values")
 
 
 def _utc(moment: datetime) -> datetime:
