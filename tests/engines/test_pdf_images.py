@@ -1,4 +1,4 @@
-"""How many images a PDF shows, whichever reader counts them, and whether its bytes tell."""
+"""How many images a PDF shows, how many it stores, and what a search of its bytes proves."""
 
 import zlib
 from pathlib import Path
@@ -71,26 +71,48 @@ SHOWING_NONE = {
     "packed text, with a list of filters": _packed(BODY, "/Filter [ /FlateDecode ]"),
     "a name like the operator": Pdf().page(f"/BI BMC {BODY} EMC").bytes(),
 }
-TINY = {"decoration": _with_image(BODY + placed("I", (72, 400, 20, 90)))}
 
 
 @pytest.mark.parametrize(("data", "count"), SHOWING.values(), ids=SHOWING)
-async def test_images_are_counted_alike_with_and_without_recognition(
+async def test_images_that_pages_show_are_counted_with_recognition(
     engines: Bench, data: bytes, count: int
 ) -> None:
     (engines.folder / "images.pdf").write_bytes(data)
 
-    fast = await engines.parse(engines.folder / "images.pdf", tier="fast")
-    full = await engines.parse(engines.folder / "images.pdf")
+    run = await engines.parse(engines.folder / "images.pdf")
 
     assert may_show_images(engines.folder / "images.pdf")
-    assert fast.result.inventory["images"] == count
-    assert full.result.inventory["images"] == count
+    assert run.result.inventory["images"] == count
 
 
-@pytest.mark.parametrize("data", [*SHOWING_NONE.values(), *TINY.values()])
-async def test_where_no_image_is_shown_none_is_counted(engines: Bench, data: bytes) -> None:
-    run = await engines.parse_bytes("plain.pdf", data, tier="fast")
+@pytest.mark.parametrize("kind", SHOWING)
+async def test_images_of_the_file_are_counted_without_recognition(
+    engines: Bench, kind: str
+) -> None:
+    run = await engines.parse_bytes("images.pdf", SHOWING[kind][0], tier="fast")
+
+    assert run.result.inventory.get("images", 0) == (0 if "inline" in kind else 1)
+
+
+async def test_masks_of_images_are_not_counted(engines: Bench) -> None:
+    pdf = Pdf()
+    image, mask = pdf.image(GREY), pdf.image(GREY)
+    pdf.objects[image - 1] = pdf.objects[image - 1].replace(
+        b"/Subtype/Image", f"/Subtype/Image/SMask {mask} 0 R".encode()
+    )
+    data = pdf.page(BODY + placed("I", (72, 400, 90, 60)), images={"I": image}).bytes()
+
+    run = await engines.parse_bytes("masked.pdf", data, tier="fast")
+
+    assert run.result.inventory["images"] == 1
+
+
+@pytest.mark.parametrize("tier", ["fast", "cost_effective"])
+@pytest.mark.parametrize("data", SHOWING_NONE.values(), ids=SHOWING_NONE)
+async def test_no_image_is_counted_where_there_is_none(
+    engines: Bench, data: bytes, tier: str
+) -> None:
+    run = await engines.parse_bytes("plain.pdf", data, tier=tier)
 
     assert run.result.inventory == {"pages_with_text": 1}
 

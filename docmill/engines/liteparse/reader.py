@@ -31,7 +31,7 @@ from docmill.engines.liteparse.unmapped import is_unreadable
 from docmill.engines.page_warnings import PageWarnings
 from docmill.engines.parameters import ParseRequest
 from docmill.engines.pdf import parts
-from docmill.engines.pdf.raw import has_forms_and_images, may_show_images
+from docmill.engines.pdf.raw import count_images, has_forms_and_images, may_show_images
 from docmill.engines.rotation import quarter, turn_of, turned_of
 from docmill.engines.selection import as_target_pages
 from docmill.engines.slices import OCR_PAGES, TEXT_PAGES, ReadPage, SlicePart, split
@@ -184,7 +184,7 @@ class LiteParseReader:
             native if is_first else None,
             list(pages.values()),
             turned=chain.from_iterable(turned.values()),
-            images=self._images_on(pages),
+            images=self._images_on(pages, is_first=is_first),
         )
         about = PageWarnings()
         pages |= self._turned(pages, turned, about)
@@ -212,14 +212,12 @@ class LiteParseReader:
         """Whether LiteParse measures the images of pages, which takes a quarter of its time."""
         return self._media is not Media.PDF or (self._recognises and self._may_show_images)
 
-    def _images_on(self, pages: Pages) -> int:
-        """Return how many images pages show."""
-        if self._measures or not self._may_show_images:
+    def _images_on(self, pages: Pages, *, is_first: bool) -> int:
+        """Return how many images pages show; without recognition, how many the file stores."""
+        if self._recognises or self._media is not Media.PDF:
             seen = [page.complexity for page in pages.values() if page.complexity]
             return sum(one.image_block_count + one.full_page_image for one in seen)
-        from docmill.engines.pdf import objects
-
-        return objects.count_images(self.path, sorted(pages))
+        return count_images(self.path) if is_first else 0
 
     def _keep(self, pages: Pages) -> None:
         if self.keeps:

@@ -4,13 +4,11 @@ Only pages that may have such content are checked: opening a PDF a second time c
 other checks of its content.
 """
 
-import ctypes
 import itertools
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pypdfium2
 from pypdfium2 import raw
@@ -31,19 +29,6 @@ def covered_by_forms(document: Path, numbers: Sequence[int]) -> dict[int, float]
         numbers: page numbers, from 1.
     """
     return {number: _share_in_forms(page) for number, page in _pages(document, numbers)}
-
-
-def count_images(document: Path, numbers: Sequence[int]) -> int:
-    """Return how many images pages show, as LiteParse counts them.
-
-    The background of a page counts once, also when it consists of several images. Images inside
-    form XObjects, and smaller ones than `_MIN_IMAGE`, are not counted.
-
-    Args:
-        document: as above.
-        numbers: likewise.
-    """
-    return sum(_images_of(page) for _, page in _pages(document, numbers))
 
 
 def texts(document: Path, numbers: Sequence[int]) -> dict[int, str]:
@@ -102,34 +87,6 @@ def _pages(document: Path, numbers: Sequence[int]) -> Iterator[tuple[int, pypdfi
 def _lines(page: pypdfium2.PdfPage) -> list[str]:
     with closing(page.get_textpage()) as text:
         return [line.strip() for line in text.get_text_range().splitlines() if line.strip()]
-
-
-def _images_of(page: pypdfium2.PdfPage) -> int:
-    width, height = page.get_size()
-    on_its_side = page.get_rotation() % 180 != 0
-    count, is_covered = 0, False
-    for place in range(raw.FPDFPage_CountObjects(page)):
-        shown = raw.FPDFPage_GetObject(page, place)
-        if raw.FPDFPageObj_GetType(shown) != raw.FPDF_PAGEOBJ_IMAGE:
-            continue
-        across, up = _extent(shown)
-        if min(across, up) < _MIN_IMAGE:
-            continue
-        if on_its_side:
-            across, up = up, across
-        if across > width * _BACKGROUND and up > height * _BACKGROUND:
-            is_covered = True
-        else:
-            count += 1
-    return count + is_covered
-
-
-def _extent(shown: Any) -> tuple[float, float]:
-    """Return width and height of an object of a page, in points; nothing where it has no bounds."""
-    left, bottom, right, top = (ctypes.c_float() for _ in range(4))
-    if not raw.FPDFPageObj_GetBounds(shown, left, bottom, right, top):
-        return 0.0, 0.0
-    return right.value - left.value, top.value - bottom.value
 
 
 def _share_in_forms(page: pypdfium2.PdfPage) -> float:

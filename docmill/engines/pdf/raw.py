@@ -23,7 +23,9 @@ _INLINE = re.compile(_BEFORE + b"BI" + _END)
 _ENCRYPTED = b"/Encrypt"
 _STREAM = b"stream"
 _STREAM_END = b"endstream"
-_IMAGE_SUBTYPE = re.compile(rb"/Subtype\s*/Image\b")
+_IMAGE_OBJECT = re.compile(rb"/Subtype\s*" + _IMAGE.pattern)
+_MASK = re.compile(rb"/S?Mask\s+(\d+)\s+\d+\s+R\b")
+"""The reference of an image to the image that masks it."""
 _FORM_SUBTYPE = re.compile(rb"/Subtype\s*/Form\b")
 _OBJECT = re.compile(rb"obj\s*(?=<<)")
 _LINE_END = re.compile(rb"stream *\r?\n?")
@@ -73,10 +75,22 @@ def may_show_images(path: Path) -> bool:
     return False
 
 
+def count_images(path: Path) -> int:
+    """Return how many images a PDF stores outside the content of its pages, without masks.
+
+    Pages may show one of them several times, or never. Counting what they show needs every page
+    read once more, which costs a sixth of parsing the document.
+    """
+    with mapped(path) as content:
+        stored = sum(1 for _ in _IMAGE_OBJECT.finditer(content))
+        masks = {found[1] for found in _MASK.finditer(content)} if stored else set()
+    return max(0, stored - len(masks))
+
+
 def has_forms_and_images(path: Path) -> bool:
     """Return whether a PDF has both. Dictionaries of streams are never compressed."""
     with mapped(path) as content:
-        return bool(_FORM_SUBTYPE.search(content) and _IMAGE_SUBTYPE.search(content))
+        return bool(_FORM_SUBTYPE.search(content) and _IMAGE_OBJECT.search(content))
 
 
 def _may_show(before: bytes, stream: bytes) -> bool:
