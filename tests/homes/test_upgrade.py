@@ -11,6 +11,7 @@ import asyncpg  # type: ignore[import-untyped]
 import httpx
 import pytest
 
+from docmill.errors import GUIDES, FailureClass
 from tests.fixtures.api import ApiServer
 from tests.homes.answers import answers_of
 
@@ -64,11 +65,17 @@ async def test_an_earlier_versions_home_opens_with_all_its_records(
 
 
 def _in_todays_words(answer: Any) -> Any:
-    """Return an earlier answer as it would be now: a project's id was shown with its prefix."""
+    """Return an earlier answer as it would be now.
+
+    A project's id was shown with its prefix; what a failure class means was worded differently.
+    """
     if isinstance(answer, list):
         return [_in_todays_words(one) for one in answer]
     if not isinstance(answer, dict):
         return answer
+    if "meaning" in answer and "failure_class" in answer:
+        guide = GUIDES[FailureClass(answer["failure_class"])]
+        answer = answer | {"meaning": guide.meaning, "advice": guide.advice}
     return {
         name: value.removeprefix("prj-") if name == "project_id" else _in_todays_words(value)
         for name, value in answer.items()
