@@ -9,7 +9,6 @@ from typing import Any
 
 import typer
 
-from docmill.logs import configure_logs
 from docmill.settings import Settings, load_settings
 
 
@@ -21,6 +20,8 @@ def settings_of(home: Path | None) -> Settings:
 def audited_settings_of(home: Path | None) -> Settings:
     """Return the same, for a command whose audit lines go to standard error."""
     settings = settings_of(home)
+    from docmill.logs import configure_logs  # it loads rich
+
     configure_logs(settings.log_level, settings.log_format)
     return settings
 
