@@ -91,7 +91,7 @@ log = structlog.get_logger(__name__)
 
 
 def _warn_without_secret_key(database: Database) -> None:
-    """Warn, because a worker without the key does all of its work but deliver webhooks."""
+    """Warn that secrets are stored as they are; encrypted ones cannot be read without the key."""
     try:
         database.check_secret_key()
     except UsageError as error:

@@ -53,8 +53,8 @@ class Settings(BaseSettings):
         database_url: SQLAlchemy URL (``postgresql://``); empty means SQLite in the home folder.
         secret_key: encrypts webhook endpoints, saved configurations and the keys of signed links
             in the records: 32 bytes in base64. Several keys are separated by commas: the first
-            encrypts, all decrypt. A shared database requires it; for SQLite the default is a key
-            file next to the database.
+            encrypts, all decrypt. For SQLite the default is a key file next to the database; a
+            shared database without it stores them as they are, which ``auth=keys`` refuses.
         store_url: object store (``s3://``, ``gs://``, ``az://``); empty means files in the home
             folder.
         temporal_ui_url: URL of the Web UI of a Temporal server that is not embedded, for links to

@@ -140,7 +140,11 @@ class Database:
             UsageError: the database is shared, and ``DOCMILL_SECRET_KEY`` is not set.
         """
         if not self._cipher.usable:
-            raise UsageError("A shared records database needs DOCMILL_SECRET_KEY.", KEY_HINT)
+            raise UsageError(
+                "The secrets in a shared records database are not encrypted without "
+                "DOCMILL_SECRET_KEY.",
+                KEY_HINT,
+            )
 
     async def ping(self) -> None:
         """Check that the database answers.

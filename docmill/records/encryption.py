@@ -3,7 +3,7 @@
 A copy of the database alone gives none of them. Tokens are Fernet's (AES-128-CBC and HMAC-SHA-256,
 https://github.com/fernet/spec), made with the first key and read with any, so that keys can be
 rotated. The keys come from ``DOCMILL_SECRET_KEY``; a SQLite database without that setting has a
-key file next to it.
+key file next to it. A shared database without that setting stores secrets as they are.
 """
 
 import base64
@@ -97,7 +97,10 @@ class Cipher:
 
             keys = [*self._keys, *self._key_of_file(create=create and not self._keys)]
             if not keys:
-                raise SecretKeyError("The secrets in a shared database need a key.", KEY_HINT)
+                raise SecretKeyError(
+                    "The secrets in the records are encrypted, and this process has no key.",
+                    KEY_HINT,
+                )
             self._loaded = MultiFernet([Fernet(key) for key in keys])
         return self._loaded
 
@@ -173,8 +176,9 @@ class EncryptedText(TypeDecorator[str]):
     cache_ok = True
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
-        """Encrypt."""
-        return None if value is None else cipher_of(dialect).encrypt(value.encode())
+        """Encrypt, if there is a key."""
+        cipher = cipher_of(dialect)
+        return cipher.encrypt(value.encode()) if value is not None and cipher.usable else value
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:
         """Decrypt; return what was written before there was a key as it is."""
@@ -194,9 +198,14 @@ class EncryptedJson(TypeDecorator[Any]):
         kind = JSONB if dialect.name == "postgresql" else JSON
         return dialect.type_descriptor(kind(none_as_null=True))
 
-    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
-        """Encrypt."""
-        return None if value is None else cipher_of(dialect).encrypt(json.dumps(value).encode())
+    def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
+        """Encrypt, if there is a key."""
+        cipher = cipher_of(dialect)
+        return (
+            cipher.encrypt(json.dumps(value).encode())
+            if value is not None and cipher.usable
+            else value
+        )
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Any:
         """Decrypt; return what was written before there was a key as it is."""
@@ -212,8 +221,9 @@ class EncryptedBytes(TypeDecorator[bytes]):
     cache_ok = True
 
     def process_bind_param(self, value: bytes | None, dialect: Dialect) -> bytes | None:
-        """Encrypt."""
-        return None if value is None else cipher_of(dialect).encrypt(value).encode()
+        """Encrypt, if there is a key."""
+        cipher = cipher_of(dialect)
+        return cipher.encrypt(value).encode() if value is not None and cipher.usable else value
 
     def process_result_value(self, value: bytes | None, dialect: Dialect) -> bytes | None:
         """Decrypt; return what was written before there was a key as it is."""

@@ -20,8 +20,10 @@ async def reencrypt(database: Database) -> int:
         database: in the scope of every project.
 
     Raises:
-        UnavailableError: there is no key, or a secret was encrypted with a key that is missing.
+        UsageError: there is no key.
+        UnavailableError: a secret was encrypted with a key that is missing.
     """
+    database.check_secret_key()
     return sum([await _reencrypt_table(database, table) for table in encrypted_columns()])
 
 

@@ -230,15 +230,23 @@ async def test_many_rows_are_encrypted_again_in_several_transactions(
         assert [row.endpoint for row in rows] == [ENDPOINT] * 7
 
 
-async def test_a_shared_database_without_a_key_takes_no_secret(migrated_postgres_url: str) -> None:
+async def test_shared_database_encrypts_once_it_has_a_key(migrated_postgres_url: str) -> None:
     async with opened(migrated_postgres_url) as database:
         with pytest.raises(UsageError, match="DOCMILL_SECRET_KEY"):
             database.check_secret_key()
-        with pytest.raises(SecretKeyError) as raised:
-            await plant(database)
-        assert "DOCMILL_SECRET_KEY" in raised.value.hint
-        assert CANARY not in str(raised.value)
+        await plant(database)
+        await check_planted(database)
+        assert CANARY.encode() in await everything_in(database)
+
+    async with opened(migrated_postgres_url, new_key()) as database:
+        await reencrypt(database)
+        await check_planted(database)
         assert CANARY.encode() not in await everything_in(database)
+
+    async with opened(migrated_postgres_url) as database:
+        with pytest.raises(SecretKeyError, match="has no key") as raised:
+            await check_planted(database)
+        assert CANARY not in str(raised.value)
 
 
 async def test_a_sqlite_file_gets_a_key_file_that_only_its_owner_reads(

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Annotated
 
+import structlog
 from fastapi import Depends, Query, Request
 
 from docmill.api.core.access import Access
@@ -15,6 +16,7 @@ from docmill.api.core.scope import Scope, current_scope
 from docmill.api.core.wire import Text
 from docmill.batches.service import BatchService
 from docmill.contracts.access import Actor, Limits
+from docmill.errors import UsageError
 from docmill.ids import DEFAULT_ORGANIZATION_ID
 from docmill.objects.base import ObjectStore
 from docmill.objects.open import open_store
@@ -28,6 +30,8 @@ from docmill.records.scope import EVERY_PROJECT
 from docmill.remote.limits import HostLimits
 from docmill.settings import Settings
 from docmill.temporal.connections import TemporalLink
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +78,8 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
 
     Raises:
         UnavailableError: the database is unavailable.
-        UsageError: an entry of ``DOCMILL_FENCE_ALLOW`` is invalid, or a shared database has no
-            ``DOCMILL_SECRET_KEY``.
+        UsageError: an entry of ``DOCMILL_FENCE_ALLOW`` is invalid; or ``DOCMILL_AUTH`` is
+            ``keys``, and a shared database has no ``DOCMILL_SECRET_KEY``.
     """
     fence = Fence.allowing(settings.fence_allow)
     settings.home.mkdir(parents=True, exist_ok=True)
@@ -84,7 +88,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
     scratch = Staging.below(settings.scratch)
     store = open_store(settings.store)
     try:
-        database.check_secret_key()
+        _check_secret_key(database, settings)
         await database.migrate()
         async with every.write() as session:
             await Projects(session).ensure_default()
@@ -151,3 +155,13 @@ async def linked_services(
 ServerServices = Annotated[Services, Depends(server_services)]
 CurrentServices = Annotated[Services, Depends(current_services)]
 LinkedServices = Annotated[Services, Depends(linked_services)]
+
+
+def _check_secret_key(database: Database, settings: Settings) -> None:
+    """Warn that secrets are stored as they are; an API for several projects refuses to do that."""
+    try:
+        database.check_secret_key()
+    except UsageError as error:
+        if settings.auth == "keys":
+            raise
+        log.warning("api.no_secret_key", reason=error.message, hint=error.hint)
