@@ -1,4 +1,4 @@
-"""What attempts of the hostile engine are made of: their table, and calls by number."""
+"""Registry of the attempts of the hostile engine, and system calls by number."""
 
 import ctypes
 import errno
@@ -13,9 +13,9 @@ Attempt = Callable[[Command], object]
 
 
 class Attempts(dict[str, Attempt]):
-    """Attempts by name. Each returns what it got; one that is denied raises an `OSError`.
+    """Attempts by name. An attempt returns its result; one that is denied raises an `OSError`.
 
-    They act on targets that the command names, and do no harm when they get through.
+    They act on targets that the command names, and do no harm if they succeed.
     """
 
     def add(self, attempt: Attempt) -> Attempt:
@@ -45,7 +45,7 @@ _EVERYWHERE = {
     "clone3": 435, "fsopen": 430, "mount_setattr": 442,
 }  # fmt: skip
 _NUMBERS = _EVERYWHERE | (_AARCH64 if platform.machine() == "aarch64" else _X86_64)
-"""Written down a second time, not taken from the filter: a wrong number there is to be noticed."""
+"""Repeated here, not imported from the filter, so that tests detect a wrong number there."""
 
 _UNHELPFUL = frozenset({errno.ENOSYS, errno.EPERM, errno.EACCES})
 libc = ctypes.CDLL(None, use_errno=True)
@@ -62,7 +62,7 @@ def call(name: str, *arguments: object) -> int:
     if answer < 0:
         number = ctypes.get_errno()
         if number not in _UNHELPFUL:
-            return -number  # the call was made, and refused something else
+            return -number  # the call was allowed, and failed for another reason
         raise OSError(number, os.strerror(number))
     return answer
 

@@ -1,13 +1,13 @@
-"""An engine that behaves like one that a hostile document took over.
+"""An engine that behaves as if a hostile document had taken it over.
 
-It runs only where a test names it: ``EnginePool(engines=hostile_engine.MODULE)``. The first line of
-the document says what it tries, as JSON:
+It runs only if a test names it: ``EnginePool(engines=hostile_engine.MODULE)``. The first line of
+the document is a command in JSON:
 
-- ``{"attempt": "tcp", …}`` makes one of `ATTEMPTS`; the text of the only page says in JSON whether
-  it was ``denied``, and ``how``: by an error of the system, such as ``EPERM``, or what it got;
-- ``{"trick": "fifo"}`` plays one of `docmill.testing.hostile_outputs.TRICKS` on the worker.
+- ``{"attempt": "tcp", …}`` executes one of `ATTEMPTS`; the text of the only page is JSON that says
+  whether it was ``denied``, and ``how``: an error of the system, such as ``EPERM``, or the result;
+- ``{"trick": "fifo"}`` executes one of `docmill.testing.hostile_outputs.TRICKS` on the output.
 
-A package with an engine of its own can so test under which confinement its worker runs.
+A package with its own engine can use it to test the confinement of its worker.
 """
 
 import errno
@@ -33,11 +33,11 @@ MODULE = "docmill.testing.hostile_engine:registry"
 """Value of the argument ``engines`` of `EnginePool` for this engine."""
 
 ATTEMPTS = hostile_processes.ATTEMPTS | hostile_files.ATTEMPTS | hostile_kernel.ATTEMPTS
-"""Every attempt by its name; the modules say what each needs in the command."""
+"""All attempts by name; their modules show which fields of the command each reads."""
 
 
 class HostileEngine:
-    """Tries what it is told to; see the module."""
+    """Executes commands, see the module."""
 
     name = "hostile"
     version = "1"
@@ -45,7 +45,7 @@ class HostileEngine:
     honours: frozenset[str] = frozenset()
 
     def run(self, document: Document, parameters: dict[str, Any], limits: Limits) -> ParseResult:
-        """Try it; what was got is the text of the only page."""
+        """Execute the command; its result is the text of the only page."""
         command = json.loads(document.path.read_bytes().partition(b"\n")[0])
         text = "done"
         if trick := command.get("trick"):
@@ -81,7 +81,7 @@ def _tried(name: str, command: dict[str, Any]) -> dict[str, Any]:
 
 
 def _after_writing(trick: str, command: dict[str, Any]) -> None:
-    """Play a trick once the next result is written: a taken-over process changes what it likes."""
+    """Execute a trick once the next result is written, as a compromised process could."""
     honest = vars(execute)["write_parsed"]
 
     def write(result: ParseResult, task: EngineTask) -> EngineReport:

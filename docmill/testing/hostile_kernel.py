@@ -14,7 +14,7 @@ from pathlib import Path
 from docmill.testing.hostile_calls import Attempts, Command, call, libc
 
 ATTEMPTS = Attempts()
-"""By name."""
+"""The attempts by name."""
 _CLONE_NEWUSER = 0x10000000
 
 
@@ -26,13 +26,13 @@ def program(_: Command) -> object:
 
 @ATTEMPTS.add
 def program_in_place(_: Command) -> object:
-    """Become another program."""
+    """Replace this process by another program."""
     return os.execv(sys.executable, [sys.executable, "-c", "print(1)"])  # noqa: S606
 
 
 @ATTEMPTS.add
 def program_of_its_own(_: Command) -> object:
-    """Write a program, and start it."""
+    """Write a program to a file, and start it."""
     with open("program", "wb", opener=lambda p, f: os.open(p, f, 0o700)) as file:
         file.write(b"#!/bin/sh\necho started\n")
     return os.posix_spawn("program", ["program"], {})
@@ -40,13 +40,13 @@ def program_of_its_own(_: Command) -> object:
 
 @ATTEMPTS.add
 def program_in_memory(_: Command) -> object:
-    """The same without a file."""
+    """Create an anonymous file in memory, which could contain a program."""
     return call("memfd_create", b"program", 0)
 
 
 @ATTEMPTS.add
 def further_process(_: Command) -> object:
-    """Fork; the child of one that gets through ends at once."""
+    """Fork; if that succeeds, the child exits at once."""
     pid = os.fork()
     if pid == 0:
         os._exit(0)
@@ -55,7 +55,7 @@ def further_process(_: Command) -> object:
 
 @ATTEMPTS.add
 def process_that_survives(_: Command) -> object:
-    """Leave a process in a session of its own."""
+    """Leave a process behind in a new session."""
     pid = os.fork()
     if pid == 0:
         os.setsid()
@@ -65,7 +65,7 @@ def process_that_survives(_: Command) -> object:
 
 @ATTEMPTS.add
 def process_by_the_newestcall(_: Command) -> object:
-    """Fork by the call whose flags no filter sees."""
+    """Fork with `clone3`, whose flags a filter cannot read."""
     arguments = struct.pack("8Q", 0, 0, 0, 0, signal.SIGCHLD, 0, 0, 0)
     pid = call("clone3", arguments, len(arguments))
     if pid == 0:
@@ -75,7 +75,7 @@ def process_by_the_newestcall(_: Command) -> object:
 
 @ATTEMPTS.add
 def process_by_number(_: Command) -> object:
-    """Fork without the C library."""
+    """Fork by the number of `clone`, without the function of the C library."""
     pid = call("clone", signal.SIGCHLD, None, None, None, None)
     if pid == 0:
         os._exit(0)
@@ -90,31 +90,31 @@ def session_of_its_own(_: Command) -> None:
 
 @ATTEMPTS.add
 def more_memory(_: Command) -> None:
-    """Raise the limit of address space."""
+    """Raise the limit of the address space."""
     _unlimit(resource.RLIMIT_AS)
 
 
 @ATTEMPTS.add
 def larger_files(_: Command) -> None:
-    """Raise the limit of one file."""
+    """Raise the limit of the file size."""
     _unlimit(resource.RLIMIT_FSIZE)
 
 
 @ATTEMPTS.add
 def more_files(_: Command) -> object:
-    """Raise the number of open files."""
+    """Raise the limit of open files."""
     return resource.prlimit(0, resource.RLIMIT_NOFILE, (65536, 65536))
 
 
 @ATTEMPTS.add
 def lower_score(_: Command) -> object:
-    """Be the last that the kernel kills when memory is short."""
+    """Lower the OOM score, so that the kernel kills this process last."""
     return Path("/proc/self/oom_score_adj").write_text("-1000", encoding="ascii")
 
 
 @ATTEMPTS.add
 def life_without_a_parent(_: Command) -> object:
-    """Outlive the worker."""
+    """Disable the signal at the parent's death, to outlive the worker."""
     if libc.prctl(1, 0, 0, 0, 0):
         raise OSError(ctypes.get_errno(), "PR_SET_PDEATHSIG")
     return "untied"
@@ -122,7 +122,7 @@ def life_without_a_parent(_: Command) -> object:
 
 @ATTEMPTS.add
 def hidden_process(_: Command) -> object:
-    """Hide its descriptors from the worker, which counts what they fill."""
+    """Hide the descriptors from the worker, which counts the bytes of open files."""
     if libc.prctl(4, 0, 0, 0, 0):
         raise OSError(ctypes.get_errno(), "PR_SET_DUMPABLE")
     return "hidden"
@@ -130,43 +130,43 @@ def hidden_process(_: Command) -> object:
 
 @ATTEMPTS.add
 def locked_memory(_: Command) -> object:
-    """Take more memory than the limit."""
+    """Map more memory than the limit."""
     return mmap.mmap(-1, 1 << 42)
 
 
 @ATTEMPTS.add
 def io_uring(_: Command) -> object:
-    """Make calls that no filter sees."""
+    """Create an `io_uring`, whose operations no filter sees."""
     return call("io_uring_setup", 1, ctypes.create_string_buffer(120))
 
 
 @ATTEMPTS.add
 def user_namespace(_: Command) -> object:
-    """Become root somewhere else."""
+    """Create a user namespace, in which this process is root."""
     return call("unshare", _CLONE_NEWUSER)
 
 
 @ATTEMPTS.add
 def namespace_of_the_worker(_: Command) -> object:
-    """Enter another process's view of the system."""
+    """Enter the namespaces of another process."""
     return call("setns", 0, 0)
 
 
 @ATTEMPTS.add
 def mounted_folder(_: Command) -> object:
-    """Mount over the own folder."""
+    """Mount over the process's folder."""
     return call("mount", b"none", b".", b"tmpfs", 0, None)
 
 
 @ATTEMPTS.add
 def mounted_by_the_new_interface(_: Command) -> object:
-    """The same by another call."""
+    """Mount with the newer interface."""
     return call("fsopen", b"tmpfs", 0)
 
 
 @ATTEMPTS.add
 def other_root(_: Command) -> None:
-    """Change the root."""
+    """Change the root folder."""
     os.chroot(".")
 
 
@@ -178,13 +178,13 @@ def bpf(_: Command) -> object:
 
 @ATTEMPTS.add
 def kernel_module(_: Command) -> object:
-    """Load more of it."""
+    """Load a kernel module."""
     return call("init_module", None, 0, b"")
 
 
 @ATTEMPTS.add
 def page_faults(_: Command) -> object:
-    """Stop the kernel in the middle of a copy."""
+    """Create a `userfaultfd`, which can suspend the kernel during a copy."""
     return call("userfaultfd", 1)
 
 
@@ -196,24 +196,24 @@ def performance_counters(_: Command) -> object:
 
 @ATTEMPTS.add
 def keys(_: Command) -> object:
-    """Read the keys that the kernel holds for this user."""
+    """Read the keys that the kernel stores for this user."""
     return call("keyctl", 0, -3, 0)
 
 
 @ATTEMPTS.add
 def log_of_the_kernel(_: Command) -> object:
-    """Read the kernel's addresses."""
+    """Read the kernel log, which contains addresses."""
     return call("syslog", 3, ctypes.create_string_buffer(128), 128)
 
 
 @ATTEMPTS.add
 def other_personality(_: Command) -> object:
-    """Switch off what makes attacks harder."""
+    """Disable the randomization of addresses."""
     return call("personality", 0x0040000)  # ADDR_NO_RANDOMIZE
 
 
 def _unlimit(kind: int) -> None:
     try:
         resource.setrlimit(kind, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-    except ValueError as error:  # how Python says EPERM here
+    except ValueError as error:  # Python raises it for EPERM here
         raise OSError(errno.EPERM, str(error)) from None

@@ -1,6 +1,6 @@
-"""What a process that a document took over may leave for its worker to trip over.
+"""Tricks of a compromised engine process on the output folder, which the worker reads.
 
-Each trick is played after the result was written, in the folder that the worker reads next.
+A trick is executed in the output folder after the result was written.
 """
 
 import ctypes
@@ -18,35 +18,35 @@ from docmill.engines.output_files import RESULT_FILE
 
 Command = dict[str, Any]
 Trick = Callable[[Path, Command, EngineReport], EngineReport | None]
-"""Gets the output folder, the command and the honest report; may return another report."""
+"""Receives the output folder, the command and the valid report; may return another report."""
 
 _FOREVER = 3600.0
 _kept: list[Any] = []
-"""What outlives the task that made it."""
+"""Objects that outlive the task that created them."""
 
 
 def _symlink(output: Path, command: Command, _: EngineReport) -> None:
-    """A link to a file of somebody else in place of the result."""
+    """Replace the result by a symbolic link to a file outside the folder."""
     _replaced(output).symlink_to(command["secret"])
 
 
 def _fifo(output: Path, _: Command, __: EngineReport) -> None:
-    """A FIFO, on which a reader waits for ever."""
+    """Replace the result by a FIFO, on which a reader blocks for ever."""
     os.mkfifo(_replaced(output))
 
 
 def _hard_link(output: Path, command: Command, _: EngineReport) -> None:
-    """A second name of a file of somebody else."""
+    """Replace the result by a hard link to a file outside the folder."""
     _replaced(output).hardlink_to(command["secret"])
 
 
 def _folder(output: Path, _: Command, __: EngineReport) -> None:
-    """A folder where a file should be."""
+    """Replace the result by a folder."""
     _replaced(output).mkdir()
 
 
 def _socket_or_device(output: Path, _: Command, __: EngineReport) -> None:
-    """A device without end; whoever may not make one gives a FIFO."""
+    """Replace the result by an endless device; without the permission to create one, by a FIFO."""
     target = _replaced(output)
     try:
         os.mknod(target, 0o600 | 0o020000, os.makedev(1, 5))  # S_IFCHR, /dev/zero
@@ -55,40 +55,40 @@ def _socket_or_device(output: Path, _: Command, __: EngineReport) -> None:
 
 
 def _missing(output: Path, _: Command, __: EngineReport) -> None:
-    """No result at all."""
+    """Delete the result."""
     _replaced(output)
 
 
 def _upwards(_: Path, command: Command, report: EngineReport) -> EngineReport:
-    """A name that leads out of the folder."""
+    """Report a file name that leads out of the folder."""
     return replace(report, files=[*report.files, str(command.get("name", ".."))])
 
 
 def _keep_open(output: Path, _: Command, __: EngineReport) -> None:
-    """A descriptor of the result that stays open for writing; see ``scribble``."""
+    """Keep a descriptor of the result open for writing; see ``scribble``."""
     _kept.append(os.open(output / RESULT_FILE, os.O_WRONLY))
 
 
 def _scribble(_: Path, __: Command, ___: EngineReport) -> None:
-    """Write into what ``keep_open`` kept."""
+    """Write to the descriptor of ``keep_open``."""
     for descriptor in _kept:
         os.pwrite(descriptor, b"forged", 0)
 
 
 def _endless(output: Path, _: Command, __: EngineReport) -> None:
-    """A result that is larger than anything should be, and empty on the disk."""
+    """Extend the result to a sparse file of 1 TiB."""
     os.truncate(output / RESULT_FILE, 1 << 40)
 
 
 def _many_files(output: Path, command: Command, _: EngineReport) -> None:
-    """More files than the quota allows."""
+    """Create more files than the quota allows."""
     for number in range(int(command.get("files", 30_000))):
         (output / f"f{number}").touch()
     _pause(command)
 
 
 def _deep_folders(output: Path, command: Command, _: EngineReport) -> None:
-    """Folders inside each other, more than a path or a recursion can hold."""
+    """Create folders nested more deeply than a path or a recursion allows."""
     folder = os.open(output, os.O_RDONLY)
     for _level in range(int(command.get("levels", 3_000))):
         os.mkdir("d", dir_fd=folder)
@@ -100,7 +100,7 @@ def _deep_folders(output: Path, command: Command, _: EngineReport) -> None:
 
 
 def _locked_folders(output: Path, command: Command, _: EngineReport) -> None:
-    """Folders without any rights, with a file in each."""
+    """Create folders without permissions, with a file in each."""
     for number in range(3):
         folder = output / f"locked-{number}"
         folder.mkdir()
@@ -110,14 +110,14 @@ def _locked_folders(output: Path, command: Command, _: EngineReport) -> None:
 
 
 def _fill_folder(output: Path, command: Command, _: EngineReport) -> None:
-    """Many files below the limit of one."""
+    """Create many files, each below the limit of one file."""
     for number in range(int(command.get("files", 100))):
         (output / f"f{number}").write_bytes(os.urandom(1024 * 1024))
     _pause(command)
 
 
 def _fill_without_names(output: Path, command: Command, _: EngineReport) -> None:
-    """Files that have no name any more, so that no listing shows them."""
+    """Create files and delete their names, so that no listing shows them."""
     for number in range(int(command.get("files", 100))):
         path = output / f"f{number}"
         _kept.append(os.open(path, os.O_RDWR | os.O_CREAT))
@@ -127,7 +127,7 @@ def _fill_without_names(output: Path, command: Command, _: EngineReport) -> None
 
 
 def _fill_mapped(output: Path, command: Command, _: EngineReport) -> None:
-    """Files that have neither a name nor a descriptor."""
+    """Create mapped files without a name or a descriptor."""
     libc = ctypes.CDLL(None, use_errno=True)
     libc.mmap.restype = ctypes.c_void_p
     length, protection = 1024 * 1024, mmap.PROT_READ | mmap.PROT_WRITE
@@ -142,7 +142,7 @@ def _fill_mapped(output: Path, command: Command, _: EngineReport) -> None:
 
 
 def _many_threads(_: Path, command: Command, __: EngineReport) -> None:
-    """Threads, each with little memory."""
+    """Start many threads, each with little memory."""
     threading.stack_size(64 * 1024)
     for _number in range(int(command.get("threads", 600))):
         threading.Thread(target=time.sleep, args=(_FOREVER,), daemon=True).start()
@@ -150,7 +150,7 @@ def _many_threads(_: Path, command: Command, __: EngineReport) -> None:
 
 
 def _fill_unlisted_folder(output: Path, command: Command, _: EngineReport) -> None:
-    """Files in a folder that can be written to and not listed."""
+    """Create files in a folder that is writable but cannot be listed."""
     folder = output / "unlisted"
     folder.mkdir(mode=0o300)
     for number in range(int(command.get("files", 100))):
@@ -159,13 +159,13 @@ def _fill_unlisted_folder(output: Path, command: Command, _: EngineReport) -> No
 
 
 def _pause(command: Command) -> None:
-    """Stay, so that the quota is looked at; else the folder is only to be cleared."""
+    """Keep running, so that the quota is checked; else the folder is only to be cleared."""
     if command.get("stay", True):
         time.sleep(_FOREVER)
 
 
 def _replaced(output: Path) -> Path:
-    """Remove the honest result, and return where it was."""
+    """Delete the valid result, and return its path."""
     result = output / RESULT_FILE
     result.unlink()
     return result

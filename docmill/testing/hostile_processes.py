@@ -10,7 +10,7 @@ from pathlib import Path
 from docmill.testing.hostile_calls import Attempts, Command, call, first_bytes
 
 ATTEMPTS = Attempts()
-"""By name."""
+"""The attempts by name."""
 
 
 @ATTEMPTS.add
@@ -21,14 +21,14 @@ def tcp(command: Command) -> object:
 
 @ATTEMPTS.add
 def tcp_over_ipv6(command: Command) -> object:
-    """The same by the other protocol."""
+    """Connect to a listener over IPv6."""
     with socket.socket(socket.AF_INET6) as made:
         return made.connect_ex(("::1", command["tcp_port"]))
 
 
 @ATTEMPTS.add
 def tcp_listener(_: Command) -> object:
-    """Wait for connections."""
+    """Listen for connections."""
     return socket.create_server(("127.0.0.1", 0))
 
 
@@ -41,81 +41,81 @@ def udp(command: Command) -> object:
 
 @ATTEMPTS.add
 def raw_socket(_: Command) -> object:
-    """Make packets by hand."""
+    """Open a raw IP socket."""
     return socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
 
 
 @ATTEMPTS.add
 def packet_socket(_: Command) -> object:
-    """Read what passes by."""
+    """Open a packet socket, which reads the traffic of the machine."""
     return socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
 
 
 @ATTEMPTS.add
 def netlink_socket(_: Command) -> object:
-    """Ask the kernel for its network."""
+    """Query the network configuration of the kernel."""
     return socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0)
 
 
 @ATTEMPTS.add
 def unix_socket(command: Command) -> None:
-    """Connect to a service by its path."""
+    """Connect to a Unix socket by its path."""
     made = socket.socket(socket.AF_UNIX)
     made.connect(command["unix_socket"])
 
 
 @ATTEMPTS.add
 def abstract_socket(command: Command) -> None:
-    """Connect to a service that has no path."""
+    """Connect to an abstract Unix socket."""
     made = socket.socket(socket.AF_UNIX)
     made.connect(f"\0{command['abstract_socket']}")
 
 
 @ATTEMPTS.add
 def dns(_: Command) -> object:
-    """Carry bytes away in a name."""
+    """Resolve a name, which could carry data out of the machine."""
     return socket.getaddrinfo("canary.example.com", 80)
 
 
 @ATTEMPTS.add
 def environment_of_the_worker(command: Command) -> object:
-    """Read what the worker was started with."""
+    """Read the environment of the worker."""
     return first_bytes(f"/proc/{command['worker']}/environ")
 
 
 @ATTEMPTS.add
 def memory_of_the_worker(command: Command) -> object:
-    """Open its memory."""
+    """Open the memory of the worker."""
     return os.open(f"/proc/{command['worker']}/mem", os.O_RDONLY)
 
 
 @ATTEMPTS.add
 def descriptors_of_the_worker(command: Command) -> object:
-    """List what it has open."""
+    """List the open descriptors of the worker."""
     return [str(path) for path in Path(f"/proc/{command['worker']}/fd").iterdir()]
 
 
 @ATTEMPTS.add
 def root_of_the_worker(command: Command) -> object:
-    """Go round the confinement through another process."""
+    """Read files through the root folder of another process."""
     return first_bytes(f"/proc/{command['worker']}/root{command['secret']}")
 
 
 @ATTEMPTS.add
 def list_of_processes(_: Command) -> object:
-    """See who there is."""
+    """List the processes of the machine."""
     return [path.name for path in Path("/proc").iterdir()]
 
 
 @ATTEMPTS.add
 def command_line_of_a_neighbour(command: Command) -> object:
-    """See how another engine process was started."""
+    """Read the command line of another engine process."""
     return first_bytes(f"/proc/{command['neighbour']}/cmdline")
 
 
 @ATTEMPTS.add
 def pipes_of_a_neighbour(command: Command) -> object:
-    """Read the next task of another engine process."""
+    """Open the pipes of another engine process."""
     descriptors = Path(f"/proc/{command['neighbour']}/fd").iterdir()
     return [os.open(path, os.O_RDONLY | os.O_NONBLOCK) for path in descriptors]
 
@@ -142,57 +142,57 @@ def descriptor_of_a_neighbour(command: Command) -> object:
 
 @ATTEMPTS.add
 def comparison_with_a_neighbour(command: Command) -> object:
-    """Learn addresses of the kernel by comparing processes."""
+    """Compare two processes, which reveals the order of kernel addresses."""
     return call("kcmp", os.getpid(), command["neighbour"], 0, 0, 0)
 
 
 @ATTEMPTS.add
 def signal_to_the_worker(command: Command) -> None:
-    """Signal 0 harms nobody, and is allowed to whom any is."""
+    """Send signal 0, which has no effect but needs the same permission as any other."""
     os.kill(command["worker"], 0)
 
 
 @ATTEMPTS.add
 def signal_to_a_neighbour(command: Command) -> None:
-    """The same to another engine process."""
+    """Send signal 0 to another engine process."""
     os.kill(command["neighbour"], 0)
 
 
 @ATTEMPTS.add
 def signal_to_a_thread_of_the_worker(command: Command) -> object:
-    """The same by another call."""
+    """Send a signal to a thread of the worker."""
     return call("tgkill", command["worker"], command["worker"], 0)
 
 
 @ATTEMPTS.add
 def signal_by_the_oldcall(command: Command) -> object:
-    """The same by a third one."""
+    """Send a signal with the older system call."""
     return call("tkill", command["worker"], 0)
 
 
 @ATTEMPTS.add
 def queued_signal(command: Command) -> object:
-    """The same with data."""
+    """Send a signal with data."""
     return call("rt_sigqueueinfo", command["worker"], 0, ctypes.create_string_buffer(128))
 
 
 @ATTEMPTS.add
 def signal_by_descriptor(command: Command) -> object:
-    """The same by a descriptor of the process."""
+    """Send a signal by a descriptor of the process."""
     return call("pidfd_send_signal", call("pidfd_open", command["worker"], 0), 0, None, 0)
 
 
 @ATTEMPTS.add
 def signal_by_a_pipe(command: Command) -> object:
     """Have the kernel signal the worker when a pipe becomes readable."""
-    import fcntl  # noqa: PLC0415 - what is imported late is read late
+    import fcntl  # noqa: PLC0415 - only this attempt needs it
 
     return fcntl.fcntl(os.pipe()[0], fcntl.F_SETOWN, command["worker"])
 
 
 @ATTEMPTS.add
 def slower_worker(command: Command) -> None:
-    """Take processor time from the worker."""
+    """Lower the scheduling priority of the worker."""
     os.setpriority(os.PRIO_PROCESS, command["worker"], 19)
 
 
