@@ -1,4 +1,4 @@
-"""What every ledger promises. A test module subclasses `LedgerContract` and says of which.
+"""The test suite for ledgers. A test module subclasses `LedgerContract` with its ledger.
 
 class TestMemory(LedgerContract):
 @pytest.fixture
@@ -17,7 +17,7 @@ from docmill.records.items import ClaimedItem, NotBegun, ReadBytes, Settlement, 
 from docmill.testing.memory_ledger import Claim, ItemLedger
 
 ITEMS = 4
-"""Of the batch that the tests run."""
+"""Number of items of the batch under test."""
 COMPLETED = Settlement(outcome=Outcome.COMPLETED)
 FAILED = Settlement(outcome=Outcome.FAILED, failure_class="corrupt", failure_message="damaged")
 
@@ -54,26 +54,26 @@ async def claim(
 
 
 async def claimed(records: Records, position: int, worker: str = "one") -> ClaimedItem:
-    """Claim an item that is free."""
+    """Claim an item that must be available."""
     item = await claim(records, position, worker)
     assert isinstance(item, ClaimedItem)
     return item
 
 
 async def settle(records: Records, item: ClaimedItem, settlement: Settlement) -> bool:
-    """Settle one item; return whether that counted."""
+    """Settle one item; return whether the outcome was recorded."""
     async with records.transaction() as ledger:
         return item.position in (await ledger.settle([(item, settlement)])).positions
 
 
 async def hand_back(records: Records, item: ClaimedItem, *, engine_failure: bool = False) -> bool:
-    """Hand one item back; return whether it was still claimed."""
+    """Return one item to pending; return whether it was still claimed."""
     async with records.transaction() as ledger:
         return bool(await ledger.hand_back([item], engine_failure=engine_failure))
 
 
 async def lose(records: Records, position: int, epoch: int = 1) -> bool:
-    """Record that Temporal gave an item up."""
+    """Record the failure of an item that Temporal gave up on."""
     lost = LostItem(
         batch_id=records.batch.id,
         epoch=epoch,
@@ -92,10 +92,10 @@ async def tally(records: Records) -> Tally:
 
 
 class LedgerContract:
-    """The promises; each is one test. A subclass has a fixture ``records``."""
+    """The requirements, one test each. A subclass has a fixture ``records``."""
 
     async def test_claim_numbers_attempts(self, records: Records) -> None:
-        """The same process may claim again: nothing was lost."""
+        """A repeated claim of the same process is no loss of a worker."""
         first, again = await claimed(records, 1), await claimed(records, 1)
 
         assert (first.attempt, again.attempt, again.worker_losses) == (1, 2, 0)
@@ -103,19 +103,19 @@ class LedgerContract:
     async def test_claim_counts_a_lost_worker_when_another_process_held_the_item(
         self, records: Records
     ) -> None:
-        """Whoever claims an item in another process's hands says that this process died."""
+        """A claim of an item that another process holds reports the loss of that process."""
         await claimed(records, 1, "one")
 
         assert (await claimed(records, 1, "two")).worker_losses == 1
 
     async def test_claim_of_a_settled_item_returns_its_outcome(self, records: Records) -> None:
-        """An activity that runs twice changes nothing the second time."""
+        """A repeated activity changes nothing."""
         await settle(records, await claimed(records, 1), FAILED)
 
         assert await claim(records, 1) is Outcome.FAILED
 
     async def test_claim_is_rejected_when_the_batch_was_redriven(self, records: Records) -> None:
-        """A task of an earlier execution may not begin."""
+        """A task of an earlier execution must not start."""
         await records.control(epoch=2)
 
         with pytest.raises(StaleItem):
@@ -129,19 +129,19 @@ class LedgerContract:
     async def test_group_leaves_items_of_another_process_to_single_activities(
         self, records: Records
     ) -> None:
-        """A group must not be charged with a file that may have killed a worker."""
+        """A file that may have ended a worker must not run in a group."""
         await claimed(records, 1, "one")
 
         assert await claim(records, 1, "two/group") is NotBegun.ALONE
 
     async def test_claim_is_held_while_the_batch_is_paused(self, records: Records) -> None:
-        """An activity that waited in its queue since before the pause does not begin."""
+        """An activity that was queued before the pause does not start."""
         await records.control(paused=True)
 
         assert await claim(records, 1, planned=10) is NotBegun.HELD
 
     async def test_claim_is_held_when_concurrency_was_lowered(self, records: Records) -> None:
-        """As many items begin as the new limit allows."""
+        """Only as many items start as the new limit allows."""
         await records.control(concurrency=1)
         first = await claim(records, 1, planned=10)
 
@@ -149,7 +149,7 @@ class LedgerContract:
         assert await claim(records, 2, planned=10) is NotBegun.HELD
 
     async def test_claim_waits_for_an_item_with_the_same_bytes(self, records: Records) -> None:
-        """The engine runs once for the same bytes, as long as the first item is in hand."""
+        """The engine runs once for the same bytes, while the first item is claimed."""
         read = ReadBytes(sha256="same", cache_key="same", lease_seconds=60)
         first = await claim(records, 1, read=read)
         waiting = await claim(records, 2, read=read)
@@ -160,7 +160,7 @@ class LedgerContract:
         assert isinstance(await claim(records, 2, read=read), ClaimedItem)
 
     async def test_settlement_counts_once(self, records: Records) -> None:
-        """The second outcome of a claim changes nothing."""
+        """A second outcome of a claim changes nothing."""
         item = await claimed(records, 1)
 
         assert await settle(records, item, COMPLETED)
@@ -168,7 +168,7 @@ class LedgerContract:
         assert await tally(records) == Tally(completed=1)
 
     async def test_settlement_of_a_stale_claim_changes_nothing(self, records: Records) -> None:
-        """A worker that comes back from the dead cannot overwrite the next attempt."""
+        """A delayed worker cannot overwrite the outcome of a later attempt."""
         stale, current = await claimed(records, 1, "one"), await claimed(records, 1, "two")
 
         assert not await settle(records, stale, FAILED)
@@ -179,7 +179,7 @@ class LedgerContract:
     async def test_item_handed_back_is_free_without_a_loss(
         self, records: Records, engine_failure: bool
     ) -> None:
-        """A worker that stops charges nobody; an engine's transient failure is counted."""
+        """A stopped worker is no loss; a transient failure of an engine is counted."""
         assert await hand_back(
             records, await claimed(records, 1, "one"), engine_failure=engine_failure
         )
@@ -195,7 +195,7 @@ class LedgerContract:
         assert await settle(records, current, COMPLETED)
 
     async def test_lost_item_fails_once_whoever_holds_it(self, records: Records) -> None:
-        """After that the holder's own outcome comes too late."""
+        """A later outcome of the claim is ignored."""
         holder = await claimed(records, 1)
 
         assert await lose(records, 1)
@@ -204,14 +204,14 @@ class LedgerContract:
         assert await tally(records) == Tally(failed=1)
 
     async def test_lost_item_of_an_earlier_execution_is_left_alone(self, records: Records) -> None:
-        """A redrive has begun since."""
+        """The batch was redriven meanwhile."""
         await records.control(epoch=2)
 
         assert not await lose(records, 1, epoch=1)
         assert await tally(records) == Tally()
 
     async def test_cancel_rest_cancels_what_has_no_outcome(self, records: Records) -> None:
-        """At most ``limit`` items at a time; outcomes stay."""
+        """It cancels at most ``limit`` items at a time; existing outcomes stay."""
         await settle(records, await claimed(records, 1), COMPLETED)
         await claimed(records, 2)
         async with records.transaction() as ledger:
@@ -224,7 +224,7 @@ class LedgerContract:
     async def test_unaccounted_names_the_first_items_without_an_outcome(
         self, records: Records
     ) -> None:
-        """In the order of the listing."""
+        """They are in the order of the listing."""
         await settle(records, await claimed(records, 1), COMPLETED)
         async with records.transaction() as ledger:
             assert await ledger.unaccounted(records.batch, 2) == ["000001.pdf", "000002.pdf"]

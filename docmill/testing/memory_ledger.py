@@ -1,7 +1,7 @@
 """The ledger in memory: the interface of `docmill.records.ledger.Ledger`, without a database.
 
-For tests that let a batch run thousands of steps, or need no database at all. What both ledgers
-promise is in `docmill.testing.ledger_contract`. Results are known by their cache key only; there
+For tests with thousands of steps of a batch, or without a database. The requirements of both
+ledgers are in `docmill.testing.ledger_contract`. Results are known by their cache key only; there
 are no webhooks, no warnings about names, and no transactions: each call is one.
 """
 
@@ -29,7 +29,7 @@ Claim = ClaimedItem | Outcome | NotBegun
 
 
 class ItemLedger(Protocol):
-    """What a batch's activities need of a ledger; `Ledger` describes each method."""
+    """Methods of a ledger that a batch's activities use; `Ledger` describes each method."""
 
     async def claim(
         self, wanted: Sequence[tuple[ItemTask, ReadBytes | None]], worker: str
@@ -51,7 +51,7 @@ class ItemLedger(Protocol):
         """Cancel up to ``limit`` listed items without an outcome."""
 
     async def tally(self, batch: Any) -> Tally:
-        """Return the outcomes, counted."""
+        """Return the number of items by outcome."""
 
     async def unaccounted(self, batch: Any, limit: int) -> list[str]:
         """Return the paths of the first listed items without an outcome."""
@@ -81,12 +81,12 @@ class MemoryItem:
 
 @dataclass
 class MemoryBatch:
-    """A batch, as far as a ledger is concerned.
+    """The data of a batch that a ledger uses.
 
     Attributes:
         total: items of the listing, at the positions 1..total.
-        epoch: the execution that claims may belong to; a redrive raises it.
-        paused, cancel_requested, concurrency: what claims read of how the batch is controlled.
+        epoch: the current execution; claims of others are rejected, and a redrive raises it.
+        paused, cancel_requested, concurrency: settings of the batch that claims read.
     """
 
     id: str
@@ -109,12 +109,12 @@ class MemoryBatch:
 
     @property
     def tally(self) -> Tally:
-        """The outcomes, counted."""
+        """The number of items by outcome."""
         return Tally(**Counter(outcome.value for outcome in self.outcomes.values()))
 
 
 class MemoryLedger:
-    """Claims and outcomes of the items of batches; see `Ledger` for what each method promises."""
+    """Claims and outcomes of the items of batches; `Ledger` describes each method."""
 
     def __init__(self, *batches: MemoryBatch) -> None:
         self._batches = {batch.id: batch for batch in batches}
@@ -122,7 +122,7 @@ class MemoryLedger:
         self._leases: dict[str, ClaimedItem] = {}
 
     def add(self, batch: MemoryBatch) -> MemoryBatch:
-        """Keep one more batch."""
+        """Add a batch."""
         self._batches[batch.id] = batch
         return batch
 
@@ -173,7 +173,7 @@ class MemoryLedger:
         return claimed
 
     async def settle(self, settling: Sequence[tuple[ClaimedItem, Settlement]]) -> Settled:
-        """Settle those of the items that are still claimed."""
+        """Settle the items that are still claimed."""
         done, unnamed = set(), []
         for item, settlement in settling:
             row = self._held(item)
@@ -193,7 +193,7 @@ class MemoryLedger:
     async def hand_back(
         self, items: Sequence[ClaimedItem], *, engine_failure: bool = False, alone: bool = False
     ) -> frozenset[int]:
-        """Return those of the items that are still claimed to pending."""
+        """Return the items that are still claimed to pending."""
         done = set()
         for item in items:
             if (row := self._held(item)) is not None:
@@ -205,7 +205,7 @@ class MemoryLedger:
         return frozenset(done)
 
     async def settle_lost(self, lost: LostItem) -> bool:
-        """Record the failure of an item, whoever holds it."""
+        """Record the failure of an item, whichever process holds it."""
         batch = self._batches[lost.batch_id]
         row = batch.items.get(lost.position)
         if row is None or row.ended or batch.epoch != lost.epoch:
@@ -223,7 +223,7 @@ class MemoryLedger:
         return len(rest)
 
     async def tally(self, batch: Any) -> Tally:
-        """Return the outcomes, counted."""
+        """Return the number of items by outcome."""
         return self._batches[batch.id].tally
 
     async def unaccounted(self, batch: Any, limit: int) -> list[str]:
@@ -253,7 +253,7 @@ class MemoryLedger:
         return frozenset(beyond[room:])
 
     def _take_lease(self, key: str, item: ClaimedItem) -> bool:
-        """Take the right to make a result, unless the claim that has it still holds its item."""
+        """Take the lease to produce a result, unless the claim that has it still holds its item."""
         owner = self._leases.get(key)
         own = owner is not None and _place(owner) == _place(item)
         if owner is not None and not own and self._held(owner) is not None:
@@ -262,7 +262,7 @@ class MemoryLedger:
         return True
 
     def _held(self, item: ClaimedItem) -> MemoryItem | None:
-        """Return the row of a claim while it is the latest one and there is no outcome."""
+        """Return the row of a claim if it is the latest one and has no outcome."""
         row = self._batches[item.batch_id].items[item.position]
         current = (row.epoch, row.attempts) == (item.epoch, item.attempt)
         return row if current and not row.ended else None

@@ -9,25 +9,25 @@ both as JSON: ``{"do": "sleep", "seconds": 2}``. A file without a command is par
 =================  =============================================================================
 ``parse``          succeeds, with ``pages`` pages (default 1)
 ``sleep``          sleeps for ``seconds``, then succeeds
-``wait``           waits until the path ``file`` is there, then succeeds
+``wait``           waits until the path ``file`` exists, then succeeds
 ``fail``           raises an `ItemFailure` of ``failure_class``
 ``flake``          as ``fail`` for the first ``times`` runs, counted in the file ``counter``
 ``raise``          raises a `RuntimeError` with ``message``
-``panic``          raises what is no `Exception`
+``panic``          raises an exception that is not an `Exception`
 ``segfault``       reads address 0
 ``exit``           ends the process with ``code``
-``allocate``       takes memory without end
+``allocate``       allocates memory without end
 ``grow``           keeps ``mib`` MiB of memory for as long as the process lives, then succeeds
 ``open``           leaves ``files`` files open
-``abort``          dies as native code does that cannot allocate
-``fork``           leaves a child behind, its pid in the file ``pid``; with ``escape`` in a session
-                   of its own; then succeeds, or sleeps for ``seconds`` first
-``fork_bomb``      starts ``processes`` (default 200: a real one would hurt the machine that
-                   runs the tests), each in a session of its own, and goes on for ever
+``abort``          ends as native code does when an allocation fails
+``fork``           leaves a child behind, its pid in the file ``pid``; with ``escape`` in a new
+                   session; then succeeds, or sleeps for ``seconds`` first
+``fork_bomb``      starts ``processes`` (default 200: a real fork bomb would disturb the machine
+                   that runs the tests), each in a new session, and continues for ever
 ``write``          writes one file without end
 ``chatter``        prints without end to standard output and error, for ``seconds``
 ``lie``            claims ``claimed`` pages and returns ``pages``
-``garbage``        returns something that is no result
+``garbage``        returns an invalid result
 ``book``           a document of ``pages`` pages that all need OCR, read in slices
 ``garble``         writes noise into every open descriptor
 =================  =============================================================================
