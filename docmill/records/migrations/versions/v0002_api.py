@@ -1,4 +1,4 @@
-"""What only the HTTP API keeps: decided ids of creates, webhook endpoints and their targets."""
+"""Tables of the HTTP API: ids of create requests, webhook endpoints and their targets."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -14,7 +14,7 @@ JSON = sa.JSON().with_variant(JSONB(), "postgresql")
 
 
 def upgrade() -> None:
-    """Create the API's own tables."""
+    """Create the tables of the API."""
     op.create_table(
         "request_claims",
         *(sa.Column(name, sa.String, nullable=False) for name in ("key", "fields_hash")),

@@ -10,6 +10,6 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Add where to fetch an entry from."""
+    """Add the URL of an entry, and the proxy of its download."""
     for name in ("source_url", "http_proxy"):
         op.add_column("directory_files", sa.Column(name, sa.String, nullable=True))

@@ -1,4 +1,4 @@
-"""Batches know their engine, results what it counted, items what is paid for already."""
+"""Remote engines: the engine of a batch, the usage of a result, the steps of an item."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -13,7 +13,7 @@ JSON = sa.JSON().with_variant(JSONB(), "postgresql")
 
 
 def upgrade() -> None:
-    """Add what remote engines need; batches from before ran by what is built in."""
+    """Add the columns of remote engines; existing batches used the built-in engines."""
     op.add_column("batches", sa.Column("engine", sa.String, nullable=False, server_default="local"))
     op.execute("UPDATE batches SET engine = 'basic' WHERE job_type = 'classify'")
     op.add_column("results", sa.Column("usage", JSON, nullable=True))

@@ -1,4 +1,4 @@
-"""Redrives, failure thresholds, admission, and one engine run for the same bytes."""
+"""Redrives, failure thresholds, admission, and a single engine run for the same bytes."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -15,7 +15,7 @@ BIG = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def upgrade() -> None:
-    """Add what a batch must remember, and the tables of earlier attempts and of leases."""
+    """Add columns of batches, and the tables of earlier executions and of leases."""
     for column in (
         sa.Column("out", sa.String),
         sa.Column("redrive_only", sa.String),

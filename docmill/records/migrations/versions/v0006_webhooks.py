@@ -1,4 +1,4 @@
-"""The outbox of webhooks, the log of its deliveries, who listens to a batch; what was purged."""
+"""The outbox of webhooks, its log of deliveries, endpoints of a batch, times of purges."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -15,7 +15,7 @@ PENDING = sa.text("state = 'pending'")
 
 
 def upgrade() -> None:
-    """Add the outbox and its log, and what retention notes down."""
+    """Add the outbox and its log, and the records of retention."""
     for name in ("used_at", "purged_at"):
         op.add_column("results", sa.Column(name, TIME, nullable=True))
     op.add_column("batches", sa.Column("webhooks", JSON, nullable=True))

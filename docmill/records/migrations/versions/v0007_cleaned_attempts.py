@@ -1,4 +1,4 @@
-"""Which attempts at an item may have left objects that no result names."""
+"""Attempts at an item that may have left objects without a result."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,13 +10,13 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Add the number up to which nothing is left."""
+    """Add the number of attempts whose objects were removed."""
     op.add_column(
         "batch_items",
         sa.Column("cleaned_attempts", sa.Integer, nullable=False, server_default="0"),
     )
-    # What older versions left lies elsewhere, and they removed it when a batch ended. So only
-    # items that may be at work now are looked at.
+    # Older versions wrote such objects elsewhere, and removed them at the end of a batch. Therefore
+    # only items that may be running now are checked.
     op.execute(
         "UPDATE batch_items SET cleaned_attempts = attempts"
         " WHERE status NOT IN ('pending', 'processing')"

@@ -1,4 +1,4 @@
-"""Warnings of results and files, their counts by batch."""
+"""Warnings of results and files, and their counts by batch."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -14,7 +14,7 @@ JSON = sa.JSON().with_variant(JSONB(), "postgresql")
 
 
 def upgrade() -> None:
-    """Add the columns, and the table of counts; results of before have no warnings here."""
+    """Add the columns and the table of counts; existing results have no warnings here."""
     for table in ("results", "batch_items"):
         op.add_column(table, sa.Column("warnings", JSON, nullable=True))
     op.create_table(

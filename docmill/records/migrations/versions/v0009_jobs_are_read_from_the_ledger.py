@@ -1,7 +1,7 @@
-"""A job is a reading of its ledger row: the table of jobs goes, what only it knew moves.
+"""Jobs are read from their ledger rows: the table of jobs is dropped, after moving its columns.
 
-An item that ran and has no row among the jobs is one whose job a client deleted: the ledger keeps
-the item, and notes the time of this migration, since nothing knows the true one.
+The job of an item that ran and has no row in the table was deleted by a client. The ledger keeps
+the item, with the time of this migration as the time of deletion, since the true one is unknown.
 """
 
 import sqlalchemy as sa
@@ -20,7 +20,7 @@ CREATED = """
 UPDATE batch_items SET job_created_at =
   (SELECT jobs.created_at FROM jobs WHERE jobs.id = batch_items.job_id)
 """
-# Versions before this one made a job with the first claim, or with the outcome.
+# Earlier versions created a job with the first claim, or with the outcome.
 DELETED = """
 UPDATE batch_items
 SET job_created_at = coalesce(started_at, finished_at, CURRENT_TIMESTAMP),
@@ -32,7 +32,7 @@ INSERT INTO job_details (job_id, user_metadata)
 SELECT id, user_metadata FROM jobs
 WHERE user_metadata IS NOT NULL AND CAST(user_metadata AS TEXT) <> 'null'
 """
-# A single job named its configuration itself; a job of a batch has always read its batch's.
+# Only a single job has its own configuration; a job of a batch uses that of its batch.
 CONFIGURATIONS = """
 UPDATE batches SET configuration_id =
   (SELECT jobs.configuration_id FROM jobs WHERE jobs.batch_id = batches.id)
@@ -41,7 +41,7 @@ WHERE api = 'job'
 
 
 def upgrade() -> None:
-    """Add what the ledger must know of jobs, move it there, and drop the table."""
+    """Add the columns of jobs to the ledger, copy their values, and drop the table."""
     op.add_column("batch_items", sa.Column("job_created_at", TIME))
     op.add_column("batch_items", sa.Column("job_deleted_at", TIME))
     op.create_table(

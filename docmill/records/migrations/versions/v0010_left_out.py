@@ -1,4 +1,4 @@
-"""What a listing left out, and which warnings a batch takes for failures."""
+"""Files that a listing left out, and warnings that a batch treats as failures."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -13,7 +13,7 @@ JSON = sa.JSON().with_variant(JSONB(), "postgresql")
 
 
 def upgrade() -> None:
-    """Add the columns; batches and directories of before have none."""
+    """Add the columns; existing batches and directories have no values."""
     for table in ("directories", "batches"):
         op.add_column(table, sa.Column("left_out", JSON, nullable=True))
     op.add_column("batches", sa.Column("strict", JSON, nullable=True))

@@ -1,4 +1,4 @@
-"""Indexes over the beginning of names: an index entry of PostgreSQL cannot hold a long one."""
+"""Indexes on prefixes of names, because an index entry of PostgreSQL cannot hold a long name."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,7 +10,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Replace the indexes over whole names."""
+    """Replace the indexes on whole names."""
     op.drop_index("ix_files_project_id_external_file_id", "files")
     op.drop_index("ix_directory_files_directory_id_unique_id_sequence", "directory_files")
     op.create_index(

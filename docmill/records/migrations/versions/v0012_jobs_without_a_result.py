@@ -1,4 +1,4 @@
-"""An index of items whose job has no result, so that lists of such jobs pass over all others."""
+"""An index of items whose job has no result, for lists of such jobs."""
 
 import sqlalchemy as sa
 from alembic import op

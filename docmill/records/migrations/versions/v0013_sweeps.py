@@ -1,4 +1,4 @@
-"""Turns of the sweep that compares open batches with Temporal."""
+"""State of the sweep that compares open batches with Temporal."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Which creates were received, and from what state of their sources they were made."""
+"""Receipts of create requests, and the state of their sources at that time."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,7 +10,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Add what a retry must know of an earlier create."""
+    """Add the columns that a retry reads of an earlier create request."""
     for name in ("answer_id", "source"):
         op.add_column("request_claims", sa.Column(name, sa.String, nullable=True))
     received = sa.Column("received_at", sa.DateTime(timezone=True), nullable=True)

@@ -1,4 +1,4 @@
-"""How many items share an activity, and which must not."""
+"""The number of items per activity, and items that must run alone."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,7 +10,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Add both; batches and items of before have neither."""
+    """Add both columns; existing batches and items have no values."""
     op.add_column("batches", sa.Column("items_per_activity", sa.Integer, nullable=True))
     alone = sa.Column("alone", sa.Boolean, nullable=False, server_default=sa.false())
     op.add_column("batch_items", alone)

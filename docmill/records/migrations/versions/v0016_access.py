@@ -1,4 +1,4 @@
-"""API keys, projects with limits, keys of links, rates of requests, and the audit log."""
+"""API keys, projects with limits, keys of signed URLs, rates of requests, and the audit log."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -17,7 +17,7 @@ NUMBER = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 
 
 def upgrade() -> None:
-    """Add the tables; creates that were claimed before belong to the one project there was."""
+    """Add the tables; existing create requests belong to the default project."""
     for name, kind in (
         ("archived_at", TIME),
         ("deleted_at", TIME),

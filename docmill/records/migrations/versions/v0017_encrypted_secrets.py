@@ -1,4 +1,4 @@
-"""Secrets are encrypted: webhook endpoints, parameters of configurations, keys of links.
+"""Encryption of webhook endpoints, parameters of configurations, and keys of signed URLs.
 
 The columns keep their types. A shared database without a key keeps its plain values until
 `keys encrypt-records` is run with one.
@@ -46,7 +46,7 @@ ENCRYPTED = (EncryptedBytes, EncryptedJson, EncryptedText)
 
 
 def upgrade() -> None:
-    """Encrypt what there is."""
+    """Encrypt the existing secrets."""
     bind = op.get_bind()
     if not cipher_of(bind.dialect).usable:
         return
