@@ -1,9 +1,9 @@
 """Encryption of secrets in the records: webhook endpoints, configurations, keys of signed links.
 
-A copy of the database alone gives none of them. Tokens are Fernet's (AES-128-CBC and HMAC-SHA-256,
-https://github.com/fernet/spec), made with the first key and read with any, so that keys can be
-rotated. The keys come from ``DOCMILL_SECRET_KEY``; a SQLite database without that setting has a
-key file next to it. A shared database without that setting stores secrets as they are.
+A copy of the database does not reveal them. Tokens are Fernet's (AES-128-CBC and HMAC-SHA-256,
+https://github.com/fernet/spec), created with the first key and decrypted with any, so that keys can
+be rotated. The keys come from ``DOCMILL_SECRET_KEY``; a SQLite database without that setting has a
+key file next to it. A shared database without that setting stores secrets unencrypted.
 """
 
 import base64
@@ -30,7 +30,7 @@ KEY_BYTES = 32
 KEY_FILE = "secret.key"
 """Name of the key file next to a SQLite database."""
 PREFIX = "encrypted:1:"
-"""Begins every encrypted value; values without it were written before there was a key."""
+"""Prefix of encrypted values; values without it were written before there was a key."""
 KEY_HINT = (
     "Set DOCMILL_SECRET_KEY to the same value for every process: `openssl rand -base64 32` makes "
     "one."
@@ -55,7 +55,7 @@ class Cipher:
             key_file: of a SQLite database: holds the last key, and is created if ``keys`` is empty.
 
         Raises:
-            UsageError: a key has another form.
+            UsageError: a key has an invalid format.
         """
         self._keys = [_checked(key.strip()) for key in keys.split(",") if key.strip()]
         self._key_file = key_file
@@ -63,7 +63,7 @@ class Cipher:
 
     @property
     def usable(self) -> bool:
-        """Whether there is a key, or a place to create one."""
+        """Whether there is a key, or a file where one can be created."""
         return bool(self._keys) or self._key_file is not None
 
     def encrypt(self, plain: bytes) -> str:
@@ -75,10 +75,10 @@ class Cipher:
         return PREFIX + self._fernet(create=True).encrypt(plain).decode("ascii")
 
     def decrypt(self, token: str) -> bytes:
-        """Return what a token was made for.
+        """Return the plain bytes of a token.
 
         Raises:
-            SecretKeyError: none of the keys made it.
+            SecretKeyError: no key can decrypt it.
         """
         from cryptography.fernet import InvalidToken  # noqa: PLC0415 - see _fernet
 
@@ -92,7 +92,7 @@ class Cipher:
 
     def _fernet(self, *, create: bool) -> "MultiFernet":
         if self._loaded is None:
-            # Imported late: most commands touch no secret, and the import takes 30 ms.
+            # Imported late: most commands use no secret, and the import takes 30 ms.
             from cryptography.fernet import Fernet, MultiFernet  # noqa: PLC0415
 
             keys = [*self._keys, *self._key_of_file(create=create and not self._keys)]
@@ -141,7 +141,7 @@ def _create_key_file(path: Path) -> None:
         with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(base64.urlsafe_b64encode(secrets.token_bytes(KEY_BYTES)))
             file.flush()
-            os.fsync(file.fileno())  # rows that only this key reads are about to be committed
+            os.fsync(file.fileno())  # rows that only this key can decrypt are about to be committed
         try:
             path.hardlink_to(draft)
         except FileExistsError:
@@ -156,7 +156,7 @@ def _create_key_file(path: Path) -> None:
 
 
 _ciphers: WeakKeyDictionary[Dialect, Cipher] = WeakKeyDictionary()
-"""By the dialect of an engine, which is all that a column type knows of its database."""
+"""By the dialect of an engine, the only object that a column type knows of its database."""
 
 
 def use_cipher(dialect: Dialect, cipher: Cipher) -> None:
@@ -181,7 +181,7 @@ class EncryptedText(TypeDecorator[str]):
         return cipher.encrypt(value.encode()) if value is not None and cipher.usable else value
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:
-        """Decrypt; return what was written before there was a key as it is."""
+        """Decrypt; values that were written before there was a key are returned unchanged."""
         if value is None or not value.startswith(PREFIX):
             return value
         return cipher_of(dialect).decrypt(value).decode()
@@ -208,7 +208,7 @@ class EncryptedJson(TypeDecorator[Any]):
         )
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Any:
-        """Decrypt; return what was written before there was a key as it is."""
+        """Decrypt; values that were written before there was a key are returned unchanged."""
         if not isinstance(value, str):
             return value
         return json.loads(cipher_of(dialect).decrypt(value))
@@ -226,7 +226,7 @@ class EncryptedBytes(TypeDecorator[bytes]):
         return cipher.encrypt(value).encode() if value is not None and cipher.usable else value
 
     def process_result_value(self, value: bytes | None, dialect: Dialect) -> bytes | None:
-        """Decrypt; return what was written before there was a key as it is."""
+        """Decrypt; values that were written before there was a key are returned unchanged."""
         if value is None or not value.startswith(PREFIX.encode()):
             return value
         return cipher_of(dialect).decrypt(value.decode("ascii"))

@@ -59,7 +59,7 @@ async def _rows_after(session: Session, table: type[Table], last: Any) -> list[A
 
 
 def _mark(row: Table) -> None:
-    """Have the row's secrets written again, and nothing else changed."""
+    """Mark the secrets of the row as changed; other columns keep their values."""
     state = inspect(row)
     names = [name for name in encrypted_columns()[type(row)] if getattr(row, name) is not None]
     if "updated_at" in state.mapper.columns:  # else its default for updates is applied

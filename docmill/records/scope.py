@@ -85,7 +85,7 @@ CHILDREN = {
     BatchListing: (BatchListing.batch_id, Batch, "id"),
     BatchWarningCount: (BatchWarningCount.batch_id, Batch, "id"),
     ConfigurationVersion: (ConfigurationVersion.configuration_id, Configuration, "id"),
-    # The id of a run is the id of the job and an epoch.
+    # The id of a run consists of the id of the job and an epoch.
     ItemStep: (func.substr(ItemStep.run_id, 1, _JOB_ID_LENGTH), BatchItem, "job_id"),
     JobDetails: (JobDetails.job_id, BatchItem, "job_id"),
     PastAttempt: (PastAttempt.batch_id, Batch, "id"),
@@ -97,7 +97,7 @@ CHILDREN = {
 
 
 class UnscopedStatementError(RuntimeError):
-    """A statement cannot be restricted to a project. This is a bug, never an input."""
+    """A statement cannot be restricted to a project. This is a bug, never an invalid input."""
 
 
 class ScopedSession(Session):

@@ -114,7 +114,7 @@ class Access:
         """Whether requests need a key; once true, it stays true in this process.
 
         Raises:
-            UnavailableError: the database has never answered.
+            UnavailableError: the database has not been available yet.
         """
         if not self._required and time.monotonic() - self._looked_at >= CACHE_SECONDS:
             try:

@@ -1,7 +1,7 @@
 """Signed URLs: a path, a project, an expiry time, and an HMAC over them. They need no header.
 
-The keys are in the records, so that a link works at every API process. A link names the key that
-it was made with: a new key signs from then on, and older ones go on checking.
+The keys are in the records, so that a link is valid for every API process. A link contains the id
+of its key: a new key signs new links, and older keys still verify theirs.
 """
 
 import hashlib
@@ -36,10 +36,10 @@ class Links:
         self._read_at = -KEYS_SECONDS
 
     async def refresh(self) -> None:
-        """Read the keys, unless that was a moment ago.
+        """Read the keys, unless they were read within `KEYS_SECONDS`.
 
         Raises:
-            UnavailableError: the database is away.
+            UnavailableError: the database is unavailable.
         """
         if time.monotonic() - self._read_at < KEYS_SECONDS:
             return
@@ -86,7 +86,7 @@ class Links:
             raise NotFoundError("This link is invalid or has expired.", "Request a new one.")
 
     def _base(self, request: Request) -> str:
-        """Return the base URL under which clients reach this server; no header affects it."""
+        """Return the base URL of this server for clients; it does not depend on headers."""
         if self._public_url:
             return self._public_url
         host, port = request.scope["server"]

@@ -1,6 +1,6 @@
-"""Whose data a request may see: its caller, and the project that it works in.
+"""Caller and project of a request, which determine the data that it can access.
 
-`docmill.api.core.access` says who calls before anything else looks at a request.
+`docmill.api.core.access` determines the caller before any other code handles the request.
 """
 
 from dataclasses import dataclass
@@ -20,18 +20,18 @@ bearer = HTTPBearer(
 
 
 MAX_AUDITED_ID = 100
-"""Characters of what a path names that go into the audit log: ids have 40."""
+"""Maximum characters of a path parameter in the audit log: ids have 40."""
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who sends a request.
+    """The sender of a request.
 
     Attributes:
-        name: as in the audit log: ``key:<id>``, or ``local`` without keys.
-        project_id: the key's; without keys the default one.
-        local: whether there are no keys: then any project may be named.
-        archived: whether the project only answers reads.
+        name: name in the audit log: ``key:<id>``, or ``local`` without keys.
+        project_id: the project of the key; without keys the default project.
+        local: whether there are no keys: then requests can select any project.
+        archived: whether the project allows only reads.
     """
 
     name: str
@@ -46,12 +46,12 @@ class Caller:
 LOCAL = Caller(
     "local", DEFAULT_PROJECT_ID, DEFAULT_ORGANIZATION_ID, Role.ADMIN, Limits(), local=True
 )
-"""Whoever reaches the loopback interface while there are no keys."""
+"""The caller of all requests over the loopback interface while there are no keys."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """The project that a request works in, and who works in it."""
+    """The project and the actor of a request."""
 
     project_id: str
     organization_id: str
@@ -60,7 +60,7 @@ class Scope:
 
 
 def current_caller(request: Request) -> Caller:
-    """Dependency: who sends this request."""
+    """FastAPI dependency: the caller of this request."""
     caller: Caller = request.state.caller
     return caller
 
@@ -75,7 +75,7 @@ async def current_scope(
     """FastAPI dependency: the project of this request.
 
     Raises:
-        NotFoundError: the project or organization is unknown here, or another key's.
+        NotFoundError: the project or organization does not exist, or the key has no access to it.
     """
     project = caller.project_id
     organization = caller.organization_id
@@ -96,10 +96,10 @@ async def current_scope(
 
 
 def check_project(scope: Scope, project_id: str | None) -> None:
-    """Let the request's own project pass, by its id with or without its prefix, and no id at all.
+    """Accept the id of the request's own project, with or without its prefix, or no id.
 
     Raises:
-        NotFoundError: it is another one.
+        NotFoundError: it is the id of another project.
     """
     if project_id and stored_project(project_id) != scope.project_id:
         raise _no_project(project_id)

@@ -36,7 +36,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Dependencies of the request handlers; a handler's own see only its request's project.
+    """Dependencies of the request handlers; in a handler they access only its request's project.
 
     Attributes:
         access: decides who may call.
@@ -47,8 +47,8 @@ class Services:
         received: records the ids that clients have received.
         fence: checks the URLs in requests.
         hosts: request limits of remote hosts, shared by this process.
-        stored_bytes: how much limited projects store.
-        limits: those of the request's project.
+        stored_bytes: bytes stored by projects with limits.
+        limits: limits of the request's project.
     """
 
     settings: Settings
@@ -117,7 +117,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
 
 
 def server_services(request: Request) -> Services:
-    """FastAPI dependency: the services of this server, whose database sees no project."""
+    """FastAPI dependency: the services of this server, without access to any project's records."""
     services: Services = request.state.services
     return services
 
@@ -140,10 +140,10 @@ async def linked_services(
     key: Annotated[Text, Query(max_length=100)],
     signature: Annotated[str, Query(max_length=128)],
 ) -> Services:
-    """FastAPI dependency: the services for the project of a signed link, which is the permission.
+    """FastAPI dependency: the services for the project of a signed link, which grants access.
 
     Raises:
-        NotFoundError: the signature is not ours, or the link has expired.
+        NotFoundError: the signature is invalid, or the link has expired.
     """
     await services.links.refresh()
     parts = request.scope["path"].removeprefix(f"{CONTENT_PREFIX}/").split("/")
@@ -158,7 +158,7 @@ LinkedServices = Annotated[Services, Depends(linked_services)]
 
 
 def _check_secret_key(database: Database, settings: Settings) -> None:
-    """Warn that secrets are stored as they are; an API for several projects refuses to do that."""
+    """Warn that secrets are stored unencrypted; with ``DOCMILL_AUTH=keys`` this is an error."""
     try:
         database.check_secret_key()
     except UsageError as error:
