@@ -1,4 +1,4 @@
-# One image for worker, API and command line; the command chooses. Built by `docker compose build`.
+# One image for worker, API and command line; the command selects one. Built by `docker compose build`.
 FROM python:3.11-slim-bookworm AS build
 WORKDIR /app
 RUN pip install --no-cache-dir uv==0.13.9
@@ -13,7 +13,7 @@ COPY workflows workflows
 COPY activities activities
 COPY docmill docmill
 COPY worker.py starter.py server.py ./
-# The user below may not write here, so that every start would compile all of it.
+# The user below has no write access here: without this, every start would compile all files.
 RUN python -m compileall -q docmill workflows activities worker.py starter.py server.py
 # The application runs from its root and is never installed (docs/decisions/0001).
 ENV PATH=/app/.venv/bin:$PATH PYTHONPATH=/app PYTHONUNBUFFERED=1 \

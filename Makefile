@@ -1,5 +1,5 @@
-# Everything a fresh machine needs is git, make and Python 3.11 or newer with venv.
-# `make demo` shows the main job; `make test` runs every check that CI runs.
+# Requirements of a new machine: git, make and Python 3.11 or newer with venv.
+# `make demo` runs the main job on examples; `make test` runs every check of CI.
 
 UV_VERSION := 0.13.9
 VENV       := .venv
@@ -9,12 +9,12 @@ DEMO_OUT   := docmill-out/documents
 PROCESSES  ?= 2
 SOURCES    := workflows activities docmill worker.py starter.py server.py tests bench examples docs/images docs/reference
 
-# The first of these that is new enough makes the environment; `make PYTHON=/path` overrides.
+# The first of these that is new enough creates the environment; `make PYTHON=/path` overrides it.
 PYTHON     ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$p" && break; done)
 
-# Where PYTHONDONTWRITEBYTECODE is set, each process would compile all that it imports, which is
-# half of its start; what has not changed is not compiled again.
+# With PYTHONDONTWRITEBYTECODE, each process would compile all its imports, which is half of its
+# start time. Unchanged files are not compiled again.
 COMPILE = $(PY) -m compileall -q docmill workflows activities worker.py starter.py server.py
 
 PYTEST  = $(PY) -m pytest --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder
@@ -29,18 +29,18 @@ unexport VIRTUAL_ENV
 help:                   ## show these targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1	/p' Makefile | expand -t 20
 
-# The demo's folder holds one broken file on purpose: exit code 1 of `run` says just that.
-demo: $(VENV)/.run      ## set everything up, parse examples/documents, show the result
+# The demo's folder contains one broken file on purpose, for which `run` exits with code 1.
+demo: $(VENV)/.run      ## set up the environment, parse examples/documents, show the result
 	@$(COMPILE)
 	@$(PY) starter.py run examples/documents --out $(DEMO_OUT) || test $$? -eq 1
 	@echo
 	@echo "Read the report:    $(CURDIR)/$(DEMO_OUT)/report.html"
 	@echo "Your own folder:    $(PY) starter.py run FOLDER"
 
-setup: $(VENV)/.run     ## only set up what running needs
+setup: $(VENV)/.run     ## set up only the environment for running Docmill
 	@$(COMPILE)
 
-test: needs lint types pytest  ## set everything up, run the whole test suite
+test: needs lint types pytest  ## set up the environment, run the whole test suite
 
 .PHONY: needs
 needs: $(VENV)/.dev
@@ -56,55 +56,55 @@ audit: $(VENV)/.run $(VENV)/.audit/.done  ## check packages for known vulnerabil
 	@$(VENV)/.audit/bin/python tests/audit.py
 
 test-all: export DOCMILL_TEST_ALL := 1
-test-all: test          ## the same with every seed, mutant and schedule: takes long
+test-all: test          ## run the test suite with every seed, mutant and schedule (slow)
 
-# The tiers of tests/fixtures/tiers.py; each is a part of what `make test` runs.
+# The tiers of tests/fixtures/tiers.py; `make test` runs all of them.
 unit: TIER = unit
-unit: tier              ## tests of one process: no server, no child process, under a minute
+unit: tier              ## run tests of one process: no server, no child process, under a minute
 
 integration: TIER = integration
-integration: tier       ## tests of a package with databases, Temporal, engine processes
+integration: tier       ## run tests of a package with databases, Temporal, engine processes
 
 acceptance: TIER = acceptance
-acceptance: tier        ## tests of Docmill as users run it: commands, SDKs, browser, upgrades
+acceptance: tier        ## run tests of Docmill as users run it: commands, SDKs, browser, upgrades
 
 .PHONY: tier
 tier: needs
 	@$(PYTEST) -m $(TIER)
 
-# A failing seed prints the command that tries it again. FROM is the first seed.
+# A failed seed prints the command that repeats it. FROM is the first seed.
 chaos: export DOCMILL_CHAOS := $(or $(N),10)
 chaos: export DOCMILL_CHAOS_FROM := $(or $(FROM),1)
-chaos: $(VENV)/.dev     ## kill and damage with N seeds: make chaos N=100
+chaos: $(VENV)/.dev     ## run the chaos tests with N seeds: make chaos N=100
 	@$(PY) -m pytest tests/chaos -q
 
-lint: $(VENV)/.dev      ## style and format
+lint: $(VENV)/.dev      ## check style and format
 	@$(VENV)/bin/ruff check $(wildcard $(SOURCES))
 	@$(VENV)/bin/ruff format --check --quiet $(wildcard $(SOURCES))
 
-format: $(VENV)/.dev    ## correct style and format
+format: $(VENV)/.dev    ## fix style and format
 	@$(VENV)/bin/ruff check --fix $(wildcard $(SOURCES))
 	@$(VENV)/bin/ruff format $(wildcard $(SOURCES))
 
-types: $(VENV)/.dev     ## strict type check
+types: $(VENV)/.dev     ## check types (strict)
 	@$(VENV)/bin/mypy
 
 pytest: $(VENV)/.dev
 	@$(PYTEST)
 
-bench: $(VENV)/.dev     ## measure Docmill beside the limits of this machine: make bench FIGURES=noop,pdfs
+bench: $(VENV)/.dev     ## compare Docmill with the limits of this machine: make bench FIGURES=noop,pdfs
 	@$(PY) -m bench $(FIGURES) --rounds $(or $(ROUNDS),5)
 
-docs: $(VENV)/.dev      ## bring the reference pages up to date with the code
+docs: $(VENV)/.dev      ## generate the reference pages from the code
 	@PYTHONPATH=. $(PY) docs/reference/generate.py
 
-images: $(VENV)/.dev    ## make the README's pictures from a real run
+images: $(VENV)/.dev    ## generate the README's pictures from a real run
 	@$(PY) docs/images/make.py
 
-clean:                  ## remove the environment and all caches; results and homes stay
+clean:                  ## delete the environment and all caches, but no results or homes
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-# uv lives in a small environment of its own inside .venv: syncing cannot remove it.
+# uv has a small separate environment inside .venv, so that a sync cannot remove it.
 $(UV): Makefile
 	@test -n "$(PYTHON)" || { echo "Docmill needs Python 3.11 or newer. On Debian or Ubuntu:" \
 		"sudo apt-get install python3 python3-venv" >&2; exit 1; }
@@ -125,7 +125,7 @@ $(VENV)/.dev: $(UV) pyproject.toml uv.lock
 	@$(UV) sync --quiet --locked --compile-bytecode
 	@touch $(VENV)/.run $@
 
-# In an environment of its own: the tools must not decide which versions Docmill gets.
+# A separate environment, so that the tools do not affect the versions of Docmill's packages.
 $(VENV)/.audit/.done: $(UV) pyproject.toml uv.lock
 	@UV_PROJECT_ENVIRONMENT=$(VENV)/.audit $(UV) sync --quiet --locked --only-group audit
 	@touch $@

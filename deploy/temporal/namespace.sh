@@ -1,5 +1,5 @@
 #!/bin/sh
-# Creates the namespace and Docmill's search attributes; safe to run again.
+# Creates the namespace and Docmill's search attributes; may be run repeatedly.
 set -eu
 
 namespace=${TEMPORAL_NAMESPACE:-default}
@@ -11,7 +11,7 @@ done
 temporal operator namespace describe --namespace "$namespace" >/dev/null 2>&1 ||
     temporal operator namespace create --namespace "$namespace" --retention 30d
 
-# A new namespace is known to every part of the server after some seconds.
+# All parts of the server recognize a new namespace only after some seconds.
 until temporal operator search-attribute list --namespace "$namespace" >/dev/null 2>&1; do
     sleep 1
 done

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Creates Temporal's two databases and brings their schemas up to date; safe to run again.
+# Creates Temporal's two databases and updates their schemas; may be run repeatedly.
 set -eu
 
 for database in temporal temporal_visibility; do
