@@ -102,7 +102,7 @@ def _warn_without_secret_key(database: Database) -> None:
 async def running_worker(
     client: Client, settings: Settings, engines: str = BUILTIN_ENGINES
 ) -> AsyncIterator[None]:
-    """Run a worker while the block runs, and shut it down in order.
+    """Run a worker while the block runs, and shut it down gracefully.
 
     Args:
         client: a client with the pydantic data converter.

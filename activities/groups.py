@@ -52,7 +52,7 @@ BEGIN_WITHIN = 3.0
 period of 5 s then suffices for the last one. Other items are returned and planned again."""
 
 LONGEST_FILE = 5.0
-"""Seconds in an engine after which a file gets an activity of its own."""
+"""Seconds in an engine after which a file gets a separate activity."""
 
 SETTLE_AFTER = 0.25
 """Maximum delay of recorded outcomes in seconds, so that counts stay live."""

@@ -40,11 +40,11 @@ def doctor(as_json: JsonOption = False, home: HomeOption = None) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was checked.
+    """The result of one check.
 
     Attributes:
-        detail: what was found.
-        mend: what to do when it is not right; with ``ok``, a remark. (``--json`` prints this name.)
+        detail: the state that was found.
+        mend: how to fix it; with ``ok``, a remark. (The name is part of the output of ``--json``.)
     """
 
     name: str
@@ -125,7 +125,7 @@ def _ocr() -> Finding:
 
 
 def _sandbox(settings: Settings) -> Finding:
-    """Less than the highest level is no fault, unless it is required; but it is said."""
+    """A level below the highest is reported, and is a fault only if the highest is required."""
     try:
         found = available(settings.sandbox)
     except UsageError as error:
@@ -135,7 +135,7 @@ def _sandbox(settings: Settings) -> Finding:
 
 
 async def _engines(settings: Settings) -> AsyncIterator[Finding]:
-    """Third-party engines: each is loaded once, in a process of its own."""
+    """Third-party engines: each is loaded once, in a separate process."""
     suite = await chosen_suite(settings.engines_allow, settings.engines_prefer)
     for engine in suite.sound:
         detail = f"version {engine.version} reads {', '.join(engine.media_types)}"

@@ -15,10 +15,10 @@ class Exit(IntEnum):
     OK = 0
     """Everything completed or was processed already."""
     SOME_FAILED = 1
-    """Some files failed or were skipped; or what was checked is not right."""
+    """Some files failed or were skipped, or a check failed."""
     USAGE = 2
     BATCH_FAILED = 3
-    """The batch itself failed, or something that it needs is away."""
+    """The batch itself failed, or a required service is unavailable."""
     CANCELLED = 4
     """The batch was cancelled from elsewhere."""
     INTERRUPTED = 130

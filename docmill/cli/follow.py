@@ -19,9 +19,9 @@ from docmill.records.database import Database
 from docmill.records.tables.batches import Batch
 
 POLL_SECONDS = 0.5
-"""Between two reads of the counts."""
+"""Interval between two reads of the counts."""
 RECONCILE_SECONDS = 5.0
-"""Between two comparisons of row and workflow while nothing says that they differ."""
+"""Interval between two comparisons of row and workflow without a sign that they differ."""
 
 
 async def follow(
@@ -78,7 +78,7 @@ class _WorkflowEnd:
             await self._service.ended(self._batch)
 
     def may_differ(self) -> bool:
-        """Whether to compare the row, which says that the batch is running, with Temporal."""
+        """Whether to compare the row, in which the batch is running, with Temporal."""
         return self._listening.done() or monotonic() - self._compared > RECONCILE_SECONDS
 
     def listen(self) -> None:

@@ -1,4 +1,4 @@
-"""Ctrl-C: the first one ends a command in order, the second one at once."""
+"""Ctrl-C: the first one stops a command gracefully, the second one at once."""
 
 import asyncio
 import signal
@@ -16,11 +16,11 @@ async def until_interrupted(
 ) -> int | None:
     """Run ``work``; on Ctrl-C or SIGTERM cancel it, wait until it has cleaned up, return None.
 
-    A second Ctrl-C does not wait: what still runs sees that this process is gone and ends.
+    A second Ctrl-C does not wait: processes that still run end when this process is gone.
 
     Args:
         work: returns the exit code.
-        on_interrupt: says to the user that the first Ctrl-C has been heard.
+        on_interrupt: notifies the user of the first Ctrl-C.
     """
     loop = asyncio.get_running_loop()
     task = asyncio.create_task(work)

@@ -31,7 +31,7 @@ def server(
 
 
 def _become(name: str, *arguments: str) -> NoReturn:
-    """Replace this process, so that signals and supervisors meet the program itself."""
+    """Replace this process, so that signals and supervisors reach the program itself."""
     # A script's own folder must come first on the path: its `workflows` are ours.
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONSAFEPATH"}
     command = [sys.executable, str(APPLICATION / name), *arguments]

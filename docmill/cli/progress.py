@@ -20,14 +20,14 @@ _MINUTE, _HOUR = 60, 3600
 
 
 class Pace:
-    """How fast a batch gets on, from what this command has seen of it."""
+    """The rate of a batch, from the readings of this command."""
 
     def __init__(self) -> None:
         self._first: tuple[float, int] | None = None
         self.rate = 0.0
 
     def see(self, snapshot: Snapshot) -> None:
-        """Take one look into account."""
+        """Add one reading of the counts."""
         accounted = snapshot.tally.accounted
         waiting = snapshot.batch.paused or snapshot.batch.started_at is None
         if self._first is None or waiting:
@@ -127,7 +127,7 @@ class LiveView:
         self._live.stop()
 
     def show(self, snapshot: Snapshot) -> None:
-        """Redraw, once for each look."""
+        """Redraw, once for each reading of the counts."""
         self._pace.see(snapshot)
         self._live.update(_drawing(snapshot, self._pace), refresh=True)
 

@@ -141,7 +141,7 @@ async def _connected(joining: "asyncio.Task[Addresses]") -> Connection:
 async def _keep_server(
     member: Membership, connecting: "asyncio.Task[Connection]", notify: Callable[[str], None]
 ) -> None:
-    """Restart the server when it dies. Until it has answered once, whoever started it retries."""
+    """Restart the server when it exits. Before its first answer, its starter retries."""
     await asyncio.wait([connecting])
     if not connecting.cancelled() and connecting.exception() is None:
         await member.watch_server(lambda: notify("The Temporal server died and is started again."))

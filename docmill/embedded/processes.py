@@ -44,7 +44,7 @@ class HomeProcess:
         return self._home.log(self.name)
 
     def alive(self) -> bool:
-        """Whether a process of this kind runs, whoever started it."""
+        """Whether a process of this kind runs, also if another program started it."""
         probe = FileLock(self._lock_path)
         free = probe.take(shared=True)
         probe.release()

@@ -55,7 +55,7 @@ class Profile(StrEnum):
     """What an engine needs beyond reading its document; its attribute ``sandbox`` names it."""
 
     STRICT = "strict"
-    """No program and no further process. Every engine that says nothing else."""
+    """No program and no further process. The default."""
     PROGRAMS = "programs"
     """It starts programs of the system, which are confined as it is. Each may signal what Landlock
     lets it (ABI 6), and on older kernels every process of its user."""

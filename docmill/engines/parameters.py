@@ -70,7 +70,7 @@ _CHOICES = frozenset(
         "replace_failed_page_mode",
     }
 )
-"""Parameters whose values count one by one; each value is a path of its own."""
+"""Parameters whose values are checked one by one; each value is a separate path."""
 
 NOT_ABOUT_THE_RESULT = frozenset(
     {

@@ -187,7 +187,7 @@ class EngineProcess(ChildProcess):
         )
         self.growth = frames.resident_of(message) - self._first_resident
         if message.get("is_spent") or full:
-            # It left something behind, or memory that the document filled may still be in use.
+            # It left files or processes behind, or memory of the document may still be in use.
             self._is_spent = True
         return answer
 
@@ -232,7 +232,7 @@ class EngineProcess(ChildProcess):
 
     async def _judge(self, task: EngineTask) -> ItemFailure:
         """Return the failure for a process that closed its pipe during ``task``."""
-        # A process without its pipe is useless, even if it lives on.
+        # A process without its pipe cannot be used, even if it still runs.
         await asyncio.wait([self.ended], timeout=END_SECONDS)
         await self.end()
         exit_ = await self.ended

@@ -15,7 +15,7 @@ def kill_family(group: int, mark: str) -> None:
 
     A process can leave its group and its parent, but keeps its initial environment: every process
     with ``mark`` in its environment is killed. A program that was started with a clean environment
-    in a session of its own escapes.
+    in a separate session escapes.
 
     Args:
         group: process group id; its leader must not have been reaped yet, or the id may have been

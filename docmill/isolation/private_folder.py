@@ -63,7 +63,7 @@ class PrivateFolder:
     def hand_in(self, task: EngineTask) -> EngineTask:
         """Copy the files of ``task`` into the folder; return the task with their new paths.
 
-        A path or a descriptor is no alternative: the process may open nothing else, and a hard link
+        A path or a descriptor would not work, because the process may open nothing else. A hard link
         would allow writes to the original.
 
         Raises:
@@ -129,7 +129,7 @@ class PrivateFolder:
                 FailureClass.LIMIT_EXCEEDED,
                 f"The engine nested more than {trees.MAX_DEPTH} folders.",
             ) from None
-        except OSError as error:  # a folder that cannot be measured is not left to grow
+        except OSError as error:  # a folder that cannot be measured must not grow
             raise ItemFailure(
                 FailureClass.LIMIT_EXCEEDED,
                 f"The engine's folder cannot be measured: {error.strerror}.",

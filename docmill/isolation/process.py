@@ -38,7 +38,7 @@ class Tenancy:
 
 
 class ChildProcess:
-    """A process of the fork server, in a session and a folder of its own.
+    """A process of the fork server, with its own session and folder.
 
     Attributes:
         pid: its id as process, group and session; 0 until it runs.

@@ -21,7 +21,7 @@ class Guard:
         return self._process.pid if self._process else None
 
     def start(self) -> None:
-        """Start the guard in a session of its own, so that it outlives the worker's."""
+        """Start the guard in a separate session, so that it outlives the session of the worker."""
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "docmill.isolation.guard"],
             stdin=subprocess.PIPE,

@@ -43,7 +43,7 @@ class Forked(Protocol):
 
 
 class ForkServerProcess:
-    """A ``python -m docmill.isolation.fork_server`` in a session and a folder of its own.
+    """A process ``python -m docmill.isolation.fork_server`` with its own session and folder.
 
     Attributes:
         pid: its process id.
@@ -182,7 +182,7 @@ class ForkServerProcess:
             self._socket.close()
 
     def _reap(self) -> None:
-        """Wait for the server in a thread of its own, and kill what outlived it."""
+        """Wait for the server in a separate thread, and kill its remaining processes."""
         self._popen.wait()
         kill_marked(str(self.folder))
         trees.remove(self.folder)

@@ -1,4 +1,4 @@
-"""Survey of third-party engines: loads each once in a process of its own.
+"""Survey of third-party engines: loads each once in a separate process.
 
 A package may crash, hang or print during its import. Only its own process is affected, and the
 engine is left out with a reason. This module is also the program of that process.
@@ -74,7 +74,7 @@ class EngineSuite:
 async def chosen_suite(
     allow: tuple[str, ...], prefer: tuple[str, ...], scratch: Path | None = None
 ) -> EngineSuite:
-    """Load every allowed engine in a process of its own, and return the resulting suite.
+    """Load every allowed engine in a separate process, and return the resulting suite.
 
     Args:
         allow: names of entry points; `EVERY` allows all that are installed.

@@ -160,7 +160,7 @@ def _open_folder(parent: int, name: str) -> int:
     flags = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
     found = os.open(name, flags, dir_fd=parent)
     try:
-        # The magic link leads to the very folder that was opened, whatever its name is by now.
+        # The magic link leads to the opened folder, even if it was renamed.
         Path(f"/proc/self/fd/{found}").chmod(0o700)
         return os.open(name, FOLDER_FLAGS, dir_fd=parent)
     finally:

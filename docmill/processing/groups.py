@@ -81,7 +81,7 @@ class Listed(Protocol):
 
     @property
     def alone(self) -> bool | None:
-        """Whether it needs an activity of its own."""
+        """Whether it needs a separate activity."""
 
 
 class ItemCosts:

@@ -159,7 +159,7 @@ class NotBegun(StrEnum):
     HELD = "held"
     """Its batch is paused, ending, or has the maximum of items in flight."""
     ALONE = "alone"
-    """It needs an activity of its own, because it may have crashed a worker."""
+    """It needs a separate activity, because it may have crashed a worker."""
 
 
 @dataclass(frozen=True, slots=True)

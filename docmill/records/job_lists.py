@@ -46,7 +46,7 @@ class JobFilters(CreatedRange, total=False):
     input_kind: str | None
     """Kind of input in the request. The items of a batch are files."""
     file_input: str | None
-    """Name of the input in the request. The item of a batch has an id of its own."""
+    """Name of the input in the request. The item of a batch has a separate id."""
 
 
 @dataclass(frozen=True, slots=True)

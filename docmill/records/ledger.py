@@ -199,7 +199,7 @@ class Ledger(LedgerReads):
         return held
 
     async def settle_lost(self, lost: LostItem) -> bool:
-        """Record the failure of an item that Temporal gave up on, whoever holds it.
+        """Record the failure of an item that Temporal gave up on, whichever process holds it.
 
         Returns:
             False, with nothing changed, if it has an outcome, or the batch was redriven.
@@ -359,7 +359,7 @@ class Ledger(LedgerReads):
             for item, s in settling
             if s.sha256 is not None and item.sha256 is None
         ]
-        if learned:  # so that the next batch knows the bytes without reading them
+        if learned:  # so that the next batch need not read the bytes
             await run(self._session, LEARN_SHA256, learned)
         first = settling[0][0]
         if first.subscribers is not None:

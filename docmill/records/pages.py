@@ -134,7 +134,7 @@ class ListingPages:
         return found
 
     async def _locked(self, batch: Batch, hits: Sequence[Hit]) -> Sequence[Hit]:
-        """Lock the rows of the hits that nobody claimed meanwhile, and return these hits."""
+        """Lock the rows of the hits that were not claimed meanwhile, and return these hits."""
         held: set[int] = set()
         for some in chunked(hits):
             query = (

@@ -91,7 +91,7 @@ def _lock_file(path: Path) -> IO[bytes]:
     # Two processes cannot switch a new file to WAL at the same time, so a lock comes first.
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        # It holds the keys of signed links, so that nobody else may read it.
+        # It contains the keys of signed links, so only its owner may read it.
         path.touch(mode=0o600, exist_ok=True)
         handle = path.with_name(f"{path.name}.lock").open("ab")
     except OSError as error:

@@ -223,7 +223,7 @@ class SingleJobs:
             return await files.attach(
                 project_id, directory_id, source, unique_id=source.id, internal=True
             )
-        # The content behind a URL may change, so each job has a directory file of its own.
+        # The content behind a URL may change, so each job has a separate directory file.
         return await files.name_url(
             project_id,
             directory_id,

@@ -14,7 +14,7 @@ from docmill.outputs.names import MANIFEST_LINES
 
 OUT_ROOT = Path("docmill-out")
 _DIGITS = 8
-"""Of the hash that tells folders of the same name apart."""
+"""Number of digits of the hash that distinguishes folders of the same name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ def claim(out: Path, owner: Owner, *, named: bool) -> None:
 
 
 def owner_of(out: Path) -> Owner | None:
-    """Return whose results a folder holds; None when nothing says so."""
+    """Return the owner of the results in a folder; None if it is not recorded."""
     try:
         said = json.loads((out / RUN_FILE).read_text(encoding="utf-8"))
         return Owner(str(said["folder"]), str(said["job"]))
@@ -101,7 +101,7 @@ def owner_of(out: Path) -> Owner | None:
 
 
 def _may_have(out: Path, owner: Owner) -> bool:
-    """Whether a folder is the owner's, or nobody's: results that nobody claims are not."""
+    """Whether the owner may use a folder: its own, or one without results."""
     known = owner_of(out)
     if known is not None:
         return known == owner

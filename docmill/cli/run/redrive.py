@@ -90,7 +90,7 @@ async def run_again(
     profile: str | None,
     home: Path | None,
 ) -> int:
-    """Redrive one batch; return the command's exit code, which says how the batch ended."""
+    """Redrive one batch; return the exit code for its outcome."""
     console = Console(as_json=as_json)
     work = _run_again(console, batch_id, request, out=out, profile=profile, home=home)
     code = await until_interrupted(work, console.print_stopping)

@@ -105,7 +105,7 @@ async def needs_upload(context: CommandContext, temporal: Connection, console: C
             f"({program()} worker).",
             style="yellow",
         )
-    # A store that was left at its default lies in the home, which only this machine has.
+    # The default store is in the home folder, which only this machine can read.
     shared = not context.database.is_sqlite and bool(context.settings.store_url)
     return upload_is_needed(identities, socket.gethostname(), shared=shared)
 

@@ -34,7 +34,7 @@ async def upload_folder(
 
     Raises:
         UsageError: part of the folder cannot be read.
-        UnavailableError: the store or the database is away.
+        UnavailableError: the store or the database is unavailable.
     """
     upload = _Upload(context, project_id, source)
     async with context.database.write() as session:

@@ -92,7 +92,7 @@ async def _rows(
 async def _findings(
     store: ObjectStore, batch: Batch, rows: list[ItemRow]
 ) -> dict[int, dict[str, Any]]:
-    """Return what each result says, by position; a parse says nothing short enough."""
+    """Return the short content of each result, by position; parse results have none."""
     found = {}
     for row in rows if batch.job_type in TITLES else ():
         if row.object_prefix is None:

@@ -32,7 +32,7 @@ def watch(
 async def watch_batch(
     batch_id: str, *, as_json: bool, profile: str | None, home: Path | None
 ) -> int:
-    """Follow one batch until it ends; its exit code says how."""
+    """Follow one batch until it ends; return the exit code for its outcome."""
     console = Console(as_json=as_json)
     code = await until_interrupted(_watch(console, batch_id, profile, home), console.print_stopping)
     if code is None:

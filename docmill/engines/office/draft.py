@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import xberg
 
 _MAX_NESTING = 8
-"""Levels of nested documents that are read. xberg has limits of its own."""
+"""Levels of nested documents that are read. xberg has further limits."""
 
 
 ReadChild = Callable[[str, "xberg.ExtractedDocument"], str | None]

@@ -60,7 +60,7 @@ def extract(
             ),
         ),
     )
-    # Pass bytes, never an address: xberg has an HTTP client of its own.
+    # Pass bytes, never an address: xberg contains an HTTP client.
     given = xberg.ExtractInput(kind="bytes", bytes=data, mime_type=media_type)
     try:
         extraction = asyncio.run(xberg.extract(given, config))

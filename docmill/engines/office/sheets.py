@@ -145,7 +145,7 @@ def _read_attached_parts(
 ) -> None:
     """Read comments and drawings, which are separate parts."""
     relations = source.relations(sheet.part)
-    # A thread has a part of its own, and a legacy note that repeats it on the same cell.
+    # A thread has a separate part, and a legacy note that repeats it on the same cell.
     relations.sort(key=lambda relation: relation.kind != "threadedComment")
     threads: set[str] = set()
     for relation in relations:

@@ -48,7 +48,7 @@ def read_slides(source: Package, texts: list[str]) -> Reading:
 
 
 def _slide_ids(root: Element) -> list[str]:
-    """Return the relationship ids of slides. A ``sldId`` also has an ``id`` of its own."""
+    """Return the relationship ids of slides. A ``sldId`` also has another ``id``."""
     return [
         next((value for key, value in one.items() if "}" in key and local(key) == "id"), "")
         for one in descendants(root, "sldId")

@@ -1,14 +1,14 @@
 """System calls by number, on the two machines that Docmill has a filter for.
 
 Sources: ``arch/x86/entry/syscalls/syscall_64.tbl`` and ``include/uapi/asm-generic/unistd.h`` of
-Linux 6.18, whose last call is `LAST_REVIEWED`. `tests/isolation/test_seccomp.py` holds the tables
-against the headers of the machine that it runs on, and knows which calls are left allowed.
+Linux 6.18, whose last call is `LAST_REVIEWED`. `tests/isolation/test_seccomp.py` compares the
+tables with the headers of its machine, and lists the calls that remain allowed.
 """
 
 from typing import NamedTuple
 
 LAST_REVIEWED = 469
-"""``file_setattr``, on both machines. Whatever a later kernel adds does not exist for an engine."""
+"""``file_setattr``, on both machines. Later calls do not exist for an engine."""
 
 
 class Numbers(NamedTuple):
@@ -51,13 +51,13 @@ DENIED: dict[str, Numbers] = {
         "move_pages": (279, 239),
         "setpgid": (109, 154),
         "setsid": (112, 157),
-        # Programs and further processes; `clone` is looked at more closely.
+        # Programs and further processes; `clone` is filtered by its arguments.
         "execve": (59, 221),
         "execveat": (322, 281),
         "fork": (57, None),
         "vfork": (58, None),
-        # Names, owners and attributes of files, which Landlock leaves alone: they would reach
-        # every file of this user.
+        # Names, owners and attributes of files, which Landlock does not restrict: the calls would
+        # affect every file of this user.
         "link": (86, None),
         "linkat": (265, 37),
         "mknod": (133, None),
@@ -143,7 +143,7 @@ DENIED: dict[str, Numbers] = {
         "mq_notify": (244, 184),
         "mq_getsetattr": (245, 185),
         "remap_file_pages": (216, 234),
-        # Large parts of the kernel that no engine needs, and that most attacks on it went through.
+        # Large parts of the kernel that no engine needs, and that most attacks on it use.
         "io_uring_setup": (425, 425),
         "io_uring_enter": (426, 426),
         "io_uring_register": (427, 427),
@@ -191,7 +191,7 @@ DENIED: dict[str, Numbers] = {
 """Calls that fail with EPERM, whatever their arguments are."""
 
 PROGRAMS_NEED = frozenset({"execve", "execveat", "fork", "vfork", "setpgid", "setsid"})
-"""Those of them that an engine has back which starts a program."""
+"""Those of them that are allowed for an engine that starts a program."""
 
 BY_ARGUMENT: dict[str, Numbers] = {
     "clone": Numbers(56, 220),

@@ -1,4 +1,4 @@
-"""Runs migrations on the connection that `docmill.records.schema_version` hands over."""
+"""Runs migrations on the connection from `docmill.records.schema_version`."""
 
 from alembic import context
 

@@ -41,7 +41,7 @@ class WebhookConfiguration(Table):
     id: Mapped[str] = mapped_column(primary_key=True)
     project_id: Mapped[str] = mapped_column(ForeignKey("projects.id"))
     webhook_url: Mapped[str] = mapped_column(EncryptedText)
-    """It is often a credential itself: whoever knows it may post."""
+    """It is often a credential itself, because it allows posts without authentication."""
     webhook_events: Mapped[list[Any] | None]
     """None means every event."""
     webhook_headers: Mapped[dict[str, Any] | None] = mapped_column(EncryptedJson)

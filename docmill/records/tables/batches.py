@@ -173,7 +173,7 @@ class BatchItem(Table):
     engine_failures: Mapped[int] = mapped_column(default=0)
     worker_losses: Mapped[int] = mapped_column(default=0)
     alone: Mapped[bool] = mapped_column(default=False)
-    """Whether it needs an activity of its own, because it failed or took too long in a group."""
+    """Whether it needs a separate activity, because it failed or took too long in a group."""
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
 
