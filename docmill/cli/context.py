@@ -40,7 +40,7 @@ class CommandContext:
 
 
 def command_actor(action: str) -> Actor:
-    """Return who runs this command, for the audit log."""
+    """Return the user who runs this command, for the audit log."""
     try:
         user = getpass.getuser()
     except (KeyError, OSError):  # a container's user may have no name

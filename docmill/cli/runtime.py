@@ -82,7 +82,7 @@ async def open_runtime(
     """Connect to the named server, or start the home's own and a worker with it.
 
     Args:
-        settings: whose home the embedded server belongs to.
+        settings: settings with the home of the embedded server.
         profile: of a named server.
         notify: prints for the user what went wrong and is being repaired.
 

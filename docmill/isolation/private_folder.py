@@ -63,8 +63,8 @@ class PrivateFolder:
     def hand_in(self, task: EngineTask) -> EngineTask:
         """Copy the files of ``task`` into the folder; return the task with their new paths.
 
-        A path or a descriptor would not work, because the process may open nothing else. A hard link
-        would allow writes to the original.
+        A path or a descriptor would not work: the process may open nothing else. A hard link would
+        allow writes to the original.
 
         Raises:
             FolderClosedError: the process has ended.

@@ -38,7 +38,7 @@ class Attempt:
         fields_hash: hash of the requested fields.
         repeat: kind of the request.
         arrived_at: arrival time, before its body was read.
-        project_id: whose request it is.
+        project_id: project of the request.
     """
 
     key: str

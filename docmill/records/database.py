@@ -79,8 +79,8 @@ class Database:
 
         Args:
             url: SQLAlchemy URL, ``sqlite+aiosqlite:///…`` or ``postgresql+asyncpg://…``.
-            scope: whose rows its sessions see; without one they run no statement. See `scoped`.
-            actor: who writes; what changes is then in the audit log.
+            scope: projects of its sessions; without one they run no statement. See `scoped`.
+            actor: author of changes; with one, they are recorded in the audit log.
             secret_keys: encrypt the secrets in the records, see `Cipher`; SQLite has a key file
                 next to the database file.
 

@@ -30,7 +30,7 @@ class Owner:
 
     @classmethod
     def of(cls, folder: Path, job: JobType) -> "Owner":
-        """Return the owner that a run of ``job`` over ``folder`` is."""
+        """Return the owner for a run of ``job`` over ``folder``."""
         return cls(str(folder.expanduser().resolve()), job.value)
 
     @property
@@ -63,12 +63,12 @@ def default_out(owner: Owner) -> Path:
 
 
 def claim(out: Path, owner: Owner, *, named: bool) -> None:
-    """Write down whose results go to ``out``, before the first of them does.
+    """Record the owner of the results in ``out``, before the first of them is written.
 
     Args:
         out: the folder; it is made.
-        owner: whose results.
-        named: whether the user named the folder, who may give it to another owner.
+        owner: owner of the results.
+        named: whether the user named the folder, and thus may assign it to another owner.
 
     Raises:
         UsageError: another run has taken it, or it may not be written.

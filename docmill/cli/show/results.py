@@ -46,7 +46,7 @@ def results(
 async def show_results(
     batch_id: str, state: str | None, limit: int, *, as_json: bool, home: Path | None
 ) -> int:
-    """Print the files of one batch and what became of each."""
+    """Print the files of one batch with their outcomes."""
     console = Console(as_json=as_json)
     wanted = _known(state) if state else None
     async with open_context(settings_of(home)) as context:
