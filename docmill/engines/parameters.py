@@ -70,7 +70,7 @@ _CHOICES = frozenset(
         "replace_failed_page_mode",
     }
 )
-"""Parameters whose values are checked one by one; each value is a separate path."""
+"""Parameters whose values are supported individually; each value is a separate path."""
 
 NOT_ABOUT_THE_RESULT = frozenset(
     {
