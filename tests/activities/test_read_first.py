@@ -20,7 +20,7 @@ from tests.fixtures.mill import Mill, write_texts
 from tests.records.making import claim, page
 
 
-async def test_the_normal_path_of_an_item_is_two_writing_transactions(
+async def test_item_takes_two_writing_transactions_when_nothing_fails(
     small_mill: Mill, tmp_path: Path
 ) -> None:
     written: list[str] = []

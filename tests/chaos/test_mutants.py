@@ -72,7 +72,7 @@ class Mill:
         return ("partial" if report.partial else "parsed") if whole else "!no result"
 
 
-async def test_every_mutant_has_a_typed_outcome_in_time(
+async def test_every_mutated_document_has_a_typed_outcome_in_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     engines = tmp_path / "engines"

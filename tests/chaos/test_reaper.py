@@ -95,7 +95,7 @@ async def _aftermath(house: House) -> list[str]:
 
 
 @pytest.mark.parametrize("seed", seeds(BOUNDED, EVERYTHING))
-async def test_nothing_is_lost_or_doubled_or_left_by_a_reaper(seed: int, tmp_path: Path) -> None:
+async def test_random_kills_lose_duplicate_and_leave_nothing(seed: int, tmp_path: Path) -> None:
     one, two = (tmp_path / name for name in ("embedded", "distributed"))
     for place in (one, two):
         place.mkdir()

@@ -298,7 +298,9 @@ def stage() -> Iterator[Stage]:
 
 
 @pytest.mark.timeout(6 * 3600)
-def test_no_schedule_of_signals_and_failures_loses_or_doubles_an_item(stage: Stage) -> None:
+def test_items_are_processed_exactly_once_under_any_schedule_of_signals_and_failures(
+    stage: Stage,
+) -> None:
     class Here(Schedule):
         """The machine, on this stage."""
 

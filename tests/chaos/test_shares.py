@@ -28,7 +28,7 @@ SHARES: dict[str, tuple[int, str, dict[str, Any]]] = {
 
 
 @pytest.mark.timeout(300)
-async def test_of_a_hundred_files_each_fault_has_its_class_as_often_as_it_was_there(
+async def test_each_failure_class_is_counted_exactly_in_a_hundred_files(
     small_mill: Mill, tmp_path: Path
 ) -> None:
     folder = tmp_path / "in"

@@ -40,7 +40,7 @@ def refused(
     return failed.value.failure_class
 
 
-def test_a_whole_document_is_counted() -> None:
+def test_whole_document_is_counted() -> None:
     counted = account(result(1, 2, 3), ALL, 0.05, Limits())
 
     assert (counted.pages_total, counted.pages_ok, counted.pages_failed) == (3, 3, 0)
@@ -48,7 +48,7 @@ def test_a_whole_document_is_counted() -> None:
     assert counted.document_pages == 3
 
 
-def test_exactly_the_allowed_ratio_completes_in_part() -> None:
+def test_failed_pages_at_the_ratio_complete_in_part() -> None:
     twenty = result(*range(1, 21), failed=(7,))
 
     counted = account(twenty, ALL, 0.05, Limits())
@@ -57,7 +57,7 @@ def test_exactly_the_allowed_ratio_completes_in_part() -> None:
     assert messages(counted.warnings) == ["1 of 20 pages failed: 7."]
 
 
-def test_one_page_more_than_the_ratio_fails() -> None:
+def test_one_failed_page_over_the_ratio_fails() -> None:
     nineteen = result(*range(1, 20), failed=(7,))
 
     assert refused(nineteen) is FailureClass.PAGES_FAILED
@@ -70,18 +70,18 @@ def test_page_missing_from_the_engines_result_fails() -> None:
     assert (counted.pages_total, counted.pages_ok, counted.pages_failed) == (3, 2, 1)
 
 
-def test_engine_that_returns_too_few_pages_is_noticed() -> None:
+def test_engine_that_returns_too_few_pages_is_detected() -> None:
     assert refused(result(1, 2, document_pages=5)) is FailureClass.TOO_MANY_PAGES
 
 
-def test_pages_cut_by_max_pages_are_no_failure() -> None:
+def test_pages_cut_by_max_pages_are_not_failed() -> None:
     counted = account(result(1, 2, document_pages=5), PageSelection(max_pages=2), 0.05, Limits())
 
     assert (counted.pages_total, counted.document_pages) == (2, 5)
     assert not counted.partial
 
 
-def test_pages_that_were_not_asked_for_are_left_out() -> None:
+def test_pages_not_requested_are_left_out() -> None:
     selection = PageSelection.read(None, "2")
 
     assert [p.page_number for p in account(result(1, 2, 3), selection, 0, Limits()).pages] == [2]
@@ -100,7 +100,7 @@ def test_inconsistent_engine_result_is_an_engine_error(found: ParseResult) -> No
     assert refused(found) is FailureClass.ENGINE_ERROR
 
 
-def test_a_document_without_pages_is_corrupt() -> None:
+def test_document_without_pages_is_corrupt() -> None:
     assert refused(result()) is FailureClass.CORRUPT
 
 
@@ -111,7 +111,7 @@ def test_more_pages_than_the_limit_fail() -> None:
 
 
 @pytest.mark.parametrize("text", ["0", "3-1", "a", "1,,2", "-4", "1-"])
-def test_page_ranges_that_make_no_sense_are_refused(text: str) -> None:
+def test_invalid_page_ranges_are_rejected(text: str) -> None:
     with pytest.raises(UsageError, match="target_pages"):
         PageSelection.read(None, text)
 
@@ -124,7 +124,9 @@ def test_huge_page_range_is_parsed_in_constant_time() -> None:
     parts=st.lists(st.tuples(st.integers(1, 60), st.integers(0, 20)), min_size=1, max_size=8),
     pages=st.integers(1, 50),
 )
-def test_a_selection_is_the_set_of_its_ranges(parts: list[tuple[int, int]], pages: int) -> None:
+def test_page_selection_is_the_union_of_its_ranges(
+    parts: list[tuple[int, int]], pages: int
+) -> None:
     text = ",".join(f"{first}-{first + more}" for first, more in parts)
     expected = {n for first, more in parts for n in range(first, first + more + 1) if n <= pages}
 
@@ -141,7 +143,7 @@ def _codes(*pages: ParsedPage, media_type: str = "application/pdf") -> list[tupl
     return [(one.code, one.page) for one in account(found, ALL, 1, Limits()).warnings]
 
 
-def test_pages_without_text_are_named_whatever_the_engine_says() -> None:
+def test_pages_without_text_are_reported_for_any_engine() -> None:
     words, blank = ParsedPage(page_number=1, text="Words."), ParsedPage(page_number=2, text=" \n")
     picture = ParsedPage(page_number=1, markdown="![A seal](seal.png)\n")
 
@@ -154,7 +156,7 @@ def test_pages_without_text_are_named_whatever_the_engine_says() -> None:
     assert _codes(picture, media_type="image/png") == [("page_without_text", 1), ("no_text", None)]
 
 
-def test_a_slide_or_document_of_nothing_but_pictures_has_no_text() -> None:
+def test_slide_or_document_of_only_images_has_no_text() -> None:
     words = ParsedPage(page_number=1, markdown="|a|")
     slide = ParsedPage(page_number=2, markdown="\\![a.png](a.png)\n\n-----\n", text="a.png -----")
     slides = "application/vnd.openxmlformats-officedocument.presentationml.presentation"
@@ -166,7 +168,7 @@ def test_a_slide_or_document_of_nothing_but_pictures_has_no_text() -> None:
     ]
 
 
-def test_blank_sheets_and_slides_are_no_loss_but_a_document_of_them_is() -> None:
+def test_blank_sheets_and_slides_are_reported_only_when_all_are_blank() -> None:
     words, blank = ParsedPage(page_number=1, markdown="|a|"), ParsedPage(page_number=2)
     sheets = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 

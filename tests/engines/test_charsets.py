@@ -21,7 +21,9 @@ GREEK = "Το κλειδί είναι κάτω από το μπλε βαρέλι
     "text",
     [GERMAN, JAPANESE, CHINESE, RUSSIAN, KOREAN, THAI, HINDI, HEBREW, GREEK, "plain words\n"],
 )
-def test_wide_text_without_a_mark_is_known_by_its_structure(text: str, encoding: str) -> None:
+def test_wide_text_without_a_byte_order_mark_is_detected_by_structure(
+    text: str, encoding: str
+) -> None:
     data = text.encode(encoding)
     found = decode(data)
 
@@ -29,7 +31,7 @@ def test_wide_text_without_a_mark_is_known_by_its_structure(text: str, encoding:
     assert (found.text, found.source) == (text, CharsetSource.STRUCTURE)
 
 
-def test_wide_text_is_known_in_spite_of_a_broken_character() -> None:
+def test_wide_text_is_detected_despite_a_broken_character() -> None:
     data = RUSSIAN.encode("utf-16-le") * 5 + b"\x00\xd8" + RUSSIAN.encode("utf-16-le") * 40 + b"x"
     found = decode(data)
 
@@ -101,7 +103,7 @@ def test_utf_8_stays_utf_8_with_broken_bytes(data: bytes) -> None:
     [("latin-1", GERMAN), ("cp932", JAPANESE), ("cp1251", RUSSIAN), ("gb18030", CHINESE)],
 )
 @pytest.mark.parametrize("size", [0, 300_000, 3_000_000])
-def test_the_charset_is_judged_by_bytes_beyond_ascii_wherever_they_stand(
+def test_charset_is_detected_by_non_ascii_bytes_at_any_position(
     encoding: str, text: str, size: int
 ) -> None:
     line = "a line of ASCII, like all the others\n"
@@ -130,9 +132,7 @@ def test_the_charset_is_judged_by_bytes_beyond_ascii_wherever_they_stand(
         ("cp437", "cp437", "naïve Größe"),
     ],
 )
-def test_a_stated_charset_is_used_under_any_name_of_it(
-    label: str, encoding: str, text: str
-) -> None:
+def test_stated_charset_is_used_under_any_alias(label: str, encoding: str, text: str) -> None:
     html = f"<html><head><!-- charset=x --><meta charset='{label}'></head><body>{text}</body>"
     http = f'<meta http-equiv="Content-Type" content="text/html; charset={label}">{text}'
     xml = f'<?xml version="1.0" encoding="{label}"?>\n<letter>{text}</letter>'
@@ -142,19 +142,19 @@ def test_a_stated_charset_is_used_under_any_name_of_it(
     assert decode(xml.encode(encoding)).text == xml
 
 
-def test_utf_8_wins_over_a_stated_western_charset() -> None:
+def test_utf_8_overrides_a_stated_western_charset() -> None:
     page = f'<meta charset="iso-8859-1">{GERMAN}'
 
     assert decode(page.encode(), markup=True).text == page
 
 
-def test_a_stated_charset_that_the_bytes_are_not_is_not_used() -> None:
+def test_stated_charset_is_ignored_when_the_bytes_contradict_it() -> None:
     page = f'<meta charset="shift_jis">{RUSSIAN}'
 
     assert decode(page.encode(), markup=True).text == page
 
 
-def test_a_stated_wide_charset_in_ascii_bytes_is_utf_8() -> None:
+def test_stated_wide_charset_in_ascii_bytes_is_utf_8() -> None:
     page = f'<?xml version="1.0" encoding="utf-16"?><a>{GERMAN}</a>'
 
     assert decode(page.encode()).text == page
@@ -169,7 +169,7 @@ def test_unknown_charset_label_is_ignored(label: str) -> None:
     ("encoding", "text"),
     [("iso2022_jp", JAPANESE), ("iso2022_kr", KOREAN), ("iso2022_jp_ext", "ｶﾅ\n"), ("hz", CHINESE)],
 )
-def test_escapes_tell_the_charset_of_seven_bit_text(encoding: str, text: str) -> None:
+def test_escape_sequences_determine_the_charset_of_seven_bit_text(encoding: str, text: str) -> None:
     data = f"Subject\n{text}more words\n".encode(encoding)
 
     assert decode(data).text == f"Subject\n{text}more words\n"

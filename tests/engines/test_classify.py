@@ -62,7 +62,7 @@ async def test_description_words_find_a_type_outside_the_known_families(engines:
 
 
 @pytest.mark.parametrize("text", [POEM, "42\n"])
-async def test_a_document_that_fits_no_rule_has_no_type(engines: Bench, text: str) -> None:
+async def test_document_without_a_matching_rule_has_no_type(engines: Bench, text: str) -> None:
     found = await _classify(engines, "a.txt", text)
 
     assert found.result.type is None
@@ -70,7 +70,7 @@ async def test_a_document_that_fits_no_rule_has_no_type(engines: Bench, text: st
     assert found.result.reasoning
 
 
-async def test_only_the_pages_asked_for_are_read(engines: Bench) -> None:
+async def test_only_requested_pages_are_read(engines: Bench) -> None:
     pages = documents.pdf(
         "A quiet", "place", "by day", "and by", "night", "Invoice no 7 amount due"
     )
@@ -82,7 +82,7 @@ async def test_only_the_pages_asked_for_are_read(engines: Bench) -> None:
     assert (last.pages_total, last.result.type) == (1, "invoice")
 
 
-async def test_a_damaged_file_fails_as_it_does_when_parsed(engines: Bench) -> None:
+async def test_damaged_file_fails_as_it_does_when_parsed(engines: Bench) -> None:
     with pytest.raises(ItemFailure) as failed:
         await _classify(engines, "a.pdf", b"%PDF-1.4 nothing")
 

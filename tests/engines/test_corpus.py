@@ -46,7 +46,7 @@ async def test_every_document_completes_with_its_text(engines: Bench, corpus: Pa
         assert (expected or "") in run.markdown, path.name
 
 
-async def test_every_hostile_file_ends_in_a_typed_outcome(engines: Bench, corpus: Path) -> None:
+async def test_every_hostile_file_has_a_typed_outcome(engines: Bench, corpus: Path) -> None:
     outcomes: dict[str, FailureClass] = {}
     for path in sorted((corpus / "hostile").iterdir()):
         try:
@@ -60,7 +60,7 @@ async def test_every_hostile_file_ends_in_a_typed_outcome(engines: Bench, corpus
     assert after.markdown == "still alive"
 
 
-async def test_content_beats_the_extension(engines: Bench, corpus: Path) -> None:
+async def test_content_overrides_the_extension(engines: Bench, corpus: Path) -> None:
     html = await engines.parse(corpus / "hostile" / "html_named.pdf")
     pdf = await engines.parse(corpus / "hostile" / "pdf_named.docx")
 

@@ -61,7 +61,9 @@ SLIDES_TYPE = _OFFICE + "presentationml.slideshow.main+xml"
         ("a.txt", b"BM is not a bitmap here", Media.TEXT),
     ],
 )
-def test_content_tells_the_type(tmp_path: Path, name: str, content: bytes, media: Media) -> None:
+def test_content_determines_the_type(
+    tmp_path: Path, name: str, content: bytes, media: Media
+) -> None:
     path = tmp_path / "file"
     path.write_bytes(content)
 
@@ -133,7 +135,7 @@ def test_cyclic_ole_directory_is_read_once(tmp_path: Path) -> None:
     ],
     ids=["word object", "protected object", "attachment", "slide object", "class of the root"],
 )
-def test_only_the_root_storage_decides_what_an_ole_file_is(
+def test_type_of_an_ole_file_is_determined_by_its_root_storage(
     tmp_path: Path, content: bytes, media: Media
 ) -> None:
     path = tmp_path / "file"
@@ -153,7 +155,7 @@ FIRST_LINES = {
 
 
 @pytest.mark.parametrize("first", FIRST_LINES)
-def test_a_mail_may_begin_with_any_header(tmp_path: Path, first: str) -> None:
+def test_mail_is_detected_with_any_first_header(tmp_path: Path, first: str) -> None:
     path = tmp_path / "file"
     path.write_text(f"{first}: {FIRST_LINES[first]}\r\nSubject: Keys\r\n\r\nwords", newline="")
 
@@ -218,7 +220,7 @@ FLAT = (
         ("2.emlx", "42\nX-Uuid: 7\nSubject: x\n\nwords", Media.EML),
     ],
 )
-def test_markup_is_what_its_structure_says(
+def test_type_of_markup_is_determined_by_its_structure(
     tmp_path: Path, name: str, text: str, media: Media
 ) -> None:
     path = tmp_path / "file"
@@ -251,7 +253,7 @@ def test_markup_is_what_its_structure_says(
         ({"word\\document.xml": "<w/>"}, Media.DOCX),
     ],
 )
-def test_an_office_archive_says_what_it_is(
+def test_type_of_an_office_archive_is_determined_by_its_entries(
     tmp_path: Path, entries: dict[str, bytes | str], media: Media
 ) -> None:
     path = tmp_path / "file"
@@ -284,7 +286,7 @@ def test_an_office_archive_says_what_it_is(
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_unsupported_format_is_named(tmp_path: Path, content: bytes, reason: str) -> None:
+def test_unsupported_format_is_reported(tmp_path: Path, content: bytes, reason: str) -> None:
     path = tmp_path / "file"
     path.write_bytes(content)
 
@@ -317,7 +319,7 @@ def test_file_name_of_another_type_gives_a_warning(name: str, warned: bool) -> N
         ("a.srt", ".srt"),
     ],
 )
-def test_only_some_endings_decide_how_bytes_are_read(name: str, decided: str) -> None:
+def test_only_some_extensions_determine_how_bytes_are_read(name: str, decided: str) -> None:
     assert decided_by_name(name, {".srt"}) == decided
 
 
@@ -332,7 +334,7 @@ def test_only_some_endings_decide_how_bytes_are_read(name: str, decided: str) ->
         b"<table><tr><td>x",
     ],
 )
-def test_names_that_decide_the_same_detect_the_same(tmp_path: Path, content: bytes) -> None:
+def test_names_with_equal_hints_give_equal_types(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "file"
     path.write_bytes(content)
     found: dict[str, set[str]] = {}

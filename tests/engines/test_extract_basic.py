@@ -80,7 +80,7 @@ async def test_value_next_to_its_label_is_found_with_its_position(engines: Bench
     assert (found.engine, found.text_engine, found.usage) == ("basic", "text", {})
 
 
-async def test_required_field_that_is_not_found_is_named_and_not_invented(engines: Bench) -> None:
+async def test_missing_required_field_is_reported_and_not_invented(engines: Bench) -> None:
     found = await _extract(engines, "a.txt", "Nothing to see here.\n")
 
     assert found.result == {"note": None}
@@ -90,14 +90,14 @@ async def test_required_field_that_is_not_found_is_named_and_not_invented(engine
     ]
 
 
-async def test_a_label_with_several_values_is_left_out(engines: Bench) -> None:
+async def test_label_with_several_values_is_left_out(engines: Bench) -> None:
     found = await _extract(engines, "a.txt", "Invoice no: 1\nInvoice no: 2\nTotal: 5\n")
 
     assert found.result == {"total": 5, "note": None}
     assert "invoiceNumber is omitted: its label has several values." in messages(found.warnings)
 
 
-async def test_pages_and_rows_are_targets_too(engines: Bench) -> None:
+async def test_pages_and_rows_are_valid_targets(engines: Bench) -> None:
     pages = documents.pdf("Invoice no: 1", "Invoice no: 2", "Invoice no: 3")
     row = SCHEMA["properties"]["lines"]["items"]  # type: ignore[index]
 
@@ -127,7 +127,7 @@ async def test_parameter_that_is_not_honoured_gives_a_warning(engines: Bench) ->
     ]
 
 
-async def test_a_damaged_file_fails_as_it_does_when_parsed(engines: Bench) -> None:
+async def test_damaged_file_fails_as_it_does_when_parsed(engines: Bench) -> None:
     with pytest.raises(ItemFailure) as failed:
         await _extract(engines, "a.pdf", b"%PDF-1.4 nothing")
 
@@ -143,7 +143,7 @@ async def test_a_damaged_file_fails_as_it_does_when_parsed(engines: Bench) -> No
         {"type": "object", "properties": {"total": {"anyOf": [{"type": "number"}, True]}}},
     ],
 )
-def test_every_schema_that_is_taken_can_be_looked_for(schema: dict[str, Any]) -> None:
+def test_every_accepted_schema_can_be_extracted(schema: dict[str, Any]) -> None:
     page = ParsedPage(page_number=1, text="Total: 5")
 
     found = BasicExtractor().extract([page], schema, "per_doc")

@@ -26,7 +26,7 @@ def _object(required: tuple[str, ...] = (), /, **properties: Any) -> dict[str, A
 # -- schemas -----------------------------------------------------------------------------------
 
 
-def test_nulls_go_where_the_schema_has_no_room_for_them() -> None:
+def test_nulls_are_removed_when_the_schema_does_not_allow_them() -> None:
     schema = _object(
         ("must",),
         plain=TEXT,
@@ -97,7 +97,7 @@ def test_rows_keep_the_references_of_their_schema() -> None:
     )
 
 
-def test_the_closed_form_demands_every_field_and_lets_each_be_null() -> None:
+def test_strict_schema_requires_every_field_and_allows_null() -> None:
     schema = _object(
         (),
         text=TEXT | {"pattern": "^x", "description": "a text"},
@@ -178,7 +178,7 @@ def test_line_longer_than_the_budget_is_split_without_loss() -> None:
 # -- merging -----------------------------------------------------------------------------------
 
 
-def test_objects_merge_lists_join_and_repeated_entries_come_once() -> None:
+def test_objects_are_merged_and_lists_joined_without_repeated_entries() -> None:
     first = Found({"a": None, "in": {"x": 1}, "list": [{"n": 1}, {"n": 1}]})
     second = Found({"a": "b", "in": {"y": 2}, "list": [{"n": 1}, {"n": 2}]})
 
@@ -205,7 +205,7 @@ def test_merge_keeps_the_value_with_higher_confidence_and_warns() -> None:
     )
 
 
-def test_the_warnings_about_differences_are_bounded() -> None:
+def test_warnings_about_differences_are_bounded() -> None:
     many = {f"f{n}": "x" * 500 for n in range(100)}
 
     found = merge([Found(many), Found(dict.fromkeys(many, "y"))])
@@ -251,7 +251,7 @@ def test_quote_must_match_whole_words(quote: str) -> None:
     assert Quotes([PAGE]).cite(quote, 3, [3]) is None
 
 
-def test_the_box_is_that_of_the_smallest_part_of_the_page_with_the_words() -> None:
+def test_box_is_the_smallest_part_of_the_page_with_the_words() -> None:
     found = Quotes([PAGE]).cite("47-11", None, [1, 2, 3])
 
     assert found == {
@@ -326,5 +326,5 @@ def test_ambiguous_date_is_not_extracted(text: str, value: str | None) -> None:
     ("text", "value"),
     [("Visa - 7267", "visa"), ("AMEX", "amex"), ("visa or amex", None), ("?", None)],
 )
-def test_the_only_enum_value_in_the_text_is_extracted(text: str, value: Any) -> None:
+def test_only_enum_value_in_the_text_is_extracted(text: str, value: Any) -> None:
     assert value_of(text, {"string"}, {"enum": ["visa", "amex", None, 3]}) == value

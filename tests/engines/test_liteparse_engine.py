@@ -33,7 +33,7 @@ class TestContract(EngineContract):
     paged = ("three.pdf", THREE_PAGES)
 
 
-async def test_a_table_becomes_an_item_with_rows_and_a_box(engines: Bench) -> None:
+async def test_table_becomes_an_item_with_rows_and_a_box(engines: Bench) -> None:
     result = (await engines.parse(EXAMPLES / "invoice-2026-014.pdf")).result
 
     (table,) = [item for item in result.pages[0].items if item["type"] == "table"]
@@ -63,16 +63,14 @@ async def test_only_pages_without_text_are_recognised(engines: Bench) -> None:
         {"processing_options": {"ocr_parameters": {"languages": ["tlh"]}}},
     ],
 )
-async def test_an_empty_page_says_that_ocr_was_off(
-    engines: Bench, parameters: dict[str, Any]
-) -> None:
+async def test_empty_page_reports_disabled_ocr(engines: Bench, parameters: dict[str, Any]) -> None:
     run = await engines.parse(SCAN, **parameters)
 
     assert run.result.pages[0].text == run.markdown == ""
     assert "No text on page 1: OCR was off." in messages(run.report.warnings)
 
 
-async def test_a_language_without_data_is_named(engines: Bench) -> None:
+async def test_language_without_data_is_reported(engines: Bench) -> None:
     languages = {"ocr_parameters": {"languages": ["en", "de"]}}
 
     run = await engines.parse(SCAN, processing_options=languages)
@@ -101,7 +99,7 @@ async def test_lost_pages_within_the_ratio_complete_in_part(engines: Bench) -> N
     assert run.result.pages[3].error
 
 
-async def test_lost_pages_beyond_the_ratio_fail_and_are_named(engines: Bench) -> None:
+async def test_lost_pages_over_the_ratio_fail_and_are_reported(engines: Bench) -> None:
     with pytest.raises(ItemFailure) as failed:
         await engines.parse_bytes("torn.pdf", documents.pdf_with_lost_pages(good=2, lost=2))
 
@@ -109,7 +107,7 @@ async def test_lost_pages_beyond_the_ratio_fail_and_are_named(engines: Bench) ->
     assert "2 of 4 pages failed (pages 3-4)" in failed.value.message
 
 
-async def test_pages_that_do_not_exist_fail(engines: Bench) -> None:
+async def test_nonexistent_pages_fail(engines: Bench) -> None:
     with pytest.raises(ItemFailure) as failed:
         await engines.parse_bytes("a.pdf", documents.pdf("Tide"), page_ranges={"target_pages": "7"})
 
@@ -117,7 +115,7 @@ async def test_pages_that_do_not_exist_fail(engines: Bench) -> None:
     assert "has 1" in failed.value.message
 
 
-async def test_a_crop_box_leaves_text_out(engines: Bench) -> None:
+async def test_text_outside_the_crop_box_is_left_out(engines: Bench) -> None:
     run = await engines.parse_bytes("a.pdf", documents.pdf("Tide"), crop_box={"top": 0.5})
 
     assert "Tide" not in run.markdown

@@ -34,7 +34,7 @@ def _registry() -> Registry:
 @pytest.mark.parametrize(
     ("name", "size"), [("a/~$report.docx", 162), ("~$b.xlsx", 165), (".~lock.c.odt#", 90)]
 )
-def test_lock_file_is_named_as_one(tmp_path: Path, name: str, size: int) -> None:
+def test_lock_file_is_identified_in_the_reason(tmp_path: Path, name: str, size: int) -> None:
     failure = _reason(tmp_path, name, OWNER.ljust(size, b"\0"))
 
     assert failure.failure_class is FailureClass.UNSUPPORTED_TYPE
@@ -42,13 +42,15 @@ def test_lock_file_is_named_as_one(tmp_path: Path, name: str, size: int) -> None
 
 
 @pytest.mark.parametrize("ending", ["crdownload", "part", "download"])
-def test_partial_download_that_cannot_be_read_is_named_as_one(tmp_path: Path, ending: str) -> None:
+def test_unreadable_partial_download_is_identified_in_the_reason(
+    tmp_path: Path, ending: str
+) -> None:
     failure = _reason(tmp_path, f"scan.pdf.{ending}", b"%PDF-1.7\nthe first half")
 
     assert failure.failure_class is FailureClass.UNSUPPORTED_TYPE
     assert "not completed" in failure.message
 
 
-def test_complete_html_document_is_detected_whatever_its_name(tmp_path: Path) -> None:
+def test_complete_html_document_is_detected_under_any_name(tmp_path: Path) -> None:
     assert "All of it." in _read(tmp_path, "scan.pdf.part", pdf("All of it."))
     assert "words " * 300 in _read(tmp_path, "~$notes.txt", b"words " * 301)

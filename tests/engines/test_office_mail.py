@@ -50,7 +50,7 @@ NO_CHARSET = {
 
 
 @pytest.mark.parametrize("shape", NO_CHARSET)
-async def test_text_without_a_charset_keeps_its_letters(engines: Bench, shape: str) -> None:
+async def test_text_without_a_charset_is_decoded_correctly(engines: Bench, shape: str) -> None:
     run = await engines.parse_bytes("a.eml", NO_CHARSET[shape])
 
     assert GREETING in run.markdown.replace("\\", "")
@@ -65,7 +65,7 @@ async def test_iso_2022_jp_is_not_taken_for_ascii(engines: Bench, content_type: 
     assert text in run.markdown
 
 
-async def test_raw_header_fields_keep_their_letters(engines: Bench) -> None:
+async def test_raw_header_fields_are_decoded_correctly(engines: Bench) -> None:
     data = mail("text/plain", b"Body").replace(b"Keys", "Grüße aus Köln".encode("cp1252"))
 
     assert "Grüße aus Köln" in (await engines.parse_bytes("a.eml", data)).markdown
@@ -108,7 +108,7 @@ async def test_messages_of_a_digest_are_read(engines: Bench) -> None:
     assert all(f"Basalt number {n}." in run.markdown for n in range(3))
 
 
-async def test_an_attached_workbook_keeps_its_table(engines: Bench) -> None:
+async def test_attached_workbook_keeps_its_table(engines: Bench) -> None:
     book = xlsx({"One": rows(cell("A1", "lamp") + cell("B1", "7"), cell("A2", "oil"))})
     data = parts(
         "mixed",
@@ -137,7 +137,7 @@ async def test_unreadable_attachment_is_named_in_a_warning(engines: Bench) -> No
     assert run.result.inventory == {"attachments": 2}
 
 
-async def test_html_of_a_mail_is_whole(engines: Bench) -> None:
+async def test_html_of_a_mail_is_complete(engines: Bench) -> None:
     deep = "".join(f"<table><tr><td>word{n} " for n in range(100))
     page = f"<html><body><form>inside a form</form>{deep}</body></html>"
 
@@ -159,7 +159,7 @@ async def test_mail_keeps_a_plain_part_that_differs_from_its_html(engines: Bench
     assert equal.markdown.count("Pictures only.") == 1
 
 
-async def test_a_mailbox_keeps_its_messages(engines: Bench) -> None:
+async def test_mailbox_keeps_its_messages(engines: Bench) -> None:
     separator = b"From ann@example.org Mon Jun  3 10:00:00 2024\n"
     box = separator + mail("text/plain", RAW) + b"\n\n" + separator + mail("", b"Second one.")
 
@@ -169,7 +169,7 @@ async def test_a_mailbox_keeps_its_messages(engines: Bench) -> None:
     assert "Second one." in run.markdown
 
 
-async def test_an_attached_text_keeps_its_letters(engines: Bench) -> None:
+async def test_attached_text_is_decoded_correctly(engines: Bench) -> None:
     texts = {
         "a.txt": attached("a.txt", "text/plain", RAW),
         "b.log.txt": attached("b.log.txt", "application/octet-stream", RAW),
@@ -181,7 +181,7 @@ async def test_an_attached_text_keeps_its_letters(engines: Bench) -> None:
     assert {w.code for w in run.report.warnings} == {WarningCode.CHARSET_GUESSED}
 
 
-async def test_a_mail_attached_as_a_file_is_read_as_a_mail(engines: Bench) -> None:
+async def test_mail_attached_as_a_file_is_read_as_mail(engines: Bench) -> None:
     inner = mail(
         "text/plain", base64.encodebytes(b"amber harbour"), "Content-Transfer-Encoding: base64"
     )
@@ -193,7 +193,7 @@ async def test_a_mail_attached_as_a_file_is_read_as_a_mail(engines: Bench) -> No
     assert "Content-Transfer-Encoding" not in run.markdown
 
 
-async def test_an_attached_document_keeps_its_headers_and_notes(engines: Bench) -> None:
+async def test_attached_document_keeps_its_headers_and_notes(engines: Bench) -> None:
     header = word_part("header", "hdr", paragraph("Basalt Registry"))
     section = '<w:sectPr><w:headerReference w:type="default" r:id="r0"/></w:sectPr>'
     document = docx(paragraph("seven lanterns") + section, [header])
@@ -228,14 +228,14 @@ SIGNED = base64.encodebytes(bytes.fromhex("308006092a864886f70d010702a080") + by
     ],
     ids=["S/MIME", "old S/MIME", "OpenPGP"],
 )
-async def test_an_encrypted_mail_is_encrypted(engines: Bench, data: bytes) -> None:
+async def test_encrypted_mail_is_reported_as_encrypted(engines: Bench, data: bytes) -> None:
     with pytest.raises(ItemFailure) as failed:
         await engines.parse_bytes("m.eml", data)
 
     assert failed.value.failure_class is FailureClass.ENCRYPTED
 
 
-async def test_a_message_inside_its_signature_is_named(engines: Bench) -> None:
+async def test_message_inside_its_signature_is_reported(engines: Bench) -> None:
     signed = mail("application/pkcs7-mime; smime-type=signed-data", SIGNED, BASE64)
     forwarded = parts(
         "mixed",

@@ -38,7 +38,7 @@ async def test_html_wrappers_are_flattened_before_structure(engines: Bench) -> N
     assert not run.report.warnings
 
 
-async def test_tags_that_html_closes_by_itself_do_not_nest(engines: Bench) -> None:
+async def test_implicitly_closed_html_tags_do_not_nest(engines: Bench) -> None:
     page = "<table>" + "".join(f"<tr><td>r{n}<td>c{n}" for n in LINES) + "</table>"
 
     run = await engines.parse_bytes("a.html", f"<html>{page}")
@@ -66,7 +66,7 @@ FORM = (
 )
 
 
-async def test_checks_remove_nothing_from_a_page(engines: Bench) -> None:
+async def test_all_visible_text_of_a_page_is_kept(engines: Bench) -> None:
     run = await engines.parse_bytes("a.html", FORM)
 
     for text in ("menu", "# Orders", "seven lamps", "without script", "hidden line", "imprint"):
@@ -76,7 +76,7 @@ async def test_checks_remove_nothing_from_a_page(engines: Bench) -> None:
     assert run.result.inventory == {"form_values": 1, "undecoded": 0}
 
 
-async def test_a_page_inside_a_frame_is_kept(engines: Bench) -> None:
+async def test_page_in_an_iframe_is_kept(engines: Bench) -> None:
     page = "<p>outer lamps</p><iframe srcdoc='&lt;p&gt;inner amber&lt;/p&gt;'></iframe>"
 
     run = await engines.parse_bytes("a.html", f"<html><body>{page}</body></html>")
@@ -84,7 +84,7 @@ async def test_a_page_inside_a_frame_is_kept(engines: Bench) -> None:
     assert "inner amber" in run.markdown
 
 
-async def test_navigation_is_removed_when_that_is_asked_for(engines: Bench) -> None:
+async def test_navigation_is_removed_when_requested(engines: Bench) -> None:
     run = await engines.parse_bytes(
         "a.html", FORM, input_options={"html": {"remove_navigation_elements": True}}
     )
@@ -93,7 +93,7 @@ async def test_navigation_is_removed_when_that_is_asked_for(engines: Bench) -> N
     assert "seven lamps" in run.markdown
 
 
-async def test_html_beyond_the_limit_is_no_damage(engines: Bench) -> None:
+async def test_html_over_the_limit_is_not_corrupt(engines: Bench) -> None:
     with pytest.raises(ItemFailure, match="raise DOCMILL_MAX_HTML_MB") as failed:
         await engines.parse_bytes("a.html", FORM, limits=Limits(html_bytes=100))
 
@@ -132,7 +132,7 @@ def encrypted(place: str, algorithm: str) -> str:
 AES = "http://www.w3.org/2001/04/xmlenc#aes256-cbc"
 
 
-async def test_a_chapter_that_nests_deep_or_lies_in_a_form_is_kept(engines: Bench) -> None:
+async def test_chapter_nested_deeply_or_in_a_form_is_kept(engines: Bench) -> None:
     deep = "<div>" * 90 + "deep amber" + "</div>" * 90
     chapters = {
         "a.xhtml": documents.xhtml("One", f"<form>form basalt</form><nav>menu</nav>{deep}"),
@@ -147,7 +147,7 @@ async def test_a_chapter_that_nests_deep_or_lies_in_a_form_is_kept(engines: Benc
     assert not run.report.warnings
 
 
-async def test_a_book_whose_chapters_are_encrypted_is_encrypted(engines: Bench) -> None:
+async def test_book_with_encrypted_chapters_is_encrypted(engines: Bench) -> None:
     data = book({"a b.xhtml": "?"}, encrypted("OPS/a%20b.xhtml", AES))
 
     with pytest.raises(ItemFailure) as failed:
@@ -164,9 +164,7 @@ async def test_a_book_whose_chapters_are_encrypted_is_encrypted(engines: Bench) 
         encrypted("OPS/cover.jpg", AES),
     ],
 )
-async def test_a_book_whose_fonts_or_pictures_are_encrypted_is_read(
-    engines: Bench, encryption: str
-) -> None:
+async def test_book_with_encrypted_fonts_or_images_is_read(engines: Bench, encryption: str) -> None:
     chapters = {"a.xhtml": documents.xhtml("One", "neap tide")}
 
     assert "neap tide" in (await engines.parse_bytes("a.epub", book(chapters, encryption))).markdown

@@ -26,14 +26,14 @@ async def test_notes_running_lines_and_comments_of_old_word_are_kept(engines: Be
         assert line in text
 
 
-async def test_text_is_not_put_back_twice(engines: Bench) -> None:
+async def test_text_is_not_restored_twice(engines: Bench) -> None:
     run = await engines.parse_bytes("a.doc", doc("The rent is due.\rSo is the deposit."))
 
     assert run.markdown.count("rent") == 1
     assert not run.report.warnings
 
 
-async def test_a_presentation_under_a_password_is_encrypted(engines: Bench) -> None:
+async def test_presentation_with_a_password_is_encrypted(engines: Bench) -> None:
     with pytest.raises(ItemFailure) as failed:
         await engines.parse_bytes("a.ppt", ppt(0xF3D1C4DF))
 
@@ -59,13 +59,13 @@ OLD_SHEETS = {
 
 
 @pytest.mark.parametrize("version", OLD_SHEETS)
-async def test_a_sheet_from_before_compound_files_is_read(engines: Bench, version: int) -> None:
+async def test_sheet_older_than_compound_files_is_read(engines: Bench, version: int) -> None:
     run = await engines.parse_bytes("a.xls", OLD_SHEETS[version] + END)
 
     assert "| amber | 4711 |" in run.markdown
 
 
-async def test_a_message_attached_to_one_of_outlook_is_read(engines: Bench) -> None:
+async def test_message_attached_to_an_outlook_message_is_read(engines: Bench) -> None:
     inner = message("Inner keys", "Meet at the copper bridge.")
     outer = message("Outer", "See below.", inner={"__substg1.0_3701000D": inner})
 
@@ -78,7 +78,7 @@ async def test_a_message_attached_to_one_of_outlook_is_read(engines: Bench) -> N
     assert not run.report.warnings
 
 
-async def test_a_file_attached_to_one_of_outlook_that_nothing_reads_is_named(
+async def test_unreadable_attachment_of_an_outlook_message_is_reported(
     engines: Bench,
 ) -> None:
     drawing: Storage = {

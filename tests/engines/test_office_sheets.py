@@ -70,7 +70,7 @@ async def test_sparse_cells_are_kept(engines: Bench, name: str) -> None:
     assert not run.report.warnings
 
 
-async def test_numbers_of_a_sparse_sheet_look_as_in_any_other(engines: Bench) -> None:
+async def test_numbers_of_a_sparse_sheet_are_formatted_as_in_any_sheet(engines: Bench) -> None:
     cells = '<row r="1"><c r="A1"><v>0.5</v></c><c r="B1" t="b"><v>1</v></c><c r="C1" s="1">'
     styles = Related(
         "styles",
@@ -116,7 +116,7 @@ async def test_cells_up_to_the_limit_are_read(engines: Bench) -> None:
         ),
     ],
 )
-async def test_more_cells_than_the_limit_are_no_damage(
+async def test_sheet_over_the_cell_limit_is_not_corrupt(
     engines: Bench, name: str, content: str | bytes
 ) -> None:
     with pytest.raises(ItemFailure, match="raise DOCMILL_MAX_CELLS") as failed:
@@ -149,7 +149,7 @@ async def test_comments_boxes_and_running_lines_of_a_sheet_are_kept(engines: Ben
     assert run.result.inventory == {"comments": 1, "footers": 1, "headers": 1, "text_boxes": 1}
 
 
-async def test_a_thread_is_kept_once_and_notes_beside_it_too(engines: Bench) -> None:
+async def test_comment_thread_is_kept_once_with_other_notes(engines: Bench) -> None:
     note = "<comment ref='{}'><text><t>{}</t></text></comment>"
     listed = note.format("A1", "[Threaded comment] Count again.") + note.format("B2", "A note.")
     notes = f"<comments {office_documents.SHEET}><commentList>{listed}</commentList></comments>"
@@ -170,7 +170,7 @@ async def test_a_thread_is_kept_once_and_notes_beside_it_too(engines: Bench) -> 
     assert "Threaded comment" not in run.markdown
 
 
-async def test_hidden_sheets_are_read_and_named(engines: Bench) -> None:
+async def test_hidden_sheets_are_read_and_reported(engines: Bench) -> None:
     book = xlsx(
         {"Open": rows(cell("A1", "seen")), "Secret": rows(cell("A1", "unseen"))},
         states={"Secret": "veryHidden"},
@@ -201,7 +201,7 @@ async def test_hidden_sheets_are_read_and_named(engines: Bench) -> None:
         '<c r="B1" s="3"><f t="shared" ref="B1:B9" si="0">A1*2</f><v/></c>',
     ],
 )
-async def test_a_formula_without_a_value_is_named(engines: Bench, formula: str) -> None:
+async def test_formula_without_a_value_is_reported(engines: Bench, formula: str) -> None:
     book = xlsx({"One": rows(f'{cell("A1", "price")}{formula}<c r="C1"><f>1+1</f><v>2</v></c>')})
 
     (found,) = (await engines.parse_bytes("a.xlsx", book)).report.warnings
@@ -225,7 +225,7 @@ async def test_comments_of_an_open_spreadsheet_are_kept(engines: Bench) -> None:
     assert "- B1: Count again." in run.markdown
 
 
-async def test_speaker_notes_and_comments_stand_on_their_slide(engines: Bench) -> None:
+async def test_speaker_notes_and_comments_are_on_their_slide(engines: Bench) -> None:
     note = (
         "<p:sp><p:nvSpPr><p:nvPr><p:ph type='{}'/></p:nvPr></p:nvSpPr><p:txBody><a:p><a:r><a:t>{}"
         "</a:t></a:r></a:p></p:txBody></p:sp>"
@@ -309,14 +309,14 @@ def workbook_under(password: str) -> bytes:
     return out.getvalue()
 
 
-async def test_a_workbook_under_the_password_of_excel_itself_is_read(engines: Bench) -> None:
+async def test_workbook_with_the_default_excel_password_is_read(engines: Bench) -> None:
     run = await engines.parse_bytes("a.xlsx", workbook_under("VelvetSweatshop"))
 
     assert "tide" in run.markdown
     assert not run.report.warnings
 
 
-async def test_a_workbook_under_another_password_is_encrypted(engines: Bench) -> None:
+async def test_workbook_with_another_password_is_encrypted(engines: Bench) -> None:
     with pytest.raises(ItemFailure) as failed:
         await engines.parse_bytes("a.xlsx", workbook_under("harbour"))
 

@@ -28,7 +28,7 @@ def note(kind: str, number: int, text: str) -> str:
     return f'<w:{kind} w:id="{number}" w:author="Ann">{paragraph(text)}</w:{kind}>'
 
 
-async def test_footnotes_and_endnotes_stand_below_their_marks(engines: Bench) -> None:
+async def test_footnotes_and_endnotes_are_below_their_marks(engines: Bench) -> None:
     footnotes = word_part("footnotes", "footnotes", note("footnote", 2, "Except in leap years."))
     endnotes = word_part("endnotes", "endnotes", note("endnote", 2, "See the annex."))
     body = paragraph("Rent", mark("footnote", 2)) + paragraph("Deposit", mark("endnote", 2))
@@ -45,7 +45,7 @@ async def test_footnotes_and_endnotes_stand_below_their_marks(engines: Bench) ->
     assert not run.report.warnings
 
 
-async def test_a_footnote_stands_on_the_page_of_its_mark(engines: Bench) -> None:
+async def test_footnote_is_on_the_page_of_its_mark(engines: Bench) -> None:
     notes = word_part(
         "footnotes",
         "footnotes",
@@ -63,7 +63,7 @@ async def test_a_footnote_stands_on_the_page_of_its_mark(engines: Bench) -> None
     ]
 
 
-async def test_a_footnote_of_a_table_and_one_without_a_mark_are_kept(engines: Bench) -> None:
+async def test_footnote_of_a_table_and_one_without_a_mark_are_kept(engines: Bench) -> None:
     notes = word_part(
         "footnotes",
         "footnotes",
@@ -167,7 +167,7 @@ async def test_embedded_office_document_is_read(
     assert "inserted amber" in run.markdown
 
 
-async def test_embedded_document_of_unknown_type_is_named(engines: Bench) -> None:
+async def test_embedded_document_of_unknown_type_is_reported(engines: Bench) -> None:
     part = Related("aFChunk", "word/chunk.xyz", "?")
 
     run = await engines.parse_bytes(
@@ -179,7 +179,7 @@ async def test_embedded_document_of_unknown_type_is_named(engines: Bench) -> Non
     assert "chunk.xyz" in found.message
 
 
-async def test_a_part_that_cannot_be_read_is_named_and_the_rest_is_kept(engines: Bench) -> None:
+async def test_unreadable_part_is_reported_and_the_rest_is_kept(engines: Bench) -> None:
     bomb = f'<!DOCTYPE a [<!ENTITY b "c">]><w:comments {WORD}/>'
     parts = [
         Related("comments", "word/comments.xml", bomb),
@@ -193,7 +193,7 @@ async def test_a_part_that_cannot_be_read_is_named_and_the_rest_is_kept(engines:
     assert "DTD" in run.report.warnings[0].message
 
 
-async def test_many_equal_lines_are_not_a_bomb(engines: Bench) -> None:
+async def test_many_equal_lines_are_not_rejected_as_a_decompression_bomb(engines: Bench) -> None:
     """Text like this shrinks to a three-hundredth, which is why only the size counts."""
     run = await engines.parse_bytes("a.docx", docx(paragraph("The tide is high.") * 50_000))
 
@@ -209,7 +209,7 @@ async def test_unpacked_size_limit_names_its_setting(engines: Bench) -> None:
     assert failed.value.failure_class == "limit_exceeded"  # type: ignore[attr-defined]
 
 
-async def test_embedded_documents_are_kept_although_their_words_are_known(engines: Bench) -> None:
+async def test_embedded_documents_are_kept_when_their_words_are_in_the_body(engines: Bench) -> None:
     section = '<w:sectPr><w:headerReference w:type="default" r:id="r0"/></w:sectPr>'
     header = word_part("header", "hdr", paragraph("Basalt Registry"))
     headed = (paragraph("a letter inside") + section, [header])

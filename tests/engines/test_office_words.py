@@ -16,7 +16,7 @@ from docmill.engines.office.comparison import missing
         ([], "anything"),
     ],
 )
-def test_words_that_are_joined_split_or_moved_are_not_missing(source: list[str], text: str) -> None:
+def test_joined_split_or_moved_words_are_not_missing(source: list[str], text: str) -> None:
     assert missing(source, text) == []
 
 
@@ -31,7 +31,7 @@ def test_words_that_are_joined_split_or_moved_are_not_missing(source: list[str],
         (["潮の高さ", "価格"], "価格", ["潮の高さ"]),
     ],
 )
-def test_paragraph_repeated_less_often_than_in_the_source_is_put_back(
+def test_paragraph_repeated_less_often_than_in_the_source_is_restored(
     source: list[str], text: str, lost: list[str]
 ) -> None:
     assert missing(source, text) == lost

@@ -13,7 +13,7 @@ SHEETS = {"input_options": {"spreadsheet": {"include_hidden_sheets": True}}}
 LANGUAGES = {"processing_options": {"ocr_parameters": {"languages": ["de"]}}}
 
 
-def test_the_defaults_are_the_whole_document_with_ocr() -> None:
+def test_default_is_the_whole_document_with_ocr() -> None:
     request = ParseRequest.read({})
 
     assert request.ocr
@@ -28,7 +28,7 @@ def test_fast_and_disable_ocr_read_text_layers_only(parameters: dict[str, Any]) 
 
 
 @pytest.mark.parametrize("tier", ["agentic", "agentic_plus"])
-def test_a_tier_of_a_remote_engine_is_a_warning(tier: str) -> None:
+def test_tier_of_a_remote_engine_gives_a_warning(tier: str) -> None:
     (warning,) = ParseRequest.read({"tier": tier}).warnings
 
     assert tier in warning.message
@@ -47,13 +47,13 @@ def test_a_tier_of_a_remote_engine_is_a_warning(tier: str) -> None:
         ({"page_ranges": {"max_pages": 3}, "tier": "fast", "version": "latest"}, Media.PDF, False),
     ],
 )
-def test_only_what_concerns_the_file_and_was_asked_for_is_named(
+def test_only_requested_parameters_that_concern_the_file_are_reported(
     parameters: dict[str, Any], media: Media, warned: bool
 ) -> None:
     assert bool(list(not_honoured(parameters, LiteParseEngine(), media))) is warned
 
 
-def test_the_same_parameter_is_named_where_it_does_concern_the_file() -> None:
+def test_parameter_is_reported_when_it_concerns_the_file() -> None:
     (warning,) = not_honoured(SHEETS, XbergEngine(), Media.XLSX)
 
     assert "input_options.spreadsheet.include_hidden_sheets" in warning.message

@@ -35,7 +35,7 @@ def tables(**options: Any) -> dict[str, Any]:
     return output(markdown={"tables": options})
 
 
-async def test_every_file_is_named_with_its_hash(engines: Bench) -> None:
+async def test_every_stored_file_is_listed_with_its_hash(engines: Bench) -> None:
     run = await handbook(
         engines,
         **output(
@@ -53,7 +53,7 @@ async def test_every_file_is_named_with_its_hash(engines: Bench) -> None:
     assert len(there) == 9
 
 
-async def test_embedded_images_are_saved_once_and_named_where_they_are(engines: Bench) -> None:
+async def test_embedded_images_are_saved_once_and_referenced_in_place(engines: Bench) -> None:
     run = await handbook(engines, **output(images_to_save=["embedded"]))
 
     found = run.result.images
@@ -67,7 +67,7 @@ async def test_embedded_images_are_saved_once_and_named_where_they_are(engines: 
     assert {figure["url"] for figure in figures} == {"img_p1_1.png"}
 
 
-async def test_screenshots_are_those_of_the_pages_asked_for(engines: Bench) -> None:
+async def test_screenshots_are_of_the_requested_pages(engines: Bench) -> None:
     run = await handbook(
         engines, **output(images_to_save=["screenshot"]), page_ranges={"target_pages": "2-3"}
     )
@@ -77,7 +77,7 @@ async def test_screenshots_are_those_of_the_pages_asked_for(engines: Bench) -> N
     assert (run.folder / "page_2.png").read_bytes().startswith(b"\x89PNG")
 
 
-async def test_a_scan_has_a_screenshot_too(engines: Bench) -> None:
+async def test_scan_has_a_screenshot(engines: Bench) -> None:
     scan = EXAMPLES / "delivery-note-scan.png"
     run = await engines.parse(scan, tier="fast", **output(images_to_save=["screenshot"]))
 
@@ -101,7 +101,7 @@ async def test_images_of_an_office_file_are_saved(engines: Bench) -> None:
     ]
 
 
-async def test_an_image_that_lies_elsewhere_is_not_saved(engines: Bench) -> None:
+async def test_remote_image_is_not_saved(engines: Bench) -> None:
     html = '<html><body><p>Tide</p><img src="http://127.0.0.1:9/a.png"></body></html>'
     run = await engines.parse_bytes("a.html", html, **output(images_to_save=["embedded"]))
 
@@ -118,7 +118,7 @@ def test_saved_images_are_limited_in_size(tmp_path: Path) -> None:
     assert "1 images were not saved" in album.warnings[0].message
 
 
-async def test_running_lines_stand_beside_the_page(engines: Bench) -> None:
+async def test_running_lines_are_separate_from_the_page_body(engines: Bench) -> None:
     page = (await handbook(engines)).result.pages[1]
 
     assert (page.header, page.footer) == ("Harbour Handbook", "- 8 -")
@@ -127,28 +127,28 @@ async def test_running_lines_stand_beside_the_page(engines: Bench) -> None:
     assert [item["type"] for item in page.items] == ["header", "text", "image", "footer"]
 
 
-async def test_hidden_headers_and_footers_are_in_no_text(engines: Bench) -> None:
+async def test_hidden_headers_and_footers_are_not_in_the_text(engines: Bench) -> None:
     page = (await handbook(engines, hide_headers=True, hide_footers=True)).result.pages[1]
 
     assert page.text == BODY % 1
     assert "Handbook" not in page.markdown
 
 
-async def test_headers_that_are_not_to_be_hidden_are_in_the_markdown(engines: Bench) -> None:
+async def test_headers_are_in_the_markdown_when_not_hidden(engines: Bench) -> None:
     page = (await handbook(engines, hide_headers=False, hide_footers=True)).result.pages[1]
 
     assert page.markdown.startswith("Harbour Handbook\n\nThe gauge")
     assert "- 8 -" not in page.markdown + page.text
 
 
-async def test_printed_page_numbers(engines: Bench) -> None:
+async def test_printed_page_numbers_are_reported(engines: Bench) -> None:
     run = await handbook(engines, **output(extract_printed_page_number=True))
 
     assert [page.printed_page_number for page in run.result.pages] == ["7", "8", "9"]
     assert (await handbook(engines)).result.pages[0].printed_page_number is None
 
 
-async def test_pages_are_joined_as_asked(engines: Bench) -> None:
+async def test_pages_are_joined_as_requested(engines: Bench) -> None:
     run = await handbook(
         engines,
         page_separator="\n== {pageNumber} ==\n",
@@ -163,7 +163,7 @@ async def test_pages_are_joined_as_asked(engines: Bench) -> None:
     assert "<" not in run.result.pages[0].markdown
 
 
-async def test_a_failed_page_says_why_in_the_whole_when_asked(engines: Bench) -> None:
+async def test_failed_page_has_its_reason_in_the_whole_text_when_requested(engines: Bench) -> None:
     run = await engines.parse_bytes(
         "torn.pdf",
         documents.pdf_with_lost_pages(good=1, lost=1),
@@ -191,7 +191,7 @@ async def test_compact_tables_have_no_padding(engines: Bench) -> None:
     assert "\n|-|-|-|-|-|\n|TG-100|Float tide gauge|4|" in run.markdown
 
 
-async def test_lines_within_a_cell_are_joined_as_asked(engines: Bench) -> None:
+async def test_lines_within_a_cell_are_joined_as_requested(engines: Bench) -> None:
     markdown = "| Name | Place |\n| --- | --- |\n| TG | Pier<br>3 |\n"
     run = await engines.parse_bytes(
         "a.md", markdown, **tables(markdown_table_multiline_separator=" / ")
@@ -200,14 +200,14 @@ async def test_lines_within_a_cell_are_joined_as_asked(engines: Bench) -> None:
     assert "| TG | Pier / 3 |" in run.markdown
 
 
-async def test_a_table_in_a_code_block_is_no_table(engines: Bench) -> None:
+async def test_table_in_a_code_block_is_not_a_table(engines: Bench) -> None:
     markdown = "```\n| a | b |\n| --- | --- |\n| 1 | 2 |\n```"
     run = await engines.parse_bytes("a.md", markdown, **tables(output_tables_as_markdown=False))
 
     assert run.markdown == markdown
 
 
-async def test_text_without_markdown_marks_has_only_words(engines: Bench) -> None:
+async def test_plain_text_has_no_markdown_marks(engines: Bench) -> None:
     options = output(additional_outputs=["stripped_md", "concatenated_stripped_txt"])
     run = await handbook(engines, **options)
     plain = await engines.parse_bytes("a.md", "# Tide\n\nSee **the** `gauge`.", **options)
@@ -229,7 +229,7 @@ async def test_words_have_boxes(engines: Bench) -> None:
     assert 10 < piers[0]["w"] < 40
 
 
-async def test_the_pdf_itself_is_saved(engines: Bench) -> None:
+async def test_pdf_itself_is_saved(engines: Bench) -> None:
     run = await handbook(engines, **output(save_output_pdf=True))
     text = await engines.parse_bytes("a.txt", "Tide", **output(save_output_pdf=True))
 
@@ -237,7 +237,7 @@ async def test_the_pdf_itself_is_saved(engines: Bench) -> None:
     assert "save_output_pdf" in text.report.warnings[0].message
 
 
-async def test_text_in_images_is_not_read_when_it_is_to_be_ignored(engines: Bench) -> None:
+async def test_text_in_images_is_not_read_when_ignored(engines: Bench) -> None:
     ignore = {"ignore": {"ignore_text_in_image": True}}
     run = await engines.parse(EXAMPLES / "delivery-note-scan.png", processing_options=ignore)
 
@@ -254,7 +254,9 @@ async def test_ocr_text_has_a_confidence(engines: Bench) -> None:
     assert (await handbook(engines)).result.pages[0].confidence is None
 
 
-async def test_too_many_pages_for_the_ratio_fail_with_images_asked_for(engines: Bench) -> None:
+async def test_too_many_failed_pages_fail_the_file_when_images_are_requested(
+    engines: Bench,
+) -> None:
     with pytest.raises(ItemFailure) as failed:
         await engines.parse_bytes(
             "torn.pdf",

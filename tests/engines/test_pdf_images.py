@@ -109,7 +109,7 @@ async def test_masks_of_images_are_not_counted(engines: Bench) -> None:
 
 @pytest.mark.parametrize("tier", ["fast", "cost_effective"])
 @pytest.mark.parametrize("data", SHOWING_NONE.values(), ids=SHOWING_NONE)
-async def test_no_image_is_counted_where_there_is_none(
+async def test_page_without_images_has_a_count_of_zero(
     engines: Bench, data: bytes, tier: str
 ) -> None:
     run = await engines.parse_bytes("plain.pdf", data, tier=tier)
@@ -118,7 +118,9 @@ async def test_no_image_is_counted_where_there_is_none(
 
 
 @pytest.mark.parametrize("data", SHOWING_NONE.values(), ids=SHOWING_NONE)
-def test_the_bytes_tell_that_no_image_is_shown(tmp_path: Path, data: bytes) -> None:
+def test_plain_pdf_is_recognised_as_without_images_by_its_bytes(
+    tmp_path: Path, data: bytes
+) -> None:
     path = tmp_path / "plain.pdf"
     path.write_bytes(data)
 
@@ -137,14 +139,14 @@ def test_the_bytes_tell_that_no_image_is_shown(tmp_path: Path, data: bytes) -> N
     ],
     ids=["filters", "predictor", "indirect", "encrypted", "damaged", "no object"],
 )
-def test_what_the_bytes_do_not_tell_may_be_an_image(tmp_path: Path, data: bytes) -> None:
+def test_undecodable_pdf_may_show_images(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "dark.pdf"
     path.write_bytes(data)
 
     assert may_show_images(path)
 
 
-async def test_a_scan_inside_the_content_of_a_page_is_recognised(engines: Bench) -> None:
+async def test_inline_scan_of_a_page_is_recognised(engines: Bench) -> None:
     scan = written(["AMBER HARBOUR LEDGER", "seven lanterns of basalt"], (850, 1100))
     data = _packed(_inline(scan, WHOLE) + line("Bates 000417", (440, 20)))
 

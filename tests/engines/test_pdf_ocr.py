@@ -30,7 +30,7 @@ def _codes(letters: str, groups: int) -> list[str]:
     ],
     ids=["keys", "digests", "accounts"],
 )
-async def test_a_sound_text_layer_is_never_replaced(engines: Bench, texts: list[str]) -> None:
+async def test_valid_text_layer_is_never_replaced(engines: Bench, texts: list[str]) -> None:
     run = await engines.parse_bytes("codes.pdf", Pdf().page(lines(texts)).bytes())
 
     assert not [text for text in texts if text not in run.markdown]
@@ -49,7 +49,7 @@ async def test_text_in_another_script_is_not_replaced_by_english(engines: Bench)
     assert not any(page.ocr for page in run.result.pages)
 
 
-async def test_unmapped_characters_alone_give_way_to_what_is_recognised(engines: Bench) -> None:
+async def test_only_unmapped_characters_are_replaced_by_recognised_text(engines: Bench) -> None:
     pdf = Pdf()
     nothing = pdf.stream(to_unicode(dict.fromkeys(range(33, 127), 0xFFFD)))
     font = pdf.add(f"<</Type/Font/Subtype/Type1/BaseFont/Helvetica/ToUnicode {nothing} 0 R>>")
@@ -114,7 +114,7 @@ def _scan_in_a_form(pdf: Pdf, scan: Image.Image) -> str:
 
 
 @pytest.mark.parametrize("make", [_stamp, _stamp_in_a_form, _letterhead, _strips, _scan_in_a_form])
-async def test_a_scan_with_text_on_it_is_recognised_too(
+async def test_scan_with_text_on_it_is_recognised(
     engines: Bench, make: Callable[[Pdf, Image.Image], str]
 ) -> None:
     pdf = Pdf()
@@ -128,7 +128,7 @@ async def test_a_scan_with_text_on_it_is_recognised_too(
     assert run.result.pages[0].ocr
 
 
-async def test_a_scan_under_a_stamp_that_runs_sideways_is_read_upright(engines: Bench) -> None:
+async def test_scan_under_a_sideways_stamp_is_read_upright(engines: Bench) -> None:
     pdf = Pdf()
     stamp = line("EXAMPLE-0000419", (590, 300), turn=90)
     pdf.page(placed("I", WHOLE) + stamp, images={"I": pdf.image(written(LEDGER))})
@@ -139,7 +139,7 @@ async def test_a_scan_under_a_stamp_that_runs_sideways_is_read_upright(engines: 
         assert text in " ".join(run.markdown.split())
 
 
-async def test_comments_on_a_scan_stay(engines: Bench) -> None:
+async def test_comments_on_a_scan_are_kept(engines: Bench) -> None:
     pdf = Pdf()
     note = "<</Type/Annot/Subtype/Text/Rect[50 50 70 70]/Contents(check the sum)>>"
     pdf.page(placed("I", WHOLE), images={"I": pdf.image(written(LEDGER))}, annotations=[note])

@@ -32,7 +32,7 @@ def _form(*fields: str) -> bytes:
         (f"/FT/Btn/T(agree)/V/Yes/AS/Yes/AP<</N<</Yes null/Off null>>>>{RECT}", "[x] agree"),
     ],
 )
-async def test_the_value_of_a_field_is_in_the_markdown(
+async def test_form_field_value_is_in_the_markdown(
     engines: Bench, field: str, expected: str
 ) -> None:
     run = await engines.parse_bytes("form.pdf", _form(field))
@@ -76,7 +76,7 @@ async def test_typed_text_and_comments_are_in_the_markdown(
     assert run.result.inventory["comments"] == 1
 
 
-async def test_the_text_that_a_stamp_shows_is_in_the_markdown(engines: Bench) -> None:
+async def test_text_of_a_stamp_is_in_the_markdown(engines: Bench) -> None:
     pdf = Pdf()
     form = "/Type/XObject/Subtype/Form/BBox[0 0 200 30]/Resources<</Font<</F1 3 0 R>>>>"
     shown = pdf.stream(line("RECEIVED 7 June by Ann", (5, 5)), form)
@@ -101,7 +101,7 @@ def _attached(count: int, collection: str = "") -> bytes:
     return pdf.bytes()
 
 
-async def test_attachments_are_counted_and_named(engines: Bench) -> None:
+async def test_attachments_are_counted_and_reported(engines: Bench) -> None:
     run = await engines.parse_bytes("attached.pdf", _attached(7))
 
     (told,) = run.report.warnings
@@ -110,7 +110,7 @@ async def test_attachments_are_counted_and_named(engines: Bench) -> None:
     assert run.result.inventory["attachments"] == 7
 
 
-async def test_the_files_of_a_portfolio_are_named(engines: Bench) -> None:
+async def test_files_of_a_portfolio_are_reported(engines: Bench) -> None:
     run = await engines.parse_bytes("portfolio.pdf", _attached(1, "/Collection<</View/D>>"))
 
     (told,) = run.report.warnings
@@ -136,7 +136,7 @@ DATA = (
 
 
 @pytest.mark.parametrize("whole", [True, False])
-async def test_the_values_of_an_xfa_form_are_read_and_its_look_is_named(
+async def test_values_of_an_xfa_form_are_read_and_its_layout_is_reported(
     engines: Bench, whole: bool
 ) -> None:
     pdf = Pdf().page(line("Please wait...", (72, 600)))

@@ -58,7 +58,7 @@ async def test_pages_of_a_tiff_can_be_chosen_and_are_limited(engines: Bench) -> 
 
 
 @pytest.mark.parametrize("mode", ["P", "LA", "F", "CMYK", "I;16"])
-async def test_a_tiff_of_any_kind_of_pixels_is_read(engines: Bench, mode: str) -> None:
+async def test_tiff_of_any_pixel_format_is_read(engines: Bench, mode: str) -> None:
     grey = _frames()[0]
     wide = grey.convert("I").point(lambda level: level * 257).convert("I;16")
     picture = wide if mode == "I;16" else grey.convert(mode)
@@ -129,9 +129,7 @@ async def test_rotated_image_is_turned_upright(engines: Bench, turn: int) -> Non
 
 
 @pytest.mark.parametrize("turn", [90, 180, 270])
-async def test_short_lines_that_lie_are_turned_in_the_right_direction(
-    engines: Bench, turn: int
-) -> None:
+async def test_rotated_short_lines_are_turned_upright(engines: Bench, turn: int) -> None:
     """Upside down they look sure enough, and sideways they read well word by word."""
     lying = written(["Lot 1 zebra harbour text", "second line of words"], (1000, 420), at=60)
     data = saved(lying.rotate(turn, expand=True), "PNG")
@@ -142,7 +140,7 @@ async def test_short_lines_that_lie_are_turned_in_the_right_direction(
 
 
 @pytest.mark.parametrize(("kind", "count"), [("GIF", 3), ("WEBP", 2), ("PNG", 2)])
-async def test_further_frames_of_an_animation_are_named(
+async def test_further_frames_of_an_animation_are_reported(
     engines: Bench, kind: str, count: int
 ) -> None:
     first, *more = _frames()[:count]
@@ -156,7 +154,7 @@ async def test_further_frames_of_an_animation_are_named(
     assert told.message == f"The picture has {count} frames; only the first was read."
 
 
-async def test_a_picture_without_text_says_so(engines: Bench) -> None:
+async def test_image_without_text_is_reported(engines: Bench) -> None:
     run = await engines.parse_bytes("blank.png", saved(Image.new("L", SMALL, 255), "PNG"))
 
     codes = {w.code for w in run.report.warnings}

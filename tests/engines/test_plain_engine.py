@@ -45,20 +45,20 @@ async def test_csv_becomes_a_table(engines: Bench) -> None:
         ("cp1251", "Привет, как дела? Это простой текст на русском языке."),
     ],
 )
-async def test_old_character_sets_are_read(engines: Bench, charset: str, text: str) -> None:
+async def test_old_charsets_are_decoded(engines: Bench, charset: str, text: str) -> None:
     run = await engines.parse_bytes("a.txt", text.encode(charset))
 
     assert run.markdown == text
 
 
-async def test_a_text_of_nothing_but_space_says_so(engines: Bench) -> None:
+async def test_text_of_whitespace_only_is_reported_as_empty(engines: Bench) -> None:
     run = await engines.parse_bytes("a.txt", " \n\n ")
 
     assert messages(run.report.warnings) == ["The file has no text."]
 
 
 @pytest.mark.parametrize("ending", ["\r", "\r\n", "\r\r\n"])
-async def test_lines_of_other_systems_are_lines(engines: Bench, ending: str) -> None:
+async def test_line_endings_of_other_systems_are_recognised(engines: Bench, ending: str) -> None:
     table = await engines.parse_bytes("a.csv", ending.join(["place;height", "Ansel;4,2", ""]))
     words = await engines.parse_bytes("a.txt", f"one{ending}two")
 
@@ -66,7 +66,7 @@ async def test_lines_of_other_systems_are_lines(engines: Bench, ending: str) -> 
     assert words.markdown == "one\ntwo"
 
 
-async def test_the_result_says_how_bytes_became_text(engines: Bench) -> None:
+async def test_result_states_how_bytes_were_decoded(engines: Bench) -> None:
     run = await engines.parse_bytes("a.txt", "Grüße aus Köln\n".encode() * 9 + b"\xff\n")
 
     assert run.result.metadata == {"charset": "utf-8", "charset_source": "utf-8"}

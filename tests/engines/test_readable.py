@@ -74,7 +74,7 @@ def _show(folder: str) -> dict[str, bytes | str]:
         ("b.pptx", _show("deck/")),
     ],
 )  # fmt: skip
-async def test_an_office_package_is_read_whatever_its_parts_are_called(
+async def test_office_package_is_read_with_any_part_names(
     engines: Bench, name: str, entries: dict[str, bytes | str]
 ) -> None:
     run = await engines.parse_bytes(name, documents.archive(entries))
@@ -104,9 +104,7 @@ BODIES = {
 
 
 @pytest.mark.parametrize("kind", BODIES)
-async def test_open_documents_are_read_as_templates_without_a_mimetype_and_flat(
-    engines: Bench, kind: str
-) -> None:
+async def test_open_document_templates_and_flat_files_are_read(engines: Bench, kind: str) -> None:
     body = f"<office:body>{BODIES[kind]}</office:body>"
     content = f"<office:document-content {_SPACES}>{body}</office:document-content>"
     stated = f"application/vnd.oasis.opendocument.{kind}-template"
@@ -123,7 +121,7 @@ def _flat_part(name: str, content_type: str, inside: str) -> str:
     return f'<g:part g:name="/{name}" g:contentType="{content_type}">{inside}</g:part>'
 
 
-async def test_office_in_one_file_of_xml_is_read(engines: Bench) -> None:
+async def test_office_document_in_single_xml_file_is_read(engines: Bench) -> None:
     relations = _flat_part(
         "_rels/.rels",
         "x",
@@ -148,7 +146,7 @@ async def test_office_in_one_file_of_xml_is_read(engines: Bench) -> None:
     assert "Neap tide" in markdown
 
 
-async def test_a_workbook_in_xml_has_a_page_for_each_sheet(engines: Bench) -> None:
+async def test_workbook_in_xml_has_a_page_for_each_sheet(engines: Bench) -> None:
     space = "urn:schemas-microsoft-com:office:spreadsheet"
     cells = (
         '<ss:Cell ss:MergeAcross="1"><ss:Data ss:Type="String">Lamp &amp; stand</ss:Data></ss:Cell>'
@@ -171,13 +169,13 @@ async def test_a_workbook_in_xml_has_a_page_for_each_sheet(engines: Bench) -> No
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
-async def test_rtf_is_read_behind_a_mark(engines: Bench, encoding: str) -> None:
+async def test_rtf_is_read_after_a_byte_order_mark(engines: Bench, encoding: str) -> None:
     run = await engines.parse_bytes("a.rtf", "\n{\\rtf1\\ansi Spring tide\\par}".encode(encoding))
 
     assert run.markdown.strip() == "Spring tide"
 
 
-async def test_an_apple_mail_is_read_without_its_envelope(engines: Bench) -> None:
+async def test_apple_mail_is_read_without_its_envelope(engines: Bench) -> None:
     plist = b'<?xml version="1.0" encoding="UTF-8"?><plist version="1.0"><dict/></plist>'
     mail = b"%-10d\n%s%s" % (len(documents.MAIL), documents.MAIL, plist)
 
@@ -187,7 +185,7 @@ async def test_an_apple_mail_is_read_without_its_envelope(engines: Bench) -> Non
     assert "plist" not in markdown
 
 
-async def test_a_mail_is_read_behind_a_mark_and_blank_lines(engines: Bench) -> None:
+async def test_mail_is_read_after_a_byte_order_mark_and_blank_lines(engines: Bench) -> None:
     before = b"\xef\xbb\xbf\r\n\r\n>From ana@example.com Mon Mar  2 10:00:00 2026\n"
     run = await engines.parse_bytes("a.eml", before + documents.MAIL)
 
@@ -196,7 +194,7 @@ async def test_a_mail_is_read_behind_a_mark_and_blank_lines(engines: Bench) -> N
     assert ">From" not in run.markdown.replace("\\", "")
 
 
-async def test_html_of_an_old_charset_says_how_it_was_read(engines: Bench) -> None:
+async def test_html_of_an_old_charset_reports_its_decoding(engines: Bench) -> None:
     stated = await engines.parse_bytes("a.html", "<meta charset=x-sjis><p>青い樽".encode("cp932"))
 
     assert "青い樽" in stated.markdown

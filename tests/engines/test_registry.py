@@ -24,7 +24,7 @@ def test_unknown_media_type_has_no_engine() -> None:
     assert failed.value.failure_class is FailureClass.UNSUPPORTED_TYPE
 
 
-def test_the_suite_version_names_every_engine_and_the_ocr_data() -> None:
+def test_suite_version_names_every_engine_and_the_ocr_data() -> None:
     version = parse_suite_version()
 
     for engine in builtin().engines(PARSE):
@@ -32,7 +32,7 @@ def test_the_suite_version_names_every_engine_and_the_ocr_data() -> None:
     assert version.endswith("ocr-eng")
 
 
-def test_a_new_classifier_changes_the_suite_of_classify_alone() -> None:
+def test_new_classifier_changes_only_the_suite_of_classify() -> None:
     classifier = builtin().classifier()
 
     assert suite_version(PARSE, "parse-1") == "parse-1"

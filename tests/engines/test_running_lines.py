@@ -6,7 +6,7 @@ from tests.engines.drawn import Pdf, line, lines
 from tests.fixtures.engines import Bench
 
 
-async def test_repeated_text_of_all_pages_stays_on_the_first(engines: Bench) -> None:
+async def test_text_repeated_on_all_pages_remains_on_the_first(engines: Bench) -> None:
     pdf = Pdf()
     for body in (["Seven lanterns", "One compass"], ["Total 1,250.00", "Payable in thirty days"]):
         head = lines(["INVOICE 4711", "Customer Ann Example"], (72, 760))
@@ -20,7 +20,7 @@ async def test_repeated_text_of_all_pages_stays_on_the_first(engines: Bench) -> 
     assert pages[1].header == "INVOICE 4711\nCustomer Ann Example"
 
 
-async def test_lines_that_differ_in_a_number_stay_on_every_page(engines: Bench) -> None:
+async def test_lines_that_differ_in_a_number_remain_on_every_page(engines: Bench) -> None:
     pdf = Pdf()
     for number in range(1, 5):
         head = line(f"Delivery note 2024-{number:03}", (72, 760))
@@ -33,7 +33,7 @@ async def test_lines_that_differ_in_a_number_stay_on_every_page(engines: Bench) 
 
 
 @pytest.mark.parametrize("where", [(72, 760), (72, 20), (280, 770)])
-async def test_a_page_of_one_line_is_not_empty(engines: Bench, where: tuple[float, float]) -> None:
+async def test_page_of_one_line_is_not_empty(engines: Bench, where: tuple[float, float]) -> None:
     pdf = Pdf()
     for _ in range(4):
         pdf.page(line("Store of the harbour", where))
@@ -43,7 +43,7 @@ async def test_a_page_of_one_line_is_not_empty(engines: Bench, where: tuple[floa
     assert [page.markdown for page in pages] == ["Store of the harbour"] * 4
 
 
-async def test_bare_page_numbers_stay_out_of_the_body(engines: Bench) -> None:
+async def test_bare_page_numbers_are_not_in_the_body(engines: Bench) -> None:
     pdf = Pdf()
     for number in range(1, 5):
         pdf.page(
@@ -57,7 +57,7 @@ async def test_bare_page_numbers_stay_out_of_the_body(engines: Bench) -> None:
     assert all("- " not in page.markdown for page in pages)
 
 
-async def test_hidden_headers_are_in_no_body(engines: Bench) -> None:
+async def test_hidden_headers_are_not_in_the_body(engines: Bench) -> None:
     pdf = Pdf()
     for body in ("Seven lanterns of amber", "One compass of basalt"):
         pdf.page(line("INVOICE 4711", (72, 760)) + lines([body, "and more"], (72, 500)))

@@ -117,7 +117,7 @@ def test_frames_of_a_tiff_are_read_in_slices(written_down: Callable[..., Documen
     assert whole.pages_ok == 20
 
 
-def test_pages_that_cannot_be_read_are_failed_pages_of_their_slice(
+def test_unreadable_pages_are_failed_pages_of_their_slice(
     written_down: Callable[..., Document],
 ) -> None:
     document = written_down(documents.pdf_with_lost_pages(600, 3))
@@ -130,7 +130,7 @@ def test_pages_that_cannot_be_read_are_failed_pages_of_their_slice(
     assert (whole.document_pages, whole.pages_total) == (603, 603)
 
 
-def test_a_document_whose_images_are_saved_is_read_at_once(
+def test_document_is_not_sliced_when_images_are_saved(
     written_down: Callable[..., Document], tmp_path: Path
 ) -> None:
     document = replace(written_down(scanned(["Amber", "Basalt"])), output_dir=tmp_path)

@@ -68,7 +68,7 @@ def parse(environment: Environment, path: Path, content: str, **variables: str) 
     return done.stdout.strip()
 
 
-def test_the_example_is_installed_and_parses_what_no_built_in_engine_reads(
+def test_example_parses_a_format_that_no_built_in_engine_reads(
     environment: Environment, tmp_path: Path
 ) -> None:
     assert parse(environment, tmp_path / "a.srt", CUES).startswith("text|1")
@@ -81,9 +81,7 @@ def test_the_example_is_installed_and_parses_what_no_built_in_engine_reads(
     assert parse(environment, tmp_path / "a.srt", CUES, DOCMILL_ENGINES_ALLOW="").startswith("text")
 
 
-def test_the_example_keeps_the_contract_that_it_is_given(
-    environment: Environment, tmp_path: Path
-) -> None:
+def test_example_passes_the_engine_contract_tests(environment: Environment, tmp_path: Path) -> None:
     environment.install_example(tmp_path / "wheels")
 
     tests = EXAMPLE / "test_subtitles.py"
@@ -93,11 +91,11 @@ def test_the_example_keeps_the_contract_that_it_is_given(
     assert " passed" in done.stdout
 
 
-def test_the_example_is_under_fifty_lines() -> None:
+def test_example_has_fewer_than_fifty_lines() -> None:
     assert len((EXAMPLE / "docmill_subtitles.py").read_text().splitlines()) < 50
 
 
-def test_a_built_in_engine_keeps_its_files_unless_another_is_preferred(
+def test_built_in_engine_is_used_unless_another_is_preferred(
     environment: Environment, tmp_path: Path
 ) -> None:
     environment.install("loud", ENGINE.format(version="1"))
@@ -107,7 +105,7 @@ def test_a_built_in_engine_keeps_its_files_unless_another_is_preferred(
     assert parse(environment, file, "words", DOCMILL_ENGINES_PREFER="loud") == "loud|WORDS"
 
 
-def test_the_suite_version_changes_with_each_engine_its_version_and_the_order(
+def test_suite_version_changes_with_each_engine_its_version_and_the_order(
     environment: Environment, tmp_path: Path
 ) -> None:
     alone = environment.run("-c", VERSION).stdout
@@ -133,7 +131,7 @@ def test_the_suite_version_changes_with_each_engine_its_version_and_the_order(
         (ENGINE.format(version="1").replace("loud", "other"), "its name is other"),
     ],
 )
-def test_a_broken_engine_is_named_by_doctor_and_the_others_work(
+def test_doctor_reports_a_broken_engine_and_other_engines_work(
     environment: Environment, tmp_path: Path, code: str, reason: str
 ) -> None:
     environment.install("loud", code)
@@ -151,7 +149,7 @@ def test_a_broken_engine_is_named_by_doctor_and_the_others_work(
     assert parse(environment, tmp_path / "a.srt", CUES).startswith("subtitles|")
 
 
-async def test_an_engine_that_is_named_but_not_installed_is_broken() -> None:
+async def test_engine_is_broken_when_it_is_named_but_not_installed() -> None:
     suite = await chosen_suite((), ("nowhere",))
 
     assert suite.broken == {"nowhere": "No installed package registers this engine."}
@@ -193,7 +191,7 @@ def test_preferred_engines_come_first_and_the_others_last(monkeypatch: pytest.Mo
         ("run", None),
     ],
 )
-def test_protocol_violation_of_an_engine_is_named(attribute: str, value: object) -> None:
+def test_protocol_violation_of_an_engine_is_reported(attribute: str, value: object) -> None:
     engine = Loud()
     third_party.check(engine)
     setattr(engine, attribute, value)
@@ -202,7 +200,7 @@ def test_protocol_violation_of_an_engine_is_named(attribute: str, value: object)
         third_party.check(engine)
 
 
-def test_a_worker_with_a_broken_engine_says_so_and_does_its_work(
+def test_worker_with_a_broken_engine_reports_it_and_works(
     environment: Environment, tmp_path: Path
 ) -> None:
     environment.install("loud", "raise RuntimeError('no licence')")

@@ -11,7 +11,9 @@ TEXTS = ["First harbour line", "Second amber line", "Third basalt line"]
 
 @pytest.mark.parametrize("turn", [90, 180, 270])
 @pytest.mark.parametrize("page", ["", "/Rotate 90", "/Rotate 180"])
-async def test_a_turned_page_reads_in_order(engines: Bench, turn: int, page: str) -> None:
+async def test_text_of_a_rotated_page_is_in_reading_order(
+    engines: Bench, turn: int, page: str
+) -> None:
     step = {90: (20, 0), 180: (0, 20), 270: (-20, 0)}[turn]
     content = "".join(
         line(text, (300 + step[0] * n, 400 + step[1] * n), turn=turn)
@@ -28,7 +30,7 @@ async def test_a_turned_page_reads_in_order(engines: Bench, turn: int, page: str
     assert (result.width, result.height) == ((792, 612) if sideways else (612, 792))
 
 
-async def test_boxes_of_a_turned_page_lie_on_the_page_as_it_is(engines: Bench) -> None:
+async def test_boxes_of_a_rotated_page_use_the_coordinates_of_the_page(engines: Bench) -> None:
     content = "".join(line(text, (100 + 20 * n, 400), turn=90) for n, text in enumerate(TEXTS))
 
     run = await engines.parse_bytes("turned.pdf", Pdf().page(content).bytes())
@@ -41,7 +43,7 @@ async def test_boxes_of_a_turned_page_lie_on_the_page_as_it_is(engines: Bench) -
 
 
 @pytest.mark.parametrize("turn", [90, 180, 270])
-async def test_a_turned_part_of_a_page_is_put_back(engines: Bench, turn: int) -> None:
+async def test_rotated_part_of_a_page_is_restored(engines: Bench, turn: int) -> None:
     body = lines(["A table of the harbour stands at the side of this page,"] * 4)
     margin = line("lantern 7 amber", (560, 300), turn=turn)
 
@@ -52,7 +54,7 @@ async def test_a_turned_part_of_a_page_is_put_back(engines: Bench, turn: int) ->
     assert [w.code for w in run.report.warnings] == [WarningCode.TEXT_PUT_BACK] * (turn != 180)
 
 
-async def test_diagonal_text_is_put_back_unless_it_is_not_wanted(engines: Bench) -> None:
+async def test_diagonal_text_is_restored_unless_excluded(engines: Bench) -> None:
     body = lines(["A letter about the harbour and its lanterns"] * 4)
     mark = "BT /F1 40 Tf 0.7071 0.7071 -0.7071 0.7071 150 150 Tm (CONFIDENTIAL) Tj ET"
     data = Pdf().page(body + mark).bytes()

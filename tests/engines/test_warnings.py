@@ -25,12 +25,12 @@ def _pages(count: int, code: WarningCode = PAGE) -> list[ResultWarning]:
     return [warning(code, f"No text on page {number}.", number) for number in range(1, count + 1)]
 
 
-def test_few_warnings_stay_as_they_are() -> None:
+def test_few_warnings_are_unchanged() -> None:
     few = [*_pages(60), *_pages(40, WarningCode.OCR_ADDED)]
     assert at_most(few) == few
 
 
-def test_many_of_one_code_end_with_how_many_more_there_are() -> None:
+def test_many_warnings_of_one_code_end_with_a_count_of_the_rest() -> None:
     shown = at_most(_pages(10_000))
 
     assert len(shown) == MAX_WARNINGS
@@ -39,7 +39,7 @@ def test_many_of_one_code_end_with_how_many_more_there_are() -> None:
     assert shown[-1].message == "And 9,901 more of this kind, on pages 100 to 10000."
 
 
-def test_a_rare_code_behind_many_others_is_still_named() -> None:
+def test_rare_code_after_many_others_is_reported() -> None:
     many = [*_pages(5000), *_pages(3, WarningCode.PAGE_TURNED), *_pages(9, WarningCode.OCR_ADDED)]
     shown = at_most([*many, warning(WarningCode.NO_TEXT, "The document has no text.")])
 
@@ -65,7 +65,7 @@ def test_page_number_below_one_is_dropped(page: int) -> None:
     assert ResultWarning(code=PAGE, message="x", page=page).page is None
 
 
-def test_a_result_is_written_with_a_bounded_number_of_warnings(tmp_path: Path) -> None:
+def test_result_is_written_with_a_bounded_number_of_warnings(tmp_path: Path) -> None:
     result = ParseResult(
         engine="e",
         engine_version="1",

@@ -44,7 +44,7 @@ class TestContract(EngineContract):
     }
 
 
-async def test_each_sheet_is_a_page_under_its_name(engines: Bench) -> None:
+async def test_each_sheet_is_a_page_with_its_name(engines: Bench) -> None:
     result = (await engines.parse(EXAMPLES / "price-list.xlsx")).result
 
     assert result.pages_total >= 2
@@ -62,7 +62,7 @@ async def test_each_slide_is_a_page_and_pages_can_be_chosen(engines: Bench) -> N
 
 
 @pytest.mark.parametrize("charset", ["utf-8", "utf-16", "latin-1"])
-async def test_html_in_any_character_set_keeps_its_letters(engines: Bench, charset: str) -> None:
+async def test_html_in_any_charset_is_decoded_correctly(engines: Bench, charset: str) -> None:
     page = f'<html><head><meta charset="{charset}"><title>Flüsse</title></head><p>Grüße</p>'
 
     run = await engines.parse_bytes("a.html", page.encode(charset))
@@ -72,7 +72,7 @@ async def test_html_in_any_character_set_keeps_its_letters(engines: Bench, chars
     assert not run.report.warnings
 
 
-async def test_the_meta_tags_of_html_are_not_its_text(engines: Bench) -> None:
+async def test_meta_tags_of_html_are_not_in_the_text(engines: Bench) -> None:
     page = '<html><head><meta name="generator" content="Pencil"></head><p>Tide</p></html>'
 
     assert (await engines.parse_bytes("a.html", page)).markdown.strip() == "Tide"
@@ -95,7 +95,7 @@ async def test_nothing_is_fetched_for_a_document(engines: Bench) -> None:
     assert not visitors
 
 
-async def test_an_office_file_that_unpacks_to_too_much_is_refused(engines: Bench) -> None:
+async def test_office_file_over_the_unpacked_size_limit_is_rejected(engines: Bench) -> None:
     bomb = documents.archive(
         {"[Content_Types].xml": "x", "word/document.xml": FIVE_MIB_OF_ZEROS * 25}
     )

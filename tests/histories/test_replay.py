@@ -15,7 +15,7 @@ STORED = sorted((Path(__file__).parent / "stored").rglob("*.json"))
 
 
 @pytest.mark.parametrize("path", STORED, ids=lambda path: f"{path.parent.name}/{path.stem}")
-async def test_a_stored_history_replays(path: Path) -> None:
+async def test_stored_history_replays(path: Path) -> None:
     """When this fails: put the change behind `workflow.patched`, do not record anew."""
     replayer = Replayer(workflows=WORKFLOWS, data_converter=pydantic_data_converter)
     history = WorkflowHistory.from_json(f"bat-{path.stem}", path.read_text())

@@ -37,7 +37,7 @@ async def _series(database: Database, count: int, **fields: Any) -> list[str]:
     return made[::-1]
 
 
-async def test_two_racing_creates_with_one_identity_give_one_batch(database: Database) -> None:
+async def test_racing_creates_with_one_identity_create_one_batch(database: Database) -> None:
     rows = [batch_row(identity="same", name=str(number)) for number in range(6)]
 
     made = await asyncio.gather(*(_create(database, row) for row in rows))
@@ -46,23 +46,23 @@ async def test_two_racing_creates_with_one_identity_give_one_batch(database: Dat
     assert len({batch.id for batch, _ in made}) == 1
 
 
-async def test_a_create_repeated_with_its_id_gives_the_first_one(database: Database) -> None:
+async def test_repeated_create_with_the_same_id_returns_the_first_batch(database: Database) -> None:
     first, _ = await _create(database, batch_row(id="bat-1", name="first"))
     again, is_new = await _create(database, batch_row(id="bat-1", name="second"))
     assert (again.id, again.name, is_new) == (first.id, "first", False)
 
 
-async def test_a_batch_over_nothing_is_refused(database: Database) -> None:
+async def test_batch_without_files_is_rejected(database: Database) -> None:
     with pytest.raises(NotFoundError, match="directory of the batch"):
         await _create(database, batch_row(directory_id="dir-none"))
 
 
-async def test_batches_without_identity_never_clash(database: Database) -> None:
+async def test_batches_without_identity_never_conflict(database: Database) -> None:
     made = [await _create(database, batch_row()) for _ in range(3)]
     assert all(is_new for _, is_new in made)
 
 
-async def test_a_follow_up_batch_has_the_next_number_of_its_identity(database: Database) -> None:
+async def test_follow_up_batch_has_the_next_number_of_its_identity(database: Database) -> None:
     for number in range(3):
         await _create(database, batch_row(identity="x", identity_number=number, name=str(number)))
     async with database.read() as session:
@@ -72,7 +72,7 @@ async def test_a_follow_up_batch_has_the_next_number_of_its_identity(database: D
         assert await Batches(session).latest_of_identity(PROJECT, "y") is None
 
 
-async def test_a_batch_is_not_found_in_another_project(database: Database) -> None:
+async def test_batch_is_not_found_in_another_project(database: Database) -> None:
     batch, _ = await _create(database, batch_row())
     async with database.read() as session:
         assert (await Batches(session).get(None, batch.id)).id == batch.id
@@ -111,7 +111,7 @@ async def test_racing_status_changes_have_one_winner(database: Database) -> None
     assert (await _get(database, batch.id)).status == ends[won.index(True)]
 
 
-async def test_state_is_set_and_seen_at_once(database: Database) -> None:
+async def test_batch_state_is_visible_in_the_same_transaction(database: Database) -> None:
     batch, _ = await _create(database, batch_row())
     async with database.write() as session:
         await Batches(session).set_state(batch.id, paused=True, concurrency=3)
@@ -136,7 +136,7 @@ async def test_every_batch_is_on_exactly_one_page_newest_first(database: Databas
     assert found == made
 
 
-async def test_the_last_page_has_no_token_even_when_it_is_full(database: Database) -> None:
+async def test_last_page_has_no_token_when_it_is_full(database: Database) -> None:
     await _series(database, 4)
     async with database.read() as session:
         first = await Batches(session).list(PROJECT, limit=2)
@@ -157,7 +157,7 @@ async def test_new_batches_do_not_shift_the_pages_of_a_list(
 
 
 @pytest.mark.parametrize("token", ["x", "WzFd", "Zm9v", "é", "W10=", "WyJub3ciLCAiYSJd"])
-async def test_a_token_that_is_not_ours_is_refused(database: Database, token: str) -> None:
+async def test_foreign_page_token_is_rejected(database: Database, token: str) -> None:
     async with database.read() as session:
         with pytest.raises(UsageError, match="page token"):
             await Batches(session).list(PROJECT, cursor=token)
@@ -191,7 +191,7 @@ async def test_lists_are_filtered(database: Database) -> None:
         assert len((await batches.list(None, limit=100)).items) == 6
 
 
-async def test_unknown_items_are_named(database: Database) -> None:
+async def test_unknown_items_are_reported(database: Database) -> None:
     unknown = [f"dfl-{number}" for number in range(8)]
     with pytest.raises(NotFoundError, match=r"dfl-0, dfl-1, .* and 3 more"):
         async with database.read() as session:

@@ -14,9 +14,7 @@ from docmill.settings import Settings
 from tests.records.making import PROJECT, scanned
 
 
-async def test_creating_a_batch_does_not_touch_its_files(
-    database: Database, tmp_path: Path
-) -> None:
+async def test_batch_creation_does_not_touch_its_files(database: Database, tmp_path: Path) -> None:
     settings = Settings(home=tmp_path)
     directories = [await scanned(database, n, f"/{n}") for n in (1, 2_500)]
     statements: list[str] = []
@@ -36,7 +34,7 @@ async def test_creating_a_batch_does_not_touch_its_files(
     assert not [statement for statement in costs[1] if "directory_files" in statement]
 
 
-async def test_creating_a_batch_is_one_transaction(database: Database, tmp_path: Path) -> None:
+async def test_batch_creation_is_one_transaction(database: Database, tmp_path: Path) -> None:
     directory = await scanned(database, 3)
     items = (await _entry_id(database, directory),)
     begun: list[object] = []

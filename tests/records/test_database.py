@@ -39,13 +39,13 @@ async def on_sqlite(sqlite_url: str) -> AsyncIterator[Database]:
     await database.close()
 
 
-async def test_a_block_that_ends_well_is_committed(database: Database) -> None:
+async def test_successful_block_is_committed(database: Database) -> None:
     async with database.write() as session:
         session.add(_project("kept"))
     assert "kept" in await _names(database)
 
 
-async def test_a_block_that_fails_leaves_nothing(database: Database) -> None:
+async def test_failed_block_is_rolled_back(database: Database) -> None:
     async def fail() -> None:
         async with database.write() as session:
             session.add(_project("lost"))
@@ -57,7 +57,7 @@ async def test_a_block_that_fails_leaves_nothing(database: Database) -> None:
     assert "lost" not in await _names(database)
 
 
-async def test_a_cancelled_block_leaves_nothing_and_frees_the_writer(database: Database) -> None:
+async def test_cancelled_block_is_rolled_back_and_frees_the_writer(database: Database) -> None:
     inside = asyncio.Event()
 
     async def hold() -> None:
@@ -78,7 +78,7 @@ async def test_a_cancelled_block_leaves_nothing_and_frees_the_writer(database: D
     assert await _names(database) == {"Default", "kept"}
 
 
-async def test_many_writers_at_once_all_commit(database: Database) -> None:
+async def test_concurrent_writers_all_commit(database: Database) -> None:
     async def write(number: int) -> None:
         async with database.write() as session:
             session.add(_project(str(number)))
@@ -102,7 +102,7 @@ async def test_sqlite_is_durable_and_checks_references(on_sqlite: Database) -> N
     }
 
 
-async def test_a_sqlite_writer_holds_the_lock_from_its_first_line(on_sqlite: Database) -> None:
+async def test_sqlite_writer_holds_the_lock_from_its_first_statement(on_sqlite: Database) -> None:
     assert on_sqlite.path is not None
     other = sqlite3.connect(on_sqlite.path, timeout=0, isolation_level=None)
     async with on_sqlite.write():
@@ -137,7 +137,9 @@ its transactions more than a hundred came, for one of a hundred writes."""
 
 
 @pytest.mark.integration
-async def test_a_busy_process_lets_another_one_write(on_sqlite: Database, sqlite_url: str) -> None:
+async def test_busy_process_lets_another_process_write(
+    on_sqlite: Database, sqlite_url: str
+) -> None:
     async with on_sqlite.write() as session:
         await session.execute(text("CREATE TABLE busy (n INTEGER)"))
         await session.execute(text("INSERT INTO busy VALUES (0)"))
@@ -176,7 +178,7 @@ async def test_database_is_unavailable_when_its_lock_is_not_freed(on_sqlite: Dat
     assert await _names(on_sqlite) == {"kept"}
 
 
-async def test_wrong_sql_is_a_bug_not_an_absence(database: Database) -> None:
+async def test_sql_error_is_not_reported_as_an_unavailable_database(database: Database) -> None:
     with pytest.raises(DBAPIError, match="no_such_table"):
         async with database.read() as session:
             await session.execute(text("SELECT * FROM no_such_table"))
@@ -194,7 +196,7 @@ async def test_sqlite_runs_short_statements_in_the_callers_thread(on_sqlite: Dat
         assert (await session.execute(thread)).scalar_one() != threading.get_ident()
 
 
-async def test_sqlite_readers_go_on_beside_a_writer_and_cannot_write(on_sqlite: Database) -> None:
+async def test_sqlite_readers_continue_during_a_write_and_cannot_write(on_sqlite: Database) -> None:
     async with on_sqlite.write() as writer:
         writer.add(_project("unseen"))
         await writer.flush()
@@ -206,7 +208,7 @@ async def test_sqlite_readers_go_on_beside_a_writer_and_cannot_write(on_sqlite: 
 
 
 @pytest.mark.parametrize("url", ["sqlite+aiosqlite://", "mysql://x/y", "nonsense"])
-def test_a_url_that_cannot_work_is_refused_with_a_hint(url: str) -> None:
+def test_unusable_url_is_rejected_with_a_hint(url: str) -> None:
     with pytest.raises(UsageError) as raised:
         Database(url, EVERY_PROJECT)
     assert "postgresql://" in raised.value.hint
@@ -220,7 +222,7 @@ def test_a_url_that_cannot_work_is_refused_with_a_hint(url: str) -> None:
         "postgresql+asyncpg://user:hidden@no-such-host.invalid/none",
     ],
 )
-async def test_a_server_that_is_away_is_named_as_away_without_its_password(url: str) -> None:
+async def test_unavailable_server_is_reported_without_its_password(url: str) -> None:
     database = Database(url, EVERY_PROJECT)
     for attempt in (database.ping, database.migrate):
         with pytest.raises(UnavailableError) as raised:
@@ -229,7 +231,7 @@ async def test_a_server_that_is_away_is_named_as_away_without_its_password(url: 
     await database.close()
 
 
-async def test_a_folder_that_cannot_be_made_is_named_as_away(tmp_path: Path) -> None:
+async def test_database_is_unavailable_when_its_folder_cannot_be_created(tmp_path: Path) -> None:
     (tmp_path / "home").write_text("a file where the folder should be")
     database = Database(f"sqlite+aiosqlite:///{tmp_path / 'home' / 'records.db'}", EVERY_PROJECT)
     with pytest.raises(UnavailableError, match="cannot be written"):
@@ -237,7 +239,7 @@ async def test_a_folder_that_cannot_be_made_is_named_as_away(tmp_path: Path) -> 
     await database.close()
 
 
-async def test_a_server_that_restarts_is_away_once_at_most(
+async def test_restarted_server_is_unavailable_at_most_once(
     postgres_url: str, postgres_server: str
 ) -> None:
     database = Database(postgres_url, EVERY_PROJECT)
@@ -256,7 +258,7 @@ async def test_a_server_that_restarts_is_away_once_at_most(
 
 
 @pytest.mark.integration
-async def test_connections_that_fell_silent_are_not_used_again() -> None:
+async def test_silent_connections_are_not_reused() -> None:
     with postgres_folder() as folder:
         server = await asyncio.create_subprocess_exec(*folder.command, user=folder.user)
         async with FaultProxy(folder.port) as proxy:
@@ -281,7 +283,7 @@ async def _answers(database: Database) -> bool:
     return True
 
 
-async def test_a_text_with_nul_is_refused_or_kept_but_never_a_crash(database: Database) -> None:
+async def test_text_with_nul_is_stored_or_rejected_without_a_crash(database: Database) -> None:
     async def keep() -> None:
         async with database.write() as session:
             session.add(_project("nul\0"))

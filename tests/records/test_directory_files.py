@@ -50,7 +50,7 @@ async def _frozen(database: Database, directory: Directory) -> list[str]:
     return found
 
 
-async def test_an_upload_is_listed_at_once(database: Database, directory: Directory) -> None:
+async def test_upload_is_listed_immediately(database: Database, directory: Directory) -> None:
     row = await _attach(database, directory, "a.pdf", metadata={"year": 2026})
     async with database.read() as session:
         found = await DirectoryFiles(session).get(PROJECT, directory.id, row.id)
@@ -60,7 +60,7 @@ async def test_an_upload_is_listed_at_once(database: Database, directory: Direct
     assert (seen.sequence, seen.watermark, seen.live_count) == (1, 1, 1)
 
 
-async def test_the_unique_id_defaults_to_the_external_id(
+async def test_unique_id_defaults_to_the_external_id(
     database: Database, directory: Directory
 ) -> None:
     async with database.write() as session:
@@ -69,7 +69,7 @@ async def test_the_unique_id_defaults_to_the_external_id(
     assert (row.unique_id, row.display_name) == ("ext-7", "a.pdf")
 
 
-async def test_a_repeated_upload_changes_nothing(database: Database, directory: Directory) -> None:
+async def test_repeated_upload_changes_nothing(database: Database, directory: Directory) -> None:
     first = await _attach(database, directory, "a.pdf")
     again = await _attach(database, directory, "a.pdf")
     assert (again.id, again.sequence, again.file_id) == (first.id, first.sequence, first.file_id)
@@ -129,7 +129,7 @@ async def test_frozen_listing_ignores_later_changes_of_entries(
     assert await _frozen(database, directory) == ["c", "a", "d"]
 
 
-async def test_a_deleted_entry_is_gone_but_can_still_be_looked_up(
+async def test_deleted_entry_is_not_listed_but_can_be_read_by_id(
     database: Database, directory: Directory
 ) -> None:
     row = await _attach(database, directory, "a")
@@ -148,7 +148,7 @@ async def test_a_deleted_entry_is_gone_but_can_still_be_looked_up(
     assert (await _attach(database, directory, "a")).id != row.id
 
 
-async def test_bulk_delete_is_all_or_none(database: Database, directory: Directory) -> None:
+async def test_bulk_delete_is_all_or_nothing(database: Database, directory: Directory) -> None:
     rows = [await _attach(database, directory, name) for name in ("a", "b", "c")]
     async with database.write() as session:
         with pytest.raises(NotFoundError, match="dfl-none"):
@@ -171,7 +171,7 @@ async def test_names_and_metadata_change_in_place(database: Database, directory:
     assert changed.sequence == row.sequence
 
 
-async def test_a_new_unique_id_keeps_the_id_and_must_be_free(
+async def test_new_unique_id_keeps_the_id_and_must_be_free(
     database: Database, directory: Directory
 ) -> None:
     row, _ = [await _attach(database, directory, name) for name in ("a", "b")]
@@ -183,7 +183,7 @@ async def test_a_new_unique_id_keeps_the_id_and_must_be_free(
     assert sorted(await _names(database, directory)) == ["b", "c"]
 
 
-async def test_a_moved_entry_is_in_the_other_directory_only(
+async def test_moved_entry_is_only_in_the_new_directory(
     database: Database, directory: Directory
 ) -> None:
     row = await _attach(database, directory, "a", metadata={"x": 1})
@@ -202,7 +202,7 @@ async def test_a_moved_entry_is_in_the_other_directory_only(
         assert place == target.id
 
 
-async def test_opposite_moves_at_once_do_not_wait_for_each_other(
+async def test_concurrent_opposite_moves_do_not_deadlock(
     database: Database, directory: Directory
 ) -> None:
     async with database.write() as session:
@@ -224,7 +224,7 @@ async def test_opposite_moves_at_once_do_not_wait_for_each_other(
     assert len(await _names(database, directory)) == len(await _names(database, other)) == 4
 
 
-async def test_entries_of_a_source_are_not_changed_by_hand(database: Database) -> None:
+async def test_entries_of_a_source_cannot_be_changed_manually(database: Database) -> None:
     directory = await scanned(database, 1)
     with pytest.raises(ConflictError, match="come from its source"):
         await _attach(database, directory, "a")
@@ -249,7 +249,7 @@ async def test_lists_are_filtered_and_paged(database: Database, directory: Direc
     assert [row.id for row in [*first.items, *rest.items]] == [row.id for row in rows]
 
 
-async def test_a_directory_of_another_project_cannot_be_changed(
+async def test_directory_of_another_project_cannot_be_changed(
     database: Database, directory: Directory
 ) -> None:
     async with database.write() as session:

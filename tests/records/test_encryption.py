@@ -118,7 +118,7 @@ async def stored_values(database: Database) -> dict[str, Any]:
     return found
 
 
-async def test_a_copy_of_the_database_holds_no_secret(database: Database) -> None:
+async def test_copy_of_the_database_holds_no_secret(database: Database) -> None:
     await plant(database)
     await check_planted(database)
 
@@ -185,7 +185,7 @@ async def _decrypt_in_place(database: Database) -> None:
             await session.execute(change, {"value": given})
 
 
-async def test_keys_are_rotated_without_a_moment_when_secrets_cannot_be_read(
+async def test_secrets_stay_readable_during_key_rotation(
     migrated_url: str,
 ) -> None:
     old, new = new_key(), new_key()
@@ -249,7 +249,7 @@ async def test_shared_database_encrypts_once_it_has_a_key(migrated_postgres_url:
         assert CANARY not in str(raised.value)
 
 
-async def test_a_sqlite_file_gets_a_key_file_that_only_its_owner_reads(
+async def test_sqlite_file_gets_a_key_file_readable_only_by_its_owner(
     migrated_sqlite_url: str,
 ) -> None:
     async with opened(migrated_sqlite_url) as database:
@@ -282,7 +282,7 @@ def test_processes_that_start_together_agree_on_one_key_file(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     "wrong", ["short", "x" * 44, "ä" * 32, base64.b64encode(b"16 bytes only...").decode()]
 )
-def test_a_malformed_key_is_refused_and_not_repeated(wrong: str) -> None:
+def test_malformed_key_is_rejected_and_not_printed(wrong: str) -> None:
     with pytest.raises(UsageError) as raised:
         Cipher(f"{new_key()},{wrong}")
     assert wrong not in f"{raised.value}{raised.value.hint}"

@@ -36,7 +36,7 @@ class Transactions:
         return [request.upper() for request in requests]
 
 
-async def test_requests_of_the_same_moment_share_a_transaction() -> None:
+async def test_simultaneous_requests_share_a_transaction() -> None:
     transactions = Transactions()
     answers = await asyncio.gather(*(transactions.commit.do(f"a{n}") for n in range(5)))
     assert answers == [f"A{n}" for n in range(5)]
@@ -73,7 +73,7 @@ async def test_every_waiting_caller_gets_the_error_when_the_database_is_away() -
     assert await transactions.commit.do("a3") == "A3"
 
 
-async def test_a_caller_that_gives_up_does_not_disturb_the_others() -> None:
+async def test_cancelled_caller_does_not_disturb_the_others() -> None:
     transactions = Transactions()
     first = asyncio.create_task(transactions.commit.do("a1"))
     second = asyncio.create_task(transactions.commit.do("a2"))
@@ -82,7 +82,9 @@ async def test_a_caller_that_gives_up_does_not_disturb_the_others() -> None:
     assert await second == "A2"
 
 
-async def test_items_are_claimed_and_settled_together_each_for_itself(database: Database) -> None:
+async def test_items_claimed_and_settled_together_keep_separate_outcomes(
+    database: Database,
+) -> None:
     batch = await batch_over(database, await scanned(database, 4))
     await page(database, batch)
     items = ItemTransactions(database, "worker")

@@ -57,7 +57,7 @@ async def test_items_over_a_lowered_concurrency_are_left_until_others_end(
     assert not await _held(database, batch, 3)
 
 
-async def test_an_item_planned_within_the_concurrency_is_not_counted_again(
+async def test_item_planned_within_the_concurrency_is_not_counted_again(
     database: Database, batch: Batch
 ) -> None:
     await _steer(database, batch, concurrency=1)
@@ -67,12 +67,14 @@ async def test_an_item_planned_within_the_concurrency_is_not_counted_again(
     )
 
 
-async def test_older_workflow_is_never_held_back(database: Database, batch: Batch) -> None:
+async def test_item_of_an_older_workflow_is_never_held_back(
+    database: Database, batch: Batch
+) -> None:
     await _steer(database, batch, paused=True)
     await claim(database, batch, 1)
 
 
-async def test_an_item_of_a_lost_worker_is_put_back_with_its_loss_when_it_is_left(
+async def test_held_item_of_a_lost_worker_is_pending_again_with_its_loss_counted(
     database: Database, batch: Batch
 ) -> None:
     await _steer(database, batch, concurrency=PLANNED)

@@ -62,7 +62,7 @@ async def test_failures_are_grouped_with_an_example(database: Database) -> None:
 
 
 @pytest.mark.parametrize("limit", [1, 3, 100])
-async def test_cancelling_the_rest_ends_every_listed_item_once(
+async def test_cancel_of_the_rest_ends_every_listed_item_once(
     database: Database, limit: int
 ) -> None:
     batch = await batch_over(database, await scanned(database, 8))
@@ -90,7 +90,7 @@ async def test_cancelling_the_rest_ends_every_listed_item_once(
     assert rows[7].job_id is None
 
 
-async def test_cancelling_finds_gaps_in_the_ledger_too(database: Database) -> None:
+async def test_cancel_of_the_rest_includes_items_without_ledger_rows(database: Database) -> None:
     batch = await batch_over(database, await scanned(database, 6))
     await page(database, batch, 4, 2)
     async with database.write() as session:

@@ -66,7 +66,7 @@ async def _on_progress(session: AsyncSession, call: Any) -> None:
 
 
 @pytest.mark.parametrize(("batches", "each"), [(1, 30_000), (3_000, 10)])
-async def test_a_page_reads_little_whatever_its_filters_leave(
+async def test_page_reads_a_bounded_number_of_rows_with_any_filter(
     database: Database, batches: int, each: int
 ) -> None:
     await fill(database, batches, each)

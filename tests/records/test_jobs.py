@@ -63,12 +63,12 @@ async def _redrive(database: Database, batch: Batch, **fields: Any) -> Batch:
 
 @pytest.mark.parametrize("batch", list(BatchStatus))
 @pytest.mark.parametrize("item", list(ItemStatus))
-def test_a_job_of_an_ended_batch_has_ended(item: ItemStatus, batch: BatchStatus) -> None:
+def test_job_of_an_ended_batch_has_ended(item: ItemStatus, batch: BatchStatus) -> None:
     status = JobStatus.of(item, batch, has_result=item is ItemStatus.COMPLETED)
     assert status.terminal or not (item.ended or batch.terminal)
 
 
-async def test_an_item_has_a_job_from_its_first_claim_on(database: Database) -> None:
+async def test_item_has_a_job_from_its_first_claim(database: Database) -> None:
     batch = await batch_over(database, await scanned(database, 3))
     await page(database, batch)
     assert await _jobs(database) == []
@@ -83,7 +83,7 @@ async def test_an_item_has_a_job_from_its_first_claim_on(database: Database) -> 
     assert (again.status, again.created_at) == (JobStatus.PENDING, job.created_at)
 
 
-async def test_a_cancelled_items_job_says_why_and_an_unreached_one_has_none(
+async def test_cancelled_item_has_a_job_with_a_reason_only_when_it_was_claimed(
     database: Database,
 ) -> None:
     batch = await batch_over(database, await scanned(database, 3))
@@ -102,7 +102,7 @@ async def test_a_cancelled_items_job_says_why_and_an_unreached_one_has_none(
     assert [row.job_id for row in items] == [item.job_id, None, None]
 
 
-async def test_an_unfinished_item_of_an_ended_batch_has_a_job_that_ended_with_it(
+async def test_job_of_an_unfinished_item_ends_with_its_batch(
     database: Database,
 ) -> None:
     batch = await batch_over(database, await scanned(database, 1))
@@ -117,7 +117,7 @@ async def test_an_unfinished_item_of_an_ended_batch_has_a_job_that_ended_with_it
     assert await _jobs(database, status="RUNNING") == []
 
 
-async def test_a_deleted_job_is_gone_and_its_item_stays(database: Database) -> None:
+async def test_deleted_job_is_gone_and_its_item_remains(database: Database) -> None:
     batch = await batch_over(database, await scanned(database, 1))
     await page(database, batch)
     item = await claim(database, batch, 1)
@@ -139,7 +139,7 @@ async def test_a_deleted_job_is_gone_and_its_item_stays(database: Database) -> N
     assert row.status == Outcome.FAILED
 
 
-async def test_a_redrive_keeps_a_jobs_id_and_creation_and_brings_a_deleted_one_back(
+async def test_redrive_keeps_job_id_and_creation_time_and_restores_deleted_jobs(
     database: Database,
 ) -> None:
     batch = await batch_over(database, await scanned(database, 2))
@@ -160,7 +160,7 @@ async def test_a_redrive_keeps_a_jobs_id_and_creation_and_brings_a_deleted_one_b
     assert again[0].error_message is None
 
 
-async def test_a_job_shows_the_parameters_of_the_attempt_that_it_ran_in(
+async def test_job_shows_the_parameters_of_its_execution(
     database: Database,
 ) -> None:
     batch = await batch_over(
@@ -193,7 +193,7 @@ async def test_single_job_is_readable_before_it_runs(database: Database) -> None
     assert (job.status, job.user_metadata) == (JobStatus.PENDING, {"owner": "ada"})
 
 
-async def test_jobs_are_listed_by_the_newest_batch_and_then_in_the_listings_order(
+async def test_jobs_are_listed_by_newest_batch_then_listing_order(
     database: Database,
 ) -> None:
     directory = await scanned(database, 3)

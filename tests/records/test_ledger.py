@@ -72,7 +72,7 @@ async def test_claim_has_all_data_that_a_worker_needs(database: Database, batch:
     assert (job.item_id, job.configuration_id) == (item.item_id, "cfg-x")
 
 
-async def test_a_settled_item_has_outcome_job_result_and_count(
+async def test_settled_item_has_outcome_job_result_and_count(
     database: Database, batch: Batch
 ) -> None:
     item = await complete(database, batch, 1, "aa")
@@ -92,7 +92,7 @@ async def test_a_settled_item_has_outcome_job_result_and_count(
     assert await _counts(database, batch) == Tally(completed=1)
 
 
-async def test_settling_twice_changes_nothing(database: Database, batch: Batch) -> None:
+async def test_second_settlement_changes_nothing(database: Database, batch: Batch) -> None:
     item = await complete(database, batch, 1, "aa")
 
     assert not await settle(database, item, failed())
@@ -103,7 +103,7 @@ async def test_settling_twice_changes_nothing(database: Database, batch: Batch) 
     assert await result_of(database, "bb") is None
 
 
-async def test_a_finished_item_cannot_be_claimed_again(database: Database, batch: Batch) -> None:
+async def test_finished_item_cannot_be_claimed_again(database: Database, batch: Batch) -> None:
     await complete(database, batch, 1, "aa")
     assert await claim_any(database, batch, 1) is Outcome.COMPLETED
 
@@ -119,7 +119,7 @@ async def test_stale_claim_changes_nothing(database: Database, batch: Batch) -> 
     assert await _counts(database, batch) == Tally(completed=1)
 
 
-async def test_a_task_of_another_epoch_is_refused(database: Database, batch: Batch) -> None:
+async def test_task_of_another_epoch_is_rejected(database: Database, batch: Batch) -> None:
     old = await claim(database, batch, 1)
     async with database.write() as session:
         await Batches(session).set_state(batch.id, epoch=2)
@@ -135,7 +135,7 @@ async def test_a_task_of_another_epoch_is_refused(database: Database, batch: Bat
     assert await settle(database, redriven, completed("aa"))
 
 
-async def test_only_another_workers_item_counts_as_a_lost_worker(
+async def test_worker_loss_is_counted_only_for_items_of_another_worker(
     database: Database, batch: Batch
 ) -> None:
     assert (await claim(database, batch, 1, "one")).worker_losses == 0
@@ -147,7 +147,7 @@ async def test_only_another_workers_item_counts_as_a_lost_worker(
     assert (await claim(database, batch, 1, "three")).worker_losses == 1
 
 
-async def test_an_item_handed_back_is_pending_again_and_keeps_its_budget(
+async def test_item_handed_back_is_pending_and_keeps_its_attempt_budget(
     database: Database, batch: Batch
 ) -> None:
     item = await claim(database, batch, 1)
@@ -162,14 +162,14 @@ async def test_an_item_handed_back_is_pending_again_and_keeps_its_budget(
     assert (again.attempt, again.engine_failures) == (2, 1)
 
 
-async def test_an_unknown_item_is_named(database: Database, batch: Batch) -> None:
+async def test_unknown_item_is_reported(database: Database, batch: Batch) -> None:
     task = ItemTask(batch_id=batch.id, epoch=1, position=99)
     async with database.write() as session:
         with pytest.raises(NotFoundError, match="no item 99"):
             await Ledger(session).claim([(task, None)], "worker")
 
 
-async def test_a_lost_item_fails_whether_or_not_it_was_claimed(
+async def test_lost_item_fails_whether_or_not_it_was_claimed(
     database: Database, batch: Batch
 ) -> None:
     item = await claim(database, batch, 1)
@@ -188,7 +188,7 @@ async def test_a_lost_item_fails_whether_or_not_it_was_claimed(
     assert (job.status, job.error_message) == ("FAILED", "No worker came back.")
 
 
-async def test_a_skipped_item_shares_the_stored_result_and_its_job_completed(
+async def test_skipped_item_shares_the_stored_result_and_its_job_completed(
     database: Database, batch: Batch
 ) -> None:
     await complete(database, batch, 1, "aa")
@@ -209,7 +209,7 @@ async def test_a_skipped_item_shares_the_stored_result_and_its_job_completed(
     assert await _counts(database, batch) == Tally(completed=1, skipped=1)
 
 
-async def test_a_file_over_the_limit_has_a_job_that_says_so(
+async def test_job_of_a_file_over_the_size_limit_states_the_reason(
     database: Database, batch: Batch
 ) -> None:
     item = await claim(database, batch, 1)
@@ -254,9 +254,7 @@ async def test_many_items_settled_at_once_are_all_counted(database: Database) ->
     assert await _counts(database, batch) == Tally(completed=40)
 
 
-async def test_a_learned_hash_is_remembered_for_the_next_batch(
-    database: Database, batch: Batch
-) -> None:
+async def test_computed_hash_is_stored_for_the_next_batch(database: Database, batch: Batch) -> None:
     await complete(database, batch, 1, "aa")
     item = await claim(database, batch, 2)
     assert item.sha256 is None
@@ -268,7 +266,7 @@ async def test_a_learned_hash_is_remembered_for_the_next_batch(
         assert (await Ledger(session).walk(other, 0, 1))[0].status == "skipped"
 
 
-async def test_a_hostile_message_is_kept_short(database: Database, batch: Batch) -> None:
+async def test_hostile_message_is_truncated(database: Database, batch: Batch) -> None:
     item = await claim(database, batch, 1)
     assert await settle(database, item, failed(message="x\0\n" * 100_000))
     async with database.read() as session:

@@ -26,23 +26,23 @@ def _differences(connection: Connection) -> list[Any]:
 
 # SQLite cannot reflect an index over an expression; PostgreSQL compares these, too.
 @pytest.mark.filterwarnings("ignore:.*expression-based index")
-async def test_migrations_build_exactly_the_tables_that_the_code_knows(database: Database) -> None:
+async def test_migrations_build_exactly_the_tables_of_the_models(database: Database) -> None:
     async with database.writer.connect() as connection:
         assert await connection.run_sync(_differences) == []
 
 
-async def test_migrating_again_changes_nothing(database: Database) -> None:
+async def test_second_migration_changes_nothing(database: Database) -> None:
     await database.migrate()
     await database.ping()
 
 
-async def test_the_known_head_is_the_last_migration() -> None:
+async def test_known_head_is_the_last_migration() -> None:
     config = Config()
     config.set_main_option("script_location", str(Path(migrations.__file__).parent))
     assert ScriptDirectory.from_config(config).get_current_head() == migrations.HEAD
 
 
-async def test_a_database_of_a_newer_program_is_refused(database: Database) -> None:
+async def test_database_of_a_newer_program_is_rejected(database: Database) -> None:
     async with database.write() as session:
         await session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
 

@@ -26,7 +26,7 @@ from tests.records.making import (
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-async def test_the_default_project_is_made_once(database: Database) -> None:
+async def test_default_project_is_created_once(database: Database) -> None:
     async def ensure() -> str:
         async with database.write() as session:
             return (await Projects(session).ensure_default()).id
@@ -39,7 +39,7 @@ async def test_the_default_project_is_made_once(database: Database) -> None:
             await Projects(session).get("prj-none")
 
 
-async def test_a_directory_is_made_changed_hidden(database: Database) -> None:
+async def test_directory_is_created_changed_and_hidden(database: Database) -> None:
     async with database.write() as session:
         directories = Directories(session)
         made = await directories.create(PROJECT, "in", id="dir-1", description="d")
@@ -52,7 +52,7 @@ async def test_a_directory_is_made_changed_hidden(database: Database) -> None:
         assert (await directories.get(PROJECT, made.id, include_deleted=True)).deleted_at
 
 
-async def test_one_source_asked_for_at_once_is_one_directory(database: Database) -> None:
+async def test_concurrent_requests_for_one_source_create_one_directory(database: Database) -> None:
     async def find() -> Directory:
         async with database.write() as session:
             source = {"folder": "/in", "recursive": True}
@@ -103,7 +103,7 @@ async def test_files_are_found_by_bytes_and_by_filters(database: Database) -> No
             await files.get(PROJECT, first.id)
 
 
-async def test_a_configuration_keeps_its_id_and_every_older_form(database: Database) -> None:
+async def test_configuration_keeps_its_id_and_older_versions(database: Database) -> None:
     async with database.write() as session:
         configurations = Configurations(session)
         first = await configurations.upsert(PROJECT, "c", "parse_v2", {"tier": "fast"})
@@ -123,7 +123,7 @@ async def test_a_configuration_keeps_its_id_and_every_older_form(database: Datab
             await configurations.get(PROJECT, first.id)
 
 
-async def test_racing_upserts_make_one_configuration(database: Database) -> None:
+async def test_racing_upserts_create_one_configuration(database: Database) -> None:
     async def upsert(number: int) -> Configuration:
         async with database.write() as session:
             return await Configurations(session).upsert(PROJECT, "c", "parse_v2", {"n": number})
@@ -144,7 +144,7 @@ async def test_two_configurations_of_a_product_cannot_share_a_name(database: Dat
         assert len((await configurations.list(PROJECT, name="b")).items) == 2
 
 
-async def test_an_items_history_names_every_result_that_was_made_of_it(
+async def test_item_history_names_every_result_of_the_item(
     database: Database,
 ) -> None:
     directory = await scanned(database, 1)

@@ -64,7 +64,7 @@ async def test_every_listed_file_is_on_exactly_one_page(
     assert await _ledger_rows(database, batch) == files
 
 
-async def test_the_last_page_says_so(database: Database) -> None:
+async def test_last_page_is_marked_as_last(database: Database) -> None:
     batch = await batch_over(database, await scanned(database, 4))
     assert (await page(database, batch, 0, 2)).more
     assert not (await page(database, batch, 2, 2)).more
@@ -81,13 +81,13 @@ async def test_page_requested_twice_is_equal_and_writes_nothing(
     assert await _ledger_rows(database, batch) == 3
 
 
-async def test_a_page_of_another_epoch_is_refused(database: Database) -> None:
+async def test_page_of_another_epoch_is_rejected(database: Database) -> None:
     batch = await batch_over(database, await scanned(database, 1))
     with pytest.raises(StaleItem):
         await page(database, batch, epoch=7)
 
 
-async def test_a_long_name_is_cut_for_the_history(database: Database) -> None:
+async def test_long_name_is_truncated_in_the_history(database: Database) -> None:
     directory = await scanned(database, 1)
     async with database.write() as session:
         await session.execute(update(DirectoryFile).values(display_name="x" * 5000))
@@ -95,7 +95,7 @@ async def test_a_long_name_is_cut_for_the_history(database: Database) -> None:
     assert got.items[0].name == "x" * 80
 
 
-async def test_items_that_ended_before_a_restart_are_counted_not_repeated(
+async def test_items_finished_before_a_restart_are_counted_and_not_repeated(
     database: Database,
 ) -> None:
     batch = await batch_over(database, await scanned(database, 6))
@@ -113,7 +113,7 @@ async def test_items_that_ended_before_a_restart_are_counted_not_repeated(
     assert counted_before.settled == Tally(completed=1, failed=1)
 
 
-async def test_a_sweep_returns_only_what_has_no_outcome(database: Database) -> None:
+async def test_sweep_returns_only_items_without_an_outcome(database: Database) -> None:
     batch = await batch_over(database, await scanned(database, 6))
     await page(database, batch, 0, 4)
     for position in (1, 2, 4):
@@ -152,7 +152,7 @@ async def test_known_bytes_with_a_stored_result_are_skipped_without_an_activity(
     assert (job.status, job.result_id) == ("COMPLETED", row.result_id)
 
 
-async def test_a_page_that_skipped_items_is_the_same_when_asked_for_again(
+async def test_page_that_skipped_items_is_equal_when_requested_again(
     database: Database,
 ) -> None:
     done = await batch_over(database, await scanned(database, 3))
@@ -167,7 +167,7 @@ async def test_a_page_that_skipped_items_is_the_same_when_asked_for_again(
         assert (await Batches(session).counts([again.id]))[again.id] == Tally(skipped=1)
 
 
-async def test_disable_cache_runs_everything_again(database: Database) -> None:
+async def test_disabled_cache_processes_every_item_again(database: Database) -> None:
     done = await batch_over(database, await scanned(database, 2))
     await page(database, done)
     await complete(database, done, 1, "s1")
@@ -204,7 +204,7 @@ async def test_results_of_another_project_are_not_shared(database: Database) -> 
     assert len((await page(database, again)).items) == 1
 
 
-async def test_a_page_costs_the_same_wherever_it_lies(database: Database) -> None:
+async def test_page_cost_does_not_depend_on_its_position(database: Database) -> None:
     batch = await batch_over(database, await scanned(database, 20_000))
     statements: list[str] = []
     event.listen(
@@ -222,7 +222,7 @@ async def test_a_page_costs_the_same_wherever_it_lies(database: Database) -> Non
     assert len(costs[0]) <= 3
 
 
-async def test_items_named_one_by_one_are_pages_in_their_order(database: Database) -> None:
+async def test_individually_named_items_are_paged_in_their_order(database: Database) -> None:
     directory = await scanned(database, 5)
     async with database.read() as session:
         query = select(DirectoryFile.id).order_by(DirectoryFile.sequence.desc())

@@ -57,20 +57,20 @@ def test_processes_together_admit_exactly_the_burst(migrated_url: str) -> None:
     assert sum(admitted) == SLOW.burst
 
 
-async def test_a_request_too_many_says_when_the_next_one_may_come(database: Database) -> None:
+async def test_rejected_request_states_when_to_retry(database: Database) -> None:
     assert await _admitted(database, replace(SLOW, burst=2), 2) == 2
     with pytest.raises(LimitError) as raised:
         await Rates(database).take(PROJECT, replace(SLOW, burst=2))
     assert raised.value.retry_after == pytest.approx(500, abs=50)  # 1000 s, and half one of slack
 
 
-async def test_a_project_that_waits_is_admitted_again(database: Database) -> None:
+async def test_project_is_admitted_again_after_waiting(database: Database) -> None:
     quick = Limits(requests_per_second=50, burst=1)
     assert await _admitted(database, quick, 1) == 1
     while not await _admitted(database, quick, 1):
         await asyncio.sleep(0.005)
 
 
-async def test_a_project_without_a_rate_is_not_even_asked(database: Database) -> None:
+async def test_project_without_a_rate_is_admitted_without_the_database(database: Database) -> None:
     await database.close()
     await Rates(database).take(PROJECT, Limits())

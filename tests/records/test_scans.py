@@ -44,14 +44,14 @@ async def _rows(database: Database, directory: Directory) -> dict[str, Directory
         return {row.unique_id: row for row in await session.scalars(query)}
 
 
-async def test_a_first_scan_lists_everything(database: Database) -> None:
+async def test_first_scan_lists_everything(database: Database) -> None:
     directory = await source_directory(database)
     summary = await scan(database, directory, map(entry, names(5)), chunk=2)
     assert (summary.total, summary.new, summary.changed, summary.vanished_count) == (5, 5, 0, 0)
     assert await _listed(database, directory) == names(5)
 
 
-async def test_an_unchanged_entry_keeps_its_row_and_what_was_learned(database: Database) -> None:
+async def test_unchanged_entry_keeps_its_row_and_hash(database: Database) -> None:
     directory = await scanned(database, 3)
     async with database.write() as session:
         await session.execute(update(DirectoryFile).values(sha256="learned"))
@@ -66,7 +66,7 @@ async def test_an_unchanged_entry_keeps_its_row_and_what_was_learned(database: D
     }
 
 
-async def test_a_changed_entry_is_a_new_version_under_the_same_id(database: Database) -> None:
+async def test_changed_entry_is_a_new_version_under_the_same_id(database: Database) -> None:
     directory = await scanned(database, 3)
     async with database.write() as session:
         await session.execute(update(DirectoryFile).values(sha256="learned"))
@@ -82,7 +82,7 @@ async def test_a_changed_entry_is_a_new_version_under_the_same_id(database: Data
     assert (after.sha256, after.signature) == (None, "2")
 
 
-async def test_vanished_entries_leave_the_listing_and_the_first_hundred_are_named(
+async def test_vanished_entries_leave_the_listing_and_the_first_hundred_are_reported(
     database: Database,
 ) -> None:
     directory = await scanned(database, 205)
@@ -92,7 +92,7 @@ async def test_vanished_entries_leave_the_listing_and_the_first_hundred_are_name
     assert await _listed(database, directory) == [names(205)[-1], "new"]
 
 
-async def test_an_entry_that_comes_back_has_its_old_id(database: Database) -> None:
+async def test_returning_entry_has_its_old_id(database: Database) -> None:
     directory = await scanned(database, 2)
     first = (await _rows(database, directory))["000001.pdf"]
     await scan(database, directory, [entry("000000.pdf")])
@@ -124,7 +124,7 @@ async def test_scan_in_progress_is_invisible(database: Database) -> None:
     assert (await fresh(database, directory)).live_count == 2
 
 
-async def test_an_abandoned_scan_leaves_nothing_and_a_newer_one_takes_over(
+async def test_abandoned_scan_leaves_nothing_and_is_replaced_by_a_newer_one(
     database: Database,
 ) -> None:
     directory = await scanned(database, 2)
@@ -152,7 +152,7 @@ async def test_an_abandoned_scan_leaves_nothing_and_a_newer_one_takes_over(
             await Scans(session).publish(directory.id, current)
 
 
-async def test_a_chunk_written_twice_changes_nothing(database: Database) -> None:
+async def test_repeated_write_of_a_chunk_changes_nothing(database: Database) -> None:
     directory = await scanned(database, 2)
     chunk = [entry("000000.pdf", "2"), entry("000001.pdf"), entry("new")]
     async with database.write() as session:
@@ -178,7 +178,7 @@ async def test_names_that_are_not_utf8_keep_their_raw_bytes(database: Database) 
     assert (await _rows(database, directory))["caf\\xe9~1234"].source_path == b"caf\xe9"
 
 
-async def test_a_scan_of_many_unchanged_files_writes_few_small_rows(database: Database) -> None:
+async def test_scan_of_many_unchanged_files_writes_few_small_rows(database: Database) -> None:
     count = 20_000
     directory = await scanned(database, count)
     written: list[str] = []
@@ -205,7 +205,7 @@ async def test_a_scan_of_many_unchanged_files_writes_few_small_rows(database: Da
     assert len(written) < 250
 
 
-async def test_one_source_is_one_directory(database: Database) -> None:
+async def test_each_source_is_one_directory(database: Database) -> None:
     first = await source_directory(database, "/a")
     assert (await source_directory(database, "/a")).id == first.id
     assert (await source_directory(database, "/b")).id != first.id
@@ -214,13 +214,13 @@ async def test_one_source_is_one_directory(database: Database) -> None:
     assert (await source_directory(database, "/a")).id != first.id
 
 
-async def test_scanning_an_unknown_directory_is_refused(database: Database) -> None:
+async def test_scan_of_an_unknown_directory_is_rejected(database: Database) -> None:
     async with database.write() as session:
         with pytest.raises(NotFoundError):
             await Scans(session).begin("dir-none")
 
 
-async def test_named_items_keep_the_version_that_they_had(database: Database) -> None:
+async def test_named_items_keep_their_version(database: Database) -> None:
     directory = await scanned(database, 2)
     first = (await _rows(database, directory))["000000.pdf"]
     async with database.write() as session:

@@ -35,12 +35,12 @@ async def _batch(database: Database) -> Batch:
     return batch
 
 
-def test_every_table_says_how_its_rows_belong_to_a_project() -> None:
+def test_every_table_declares_how_its_rows_belong_to_a_project() -> None:
     known = {table.__tablename__ for table in (*OWNED, *CHILDREN)}
     assert known | OF_NO_PROJECT | {"projects"} == set(Table.metadata.tables)
 
 
-async def test_a_session_without_a_scope_runs_no_statement(database: Database) -> None:
+async def test_session_without_a_scope_runs_no_statement(database: Database) -> None:
     nobody = Database(database.writer.url.render_as_string(hide_password=False))
     async with nobody.read() as session:
         with pytest.raises(UnscopedStatementError):
@@ -48,7 +48,7 @@ async def test_a_session_without_a_scope_runs_no_statement(database: Database) -
     await nobody.close()
 
 
-async def test_no_statement_sees_or_deletes_the_rows_of_another_project(
+async def test_statements_neither_see_nor_delete_rows_of_another_project(
     database: Database,
 ) -> None:
     there = await add_everywhere(database, "prj-one", "one")
@@ -99,7 +99,7 @@ async def test_joins_updates_and_gets_stay_inside_the_project(database: Database
 @pytest.mark.parametrize(
     "statement", [text("SELECT 1"), select(table_of(Batch)), delete(table_of(Batch))]
 )
-async def test_statements_that_the_mapper_does_not_know_are_refused(
+async def test_statements_unknown_to_the_mapper_are_rejected(
     database: Database, statement: object
 ) -> None:
     async with database.scoped(PROJECT).write() as session:
@@ -107,14 +107,14 @@ async def test_statements_that_the_mapper_does_not_know_are_refused(
             await session.execute(statement)  # type: ignore[call-overload]
 
 
-async def test_an_object_of_another_project_is_not_written(database: Database) -> None:
+async def test_object_of_another_project_is_not_written(database: Database) -> None:
     other = await _other(database)
     async with other.read() as session:
         with pytest.raises(UnscopedStatementError):
             await Directories(session).create(PROJECT, "in")
 
 
-async def test_a_change_and_its_audit_row_are_one_transaction(database: Database) -> None:
+async def test_change_and_audit_row_are_one_transaction(database: Database) -> None:
     batch = await _batch(database)
     audited = database.scoped(PROJECT, Actor("key:a", "pause_batch", (batch.id,)))
 
@@ -135,7 +135,7 @@ async def test_a_change_and_its_audit_row_are_one_transaction(database: Database
 @pytest.mark.parametrize(
     "verb", ["UPDATE audit_events SET actor = 'x'", "DELETE FROM audit_events"]
 )
-async def test_the_audit_log_is_append_only(database: Database, verb: str) -> None:
+async def test_audit_log_is_append_only(database: Database, verb: str) -> None:
     await database.scoped(PROJECT, Actor("test", "read")).audit(["a"])
     with pytest.raises(Exception, match="append-only"):
         async with database.write() as session:

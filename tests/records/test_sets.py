@@ -107,7 +107,7 @@ async def test_claim_returns_a_result_for_each_item(database: Database, batch: B
     assert await _statuses(database, batch) == statuses
 
 
-async def test_an_item_claimed_anew_has_the_lease_of_its_lost_attempt(
+async def test_new_claim_has_the_lease_of_the_lost_attempt(
     database: Database, batch: Batch
 ) -> None:
     await _claim(database, batch, {1: "aa"}, "killed")
@@ -137,7 +137,7 @@ async def test_repeated_settlement_names_no_files_for_removal(
     assert await _settle(database, [(item, _completed(item, "a"))]) == (frozenset(), ())
 
 
-async def test_a_result_that_is_stored_already_leaves_files_to_be_removed(
+async def test_settlement_names_files_for_removal_when_the_result_is_stored_already(
     database: Database, batch: Batch
 ) -> None:
     items = _claimed(await _claim(database, batch, {1: None, 2: None}))
@@ -152,7 +152,7 @@ async def test_a_result_that_is_stored_already_leaves_files_to_be_removed(
     assert [(it.position, list(it.attempts)) for it in unclean] == [(2, [1])], "until they are"
 
 
-async def test_items_of_one_settlement_end_in_different_ways(
+async def test_items_of_one_settlement_can_have_different_outcomes(
     database: Database, batch: Batch
 ) -> None:
     items = _claimed(await _claim(database, batch, {1: "a", 2: "b", 3: "c"}))
@@ -176,7 +176,7 @@ def _counting(database: Database) -> Iterator[list[str]]:
         event.remove(engine, "before_cursor_execute", note)
 
 
-async def test_a_claim_and_a_settlement_take_as_many_statements_for_many_items_as_for_one(
+async def test_claim_and_settlement_take_as_many_statements_for_many_items_as_for_one(
     database: Database,
 ) -> None:
     batch = await _batch(database, 60)
@@ -190,7 +190,7 @@ async def test_a_claim_and_a_settlement_take_as_many_statements_for_many_items_a
     assert (await _statuses(database, batch)).count("completed") == 59
 
 
-async def test_claims_and_settlements_that_overlap_in_any_order_never_wait_for_each_other(
+async def test_overlapping_claims_and_settlements_never_deadlock(
     database: Database,
 ) -> None:
     """On PostgreSQL, locks that are not taken in one order end in deadlocks."""
@@ -217,7 +217,7 @@ async def test_claims_and_settlements_that_overlap_in_any_order_never_wait_for_e
 GROUP = group_claim("worker", "g1")
 
 
-async def test_a_group_takes_nothing_that_a_lost_worker_held(
+async def test_group_claims_no_item_that_a_lost_worker_held(
     database: Database, batch: Batch
 ) -> None:
     await _claim(database, batch, {1: "a", 2: "b"}, group_claim("killed", "g0"))
@@ -233,17 +233,13 @@ async def test_a_group_takes_nothing_that_a_lost_worker_held(
     assert planned == {1, 2}, "a later page plans them alone"
 
 
-async def test_a_group_takes_its_own_items_again_when_it_is_retried(
-    database: Database, batch: Batch
-) -> None:
+async def test_retried_group_claims_its_own_items_again(database: Database, batch: Batch) -> None:
     await _claim(database, batch, {1: "a"}, GROUP)
     (item,) = _claimed(await _claim(database, batch, {1: "a"}, group_claim("worker", "g2")))
     assert (item.attempt, item.worker_losses) == (2, 0)
 
 
-async def test_an_item_that_a_lost_group_held_is_not_charged(
-    database: Database, batch: Batch
-) -> None:
+async def test_item_of_a_lost_group_counts_no_worker_loss(database: Database, batch: Batch) -> None:
     await _claim(database, batch, {1: "a"}, group_claim("killed", "g0"))
     (item,) = _claimed(await _claim(database, batch, {1: "a"}, "worker"))
     assert (item.attempt, item.worker_losses) == (2, 0)
@@ -251,7 +247,7 @@ async def test_an_item_that_a_lost_group_held_is_not_charged(
     assert again.worker_losses == 1, "now it ran by itself"
 
 
-async def test_an_item_settles_with_the_result_that_is_stored_beside_it(
+async def test_item_settles_with_the_result_stored_in_the_same_transaction(
     database: Database, batch: Batch
 ) -> None:
     claims = await _claim(database, batch, {1: "same", 2: "same"}, GROUP)
@@ -280,7 +276,7 @@ async def test_an_item_settles_with_the_result_that_is_stored_beside_it(
         ({"epoch": 2}, True),
     ],
 )
-async def test_a_group_stops_when_its_batch_is_paused_ends_or_went_on(
+async def test_group_stops_when_its_batch_is_paused_ended_or_redriven(
     database: Database, batch: Batch, change: dict[str, Any], stops: bool
 ) -> None:
     async with database.write() as session:

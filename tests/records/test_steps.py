@@ -9,7 +9,7 @@ from tests.records.making import batch_over, claim, names, page, scanned
 HALF = PagesRead(pages_done=8, pages_total=16)
 
 
-async def test_a_slice_is_noted_only_for_the_attempt_that_holds_the_item(
+async def test_slice_is_saved_only_for_the_attempt_that_holds_the_item(
     database: Database,
 ) -> None:
     batch = await batch_over(database, await scanned(database, 1))

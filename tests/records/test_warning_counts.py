@@ -33,7 +33,9 @@ async def _counted(database: Database, batch: Batch) -> BatchWarnings:
         return await warnings_of(session, batch)
 
 
-async def test_files_are_counted_by_code_and_once_by_their_worst_kind(database: Database) -> None:
+async def test_files_are_counted_by_code_and_once_by_their_most_severe_kind(
+    database: Database,
+) -> None:
     batch = await batch_over(database, await scanned(database, 40))
     await page(database, batch)
     await _complete(database, batch, 1)
@@ -53,7 +55,7 @@ async def test_files_are_counted_by_code_and_once_by_their_worst_kind(database: 
     assert counted.files == 3
 
 
-async def test_a_file_without_warnings_writes_nothing_about_them(database: Database) -> None:
+async def test_file_without_warnings_writes_no_warning_counts(database: Database) -> None:
     batch = await batch_over(database, await scanned(database, 1))
     await page(database, batch)
     await _complete(database, batch, 1)
@@ -64,7 +66,7 @@ async def test_a_file_without_warnings_writes_nothing_about_them(database: Datab
     assert (rows, stored) == (0, 0)
 
 
-async def test_items_that_share_a_result_have_its_warnings(database: Database) -> None:
+async def test_items_that_share_a_result_share_its_warnings(database: Database) -> None:
     directory = await scanned(database, 2)
     first = await batch_over(database, directory)
     await page(database, first)
@@ -91,7 +93,7 @@ async def test_items_that_share_a_result_have_its_warnings(database: Database) -
     assert counted.by_kind[WarningKind.LOSS] == 2
 
 
-async def test_a_warning_about_a_name_is_of_the_item_and_not_of_the_result(
+async def test_warning_about_a_name_belongs_to_the_item_and_not_to_the_result(
     database: Database,
 ) -> None:
     directory = await scanned(database, 1)
@@ -126,7 +128,7 @@ async def _result_id(database: Database, batch: Batch) -> str | None:
         return (await Ledger(session).walk(batch, 0, 1))[0].result_id
 
 
-async def test_an_outcome_that_comes_too_late_counts_no_warning(database: Database) -> None:
+async def test_late_outcome_counts_no_warning(database: Database) -> None:
     batch = await batch_over(database, await scanned(database, 1))
     await page(database, batch)
     late = await claim(database, batch, 1)

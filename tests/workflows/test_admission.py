@@ -44,7 +44,7 @@ async def _waiting(mill: Mill, folder: Path) -> Batch:
     return batch
 
 
-async def test_batches_over_the_limit_wait_and_run_in_the_order_they_came(
+async def test_batches_over_the_limit_wait_and_run_in_order_of_arrival(
     narrow_mill: Mill, tmp_path: Path
 ) -> None:
     async with narrow_mill.worker():
@@ -63,7 +63,7 @@ async def test_batches_over_the_limit_wait_and_run_in_the_order_they_came(
     assert starts[2] >= ends[1]
 
 
-async def test_a_waiting_batch_can_be_cancelled_paused_and_changed(
+async def test_waiting_batch_can_be_cancelled_paused_and_changed(
     narrow_mill: Mill, tmp_path: Path
 ) -> None:
     async with narrow_mill.worker():
@@ -81,7 +81,7 @@ async def test_a_waiting_batch_can_be_cancelled_paused_and_changed(
         assert (await narrow_mill.client.result(third.id)).tally.completed == 2
 
 
-async def test_the_place_of_a_terminated_batch_is_freed_by_those_who_wait(
+async def test_waiting_batches_free_the_place_of_a_terminated_one(
     narrow_mill: Mill, tmp_path: Path
 ) -> None:
     async with narrow_mill.worker():
@@ -95,7 +95,7 @@ async def test_the_place_of_a_terminated_batch_is_freed_by_those_who_wait(
     assert (await narrow_mill.row(second)).status == "CANCELLED"
 
 
-async def test_waiting_writes_no_history(narrow_mill: Mill, tmp_path: Path) -> None:
+async def test_waiting_batch_writes_no_history(narrow_mill: Mill, tmp_path: Path) -> None:
     async with narrow_mill.worker():
         first = await _held(narrow_mill, tmp_path / "1")
         second = await _waiting(narrow_mill, tmp_path / "2")
@@ -114,7 +114,7 @@ async def test_waiting_writes_no_history(narrow_mill: Mill, tmp_path: Path) -> N
         await narrow_mill.client.result(second.id)
 
 
-async def test_a_batch_waits_in_line_across_a_restart_of_the_worker(
+async def test_waiting_batch_keeps_its_place_across_a_worker_restart(
     narrow_mill: Mill, tmp_path: Path
 ) -> None:
     async with narrow_mill.worker():
@@ -126,7 +126,7 @@ async def test_a_batch_waits_in_line_across_a_restart_of_the_worker(
         assert (await narrow_mill.client.result(second.id)).tally.completed == 2
 
 
-async def test_no_batch_waits_without_a_limit(
+async def test_batch_does_not_wait_when_there_is_no_limit(
     temporal: Client, migrated_sqlite_url: str, tmp_path: Path
 ) -> None:
     database = Database(migrated_sqlite_url, EVERY_PROJECT)

@@ -12,7 +12,7 @@ ALWAYS_FAIL = {
 }
 
 
-async def test_every_real_document_completes_and_every_hostile_one_gets_a_typed_outcome(
+async def test_real_documents_complete_and_hostile_ones_have_typed_outcomes(
     small_mill: Mill, corpus: Path
 ) -> None:
     async with small_mill.worker():

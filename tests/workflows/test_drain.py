@@ -26,7 +26,7 @@ async def _in_flight(mill: Mill, folder: Path, gate: Path) -> Batch:
     return batch
 
 
-async def test_a_drained_cancel_lets_files_in_flight_end_and_starts_no_others(
+async def test_drained_cancel_finishes_files_in_flight_and_starts_no_others(
     small_mill: Mill, tmp_path: Path
 ) -> None:
     gate = tmp_path / "gate"
@@ -44,7 +44,7 @@ async def test_a_drained_cancel_lets_files_in_flight_end_and_starts_no_others(
     assert (result.tally.completed, result.tally.cancelled) == (2, FILES - 2)
 
 
-async def test_a_second_cancel_without_drain_stops_them_after_all(
+async def test_second_cancel_without_drain_stops_files_in_flight(
     small_mill: Mill, tmp_path: Path
 ) -> None:
     async with small_mill.faulty_worker():
@@ -56,9 +56,7 @@ async def test_a_second_cancel_without_drain_stops_them_after_all(
     assert not (await small_mill.row(batch)).drain
 
 
-async def test_a_cancel_without_drain_is_not_turned_into_one_with(
-    small_mill: Mill, tmp_path: Path
-) -> None:
+async def test_cancel_without_drain_stays_without_drain(small_mill: Mill, tmp_path: Path) -> None:
     batch = await small_mill.start(write_gated(tmp_path / "in", tmp_path / "never"))
     await small_mill.service.cancel(batch, "now")
     again = await small_mill.service.cancel(await small_mill.row(batch), "slowly", drain=True)

@@ -10,7 +10,7 @@ from docmill.contracts.batches import BatchSpec
 from tests.fixtures.mill import Mill, write_texts
 
 
-async def test_a_failed_file_does_not_fail_the_batch(mill: Mill, tmp_path: Path) -> None:
+async def test_failed_file_does_not_fail_the_batch(mill: Mill, tmp_path: Path) -> None:
     folder = write_texts(tmp_path / "in", 3)
     (folder / "broken.pdf").write_bytes(b"%PDF-1.7\nthis is no document")
     (folder / "empty.txt").write_bytes(b"")
@@ -28,7 +28,7 @@ async def test_a_failed_file_does_not_fail_the_batch(mill: Mill, tmp_path: Path)
     }
 
 
-async def test_a_failed_item_is_red_in_temporal_with_its_reason(
+async def test_failed_item_is_a_failed_activity_with_its_reason(
     small_mill: Mill, tmp_path: Path
 ) -> None:
     folder = write_texts(tmp_path / "in", 0)
@@ -45,7 +45,7 @@ async def test_a_failed_item_is_red_in_temporal_with_its_reason(
     assert failure.application_failure_info.non_retryable
 
 
-async def test_a_file_that_vanishes_after_listing_gets_its_own_outcome(
+async def test_file_that_vanishes_after_listing_has_its_own_outcome(
     small_mill: Mill, tmp_path: Path
 ) -> None:
     folder = write_texts(tmp_path / "in", 3)
@@ -58,7 +58,7 @@ async def test_a_file_that_vanishes_after_listing_gets_its_own_outcome(
     assert classes == [None, "source_vanished", "source_changed"]
 
 
-async def test_a_file_over_the_size_limit_is_skipped_with_that_reason(
+async def test_file_over_the_size_limit_is_skipped_with_its_reason(
     small_mill: Mill, tmp_path: Path
 ) -> None:
     folder = write_texts(tmp_path / "in", 1)
@@ -70,7 +70,7 @@ async def test_a_file_over_the_size_limit_is_skipped_with_that_reason(
     assert reasons == {"big.txt": "size_limit_exceeded", "note-0000.txt": None}
 
 
-async def test_a_batch_that_cannot_be_opened_fails_and_says_what_to_do(
+async def test_batch_that_cannot_be_opened_fails_with_a_hint(
     small_mill: Mill, tmp_path: Path
 ) -> None:
     async with small_mill.worker():

@@ -52,7 +52,7 @@ async def test_small_files_of_a_large_batch_share_activities(
 
 
 @pytest.mark.parametrize("spec", [{}, {"items_per_activity": 1}], ids=["small batch", "asked"])
-async def test_each_file_has_its_activity(
+async def test_each_file_has_a_separate_activity(
     small_mill: Mill, tmp_path: Path, spec: dict[str, Any]
 ) -> None:
     folder = write_texts(tmp_path / "in", 6)
@@ -62,7 +62,7 @@ async def test_each_file_has_its_activity(
     assert (scheduled[PROCESS_ITEM], scheduled[PROCESS_GROUP]) == (6, 0)
 
 
-async def test_large_files_and_pictures_stay_alone(small_mill: Mill, tmp_path: Path) -> None:
+async def test_large_files_and_images_are_not_grouped(small_mill: Mill, tmp_path: Path) -> None:
     folder = write_texts(tmp_path / "in", 4)
     (folder / "large.txt").write_text("A line of a large file.\n" * 200_000)
     (folder / "scan.png").write_bytes(b"no picture at all")
@@ -72,7 +72,7 @@ async def test_large_files_and_pictures_stay_alone(small_mill: Mill, tmp_path: P
     assert (scheduled[PROCESS_ITEM], scheduled[PROCESS_GROUP]) == (2, 1)
 
 
-async def test_item_that_fails_in_a_group_gets_an_activity_of_its_own(
+async def test_item_that_fails_in_a_group_gets_a_separate_activity(
     small_mill: Mill, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(groups, "LONGEST_FILE", 3)
@@ -102,7 +102,7 @@ async def test_item_that_fails_in_a_group_gets_an_activity_of_its_own(
     assert await failed_activities(small_mill, batch) == ["corrupt", "crashed", "empty"]
 
 
-async def test_the_same_bytes_in_a_group_run_once(small_mill: Mill, tmp_path: Path) -> None:
+async def test_same_bytes_in_a_group_are_processed_once(small_mill: Mill, tmp_path: Path) -> None:
     runs = tmp_path / "runs"
     folder = tmp_path / "in"
     for number in range(5):
@@ -118,7 +118,7 @@ async def test_the_same_bytes_in_a_group_run_once(small_mill: Mill, tmp_path: Pa
     assert (await activities_of(small_mill, batch))[PROCESS_GROUP] == 1
 
 
-async def test_known_results_of_a_group_are_taken(small_mill: Mill, tmp_path: Path) -> None:
+async def test_group_reuses_stored_results(small_mill: Mill, tmp_path: Path) -> None:
     async with small_mill.worker():
         await small_mill.run(write_texts(tmp_path / "in", 5), items_per_activity=16)
         copies = tmp_path / "copies" / "in"  # the same names and bytes, never listed before
@@ -161,7 +161,7 @@ async def recorded(mill: Mill, batch: Batch) -> bool:
     return "completed" in (await mill.outcomes(batch)).values()
 
 
-async def test_a_pause_ends_a_group_after_the_file_in_hand(
+async def test_pause_ends_a_group_after_its_current_file(
     small_mill: Mill, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     let_groups_last(monkeypatch)
@@ -184,7 +184,7 @@ async def test_a_pause_ends_a_group_after_the_file_in_hand(
 
 
 @pytest.mark.parametrize("drain", [False, True], ids=["at once", "draining"])
-async def test_a_cancelled_batch_accounts_for_every_file_of_a_group(
+async def test_cancelled_batch_accounts_for_every_file_of_a_group(
     small_mill: Mill, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, drain: bool
 ) -> None:
     let_groups_last(monkeypatch)
@@ -203,7 +203,7 @@ async def test_a_cancelled_batch_accounts_for_every_file_of_a_group(
     assert runs_of(folder) <= 2
 
 
-async def test_a_group_whose_time_is_over_leaves_the_rest_to_another(
+async def test_group_leaves_its_rest_to_another_group_when_its_time_is_up(
     small_mill: Mill, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(groups, "BEGIN_WITHIN", 0)
@@ -220,7 +220,7 @@ async def test_a_group_whose_time_is_over_leaves_the_rest_to_another(
     assert result.tally.completed == 5
 
 
-async def test_a_worker_killed_in_a_group_loses_nothing_and_charges_nobody(
+async def test_items_of_a_group_complete_when_its_worker_is_killed(
     mill: Mill, tmp_path: Path
 ) -> None:
     folder = write_texts(tmp_path / "in", 3)
@@ -239,7 +239,7 @@ async def test_a_worker_killed_in_a_group_loses_nothing_and_charges_nobody(
     assert 1 <= scheduled[PROCESS_ITEM] <= 6, "what was in doubt ran by itself"
 
 
-async def test_with_a_failure_threshold_no_more_files_are_in_flight_than_the_concurrency(
+async def test_files_in_flight_never_exceed_the_concurrency_when_a_threshold_is_set(
     small_mill: Mill, tmp_path: Path
 ) -> None:
     folder = write_gated(tmp_path / "in", 40)
@@ -253,7 +253,7 @@ async def test_with_a_failure_threshold_no_more_files_are_in_flight_than_the_con
     assert result.tally.completed == 40
 
 
-async def test_groups_go_on_across_runs_and_pages(small_mill: Mill, tmp_path: Path) -> None:
+async def test_groups_continue_across_runs_and_pages(small_mill: Mill, tmp_path: Path) -> None:
     folder = write_texts(tmp_path / "in", 50)
     pace = {"page_size": 12, "continue_as_new_threshold": 20, "items_per_activity": 5}
     async with small_mill.worker():

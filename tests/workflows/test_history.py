@@ -12,7 +12,7 @@ MAX_EVENTS = 4_000
 MAX_BYTES = 2_000_000
 
 
-async def test_no_run_writes_more_history_than_promised(small_mill: Mill, tmp_path: Path) -> None:
+async def test_history_of_a_run_stays_within_its_limit(small_mill: Mill, tmp_path: Path) -> None:
     folder = write_texts(tmp_path / "in", 1_200)
     async with running_worker(small_mill.temporal, small_mill.settings, mock_engine.MODULE):
         batch = await small_mill.run(

@@ -76,9 +76,7 @@ async def two_at_work(mill: Mill, folder: Path, **spec: Any) -> AsyncIterator[Ba
         yield batch
 
 
-async def test_a_pause_holds_for_files_that_were_scheduled_before_it(
-    small_mill: Mill, tmp_path: Path
-) -> None:
+async def test_pause_holds_for_files_scheduled_before_it(small_mill: Mill, tmp_path: Path) -> None:
     folder = write_gated(tmp_path / "in")
     async with two_at_work(small_mill, folder) as batch:
         await small_mill.service.pause(batch)
@@ -99,7 +97,7 @@ async def test_a_pause_holds_for_files_that_were_scheduled_before_it(
     assert await scheduled(small_mill, batch) == FILES + FILES - 2
 
 
-async def test_a_pause_whose_signal_was_lost_is_found_in_the_row(
+async def test_pause_is_read_from_the_row_when_its_signal_was_lost(
     small_mill: Mill, tmp_path: Path
 ) -> None:
     folder = write_gated(tmp_path / "in")
@@ -130,7 +128,7 @@ async def test_next_run_starts_items_left_by_a_full_history(
     assert result.tally.completed == FILES == runs_of(folder)
 
 
-async def test_a_drained_cancel_begins_no_file_that_was_scheduled_before_it(
+async def test_drained_cancel_starts_no_file_scheduled_before_it(
     small_mill: Mill, tmp_path: Path
 ) -> None:
     folder = write_gated(tmp_path / "in")
@@ -142,7 +140,7 @@ async def test_a_drained_cancel_begins_no_file_that_was_scheduled_before_it(
     assert runs_of(folder) == 2
 
 
-async def test_a_lower_concurrency_holds_for_files_that_were_scheduled_before_it(
+async def test_lower_concurrency_holds_for_files_scheduled_before_it(
     small_mill: Mill, tmp_path: Path
 ) -> None:
     folder = write_gated(tmp_path / "in")

@@ -8,9 +8,7 @@ from tests.fixtures.mill import Mill, until, write_command, write_texts
 from worker import running_worker
 
 
-async def test_every_fault_of_an_engine_is_an_outcome_and_harms_no_neighbour(
-    mill: Mill, tmp_path: Path
-) -> None:
+async def test_engine_fault_fails_only_its_own_item(mill: Mill, tmp_path: Path) -> None:
     folder = write_texts(tmp_path / "in", 6)
     write_command(folder, "crash.txt", do="segfault")
     write_command(folder, "raise.txt", do="raise", message="no reason")
@@ -35,7 +33,7 @@ async def test_every_fault_of_an_engine_is_an_outcome_and_harms_no_neighbour(
     assert sum(item.status == "completed" for item in items.values()) == 6
 
 
-async def test_an_engine_that_recovers_within_its_budget_completes(
+async def test_item_completes_when_its_engine_recovers_within_the_attempt_budget(
     small_mill: Mill, tmp_path: Path
 ) -> None:
     counter = tmp_path / "counter"
@@ -53,7 +51,7 @@ async def test_an_engine_that_recovers_within_its_budget_completes(
     assert (item.status, item.attempts) == ("completed", 3)
 
 
-async def test_a_cancel_kills_what_is_in_flight_and_keeps_what_is_done(
+async def test_cancel_kills_items_in_flight_and_leaves_finished_ones(
     mill: Mill, tmp_path: Path
 ) -> None:
     folder = write_texts(tmp_path / "in", 2)
@@ -68,7 +66,7 @@ async def test_a_cancel_kills_what_is_in_flight_and_keeps_what_is_done(
     assert result.tally.model_dump() == {"completed": 2, "failed": 0, "skipped": 0, "cancelled": 3}
 
 
-async def test_a_worker_that_stops_hands_its_items_back(small_mill: Mill, tmp_path: Path) -> None:
+async def test_stopping_worker_hands_its_items_back(small_mill: Mill, tmp_path: Path) -> None:
     folder = write_command(tmp_path / "in", "slow.txt", do="sleep", seconds=600)
 
     async def in_engine() -> bool:
@@ -86,7 +84,7 @@ async def test_a_worker_that_stops_hands_its_items_back(small_mill: Mill, tmp_pa
     assert item.failure_class == "source_changed"
 
 
-async def test_at_most_the_agreed_number_of_items_is_in_flight(
+async def test_items_in_flight_never_exceed_the_concurrency(
     small_mill: Mill, tmp_path: Path
 ) -> None:
     folder = tmp_path / "in"

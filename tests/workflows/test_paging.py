@@ -24,7 +24,7 @@ async def test_every_listed_file_is_completed_once(
     assert [item.attempts for item in items] == [1] * files
 
 
-async def test_a_run_takes_no_more_files_than_its_threshold(
+async def test_run_processes_no_more_files_than_its_threshold(
     small_mill: Mill, tmp_path: Path
 ) -> None:
     folder = write_texts(tmp_path / "in", 20)
@@ -35,7 +35,7 @@ async def test_a_run_takes_no_more_files_than_its_threshold(
     assert progress.processed == 20
 
 
-async def test_the_listing_is_frozen_when_the_batch_is_created(
+async def test_listing_is_frozen_when_the_batch_is_created(
     small_mill: Mill, tmp_path: Path
 ) -> None:
     folder = write_texts(tmp_path / "in", 3)
@@ -67,7 +67,7 @@ async def test_unchanged_files_are_skipped_when_the_folder_runs_again(
     }
 
 
-async def test_the_same_bytes_under_another_name_are_processed_once(
+async def test_same_bytes_under_two_names_are_processed_once(
     small_mill: Mill, tmp_path: Path
 ) -> None:
     folder = write_texts(tmp_path / "in", 1)
@@ -78,7 +78,7 @@ async def test_the_same_bytes_under_another_name_are_processed_once(
     assert set((await small_mill.outcomes(again)).values()) == {"skipped"}
 
 
-async def test_copies_whose_names_say_another_type_have_results_of_their_own(
+async def test_copies_have_separate_results_when_their_names_imply_other_types(
     small_mill: Mill, tmp_path: Path
 ) -> None:
     folder = tmp_path / "in"
@@ -97,7 +97,7 @@ async def test_copies_whose_names_say_another_type_have_results_of_their_own(
     assert results["e.md"] not in (results["a.txt"], results["b.csv"])
 
 
-async def test_a_batch_asked_to_use_no_cache_processes_everything_again(
+async def test_batch_processes_every_file_again_when_the_cache_is_disabled(
     small_mill: Mill, tmp_path: Path
 ) -> None:
     folder = write_texts(tmp_path / "in", 2)

@@ -9,7 +9,7 @@ from docmill.records.tables.batches import Batch, BatchItem
 from tests.fixtures.mill import Mill, until, write_command
 
 
-async def test_a_pause_holds_across_continue_as_new_and_a_restart(
+async def test_pause_holds_across_continue_as_new_and_a_restart(
     small_mill: Mill, tmp_path: Path
 ) -> None:
     gate = tmp_path / "gate"
@@ -37,9 +37,7 @@ async def test_a_pause_holds_across_continue_as_new_and_a_restart(
         assert (await small_mill.client.result(batch.id)).tally.completed == 4
 
 
-async def test_a_pause_during_a_sweep_is_recorded_shown_and_holds(
-    small_mill: Mill, tmp_path: Path
-) -> None:
+async def test_pause_during_a_sweep_is_recorded_and_holds(small_mill: Mill, tmp_path: Path) -> None:
     early, late = tmp_path / "early", tmp_path / "late"
     early.touch()
     for name, gate in (("0.txt", early), ("1.txt", early), ("2.txt", late)):

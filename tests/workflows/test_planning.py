@@ -68,7 +68,7 @@ def test_measured_cost_of_a_batch_overrides_the_type() -> None:
     assert GroupPlanner(costs, "bat-2", {}).expected(quick) is None, "another batch's files"
 
 
-def test_a_group_is_about_a_second_of_work_or_full() -> None:
+def test_group_ends_at_about_a_second_of_work_or_when_full() -> None:
     costs = ItemCosts()
     for _ in range(SMALLEST_SAMPLE):
         costs.note("bat-1", "a.pdf", 0.125)

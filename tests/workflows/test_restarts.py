@@ -26,9 +26,7 @@ async def _done(mill: Mill, batch: Batch, count: int) -> bool:
     return statuses["completed"] >= count
 
 
-async def test_a_worker_killed_mid_batch_loses_and_doubles_nothing(
-    mill: Mill, tmp_path: Path
-) -> None:
+async def test_killed_worker_loses_and_duplicates_no_item(mill: Mill, tmp_path: Path) -> None:
     folder = write_texts(tmp_path / "in", 60)
     batch = await mill.start(folder, page_size=10, concurrency=4)
     for goal in (5, 25):
@@ -90,7 +88,7 @@ async def test_objects_of_a_lost_attempt_are_removed_when_its_batch_is_cancelled
     assert await _left(small_mill, unnamed) == []
 
 
-async def test_processes_that_outlived_a_worker_are_ended_by_the_next_worker(
+async def test_next_worker_ends_processes_of_a_killed_worker(
     small_mill: Mill,
 ) -> None:
     abandoned = small_mill.settings.scratch / "engines" / f"{PREFIX}dead"
@@ -104,7 +102,7 @@ async def test_processes_that_outlived_a_worker_are_ended_by_the_next_worker(
         assert not abandoned.exists()
 
 
-async def test_finished_items_are_never_redone(small_mill: Mill, tmp_path: Path) -> None:
+async def test_finished_items_are_not_processed_again(small_mill: Mill, tmp_path: Path) -> None:
     folder = write_texts(tmp_path / "in", 3)
     counter = tmp_path / "runs"
     write_command(folder, "counted.txt", do="parse", record=str(counter))

@@ -24,7 +24,7 @@ class Undetermined:
         return random.random()
 
 
-async def test_sandbox_refuses_what_is_not_deterministic(temporal: Client) -> None:
+async def test_sandbox_rejects_nondeterministic_calls(temporal: Client) -> None:
     queue = f"sandbox-{uuid4()}"
     runner = sandbox_for(temporal.data_converter)
     async with Worker(temporal, task_queue=queue, workflows=[Undetermined], workflow_runner=runner):
@@ -35,6 +35,6 @@ async def test_sandbox_refuses_what_is_not_deterministic(temporal: Client) -> No
     assert raised.value.cause.type == "RestrictedWorkflowAccessError"
 
 
-def test_sandbox_is_the_sdks_own_when_a_converter_may_depend_on_context() -> None:
+def test_sandbox_is_the_sdk_default_when_a_converter_may_depend_on_context() -> None:
     other = replace(pydantic_data_converter)
     assert type(sandbox_for(other)) is SandboxedWorkflowRunner

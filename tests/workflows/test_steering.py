@@ -18,9 +18,7 @@ from docmill.records.tables.batches import Batch
 from tests.fixtures.mill import Mill, until, write_command, write_texts
 
 
-async def test_a_paused_batch_starts_nothing_until_it_is_resumed(
-    mill: Mill, tmp_path: Path
-) -> None:
+async def test_paused_batch_starts_nothing_until_resumed(mill: Mill, tmp_path: Path) -> None:
     batch = await mill.start(write_texts(tmp_path / "in", 6))
     await mill.service.pause(batch)
     async with mill.worker():
@@ -37,9 +35,7 @@ async def _is_paused(mill: Mill, batch: Batch) -> bool:
     return (await mill.row(batch)).paused
 
 
-async def test_a_pause_holds_across_a_restart_of_the_worker(
-    small_mill: Mill, tmp_path: Path
-) -> None:
+async def test_pause_holds_across_a_worker_restart(small_mill: Mill, tmp_path: Path) -> None:
     batch = await small_mill.start(write_texts(tmp_path / "in", 3))
     await small_mill.service.pause(batch)
     async with small_mill.worker():
@@ -52,7 +48,7 @@ async def test_a_pause_holds_across_a_restart_of_the_worker(
         await small_mill.client.result(batch.id)
 
 
-async def test_a_resume_that_arrives_before_the_batch_is_opened_wins_over_its_row(
+async def test_resume_overrides_the_row_when_it_arrives_before_opening(
     small_mill: Mill, tmp_path: Path
 ) -> None:
     folder = write_texts(tmp_path / "in", 2)
@@ -66,7 +62,7 @@ async def test_a_resume_that_arrives_before_the_batch_is_opened_wins_over_its_ro
     assert not (await small_mill.row(batch)).paused
 
 
-async def test_a_cancelled_batch_accounts_for_every_file(mill: Mill, tmp_path: Path) -> None:
+async def test_cancelled_batch_accounts_for_every_file(mill: Mill, tmp_path: Path) -> None:
     batch = await mill.start(write_texts(tmp_path / "in", 30), page_size=5)
     await mill.service.pause(batch)
     async with mill.worker():
@@ -82,7 +78,7 @@ async def test_a_cancelled_batch_accounts_for_every_file(mill: Mill, tmp_path: P
         await mill.service.cancel(batch)
 
 
-async def test_finished_results_stay_when_the_batch_is_cancelled(
+async def test_finished_results_remain_when_the_batch_is_cancelled(
     small_mill: Mill, tmp_path: Path
 ) -> None:
     batch = await small_mill.start(write_texts(tmp_path / "in", 40), page_size=4, concurrency=1)
@@ -97,7 +93,7 @@ async def test_finished_results_stay_when_the_batch_is_cancelled(
         assert await small_mill.store.size(result_key(item.object_prefix or "", RESULT_FILE))
 
 
-async def test_a_batch_cancelled_before_it_was_opened_ends_cancelled(
+async def test_batch_ends_cancelled_when_cancelled_before_opening(
     small_mill: Mill, tmp_path: Path
 ) -> None:
     batch = await small_mill.start(write_texts(tmp_path / "in", 3))
@@ -107,7 +103,7 @@ async def test_a_batch_cancelled_before_it_was_opened_ends_cancelled(
     assert (result.status, result.tally.cancelled) == ("CANCELLED", 3)
 
 
-async def test_a_recorded_cancel_that_never_reached_temporal_is_sent_again(
+async def test_recorded_cancel_is_sent_again_when_it_never_reached_temporal(
     small_mill: Mill, tmp_path: Path
 ) -> None:
     batch = await small_mill.start(write_texts(tmp_path / "in", 5))
@@ -121,7 +117,7 @@ async def test_a_recorded_cancel_that_never_reached_temporal_is_sent_again(
     assert (result.status, result.reason) == ("CANCELLED", "lost")
 
 
-async def test_a_cancel_from_the_temporal_ui_does_the_same_as_the_signal(
+async def test_cancel_from_the_temporal_ui_has_the_effect_of_the_signal(
     mill: Mill, tmp_path: Path
 ) -> None:
     batch = await mill.start(write_texts(tmp_path / "in", 10))
@@ -137,7 +133,7 @@ async def test_a_cancel_from_the_temporal_ui_does_the_same_as_the_signal(
     assert await mill.client.status(batch.id) == WorkflowExecutionStatus.CANCELED
 
 
-async def test_a_cancel_from_the_temporal_ui_accounts_for_files_of_a_late_page(
+async def test_cancel_from_the_temporal_ui_accounts_for_files_of_a_late_page(
     small_mill: Mill, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cancelling = close._cancel_rest
@@ -162,7 +158,7 @@ async def test_a_cancel_from_the_temporal_ui_accounts_for_files_of_a_late_page(
     assert set((await small_mill.outcomes(batch)).values()) == {"cancelled"}
 
 
-async def test_a_terminated_batch_gets_a_true_row_when_it_is_looked_at(
+async def test_row_of_a_terminated_batch_is_corrected_when_it_is_read(
     mill: Mill, tmp_path: Path
 ) -> None:
     batch = await mill.start(write_texts(tmp_path / "in", 10))
@@ -172,7 +168,7 @@ async def test_a_terminated_batch_gets_a_true_row_when_it_is_looked_at(
     assert set((await mill.outcomes(batch)).values()) == {"cancelled"}
 
 
-async def test_batch_whose_start_was_lost_is_started_when_it_is_read(
+async def test_batch_is_started_on_read_when_its_start_was_lost(
     small_mill: Mill, tmp_path: Path
 ) -> None:
     folder = write_texts(tmp_path / "in", 3)
@@ -183,7 +179,7 @@ async def test_batch_whose_start_was_lost_is_started_when_it_is_read(
     assert result.tally.completed == 3
 
 
-async def test_the_concurrency_of_a_running_batch_can_be_changed(
+async def test_concurrency_of_a_running_batch_can_be_changed(
     small_mill: Mill, tmp_path: Path
 ) -> None:
     batch = await small_mill.start(write_texts(tmp_path / "in", 5), concurrency=1)
@@ -227,7 +223,7 @@ async def test_operators_can_filter_batches_and_read_their_state(
 
 
 @pytest.mark.parametrize("way", ["signal", "Temporal"])
-async def test_a_cancel_finds_items_that_wait_for_another_try(
+async def test_cancel_ends_items_that_wait_for_a_retry(
     small_mill: Mill, tmp_path: Path, way: str
 ) -> None:
     folder = tmp_path / "in"

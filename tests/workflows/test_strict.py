@@ -21,7 +21,7 @@ async def _row(mill: Mill, batch: Batch, path: str) -> ItemRow:
     return next(item for item in await mill.items(batch) if item.path == path)
 
 
-async def test_a_strict_batch_fails_what_lacks_content_and_leaves_its_result_to_others(
+async def test_strict_batch_fails_incomplete_files_and_stores_their_results_for_reuse(
     small_mill: Mill, tmp_path: Path
 ) -> None:
     folder = _folder(tmp_path)
@@ -49,7 +49,7 @@ async def test_a_strict_batch_fails_what_lacks_content_and_leaves_its_result_to_
         assert row.object_prefix is not None
 
 
-async def test_a_redrive_that_is_not_strict_takes_the_result_that_is_there(
+async def test_redrive_reuses_the_stored_result_when_it_is_not_strict(
     small_mill: Mill, tmp_path: Path
 ) -> None:
     folder = _folder(tmp_path)
@@ -66,7 +66,7 @@ async def test_a_redrive_that_is_not_strict_takes_the_result_that_is_there(
     assert (await small_mill.row(batch)).strict is None
 
 
-async def test_the_setting_holds_unless_a_batch_says_otherwise(
+async def test_strict_setting_applies_unless_a_batch_overrides_it(
     small_mill: Mill, tmp_path: Path
 ) -> None:
     folder = _folder(tmp_path)

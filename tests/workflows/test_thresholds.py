@@ -28,7 +28,7 @@ def write_failing(folder: Path, count: int) -> Path:
     return folder
 
 
-async def test_more_failures_than_allowed_end_the_batch_and_every_file_has_an_outcome(
+async def test_batch_ends_with_an_outcome_for_every_file_when_too_many_fail(
     mill: Mill, tmp_path: Path
 ) -> None:
     batch = await mill.start(write_failing(tmp_path / "in", 30), max_failures=2, concurrency=2)
@@ -57,7 +57,7 @@ async def test_more_failures_than_allowed_end_the_batch_and_every_file_has_an_ou
     assert (row.status, row.epoch) == ("FAILED", 2)
 
 
-async def test_a_batch_stopped_by_its_failures_can_be_finished(
+async def test_batch_stopped_by_its_threshold_can_be_redriven(
     small_mill: Mill, tmp_path: Path
 ) -> None:
     folder = write_failing(tmp_path / "in", 3)
@@ -71,7 +71,7 @@ async def test_a_batch_stopped_by_its_failures_can_be_finished(
     assert (result.status, result.tally.completed) == ("COMPLETED", 3)
 
 
-async def test_a_threshold_that_is_not_passed_changes_nothing(
+async def test_threshold_changes_nothing_when_it_is_not_exceeded(
     small_mill: Mill, tmp_path: Path
 ) -> None:
     folder = write_texts(write_failing(tmp_path / "in", 2), 3)
@@ -98,7 +98,7 @@ def _opened(**fields: object) -> OpenedBatch:
     )
 
 
-def test_a_rate_is_judged_only_after_enough_files() -> None:
+def test_failure_rate_is_checked_only_after_enough_files() -> None:
     opened = _opened(max_failure_rate=0.5)
     assert exceeded_threshold(opened, Tally(failed=FAILURE_SAMPLE - 1)) is None
     assert exceeded_threshold(opened, Tally(failed=FAILURE_SAMPLE)) is not None

@@ -5,7 +5,7 @@ from pathlib import Path
 from tests.fixtures.mill import Mill, until, write_texts
 
 
-async def test_a_batch_runs_on_a_server_without_search_attributes(
+async def test_batch_runs_on_a_server_without_search_attributes(
     skipping_mill: Mill, tmp_path: Path
 ) -> None:
     folder = write_texts(tmp_path / "in", 9)
@@ -15,7 +15,7 @@ async def test_a_batch_runs_on_a_server_without_search_attributes(
     assert set((await skipping_mill.outcomes(batch)).values()) == {"completed"}
 
 
-async def test_a_batch_waits_for_the_object_store_and_goes_on_when_it_is_back(
+async def test_batch_waits_for_the_object_store_and_continues_when_it_returns(
     skipping_mill: Mill, tmp_path: Path
 ) -> None:
     folder = write_texts(tmp_path / "in", 3)

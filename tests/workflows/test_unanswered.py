@@ -10,7 +10,7 @@ from docmill.errors import UnavailableError
 from tests.fixtures.mill import Mill, write_texts
 
 
-async def test_an_update_that_nobody_takes_is_unavailable(
+async def test_update_is_unavailable_when_no_worker_accepts_it(
     small_mill: Mill, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(client, "RPC_TIMEOUT", timedelta(seconds=0.5))

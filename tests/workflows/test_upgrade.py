@@ -53,7 +53,7 @@ def _worker(code: Path, home: Path, address: str, log: Path) -> Iterator[None]:
         process.wait()
 
 
-async def test_a_batch_half_run_by_the_previous_commit_is_finished_by_this_one(
+async def test_batch_begun_by_the_previous_commit_is_finished_by_this_one(
     temporal: Client, tmp_path: Path
 ) -> None:
     home = tmp_path / "home"

@@ -56,7 +56,7 @@ def test_wire_names_are_those_of_the_contract() -> None:
     }
 
 
-def test_docmills_own_workflows_have_the_contracts_names() -> None:
+def test_workflows_have_the_names_of_the_contract() -> None:
     retention = workflow._Definition.must_from_class(RetentionWorkflow)
     assert retention.name == names.RETENTION_WORKFLOW == "Retention"
     definition = workflow._Definition.must_from_class(DeliveryWorkflow)
@@ -64,7 +64,7 @@ def test_docmills_own_workflows_have_the_contracts_names() -> None:
     assert set(definition.signals) == {names.WAKE_DELIVERY} == {"wake"}
 
 
-async def test_a_plain_temporal_client_runs_a_batch_with_json_alone(
+async def test_plain_temporal_client_runs_a_batch_with_json(
     small_mill: Mill, tmp_path: Path
 ) -> None:
     folder = write_texts(tmp_path / "in", 3)
@@ -85,6 +85,6 @@ async def test_a_plain_temporal_client_runs_a_batch_with_json_alone(
     assert progress["processed"] == 3
 
 
-def test_an_input_of_an_older_client_still_decodes() -> None:
+def test_input_of_an_older_client_decodes() -> None:
     decoded = BatchInput.model_validate({"batch_id": "bat-1", "spec": {"folder": "/data"}})
     assert decoded.spec == BatchSpec(folder="/data")
