@@ -1,4 +1,4 @@
-"""Reading before the claim: two transactions an item, and who pays when the reader dies."""
+"""Items are read before they are claimed: two transactions an item, and counted worker losses."""
 
 from dataclasses import replace
 from pathlib import Path

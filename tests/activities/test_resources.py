@@ -1,4 +1,4 @@
-"""A suspect file is processed while nothing else is."""
+"""A file under suspicion is processed alone on its worker."""
 
 import asyncio
 

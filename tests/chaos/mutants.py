@@ -1,4 +1,4 @@
-"""Documents that went wrong on their way, each made from a seed."""
+"""Damaged documents, each generated from a seed."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path

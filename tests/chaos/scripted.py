@@ -1,7 +1,7 @@
-"""Activities of a batch that a test lets go one by one, over the test kit's ledger in memory.
+"""Scripted activities of a batch, released one by one, with the in-memory ledger of the test kit.
 
-The workflow under test is the real one, on a real server; what it calls is scripted, so that a
-signal can be made to arrive at any point between two of its steps.
+The workflow under test is the real one, on a real server. Its activities are scripted, so that a
+signal can arrive at any point between two of its steps.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""Which seeds a run tries, and how a failed one is tried again.
+"""Which seeds a run uses, and how a failed one is repeated.
 
 ``make chaos N=100 FROM=7`` sets ``DOCMILL_CHAOS=100`` and ``DOCMILL_CHAOS_FROM=7``: a hundred
 runs of the reaper, and a hundred times twenty mutants, from seed 7 on. Without it each test

@@ -1,4 +1,4 @@
-"""Whatever a document is, it has a typed outcome, in time, and harms nobody else."""
+"""Every mutated document has a typed outcome in time and affects no other document."""
 
 import asyncio
 import tempfile

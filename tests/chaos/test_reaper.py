@@ -1,4 +1,4 @@
-"""kill -9 of anything, at any moment: nothing is lost, doubled, stuck or left behind."""
+"""Processes are killed at random: no item is lost, duplicated, stuck or left behind."""
 
 import asyncio
 import itertools

@@ -1,8 +1,8 @@
-"""Signals, updates, failures and new runs at every point of a batch, against a small model.
+"""Signals, updates, failures and new runs at every point of a batch, compared with a model.
 
-Hypothesis writes the schedules, and prints the one that fails. The workflow, its server and its
-worker are real; its activities are scripted (`tests.chaos.scripted`). The server is the one that
-everybody runs: the time-skipping one hands some activity tasks out late, and nothing here waits.
+Hypothesis generates the schedules and prints the one that fails. The workflow, its server and its
+worker are real; its activities are scripted (`tests.chaos.scripted`). The server is the
+regular one: the time-skipping server delivers some activity tasks late, and no test here waits.
 """
 
 import asyncio

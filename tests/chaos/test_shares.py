@@ -1,4 +1,4 @@
-"""A hundred files with fixed shares of each fault: every class is counted exactly."""
+"""A hundred files with a fixed number of each fault: every failure class is counted exactly."""
 
 from collections import Counter
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Small documents, made byte by byte, so that a test says exactly what it reads."""
+"""Small documents, built byte by byte, so that a test states exactly what they contain."""
 
 import io
 import struct

@@ -1,4 +1,4 @@
-"""PDFs and pictures that are drawn for a test: any content, fonts, annotations, scans."""
+"""PDFs and images drawn for a test, with any content, fonts, annotations and scans."""
 
 import io
 import zlib

@@ -1,4 +1,4 @@
-"""Office files made part by part, so that a test says exactly what each part holds."""
+"""Office files, built part by part, so that a test states exactly what each part contains."""
 
 from dataclasses import dataclass
 

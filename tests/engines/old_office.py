@@ -1,4 +1,4 @@
-"""Files of old Office programs, made byte by byte: compound files, Word, PowerPoint."""
+"""Files of old Office programs, built byte by byte: compound files, Word, PowerPoint."""
 
 import struct
 from dataclasses import dataclass

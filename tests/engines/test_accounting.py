@@ -1,4 +1,4 @@
-"""Pages asked for = pages ok + pages failed."""
+"""Requested pages = complete pages + failed pages."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""How bytes become text: marks, structure, what is stated, UTF-8, and a guess by all bytes."""
+"""How bytes are decoded: byte order marks, structure, stated charsets, UTF-8 and detection."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Classification in the engines' child processes, and what its numbers say."""
+"""Classification in the engines' child processes, and the meaning of its confidence."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Real documents: every good one completes, every hostile one ends in a typed outcome."""
+"""Real documents: every valid one completes, every hostile one has a typed outcome."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The delimiter is the one that gives most rows the same number of fields."""
+"""The chosen delimiter gives most rows the same number of fields."""
 
 import pytest
 

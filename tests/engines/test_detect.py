@@ -1,4 +1,4 @@
-"""Content decides what a file is; its name is a hint."""
+"""The content determines the type of a file; its name is a hint."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The engine `basic` for extract: in the engines' child processes, and on real documents."""
+"""The `basic` engine of extract, in the engines' child processes and on real documents."""
 
 from pathlib import Path
 from typing import Any

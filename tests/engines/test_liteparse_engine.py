@@ -1,4 +1,4 @@
-"""PDF and images."""
+"""The LiteParse engine: PDF and images."""
 
 from pathlib import Path
 from typing import Any, ClassVar

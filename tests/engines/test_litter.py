@@ -1,4 +1,4 @@
-"""Lock files and half downloads that are named or uploaded: the reason says what they are."""
+"""Lock files and partial downloads that are named or uploaded fail with a reason that says so."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Mail: text of unknown charset, attached files and messages, and what cannot be read."""
+"""Mail: text of unknown charset, attached files and messages, and unreadable parts."""
 
 import base64
 import quopri

@@ -1,4 +1,4 @@
-"""HTML, books and RTF: nothing of a page is left out, however deep it lies."""
+"""HTML, books and RTF: no text is left out at any depth of nesting."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Documents of old Office programs: what stands beside their body, and what protects them."""
+"""Documents of old Office programs: parts outside the body, and protection."""
 
 import struct
 

@@ -1,4 +1,4 @@
-"""Workbooks and slides: every cell that holds something, and what stands beside the cells."""
+"""Workbooks and slides: every cell with content, and the parts outside the cells."""
 
 import hashlib
 import io

@@ -1,4 +1,4 @@
-"""Word documents: what stands beside the body's text is in the result, or is named."""
+"""Word documents: parts outside the body are in the result or are reported."""
 
 import pytest
 

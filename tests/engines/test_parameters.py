@@ -1,4 +1,4 @@
-"""No parameter is ignored in silence."""
+"""Every parameter that is not honoured is reported."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""How many images a PDF shows, how many it stores, and what a search of its bytes proves."""
+"""The number of images that a PDF shows and stores, and what its bytes reveal about it."""
 
 import zlib
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""When text is recognised on pages of a PDF that have text, and how it joins that text."""
+"""When text is recognised on PDF pages that have text, and how it is merged with that text."""
 
 import random
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What a PDF holds beside the text of its pages."""
+"""Parts of a PDF outside the text of its pages."""
 
 import pytest
 

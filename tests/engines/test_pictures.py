@@ -1,4 +1,4 @@
-"""Pictures of several frames, turned pictures, and kinds that LiteParse itself does not read."""
+"""Images with several frames, rotated images, and formats that LiteParse itself does not read."""
 
 import pytest
 from PIL import Image

@@ -1,4 +1,4 @@
-"""Text, Markdown and CSV."""
+"""The plain engine: text, Markdown and CSV."""
 
 from typing import ClassVar
 

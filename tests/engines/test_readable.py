@@ -1,4 +1,4 @@
-"""Documents in other forms than engines insist on are read as what they are."""
+"""Documents in unusual forms are read as the type that they are."""
 
 import base64
 

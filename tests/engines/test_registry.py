@@ -1,4 +1,4 @@
-"""Which engine runs for what."""
+"""Which engine processes which file."""
 
 import pytest
 

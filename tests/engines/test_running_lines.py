@@ -1,4 +1,4 @@
-"""Lines at the edges of pages: they stay where they first stand, and where a page has no other."""
+"""Repeated lines at page edges remain on their first page and on pages without other text."""
 
 import pytest
 

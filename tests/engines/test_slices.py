@@ -1,4 +1,4 @@
-"""A document that is read in slices has the pages of one that is read at once."""
+"""A document that is read in slices has the same pages as one that is read at once."""
 
 from collections.abc import Callable
 from dataclasses import replace

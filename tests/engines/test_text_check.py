@@ -1,4 +1,4 @@
-"""Which parts of a text a rendering does not hold."""
+"""Which parts of a text are missing from a rendering."""
 
 import string
 

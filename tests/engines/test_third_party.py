@@ -1,4 +1,4 @@
-"""Engines of other packages: installed, chosen, left out when broken."""
+"""Engines of other packages: installed, preferred, and excluded when broken."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Text that runs sideways, upside down or diagonally is in the Markdown."""
+"""Sideways, upside-down and diagonal text is in the Markdown."""
 
 import pytest
 

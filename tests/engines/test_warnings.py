@@ -1,4 +1,4 @@
-"""Warnings: a bounded number for each result, and none that a manifest cannot hold."""
+"""Warnings: limited in number for each result, and always valid in a manifest."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Office formats, mail, EPUB, RTF and HTML."""
+"""The Xberg engine: Office formats, mail, EPUB, RTF and HTML."""
 
 import asyncio
 from pathlib import Path

@@ -1,7 +1,8 @@
-"""Record the histories that `test_replay` holds every later version of the workflow to.
+"""Record the histories that `test_replay` replays with every later version of the workflow.
 
-Run once per release: ``.venv/bin/python -m tests.histories.record VERSION``. What is stored is
-never recorded anew: a history that no longer replays is a batch that an upgrade would break.
+Run once per release: ``.venv/bin/python -m tests.histories.record VERSION``. Stored
+histories are never recorded again: a history that no longer replays is a batch that an upgrade
+would break.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""Workflow code must be able to continue every batch that any release has begun."""
+"""The workflow code can continue every batch that a release has begun."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""One row of a project in every table: what scopes must hide and a deletion must find."""
+"""One row of a project in every table, for tests of scopes and deletion."""
 
 from typing import Any
 from uuid import NAMESPACE_OID, uuid5

@@ -1,4 +1,4 @@
-"""Short ways to make what tests of the records begin with."""
+"""Helpers that create the records that tests start with."""
 
 from collections.abc import Iterable
 from typing import Any

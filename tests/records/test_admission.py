@@ -1,4 +1,4 @@
-"""Who may run: counted under a lock, in the order of arrival, apart for each project."""
+"""Admission of batches: counted under a lock, in order of arrival, separately for each project."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta

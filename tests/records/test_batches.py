@@ -1,4 +1,4 @@
-"""Batches: created once, moved by compare-and-set, listed by key."""
+"""Batches: created once, changed by compare-and-set, paged by key."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""Making a batch costs the same over any directory: nothing of the listing is read or written."""
+"""Creating a batch reads and writes no row of its listing, so its cost is constant."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Transactions: they begin as writers, end whole, and say when the database is away."""
+"""Transactions: they begin as writers, are atomic, and report an unavailable database."""
 
 import asyncio
 import sqlite3

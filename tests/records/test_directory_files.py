@@ -1,4 +1,4 @@
-"""Directory files: idempotent uploads, versions, changes that frozen listings do not feel."""
+"""Directory files: idempotent uploads, versions, and frozen listings that do not change."""
 
 import asyncio
 from typing import Any

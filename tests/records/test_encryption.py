@@ -1,4 +1,4 @@
-"""Secrets in the records: encrypted at rest, readable with any of the keys, rotated."""
+"""Secrets in the records: encrypted at rest, readable with any of the keys, and key rotation."""
 
 import base64
 import json

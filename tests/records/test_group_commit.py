@@ -1,4 +1,4 @@
-"""Requests of the same moment share a transaction; what is wrong with one fails no other."""
+"""Simultaneous requests share a transaction; an error of one does not fail the others."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence

@@ -1,4 +1,4 @@
-"""An item whose batch holds it back is not claimed, whatever was planned before."""
+"""A held item is not claimed, even when it was planned earlier."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Reading a batch's items, and ending those that a cancelled batch leaves."""
+"""Listing the items of a batch, and ending the remaining items of a cancelled batch."""
 
 import itertools
 

@@ -1,4 +1,4 @@
-"""What a page of jobs reads: bounded, whatever there is, and whatever its filters leave of it."""
+"""The number of rows that a page of jobs reads is bounded with any filters."""
 
 from typing import Any
 

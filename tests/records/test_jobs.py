@@ -1,4 +1,4 @@
-"""Jobs: readings of ledger rows, their batches and their results."""
+"""Jobs: derived from ledger rows, their batches and their results."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

@@ -1,4 +1,4 @@
-"""The ledger's fences: one outcome for each item, whoever comes back from wherever."""
+"""The ledger's fencing: each item has one outcome, and stale claims change nothing."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""The ledger in the database and the ledger in memory keep the same promises."""
+"""The ledger in the database and the ledger in memory satisfy the same contract."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

@@ -1,4 +1,4 @@
-"""The schema: made by migrations alone, by one process at a time."""
+"""The schema is built only by migrations, by one process at a time."""
 
 import asyncio
 import multiprocessing

@@ -1,4 +1,4 @@
-"""Projects, directories, files, configurations and results: found only where they belong."""
+"""Projects, directories, files, configurations and results are found only in their project."""
 
 import asyncio
 from datetime import UTC, datetime

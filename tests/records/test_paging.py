@@ -1,4 +1,4 @@
-"""Pages: ranges of the frozen listing, the same however often they are asked for."""
+"""Pages are ranges of the frozen listing and are equal whenever they are requested."""
 
 import pytest
 from sqlalchemy import event, func, select, update

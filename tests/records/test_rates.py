@@ -1,4 +1,4 @@
-"""The rate of a project's requests: as many as it allows, from any number of processes."""
+"""The request rate of a project is limited across any number of processes."""
 
 import asyncio
 import multiprocessing

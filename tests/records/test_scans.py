@@ -1,4 +1,4 @@
-"""Scans: published whole or not at all, and frozen listings stay as they were."""
+"""Scans are published atomically, and frozen listings do not change."""
 
 import pytest
 from sqlalchemy import event, func, select, update

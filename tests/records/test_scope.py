@@ -1,4 +1,4 @@
-"""What a session of one project sees, and what it refuses."""
+"""A session is restricted to the rows of its project."""
 
 import pytest
 from sqlalchemy import delete, func, select, text, update

@@ -1,4 +1,4 @@
-"""Claims and settlements of several items: one transaction, and each item for itself."""
+"""Several items are claimed or settled in one transaction, each with a separate outcome."""
 
 import asyncio
 import random

@@ -1,4 +1,4 @@
-"""A project runs so many batches at a time; the next ones wait in line, first in, first out."""
+"""The number of running batches of a project is limited; further ones wait in order of arrival."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Real documents, good and hostile, through a whole batch with one worker."""
+"""Real documents, valid and hostile, in a whole batch with one worker."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""A cancel can let the files in flight end."""
+"""A cancel with drain lets the files in flight finish."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""One bad file harms only itself, and says why."""
+"""A bad file fails alone and with a reason."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What a project waits for is its own work, not how much another one has to do."""
+"""Every task has the fairness key of its project."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Small files share an activity; each still has an outcome of its own, whatever happens."""
+"""Small files share an activity, and each has a separate outcome."""
 
 import signal
 from collections import Counter

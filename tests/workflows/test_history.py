@@ -1,4 +1,4 @@
-"""The cost of a batch is flat: one run's history is bounded whatever the batch's size."""
+"""The history of a run is bounded for every size of a batch."""
 
 from pathlib import Path
 

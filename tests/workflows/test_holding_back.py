@@ -1,4 +1,4 @@
-"""A pause, a drain and a lower concurrency hold for what lies in the task queue already."""
+"""A pause, a drain and a lower concurrency apply to tasks that are already in the task queue."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager

@@ -1,4 +1,4 @@
-"""What engines do to a batch: nothing. A child dies, the worker goes on, the budget holds."""
+"""Engine faults do not harm a batch: the worker continues and the attempt budget is respected."""
 
 from pathlib import Path
 

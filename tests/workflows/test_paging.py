@@ -1,4 +1,4 @@
-"""Every file of the listing gets one outcome, whatever the sizes of pages and runs."""
+"""Every listed file has one outcome at any size of pages and runs."""
 
 from pathlib import Path
 

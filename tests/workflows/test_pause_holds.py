@@ -1,4 +1,4 @@
-"""A pause holds: across runs of the workflow, restarts of workers, and of everything."""
+"""A pause holds across runs of the workflow and restarts of workers and servers."""
 
 from pathlib import Path
 

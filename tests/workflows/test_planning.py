@@ -1,4 +1,4 @@
-"""Which files share an activity: by type, size, what was measured, and where the listing ends."""
+"""Which files share an activity: by type, size, measured cost and the end of the listing."""
 
 from dataclasses import dataclass
 

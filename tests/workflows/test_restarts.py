@@ -1,4 +1,4 @@
-"""A batch survives kill -9 of its worker, and is not slowed by an outage longer than it was."""
+"""A batch survives the kill of its worker and repeats no finished item."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""Workflows run in the SDK's sandbox, which is entered for their activations only."""
+"""Workflows run in the sandbox of the SDK, which is entered only for their activations."""
 
 import random
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""A batch can be cancelled, paused, resumed and re-paced while it runs, from anywhere."""
+"""A running batch can be cancelled, paused and resumed, and its concurrency changed."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""Strictness: what is completed for one batch is incomplete for another, from one result."""
+"""Strict batches: one result can be complete for one batch and incomplete for another."""
 
 from pathlib import Path
 

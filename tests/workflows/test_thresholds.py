@@ -1,4 +1,4 @@
-"""A batch stops early when too many of its files fail, if its owner asked for that."""
+"""A batch with a failure threshold stops early when too many of its files fail."""
 
 from collections import Counter
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The same workflow on the time-skipping server: long waits of a batch, in no time."""
+"""The workflow on the time-skipping server, where long waits take no time."""
 
 from pathlib import Path
 

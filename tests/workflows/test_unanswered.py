@@ -1,4 +1,4 @@
-"""A batch that no worker runs cannot answer, and that is said as such."""
+"""An update of a batch is unavailable when no worker runs it."""
 
 from datetime import timedelta
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A batch that the previous commit's worker has begun is finished by this one."""
+"""A batch that was begun by a worker of the previous commit is finished by this one."""
 
 import os
 import signal

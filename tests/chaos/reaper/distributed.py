@@ -1,7 +1,7 @@
-"""Docmill spread out: PostgreSQL, a Temporal server, two workers and the API, each on its own.
+"""Distributed Docmill: PostgreSQL, a Temporal server, two workers and the API as processes.
 
-Workers and API reach the two servers through proxies only, so that links can be struck as well:
-reset, slowed down, or silent for ever.
+Workers and API reach the two servers only through proxies, so that connections can be reset,
+slowed down or silenced for ever.
 """
 
 import asyncio
