@@ -1,1 +1,1 @@
-"""kill -9 of everything, at seeded moments, in pairs as well as singly; then the promises."""
+"""Random kills of every process, singly and in pairs, and the guarantees checked afterwards."""

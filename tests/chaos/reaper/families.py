@@ -1,4 +1,4 @@
-"""Which processes a run has started: also those whose parents were killed."""
+"""All processes that a run has started, including those whose parents were killed."""
 
 import ctypes
 import os

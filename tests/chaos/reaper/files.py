@@ -1,4 +1,4 @@
-"""The documents of a run: each counts on disk how often an engine was started on it."""
+"""The documents of a run: each counts on disk how often an engine was started for it."""
 
 import json
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Whole Docmills to kill: one embedded, on SQLite, and one spread out, on PostgreSQL."""
+"""Complete Docmill installations to kill: one embedded on SQLite, one distributed on PostgreSQL."""
 
 import asyncio
 import os

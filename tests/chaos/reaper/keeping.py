@@ -1,4 +1,4 @@
-"""Programs that are started again when they die, as an operator's supervisor would."""
+"""Programs that are restarted when they end, as by the supervisor of an operator."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""What must hold after a run, whoever was killed in it. Each check returns what is wrong."""
+"""Guarantees that hold after a run with any kills. Each check returns the violations."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""Who is killed when: all of it from a seed."""
+"""The schedule of kills, derived from a seed."""
 
 from collections import Counter
 from collections.abc import Sequence
