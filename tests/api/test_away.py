@@ -11,7 +11,7 @@ from tests.fixtures.api import ApiServer
 from tests.fixtures.proxies import tcp_proxy
 
 
-async def test_a_store_that_is_away_is_503_and_nothing_is_half_written(
+async def test_unavailable_store_returns_503_and_leaves_no_partial_write(
     tmp_path: Path, s3_endpoint: str, s3_url: str
 ) -> None:
     async with tcp_proxy(s3_endpoint) as (address, _):
@@ -38,7 +38,7 @@ async def test_a_store_that_is_away_is_503_and_nothing_is_half_written(
             assert (await ok(await api.get("/healthz")))["status"] == "ok"
 
 
-async def test_a_client_that_leaves_during_an_upload_leaves_nothing(
+async def test_client_that_disconnects_during_an_upload_leaves_no_file(
     api: httpx.AsyncClient, api_server: ApiServer
 ) -> None:
     async def broken() -> AsyncIterator[bytes]:

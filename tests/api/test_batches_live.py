@@ -96,7 +96,7 @@ async def test_live_batch_shows_all_its_fields(
     ]
 
 
-async def test_a_parse_job_fills_what_is_asked_for(
+async def test_parse_job_returns_the_requested_expansions(
     live: httpx.AsyncClient, numbered: list[tuple[str, bytes]]
 ) -> None:
     directory = await make_directory(live, name="expand")
@@ -130,7 +130,7 @@ async def test_a_parse_job_fills_what_is_asked_for(
     assert (await live.post(f"/api/v2/parse/{job}/cancel")).status_code == 409
 
 
-async def test_a_batch_is_paused_steered_resumed_and_cancelled(
+async def test_batch_can_be_paused_changed_resumed_and_cancelled(
     live: httpx.AsyncClient, numbered: list[tuple[str, bytes]]
 ) -> None:
     directory = await _directory(live, numbered, "steered")
@@ -171,7 +171,7 @@ async def _paused(api: httpx.AsyncClient, directory: str) -> str:
     return str(batch["id"])
 
 
-async def test_batch_terminated_in_temporal_is_read_as_ended(
+async def test_batch_terminated_in_temporal_is_reported_as_ended(
     live: httpx.AsyncClient, running: RunningDocmill, numbered: list[tuple[str, bytes]]
 ) -> None:
     directory = await _directory(live, numbered, "terminated")
@@ -188,7 +188,7 @@ async def test_batch_terminated_in_temporal_is_read_as_ended(
     await _until(mended)
 
 
-async def test_a_batch_made_while_temporal_was_away_starts_when_it_is_back(
+async def test_batch_created_during_a_temporal_outage_starts_when_temporal_returns(
     running: RunningDocmill, tmp_path: Path, numbered: list[tuple[str, bytes]]
 ) -> None:
     port = free_port()
@@ -218,7 +218,7 @@ async def test_a_batch_made_while_temporal_was_away_starts_when_it_is_back(
         await api.aclose()
 
 
-async def test_the_page_size_shows_in_what_the_workflow_does(
+async def test_page_size_determines_the_runs_of_the_workflow(
     live: httpx.AsyncClient, running: RunningDocmill, numbered: list[tuple[str, bytes]]
 ) -> None:
     directory = await _directory(live, numbered, "pages")

@@ -34,7 +34,7 @@ async def _create(api: httpx.AsyncClient, directory_id: str, **fields: Any) -> d
     return found
 
 
-async def test_batch_stays_pending_when_temporal_is_away(api: httpx.AsyncClient) -> None:
+async def test_batch_stays_pending_when_temporal_is_unavailable(api: httpx.AsyncClient) -> None:
     directory = await _directory(api)
     made = await _create(api, directory)
     assert made["status"] == "PENDING"
@@ -47,7 +47,7 @@ async def test_batch_stays_pending_when_temporal_is_away(api: httpx.AsyncClient)
     assert await all_items(api, V2, source_directory_id=directory, status="RUNNING") == []
 
 
-async def test_lists_take_times_inclusively(api: httpx.AsyncClient) -> None:
+async def test_time_filters_of_lists_are_inclusive(api: httpx.AsyncClient) -> None:
     directory = await _directory(api)
     made = [await _create(api, directory) for _ in range(3)]
     first, last = made[0]["created_at"], made[2]["created_at"]
@@ -78,7 +78,7 @@ async def test_lists_take_times_inclusively(api: httpx.AsyncClient) -> None:
         ({"webhook_configuration_ids": ["a"] * 5}, 422, ["body", "webhook_configuration_ids"]),
     ],
 )
-async def test_a_create_that_cannot_work_says_why(
+async def test_invalid_create_reports_the_reason(
     api: httpx.AsyncClient, change: dict[str, Any], status: int, loc: list[str] | None
 ) -> None:
     body = {"source_directory_id": await _directory(api, 1), "config": PRESET} | change
@@ -88,7 +88,7 @@ async def test_a_create_that_cannot_work_says_why(
         assert answer.json()["detail"][0]["loc"] == loc
 
 
-async def test_an_empty_directory_is_refused(api: httpx.AsyncClient) -> None:
+async def test_empty_directory_is_rejected(api: httpx.AsyncClient) -> None:
     directory = await _directory(api, 0)
     answer = await api.post(V2, json={"source_directory_id": directory, "config": PRESET})
     assert answer.status_code == 422
@@ -112,7 +112,7 @@ async def test_batch_keeps_its_snapshot_when_the_configuration_is_edited(
     assert (await ok(await api.get(f"{V2}/{batch['id']}")))["config"] == config
 
 
-async def test_steering_without_temporal_is_503_and_says_when_to_come_back(
+async def test_steering_returns_503_with_retry_after_when_temporal_is_unavailable(
     api: httpx.AsyncClient,
 ) -> None:
     made = await _create(api, await _directory(api))
@@ -121,7 +121,7 @@ async def test_steering_without_temporal_is_503_and_says_when_to_come_back(
     assert 0 < float(answer.headers["retry-after"]) <= 60
 
 
-async def test_an_unknown_expand_is_422(api: httpx.AsyncClient) -> None:
+async def test_unknown_expand_returns_422(api: httpx.AsyncClient) -> None:
     made = await _create(api, await _directory(api))
     answer = await api.get(f"{V2}/{made['id']}", params={"expand": "everything"})
     assert answer.status_code == 422
@@ -144,7 +144,7 @@ async def test_each_contract_shows_its_own_batches(api: httpx.AsyncClient) -> No
         assert extra["counts"]["pending"] == extra["total"] == 2
 
 
-async def test_v1_items_are_there_from_the_first_second(api: httpx.AsyncClient) -> None:
+async def test_v1_items_are_listed_before_the_batch_starts(api: httpx.AsyncClient) -> None:
     directory = await _directory(api, 5)
     job = await ok(await api.post(V1, json={"directory_id": directory, "job_config": {}}), 201)
     path = f"{V1}/{job['id']}/items"
@@ -157,7 +157,7 @@ async def test_v1_items_are_there_from_the_first_second(api: httpx.AsyncClient) 
     assert state["progress_percentage"] == 0.0
 
 
-async def test_v1_takes_more_named_items_than_temporal_would(api: httpx.AsyncClient) -> None:
+async def test_v1_create_accepts_two_thousand_item_ids(api: httpx.AsyncClient) -> None:
     directory = await make_directory(api)
     first = await upload(api, directory["id"], "a.txt", b"a")
     second = await upload(api, directory["id"], "b.txt", b"b")
@@ -183,13 +183,13 @@ async def test_v1_takes_more_named_items_than_temporal_would(api: httpx.AsyncCli
         {"job_config": {"rules": [{"type": "a", "description": "short"}]}, "directory_id": "dir-1"},
     ],
 )
-async def test_a_wrong_v1_create_is_422(api: httpx.AsyncClient, body: dict[str, Any]) -> None:
+async def test_invalid_v1_create_returns_422(api: httpx.AsyncClient, body: dict[str, Any]) -> None:
     answer = await api.post(V1, json=body)
     assert answer.status_code == 422
     assert answer.json()["detail"][0]["msg"]
 
 
-async def test_v1_secrets_are_not_kept(api: httpx.AsyncClient) -> None:
+async def test_v1_secrets_are_not_stored(api: httpx.AsyncClient) -> None:
     directory = await _directory(api)
     parameters = {"azure_openai_key": "s3cret", "vendor_multimodal_api_key": "s3cret", "lang": "en"}
     body = {"directory_id": directory, "job_config": {"parameters": parameters}}
@@ -198,7 +198,7 @@ async def test_v1_secrets_are_not_kept(api: httpx.AsyncClient) -> None:
     assert "s3cret" not in shown.text + json.dumps(job)
 
 
-async def test_a_foreign_temporal_namespace_is_refused(api: httpx.AsyncClient) -> None:
+async def test_foreign_temporal_namespace_is_rejected(api: httpx.AsyncClient) -> None:
     directory = await _directory(api)
     body = {"directory_id": directory, "job_config": {}}
     headers = {"temporal-namespace": "somebody-elses"}
@@ -207,7 +207,7 @@ async def test_a_foreign_temporal_namespace_is_refused(api: httpx.AsyncClient) -
     assert (await api.post(V1, json=body, headers=headers)).status_code == 201
 
 
-async def test_unknown_ids_are_404_everywhere(api: httpx.AsyncClient) -> None:
+async def test_unknown_id_returns_404_on_every_route(api: httpx.AsyncClient) -> None:
     for path in (
         f"{V2}/bat-x",
         f"{V1}/bjb-x",
@@ -225,7 +225,7 @@ async def test_unknown_ids_are_404_everywhere(api: httpx.AsyncClient) -> None:
         assert answer.json()["detail"]
 
 
-async def test_a_batch_over_100000_files_is_created_at_once(
+async def test_batch_over_100000_files_is_created_at_once(
     api: httpx.AsyncClient, api_server: ApiServer
 ) -> None:
     database = Database(f"sqlite+aiosqlite:///{api_server.home / 'records.db'}", EVERY_PROJECT)

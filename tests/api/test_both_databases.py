@@ -140,7 +140,7 @@ def _values(schema: dict[str, Any]) -> list[Any]:
     return TEXTS
 
 
-def test_every_filter_of_every_list_answers_alike_on_both_databases(
+def test_every_filter_of_every_list_gives_the_same_answer_on_both_databases(
     sides: tuple[Side, Side],
 ) -> None:
     document = sides[0].http.get("/openapi.json").json()
@@ -156,7 +156,9 @@ def test_every_filter_of_every_list_answers_alike_on_both_databases(
     assert not differences, "\n".join(map(str, differences))
 
 
-def test_forty_thousand_ids_are_one_answer_on_both_databases(sides: tuple[Side, Side]) -> None:
+def test_request_with_forty_thousand_ids_gets_the_same_answer_on_both_databases(
+    sides: tuple[Side, Side],
+) -> None:
     ids = [f"dfl-{number}" for number in range(40_000)]
     directory = "/api/v1/beta/directories/{directory_id}/files/bulk-delete"
     for path, body in (

@@ -40,13 +40,13 @@ async def _upload(api: httpx.AsyncClient, body: bytes) -> httpx.Response:
 @pytest.mark.parametrize(
     "content_type", [b"text/plain\nX-Evil: 1", b"text/plain\0", b"text/\xe4", b"x" * 300, b" "]
 )
-async def test_part_with_a_content_type_that_is_none_is_refused(
+async def test_part_with_an_invalid_content_type_is_rejected(
     api: httpx.AsyncClient, content_type: bytes
 ) -> None:
     assert (await _upload(api, _part(content_type))).status_code == 422
 
 
-async def test_content_type_with_parameters_is_served_as_it_came(api: httpx.AsyncClient) -> None:
+async def test_content_type_with_parameters_is_served_unchanged(api: httpx.AsyncClient) -> None:
     made = await _upload(api, _part(b'text/plain; charset="utf-8"'))
     link = (await api.get(f"/api/v1/beta/files/{made.json()['id']}/content")).json()["url"]
     assert (await api.get(link)).headers["content-type"] == 'text/plain; charset="utf-8"'
@@ -59,7 +59,9 @@ async def test_extended_file_name_wins_over_the_plain_one(api: httpx.AsyncClient
 
 
 @pytest.mark.parametrize("field", ["display_name", "unique_id", "external_file_id"])
-async def test_form_has_the_bounds_of_the_json_routes(api: httpx.AsyncClient, field: str) -> None:
+async def test_form_has_the_same_bounds_as_the_json_routes(
+    api: httpx.AsyncClient, field: str
+) -> None:
     path = f"/api/v1/beta/directories/{await _directory(api)}/files/upload"
     files = {"upload_file": ("a.txt", b"x")}
     assert (await api.post(path, files=files, data={field: "u" * 3_001})).status_code == 422
@@ -74,14 +76,14 @@ async def test_form_has_the_bounds_of_the_json_routes(api: httpx.AsyncClient, fi
         {"k": "v" * 2_001},
     ],
 )
-async def test_oversized_user_metadata_is_refused(
+async def test_oversized_user_metadata_is_rejected(
     api: httpx.AsyncClient, metadata: dict[str, str]
 ) -> None:
     body = {"file_id": "dfl-x", "tier": "fast", "version": "latest", "user_metadata": metadata}
     assert (await api.post("/api/v2/parse", json=body)).status_code == 422
 
 
-async def test_oversized_notes_on_files_and_directories_are_refused(
+async def test_oversized_notes_on_files_and_directories_are_rejected(
     api: httpx.AsyncClient,
 ) -> None:
     large = {"k": "v" * 70_000}
@@ -92,7 +94,7 @@ async def test_oversized_notes_on_files_and_directories_are_refused(
     assert (await api.post(path, json=attach)).status_code == 422
 
 
-async def test_null_clears_what_can_be_null_and_leaves_the_rest(api: httpx.AsyncClient) -> None:
+async def test_null_clears_nullable_fields_and_leaves_the_others(api: httpx.AsyncClient) -> None:
     directory = await _directory(api, description="old")
     path = f"/api/v1/beta/directories/{directory}"
     changed = (await api.patch(path, json={"description": None, "name": None})).json()
@@ -107,7 +109,7 @@ async def test_null_clears_what_can_be_null_and_leaves_the_rest(api: httpx.Async
 
 @pytest.mark.parametrize("pages", ["0", "5-2", "0-3", "1,0", "3, 2-1"])
 @pytest.mark.parametrize("product", ["parse_v2", "extract_v2", "classify_v2"])
-async def test_pages_that_cannot_be_are_refused_when_they_are_stored(
+async def test_configuration_with_invalid_pages_is_rejected(
     api: httpx.AsyncClient, product: str, pages: str
 ) -> None:
     rules = [{"type": "invoice", "description": "a bill with a total"}]
@@ -123,7 +125,7 @@ async def test_pages_that_cannot_be_are_refused_when_they_are_stored(
     assert "target_pages" in made.text
 
 
-async def test_v1_pages_are_text(api: httpx.AsyncClient) -> None:
+async def test_v1_target_pages_must_be_text(api: httpx.AsyncClient) -> None:
     body = {"item_ids": ["dfl-x"], "job_config": {"parameters": {"target_pages": 0}}}
     assert (await api.post("/api/v1/beta/batch-processing", json=body)).status_code == 422
 
@@ -138,7 +140,7 @@ async def test_v1_pages_are_text(api: httpx.AsyncClient) -> None:
         {"webhook_configuration_ids": ["whc-none"]},
     ],
 )
-async def test_configuration_with_a_webhook_that_cannot_be_sent_is_refused(
+async def test_configuration_with_a_webhook_that_cannot_be_sent_is_rejected(
     api: httpx.AsyncClient, hooks: dict[str, Any]
 ) -> None:
     body = {"name": "hooked", "parameters": {"product_type": "parse_v2", "tier": "fast", **hooks}}
@@ -160,7 +162,7 @@ async def test_header_values_of_webhooks_may_be_numbers(api: httpx.AsyncClient) 
     assert made.status_code == 201, made.text
 
 
-async def test_file_query_honours_or_refuses_what_it_is_given(api: httpx.AsyncClient) -> None:
+async def test_file_query_applies_or_rejects_each_field(api: httpx.AsyncClient) -> None:
     mark = uuid.uuid4().hex
     for name in ("b", "a", "c"):
         files, data = {"file": (name, name.encode())}, {"purpose": "parse"}
@@ -183,7 +185,7 @@ async def test_file_query_honours_or_refuses_what_it_is_given(api: httpx.AsyncCl
     assert (await ask(filter={"file_ids": ["x"] * 1_001})).status_code == 422
 
 
-async def test_project_ids_are_uuids_and_the_prefixed_form_is_taken(
+async def test_project_ids_are_uuids_and_the_prefixed_form_is_accepted(
     api: httpx.AsyncClient,
 ) -> None:
     project = (await api.get("/api/v1/projects")).json()[0]["id"]
@@ -195,7 +197,9 @@ async def test_project_ids_are_uuids_and_the_prefixed_form_is_taken(
             assert (shown.status_code, shown.json().get("id")) == (200, project)
 
 
-async def test_versions_that_upstreams_clients_pin_are_listed(api: httpx.AsyncClient) -> None:
+async def test_parse_versions_include_those_that_official_clients_pin(
+    api: httpx.AsyncClient,
+) -> None:
     versions = (await api.get("/api/v2/parse/versions")).json()
     assert "2026-06-15" in versions["fast"]
     assert versions["latest"]["fast"] in versions["fast"]

@@ -27,7 +27,7 @@ async def _file(api: httpx.AsyncClient, name: str) -> str:
     return await make_file(api, name, f"Invoice {name}".encode(), "classify")
 
 
-async def test_a_job_waits_for_temporal_and_shows_what_it_was_asked(api: httpx.AsyncClient) -> None:
+async def test_job_waits_for_temporal_and_shows_its_request(api: httpx.AsyncClient) -> None:
     file_id = await _file(api, "wait.txt")
 
     job = await ok(await api.post(BASE, json={"file_id": file_id, "configuration": CONFIGURATION}))
@@ -43,7 +43,7 @@ async def test_a_job_waits_for_temporal_and_shows_what_it_was_asked(api: httpx.A
     assert (await api.delete(f"{BASE}/{job['id']}")).status_code == 409
 
 
-async def test_a_transaction_makes_one_job_whatever_is_asked_again(api: httpx.AsyncClient) -> None:
+async def test_repeated_transaction_id_returns_the_first_job(api: httpx.AsyncClient) -> None:
     body = {
         "file_input": await _file(api, "once.txt"),
         "configuration": CONFIGURATION,
@@ -88,7 +88,7 @@ async def test_invalid_classify_request_is_rejected(
     assert "secret" not in answer.text
 
 
-async def test_configurations_of_classify_are_checked(api: httpx.AsyncClient) -> None:
+async def test_classify_configuration_is_validated(api: httpx.AsyncClient) -> None:
     good = {"product_type": "classify_v2", **CONFIGURATION}
     made = await ok(await api.post(CONFIGURATIONS, json={"name": "c", "parameters": good}), 201)
     assert made["parameters"] == good
@@ -100,7 +100,7 @@ async def test_configurations_of_classify_are_checked(api: httpx.AsyncClient) ->
     assert (job["configuration_id"], job["configuration"]["rules"]) == (made["id"], RULES)
 
 
-async def test_a_v1_batch_with_rules_is_a_classification(api: httpx.AsyncClient) -> None:
+async def test_v1_batch_with_rules_is_a_classification(api: httpx.AsyncClient) -> None:
     directory = await make_directory(api)
     await upload(api, directory["id"], "a.txt", b"Invoice a")
     config = {"rules": RULES, "parsing_configuration": {"target_pages": [0]}, "mode": "MULTIMODAL"}
@@ -114,7 +114,7 @@ async def test_a_v1_batch_with_rules_is_a_classification(api: httpx.AsyncClient)
     assert item["status"] == "pending"
 
 
-def test_single_jobs_by_the_official_client(running: RunningDocmill, latest_sdk: Sdk) -> None:
+def test_official_client_runs_single_jobs(running: RunningDocmill, latest_sdk: Sdk) -> None:
     document = DOCUMENTS / "invoice-2026-014.pdf"
 
     answer = latest_sdk.run("classify_once.py", running.url, str(document), json.dumps(RULES))

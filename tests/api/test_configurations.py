@@ -9,7 +9,7 @@ BASE = "/api/v1/beta/configurations"
 FAST = {"product_type": "parse_v2", "tier": "fast", "version": "latest"}
 
 
-async def test_the_same_name_and_product_is_a_new_version(api: httpx.AsyncClient) -> None:
+async def test_same_name_and_product_makes_a_new_version(api: httpx.AsyncClient) -> None:
     first = await ok(await api.post(BASE, json={"name": "one", "parameters": FAST}), 201)
     same = await ok(await api.post(BASE, json={"name": "one", "parameters": FAST}), 201)
     assert same == first
@@ -21,7 +21,7 @@ async def test_the_same_name_and_product_is_a_new_version(api: httpx.AsyncClient
     assert (await ok(await api.get(f"{BASE}/{first['id']}"))) == second
 
 
-async def test_a_configuration_is_updated_listed_and_deleted(api: httpx.AsyncClient) -> None:
+async def test_configuration_can_be_updated_listed_and_deleted(api: httpx.AsyncClient) -> None:
     made = await ok(await api.post(BASE, json={"name": "two", "parameters": FAST}), 201)
     changed = await ok(await api.put(f"{BASE}/{made['id']}", json={"name": "renamed"}))
     assert (changed["name"], changed["parameters"]) == ("renamed", FAST)
@@ -31,7 +31,7 @@ async def test_a_configuration_is_updated_listed_and_deleted(api: httpx.AsyncCli
     await ok(await api.get(f"{BASE}/{made['id']}"), 404)
 
 
-async def test_presets_can_be_read_and_not_changed(api: httpx.AsyncClient) -> None:
+async def test_presets_are_read_only(api: httpx.AsyncClient) -> None:
     shown = await ok(await api.get(f"{BASE}/cfg-PARSE_AGENTIC"))
     assert shown["parameters"]["tier"] == "agentic"
     for answer in (
@@ -52,7 +52,7 @@ async def test_presets_can_be_read_and_not_changed(api: httpx.AsyncClient) -> No
         {"tier": "fast"},
     ],
 )
-async def test_wrong_parameters_are_refused(
+async def test_invalid_parameters_are_rejected(
     api: httpx.AsyncClient, parameters: dict[str, object]
 ) -> None:
     answer = await api.post(BASE, json={"name": "wrong", "parameters": parameters})

@@ -60,7 +60,7 @@ def from_command(
 
 
 @pytest.mark.parametrize("client", CLIENTS)
-def test_the_corpus_is_the_same_for_every_client_and_the_command(
+def test_every_client_and_the_command_give_the_same_corpus_results(
     client: str, started: dict[str, Future[Any]], from_command: Files
 ) -> None:
     answer = started[client].result()

@@ -55,7 +55,7 @@ async def _creates(api: httpx.AsyncClient, directory_id: str) -> list[httpx.Resp
     ]
 
 
-async def test_a_database_that_is_away_is_503_and_nothing_is_half_written(
+async def test_unavailable_database_returns_503_and_leaves_no_partial_write(
     tmp_path: Path, own_postgres: Any
 ) -> None:
     url = own_postgres.get_uri()

@@ -9,7 +9,7 @@ from tests.api.steps import DIRECTORIES, all_items, make_directory, ok, upload
 from tests.fixtures.api import ApiServer
 
 
-async def test_a_directory_is_made_changed_and_deleted(api: httpx.AsyncClient) -> None:
+async def test_directory_can_be_created_changed_and_deleted(api: httpx.AsyncClient) -> None:
     made = await make_directory(api, description="d", system_metadata={"a": [1, None]})
     path = f"{DIRECTORIES}/{made['id']}"
     assert await ok(await api.get(path)) == made
@@ -23,7 +23,7 @@ async def test_a_directory_is_made_changed_and_deleted(api: httpx.AsyncClient) -
     assert [row["id"] for row in deleted if row["deleted_at"]] == [made["id"]]
 
 
-async def test_an_ephemeral_directory_expires(api: httpx.AsyncClient) -> None:
+async def test_ephemeral_directory_expires(api: httpx.AsyncClient) -> None:
     assert (await make_directory(api, type="ephemeral"))["expires_at"] is not None
 
 
@@ -35,7 +35,7 @@ async def test_filters_are_applied_on_every_page(api: httpx.AsyncClient) -> None
     assert await all_items(api, DIRECTORIES, name="filtered", types="ephemeral") == []
 
 
-async def test_a_token_of_other_filters_is_refused(api: httpx.AsyncClient) -> None:
+async def test_page_token_of_other_filters_is_rejected(api: httpx.AsyncClient) -> None:
     for _ in range(2):
         await make_directory(api, name="bound")
     page = await ok(await api.get(DIRECTORIES, params={"name": "bound", "page_size": 1}))
@@ -43,7 +43,7 @@ async def test_a_token_of_other_filters_is_refused(api: httpx.AsyncClient) -> No
     assert (await api.get(DIRECTORIES, params=other)).status_code == 422
 
 
-async def test_the_same_bytes_again_are_the_same_entry(api: httpx.AsyncClient) -> None:
+async def test_same_bytes_uploaded_again_are_the_same_entry(api: httpx.AsyncClient) -> None:
     directory = await make_directory(api)
     first = await upload(api, directory["id"], "a.txt", b"one")
     again = await upload(api, directory["id"], "a.txt", b"one")
@@ -55,7 +55,7 @@ async def test_the_same_bytes_again_are_the_same_entry(api: httpx.AsyncClient) -
     assert [row["id"] for row in listed] == [first["id"]]
 
 
-async def test_an_upload_takes_its_names_and_metadata_from_the_form(
+async def test_upload_takes_its_names_and_metadata_from_the_form(
     api: httpx.AsyncClient,
 ) -> None:
     directory = await make_directory(api)
@@ -77,7 +77,9 @@ async def test_an_upload_takes_its_names_and_metadata_from_the_form(
 @pytest.mark.parametrize(
     "metadata", ["[]", "{", '{"a": {"b": 1}}', '{"a": NaN}', '{"a": "\\u0000"}']
 )
-async def test_wrong_metadata_is_named(api: httpx.AsyncClient, metadata: str) -> None:
+async def test_invalid_metadata_is_named_in_the_error(
+    api: httpx.AsyncClient, metadata: str
+) -> None:
     directory = await make_directory(api)
     answer = await api.post(
         f"{DIRECTORIES}/{directory['id']}/files/upload",
@@ -88,7 +90,7 @@ async def test_wrong_metadata_is_named(api: httpx.AsyncClient, metadata: str) ->
     assert answer.json()["detail"][0]["loc"] == ["body", "metadata"]
 
 
-async def test_an_upload_without_its_file_is_422(api: httpx.AsyncClient) -> None:
+async def test_upload_without_a_file_returns_422(api: httpx.AsyncClient) -> None:
     directory = await make_directory(api)
     path = f"{DIRECTORIES}/{directory['id']}/files/upload"
     missing = await api.post(path, files={"other": (None, b"x")})
@@ -103,7 +105,7 @@ async def test_an_upload_without_its_file_is_422(api: httpx.AsyncClient) -> None
     assert cut.status_code == 422
 
 
-async def test_an_uploaded_file_can_be_attached_moved_and_removed(
+async def test_uploaded_file_can_be_attached_moved_and_removed(
     api: httpx.AsyncClient,
 ) -> None:
     source, target = await make_directory(api), await make_directory(api)
@@ -136,7 +138,7 @@ async def test_files_are_found_by_part_of_their_name(api: httpx.AsyncClient) -> 
     assert len(await all_items(api, files, page_size=1)) == 3
 
 
-async def test_a_directory_over_a_folder_follows_it(
+async def test_directory_over_a_folder_reflects_its_changes(
     api: httpx.AsyncClient, api_server: ApiServer
 ) -> None:
     folder = Path(api_server.environment["DOCMILL_SOURCE_ROOTS"]) / "papers"
@@ -159,7 +161,7 @@ async def test_a_directory_over_a_folder_follows_it(
 
 
 @pytest.mark.parametrize("way", ["{root}/../..", "/etc", "{root}/link", "{root}/missing", "."])
-async def test_a_folder_outside_the_allowed_roots_is_refused(
+async def test_folder_outside_the_allowed_roots_is_rejected(
     api: httpx.AsyncClient, api_server: ApiServer, way: str
 ) -> None:
     root = Path(api_server.environment["DOCMILL_SOURCE_ROOTS"])

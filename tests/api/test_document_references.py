@@ -50,13 +50,17 @@ async def _attached(api: httpx.AsyncClient, name: str) -> tuple[str, str, str]:
     return file_id, directory, entry
 
 
-async def test_document_reference_takes_a_file_or_a_directory_file(api: httpx.AsyncClient) -> None:
+async def test_document_reference_accepts_a_file_or_a_directory_file(
+    api: httpx.AsyncClient,
+) -> None:
     file_id, _, entry = await _attached(api, "alike.txt")
     assert await _answers(api, file_id) == {200}
     assert await _answers(api, entry, entry) == {200}
 
 
-async def test_an_entry_whose_file_was_deleted_keeps_its_bytes(api: httpx.AsyncClient) -> None:
+async def test_directory_entry_keeps_its_bytes_when_its_file_is_deleted(
+    api: httpx.AsyncClient,
+) -> None:
     file_id, directory, entry = await _attached(api, "kept.txt")
     await ok(await api.delete(f"{FILES}/{file_id}"), 204)
     assert await _answers(api, entry, entry) == {200}
@@ -70,7 +74,7 @@ async def test_an_entry_whose_file_was_deleted_keeps_its_bytes(api: httpx.AsyncC
     assert httpx.get(link).status_code == 404
 
 
-async def test_an_entry_of_a_local_folder_is_taken(
+async def test_entry_of_a_local_folder_is_accepted(
     api: httpx.AsyncClient, api_server: ApiServer
 ) -> None:
     folder = Path(api_server.environment["DOCMILL_SOURCE_ROOTS"]) / "referenced"
@@ -87,7 +91,7 @@ async def test_an_entry_of_a_local_folder_is_taken(
 
 
 @pytest.mark.parametrize("how", ["entry", "directory"])
-async def test_file_that_no_directory_lists_is_404(api: httpx.AsyncClient, how: str) -> None:
+async def test_file_that_no_directory_lists_returns_404(api: httpx.AsyncClient, how: str) -> None:
     _, directory, entry = await _attached(api, f"gone with its {how}.txt")
     gone = f"{DIRECTORIES}/{directory}" + (f"/files/{entry}" if how == "entry" else "")
     await ok(await api.delete(gone), 204)

@@ -32,7 +32,9 @@ async def _link(api: httpx.AsyncClient, **headers: str) -> str:
         ("bytes=100-999999", 100, len(CONTENT)),
     ],
 )
-async def test_range_gives_a_part(api: httpx.AsyncClient, asked: str, first: int, end: int) -> None:
+async def test_range_request_returns_a_part(
+    api: httpx.AsyncClient, asked: str, first: int, end: int
+) -> None:
     answer = await api.get(await _link(api), headers={"Range": asked})
     assert answer.status_code == 206
     assert answer.content == CONTENT[first:end]
@@ -41,26 +43,26 @@ async def test_range_gives_a_part(api: httpx.AsyncClient, asked: str, first: int
 
 
 @pytest.mark.parametrize("asked", ["bytes=9-1", "bytes=-", "lines=1-2", "bytes=0-1,5-6", "x"])
-async def test_range_that_cannot_be_read_gives_all(api: httpx.AsyncClient, asked: str) -> None:
+async def test_invalid_range_returns_the_whole_file(api: httpx.AsyncClient, asked: str) -> None:
     answer = await api.get(await _link(api), headers={"Range": asked})
     assert (answer.status_code, answer.content) == (200, CONTENT)
 
 
 @pytest.mark.parametrize("asked", [f"bytes={len(CONTENT)}-", "bytes=-0"])
-async def test_range_behind_the_end_is_416(api: httpx.AsyncClient, asked: str) -> None:
+async def test_range_beyond_the_end_returns_416(api: httpx.AsyncClient, asked: str) -> None:
     answer = await api.get(await _link(api), headers={"Range": asked})
     assert answer.status_code == 416
     assert answer.headers["content-range"] == f"bytes */{len(CONTENT)}"
 
 
-async def test_conditional_range_gives_all_because_links_have_no_validators(
+async def test_conditional_range_returns_the_whole_file(
     api: httpx.AsyncClient,
 ) -> None:
     headers = {"Range": "bytes=0-1", "If-Range": '"x"'}
     assert (await api.get(await _link(api), headers=headers)).content == CONTENT
 
 
-async def test_head_gives_the_headers_of_get(api: httpx.AsyncClient) -> None:
+async def test_head_returns_the_headers_of_get(api: httpx.AsyncClient) -> None:
     link = await _link(api)
     head, get = await api.head(link), await api.get(link)
     assert head.content == b""
@@ -75,7 +77,7 @@ async def test_download_has_a_plain_and_an_extended_name(api: httpx.AsyncClient)
     assert said == "attachment; filename=\"_l, roh.txt\"; filename*=UTF-8''%C3%96l%2C%20roh.txt"
 
 
-async def test_too_large_a_body_is_answered_in_json(api: httpx.AsyncClient) -> None:
+async def test_oversized_body_is_rejected_in_json(api: httpx.AsyncClient) -> None:
     answer = await api.post(
         "/api/v1/beta/directories",
         content=b'{"name":"' + b"a" * (17 * MIB) + b'"}',
@@ -86,7 +88,9 @@ async def test_too_large_a_body_is_answered_in_json(api: httpx.AsyncClient) -> N
 
 
 @pytest.mark.parametrize("name", ["Host", "X-Forwarded-Host", "Forwarded"])
-async def test_no_header_says_where_links_lead(api: httpx.AsyncClient, name: str) -> None:
+async def test_request_headers_do_not_change_download_links(
+    api: httpx.AsyncClient, name: str
+) -> None:
     said = "localhost:1" if name == "Host" else "a.example"
     link = await _link(api, **{name: said, "X-Forwarded-Proto": "https"})
     assert link.startswith(str(api.base_url).rstrip("/") + "/api/docmill/")
@@ -102,7 +106,7 @@ def public(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
 
 
 @pytest.mark.integration
-def test_public_url_is_served_and_links_lead_to_it(public: httpx.Client) -> None:
+def test_public_url_is_the_base_of_download_links(public: httpx.Client) -> None:
     made = public.post(
         "/api/v1/beta/files", files={"file": ("a", b"x")}, data={"purpose": "parse"}
     ).json()

@@ -29,7 +29,7 @@ TEXT = b"Invoice number: 2026-014\nTotal: 380.00\n"
 _file = partial(make_file, data=TEXT, purpose="extract")
 
 
-async def test_a_job_waits_for_temporal_and_shows_what_it_was_asked(api: httpx.AsyncClient) -> None:
+async def test_job_waits_for_temporal_and_shows_its_request(api: httpx.AsyncClient) -> None:
     file_id = await _file(api, "wait.txt")
 
     job = await ok(await api.post(BASE, json={"file_input": file_id, "configuration": BASIC}))
@@ -46,7 +46,7 @@ async def test_a_job_waits_for_temporal_and_shows_what_it_was_asked(api: httpx.A
     await ok(await api.get(f"{BASE}/{job['id']}", params={"expand": "everything"}), 422)
 
 
-async def test_a_parse_configuration_is_kept_as_it_was(api: httpx.AsyncClient) -> None:
+async def test_parse_configuration_is_stored_with_its_parameters(api: httpx.AsyncClient) -> None:
     configuration = {**BASIC, "parse_config_id": "cfg-PARSE_FAST"}
     body = {"file_input": await _file(api, "read.txt"), "configuration": configuration}
 
@@ -99,7 +99,7 @@ async def test_invalid_extract_request_is_rejected(
     assert "secret" not in answer.text
 
 
-async def test_a_parse_job_is_read_as_it_was_parsed_once_it_has_completed(
+async def test_parse_job_as_input_is_rejected_until_it_completes(
     api: httpx.AsyncClient,
 ) -> None:
     asked = {"file_id": await _file(api, "parsed.txt"), "tier": "fast", "version": "latest"}
@@ -112,7 +112,7 @@ async def test_a_parse_job_is_read_as_it_was_parsed_once_it_has_completed(
     assert "PENDING" in answer.json()["detail"][0]["msg"]
 
 
-async def test_jobs_are_listed_by_what_they_were_asked(api: httpx.AsyncClient) -> None:
+async def test_job_list_filters_by_request_fields(api: httpx.AsyncClient) -> None:
     one, two = await _file(api, "one.txt"), await _file(api, "two.txt")
     made = await ok(
         await api.post(
@@ -142,7 +142,7 @@ async def test_jobs_are_listed_by_what_they_were_asked(api: httpx.AsyncClient) -
     assert all(row["configuration"]["engine"] == "basic" for row in expanded)
 
 
-async def test_a_job_that_has_not_ended_is_deleted_by_force_only(api: httpx.AsyncClient) -> None:
+async def test_running_job_is_deleted_only_by_force(api: httpx.AsyncClient) -> None:
     body = {"file_input": await _file(api, "forced.txt"), "configuration": BASIC}
     job = await ok(await api.post(BASE, json=body))
     path = f"{BASE}/{job['id']}"
@@ -155,7 +155,7 @@ async def test_a_job_that_has_not_ended_is_deleted_by_force_only(api: httpx.Asyn
     await ok(await api.get(path), 404)
 
 
-async def test_a_repeated_create_is_one_job(api: httpx.AsyncClient) -> None:
+async def test_repeated_create_makes_one_job(api: httpx.AsyncClient) -> None:
     body = {"file_input": await _file(api, "again.txt"), "configuration": BASIC}
     headers = {"Idempotency-Key": "extract-again"}
 
@@ -164,7 +164,7 @@ async def test_a_repeated_create_is_one_job(api: httpx.AsyncClient) -> None:
     assert jobs[0]["id"] == jobs[1]["id"]
 
 
-async def test_schemas_are_checked_and_the_place_is_named(api: httpx.AsyncClient) -> None:
+async def test_schema_error_names_its_location(api: httpx.AsyncClient) -> None:
     path = f"{BASE}/schema/validation"
     short = {"properties": {"total": {"type": "number"}}}
 
@@ -179,7 +179,7 @@ async def test_schemas_are_checked_and_the_place_is_named(api: httpx.AsyncClient
     assert "at properties.total.type" in problem["msg"]
 
 
-async def test_configurations_of_extract_are_checked(api: httpx.AsyncClient) -> None:
+async def test_extract_configuration_is_validated(api: httpx.AsyncClient) -> None:
     good = {"product_type": "extract_v2", **BASIC}
 
     made = await ok(await api.post(CONFIGURATIONS, json={"name": "e", "parameters": good}), 201)
@@ -190,7 +190,7 @@ async def test_configurations_of_extract_are_checked(api: httpx.AsyncClient) -> 
     assert refused.status_code == 422
 
 
-async def test_a_batch_takes_a_configuration_of_extract(api: httpx.AsyncClient) -> None:
+async def test_batch_accepts_an_extract_configuration(api: httpx.AsyncClient) -> None:
     directory = await make_directory(api)
     await upload(api, directory["id"], "a.txt", TEXT)
     fast = {"product_type": "parse_v2", "tier": "fast", "version": "latest"}
@@ -212,7 +212,7 @@ async def test_a_batch_takes_a_configuration_of_extract(api: httpx.AsyncClient) 
     assert [row["id"] for row in listed] == [batch["id"]]
 
 
-def test_single_jobs_by_the_official_client(running: RunningDocmill, latest_sdk: Sdk) -> None:
+def test_official_client_runs_single_jobs(running: RunningDocmill, latest_sdk: Sdk) -> None:
     document = ROOT / "examples/documents/invoice-2026-014.pdf"
     schema = json.loads((ROOT / "examples/invoice.schema.json").read_text())
     asked = {"data_schema": schema, "engine": "basic"}
@@ -248,7 +248,7 @@ def test_single_jobs_by_the_official_client(running: RunningDocmill, latest_sdk:
     assert answer["refused"] == {**refused, "deleted": 404}
 
 
-async def test_a_url_is_fetched_and_its_query_is_not_shown(
+async def test_url_is_fetched_and_its_query_is_not_shown(
     live: httpx.AsyncClient, web: WebServer
 ) -> None:
     url = web.serve("/bill.txt", Page(TEXT))

@@ -22,7 +22,7 @@ async def _upload(api: httpx.AsyncClient, name: str, data: bytes, **fields: str)
     return found
 
 
-async def test_a_file_is_uploaded_listed_and_deleted(api: httpx.AsyncClient) -> None:
+async def test_file_can_be_uploaded_listed_and_deleted(api: httpx.AsyncClient) -> None:
     made = await _upload(api, "A Report.PDF", b"%PDF-1.4", external_file_id="ext-1")
     assert (made["file_type"], made["purpose"]) == ("pdf", "parse")
     assert await ok(await api.get(f"{BASE}/{made['id']}")) == made
@@ -34,7 +34,7 @@ async def test_a_file_is_uploaded_listed_and_deleted(api: httpx.AsyncClient) -> 
     await ok(await api.get(f"{BASE}/{made['id']}"), 404)
 
 
-async def test_files_are_listed_in_the_order_asked_for(api: httpx.AsyncClient) -> None:
+async def test_files_are_listed_in_the_requested_order(api: httpx.AsyncClient) -> None:
     for name in ("b.txt", "a.txt", "a.txt"):
         await _upload(api, name, name.encode(), external_file_id=f"ordered {name}")
     by_name = await all_items(api, BASE, order_by="name", page_size=1)
@@ -45,13 +45,13 @@ async def test_files_are_listed_in_the_order_asked_for(api: httpx.AsyncClient) -
     assert (await api.get(BASE, params={"order_by": "size"})).status_code == 422
 
 
-async def test_an_unknown_filter_is_refused(api: httpx.AsyncClient) -> None:
+async def test_unknown_filter_is_rejected(api: httpx.AsyncClient) -> None:
     answer = await api.post(f"{BASE}/query", json={"filter": {"name": "a"}})
     assert answer.status_code == 422
     assert answer.json()["detail"][0]["loc"] == ["body", "filter", "name"]
 
 
-async def test_content_is_fetched_without_a_header(api: httpx.AsyncClient) -> None:
+async def test_content_is_downloaded_without_a_header(api: httpx.AsyncClient) -> None:
     data = bytes(range(256)) * 5000
     made = await _upload(api, 'ünïcode " name.bin', data)
     link = await ok(await api.get(f"{BASE}/{made['id']}/content"))
@@ -66,7 +66,7 @@ async def test_content_is_fetched_without_a_header(api: httpx.AsyncClient) -> No
         assert (await anyone.get(later)).status_code == 404
 
 
-async def test_an_expired_link_is_404(api: httpx.AsyncClient) -> None:
+async def test_expired_link_returns_404(api: httpx.AsyncClient) -> None:
     made = await _upload(api, "a.txt", b"x")
     lifetime = {"expires_at_seconds": 1}
     link = await ok(await api.get(f"{BASE}/{made['id']}/content", params=lifetime))
@@ -75,18 +75,18 @@ async def test_an_expired_link_is_404(api: httpx.AsyncClient) -> None:
     assert answer.status_code == 404
 
 
-async def test_the_records_are_for_their_owner_only(api_server: ApiServer) -> None:
+async def test_records_file_is_readable_by_its_owner_only(api_server: ApiServer) -> None:
     assert (api_server.home / "records.db").stat().st_mode & 0o777 == 0o600
 
 
 @pytest.mark.parametrize("purpose", ["", "nonsense"])
-async def test_a_wrong_purpose_is_named(api: httpx.AsyncClient, purpose: str) -> None:
+async def test_invalid_purpose_is_named_in_the_error(api: httpx.AsyncClient, purpose: str) -> None:
     answer = await api.post(BASE, files={"file": ("a", b"x")}, data={"purpose": purpose})
     assert answer.status_code == 422
     assert answer.json()["detail"][0]["loc"] == ["body", "purpose"]
 
 
-async def test_a_retried_upload_is_one_file(api: httpx.AsyncClient) -> None:
+async def test_retried_upload_makes_one_file(api: httpx.AsyncClient) -> None:
     made = await _upload(api, "retried.txt", b"retried")
     answer = await api.post(
         BASE,
@@ -98,7 +98,7 @@ async def test_a_retried_upload_is_one_file(api: httpx.AsyncClient) -> None:
 
 
 @pytest.mark.integration
-async def test_a_file_above_the_limit_is_413_and_leaves_nothing(tmp_path: Path) -> None:
+async def test_file_above_the_limit_returns_413_and_stores_nothing(tmp_path: Path) -> None:
     with ApiServer(tmp_path / "home", DOCMILL_MAX_UPLOAD_MB="1") as server:
         async with httpx.AsyncClient(base_url=server.url) as client:
             answer = await client.post(
@@ -128,7 +128,7 @@ def _peak_memory(pid: int) -> int:
     return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM"))
 
 
-async def test_a_large_file_does_not_grow_the_process(api_server: ApiServer) -> None:
+async def test_large_upload_uses_constant_memory(api_server: ApiServer) -> None:
     async with httpx.AsyncClient(base_url=api_server.url, timeout=60) as client:
         await _upload(client, "warm.txt", b"up")
         before = _peak_memory(api_server.process.pid)

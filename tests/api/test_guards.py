@@ -19,18 +19,18 @@ async def test_host_header_of_dns_rebinding_is_rejected(api: httpx.AsyncClient, 
 
 
 @pytest.mark.parametrize("origin", ["http://evil.example", "http://localhost:1", "null"])
-async def test_a_page_of_another_origin_is_refused(api: httpx.AsyncClient, origin: str) -> None:
+async def test_request_from_another_origin_is_rejected(api: httpx.AsyncClient, origin: str) -> None:
     answer = await api.post("/api/v1/beta/directories", headers={"Origin": origin}, json={})
     assert answer.status_code == 403
 
 
-async def test_the_servers_own_page_is_served(api: httpx.AsyncClient) -> None:
+async def test_request_from_the_same_origin_is_accepted(api: httpx.AsyncClient) -> None:
     own = str(api.base_url).rstrip("/")
     assert (await api.get("/api/v1/projects", headers={"Origin": own})).status_code == 200
     assert (await api.get("/docs")).status_code == 200
 
 
-async def test_a_body_above_the_limit_is_413(api: httpx.AsyncClient) -> None:
+async def test_body_above_the_limit_returns_413(api: httpx.AsyncClient) -> None:
     answer = await api.post(
         "/api/v1/beta/webhook-configs",
         content=b'"' + b"x" * (17 * 1024 * 1024) + b'"',
@@ -42,14 +42,14 @@ async def test_a_body_above_the_limit_is_413(api: httpx.AsyncClient) -> None:
 @pytest.mark.parametrize(
     "headers", [[("X-A", "a" * 40_000)], [(f"X-{number}", "a" * 100) for number in range(400)]]
 )
-async def test_headers_above_the_limit_are_431(
+async def test_headers_above_the_limit_return_431(
     api: httpx.AsyncClient, headers: list[tuple[str, str]]
 ) -> None:
     answer = await api.get("/nowhere", headers=headers)
     assert answer.status_code == 431
 
 
-async def test_json_with_too_many_values_is_422(api: httpx.AsyncClient) -> None:
+async def test_json_with_too_many_values_returns_422(api: httpx.AsyncClient) -> None:
     parameters = {"product_type": "unknown", "x": [[1] * 100] * 4_000}
     body = {"name": "wide", "parameters": parameters}
     answer = await api.post("/api/v1/beta/configurations", json=body)
@@ -58,7 +58,7 @@ async def test_json_with_too_many_values_is_422(api: httpx.AsyncClient) -> None:
 
 
 @pytest.mark.parametrize("levels", [65, 100_000])
-async def test_json_that_nests_too_deep_is_refused(api: httpx.AsyncClient, levels: int) -> None:
+async def test_deeply_nested_json_is_rejected(api: httpx.AsyncClient, levels: int) -> None:
     deep = "[" * levels + "]" * levels
     body = '{"name": "x", "parameters": {"product_type": "unknown", "x": ' + deep + "}}"
     headers = {"Content-Type": "application/json"}
@@ -88,13 +88,13 @@ async def test_slow_uploads_hold_no_database_connection(api: httpx.AsyncClient) 
             await writer.wait_closed()
 
 
-async def test_nul_in_an_address_is_404(api: httpx.AsyncClient) -> None:
+async def test_nul_in_a_path_returns_404(api: httpx.AsyncClient) -> None:
     assert (await api.get("/api/v1/projects/a%00b")).status_code == 404
     assert (await api.get("/api/v2/projects?name=%00")).status_code == 404
 
 
 @pytest.mark.integration
-async def test_connection_goes_on_after_an_unexpected_error(tmp_path: Path) -> None:
+async def test_connection_stays_open_after_an_unexpected_error(tmp_path: Path) -> None:
     app = create_app(load_settings(home=tmp_path))
 
     @app.post("/boom")

@@ -16,7 +16,7 @@ async def _create(api: httpx.AsyncClient, url: str, **headers: str) -> httpx.Res
     return await api.post(BASE, json={"webhook_url": url}, headers=headers)
 
 
-async def test_a_retry_returns_the_first_ones_object(api: httpx.AsyncClient) -> None:
+async def test_retry_returns_the_object_of_the_first_request(api: httpx.AsyncClient) -> None:
     first = await _create(api, "https://one.example/")
     retry = await _create(api, "https://one.example/", **{"x-stainless-retry-count": "1"})
     assert (retry.status_code, retry.json()) == (201, first.json())
@@ -28,7 +28,7 @@ async def test_two_creates_without_a_retry_make_two_objects(api: httpx.AsyncClie
     assert first.json()["id"] != second.json()["id"]
 
 
-async def test_a_key_makes_one_object_also_at_the_same_moment(api: httpx.AsyncClient) -> None:
+async def test_concurrent_creates_with_one_key_make_one_object(api: httpx.AsyncClient) -> None:
     key = {"Idempotency-Key": "mine"}
     answers = await asyncio.gather(
         *(_create(api, "https://three.example/", **key) for _ in range(8))
@@ -37,7 +37,7 @@ async def test_a_key_makes_one_object_also_at_the_same_moment(api: httpx.AsyncCl
     assert len({answer.json()["id"] for answer in answers}) == 1
 
 
-async def test_a_key_with_other_fields_is_refused(api: httpx.AsyncClient) -> None:
+async def test_reused_key_with_other_fields_is_rejected(api: httpx.AsyncClient) -> None:
     key = {"Idempotency-Key": "other"}
     assert (await _create(api, "https://four.example/", **key)).status_code == 201
     answer = await _create(api, "https://five.example/", **key)

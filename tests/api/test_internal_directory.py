@@ -40,7 +40,7 @@ async def _entry(api_server: ApiServer, file_id: str) -> DirectoryFile:
         await database.close()
 
 
-async def test_the_internal_directory_is_404_on_every_route(
+async def test_internal_directory_returns_404_on_every_route(
     api: httpx.AsyncClient, api_server: ApiServer
 ) -> None:
     file_id = await make_file(api, "internal.txt", b"internal.txt")

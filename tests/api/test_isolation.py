@@ -263,7 +263,7 @@ async def _state(owner: Owner) -> list[Any]:
     return [(path, one.status_code, one.text) for path, one in zip(lists, answers, strict=True)]
 
 
-async def test_what_another_project_owns_is_like_what_never_existed(
+async def test_object_of_another_project_answers_like_an_unknown_one(
     one: Owner, other: Owner
 ) -> None:
     never = _never(one.ids)
@@ -288,7 +288,7 @@ def _shape(text: str) -> Any:
     return re.sub(r"\d{4}-\d\d-\d\dT[\d:.]+Z?", "<time>", ID.sub("<new>", text))
 
 
-async def test_page_tokens_of_another_project_lead_nowhere(one: Owner, other: Owner) -> None:
+async def test_page_tokens_of_another_project_are_rejected(one: Owner, other: Owner) -> None:
     for owner in (one, other):
         for name in ("x", "y", "z"):
             await make_directory(owner.client, name=name)
@@ -309,7 +309,7 @@ async def test_page_tokens_of_another_project_lead_nowhere(one: Owner, other: Ow
     assert tried
 
 
-async def test_links_hold_for_the_project_that_they_were_made_for(one: Owner, other: Owner) -> None:
+async def test_download_link_is_valid_only_for_its_project(one: Owner, other: Owner) -> None:
     file_id = one.ids["file"]
     link = await ok(await one.client.get(f"/api/v1/beta/files/{file_id}/content"))
     async with httpx.AsyncClient() as anyone:
@@ -322,7 +322,9 @@ async def test_links_hold_for_the_project_that_they_were_made_for(one: Owner, ot
         assert answers[0].text == answers[1].text
 
 
-async def test_idempotency_keys_and_retries_are_of_one_project(one: Owner, other: Owner) -> None:
+async def test_idempotency_keys_and_retries_are_scoped_to_one_project(
+    one: Owner, other: Owner
+) -> None:
     path = "/api/v1/beta/directories"
     for headers in ({"Idempotency-Key": "the same"}, {"x-stainless-retry-count": "1"}):
         made = await ok(await one.client.post(path, json={"name": "n"}, headers=headers), 201)
@@ -334,7 +336,7 @@ async def test_idempotency_keys_and_retries_are_of_one_project(one: Owner, other
                 assert theirs.status_code == 422
 
 
-async def test_the_same_bytes_share_no_object_and_no_file(
+async def test_same_bytes_in_two_projects_share_no_object_and_no_file(
     one: Owner, other: Owner, shared: ApiServer
 ) -> None:
     for owner in (one, other):

@@ -52,7 +52,9 @@ def _client(server: ApiServer, team: Team | None = None) -> httpx.AsyncClient:
     "header",
     ["", "Bearer", "Bearer any", "Basic dml_a_b", f"Bearer dml_{'a' * 12}_{'b' * 43}"],
 )
-async def test_a_request_without_a_valid_key_is_401(keyed_server: ApiServer, header: str) -> None:
+async def test_request_without_a_valid_key_returns_401(
+    keyed_server: ApiServer, header: str
+) -> None:
     async with _client(keyed_server) as client:
         answer = await client.get(PROJECTS, headers={"Authorization": header} if header else {})
         assert answer.status_code == 401
@@ -62,7 +64,7 @@ async def test_a_request_without_a_valid_key_is_401(keyed_server: ApiServer, hea
             assert (await client.get(path)).status_code == 200
 
 
-def test_every_operation_but_a_few_needs_a_key() -> None:
+def test_every_operation_except_the_listed_ones_needs_a_key() -> None:
     paths = create_app(Settings()).openapi()["paths"]
     opened = {path for path in paths if is_open(path)}
     links = {path for path in paths if path.startswith("/api/docmill/v1/content/")}
@@ -74,7 +76,7 @@ def test_every_operation_but_a_few_needs_a_key() -> None:
     assert needed >= {Role.READ, Role.WRITE}
 
 
-async def test_a_wrong_secret_of_a_known_key_is_401(
+async def test_wrong_secret_of_a_known_key_returns_401(
     keyed_server: ApiServer, records: Database
 ) -> None:
     team = await make_team(records)
@@ -85,7 +87,7 @@ async def test_a_wrong_secret_of_a_known_key_is_401(
         assert answer.status_code == 401
 
 
-async def test_a_key_that_only_reads_changes_nothing(
+async def test_read_only_key_cannot_change_anything(
     keyed_server: ApiServer, records: Database
 ) -> None:
     reader, writer = [await make_team(records, role=role) for role in (Role.READ, Role.WRITE)]
@@ -98,7 +100,7 @@ async def test_a_key_that_only_reads_changes_nothing(
         assert (await client.post(DIRECTORIES, json={"name": "d"})).status_code == 201
 
 
-async def test_an_expired_and_a_revoked_key_are_401(
+async def test_expired_or_revoked_key_returns_401(
     keyed_server: ApiServer, records: Database
 ) -> None:
     expired = await make_team(records, expires_at=now() - timedelta(seconds=1))
@@ -114,7 +116,7 @@ async def test_an_expired_and_a_revoked_key_are_401(
         assert (await client.get(PROJECTS)).status_code == 401
 
 
-async def test_a_rotated_key_goes_on_for_its_overlap(
+async def test_rotated_key_stays_valid_for_its_overlap(
     keyed_server: ApiServer, records: Database
 ) -> None:
     old = await make_team(records)
@@ -127,7 +129,7 @@ async def test_a_rotated_key_goes_on_for_its_overlap(
             assert answer.status_code == status
 
 
-async def test_a_keys_last_use_is_written_once_a_minute(
+async def test_last_use_of_a_key_is_written_once_a_minute(
     keyed_server: ApiServer, records: Database
 ) -> None:
     team = await make_team(records)
@@ -154,7 +156,7 @@ async def test_home_contains_no_secret(
     assert not [path for path in held if secret in path.read_bytes()]
 
 
-async def test_the_first_key_ends_the_mode_without_keys_for_good(tmp_path: Path) -> None:
+async def test_first_key_makes_keys_mandatory_permanently(tmp_path: Path) -> None:
     database = records_of(tmp_path)
     with ApiServer(tmp_path) as server:
         async with _client(server) as client:
@@ -171,12 +173,12 @@ async def test_the_first_key_ends_the_mode_without_keys_for_good(tmp_path: Path)
             assert (await client.get(PROJECTS)).status_code == 401
 
 
-def test_a_server_without_keys_refuses_to_listen_beyond_loopback(tmp_path: Path) -> None:
+def test_server_without_keys_listens_on_loopback_only(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="loopback only"):
         ApiServer(tmp_path, arguments=("--host", "0.0.0.0"))
 
 
-def test_a_server_with_keys_listens_where_it_is_told(tmp_path: Path) -> None:
+def test_server_with_keys_listens_on_the_configured_address(tmp_path: Path) -> None:
     with ApiServer(tmp_path, arguments=("--host", "0.0.0.0"), DOCMILL_AUTH="keys") as server:
         url = server.url.replace("0.0.0.0", "127.0.0.1")
         elsewhere = {"Host": "docmill.example"}

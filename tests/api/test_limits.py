@@ -31,7 +31,7 @@ async def _team(server: ApiServer, limits: Limits) -> Team:
 
 
 @pytest.mark.acceptance
-async def test_the_official_client_waits_where_that_helps_and_only_there(
+async def test_official_client_retries_rate_limits_but_not_quotas(
     limited_server: ApiServer, latest_sdk: Sdk
 ) -> None:
     limits = Limits(requests_per_second=4, burst=2, max_stored_bytes=MIB)

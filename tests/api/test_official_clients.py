@@ -31,7 +31,7 @@ def from_command(papers: Path, tmp_path_factory: pytest.TempPathFactory) -> File
     return run_command(papers, tmp_path_factory.mktemp("command"), expected=1)
 
 
-def test_a_folder_through_v2(
+def test_official_client_processes_a_folder_through_v2(
     running: RunningDocmill, python_sdk: Sdk, papers: Path, from_command: Files
 ) -> None:
     answer = python_sdk.run("v2_loop.py", running.url, str(papers))
@@ -42,7 +42,7 @@ def test_a_folder_through_v2(
     assert broken["error"]
 
 
-def test_a_folder_through_v2_asynchronously(
+def test_asynchronous_client_processes_a_folder_through_v2(
     running: RunningDocmill, python_sdk: Sdk, papers: Path, from_command: Files
 ) -> None:
     answer = python_sdk.run("v2_async.py", running.url, str(papers))
@@ -50,7 +50,9 @@ def test_a_folder_through_v2_asynchronously(
     assert differences(answer["files"], from_command) == {}
 
 
-def test_a_folder_through_v1(running: RunningDocmill, v1_sdk: Sdk, papers: Path) -> None:
+def test_official_client_processes_a_folder_through_v1(
+    running: RunningDocmill, v1_sdk: Sdk, papers: Path
+) -> None:
     answer = v1_sdk.run("v1_loop.py", running.url, str(papers))
     job, files = answer["job"], answer["files"]
     assert (job["status"], answer["progress"]) == ("completed", 100.0)
@@ -66,7 +68,7 @@ def test_a_folder_through_v1(running: RunningDocmill, v1_sdk: Sdk, papers: Path)
     assert answer["repeated"]["skip_reason"] == "already_processed"
 
 
-def test_single_parse_jobs(
+def test_official_client_runs_single_parse_jobs(
     running: RunningDocmill, python_sdk: Sdk, papers: Path, from_command: Files
 ) -> None:
     name = "service-contract.docx"
@@ -85,7 +87,7 @@ def test_single_parse_jobs(
     assert "Files of single jobs" not in answer["directories"]
 
 
-def test_images_items_and_downloads(
+def test_official_client_reads_images_items_and_downloads(
     running: RunningDocmill, python_sdk: Sdk, tmp_path: Path
 ) -> None:
     document = tmp_path / "handbook.pdf"
@@ -121,7 +123,7 @@ def test_images_items_and_downloads(
     assert contents["outputPDF"]["file"]["start"] == "%PDF"
 
 
-def test_typescript_walks_all_pages(
+def test_typescript_client_reads_all_pages(
     running: RunningDocmill, typescript_sdk: Sdk, tmp_path: Path
 ) -> None:
     document = tmp_path / "one.md"

@@ -45,7 +45,9 @@ async def test_batch_redriven_over_http_lists_its_attempts(
     assert (past["epoch"], past["failure_class"]) == (1, "corrupt")
 
 
-async def test_thresholds_of_both_contracts_end_a_batch_as_failed(live: httpx.AsyncClient) -> None:
+async def test_failure_threshold_of_either_contract_fails_the_batch(
+    live: httpx.AsyncClient,
+) -> None:
     directory = await _directory(live, "strict")
     v2 = {"source_directory_id": directory, "config": PRESET, "max_failures": 0}
     v1 = {"directory_id": directory, "job_config": {}, "max_failures": 0, "max_failure_rate": 0.5}
@@ -57,7 +59,7 @@ async def test_thresholds_of_both_contracts_end_a_batch_as_failed(live: httpx.As
     assert (await live.post(V2, json=v2 | {"max_failure_rate": 1.5})).status_code == 422
 
 
-async def test_cancel_takes_drain_as_an_addition(live: httpx.AsyncClient) -> None:
+async def test_cancel_accepts_drain(live: httpx.AsyncClient) -> None:
     body = {"source_directory_id": await _directory(live, "drained"), "config": PRESET}
     batch = await ok(await live.post(V2, json=body), 201)
     path = f"{DOCMILL}/{batch['id']}"

@@ -75,7 +75,7 @@ async def _id(api: httpx.AsyncClient, path: str, how: dict[str, Any], **headers:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_retry_joins_an_object_that_no_request_has_named(
+async def test_retry_returns_an_object_that_no_request_has_read(
     api: httpx.AsyncClient, kind: str
 ) -> None:
     path, how, _ = (await _creates(api))[kind]
@@ -85,7 +85,7 @@ async def test_retry_joins_an_object_that_no_request_has_named(
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_a_retry_after_its_object_was_read_makes_a_new_one(
+async def test_retry_after_its_object_was_read_makes_a_new_one(
     api: httpx.AsyncClient, kind: str
 ) -> None:
     path, how, read = (await _creates(api))[kind]
@@ -109,7 +109,9 @@ async def test_idempotency_key_alone_decides_which_create_is_repeated(
 
 
 @pytest.mark.parametrize("body", [False, True])
-async def test_a_directory_that_was_used_is_not_joined(api: httpx.AsyncClient, body: bool) -> None:
+async def test_retry_does_not_return_a_directory_that_was_used(
+    api: httpx.AsyncClient, body: bool
+) -> None:
     made = {"json": {"name": f"used by a body: {body}"}}
     first = await _id(api, DIRECTORIES, made)
     if body:
@@ -121,7 +123,7 @@ async def test_a_directory_that_was_used_is_not_joined(api: httpx.AsyncClient, b
     assert await _id(api, DIRECTORIES, made, **RETRY) != first
 
 
-async def test_a_retry_over_another_set_of_files_makes_a_new_batch(api: httpx.AsyncClient) -> None:
+async def test_retry_over_another_set_of_files_makes_a_new_batch(api: httpx.AsyncClient) -> None:
     directory, entry = await _listed(api)
     over = {"json": {"source_directory_id": directory, "config": PRESET}}
     items = {"json": {"item_ids": [entry], "job_config": {}}}
@@ -133,7 +135,7 @@ async def test_a_retry_over_another_set_of_files_makes_a_new_batch(api: httpx.As
     assert await _id(api, V1, items, **RETRY) != v1
 
 
-async def test_a_retry_after_its_configuration_changed_makes_a_new_batch(
+async def test_retry_after_its_configuration_changed_makes_a_new_batch(
     api: httpx.AsyncClient,
 ) -> None:
     directory, _ = await _listed(api)
@@ -148,7 +150,7 @@ async def test_a_retry_after_its_configuration_changed_makes_a_new_batch(
     assert await _id(api, BATCHES, how, **RETRY) != first
 
 
-async def test_a_key_finds_its_batch_whatever_became_of_the_directory(
+async def test_key_returns_its_batch_when_the_directory_was_deleted(
     api: httpx.AsyncClient,
 ) -> None:
     directory, _ = await _listed(api)
@@ -160,7 +162,7 @@ async def test_a_key_finds_its_batch_whatever_became_of_the_directory(
     assert (await api.post(BATCHES, **how, headers=RETRY)).status_code == 404
 
 
-async def test_a_create_that_was_refused_leaves_its_key_free(api: httpx.AsyncClient) -> None:
+async def test_rejected_create_leaves_its_key_unused(api: httpx.AsyncClient) -> None:
     directory = str((await make_directory(api))["id"])
     how: dict[str, Any] = {"json": {"source_directory_id": directory, "config": PRESET}}
     key = {"Idempotency-Key": directory}
@@ -169,7 +171,7 @@ async def test_a_create_that_was_refused_leaves_its_key_free(api: httpx.AsyncCli
     assert await _id(api, BATCHES, how, **key)
 
 
-async def test_a_repeat_after_a_delete_is_404_with_a_key_and_new_without(
+async def test_repeat_after_a_delete_returns_404_with_a_key_and_creates_without(
     api: httpx.AsyncClient,
 ) -> None:
     for kind in ("directory", "file"):
@@ -186,7 +188,7 @@ async def test_a_repeat_after_a_delete_is_404_with_a_key_and_new_without(
         await ok(await api.get(f"{read}/{new}"))
 
 
-async def test_a_keyed_upload_into_a_directory_is_made_once(api: httpx.AsyncClient) -> None:
+async def test_keyed_upload_into_a_directory_is_stored_once(api: httpx.AsyncClient) -> None:
     directory = str((await make_directory(api))["id"])
     path = f"{DIRECTORIES}/{directory}/files/upload"
     key = {"Idempotency-Key": directory}

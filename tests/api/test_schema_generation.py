@@ -43,7 +43,9 @@ async def with_model(beside: ApiServer, openapi: OpenApi) -> AsyncIterator[httpx
         yield client
 
 
-async def test_without_a_model_only_a_given_schema_is_taken(api: httpx.AsyncClient) -> None:
+async def test_schema_generation_without_a_model_accepts_only_a_given_schema(
+    api: httpx.AsyncClient,
+) -> None:
     short: dict[str, Any] = {"properties": {"total": {"type": "number"}}}
 
     taken = await ok(await api.post(PATH, json={"data_schema": short, "name": "bills"}))
@@ -59,7 +61,7 @@ async def test_without_a_model_only_a_given_schema_is_taken(api: httpx.AsyncClie
     assert "DOCMILL_LLM_BASE_URL" in wish.json()["hint"]
 
 
-async def test_a_model_drafts_what_a_configuration_takes(
+async def test_schema_drafted_by_a_model_is_accepted_by_a_configuration(
     with_model: httpx.AsyncClient, beside: ApiServer, llm: FakeLlm, tmp_path: Path
 ) -> None:
     text = b"Bill of the miller of Oberau\nTotal: 12.00\n"

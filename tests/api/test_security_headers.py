@@ -22,7 +22,7 @@ DEFAULT = {
 METHODS = ("get", "post", "put", "patch", "delete")
 
 
-async def test_every_operation_answers_with_security_headers(api: httpx.AsyncClient) -> None:
+async def test_every_operation_sends_security_headers(api: httpx.AsyncClient) -> None:
     document = (await api.get("/openapi.json")).json()
     operations = [
         (method, re.sub(r"\{[^}]+\}", "none", path))
@@ -47,7 +47,7 @@ async def test_every_operation_answers_with_security_headers(api: httpx.AsyncCli
         ("/api/v1/projects/%00", {}, 404),
     ],
 )
-async def test_errors_and_documents_have_them_too(
+async def test_errors_and_documentation_pages_have_security_headers(
     api: httpx.AsyncClient, path: str, headers: dict[str, str], status: int
 ) -> None:
     answer = await api.get(path, headers=headers)
@@ -55,14 +55,14 @@ async def test_errors_and_documents_have_them_too(
     assert {name: answer.headers.get(name) for name in DEFAULT} == DEFAULT
 
 
-async def test_the_pages_of_documentation_cannot_be_framed(api: httpx.AsyncClient) -> None:
+async def test_documentation_pages_cannot_be_framed(api: httpx.AsyncClient) -> None:
     for path in ("/docs", "/redoc"):
         answer = await api.get(path)
         assert answer.headers["x-frame-options"] == "DENY"
         assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
 
 
-async def test_an_uploaded_page_is_never_rendered(api: httpx.AsyncClient) -> None:
+async def test_uploaded_page_is_never_rendered(api: httpx.AsyncClient) -> None:
     page = b"<script>fetch('/api/v1/beta/files')</script>"
     upload = {"file": ("page.html", page, "text/html")}
     made = await api.post("/api/v1/beta/files", files=upload, data={"purpose": "parse"})
@@ -101,7 +101,7 @@ and separator characters; the two long ones have 300 and 304 bytes."""
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_name_in_content_disposition_stays_one_value(name: str) -> None:
+def test_name_in_content_disposition_stays_one_value(name: str) -> None:
     value = attachment(name)["Content-Disposition"]
     assert value.isascii()
     assert value.isprintable()
@@ -113,12 +113,12 @@ def test_a_name_in_content_disposition_stays_one_value(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_name_in_an_error_stays_on_one_line(name: str) -> None:
+def test_name_in_an_error_stays_on_one_line(name: str) -> None:
     assert bounded(f"{name} is gone.").isprintable()
 
 
 @pytest.mark.parametrize("name", NAMES)
-async def test_an_upload_of_any_name_is_kept_or_refused_and_forges_no_log_line(
+async def test_upload_with_any_name_is_stored_or_rejected_and_forges_no_log_line(
     api_server: ApiServer, api: httpx.AsyncClient, name: str
 ) -> None:
     before = len(api_server.log.read_bytes())

@@ -86,7 +86,7 @@ async def pages(api: httpx.AsyncClient, api_server: ApiServer) -> Pages:
     return Pages(api_server, configuration["id"], directory["id"])
 
 
-def test_the_v2_pages_run_as_printed(pages: Pages) -> None:
+def test_v2_pages_run_as_printed(pages: Pages) -> None:
     made = pages.show(CREATE)
     assert made["status"] == "PENDING"
     assert set(made) == {
@@ -102,7 +102,7 @@ def test_the_v2_pages_run_as_printed(pages: Pages) -> None:
     assert pages.show(LIST + some)["items"] == [made]
 
 
-async def test_a_batch_may_extract(pages: Pages, api: httpx.AsyncClient) -> None:
+async def test_printed_create_accepts_an_extraction(pages: Pages, api: httpx.AsyncClient) -> None:
     parameters = {
         "product_type": "extract_v2",
         "data_schema": {"properties": {"total": {"type": "number"}}},
@@ -124,7 +124,7 @@ async def test_a_batch_may_extract(pages: Pages, api: httpx.AsyncClient) -> None
     assert "not extract_v2" in mixed.stderr
 
 
-def test_the_v1_pages_run_as_printed(pages: Pages) -> None:
+def test_v1_pages_run_as_printed(pages: Pages) -> None:
     incomplete = pages.end(BETA_CREATE)
     assert incomplete.returncode == 2
     assert "directory_id or item_ids" in incomplete.stderr
@@ -138,7 +138,7 @@ def test_the_v1_pages_run_as_printed(pages: Pages) -> None:
     assert state["job"] == made
 
 
-def test_values_and_refusals_are_explained(pages: Pages) -> None:
+def test_invalid_values_and_rejected_requests_are_explained(pages: Pages) -> None:
     unreadable = pages.end(BETA_CREATE.replace("{}", "{a: ["))
     assert unreadable.returncode == 2
     assert "--job-config" in unreadable.stderr
@@ -156,7 +156,7 @@ def test_values_and_refusals_are_explained(pages: Pages) -> None:
     assert "other" in namespace.stderr
 
 
-def test_a_create_passes_on_what_it_is_strict_about(pages: Pages) -> None:
+def test_create_passes_on_its_strict_option(pages: Pages) -> None:
     for printed in (CREATE, BETA_CREATE.rstrip() + f" --directory-id dir-{UUIDS}"):
         refused = pages.end(f"{printed.rstrip()} --strict=nonsense")
         assert (refused.returncode, "no warning nonsense" in refused.stderr) == (2, True)

@@ -32,14 +32,14 @@ async def create(api: httpx.AsyncClient, url: str, **fields: Any) -> httpx.Respo
         "HTTP://[::1]/",
     ],
 )
-async def test_a_url_whose_text_leads_inside_is_422(api: httpx.AsyncClient, url: str) -> None:
+async def test_url_with_a_private_address_returns_422(api: httpx.AsyncClient, url: str) -> None:
     answer = await create(api, url)
     assert answer.status_code == 422
     assert answer.json()["detail"][0]["loc"] == ["body", "source_url"]
     assert "s3cret" not in answer.text
 
 
-async def test_a_job_over_a_url_waits_for_a_worker_under_the_documents_name(
+async def test_url_job_is_pending_and_named_after_its_document(
     api: httpx.AsyncClient, api_server: ApiServer
 ) -> None:
     job = await ok(await create(api, "https://files.example.com/in/a%20b.pdf?sig=s3cret"))
@@ -50,7 +50,7 @@ async def test_a_job_over_a_url_waits_for_a_worker_under_the_documents_name(
     assert "s3cret" not in api_server.log.read_text()
 
 
-async def test_a_repeated_create_is_one_job(api: httpx.AsyncClient) -> None:
+async def test_repeated_create_makes_one_job(api: httpx.AsyncClient) -> None:
     url = "https://files.example.com/again.pdf"
     jobs = [
         await ok(
@@ -63,7 +63,7 @@ async def test_a_repeated_create_is_one_job(api: httpx.AsyncClient) -> None:
     assert jobs[0]["id"] == jobs[1]["id"]
 
 
-async def test_a_proxy_is_422_unless_the_operator_names_it(
+async def test_proxy_returns_422_unless_the_operator_configured_it(
     api: httpx.AsyncClient, tmp_path: Path
 ) -> None:
     url, proxy = "https://files.example.com/a.pdf", "http://proxy.example.com:3128"
@@ -77,7 +77,7 @@ async def test_a_proxy_is_422_unless_the_operator_names_it(
             assert (await create(named, url, http_proxy=f"{proxy}1")).status_code == 422
 
 
-async def test_the_fetched_bytes_are_a_file_of_the_project(
+async def test_fetched_document_becomes_a_file_of_the_project(
     live: httpx.AsyncClient, web: WebServer
 ) -> None:
     web.serve("/report.md", Page(b"# Report\n\nFrom the web.\n"))
@@ -95,7 +95,7 @@ async def test_the_fetched_bytes_are_a_file_of_the_project(
     assert web.counts() == {"/report.md": 1}
 
 
-def test_the_official_client_parses_a_url(
+def test_official_client_parses_a_url(
     running: RunningDocmill, python_sdk: Sdk, web: WebServer
 ) -> None:
     url = web.serve("/note.md", Page(b"# Note\n\nFrom the web, for the client.\n"))

@@ -31,7 +31,7 @@ def test_v1_mode_becomes_a_tier(options: dict[str, Any], tier: str) -> None:
 @pytest.mark.parametrize(
     ("pages", "counted_from_one"), [("0", "1"), ("0,2-5", "1,3-6"), (" 9 - 10 , 0", "10-11,1")]
 )
-def test_pages_count_from_one_afterwards(pages: str, counted_from_one: str) -> None:
+def test_v1_pages_are_converted_to_count_from_one(pages: str, counted_from_one: str) -> None:
     found = parse_v2_parameters({"target_pages": pages})
     assert found["page_ranges"] == {"target_pages": counted_from_one}
 
@@ -43,7 +43,7 @@ def test_unreadable_option_is_named_in_the_error(options: dict[str, Any]) -> Non
     assert raised.value.loc[-1] == next(iter(options))
 
 
-def test_every_option_that_is_taken_over_is_one_of_parse_v2() -> None:
+def test_every_converted_option_is_valid_in_parse_v2() -> None:
     options = {
         "version": "latest",
         "lang": "de",
@@ -94,7 +94,7 @@ def test_secrets_are_hidden_at_any_depth() -> None:
     }
 
 
-def test_secrets_of_webhooks_are_hidden_wherever_they_are_named() -> None:
+def test_webhook_secrets_are_hidden_at_every_place() -> None:
     endpoint = {
         "webhook_url": "https://user:s3cret@hooks.example/s3cret/path?token=s3cret",
         "webhook_headers": {"Authorization": "Bearer s3cret", "X-Team": "s3cret"},
@@ -127,7 +127,7 @@ def test_redaction_keeps_values_that_are_not_secret(value: object) -> None:
     }
 
 
-def test_processing_results_hide_the_secrets_that_earlier_versions_kept() -> None:
+def test_processing_results_hide_secrets_stored_by_earlier_versions() -> None:
     config = {"webhook_url": "https://hooks.example/s3cret"}
     one = Processed(
         item_id="dfl-1",

@@ -24,7 +24,7 @@ def _codes(one: dict[str, Any]) -> list[str]:
     return [warning["code"] for warning in one["warnings"]]
 
 
-async def test_items_and_jobs_say_what_their_results_lack(live: httpx.AsyncClient) -> None:
+async def test_items_and_jobs_show_the_warnings_of_their_results(live: httpx.AsyncClient) -> None:
     directory = await _directory(live, "lacking")
     body = {"source_directory_id": directory, "config": PRESET}
     batch = await ok(await live.post(V2, json=body), 201)
@@ -43,7 +43,7 @@ async def test_items_and_jobs_say_what_their_results_lack(live: httpx.AsyncClien
     assert set(results[0]["warnings"][0]) == {"code", "message", "page"}
 
 
-async def test_v1_items_have_warnings_also_of_a_result_that_was_there(
+async def test_v1_items_have_warnings_also_for_a_reused_result(
     live: httpx.AsyncClient,
 ) -> None:
     directory = await _directory(live, "again")
@@ -58,7 +58,7 @@ async def test_v1_items_have_warnings_also_of_a_result_that_was_there(
         }
 
 
-async def test_strict_batches_fail_what_lacks_content(live: httpx.AsyncClient) -> None:
+async def test_strict_batch_fails_items_that_lack_content(live: httpx.AsyncClient) -> None:
     directory = await _directory(live, "strict about it")
     v2 = {"source_directory_id": directory, "config": PRESET, "strict": ["no_text"]}
     v1 = {"directory_id": directory, "job_config": {}, "strict": ["loss"]}

@@ -101,7 +101,7 @@ async def _event(live: httpx.AsyncClient, event_id: str) -> dict[str, Any]:
     return found
 
 
-async def test_a_test_call_shows_what_the_receiver_made_of_it(
+async def test_test_call_shows_the_answer_of_the_receiver(
     live: httpx.AsyncClient, receiver: Receiver
 ) -> None:
     tested = await _tested(live, receiver)
@@ -113,7 +113,7 @@ async def test_a_test_call_shows_what_the_receiver_made_of_it(
     assert str(receiver.port) not in json.dumps(tested)
 
 
-async def test_an_event_is_delivered_again_with_its_id_when_it_is_asked_for(
+async def test_event_is_redelivered_with_its_id_on_request(
     live: httpx.AsyncClient, receiver: Receiver
 ) -> None:
     tested = await _tested(live, receiver)
@@ -127,7 +127,7 @@ async def test_an_event_is_delivered_again_with_its_id_when_it_is_asked_for(
     assert {call.headers["webhook-id"] for call in receiver.calls} == {tested["id"]}
 
 
-async def test_an_event_of_a_deleted_endpoint_cannot_be_delivered_again(
+async def test_event_of_a_deleted_endpoint_cannot_be_redelivered(
     live: httpx.AsyncClient, receiver: Receiver
 ) -> None:
     tested = await _tested(live, receiver)

@@ -13,7 +13,7 @@ async def _create(api: httpx.AsyncClient, **fields: object) -> dict[str, object]
     return found
 
 
-async def test_a_secret_is_never_shown(api: httpx.AsyncClient) -> None:
+async def test_webhook_secret_is_never_returned(api: httpx.AsyncClient) -> None:
     made = await _create(api, webhook_signing_secret="s3cret", webhook_headers={"X-A": "1"})
     shown = await api.get(f"{BASE}/{made['id']}")
     assert made["has_secret"] is True
@@ -21,14 +21,14 @@ async def test_a_secret_is_never_shown(api: httpx.AsyncClient) -> None:
     assert "s3cret" not in shown.text
 
 
-async def test_only_the_fields_that_are_sent_change(api: httpx.AsyncClient) -> None:
+async def test_update_changes_only_the_fields_sent(api: httpx.AsyncClient) -> None:
     made = await _create(api, webhook_events=["batch.success"])
     changed = (await api.put(f"{BASE}/{made['id']}", json={"webhook_output_format": "json"})).json()
     assert changed["webhook_events"] == ["batch.success"]
     assert changed["webhook_output_format"] == "json"
 
 
-async def test_a_deleted_endpoint_is_gone(api: httpx.AsyncClient) -> None:
+async def test_deleted_endpoint_returns_404(api: httpx.AsyncClient) -> None:
     made = await _create(api)
     assert (await api.delete(f"{BASE}/{made['id']}")).status_code == 204
     assert (await api.get(f"{BASE}/{made['id']}")).status_code == 404
@@ -49,13 +49,15 @@ async def test_a_deleted_endpoint_is_gone(api: httpx.AsyncClient) -> None:
         {"webhook_url": "https://example.com", "webhook_headers": {"webhook-id": "1"}},
     ],
 )
-async def test_a_wrong_field_is_named(api: httpx.AsyncClient, fields: dict[str, object]) -> None:
+async def test_invalid_field_is_named_in_the_error(
+    api: httpx.AsyncClient, fields: dict[str, object]
+) -> None:
     answer = await api.post(BASE, json=fields)
     assert answer.status_code == 422
     assert answer.json()["detail"][0]["loc"][0] == "body"
 
 
-async def test_pages_are_never_empty_and_end(api: httpx.AsyncClient) -> None:
+async def test_pages_are_never_empty_and_pagination_ends(api: httpx.AsyncClient) -> None:
     made = [(await _create(api))["id"] for _ in range(3)]
     seen, token = [], None
     while True:
@@ -72,7 +74,7 @@ async def test_pages_are_never_empty_and_end(api: httpx.AsyncClient) -> None:
     assert [row["id"] for row in listed] == seen
 
 
-async def test_a_foreign_page_token_is_422(api: httpx.AsyncClient) -> None:
+async def test_invalid_page_token_returns_422(api: httpx.AsyncClient) -> None:
     answer = await api.get("/api/v2/webhook-configs", params={"page_token": "nonsense"})
     assert answer.status_code == 422
     assert answer.json()["detail"][0]["loc"] == ["query", "page_token"]

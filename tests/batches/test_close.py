@@ -26,7 +26,7 @@ from tests.fixtures.mill import Mill, write_texts
 from workflows.batch import BatchWorkflow
 
 
-async def test_an_item_that_lost_its_outcome_is_found_and_processed_at_the_close(
+async def test_item_without_an_outcome_is_processed_before_the_batch_closes(
     mill: Mill, tmp_path: Path
 ) -> None:
     batch = await mill.start(write_texts(tmp_path / "in", 12), page_size=4, concurrency=1)
@@ -48,7 +48,7 @@ async def test_an_item_that_lost_its_outcome_is_found_and_processed_at_the_close
     assert set((await mill.outcomes(batch)).values()) <= {"completed", "skipped"}
 
 
-async def test_a_batch_that_cannot_account_for_every_file_fails_and_names_them(
+async def test_batch_that_cannot_account_for_every_file_fails_and_names_the_files(
     time_skipping_server: WorkflowEnvironment,
 ) -> None:
     """A ledger that stays wrong cannot be had with the real parts; here the answers say so."""

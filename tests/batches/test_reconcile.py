@@ -39,7 +39,7 @@ def _reconciler(mill: Mill) -> Reconciler:
     return Reconciler(mill.database, mill.store, mill.settings, TemporalLink.over(mill.temporal))
 
 
-async def test_a_worker_starts_a_batch_whose_create_died_before_its_start(
+async def test_worker_starts_a_batch_whose_creator_died_before_the_start(
     small_mill: Mill, tmp_path: Path
 ) -> None:
     folder = str(write_texts(tmp_path / "in", 3))
@@ -49,9 +49,7 @@ async def test_a_worker_starts_a_batch_whose_create_died_before_its_start(
     assert set((await small_mill.outcomes(batch)).values()) == {"completed"}
 
 
-async def test_a_worker_ends_the_row_of_a_terminated_batch(
-    small_mill: Mill, tmp_path: Path
-) -> None:
+async def test_worker_ends_the_row_of_a_terminated_batch(small_mill: Mill, tmp_path: Path) -> None:
     batch = await small_mill.start(write_texts(tmp_path / "in", 3))
     await small_mill.service.pause(batch)
     async with small_mill.worker():
@@ -77,7 +75,7 @@ async def test_one_worker_sweeps_per_interval(mill: Mill) -> None:
     assert not await workers[0].sweep_in_turn(namespace)
 
 
-async def test_turn_is_taken_once(database: Database) -> None:
+async def test_turn_of_a_sweep_is_taken_once(database: Database) -> None:
     async def take() -> bool:
         async with database.write() as session:
             return await Sweeps(session).take(last)
@@ -89,7 +87,7 @@ async def test_turn_is_taken_once(database: Database) -> None:
         assert sum(await asyncio.gather(*(take() for _ in range(6)))) == 1
 
 
-async def test_a_sweep_goes_on_where_the_last_one_stopped(
+async def test_sweep_continues_where_the_last_one_stopped(
     small_mill: Mill, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reconcile, "SWEEP_BATCHES", 2)
@@ -119,7 +117,7 @@ async def test_batch_is_reconciled_once_however_often_it_is_read(
     assert await small_mill.client.status(batch.id) is None, "nobody asked Temporal"
 
 
-async def test_a_worker_covers_the_namespaces_that_a_request_may_name(
+async def test_worker_covers_the_namespaces_that_a_request_may_name(
     small_mill: Mill, tmp_path: Path
 ) -> None:
     other = await _registered(small_mill.temporal, "reconciled")

@@ -58,7 +58,7 @@ async def redrive(mill: Mill, batch: Batch, request: RedriveRequest = EVERYTHING
     return await mill.row(batch)
 
 
-async def test_a_redrive_runs_what_failed_and_nothing_else(mill: Mill, tmp_path: Path) -> None:
+async def test_redrive_runs_only_failed_items(mill: Mill, tmp_path: Path) -> None:
     runs = tmp_path / "runs"
     folder = write_mixed(tmp_path / "in", runs)
     async with mill.faulty_worker():
@@ -81,7 +81,9 @@ async def test_a_redrive_runs_what_failed_and_nothing_else(mill: Mill, tmp_path:
         }
 
 
-async def test_a_redrive_keeps_what_was_before_and_one_manifest(mill: Mill, tmp_path: Path) -> None:
+async def test_redrive_keeps_the_history_and_the_earlier_manifest(
+    mill: Mill, tmp_path: Path
+) -> None:
     async with mill.faulty_worker():
         batch = await mill.run(write_mixed(tmp_path / "in", tmp_path / "runs"))
         again = await redrive(mill, batch)
@@ -99,7 +101,7 @@ async def test_a_redrive_keeps_what_was_before_and_one_manifest(mill: Mill, tmp_
     assert manifest.count('"outcome":"completed"') == again.total == 5
 
 
-async def test_a_redrive_of_one_failure_class_leaves_the_others(
+async def test_redrive_of_one_failure_class_skips_the_others(
     small_mill: Mill, tmp_path: Path
 ) -> None:
     runs = tmp_path / "runs"
@@ -119,7 +121,7 @@ async def test_a_redrive_of_one_failure_class_leaves_the_others(
         await redrive(small_mill, batch)
 
 
-async def test_a_redrive_with_other_parameters_leaves_finished_results_as_they_are(
+async def test_redrive_with_other_parameters_does_not_change_finished_results(
     small_mill: Mill, tmp_path: Path
 ) -> None:
     async with small_mill.faulty_worker():
@@ -137,7 +139,7 @@ async def test_a_redrive_with_other_parameters_leaves_finished_results_as_they_a
     assert attempt.parameters == batch.parameters
 
 
-async def test_a_cancelled_batch_is_finished_by_a_redrive(small_mill: Mill, tmp_path: Path) -> None:
+async def test_cancelled_batch_is_finished_by_a_redrive(small_mill: Mill, tmp_path: Path) -> None:
     runs = tmp_path / "runs"
     batch = await small_mill.start(write_mixed(tmp_path / "in", runs), page_size=2)
     await small_mill.service.pause(batch)
@@ -152,7 +154,7 @@ async def test_a_cancelled_batch_is_finished_by_a_redrive(small_mill: Mill, tmp_
         ]
 
 
-async def test_a_batch_that_has_not_ended_is_not_redriven(small_mill: Mill, tmp_path: Path) -> None:
+async def test_running_batch_is_not_redriven(small_mill: Mill, tmp_path: Path) -> None:
     batch = await small_mill.start(write_mixed(tmp_path / "in", tmp_path / "runs"))
     with pytest.raises(ConflictError, match="not ended"):
         await small_mill.service.redrive(batch, EVERYTHING)
@@ -160,7 +162,7 @@ async def test_a_batch_that_has_not_ended_is_not_redriven(small_mill: Mill, tmp_
         await small_mill.client.redrive(batch.id)
 
 
-async def test_a_redrive_whose_start_was_lost_is_started_when_it_is_looked_at(
+async def test_redrive_whose_start_was_lost_is_started_when_it_is_read(
     small_mill: Mill, tmp_path: Path
 ) -> None:
     """Also when Temporal remembers that the attempt before was terminated."""
@@ -175,7 +177,7 @@ async def test_a_redrive_whose_start_was_lost_is_started_when_it_is_looked_at(
     assert (result.status, result.tally.accounted) == ("COMPLETED", 5)
 
 
-async def test_a_batch_that_temporal_has_forgotten_can_be_redriven(
+async def test_batch_past_temporal_retention_can_be_redriven(
     small_mill: Mill, time_skipping_server: WorkflowEnvironment, tmp_path: Path
 ) -> None:
     """Another server knows as little of it as one whose retention is over."""
@@ -201,7 +203,7 @@ async def test_late_close_of_an_earlier_execution_changes_nothing(
     assert (await small_mill.row(batch)).status == begun.status == "PENDING"
 
 
-async def test_a_plain_temporal_client_redrives_a_batch(small_mill: Mill, tmp_path: Path) -> None:
+async def test_plain_temporal_client_redrives_a_batch(small_mill: Mill, tmp_path: Path) -> None:
     runs = tmp_path / "runs"
     async with small_mill.faulty_worker():
         batch = await small_mill.run(write_mixed(tmp_path / "in", runs))

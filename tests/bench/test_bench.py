@@ -18,7 +18,7 @@ SMOKE = ("noop", "pdfs", "lit")
 
 @pytest.mark.acceptance
 @pytest.mark.timeout(300)
-def test_the_quick_form_measures_figures_and_writes_them(tmp_path: Path) -> None:
+def test_quick_bench_measures_figures_and_writes_them(tmp_path: Path) -> None:
     report = tmp_path / "bench.json"
     done = subprocess.run(
         [sys.executable, "-m", "bench", ",".join(SMOKE), "--quick", "--json", str(report)],
@@ -46,7 +46,7 @@ def test_unknown_figure_is_rejected_with_the_list_of_figures(
     assert "no figure is called nop; there are noop, pdfs" in capsys.readouterr().err
 
 
-async def test_a_ratio_is_the_median_of_the_rounds_ratios(tmp_path: Path) -> None:
+async def test_ratio_is_the_median_of_the_ratios_of_the_rounds(tmp_path: Path) -> None:
     async def measure(bench: Bench) -> AsyncIterator[Round]:
         for limit, found in ((10, 5), (100, 10), (4, 3)):
             yield {"limit": limit, "found": found * (bench.rounds / 3)}
@@ -61,7 +61,7 @@ async def test_a_ratio_is_the_median_of_the_rounds_ratios(tmp_path: Path) -> Non
     assert (found["at_least"], found["met"]) == (0.6, False)
 
 
-async def test_a_figure_that_fails_leaves_the_others_and_is_named(tmp_path: Path) -> None:
+async def test_failed_figure_is_named_and_the_others_are_written(tmp_path: Path) -> None:
     async def broken(_bench: Bench) -> AsyncIterator[Round]:
         yield {"a": 1}
         raise RuntimeError("no such server")

@@ -16,7 +16,7 @@ from tests.outputs.rows import START, row
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: apt-get install -y chromium")
 
 
-async def test_warnings_and_what_was_left_out_can_be_seen_and_opened(
+async def test_warnings_and_entries_left_out_are_visible_and_can_be_expanded(
     page: Page, tmp_path: Path
 ) -> None:
     facts = BatchFacts(

@@ -11,7 +11,7 @@ from tests.fixtures.mill import Mill, write_texts
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: apt-get install -y chromium")
 
 
-async def test_the_ui_shows_a_batch_in_words_and_why_an_item_failed(
+async def test_temporal_ui_shows_a_summary_of_a_batch_and_why_an_item_failed(
     small_mill: Mill, ui_address: str, page: Page, tmp_path: Path
 ) -> None:
     folder = write_texts(tmp_path / "in", 2)

@@ -30,7 +30,7 @@ def rules(tmp_path: Path) -> Path:
     return path
 
 
-def test_each_file_gets_its_type_and_the_summary_counts_them(
+def test_run_assigns_a_type_to_each_file_and_the_summary_counts_them(
     cli: Cli, folder: Path, rules: Path
 ) -> None:
     letter = f"Dear Sir,\n\nI am writing to {folder}.\n\nYours sincerely\n"
@@ -51,7 +51,9 @@ def test_each_file_gets_its_type_and_the_summary_counts_them(
     assert cli("verify", out).stdout.startswith("Everything")
 
 
-def test_verify_of_a_classification_misses_no_markdown(cli: Cli, folder: Path, rules: Path) -> None:
+def test_verify_of_a_classification_expects_no_markdown(
+    cli: Cli, folder: Path, rules: Path
+) -> None:
     cli.json("run", folder, "--job", "classify", "--rules", rules)
     (cli.cwd / "docmill-out/papers/a.md.json").unlink()
 
@@ -61,7 +63,7 @@ def test_verify_of_a_classification_misses_no_markdown(cli: Cli, folder: Path, r
     assert "a.md.md" not in done.stdout
 
 
-def test_another_job_or_other_rules_are_another_run(tmp_path: Path, folder: Path) -> None:
+def test_run_with_another_job_or_other_rules_is_another_run(tmp_path: Path, folder: Path) -> None:
     settings = Settings(home=tmp_path / "home")
     one, two = tmp_path / "one.json", tmp_path / "two.json"
     one.write_text(json.dumps([{"type": "a", "description": "the first of the types"}]))

@@ -30,7 +30,7 @@ def loaded_by(code: str, **environment: str) -> set[str]:
 
 
 @pytest.mark.acceptance
-def test_a_run_loads_little_before_it_starts_the_server_and_the_worker() -> None:
+def test_run_loads_few_modules_before_it_starts_server_and_worker() -> None:
     loaded = loaded_by(
         "import docmill.cli.app, docmill.cli.run.request, docmill.cli.run.command\n"
         "from docmill.cli.console import Console; Console(as_json=False)"
@@ -42,7 +42,7 @@ def test_a_run_loads_little_before_it_starts_the_server_and_the_worker() -> None
 
 
 @pytest.mark.acceptance
-def test_a_worker_loads_no_command_line_no_api_and_no_migrations() -> None:
+def test_worker_loads_no_command_line_api_or_migration_modules() -> None:
     loaded = loaded_by("import worker")
 
     assert loaded.isdisjoint({"alembic", "typer", "fastapi", "starlette", "uvicorn", "jinja2"})

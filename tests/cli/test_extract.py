@@ -31,7 +31,7 @@ def schema(tmp_path: Path) -> Path:
     return path
 
 
-def test_each_file_gets_its_fields_and_the_summary_counts_them(
+def test_run_extracts_fields_and_the_summary_counts_them(
     cli: Cli, folder: Path, schema: Path
 ) -> None:
     number = folder.parent.name
@@ -60,7 +60,7 @@ def test_each_file_gets_its_fields_and_the_summary_counts_them(
     assert [one["result"] for one in items if one["path"] == "bill.txt"] == [result["result"]]
 
 
-def test_another_schema_or_target_is_another_run(
+def test_run_with_another_schema_or_target_is_another_run(
     tmp_path: Path, folder: Path, schema: Path
 ) -> None:
     settings = Settings(home=tmp_path / "home")

@@ -15,7 +15,7 @@ from docmill.ids import Prefix, new_id
 from tests.fixtures.mill import Mill, write_texts
 
 
-async def test_the_end_of_a_batch_is_seen_without_another_look(
+async def test_end_of_a_batch_is_seen_without_polling(
     small_mill: Mill, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(follow_module, "POLL_SECONDS", 3600.0)
@@ -32,7 +32,7 @@ async def test_the_end_of_a_batch_is_seen_without_another_look(
     assert (ended.state, ended.tally.completed) == ("completed", 3)
 
 
-async def test_watch_of_a_terminated_batch_ends(
+async def test_watch_ends_when_its_batch_was_terminated(
     small_mill: Mill, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(follow_module, "RECONCILE_SECONDS", 3600.0)
@@ -48,6 +48,6 @@ async def test_watch_of_a_terminated_batch_ends(
     assert (ended.state, ended.batch.reason) == ("cancelled", "terminated through Temporal")
 
 
-async def test_a_batch_without_a_workflow_has_no_end_to_wait_for(small_mill: Mill) -> None:
+async def test_watch_of_a_batch_without_a_workflow_does_not_wait(small_mill: Mill) -> None:
     with pytest.raises(NotFoundError):
         await BatchClient(small_mill.temporal).ended(new_id(Prefix.BATCH))

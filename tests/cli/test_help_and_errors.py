@@ -20,7 +20,7 @@ def test_help_names_every_command(cold_cli: Cli) -> None:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_explains_itself(cold_cli: Cli, command: str) -> None:
+def test_every_command_has_help(cold_cli: Cli, command: str) -> None:
     done = cold_cli(command, "--help")
 
     assert done.returncode == 0
@@ -28,7 +28,7 @@ def test_every_command_explains_itself(cold_cli: Cli, command: str) -> None:
 
 
 @pytest.mark.acceptance
-def test_help_loads_nothing_heavy() -> None:
+def test_help_loads_no_heavy_module() -> None:
     code = (
         "import sys, docmill.cli.app; heavy = {'temporalio', 'sqlalchemy', 'pydantic', 'rich', "
         "'liteparse'} & set(sys.modules); sys.exit(f'imported too early: {heavy}' if heavy else 0)"
@@ -40,7 +40,7 @@ def test_help_loads_nothing_heavy() -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_a_wrong_option_is_a_usage_error(cold_cli: Cli) -> None:
+def test_invalid_option_is_a_usage_error(cold_cli: Cli) -> None:
     done = cold_cli("run", ".", "--no-such-option")
 
     assert done.returncode == 2
@@ -64,7 +64,7 @@ def test_a_wrong_option_is_a_usage_error(cold_cli: Cli) -> None:
         (("verify", "papers"), "cannot be read"),
     ],
 )
-def test_an_error_is_one_sentence_and_a_hint(
+def test_error_is_one_sentence_with_a_hint(
     cold_cli: Cli, folder: Path, arguments: tuple[str, ...], sentence: str
 ) -> None:
     (folder.parent / "wrong.yaml").write_text("tirr: fast\n")
@@ -79,7 +79,7 @@ def test_an_error_is_one_sentence_and_a_hint(
     assert "Traceback" not in done.stderr
 
 
-def test_a_home_that_cannot_be_used_is_named(cold_cli: Cli, tmp_path: Path) -> None:
+def test_unusable_home_is_named_in_the_error(cold_cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 
     done = cold_cli("list", "--home", tmp_path / "file")
@@ -99,7 +99,7 @@ def test_unavailable_named_server_is_named_in_the_error(tmp_path: Path, folder: 
     assert "Traceback" not in done.stderr
 
 
-def test_doctor_finds_this_machine_well(cold_cli: Cli) -> None:
+def test_doctor_reports_no_problem_on_this_machine(cold_cli: Cli) -> None:
     report = cold_cli.json("doctor")
 
     assert report["ok"], report
@@ -108,7 +108,7 @@ def test_doctor_finds_this_machine_well(cold_cli: Cli) -> None:
 
 
 @pytest.mark.acceptance
-def test_doctor_says_what_is_wrong_and_how_to_mend_it(tmp_path: Path) -> None:
+def test_doctor_reports_each_problem_and_its_fix(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     cli = Cli(tmp_path / "file", tmp_path)
 
@@ -119,7 +119,7 @@ def test_doctor_says_what_is_wrong_and_how_to_mend_it(tmp_path: Path) -> None:
     assert "DOCMILL_HOME" in done.stdout
 
 
-def test_an_interrupted_pipe_is_no_error(cold_cli: Cli) -> None:
+def test_interrupted_pipe_is_no_error(cold_cli: Cli) -> None:
     reader, writer = os.pipe()
     os.close(reader)
     with os.fdopen(writer, "wb") as closed:

@@ -135,7 +135,9 @@ def test_installed_up_serves_the_api_and_stops(installed_cli: Cli) -> None:
 
 
 @pytest.mark.acceptance
-def test_installed_worker_is_the_worker_program(environment: Path, tmp_path: Path) -> None:
+def test_installed_worker_command_runs_the_worker_program(
+    environment: Path, tmp_path: Path
+) -> None:
     named = {**os.environ, "TEMPORAL_ADDRESS": "127.0.0.1:1", "DOCMILL_HOME": str(tmp_path)}
     ended = subprocess.run(
         [environment / "bin/docmill", "worker"],

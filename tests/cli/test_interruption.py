@@ -51,7 +51,7 @@ def _alive(cli: Cli, name: str) -> bool:
     return HomeProcess(Home(cli.home), name).alive()
 
 
-def test_ctrl_c_keeps_the_batch_and_the_same_command_resumes_it(cold_cli: Cli) -> None:
+def test_batch_interrupted_by_ctrl_c_is_resumed_by_the_same_command(cold_cli: Cli) -> None:
     folder = many(cold_cli.cwd / "papers", FILES)
     run, batch_id = started(cold_cli, folder)
     run.send_signal(signal.SIGINT)
@@ -78,7 +78,7 @@ def test_ctrl_c_keeps_the_batch_and_the_same_command_resumes_it(cold_cli: Cli) -
     assert cold_cli("verify", "docmill-out/papers").returncode == 0
 
 
-def test_kill_9_of_anything_loses_nothing(cold_cli: Cli) -> None:
+def test_batch_loses_nothing_when_any_process_is_killed(cold_cli: Cli) -> None:
     folder = many(cold_cli.cwd / "papers", LONG)
     run, batch_id = started(cold_cli, folder)
     run.kill()
@@ -116,7 +116,7 @@ def kill_everything(cli: Cli, run: subprocess.Popen[str]) -> None:
     _wait_until(lambda: not _alive(cli, "temporal"), "the server is dead")
 
 
-def test_a_killed_server_comes_back_while_the_run_goes_on(cold_cli: Cli) -> None:
+def test_killed_server_is_restarted_during_the_run(cold_cli: Cli) -> None:
     run, _ = started(cold_cli, many(cold_cli.cwd / "papers", FILES))
     server = HomeProcess(Home(cold_cli.home), "temporal").pid()
     assert server is not None

@@ -38,7 +38,7 @@ def test_entries_left_out_are_reported_everywhere(cli: Cli, folder: Path) -> Non
     assert _rows(out) == ["a.md", "b.csv", "letters/c.txt"]
 
 
-def test_folder_of_links_only_says_what_was_left_out(cli: Cli, folder: Path) -> None:
+def test_run_over_a_folder_of_links_reports_what_was_left_out(cli: Cli, folder: Path) -> None:
     links = folder / "links"
     links.mkdir()
     (links / "one.md").symlink_to(folder / "a.md")
@@ -49,7 +49,7 @@ def test_folder_of_links_only_says_what_was_left_out(cli: Cli, folder: Path) -> 
     assert "--follow-links" in done.stdout
 
 
-def test_followed_links_are_read_and_listed_under_their_own_name(cli: Cli, folder: Path) -> None:
+def test_followed_links_are_listed_under_their_own_name(cli: Cli, folder: Path) -> None:
     (folder / "link.md").symlink_to("a.md")
     (folder / "again").symlink_to("letters")
     out = cli.cwd / "out"
@@ -68,7 +68,7 @@ def _same_name(cli: Cli, parent: str) -> Path:
     return folder
 
 
-def test_folders_of_one_name_get_outputs_of_their_own(cli: Cli) -> None:
+def test_folders_with_the_same_name_get_separate_outputs(cli: Cli) -> None:
     one, two = _same_name(cli, "A"), _same_name(cli, "B")
     first, second, again = (cli.json("run", folder) for folder in (one, two, two))
 
@@ -93,7 +93,7 @@ def test_unowned_results_are_not_overwritten(cli: Cli) -> None:
     assert {path.name: path.read_bytes() for path in first.iterdir()} == before
 
 
-def test_another_job_over_the_folder_has_a_place_of_its_own_unless_one_is_named(cli: Cli) -> None:
+def test_another_job_over_a_folder_gets_a_separate_output_unless_one_is_named(cli: Cli) -> None:
     folder = _same_name(cli, "A")
     rules = cli.cwd / "rules.yaml"
     rules.write_text("- {type: letter, description: A letter that somebody wrote to somebody}\n")
@@ -108,7 +108,7 @@ def test_another_job_over_the_folder_has_a_place_of_its_own_unless_one_is_named(
     assert told["exit_code"] == 0
 
 
-def test_an_earlier_output_inside_the_folder_is_no_input(cli: Cli, folder: Path) -> None:
+def test_earlier_output_inside_the_folder_is_left_out(cli: Cli, folder: Path) -> None:
     cli.json("run", folder, "--out", folder / "results")
     second = cli.json("run", folder, "--out", cli.cwd / "elsewhere")
 

@@ -14,25 +14,25 @@ from tests.cli.conftest import finish
 from tests.cli.starting import ROOT, Cli, wait_for
 
 
-def test_workers_on_this_machine_read_the_folder_in_place() -> None:
+def test_local_workers_read_the_folder_in_place() -> None:
     assert not upload_is_needed(["7@here"], "here", shared=False)
     assert not upload_is_needed(["7@here", "8@here"], "here", shared=True)
     assert not upload_is_needed([], "here", shared=False)
 
 
-def test_workers_elsewhere_get_the_files_through_the_shared_store() -> None:
+def test_remote_workers_get_the_files_through_the_shared_store() -> None:
     assert upload_is_needed(["7@here", "8@there"], "here", shared=True)
     assert upload_is_needed([], "here", shared=True)
 
 
-def test_workers_elsewhere_and_records_at_home_are_refused() -> None:
+def test_remote_workers_with_local_records_are_rejected() -> None:
     with pytest.raises(UsageError, match="cannot reach the records") as caught:
         upload_is_needed(["8@there"], "here", shared=False)
 
     assert "DOCMILL_DATABASE_URL" in caught.value.hint
 
 
-async def test_a_folder_is_uploaded_when_workers_are_elsewhere(
+async def test_folder_is_uploaded_when_workers_are_remote(
     postgres_url: str, tmp_path: Path, folder: Path
 ) -> None:
     (folder / "empty.txt").touch()

@@ -24,23 +24,23 @@ from docmill.errors import UsageError
         ("{a: &a [1], b: *a}", {"a": [1], "b": [1]}),
     ],
 )
-def test_plain_values_are_those_of_json(text: str, value: Any) -> None:
+def test_plain_values_are_read_as_in_json(text: str, value: Any) -> None:
     assert value_of(text, "--job-config") == value
 
 
 @pytest.mark.parametrize(
     "text", ["{a: ", "!!python/object:os.system {}", "[" * 5_000, "{[1]: 2}", "{a: &a [*a]}"]
 )
-def test_value_that_cannot_be_read_is_a_usage_error(text: str) -> None:
+def test_unreadable_value_is_a_usage_error(text: str) -> None:
     with pytest.raises(UsageError, match="--job-config"):
         value_of(text, "--job-config")
 
 
 @pytest.mark.parametrize("identifier", ["", ".", "..", "a/../b", "a\nb", "\udcff"])
-def test_an_id_that_would_change_the_path_is_a_usage_error(identifier: str) -> None:
+def test_id_that_would_change_the_path_is_a_usage_error(identifier: str) -> None:
     with pytest.raises(UsageError, match="is no id"):
         below("/batches", identifier)
 
 
-def test_an_id_is_one_segment_of_the_path() -> None:
+def test_id_is_escaped_to_one_segment_of_the_path() -> None:
     assert below("/batches", "a?b#c%2F") == "/batches/a%3Fb%23c%252F"

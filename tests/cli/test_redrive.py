@@ -30,7 +30,7 @@ def test_run_after_a_drained_cancel_completes_the_same_folder(cli: Cli) -> None:
     assert "left to run" in nothing.stderr
 
 
-def test_more_failures_than_allowed_give_exit_3_and_the_reason(cli: Cli) -> None:
+def test_run_exits_with_3_and_the_reason_when_too_many_files_fail(cli: Cli) -> None:
     folder = many(cli.cwd / "papers", 3)
     (folder / "broken.pdf").write_bytes(b"%PDF-1.7\n" + folder.name.encode() * 3)
     done = cli("run", folder, "--max-failures", "0")

@@ -35,7 +35,7 @@ def test_concurrency_and_path_spelling_do_not_change_the_run_identity(
     assert {plan_of(request, settings).identity for request in same} == {plain}
 
 
-def test_folder_output_parameters_and_filters_make_another_run(
+def test_folder_output_parameters_and_filters_change_the_run_identity(
     settings: Settings, folder: Path
 ) -> None:
     base = RunRequest(folder=folder, out=folder.parent / "out")
@@ -62,10 +62,10 @@ def test_output_folder_defaults_to_the_current_folder(
     assert plan.out == folder.parent / "docmill-out" / "papers"
 
 
-def test_a_file_as_output_folder_is_refused(settings: Settings, folder: Path) -> None:
+def test_file_as_output_folder_is_rejected(settings: Settings, folder: Path) -> None:
     with pytest.raises(UsageError, match="is a file"):
         plan_of(RunRequest(folder=folder, out=folder / "a.md"), settings)
 
 
-def test_duration_is_formatted_for_people() -> None:
+def test_duration_is_formatted_for_display() -> None:
     assert [duration(s) for s in (4.4, 75, 3725)] == ["4 s", "1 min 15 s", "1 h 2 min"]

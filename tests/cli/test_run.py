@@ -7,7 +7,7 @@ from pathlib import Path
 from tests.cli.starting import Cli
 
 
-def test_a_first_run_writes_a_result_for_every_file(cli: Cli, folder: Path) -> None:
+def test_first_run_writes_a_result_for_every_file(cli: Cli, folder: Path) -> None:
     done = cli("run", folder)
 
     assert done.returncode == 0, done.stdout + done.stderr
@@ -23,7 +23,7 @@ def test_a_first_run_writes_a_result_for_every_file(cli: Cli, folder: Path) -> N
     assert "/namespaces/default/workflows/bat-" in done.stdout
 
 
-def test_a_run_again_takes_only_what_is_new_or_changed(cli: Cli, folder: Path) -> None:
+def test_repeated_run_processes_only_new_or_changed_files(cli: Cli, folder: Path) -> None:
     first = cli.json("run", folder)
     again = cli.json("run", folder)
     (folder / "a.md").write_text("# Another title\n")
@@ -46,7 +46,9 @@ def test_a_run_again_takes_only_what_is_new_or_changed(cli: Cli, folder: Path) -
     assert "Another title" in (cli.cwd / "docmill-out/papers/a.md.md").read_text()
 
 
-def test_a_failed_file_gives_exit_1_and_fails_nothing_else(cli: Cli, folder: Path) -> None:
+def test_run_exits_with_1_when_one_file_fails_and_completes_the_others(
+    cli: Cli, folder: Path
+) -> None:
     (folder / "broken.pdf").write_bytes(b"%PDF-1.4 this is no PDF")
     (folder / "empty.txt").touch()
 
@@ -64,7 +66,7 @@ def test_a_failed_file_gives_exit_1_and_fails_nothing_else(cli: Cli, folder: Pat
     assert "corrupt (1)" in cli("failures", batch_id).stdout
 
 
-def test_an_emptied_output_folder_is_filled_again_without_an_engine(cli: Cli, folder: Path) -> None:
+def test_emptied_output_folder_is_rewritten_without_an_engine(cli: Cli, folder: Path) -> None:
     cli.json("run", folder)
     out = cli.cwd / "docmill-out/papers"
     before = (out / "a.md.json").read_bytes()
@@ -94,7 +96,7 @@ def test_verify_finds_one_changed_byte_and_a_missing_file(cli: Cli, folder: Path
     assert cli("verify", out).returncode == 0
 
 
-def test_json_is_one_object_and_progress_goes_elsewhere(cli: Cli, folder: Path) -> None:
+def test_json_output_is_one_object_without_progress(cli: Cli, folder: Path) -> None:
     done = cli("run", folder, "--json", "--out", "elsewhere")
 
     answer = json.loads(done.stdout)
@@ -114,7 +116,7 @@ def test_filters_and_parameters_make_another_batch(cli: Cli, folder: Path) -> No
     assert (only_text["total"], without_text["total"]) == (1, 2)
 
 
-def test_an_empty_folder_is_done_at_once(cli: Cli) -> None:
+def test_empty_folder_completes_at_once(cli: Cli) -> None:
     (cli.cwd / "nothing").mkdir()
 
     answer = cli.json("run", "nothing")
@@ -122,7 +124,7 @@ def test_an_empty_folder_is_done_at_once(cli: Cli) -> None:
     assert (answer["total"], answer["exit_code"]) == (0, 0)
 
 
-def test_the_output_folder_inside_the_folder_is_no_input(cli: Cli, folder: Path) -> None:
+def test_output_folder_inside_the_input_folder_is_left_out(cli: Cli, folder: Path) -> None:
     cli.json("run", folder, "--out", folder / "results")
 
     assert cli.json("run", folder, "--out", folder / "results")["total"] == 3

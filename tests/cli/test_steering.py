@@ -36,7 +36,7 @@ def _started(cli: Cli, folder: Path) -> tuple[subprocess.Popen[str], str]:
     return run, wait_for(run, r"Batch (bat-[-0-9a-f]+)").group(1)
 
 
-def test_a_batch_cancelled_from_elsewhere_gives_exit_4(cli: Cli) -> None:
+def test_run_exits_with_4_when_its_batch_is_cancelled_elsewhere(cli: Cli) -> None:
     run, batch_id = _started(cli, many(cli.cwd / "papers", 300))
 
     cancelled = cli("cancel", batch_id, "--reason", "wrong folder")
@@ -55,7 +55,7 @@ def test_a_batch_cancelled_from_elsewhere_gives_exit_4(cli: Cli) -> None:
     assert "has ended" in again.stderr
 
 
-def test_a_paused_batch_waits_takes_a_new_concurrency_and_goes_on(cli: Cli) -> None:
+def test_paused_batch_waits_accepts_a_new_concurrency_and_resumes(cli: Cli) -> None:
     run, batch_id = _started(cli, many(cli.cwd / "papers", 200))
 
     assert cli("pause", batch_id).returncode == 0
@@ -87,7 +87,7 @@ def test_two_equal_commands_share_one_batch(cli: Cli) -> None:
     assert len(ids) == 1
 
 
-def test_a_named_server_with_a_worker_on_this_machine_works(cli: Cli, folder: Path) -> None:
+def test_run_works_on_a_named_server_with_a_local_worker(cli: Cli, folder: Path) -> None:
     addresses = EmbeddedServer(Home(cli.home)).addresses()
     assert addresses is not None
     named = Cli(cli.home, cli.cwd, {"TEMPORAL_ADDRESS": addresses.grpc})

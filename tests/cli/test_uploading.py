@@ -23,7 +23,7 @@ async def context(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
         yield context
 
 
-async def test_an_upload_again_sends_only_what_changed(
+async def test_repeated_upload_sends_only_changed_files(
     context: CommandContext, folder: Path
 ) -> None:
     source = FolderSource.resolve(folder)
@@ -47,7 +47,7 @@ async def test_an_upload_again_sends_only_what_changed(
     }
 
 
-async def test_a_name_that_is_not_utf_8_is_uploaded_too(
+async def test_file_with_a_name_that_is_not_utf8_is_uploaded(
     context: CommandContext, tmp_path: Path
 ) -> None:
     odd = tmp_path / "odd"

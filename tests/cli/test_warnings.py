@@ -42,7 +42,7 @@ def _without_text(codes: dict[str, Any]) -> set[str]:
     return {name for name, found in codes.items() if found & {"no_text", "page_without_text"}}
 
 
-def test_the_manifest_names_files_without_text_also_when_they_are_known(
+def test_manifest_names_files_without_text_also_for_reused_results(
     cli: Cli, doubtful: Path
 ) -> None:
     out = cli.cwd / "out"
@@ -59,7 +59,7 @@ def test_the_manifest_names_files_without_text_also_when_they_are_known(
     assert cli("verify", out).returncode == 0
 
 
-def test_the_terminal_and_the_report_group_warnings_by_code(cli: Cli, doubtful: Path) -> None:
+def test_terminal_and_the_report_group_warnings_by_code(cli: Cli, doubtful: Path) -> None:
     done = cli("run", doubtful, "--out", cli.cwd / "out")
     report = (cli.cwd / "out" / "report.html").read_text()
     batch_id = json.loads(cli("list", "--limit", "1", "--json").stdout)["batches"][0]["batch_id"]
@@ -84,7 +84,7 @@ def test_the_terminal_and_the_report_group_warnings_by_code(cli: Cli, doubtful: 
     assert results["whole.txt"]["warnings"] == []
 
 
-def test_strict_turns_losses_or_named_codes_into_failures(cli: Cli, doubtful: Path) -> None:
+def test_strict_option_fails_files_with_losses_or_named_codes(cli: Cli, doubtful: Path) -> None:
     out = cli.cwd / "out"
     losses = cli.json("run", "--strict", doubtful, "--out", out)
     named = cli.json("run", doubtful, "--out", out, "--strict=frames_not_read")

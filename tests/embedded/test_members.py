@@ -35,7 +35,7 @@ async def test_members_share_one_server_and_the_last_one_stops_it(home: Home) ->
     assert not second.server.process.alive()
 
 
-async def test_a_server_that_lost_all_its_members_is_used_by_the_next_one(
+async def test_server_that_lost_all_its_members_is_used_by_the_next_one(
     home: Home, start_member: StartMember
 ) -> None:
     killed = start_member()
@@ -78,7 +78,7 @@ async def test_racing_commands_start_one_server(home: Home, start_member: StartM
     assert len(servers) == 1
 
 
-async def test_a_killed_server_comes_back_at_its_address_with_its_histories(home: Home) -> None:
+async def test_killed_server_restarts_at_its_address_with_its_histories(home: Home) -> None:
     member = Membership(home)
     async with member as addresses:
         client = await connect_to(addresses.grpc)
@@ -95,7 +95,7 @@ async def test_a_killed_server_comes_back_at_its_address_with_its_histories(home
     assert described.id == "kept"
 
 
-async def test_a_server_that_dies_while_it_starts_keeps_its_address(home: Home) -> None:
+async def test_server_that_dies_during_its_start_keeps_its_address(home: Home) -> None:
     member = Membership(home)
     async with member as addresses:
         first = await _killed(member, None)
@@ -114,7 +114,7 @@ async def _killed(member: Membership, before: int | None) -> int:
     return pid
 
 
-async def test_a_start_that_is_interrupted_leaves_no_server(home: Home) -> None:
+async def test_interrupted_start_leaves_no_server(home: Home) -> None:
     member = Membership(home)
     joining = asyncio.create_task(member.join())
     while not member.server.process.alive() and not joining.done():
@@ -143,6 +143,6 @@ async def test_broken_address_files_are_replaced(home: Home) -> None:
         assert addresses.port > 0
 
 
-async def test_nobody_polls_a_queue_without_a_worker(home: Home) -> None:
+async def test_task_queue_without_a_worker_has_no_poller(home: Home) -> None:
     async with Membership(home) as addresses:
         assert await pollers(await connect_to(addresses.grpc), BATCH_QUEUE) == []

@@ -64,7 +64,7 @@ async def _logged(home: Home, text: str) -> None:
             await asyncio.sleep(0.05)
 
 
-async def test_a_second_command_uses_the_live_worker(home: Home) -> None:
+async def test_second_command_uses_the_running_worker(home: Home) -> None:
     async with supervisor(home) as first:
         await _logged(home, "child.ready 127.0.0.1:1")
         pid = first.process.pid()
@@ -76,7 +76,7 @@ async def test_a_second_command_uses_the_live_worker(home: Home) -> None:
     await _logged(home, "child.ended")
 
 
-async def test_a_killed_worker_is_started_again(home: Home) -> None:
+async def test_killed_worker_is_restarted(home: Home) -> None:
     async with supervisor(home) as keeper:
         pid = keeper.process.pid()
         assert pid is not None
@@ -94,7 +94,7 @@ async def test_worker_is_restarted_by_another_command_when_its_own_ends(home: Ho
             assert await _another_than(third.process, first) != first
 
 
-async def test_a_command_that_leaves_spares_the_worker_that_came_in_its_place(
+async def test_ending_command_leaves_the_worker_that_replaced_its_own(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(processes, "POLL_SECONDS", 0.5)  # time to take the place between two looks
@@ -114,7 +114,7 @@ async def test_a_command_that_leaves_spares_the_worker_that_came_in_its_place(
     await new.stop(grace=2)
 
 
-async def test_a_worker_ends_when_its_command_is_killed(home: Home) -> None:
+async def test_worker_ends_when_its_command_is_killed(home: Home) -> None:
     with subprocess.Popen(
         [sys.executable, "-c", PARENT, str(home.root)],
         env={**os.environ, "PYTHONPATH": str(ROOT)},

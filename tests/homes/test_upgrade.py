@@ -47,7 +47,7 @@ async def _load(url: str, dump: str) -> None:
     await connection.close()
 
 
-async def test_an_earlier_versions_home_opens_with_all_its_records(
+async def test_home_of_an_earlier_version_opens_with_all_its_records(
     upgraded: tuple[ApiServer, Answers],
 ) -> None:
     server, before = upgraded

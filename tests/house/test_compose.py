@@ -44,7 +44,7 @@ def test_every_image_is_pinned_to_a_version(services: dict[str, Any]) -> None:
         assert any(c.isdigit() for c in tag), f"{name}: {service['image']}"
 
 
-def test_nothing_is_published_beyond_this_machine(services: dict[str, Any]) -> None:
+def test_ports_are_published_on_loopback_only(services: dict[str, Any]) -> None:
     published = [port for service in services.values() for port in service.get("ports", ())]
     assert published
     assert all(port.startswith("127.0.0.1:") for port in published), published
@@ -77,7 +77,7 @@ def test_docker_compose_accepts_the_file() -> None:
 
 
 @pytest.mark.integration
-def test_the_namespace_script_makes_our_search_attributes_and_may_run_again(
+def test_namespace_script_creates_the_search_attributes_and_is_idempotent(
     temporal_address: str,
 ) -> None:
     environment = {
@@ -95,7 +95,7 @@ def test_the_namespace_script_makes_our_search_attributes_and_may_run_again(
     assert SEARCH_ATTRIBUTES.items() <= rows.items()
 
 
-def test_the_cluster_gets_the_dynamic_configuration_of_the_embedded_server() -> None:
+def test_cluster_has_the_dynamic_configuration_of_the_embedded_server() -> None:
     written = yaml.safe_load((ROOT / "deploy/temporal/dynamic-config.yaml").read_text())
     embedded = dict(value.split("=") for value in server.DYNAMIC_CONFIG)
     assert {key: str(rules[0]["value"]).lower() for key, rules in written.items()} == embedded

@@ -48,7 +48,7 @@ def test_raw_sql_is_used_only_in_listed_modules() -> None:
     assert found == set(ALLOWED), "write it with mapped classes, or list it with a reason"
 
 
-def test_the_scope_of_every_project_stays_out_of_the_handlers() -> None:
+def test_scope_of_all_projects_is_used_only_in_listed_handlers() -> None:
     allowed = {"access.py", "projects.py", "services.py"}
     handlers = (path for path in files() if path.is_relative_to(ROOT / "docmill/api"))
     using = {path.name for path in handlers if "EVERY_PROJECT" in path.read_text("utf-8")}

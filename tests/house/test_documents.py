@@ -27,7 +27,7 @@ def text_of(path: Path) -> str:
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
-def test_every_link_leads_somewhere(document: Path) -> None:
+def test_every_link_has_a_target(document: Path) -> None:
     targets = re.findall(r"(?:\]\(|src=\"|href=\")([^)\"#]+)", text_of(document))
     local = [target for target in targets if not target.startswith(("http:", "https:", "mailto:"))]
     dead = [target for target in local if not (document.parent / target).exists()]
@@ -62,16 +62,16 @@ def test_every_command_in_the_documents_exists() -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.name))
-def test_reference_page_says_what_the_code_says(page: Path) -> None:
+def test_reference_page_agrees_with_the_code(page: Path) -> None:
     assert generate.generated(text_of(page)) == text_of(page), "run `make docs` and commit"
 
 
-def test_reference_pages_show_all_that_is_generated() -> None:
+def test_reference_pages_include_every_generated_table() -> None:
     shown = {block[1] for page in PAGES for block in generate.BLOCK.findall(text_of(page))}
     assert shown == generate.BLOCKS.keys()
 
 
-def test_the_page_of_commands_names_every_exit_code() -> None:
+def test_command_reference_names_every_exit_code() -> None:
     page = text_of(ROOT / "docs/reference/commands.md")
     assert set(map(int, re.findall(r"^\| (\d+) \|", page, re.MULTILINE))) == set(Exit)
 
@@ -83,7 +83,7 @@ def test_every_page_is_in_the_index() -> None:
     assert not missing, f"add {missing} to docs/README.md"
 
 
-def test_the_wire_names_of_the_examples_are_those_of_the_contract() -> None:
+def test_wire_names_of_the_examples_are_those_of_the_contract() -> None:
     wire = {
         names.BATCH_QUEUE,
         names.BATCH_WORKFLOW,
@@ -164,9 +164,7 @@ def test_tour_answers_ten_questions() -> None:
 
 
 @pytest.mark.parametrize(("question", "path"), PATHS, ids=lambda value: str(value)[:40])
-def test_path_of_the_tour_leads_from_step_to_step(
-    question: str, path: list[tuple[str, str]]
-) -> None:
+def test_steps_of_the_tour_are_linked_in_order(question: str, path: list[tuple[str, str]]) -> None:
     assert 1 < len(path) <= LONGEST_PATH, f"{question} {len(path)} steps"
     steps = [(f"{file}::{name}", name, definition(file, name)) for file, name in path]
     gone = [place for place, _, node in steps if node is None]

@@ -22,7 +22,7 @@ def names(folder: Path) -> set[str]:
 
 
 @pytest.mark.integration
-def test_the_script_makes_exactly_the_stored_documents(tmp_path: Path) -> None:
+def test_example_script_makes_exactly_the_stored_documents(tmp_path: Path) -> None:
     subprocess.run([sys.executable, EXAMPLES / "make_documents.py", tmp_path], check=True)
 
     assert names(tmp_path) == names(DOCUMENTS)
@@ -31,7 +31,7 @@ def test_the_script_makes_exactly_the_stored_documents(tmp_path: Path) -> None:
         assert made == stored, f"{name} differs: run examples/make_documents.py and commit it"
 
 
-def test_the_examples_stay_small_and_of_many_kinds() -> None:
+def test_examples_are_small_and_of_many_kinds() -> None:
     found = [DOCUMENTS / name for name in names(DOCUMENTS)]
 
     assert max(path.stat().st_size for path in found) < 30_000
@@ -39,7 +39,7 @@ def test_the_examples_stay_small_and_of_many_kinds() -> None:
     assert kinds == {path.suffix for path in found}
 
 
-async def test_a_plain_temporal_client_runs_a_batch_over_the_examples(small_mill: Mill) -> None:
+async def test_plain_temporal_client_runs_a_batch_over_the_examples(small_mill: Mill) -> None:
     address = small_mill.temporal.service_client.config.target_host
     async with small_mill.worker():
         program = await asyncio.create_subprocess_exec(

@@ -66,7 +66,7 @@ def test_make_demo_sets_up_everything_and_shows_a_result(clone: Path) -> None:
     assert not (clone / ".venv/bin/pytest").exists(), "the demo needs no development tools"
 
 
-def test_without_venv_make_says_the_one_command_to_install_it(clone: Path, tmp_path: Path) -> None:
+def test_make_names_the_install_command_when_venv_is_missing(clone: Path, tmp_path: Path) -> None:
     python = tmp_path / "python3"
     python.write_text(
         f'#!/bin/sh\ncase "$2" in *ensurepip*) exit 1;; esac\nexec {sys.executable} "$@"\n'

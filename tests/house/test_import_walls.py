@@ -77,7 +77,7 @@ def test_no_two_packages_import_each_other() -> None:
     order.prepare()  # raises CycleError, which names the circle
 
 
-def test_no_query_stands_outside_the_records() -> None:
+def test_queries_exist_only_in_the_records_package() -> None:
     found = [
         f"{path.relative_to(ROOT)}:{node.lineno}: session.{node.func.attr}"
         for path in files()

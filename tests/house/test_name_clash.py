@@ -3,7 +3,7 @@
 from importlib.metadata import packages_distributions
 
 
-def test_nobody_else_installs_our_top_level_names() -> None:
+def test_top_level_names_are_installed_by_no_other_distribution() -> None:
     installed = packages_distributions()
     clash = {name: installed[name] for name in ("workflows", "activities") if name in installed}
     assert not clash, (

@@ -7,7 +7,7 @@ from docmill.isolation.sandbox import landlock, seccomp
 from docmill.isolation.sandbox.confinement import Level, Mode, available
 
 
-def test_the_sandbox_is_the_highest_level_where_the_kernel_has_landlock(
+def test_sandbox_uses_the_highest_level_when_the_kernel_has_landlock(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(landlock, "abi", lambda: 7)
@@ -24,7 +24,7 @@ def test_the_sandbox_is_the_highest_level_where_the_kernel_has_landlock(
         (None, Level.NONE, "no filter"),
     ],
 )
-def test_the_sandbox_is_refused_or_lower_where_the_system_gives_less(
+def test_sandbox_is_rejected_or_lower_when_the_system_supports_less(
     monkeypatch: pytest.MonkeyPatch,
     machine: seccomp.Machine | None,
     level: Level,
@@ -41,5 +41,5 @@ def test_the_sandbox_is_refused_or_lower_where_the_system_gives_less(
     assert reason in refused.value.message
 
 
-def test_the_sandbox_says_that_it_is_switched_off() -> None:
+def test_sandbox_reports_that_it_is_disabled() -> None:
     assert str(available(Mode.OFF)) == "none: switched off by DOCMILL_SANDBOX=off"

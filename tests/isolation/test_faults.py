@@ -35,7 +35,7 @@ SHORT = Limits(seconds=0.7, memory_bytes=512 * MIB, output_bytes=2 * MIB)
 
 
 @pytest.mark.parametrize("name", FAULTS)
-async def test_a_fault_has_its_class_and_leaves_nothing(mock: Bench, name: str) -> None:
+async def test_engine_fault_has_its_class_and_leaves_nothing(mock: Bench, name: str) -> None:
     command, expected = FAULTS[name]
     limits = SHORT if expected is FailureClass.TIMEOUT else LIMITS
     await mock.command(do="parse")
@@ -51,7 +51,7 @@ async def test_a_fault_has_its_class_and_leaves_nothing(mock: Bench, name: str) 
     assert leftovers(folders) == []
 
 
-async def test_neighbours_finish_while_one_slot_keeps_failing(mock: Bench) -> None:
+async def test_other_slots_finish_while_one_keeps_failing(mock: Bench) -> None:
     async def fail() -> None:
         for kind in ("segfault", "exit", "garble", "segfault"):
             with pytest.raises(ItemFailure):
@@ -68,14 +68,14 @@ async def test_neighbours_finish_while_one_slot_keeps_failing(mock: Bench) -> No
     assert done == [1] * 8
 
 
-async def test_a_crash_says_how_the_process_died(mock: Bench) -> None:
+async def test_crash_reports_how_the_process_died(mock: Bench) -> None:
     with pytest.raises(ItemFailure, match="SIGSEGV"):
         await mock.command(do="segfault")
     with pytest.raises(ItemFailure, match="exit code 7"):
         await mock.command(do="exit", code=7)
 
 
-async def test_an_engine_error_is_bounded_and_names_no_path_of_this_machine(mock: Bench) -> None:
+async def test_engine_error_is_bounded_and_names_no_local_path(mock: Bench) -> None:
     message = f"cannot open /home/someone/secret/place.bin {'x' * 5000}"
 
     with pytest.raises(ItemFailure) as failed:
@@ -91,7 +91,7 @@ async def test_engine_output_to_stdout_does_not_corrupt_its_answer(mock: Bench) 
     assert run.report.pages_ok == 1
 
 
-async def test_a_flaky_engine_succeeds_after_its_failures(mock: Bench) -> None:
+async def test_flaky_engine_succeeds_after_its_failures(mock: Bench) -> None:
     command: dict[str, Any] = {"do": "flake", "times": 2, "counter": str(mock.folder / "counter")}
     for _ in range(2):
         with pytest.raises(ItemFailure):
@@ -101,7 +101,7 @@ async def test_a_flaky_engine_succeeds_after_its_failures(mock: Bench) -> None:
 
 
 @pytest.mark.parametrize("escape", [False, True])
-async def test_a_process_that_an_engine_left_behind_is_killed(mock: Bench, escape: bool) -> None:
+async def test_leftover_process_of_an_engine_is_killed(mock: Bench, escape: bool) -> None:
     pid_file = mock.folder / "pid"
 
     run = await mock.command(do="fork", pid=str(pid_file), escape=escape)
@@ -126,7 +126,7 @@ async def test_cancelling_kills_the_child_and_its_children(mock: Bench, escape: 
     assert (await mock.command(do="parse")).report.pages_ok == 1
 
 
-async def test_a_pdf_that_hangs_its_reader_ends_at_the_limit(engines: Bench) -> None:
+async def test_pdf_that_hangs_its_reader_is_ended_at_the_time_limit(engines: Bench) -> None:
     neighbour = asyncio.create_task(engines.parse_bytes("good.pdf", documents.pdf("A good page")))
 
     with pytest.raises(ItemFailure) as failed:
@@ -146,7 +146,7 @@ async def test_memory_limits_are_those_of_each_task(mock: Bench) -> None:
     assert (await mock.command(do="parse", limits=LIMITS)).report.pages_ok == 1
 
 
-async def test_a_crash_under_a_large_worker_is_not_taken_for_its_memory(mock: Bench) -> None:
+async def test_crash_with_a_large_worker_is_not_reported_as_out_of_memory(mock: Bench) -> None:
     """The kernel counts the memory of the process that started a child as the child's own."""
     ballast = bytearray(os.urandom(1024) * (400 * 1024))
     with pytest.raises(ItemFailure) as failed:

@@ -130,7 +130,7 @@ async def test_hostile_calls_succeed_without_the_sandbox(
     assert [name for name, outcome in outcomes.items() if outcome["denied"]] == []
 
 
-async def test_the_filter_alone_leaves_files_open_and_denies_the_rest(
+async def test_seccomp_filter_alone_allows_file_access_and_denies_the_rest(
     targets: dict[str, Any], tmp_path: Path
 ) -> None:
     lower = Confinement(Level.FILTERED)
@@ -145,7 +145,7 @@ async def test_the_filter_alone_leaves_files_open_and_denies_the_rest(
     assert [name for name, outcome in outcomes.items() if not outcome["denied"]] == ["secret_file"]
 
 
-async def test_no_process_of_an_engine_holds_a_secret(
+async def test_engine_process_holds_no_secret(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("DOCMILL_LLM_API_KEY", CANARY)
@@ -160,7 +160,7 @@ async def test_no_process_of_an_engine_holds_a_secret(
 
 
 @pytest.mark.parametrize("trick", ["fill_folder", "fill_without_names", "many_files"])
-async def test_a_process_that_fills_the_disk_is_ended(
+async def test_process_that_fills_the_disk_is_ended(
     trick: str, hostile_pool: EnginePool, tmp_path: Path
 ) -> None:
     limits = Limits(seconds=60, folder_bytes=16 * MIB, folder_files=1_000)
@@ -172,14 +172,14 @@ async def test_a_process_that_fills_the_disk_is_ended(
 
 
 @pytest.mark.parametrize("trick", ["symlink", "fifo", "hard_link", "folder", "missing", "upwards"])
-async def test_nothing_but_a_plain_file_is_a_result(
+async def test_only_a_regular_file_is_accepted_as_a_result(
     trick: str, hostile_pool: EnginePool, targets: dict[str, Any], tmp_path: Path
 ) -> None:
     with pytest.raises(ItemFailure):
         await _attempt(Bench(hostile_pool, tmp_path), trick=trick, **targets)
 
 
-async def test_a_process_serves_one_project(tmp_path: Path) -> None:
+async def test_process_serves_one_project(tmp_path: Path) -> None:
     async with EnginePool(2, engines=hostile_engine.MODULE) as pool:
         seen: dict[str, set[int]] = {}
         for number, project in enumerate("aabbab"):
@@ -211,7 +211,7 @@ async def test_idle_process_of_another_project_is_replaced(tmp_path: Path) -> No
     assert len(set(pids)) == len(pids)
 
 
-async def test_a_document_can_have_a_process_of_its_own(tmp_path: Path) -> None:
+async def test_document_can_have_a_separate_process(tmp_path: Path) -> None:
     """Then nothing of it outlives its task: no thread, no memory, no file."""
     async with EnginePool(1, engines=hostile_engine.MODULE, reuse=Reuse.DOCUMENT) as pool:
         bench, pids = Bench(pool, tmp_path), list[int]()

@@ -38,7 +38,7 @@ async def _play(hostile: Bench, trick: str, **command: Any) -> Run:
 @pytest.mark.parametrize(
     "trick", ["symlink", "fifo", "hard_link", "folder", "device", "missing", "upwards"]
 )
-async def test_result_must_be_a_regular_file_of_its_own(hostile: Bench, trick: str) -> None:
+async def test_result_must_be_a_regular_unshared_file(hostile: Bench, trick: str) -> None:
     secret = hostile.folder / "secret"
     secret.write_text("canary")
 
@@ -60,7 +60,7 @@ async def test_result_file_name_that_leaves_its_folder_is_rejected(
         await _play(hostile, "upwards", name=name)
 
 
-async def test_a_descriptor_that_stays_open_changes_no_result(hostile: Bench) -> None:
+async def test_open_descriptor_cannot_change_a_stored_result(hostile: Bench) -> None:
     run = await _play(hostile, "keep_open")
     (child,) = hostile.pool.pids
     before = (run.folder / "result.json").read_bytes()
@@ -71,7 +71,7 @@ async def test_a_descriptor_that_stays_open_changes_no_result(hostile: Bench) ->
     assert (run.folder / "result.json").read_bytes() == before
 
 
-async def test_a_result_that_is_too_large_is_not_copied(hostile: Bench) -> None:
+async def test_result_that_is_too_large_is_not_copied(hostile: Bench) -> None:
     with pytest.raises(ItemFailure, match="larger than 2 MiB"):
         await _play(hostile, "endless")
 
@@ -87,7 +87,7 @@ async def test_a_result_that_is_too_large_is_not_copied(hostile: Bench) -> None:
         "fill_mapped",
     ],
 )
-async def test_a_process_that_fills_its_folder_is_ended_long_before_its_time(
+async def test_process_that_fills_its_folder_is_ended_before_its_time_limit(
     hostile: Bench, trick: str
 ) -> None:
     with pytest.raises(ItemFailure) as failed:
@@ -98,7 +98,7 @@ async def test_a_process_that_fills_its_folder_is_ended_long_before_its_time(
     assert not hostile.pool.pids
 
 
-async def test_a_process_with_too_many_threads_is_ended(hostile: Bench) -> None:
+async def test_process_with_too_many_threads_is_ended(hostile: Bench) -> None:
     with pytest.raises(ItemFailure, match="512 threads") as failed:
         await _play(hostile, "many_threads")
 
@@ -109,7 +109,7 @@ async def test_a_process_with_too_many_threads_is_ended(hostile: Bench) -> None:
     ("trick", "size"),
     [("many_files", {"files": 500}), ("deep_folders", {"levels": 100}), ("locked_folders", {})],
 )
-async def test_whatever_is_left_in_the_folder_is_removed(
+async def test_leftover_files_in_the_folder_are_removed(
     hostile: Bench, trick: str, size: dict[str, int]
 ) -> None:
     run = await _play(hostile, trick, stay=False, **size)
@@ -122,7 +122,7 @@ async def test_whatever_is_left_in_the_folder_is_removed(
     assert leftovers([family]) == []
 
 
-async def test_limits_are_hard(hostile: Bench) -> None:
+async def test_resource_limits_are_hard(hostile: Bench) -> None:
     await _play(hostile, "scribble")
     (child,) = hostile.pool.pids
     lines = Path(f"/proc/{child}/limits").read_text(encoding="ascii").splitlines()[1:]
@@ -137,7 +137,7 @@ async def test_limits_are_hard(hostile: Bench) -> None:
         assert limits[name] == [str(most)] * 2
 
 
-async def test_a_task_with_other_limits_gets_another_process(hostile: Bench) -> None:
+async def test_task_with_other_limits_gets_another_process(hostile: Bench) -> None:
     await _play(hostile, "scribble")
     first = hostile.pool.pids
 

@@ -39,7 +39,7 @@ async def test_one_child_serves_many_files(tmp_path: Path) -> None:
 
 
 @pytest.mark.integration
-async def test_a_child_that_has_grown_is_replaced(tmp_path: Path) -> None:
+async def test_child_that_has_grown_is_replaced(tmp_path: Path) -> None:
     async with mock_pool(growth_bytes=40 * MIB) as pool:
         bench = Bench(pool, tmp_path)
         await bench.command(do="grow", mib=20)
@@ -50,7 +50,7 @@ async def test_a_child_that_has_grown_is_replaced(tmp_path: Path) -> None:
         assert first not in pool.pids
 
 
-async def test_a_child_that_leaves_files_open_is_replaced_before_its_limit(mock: Bench) -> None:
+async def test_child_that_leaves_files_open_is_replaced_before_its_limit(mock: Bench) -> None:
     for _ in range(3):
         await mock.command(do="open", files=100)  # of 256
 
@@ -58,7 +58,7 @@ async def test_a_child_that_leaves_files_open_is_replaced_before_its_limit(mock:
 
 
 @pytest.mark.integration
-async def test_a_server_that_cannot_start_is_tried_again_by_who_needs_it(tmp_path: Path) -> None:
+async def test_failed_fork_server_start_is_retried_by_the_next_task(tmp_path: Path) -> None:
     async with EnginePool(1, engines="docmill.nowhere:registry") as pool:
         pool.prepare()
 
@@ -88,7 +88,7 @@ async def test_pool_closed_while_it_starts_leaves_no_process(tmp_path: Path) -> 
     assert len(folders) == 1
 
 
-async def test_never_more_tasks_than_children(mock: Bench) -> None:
+async def test_tasks_in_progress_never_exceed_children(mock: Bench) -> None:
     tasks = [
         asyncio.create_task(mock.parse_bytes(f"{n}.txt", '{"do": "sleep", "seconds": 0.05}'))
         for n in range(6)
@@ -102,7 +102,7 @@ async def test_never_more_tasks_than_children(mock: Bench) -> None:
     assert [(await task).report.pages_ok for task in tasks] == [1] * 6
 
 
-async def test_an_idle_child_that_died_is_replaced_silently(mock: Bench) -> None:
+async def test_dead_idle_child_is_replaced_silently(mock: Bench) -> None:
     await mock.command(do="parse")
     (first,) = mock.pool.pids
     os.kill(first, signal.SIGKILL)
@@ -113,7 +113,7 @@ async def test_an_idle_child_that_died_is_replaced_silently(mock: Bench) -> None
     assert first not in mock.pool.pids
 
 
-async def test_a_working_child_that_is_killed_from_outside_is_a_crash_that_may_be_retried(
+async def test_child_killed_from_outside_is_reported_as_a_retryable_crash(
     mock: Bench,
 ) -> None:
     started = asyncio.Event()
@@ -137,7 +137,7 @@ async def _with_start(mock: Bench, started: asyncio.Event) -> None:
     await mock.pool.run(task, on_started=started.set)
 
 
-async def test_the_event_loop_goes_on_while_engines_work(mock: Bench) -> None:
+async def test_event_loop_is_not_blocked_while_engines_run(mock: Bench) -> None:
     """A task of the loop gets its turns while both children are busy, as heartbeats must."""
     turns = 0
 
@@ -156,7 +156,7 @@ async def test_the_event_loop_goes_on_while_engines_work(mock: Bench) -> None:
     assert turns > 100
 
 
-async def test_closing_ends_every_child_and_running_tasks_are_not_blamed_on_their_files(
+async def test_closing_the_pool_ends_every_child_without_blaming_files(
     mock: Bench,
 ) -> None:
     task = asyncio.create_task(mock.command(do="sleep"))
@@ -176,14 +176,14 @@ async def test_closing_ends_every_child_and_running_tasks_are_not_blamed_on_thei
 
 
 @pytest.mark.integration
-async def test_a_child_that_cannot_start_is_no_files_fault(tmp_path: Path) -> None:
+async def test_child_that_cannot_start_is_not_charged_to_a_file(tmp_path: Path) -> None:
     async with EnginePool(1, engines="docmill.nowhere:registry") as pool:
         with pytest.raises(UnavailableError, match="could not be started"):
             await Bench(pool, tmp_path).command(do="parse")
         assert not pool.pids
 
 
-async def test_a_guard_that_was_killed_is_replaced_before_the_next_child(mock: Bench) -> None:
+async def test_killed_guard_is_replaced_before_the_next_child(mock: Bench) -> None:
     first = mock.pool.guard_pid
     assert first is not None
     os.kill(first, signal.SIGKILL)
@@ -194,7 +194,7 @@ async def test_a_guard_that_was_killed_is_replaced_before_the_next_child(mock: B
     assert mock.pool.guard_pid != first
 
 
-async def test_a_fork_server_that_was_killed_is_replaced(mock: Bench) -> None:
+async def test_killed_fork_server_is_replaced(mock: Bench) -> None:
     started = asyncio.Event()
     working = asyncio.create_task(_with_start(mock, started))
     await started.wait()
@@ -224,7 +224,7 @@ async def test_children_inherit_no_environment(
     assert not [name for name in variables if name.startswith("DOCMILL")]
 
 
-async def test_a_child_has_its_limits_and_a_session_of_its_own(mock: Bench) -> None:
+async def test_child_has_its_limits_and_a_separate_session(mock: Bench) -> None:
     await mock.command(do="parse", limits=Limits(memory_bytes=700 * 1024 * 1024))
     (child,) = mock.pool.pids
 
@@ -264,7 +264,7 @@ async def test_children_go_to_waiting_projects_in_turn(tmp_path: Path) -> None:
 
 
 @pytest.mark.integration
-async def test_a_wait_for_a_child_ends_and_is_no_files_fault(tmp_path: Path) -> None:
+async def test_wait_for_a_child_times_out_and_is_not_charged_to_a_file(tmp_path: Path) -> None:
     gate = tmp_path / "gate"
     async with mock_pool() as pool:
         busy = asyncio.create_task(pool.run(_task(tmp_path, "a", do="wait", file=str(gate))))
@@ -279,7 +279,7 @@ async def test_a_wait_for_a_child_ends_and_is_no_files_fault(tmp_path: Path) -> 
 
 
 @pytest.mark.integration
-async def test_a_cancelled_wait_takes_no_child_from_others(tmp_path: Path) -> None:
+async def test_cancelled_wait_takes_no_child_from_others(tmp_path: Path) -> None:
     gate = tmp_path / "gate"
     async with mock_pool() as pool:
         busy = asyncio.create_task(pool.run(_task(tmp_path, "a", do="wait", file=str(gate))))
@@ -299,7 +299,7 @@ async def test_a_cancelled_wait_takes_no_child_from_others(tmp_path: Path) -> No
 
 
 @pytest.mark.integration
-async def test_the_clock_of_a_task_starts_when_a_child_has_it(tmp_path: Path) -> None:
+async def test_clock_of_a_task_starts_when_a_child_has_it(tmp_path: Path) -> None:
     async with mock_pool() as pool:
         longer = pool.run(_task(tmp_path, "longer", do="sleep", seconds=1.6))
         short = pool.run(_task(tmp_path, "short", limits=Limits(seconds=1.5), do="parse"))
@@ -310,7 +310,7 @@ async def test_the_clock_of_a_task_starts_when_a_child_has_it(tmp_path: Path) ->
 
 
 @pytest.mark.integration
-async def test_a_turn_ends_with_the_task_that_uses_it(tmp_path: Path) -> None:
+async def test_turn_ends_with_the_task_that_uses_it(tmp_path: Path) -> None:
     async with mock_pool() as pool:
         held = asyncio.Event()
 
@@ -329,7 +329,7 @@ async def test_a_turn_ends_with_the_task_that_uses_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.integration
-async def test_a_turn_that_no_task_used_ends_with_its_block(tmp_path: Path) -> None:
+async def test_unused_turn_ends_with_its_block(tmp_path: Path) -> None:
     async with mock_pool() as pool:
         async with pool.turn("a"):
             pass
@@ -337,7 +337,7 @@ async def test_a_turn_that_no_task_used_ends_with_its_block(tmp_path: Path) -> N
 
 
 @pytest.mark.integration
-async def test_a_wait_for_a_turn_ends(tmp_path: Path) -> None:
+async def test_wait_for_a_turn_times_out(tmp_path: Path) -> None:
     gate = tmp_path / "gate"
     async with mock_pool() as pool:
         busy = asyncio.create_task(pool.run(_task(tmp_path, "a", do="wait", file=str(gate))))
@@ -352,7 +352,7 @@ async def test_a_wait_for_a_turn_ends(tmp_path: Path) -> None:
 
 
 @pytest.mark.integration
-async def test_a_turn_serves_one_of_the_tasks_that_its_holder_starts(tmp_path: Path) -> None:
+async def test_turn_serves_one_of_the_tasks_that_its_holder_starts(tmp_path: Path) -> None:
     async with mock_pool(2) as pool, pool.turn("a"):
         reports = await asyncio.gather(
             *(pool.run(_task(tmp_path, str(n), do="parse"), project="a") for n in range(4))

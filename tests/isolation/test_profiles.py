@@ -60,7 +60,7 @@ async def _attempt(bench: Bench, name: str, **command: Any) -> dict[str, Any]:
     return outcome | {"engine": run.report.engine}
 
 
-async def test_an_engine_that_says_so_starts_programs(bench: Bench) -> None:
+async def test_engine_with_the_programs_profile_starts_programs(bench: Bench) -> None:
     outcome = await _attempt(bench, "a.md", attempt="program")
 
     assert outcome["engine"] == "programs"
@@ -69,7 +69,9 @@ async def test_an_engine_that_says_so_starts_programs(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("name", ["tcp", "secret_file", "ptrace", "io_uring", "more_memory"])
-async def test_it_is_denied_everything_else(bench: Bench, tmp_path: Path, name: str) -> None:
+async def test_engine_with_the_programs_profile_is_denied_everything_else(
+    bench: Bench, tmp_path: Path, name: str
+) -> None:
     (tmp_path / "secret").write_text("secret")
     targets = {"tcp_port": 1, "secret": str(tmp_path / "secret"), "neighbour": 1}
 
@@ -91,7 +93,7 @@ async def test_engines_of_two_profiles_share_no_process(bench: Bench) -> None:
     assert bench.pool.pids == before
 
 
-async def test_a_process_that_asks_for_a_profile_that_no_engine_has_is_not_believed(
+async def test_request_for_an_unknown_profile_is_rejected(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A strict process that was taken over cannot choose where its document goes next."""

@@ -69,14 +69,14 @@ def test_every_system_call_is_listed_as_allowed_or_denied(header: Path) -> None:
     assert unknown == {}
 
 
-def test_no_call_is_both_allowed_and_denied() -> None:
+def test_no_system_call_is_both_allowed_and_denied() -> None:
     assert not ALLOWED & (DENIED.keys() | BY_ARGUMENT.keys())
     assert DENIED.keys().isdisjoint(BY_ARGUMENT)
     assert DENIED.keys() >= PROGRAMS_NEED
 
 
 @pytest.mark.parametrize("machine", MACHINES)
-def test_the_filter_denies_what_the_table_says(machine: str) -> None:
+def test_seccomp_filter_denies_the_calls_of_its_table(machine: str) -> None:
     here = MACHINES[machine]
     for name, numbers in DENIED.items():
         number = here.number(numbers)
@@ -111,7 +111,7 @@ def test_the_filter_denies_what_the_table_says(machine: str) -> None:
         ("ioctl", (0, 0x5412), f"errno {EPERM}"),  # typing into a terminal
     ],
 )
-def test_the_filter_looks_at_arguments(
+def test_seccomp_filter_checks_arguments(
     machine: str, name: str, arguments: tuple[int, ...], expected: str
 ) -> None:
     number = MACHINES[machine].number(BY_ARGUMENT[name])
@@ -120,18 +120,18 @@ def test_the_filter_looks_at_arguments(
 
 
 @pytest.mark.parametrize("machine", MACHINES)
-def test_syscall_that_was_not_judged_is_rejected(machine: str) -> None:
+def test_unreviewed_system_call_is_rejected(machine: str) -> None:
     assert _answer(machine, LAST_REVIEWED + 1) == f"errno {ENOSYS}"
     assert _answer(machine, 10_000) == f"errno {ENOSYS}"
 
 
-def test_another_calling_convention_ends_the_process() -> None:
+def test_call_by_another_calling_convention_kills_the_process() -> None:
     assert _answer("x86_64", 0x40000000 + 59) == "kill"
     assert _answer("x86_64", 11, audit=0x40000003) == "kill"  # i386's execve
 
 
 @pytest.mark.integration
-def test_the_kernel_takes_the_filter() -> None:
+def test_kernel_accepts_the_filter() -> None:
     code = (
         "import errno, os, socket\n"
         "from docmill.isolation.sandbox import seccomp\n"

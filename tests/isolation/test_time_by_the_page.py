@@ -25,7 +25,7 @@ SETTINGS = Settings(
     ("harmless", "selection", "seconds"),
     [(2, {}, "1.75"), (3, {"target_pages": "3-4"}, "1.5"), (0, {}, "1.25")],
 )
-async def test_each_page_that_was_asked_for_adds_its_time(
+async def test_each_requested_page_adds_its_time(
     engines: Bench, harmless: int, selection: dict[str, str], seconds: str
 ) -> None:
     limits = Limits(seconds=1, seconds_per_page=0.25)
@@ -42,7 +42,7 @@ async def test_each_page_that_was_asked_for_adds_its_time(
     assert f"after {seconds} seconds" in failed.value.message
 
 
-async def test_pages_that_are_recognised_add_more_time(engines: Bench) -> None:
+async def test_pages_with_ocr_add_more_time(engines: Bench) -> None:
     book = scanned([f"The amber crate holds {n} lanterns" for n in range(20)])
     limits = Limits(seconds=2, seconds_per_ocr_page=20)  # two seconds would be too short
 
@@ -52,7 +52,7 @@ async def test_pages_that_are_recognised_add_more_time(engines: Bench) -> None:
     assert run.result.pages[19].text.split()[-2:] == ["19", "lanterns"]
 
 
-async def test_pages_add_no_time_beyond_the_most(engines: Bench) -> None:
+async def test_pages_add_no_time_beyond_the_maximum(engines: Bench) -> None:
     limits = Limits(seconds=1, seconds_per_page=60, most_seconds=1.5)
 
     with pytest.raises(ItemFailure) as failed:

@@ -28,7 +28,7 @@ async def test_turn_goes_to_the_project_served_longest_ago() -> None:
     assert await take_all(turns, "aaaabbc") == list("bcabaaa")
 
 
-async def test_a_project_that_was_served_before_others_comes_before_them() -> None:
+async def test_project_served_earlier_than_others_is_served_first() -> None:
     turns = Turns(lambda: 3)
     for project in "cba":
         await turns.take(project)

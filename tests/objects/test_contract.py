@@ -16,7 +16,7 @@ async def collect(store: ObjectStore, key: str, chunk: int) -> bytes:
     return b"".join([piece async for piece in store.stream(key, chunk)])
 
 
-async def test_bytes_come_back_as_they_were(store: ObjectStore) -> None:
+async def test_stored_bytes_are_read_unchanged(store: ObjectStore) -> None:
     await store.put_bytes(KEY, b"\x00hello\xff")
     assert await store.get_bytes(KEY) == b"\x00hello\xff"
     assert await store.size(KEY) == 7
@@ -35,9 +35,7 @@ async def test_downloaded_file_equals_the_upload(
     assert hashlib.sha256(streamed).digest() == hashlib.sha256(data).digest()
 
 
-async def test_several_files_are_all_there_after_one_call(
-    store: ObjectStore, tmp_path: Path
-) -> None:
+async def test_one_call_stores_several_files(store: ObjectStore, tmp_path: Path) -> None:
     keys = [f"many/{number % 2}/{number}" for number in range(20)]
     files = {key: tmp_path / str(number) for number, key in enumerate(keys)}
     for key, path in files.items():
@@ -46,7 +44,7 @@ async def test_several_files_are_all_there_after_one_call(
     assert [await store.get_bytes(key) for key in keys] == [key.encode() for key in keys]
 
 
-async def test_a_second_put_replaces_the_first(store: ObjectStore, tmp_path: Path) -> None:
+async def test_second_put_replaces_the_first(store: ObjectStore, tmp_path: Path) -> None:
     source = tmp_path / "source"
     source.write_bytes(b"second")
     await store.put_bytes(KEY, b"the first, longer")
@@ -86,7 +84,7 @@ async def test_deleting_a_prefix_deletes_only_objects_below_it(store: ObjectStor
     assert [await store.size(key) for key in kept] == [1, 1, 1]
 
 
-async def test_a_store_that_works_answers_a_ping(store: ObjectStore) -> None:
+async def test_working_store_answers_a_ping(store: ObjectStore) -> None:
     await store.ping()
 
 

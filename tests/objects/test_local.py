@@ -56,7 +56,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 
 @pytest.mark.integration
-def test_a_full_disk_leaves_the_old_object_and_no_rubbish(tmp_path: Path) -> None:
+def test_full_disk_leaves_the_old_object_and_no_temporary_file(tmp_path: Path) -> None:
     asyncio.run(LocalStore(tmp_path).put_bytes("a/b", b"old"))
     child = run_child(FULL_DISK, str(tmp_path))
     assert "cannot be used" in child.stdout, child.stderr
@@ -65,7 +65,7 @@ def test_a_full_disk_leaves_the_old_object_and_no_rubbish(tmp_path: Path) -> Non
     assert names(tmp_path) == ["b"]
 
 
-def test_files_of_one_folder_are_synced_with_one_sync_of_the_folder(
+def test_files_of_one_folder_share_one_sync_of_the_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = LocalStore(tmp_path / "store")
@@ -85,7 +85,7 @@ def test_files_of_one_folder_are_synced_with_one_sync_of_the_folder(
     assert len(synced) == len(files) + 1
 
 
-def test_all_bytes_are_on_the_disk_before_a_file_has_its_name(
+def test_bytes_are_synced_before_a_file_gets_its_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = LocalStore(tmp_path / "store")
@@ -113,7 +113,7 @@ def test_staging_of_a_killed_process_is_removed_when_the_store_opens(tmp_path: P
     assert not list(tmp_path.iterdir())
 
 
-def test_a_sweep_spares_the_staging_folder_of_a_living_process(tmp_path: Path) -> None:
+def test_sweep_leaves_the_staging_folder_of_a_running_process(tmp_path: Path) -> None:
     living, other = Staging(tmp_path), Staging(tmp_path)
     staged = living.fresh()
     staged.write_bytes(b"half")
@@ -125,7 +125,7 @@ def test_a_sweep_spares_the_staging_folder_of_a_living_process(tmp_path: Path) -
     assert not list(tmp_path.glob(f"{PREFIX}*"))
 
 
-def test_a_store_that_was_closed_leaves_nothing_temporary(tmp_path: Path) -> None:
+def test_closed_store_leaves_no_temporary_file(tmp_path: Path) -> None:
     store = LocalStore(tmp_path)
     asyncio.run(store.put_bytes("a", b"x"))
     store.close()
@@ -139,7 +139,7 @@ def test_staging_folder_is_recreated_when_it_was_deleted(tmp_path: Path) -> None
     staging.close()
 
 
-async def test_a_file_from_another_file_system_is_copied(tmp_path: Path) -> None:
+async def test_file_from_another_file_system_is_copied(tmp_path: Path) -> None:
     elsewhere = Path("/dev/shm")
     if not elsewhere.is_dir() or elsewhere.stat().st_dev == tmp_path.stat().st_dev:
         pytest.skip("/dev/shm is not a file system of its own here")
@@ -153,7 +153,7 @@ async def test_a_file_from_another_file_system_is_copied(tmp_path: Path) -> None
         source.unlink()
 
 
-async def test_a_link_in_the_place_of_a_result_is_not_followed(tmp_path: Path) -> None:
+async def test_link_in_place_of_a_result_is_not_followed(tmp_path: Path) -> None:
     secret = tmp_path / "secret"
     secret.write_text("secret")
     link = tmp_path / "result.json"
@@ -174,7 +174,7 @@ async def test_open_reader_keeps_the_replaced_object(tmp_path: Path) -> None:
     assert await store.get_bytes("a") == b"new"
 
 
-async def test_a_folder_that_may_not_be_written_is_unavailable() -> None:
+async def test_unwritable_store_is_unavailable() -> None:
     with ordinary_user() as folder:
         store = LocalStore(folder / "objects")
         (folder / "objects").chmod(0o500)
@@ -196,17 +196,17 @@ async def test_store_without_its_root_rejects_writes_and_reads_as_empty(
         await store.get_bytes("a")
 
 
-def test_the_root_is_private(tmp_path: Path) -> None:
+def test_store_root_is_readable_by_its_owner_only(tmp_path: Path) -> None:
     LocalStore(tmp_path / "objects")
     assert (tmp_path / "objects").stat().st_mode & 0o077 == 0
 
 
 @pytest.mark.parametrize("url", ["ftp://x/y", "s3://", "objects", "file://host/x", "http://x/y"])
-def test_an_unknown_kind_of_store_is_refused_with_the_known_ones(url: str) -> None:
+def test_unknown_kind_of_store_is_rejected_with_the_known_kinds(url: str) -> None:
     with pytest.raises(UsageError) as refused:
         open_store(url)
     assert "s3://bucket/prefix" in refused.value.hint
 
 
-def test_an_absolute_path_is_a_local_store(tmp_path: Path) -> None:
+def test_absolute_path_is_a_local_store(tmp_path: Path) -> None:
     assert open_store(str(tmp_path)).local_path("a/b") == tmp_path / "a/b"

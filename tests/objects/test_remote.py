@@ -7,7 +7,7 @@ from docmill.objects.open import open_store
 from docmill.objects.remote import _detail
 
 
-async def test_a_store_that_is_away_is_unavailable_soon(
+async def test_unreachable_store_is_reported_unavailable_soon(
     s3_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT", "http://127.0.0.1:9")
@@ -18,11 +18,11 @@ async def test_a_store_that_is_away_is_unavailable_soon(
     assert "test-secret" not in away.value.message
 
 
-async def test_a_missing_bucket_fails_the_ping(s3_url: str) -> None:
+async def test_missing_bucket_fails_the_ping(s3_url: str) -> None:
     with pytest.raises(UnavailableError):
         await open_store("s3://no-such-bucket/x").ping()
 
 
-def test_an_error_text_keeps_no_credential() -> None:
+def test_error_text_contains_no_credential() -> None:
     shown = _detail(ValueError("GET https://a.example/b?sig=abc%2F&se=1 failed, token: hunter2 x"))
     assert shown == "GET https://a.example/b… failed, … x"

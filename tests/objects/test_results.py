@@ -54,13 +54,13 @@ def test_items_share_folders_and_no_two_attempts_share_a_name() -> None:
     assert not eleven.startswith(one)
 
 
-def test_a_result_of_an_older_version_is_read_in_its_folder() -> None:
+def test_result_of_an_older_version_is_read_in_its_folder() -> None:
     assert (
         result_key("results/prj-1/pjb-1/1/1", RESULT_FILE) == "results/prj-1/pjb-1/1/1/result.json"
     )
 
 
-async def test_a_stored_result_is_removed_whole_and_nothing_else(
+async def test_removal_of_a_result_removes_all_its_objects_and_no_others(
     store: ObjectStore, tmp_path: Path
 ) -> None:
     others = [result_prefix("prj-1", "bat-1", 70_000, 2, attempt) for attempt in (2, 31)]
@@ -124,7 +124,7 @@ async def test_objects_of_a_killed_attempt_are_removed(tmp_path: Path, changes: 
         (("A.png", "a.png"), ("A.png", "a.png")),
     ],
 )
-async def test_a_file_that_no_result_can_name_fails_the_item_and_stores_nothing(
+async def test_file_with_an_invalid_name_fails_the_item_and_stores_nothing(
     tmp_path: Path, names: tuple[str, ...], named: tuple[str, ...]
 ) -> None:
     store, folder = LocalStore(tmp_path / "objects"), tmp_path / "output"

@@ -143,7 +143,7 @@ def test_table_of_url_tricks_has_enough_entries() -> None:
 
 
 @pytest.mark.parametrize("trick", TRICKS)
-def test_a_url_that_leads_inside_is_refused_by_its_text(trick: str) -> None:
+def test_url_with_a_private_address_is_rejected(trick: str) -> None:
     with pytest.raises(FencedError):
         Fence().check_url(plain(trick))
 
@@ -165,7 +165,7 @@ def aimed_at(url: str, port: int) -> str:
 
 @pytest.mark.integration
 @pytest.mark.parametrize("trick", [*TRICKS, *(f"http://{name}/" for name in NAMES)])
-async def test_a_url_that_leads_inside_opens_no_connection(
+async def test_url_with_a_private_address_opens_no_connection(
     listener: socket.socket, trick: str
 ) -> None:
     fence = Fence(resolver=from_table)
@@ -179,7 +179,7 @@ async def test_a_url_that_leads_inside_opens_no_connection(
 
 @pytest.mark.integration
 @pytest.mark.parametrize("host", ["127.0.0.1", "[::1]", "localhost"])
-async def test_the_listener_hears_who_is_let_through(listener: socket.socket, host: str) -> None:
+async def test_listener_receives_allowed_connections(listener: socket.socket, host: str) -> None:
     fence = Fence.allowing(["127.0.0.1", "::1", "localhost"])
     async with httpx.AsyncClient(transport=fence.transport(), timeout=0.2) as client:
         with pytest.raises(httpx.ReadTimeout):
@@ -210,7 +210,7 @@ async def test_host_that_resolves_to_a_private_address_is_rejected(host: str) ->
         "https://example.com/user@host:80/x",
     ],
 )
-def test_an_ordinary_url_passes(url: str) -> None:
+def test_public_url_is_accepted(url: str) -> None:
     Fence().check_url(url)
 
 
@@ -269,7 +269,7 @@ async def test_redirect_to_a_private_address_is_not_followed(web: WebServer) -> 
     assert web.counts() == {"/": 1}
 
 
-async def test_a_host_can_be_allowed_by_name_address_or_network(web: WebServer) -> None:
+async def test_host_can_be_allowed_by_name_address_or_network(web: WebServer) -> None:
     web.serve("/", Page(b"hello"))
     for allowed, host in (
         ("LOCALHOST", "localhost"),

@@ -51,7 +51,7 @@ async def fetcher(tmp_path: Path) -> AsyncIterator[Fetcher]:
         yield Fetcher(tmp_path / "document", transport)
 
 
-async def test_a_document_is_written_hashed_and_described(web: WebServer, fetcher: Fetcher) -> None:
+async def test_document_is_written_hashed_and_described(web: WebServer, fetcher: Fetcher) -> None:
     body = b"hello " * 100_000
     url = web.serve("/a.txt", Page(body, headers={"Content-Type": "text/plain; charset=utf-8"}))
     fetched = await fetcher(url)
@@ -84,7 +84,7 @@ async def test_redirects_are_followed_to_the_document(web: WebServer, fetcher: F
         "http://[/",
     ],
 )
-async def test_a_redirect_is_checked_like_the_url_itself(
+async def test_redirect_is_checked_like_the_url_itself(
     web: WebServer, fetcher: Fetcher, goal: str
 ) -> None:
     url = web.serve("/", Page(status=307, headers={"Location": goal}))
@@ -92,13 +92,13 @@ async def test_a_redirect_is_checked_like_the_url_itself(
     assert web.counts() == {"/": 1}
 
 
-async def test_redirects_in_a_circle_end(web: WebServer, fetcher: Fetcher) -> None:
+async def test_redirect_loop_ends(web: WebServer, fetcher: Fetcher) -> None:
     url = web.serve("/", Page(b"x", 301, {"Location": "/"}))
     assert (await fetcher.failure(url)).retry is Retry.NEVER
     assert web.counts() == {"/": 1 + MAX_REDIRECTS}
 
 
-async def test_the_endless_body_of_a_redirect_is_not_read(web: WebServer, fetcher: Fetcher) -> None:
+async def test_endless_body_of_a_redirect_is_not_read(web: WebServer, fetcher: Fetcher) -> None:
     web.serve("/end", Page(b"end"))
     url = web.serve("/", Page(b"x" * 65536, 302, {"Location": "/end"}, endless=True))
     await fetcher(url)
@@ -124,7 +124,7 @@ async def test_transient_failure_is_retried(web: WebServer, fetcher: Fetcher, st
     ("said", "pause"),
     [("7", 7.0), ("9999", MAX_PAUSE_SECONDS), ("Fri, 31 Dec 1999 23:59:59 GMT", 2.0), ("0", 2.0)],
 )
-async def test_the_server_says_when_to_come_again(
+async def test_retry_after_of_the_server_is_honoured(
     web: WebServer, fetcher: Fetcher, said: str, pause: float
 ) -> None:
     url = web.serve("/", Page(status=429, headers={"Retry-After": said}))
@@ -137,14 +137,14 @@ async def test_refused_connection_is_retried(fetcher: Fetcher) -> None:
     assert failure.retry is Retry.ENGINE
 
 
-async def test_an_unknown_host_is_tried_again(tmp_path: Path) -> None:
+async def test_unknown_host_is_retried(tmp_path: Path) -> None:
     async with Fence().transport() as transport:
         fetcher = Fetcher(tmp_path / "document", transport)
         failure = await fetcher.failure("http://nobody.invalid/a.pdf")
     assert failure.retry is Retry.ENGINE
 
 
-async def test_a_silent_server_is_given_up_in_time(web: WebServer, fetcher: Fetcher) -> None:
+async def test_silent_server_times_out(web: WebServer, fetcher: Fetcher) -> None:
     hold = Event()
     url = web.serve("/", Page(b"late", hold=hold))
     failure = await fetcher.failure(url, seconds=0.2)
@@ -152,7 +152,7 @@ async def test_a_silent_server_is_given_up_in_time(web: WebServer, fetcher: Fetc
     assert failure.retry is Retry.ENGINE
 
 
-async def test_an_endless_document_is_too_large(web: WebServer, fetcher: Fetcher) -> None:
+async def test_endless_document_is_rejected_as_too_large(web: WebServer, fetcher: Fetcher) -> None:
     url = web.serve("/", Page(b"x" * 65536, endless=True))
     with pytest.raises(OversizeError):
         await fetcher(url, max_bytes=300_000)
@@ -169,14 +169,14 @@ async def test_download_that_unpacks_beyond_the_limit_is_stopped(
     assert fetcher.target.stat().st_size <= 1_000_000
 
 
-async def test_a_packed_document_is_unpacked(web: WebServer, fetcher: Fetcher) -> None:
+async def test_compressed_document_is_decompressed(web: WebServer, fetcher: Fetcher) -> None:
     url = web.serve("/", Page(gzip.compress(b"hello"), headers={"Content-Encoding": "gzip"}))
     await fetcher(url)
     assert fetcher.target.read_bytes() == b"hello"
 
 
 @pytest.mark.parametrize("encoding", ["gzip, gzip", "br", "zstd", "deflate, br"])
-async def test_encodings_that_can_be_bombs_are_refused(
+async def test_content_encodings_that_allow_bombs_are_rejected(
     web: WebServer, fetcher: Fetcher, encoding: str
 ) -> None:
     url = web.serve("/", Page(b"x", headers={"Content-Encoding": encoding}))
@@ -193,7 +193,7 @@ async def test_truncated_download_is_not_processed(web: WebServer, fetcher: Fetc
     assert (await fetcher.failure(url)).retry is Retry.ENGINE
 
 
-async def test_a_proxy_fetches_what_its_user_may_see(web: WebServer, tmp_path: Path) -> None:
+async def test_proxy_fetches_public_urls_only(web: WebServer, tmp_path: Path) -> None:
     web.pages["http://93.184.216.34/a.txt"] = [Page(b"through the proxy")]
     async with Fence().proxied(web.url) as transport:
         fetcher = Fetcher(tmp_path / "document", transport)
@@ -217,5 +217,5 @@ async def test_a_proxy_fetches_what_its_user_may_see(web: WebServer, tmp_path: P
         ("https://example.com/" + "a" * 400 + ".pdf", "a" * 251 + ".pdf"),
     ],
 )
-def test_a_document_is_named_by_the_end_of_its_path(url: str, name: str) -> None:
+def test_document_is_named_by_the_end_of_its_path(url: str, name: str) -> None:
     assert name_of(httpx.URL(url)) == name

@@ -78,7 +78,7 @@ def server(certificate: Path) -> Iterator[tuple[int, list[str | None]]]:
     server.server_close()
 
 
-async def test_the_certificate_is_the_names_and_not_the_addresss(
+async def test_certificate_is_checked_against_the_host_name(
     server: tuple[int, list[str | None]], certificate: Path
 ) -> None:
     async def here(host: str, port: int) -> Sequence[str]:
@@ -94,7 +94,7 @@ async def test_the_certificate_is_the_names_and_not_the_addresss(
     assert asked == [NAME, "other.test"]
 
 
-async def test_a_certificate_that_nobody_signed_is_refused(
+async def test_untrusted_certificate_is_rejected(
     server: tuple[int, list[str | None]],
 ) -> None:
     async def here(host: str, port: int) -> Sequence[str]:

@@ -78,7 +78,7 @@ def times(folder: Path) -> dict[str, int]:
     return {str(path): path.stat().st_mtime_ns for path in folder.rglob("*.pdf.*")}
 
 
-async def test_the_files_of_an_export_are_synced_once_and_before_its_manifest(
+async def test_files_of_an_export_are_synced_once_and_before_its_manifest(
     shelf: Shelf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await fill(shelf)
@@ -103,7 +103,7 @@ async def test_the_files_of_an_export_are_synced_once_and_before_its_manifest(
     assert not await asyncio.to_thread(verify, shelf.out)
 
 
-async def test_a_finished_batch_is_written_whole_and_verifies(shelf: Shelf) -> None:
+async def test_finished_batch_is_exported_completely_and_verifies(shelf: Shelf) -> None:
     await fill(shelf)
     with shelf.exporter() as exporter:
         summary = await exporter.finish(vanished=("gone.pdf",), vanished_count=1)
@@ -134,7 +134,7 @@ async def test_a_finished_batch_is_written_whole_and_verifies(shelf: Shelf) -> N
     assert verify(shelf.out) == []
 
 
-async def test_a_second_export_touches_no_file(shelf: Shelf) -> None:
+async def test_second_export_touches_no_file(shelf: Shelf) -> None:
     await fill(shelf)
     await finish(shelf)
     before, written = tree(shelf.out), times(shelf.out)
@@ -143,7 +143,7 @@ async def test_a_second_export_touches_no_file(shelf: Shelf) -> None:
     assert times(shelf.out) == written
 
 
-async def test_an_emptied_or_changed_folder_is_filled_again(shelf: Shelf) -> None:
+async def test_emptied_or_changed_folder_is_rewritten(shelf: Shelf) -> None:
     await fill(shelf)
     await finish(shelf)
     before = tree(shelf.out)
@@ -154,7 +154,7 @@ async def test_an_emptied_or_changed_folder_is_filled_again(shelf: Shelf) -> Non
     assert tree(shelf.out) == before
 
 
-async def test_editing_an_output_leaves_the_store_alone(shelf: Shelf) -> None:
+async def test_editing_an_output_does_not_change_the_store(shelf: Shelf) -> None:
     await fill(shelf)
     await finish(shelf)
     with (shelf.out / "a.pdf.md").open("a") as file:
@@ -162,7 +162,7 @@ async def test_editing_an_output_leaves_the_store_alone(shelf: Shelf) -> None:
     assert await shelf.store.get_bytes(f"{shelf.prefix(1)}/document.md") == b"# a.pdf\n"
 
 
-async def test_files_are_exported_while_the_batch_runs_in_whatever_order(shelf: Shelf) -> None:
+async def test_files_are_exported_in_any_order_while_the_batch_runs(shelf: Shelf) -> None:
     await shelf.open(4)
     for position, status in enumerate(("completed", "processing", "completed", "pending"), start=1):
         await shelf.put(position, f"{position}.pdf", status)
@@ -191,7 +191,7 @@ async def test_more_files_than_the_window_are_exported_in_one_call(shelf: Shelf)
         assert (await exporter.finish()).rows == 2100
 
 
-async def test_a_failed_batch_is_exported_as_far_as_it_came(shelf: Shelf) -> None:
+async def test_failed_batch_exports_its_completed_files(shelf: Shelf) -> None:
     await shelf.open(3)
     await shelf.put(1, "1.pdf", "pending")
     await shelf.put(2, "2.pdf")
@@ -205,9 +205,7 @@ async def test_a_failed_batch_is_exported_as_far_as_it_came(shelf: Shelf) -> Non
 
 
 @pytest.mark.parametrize("harm", ["lost", "damaged"])
-async def test_a_result_that_the_store_lost_is_named_and_the_others_are_written(
-    shelf: Shelf, harm: str
-) -> None:
+async def test_missing_result_is_named_and_the_others_are_written(shelf: Shelf, harm: str) -> None:
     await fill(shelf)
     key = f"{shelf.prefix(1)}/document.md"
     if harm == "lost":
@@ -225,7 +223,7 @@ async def test_a_result_that_the_store_lost_is_named_and_the_others_are_written(
     ]
 
 
-async def test_a_hostile_path_stays_in_the_folder(shelf: Shelf, tmp_path: Path) -> None:
+async def test_hostile_path_stays_in_the_folder(shelf: Shelf, tmp_path: Path) -> None:
     await shelf.open(2)
     await shelf.put(1, "../../escape.pdf")
     await shelf.put(2, "/etc/passwd")
@@ -237,7 +235,7 @@ async def test_a_hostile_path_stays_in_the_folder(shelf: Shelf, tmp_path: Path) 
     assert verify(shelf.out) == []
 
 
-async def test_a_folder_that_may_not_be_written_is_refused_in_words() -> None:
+async def test_unwritable_folder_is_rejected_with_a_message() -> None:
     with ordinary_user() as folder:
         shelf = Shelf(folder)
         await fill(shelf)
@@ -272,7 +270,7 @@ def no_room() -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-async def test_images_are_exported_and_mended_with_their_result(shelf: Shelf) -> None:
+async def test_images_are_exported_and_repaired_with_their_result(shelf: Shelf) -> None:
     shelf.illustrated = frozenset({"sub/a.pdf"})
     await shelf.open(1)
     await shelf.put(1, "sub/a.pdf")
@@ -289,7 +287,7 @@ async def test_images_are_exported_and_mended_with_their_result(shelf: Shelf) ->
 
 
 @pytest.mark.parametrize("name", ["../escape", "/etc/passwd", ".hidden", "a/b", ""])
-def test_a_result_that_names_a_file_elsewhere_is_not_believed(tmp_path: Path, name: str) -> None:
+def test_result_that_names_a_file_outside_its_folder_is_rejected(tmp_path: Path, name: str) -> None:
     result = tmp_path / "result.json"
     result.write_text(json.dumps({"files": {name: "0" * 64}}))
 

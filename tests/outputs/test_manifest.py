@@ -30,14 +30,14 @@ async def each(rows: list[ManifestRow]) -> AsyncIterator[ManifestRow]:
         yield one
 
 
-async def test_the_fields_are_the_promised_ones_in_their_order(tmp_path: Path) -> None:
+async def test_manifest_fields_are_the_documented_ones_in_order(tmp_path: Path) -> None:
     await write_manifest(each([row()]), tmp_path)
     (line,) = (tmp_path / "manifest.jsonl").read_text().splitlines()
     assert tuple(json.loads(line)) == FIELDS
     assert tuple(manifest_schema().names) == FIELDS
 
 
-async def test_parquet_and_lines_say_the_same(tmp_path: Path) -> None:
+async def test_parquet_and_json_lines_have_the_same_rows(tmp_path: Path) -> None:
     rows = [
         row(
             path='ü "quoted"\\\n\u2028\x01.pdf',
@@ -57,7 +57,7 @@ async def test_parquet_and_lines_say_the_same(tmp_path: Path) -> None:
     assert summary.counts == {"completed": 3004, "failed": 1}
 
 
-async def test_an_empty_batch_has_an_empty_manifest(tmp_path: Path) -> None:
+async def test_empty_batch_has_an_empty_manifest(tmp_path: Path) -> None:
     summary = await write_manifest(each([]), tmp_path)
     assert summary.rows == 0
     assert (tmp_path / "manifest.jsonl").read_bytes() == b""
@@ -65,14 +65,16 @@ async def test_an_empty_batch_has_an_empty_manifest(tmp_path: Path) -> None:
 
 
 @pytest.mark.integration
-async def test_the_hashes_can_be_checked_without_docmill(tmp_path: Path) -> None:
+async def test_manifest_hashes_can_be_checked_without_docmill(tmp_path: Path) -> None:
     summary = await write_manifest(each(many(10)), tmp_path)
     data = (tmp_path / "manifest.jsonl").read_bytes()
     assert summary.sha256 == hashlib.sha256(data).hexdigest()
     subprocess.run(["sha256sum", "-c", "manifest.sha256"], cwd=tmp_path, check=True)
 
 
-async def test_a_manifest_that_breaks_off_leaves_the_old_one_and_no_rubbish(tmp_path: Path) -> None:
+async def test_interrupted_manifest_leaves_the_old_one_and_no_temporary_file(
+    tmp_path: Path,
+) -> None:
     await write_manifest(each(many(3)), tmp_path)
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
 
@@ -85,7 +87,7 @@ async def test_a_manifest_that_breaks_off_leaves_the_old_one_and_no_rubbish(tmp_
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
-async def test_a_folder_that_may_not_be_written_is_refused_in_words() -> None:
+async def test_unwritable_folder_is_rejected_with_a_message() -> None:
     with ordinary_user() as folder:
         folder.chmod(0o500)
         with pytest.raises(UsageError, match="Permission denied") as refused:
@@ -93,7 +95,7 @@ async def test_a_folder_that_may_not_be_written_is_refused_in_words() -> None:
     assert refused.value.hint
 
 
-async def test_memory_does_not_grow_with_the_rows(tmp_path: Path) -> None:
+async def test_manifest_is_written_in_constant_memory(tmp_path: Path) -> None:
     async def lazily(count: int) -> AsyncIterator[ManifestRow]:
         for number in range(count):
             yield row(path=f"{number}.pdf")

@@ -29,7 +29,7 @@ part = st.text(min_size=0, max_size=12) | st.sampled_from([*ODD, *RESERVED])
 paths = st.lists(part, min_size=1, max_size=4).map("/".join)
 
 
-def test_names_mirror_the_source_and_keep_the_extension() -> None:
+def test_output_names_mirror_the_source_and_keep_the_extension() -> None:
     names = output_names("2024/müller & söhne/Invoice 1.pdf")
     assert names.json == "2024/müller & söhne/Invoice 1.pdf.json"
     assert names.markdown == names.of("document.md") == "2024/müller & söhne/Invoice 1.pdf.md"
@@ -37,20 +37,20 @@ def test_names_mirror_the_source_and_keep_the_extension() -> None:
 
 
 @pytest.mark.parametrize("path", ["a.pdf", "a.pdf.md", "manifest", "report.html", "noext", "a b"])
-def test_an_ordinary_name_stays(path: str) -> None:
+def test_ordinary_name_is_unchanged(path: str) -> None:
     assert output_names(path).markdown == f"{path}.md"
 
 
 @pytest.mark.parametrize(
     "path", [f"{name}/x.pdf" for name in RESERVED] + ["a.md/x", "a.json/x", "a.files/x"]
 )
-def test_a_folder_never_takes_the_place_of_an_output(path: str) -> None:
+def test_folder_never_has_the_name_of_an_output(path: str) -> None:
     assert not output_names(path).json.startswith(path.partition("/")[0] + "/")
     assert output_names(path).json.endswith("/" + path.rpartition("/")[2] + ".json")
 
 
 @given(paths)
-def test_a_name_is_safe_whatever_the_path(path: str) -> None:
+def test_output_name_is_safe_for_any_path(path: str) -> None:
     names = output_names(path)
     for name in (names.json, names.markdown, names.of("page_1.png")):
         name.encode()
@@ -63,7 +63,7 @@ def test_a_name_is_safe_whatever_the_path(path: str) -> None:
 
 
 @given(st.lists(paths, min_size=2, max_size=6, unique=True))
-def test_two_files_never_share_a_name_nor_a_name_with_a_folder(many: list[str]) -> None:
+def test_output_names_of_files_and_folders_are_unique(many: list[str]) -> None:
     names = [output_names(path) for path in many]
     files = [n for one in names for n in (one.json, one.markdown, one.of("page_1.png"))]
     assert len(set(files)) == len(files)
@@ -78,7 +78,7 @@ def test_output_name_that_looks_hashed_is_hashed() -> None:
     assert all(one != other for one, other in itertools.combinations(names, 2))
 
 
-def test_a_path_longer_than_any_system_takes_is_shortened() -> None:
+def test_overlong_path_is_shortened() -> None:
     deep = "/".join(["folder"] * 1000) + "/a.pdf"
     assert output_names(deep).json.startswith("a.pdf~")
     assert output_names(deep).json != output_names("x/" + deep).json

@@ -77,13 +77,13 @@ LARGE = {"status": "skipped", "skip_reason": "size_limit_exceeded"}
         ),
     ],
 )
-def test_the_headline_says_how_it_went(rows: list[Any], status: BatchStatus, sentence: str) -> None:
+def test_headline_states_the_outcome(rows: list[Any], status: BatchStatus, sentence: str) -> None:
     data = report(*rows, status=status)
     assert headline(data) == sentence
     assert sentence in Page(render_report(data)).text
 
 
-def test_the_reason_of_a_cancelled_batch_is_told() -> None:
+def test_report_shows_the_reason_of_a_cancelled_batch() -> None:
     data = report(row(), status=BatchStatus.CANCELLED, reason="wrong folder.")
     assert subline(data).startswith("The reason: wrong folder. 3 pages from 1 file")
 
@@ -103,7 +103,7 @@ def test_failures_are_grouped_with_meaning_and_advice() -> None:
     assert "c.pdf xref bad" in page.text
 
 
-def test_skipped_partial_and_vanished_files_are_told() -> None:
+def test_report_names_skipped_partial_and_vanished_files() -> None:
     data = report(
         row("p.pdf", partial=True, pages_total=30, pages_ok=29, pages_failed=1),
         row(**KNOWN),
@@ -130,7 +130,7 @@ HOSTILE = [
 ]
 
 
-def test_hostile_names_and_messages_are_only_text() -> None:
+def test_hostile_names_and_messages_are_escaped() -> None:
     rows = [row(name) for name in HOSTILE]
     rows += [failed(name, message=name) for name in HOSTILE]
     rows += [row(name, partial=True) for name in HOSTILE]
@@ -148,7 +148,7 @@ def test_hostile_names_and_messages_are_only_text() -> None:
     assert "{{ 7*7 }}" in page.text
 
 
-def test_the_page_needs_nothing_from_elsewhere() -> None:
+def test_report_page_is_self_contained() -> None:
     html = render_report(report(row(), failed("b")))
     assert "http://" not in html
     assert "https://" not in html
@@ -156,7 +156,7 @@ def test_the_page_needs_nothing_from_elsewhere() -> None:
     assert "default-src 'none'" in html
 
 
-def test_a_huge_batch_makes_a_small_page(tmp_path: Path) -> None:
+def test_huge_batch_makes_a_small_report(tmp_path: Path) -> None:
     data = report(vanished=[f"gone-{n}" for n in range(100)], vanished_count=10**6)
     classes = list(FailureClass)
     for number in range(20_000):
@@ -204,11 +204,11 @@ def test_report_survives_inconsistent_times() -> None:
         (187_200, "2 d 4 h"),
     ],
 )
-def test_time_is_formatted_for_people(seconds: float, words: str) -> None:
+def test_time_is_formatted_for_display(seconds: float, words: str) -> None:
     assert duration(seconds) == words
 
 
-def test_number_is_formatted_for_people() -> None:
+def test_number_is_formatted_for_display() -> None:
     assert [size(n) for n in (0, 999, 1500, 250_000, 3 * 10**9)] == [
         "0 B",
         "999 B",
@@ -230,7 +230,7 @@ def test_number_is_formatted_for_people() -> None:
     ]
 
 
-def test_the_types_of_a_classification_are_counted(tmp_path: Path) -> None:
+def test_report_counts_the_types_of_a_classification(tmp_path: Path) -> None:
     findings = Findings("classify")
     for number, kind in enumerate(["<b>bill", "<b>bill", None, "letter"]):
         path = tmp_path / f"{number}.json"
@@ -247,7 +247,7 @@ def test_the_types_of_a_classification_are_counted(tmp_path: Path) -> None:
     assert "b" not in page.tags
 
 
-def test_findings_count_fields_with_a_value(tmp_path: Path) -> None:
+def test_report_counts_fields_with_a_value(tmp_path: Path) -> None:
     findings = Findings("extract")
     for number, result in enumerate(
         [
@@ -265,7 +265,7 @@ def test_findings_count_fields_with_a_value(tmp_path: Path) -> None:
     assert summary_line("extract", {}) == "nothing found"
 
 
-def test_warnings_are_grouped_by_code_losses_first_and_bounded() -> None:
+def test_warnings_are_bounded_and_grouped_by_code_with_losses_first() -> None:
     def warned(path: str, *codes: WarningCode) -> ManifestRow:
         return row(path, warnings=[warning(code, f"<b>{code}</b>", 2) for code in codes])
 
@@ -287,7 +287,7 @@ def test_warnings_are_grouped_by_code_losses_first_and_bounded() -> None:
     assert "b" not in page.tags
 
 
-def test_entries_left_out_are_counted_and_named() -> None:
+def test_report_counts_and_names_entries_left_out() -> None:
     left_out = {"symlink": {"count": 30, "names": ["a<i>.pdf", "b.pdf"]}}
     page = Page(render_report(report(row(), left_out=left_out)))
 

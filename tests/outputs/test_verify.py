@@ -61,13 +61,13 @@ async def test_one_missing_file_is_found(out: Path, name: str) -> None:
     assert verify(out) == [Problem(name, "is missing")]
 
 
-async def test_a_row_that_was_edited_is_found(out: Path) -> None:
+async def test_edited_row_is_found(out: Path) -> None:
     lines = out / "manifest.jsonl"
     lines.write_text(lines.read_text().replace("corrupt", "encrypted"))
     assert verify(out) == [Problem("manifest.jsonl", "has changed")]
 
 
-async def test_an_emptied_folder_names_every_file(out: Path) -> None:
+async def test_verify_of_an_emptied_folder_names_every_file(out: Path) -> None:
     shutil.rmtree(out / "sub")
     (out / "a.pdf.json").unlink()
     (out / "a.pdf.md").unlink()
@@ -79,28 +79,28 @@ async def test_an_emptied_folder_names_every_file(out: Path) -> None:
     }
 
 
-async def test_a_folder_in_the_place_of_a_file_is_a_missing_file(out: Path) -> None:
+async def test_folder_in_place_of_a_file_is_a_missing_file(out: Path) -> None:
     (out / "a.pdf.json").unlink()
     (out / "a.pdf.json").mkdir()
     assert Problem("a.pdf.json", "is missing") in verify(out)
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe", b"{}\n", b'{"path": 1}\n', b"[]"])
-async def test_a_damaged_manifest_is_refused_in_words(out: Path, content: bytes) -> None:
+async def test_damaged_manifest_is_rejected_with_a_message(out: Path, content: bytes) -> None:
     (out / "manifest.jsonl").write_bytes(content)
     with pytest.raises(UsageError, match="damaged in line 1") as refused:
         verify(out)
     assert "run" in refused.value.hint
 
 
-def test_a_folder_without_a_manifest_is_refused_in_words(tmp_path: Path) -> None:
+def test_folder_without_a_manifest_is_rejected_with_a_message(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot be read") as refused:
         verify(tmp_path)
     assert "run" in refused.value.hint
 
 
 @pytest.mark.parametrize("path", ["../secret.json", "/etc/passwd.json", "a.pdf.exe"])
-async def test_a_manifest_cannot_point_outside(out: Path, path: str) -> None:
+async def test_manifest_cannot_point_outside_its_folder(out: Path, path: str) -> None:
     lines = out / "manifest.jsonl"
     lines.write_text(lines.read_text().replace("sub/b.pdf.json", path))
     assert Problem(path, "is not an output of this folder") in verify(out)

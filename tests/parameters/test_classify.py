@@ -17,7 +17,7 @@ def _effective(**parameters: Any) -> dict[str, Any]:
     return effective_parameters(JobType.CLASSIFY, parameters)
 
 
-def test_defaults_are_filled_in_so_that_equal_jobs_share_a_result() -> None:
+def test_defaults_are_filled_in_so_equal_jobs_share_a_result() -> None:
     short = _effective(rules=[RULE])
     long = _effective(
         product_type="classify_v2",
@@ -48,7 +48,7 @@ def test_defaults_are_filled_in_so_that_equal_jobs_share_a_result() -> None:
         ({"rules": [RULE], "parsing_configuration": {"target_pages": "x"}}, "target_pages"),
     ],
 )
-def test_invalid_value_is_named(parameters: dict[str, Any], named: str) -> None:
+def test_invalid_value_is_named_in_the_error(parameters: dict[str, Any], named: str) -> None:
     with pytest.raises(UsageError, match=named) as refused:
         _effective(**parameters)
 

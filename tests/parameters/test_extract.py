@@ -38,7 +38,7 @@ def _doubling(levels: int) -> dict[str, Any]:
     return {**root, "$defs": {**reference, f"d{levels}": {"type": "string"}}}
 
 
-def test_defaults_are_filled_in_so_that_equal_jobs_share_a_result() -> None:
+def test_defaults_are_filled_in_so_equal_jobs_share_a_result() -> None:
     short = _effective(data_schema=TOTAL)
     long = _effective(
         product_type="extract_v2",
@@ -72,7 +72,7 @@ def test_nulls_inside_a_schema_are_kept() -> None:
         ({"data_schema": {"type": "object"}}, "data_schema is wrong: The schema cannot be used"),
     ],
 )
-def test_a_wrong_parameter_is_named(parameters: dict[str, Any], named: str) -> None:
+def test_invalid_parameter_is_named_in_the_error(parameters: dict[str, Any], named: str) -> None:
     with pytest.raises(UsageError) as refusal:
         _effective(**parameters)
 
@@ -100,22 +100,20 @@ def test_a_wrong_parameter_is_named(parameters: dict[str, Any], named: str) -> N
         ({"properties": {"a": {"const": float("nan")}}}, "not JSON"),
     ],
 )
-def test_a_schema_that_cannot_work_is_refused_with_the_place(
-    schema: dict[str, Any], said: str
-) -> None:
+def test_invalid_schema_is_rejected_with_its_location(schema: dict[str, Any], said: str) -> None:
     with pytest.raises(UsageError) as refusal:
         checked_schema(schema)
 
     assert said in refusal.value.message
 
 
-def test_a_property_may_be_called_like_a_keyword() -> None:
+def test_property_may_have_the_name_of_a_keyword() -> None:
     names = {"$ref": {"type": "string"}, "$id": {"type": "string"}, "enum": {"type": "string"}}
 
     assert checked_schema({"properties": names}) == {"type": "object", "properties": names}
 
 
-def test_a_model_that_refers_to_itself_is_taken_with_its_fields_at_the_root() -> None:
+def test_recursive_model_is_accepted_with_its_fields_at_the_root() -> None:
     part = {
         "type": "object",
         "properties": {"parts": {"type": "array", "items": {"$ref": "#/$defs/Part"}}},
@@ -144,13 +142,13 @@ def test_older_schemas_keep_their_definitions() -> None:
     assert first_error(schema, {"day": 5}) == "at day: 5 is not of type 'string'"
 
 
-def test_a_pattern_that_would_never_end_is_ended() -> None:
+def test_catastrophic_pattern_is_stopped() -> None:
     schema = {"type": "object", "properties": {"a": {"type": "string", "pattern": HOSTILE}}}
 
     assert "takes too long" in str(first_error(checked_schema(schema), {"a": "a" * 60 + "!"}))
 
 
-def test_schemas_of_real_documents_are_taken(corpus: Path) -> None:
+def test_schemas_of_real_documents_are_accepted(corpus: Path) -> None:
     for path in sorted((corpus / "extract").glob("*.schema.json")):
         schema = json.loads(path.read_text())
 

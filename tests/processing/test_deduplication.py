@@ -107,7 +107,9 @@ async def _ran(runs: Path, count: int) -> bool:
     return await asyncio.to_thread(engine_runs, runs) >= count
 
 
-async def test_without_the_cache_every_file_runs(small_mill: Mill, tmp_path: Path) -> None:
+async def test_every_file_runs_the_engine_when_the_cache_is_disabled(
+    small_mill: Mill, tmp_path: Path
+) -> None:
     runs = tmp_path / "runs"
     folder = write_copies(tmp_path / "in", 3, do="parse", record=str(runs))
     async with small_mill.faulty_worker():

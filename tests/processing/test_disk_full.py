@@ -64,7 +64,7 @@ def fill(disk: Path) -> Path:
             return filler
 
 
-async def test_a_batch_waits_while_the_disk_is_full_and_goes_on_when_there_is_room(
+async def test_batch_waits_while_the_disk_is_full_and_continues_when_space_is_free(
     small_mill: Mill, tmp_path: Path
 ) -> None:
     disk = tmp_path / "disk"

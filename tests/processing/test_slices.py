@@ -61,9 +61,7 @@ def _twice(record: Path) -> set[str]:
     return {run for run in runs if runs.count(run) > 1}
 
 
-async def test_a_killed_worker_repeats_no_slice_that_was_stored(
-    small_mill: Mill, tmp_path: Path
-) -> None:
+async def test_killed_worker_repeats_no_stored_slice(small_mill: Mill, tmp_path: Path) -> None:
     record, gate = tmp_path / "record", tmp_path / "gate"
     folder = _book(tmp_path / "in", record, hold={"page": 30, "file": str(gate)})
     batch = await small_mill.start(folder)
@@ -80,7 +78,7 @@ async def test_a_killed_worker_repeats_no_slice_that_was_stored(
     assert not _stored(small_mill)
 
 
-async def test_a_scanned_book_read_in_slices_has_the_pages_of_one_that_is_not(
+async def test_scanned_book_has_the_same_pages_with_and_without_slices(
     small_mill: Mill, engines: Bench, tmp_path: Path
 ) -> None:
     whole = await engines.parse_bytes("book.pdf", scanned(OCR_BOOK))
@@ -98,7 +96,7 @@ async def test_a_scanned_book_read_in_slices_has_the_pages_of_one_that_is_not(
     assert not _stored(small_mill)
 
 
-async def test_a_crash_costs_its_slice_alone(small_mill: Mill, tmp_path: Path) -> None:
+async def test_crash_repeats_only_its_slice(small_mill: Mill, tmp_path: Path) -> None:
     record, counter = tmp_path / "record", tmp_path / "counter"
     crash = {"page": 12, "times": 2, "counter": str(counter)}
     folder = _book(tmp_path / "in", record, crash=crash)
@@ -110,7 +108,7 @@ async def test_a_crash_costs_its_slice_alone(small_mill: Mill, tmp_path: Path) -
     assert not _stored(small_mill)
 
 
-async def test_a_slice_that_always_crashes_fails_the_document_and_leaves_nothing(
+async def test_slice_that_always_crashes_fails_the_document_and_leaves_nothing(
     small_mill: Mill, tmp_path: Path
 ) -> None:
     record, counter = tmp_path / "record", tmp_path / "counter"
@@ -123,7 +121,7 @@ async def test_a_slice_that_always_crashes_fails_the_document_and_leaves_nothing
     assert not _stored(small_mill)
 
 
-async def test_a_cancel_in_the_middle_of_a_large_document_leaves_nothing(
+async def test_cancel_during_a_large_document_leaves_nothing(
     small_mill: Mill, tmp_path: Path
 ) -> None:
     hold = {"page": 30, "file": str(tmp_path / "never")}
@@ -158,7 +156,7 @@ async def test_slices_of_a_lost_worker_are_removed_when_its_batch_is_cancelled(
     assert await steps.saved() == {}
 
 
-async def test_heartbeats_and_the_ledger_tell_how_many_pages_are_read(
+async def test_heartbeats_and_ledger_report_the_pages_read(
     small_mill: Mill, tmp_path: Path
 ) -> None:
     gate = tmp_path / "gate"

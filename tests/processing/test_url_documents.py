@@ -95,7 +95,7 @@ async def test_url_secrets_are_stored_nowhere(
         assert not path.is_file() or SECRET.encode() not in path.read_bytes(), path
 
 
-async def test_a_server_in_trouble_gets_three_tries(small_mill: Mill, web: WebServer) -> None:
+async def test_failing_server_is_tried_three_times(small_mill: Mill, web: WebServer) -> None:
     again = {"Retry-After": "1"}
     back = web.serve(
         "/back.txt", Page(status=503, headers=again), Page(status=429, headers=again), Page(b"back")
@@ -109,7 +109,7 @@ async def test_a_server_in_trouble_gets_three_tries(small_mill: Mill, web: WebSe
     assert web.counts() == {"/back.txt": 3, "/down.txt": 3}
 
 
-async def test_the_worker_refuses_what_only_a_connection_shows(
+async def test_worker_rejects_a_host_that_resolves_to_a_private_address(
     small_mill: Mill, web: WebServer
 ) -> None:
     inside = f"http://localhost:{web.port}/a.txt"
@@ -120,7 +120,7 @@ async def test_the_worker_refuses_what_only_a_connection_shows(
     assert web.asked == []
 
 
-async def test_a_document_above_the_limit_is_skipped(small_mill: Mill, web: WebServer) -> None:
+async def test_document_above_the_limit_is_skipped(small_mill: Mill, web: WebServer) -> None:
     url = web.serve("/big.txt", Page(b"x" * 65536, endless=True))
     async with opened(small_mill, max_file_mb=1).worker():
         batch = await run(small_mill, url)
@@ -128,7 +128,9 @@ async def test_a_document_above_the_limit_is_skipped(small_mill: Mill, web: WebS
     assert (item.status, item.skip_reason) == ("skipped", "size_limit_exceeded")
 
 
-async def test_an_engine_that_fails_does_not_fetch_again(small_mill: Mill, web: WebServer) -> None:
+async def test_document_is_not_fetched_again_when_the_engine_fails(
+    small_mill: Mill, web: WebServer
+) -> None:
     url = web.serve("/crash.txt", Page(b'{"do": "segfault"}\n'))
     async with opened(small_mill).faulty_worker():
         batch = await run(small_mill, url)
@@ -137,7 +139,7 @@ async def test_an_engine_that_fails_does_not_fetch_again(small_mill: Mill, web: 
     assert web.counts() == {"/crash.txt": 1}
 
 
-async def test_a_cancel_stops_a_fetch(small_mill: Mill, web: WebServer) -> None:
+async def test_cancel_stops_a_fetch(small_mill: Mill, web: WebServer) -> None:
     hold = Event()
     url = web.serve("/slow.txt", Page(b"late", hold=hold))
 

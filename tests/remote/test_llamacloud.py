@@ -136,7 +136,7 @@ async def trials(proxy: Proxy, migrated_sqlite_url: str, tmp_path: Path) -> Asyn
     await database.close()
 
 
-async def test_a_parse_has_the_pages_that_the_other_side_read(trials: Trials) -> None:
+async def test_llamacloud_parse_has_the_pages_of_the_remote_result(trials: Trials) -> None:
     content = documents.pdf("The first page.", "The second page.")
     report, result = await trials.run("parse", content, "two.pdf")
     assert (report.pages_total, report.pages_ok, report.partial) == (2, 2, False)
@@ -150,7 +150,7 @@ async def test_a_parse_has_the_pages_that_the_other_side_read(trials: Trials) ->
 
 
 @pytest.mark.parametrize("product", PRODUCTS)
-async def test_lost_answers_at_every_step_make_no_second_file_and_no_second_job(
+async def test_lost_answer_at_any_step_makes_no_second_file_or_job(
     trials: Trials, product: str
 ) -> None:
     jobs = f"/api/v2/{product}"
@@ -171,7 +171,7 @@ async def test_lost_answers_at_every_step_make_no_second_file_and_no_second_job(
 
 
 @pytest.mark.parametrize("product", PRODUCTS)
-async def test_late_create_is_not_doubled_where_keys_are_supported(
+async def test_late_create_is_not_repeated_where_keys_are_supported(
     trials: Trials, product: str
 ) -> None:
     late = {FILES, f"/api/v2/{product}"}
@@ -190,7 +190,7 @@ async def test_late_create_is_not_doubled_where_keys_are_supported(
     assert await trials.remote_files() == []
 
 
-async def test_an_extraction_has_its_values_and_where_they_stand(trials: Trials) -> None:
+async def test_llamacloud_extraction_has_values_and_their_positions(trials: Trials) -> None:
     content = documents.pdf("Invoice number: A-17", "Total: 12.50")
     report, result = await trials.run("extract", content, "invoice.pdf")
     assert result["result"]["invoice_number"] == "A-17"
@@ -200,7 +200,7 @@ async def test_an_extraction_has_its_values_and_where_they_stand(trials: Trials)
     assert report.usage == {"millicredits": 0, "pages_billed": 0}
 
 
-async def test_an_upload_is_deleted_unless_the_settings_keep_it(trials: Trials) -> None:
+async def test_remote_upload_is_deleted_unless_the_settings_keep_it(trials: Trials) -> None:
     trials.settings = trials.settings.model_copy(update={"llamacloud_keep_files": True})
     await trials.run("parse", b"To be kept.")
     (file,) = await trials.remote_files()
@@ -238,7 +238,7 @@ async def test_refused_request_fails_the_item_without_showing_the_key(
     assert CANARY not in failure.value.message
 
 
-async def test_parameters_go_out_in_upstreams_words_and_docmills_own_work_here(
+async def test_parameters_are_sent_in_upstream_names_and_docmill_options_apply_locally(
     trials: Trials,
 ) -> None:
     _, result = await trials.run(
@@ -260,7 +260,7 @@ async def test_parameters_go_out_in_upstreams_words_and_docmills_own_work_here(
     assert {"stripped.json", "words.jsonl"} <= result["files"].keys()
 
 
-async def test_images_come_with_the_result(trials: Trials) -> None:
+async def test_llamacloud_images_are_part_of_the_result(trials: Trials) -> None:
     report, result = await trials.run(
         "parse",
         documents.handbook("A page."),
@@ -272,7 +272,7 @@ async def test_images_come_with_the_result(trials: Trials) -> None:
     assert {image["filename"] for image in result["images"]} | {"output.pdf"} <= set(report.files)
 
 
-async def test_an_abandoned_job_is_cancelled_there_also_when_its_create_was_lost(
+async def test_abandoned_remote_job_is_cancelled_even_when_its_create_was_lost(
     trials: Trials,
 ) -> None:
     trials.proxy.lose_first(("POST", PARSE))
@@ -290,7 +290,9 @@ async def test_an_abandoned_job_is_cancelled_there_also_when_its_create_was_lost
     assert await trials.remote_files() == []
 
 
-async def test_a_large_upload_streams_in_flat_memory(api_server: ApiServer, tmp_path: Path) -> None:
+async def test_large_upload_streams_in_constant_memory(
+    api_server: ApiServer, tmp_path: Path
+) -> None:
     large = tmp_path / "large.pdf"
     with large.open("wb") as file:
         file.truncate(LARGE)

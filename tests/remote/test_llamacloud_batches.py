@@ -102,7 +102,7 @@ async def test_llamacloud_outcomes_equal_local_ones_and_its_key_is_stored_nowher
     assert CANARY not in out + err + history.decode(errors="replace")
 
 
-async def test_batches_of_every_product_run_at_llamacloud(
+async def test_llamacloud_runs_batches_of_every_product(
     mill: Mill, proxy: Proxy, tmp_path: Path
 ) -> None:
     folder = write_texts(tmp_path / "in", 2)
@@ -116,7 +116,7 @@ async def test_batches_of_every_product_run_at_llamacloud(
             assert {item.engine for item in await mill.items(batch)} == {"llamacloud"}
 
 
-async def test_refusals_and_outages_are_waited_out_and_no_item_fails_or_is_paid_for_twice(
+async def test_rejections_and_outages_fail_no_item_and_repeat_no_paid_job(
     mill: Mill, proxy: Proxy, tmp_path: Path
 ) -> None:
     seen: Counter[tuple[str, str]] = Counter()
@@ -136,7 +136,7 @@ async def test_refusals_and_outages_are_waited_out_and_no_item_fails_or_is_paid_
     assert proxy.most_in_flight <= mill.settings.remote_concurrency
 
 
-async def test_a_worker_killed_while_it_polls_leaves_one_remote_job_and_the_batch_completes(
+async def test_worker_killed_while_polling_leaves_one_remote_job_and_the_batch_completes(
     mill: Mill, proxy: Proxy, tmp_path: Path
 ) -> None:
     proxy.decide = lambda method, path: (
@@ -160,7 +160,7 @@ async def test_a_worker_killed_while_it_polls_leaves_one_remote_job_and_the_batc
     assert await saved_steps(mill, batch) == 0
 
 
-async def test_a_cancel_that_cannot_be_delivered_is_delivered_as_soon_as_it_can(
+async def test_undelivered_cancel_is_sent_when_the_host_is_reachable_again(
     mill: Mill, proxy: Proxy, tmp_path: Path
 ) -> None:
     (tmp_path / "in").mkdir()

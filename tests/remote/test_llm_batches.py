@@ -53,7 +53,7 @@ def _expected(corpus: Path) -> dict[str, tuple[Any, Any]]:
     return found
 
 
-async def test_real_documents_give_what_a_perfect_model_reads_in_them(
+async def test_real_documents_give_the_values_of_a_scripted_model(
     small_mill: Mill, llm: FakeLlm, corpus: Path
 ) -> None:
     expected = _expected(corpus)
@@ -82,9 +82,7 @@ async def test_real_documents_give_what_a_perfect_model_reads_in_them(
     assert known["basics"]["email"] == {"confidence": 0.3, "citation": []}, "it is not in the text"
 
 
-async def test_a_busy_endpoint_fails_no_item_of_a_batch(
-    small_mill: Mill, llm: FakeLlm, tmp_path: Path
-) -> None:
+async def test_busy_endpoint_fails_no_item(small_mill: Mill, llm: FakeLlm, tmp_path: Path) -> None:
     folder = _texts(tmp_path / "in", 3)
     llm.answers = lambda _: said({"data": {"notes": ["a"]}})
     llm.script = [refused(429, Retry_After="0"), refused(503), refused(429)]
@@ -97,7 +95,7 @@ async def test_a_busy_endpoint_fails_no_item_of_a_batch(
     assert len(llm.asked) == 6
 
 
-async def test_a_worker_that_is_killed_in_a_long_document_asks_nothing_twice(
+async def test_killed_worker_repeats_no_answered_request_of_a_long_document(
     small_mill: Mill, llm: FakeLlm, tmp_path: Path
 ) -> None:
     folder = tmp_path / "in"
@@ -130,7 +128,7 @@ async def test_a_worker_that_is_killed_in_a_long_document_asks_nothing_twice(
     assert item.attempts == 2
 
 
-async def test_the_endpoints_key_is_in_no_history_log_result_or_error(
+async def test_endpoint_key_is_in_no_history_log_result_or_error(
     small_mill: Mill,
     llm: FakeLlm,
     tmp_path: Path,
@@ -157,7 +155,7 @@ async def test_the_endpoints_key_is_in_no_history_log_result_or_error(
     assert all(CANARY in headers["Authorization"] for headers in llm.headers)
 
 
-async def test_a_configured_endpoint_classifies_unless_basic_is_asked_for(
+async def test_configured_endpoint_classifies_unless_basic_is_requested(
     small_mill: Mill, llm: FakeLlm, tmp_path: Path
 ) -> None:
     verdict = {"type": "note", "confidence": 0.9, "reasoning": "it says note"}

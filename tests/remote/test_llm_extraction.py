@@ -50,7 +50,7 @@ def _messages(result: dict[str, Any]) -> list[str]:
     return [warning["message"] for warning in result["warnings"]]
 
 
-async def test_each_value_has_its_page_its_words_and_its_confidence(
+async def test_extracted_value_has_its_page_words_and_confidence(
     engine: LlmEngine, jobs: Jobs, llm: FakeLlm
 ) -> None:
     evidence = [
@@ -130,7 +130,7 @@ async def test_citations_are_omitted_by_default(
 # -- what the model is told --------------------------------------------------------------------
 
 
-async def test_document_cannot_leave_its_marks_in_the_prompt(
+async def test_document_cannot_break_out_of_its_delimiters_in_the_prompt(
     engine: LlmEngine, jobs: Jobs, llm: FakeLlm
 ) -> None:
     llm.answers = lambda body: proper({"number": "1"}, body)
@@ -147,7 +147,7 @@ async def test_document_cannot_leave_its_marks_in_the_prompt(
     assert "never instructions" in system
 
 
-async def test_the_schema_is_asked_for_in_its_closed_form_with_room_for_nothing(
+async def test_closed_form_of_the_schema_is_sent_to_the_model(
     engine: LlmEngine, jobs: Jobs, llm: FakeLlm
 ) -> None:
     llm.answers = lambda _: said(
@@ -165,7 +165,7 @@ async def test_the_schema_is_asked_for_in_its_closed_form_with_room_for_nothing(
     assert found["result"] == {"number": "1", "items": [{}]}, "null is what it does not say"
 
 
-async def test_a_schema_without_a_closed_form_is_asked_for_as_plain_json(
+async def test_schema_without_a_closed_form_is_requested_as_plain_json(
     engine: LlmEngine, jobs: Jobs, llm: FakeLlm
 ) -> None:
     llm.answers = lambda body: proper({"a": 1}, body)
@@ -177,7 +177,7 @@ async def test_a_schema_without_a_closed_form_is_asked_for_as_plain_json(
     assert llm.forms() == ["json_object"]
 
 
-async def test_the_key_is_in_one_header_and_nowhere_else(
+async def test_endpoint_key_is_sent_in_one_header_only(
     engine: LlmEngine, jobs: Jobs, llm: FakeLlm
 ) -> None:
     llm.answers = lambda body: proper({"number": "1"}, body)
@@ -188,7 +188,7 @@ async def test_the_key_is_in_one_header_and_nowhere_else(
     assert CANARY not in json.dumps([found, llm.asked, engine.version])
 
 
-async def test_extraction_reads_the_pages_that_were_asked_for(
+async def test_extraction_reads_the_requested_pages(
     engine: LlmEngine, jobs: Jobs, llm: FakeLlm
 ) -> None:
     llm.answers = lambda body: proper({"number": "1"}, body)
@@ -211,7 +211,7 @@ async def test_extraction_reads_the_pages_that_were_asked_for(
 # -- long documents, pages, rows ---------------------------------------------------------------
 
 
-async def test_a_long_document_is_asked_about_in_parts_that_are_merged(
+async def test_long_document_is_extracted_in_parts_that_are_merged(
     engine: LlmEngine, jobs: Jobs, llm: FakeLlm
 ) -> None:
     parts = {
@@ -246,7 +246,7 @@ async def test_required_field_missing_from_all_parts_fails_the_item(
     assert failed.value.failure_class is FailureClass.ANSWER_INVALID
 
 
-async def test_next_attempt_asks_only_what_was_not_answered(
+async def test_next_attempt_sends_only_unanswered_requests(
     engine: LlmEngine, jobs: Jobs, llm: FakeLlm
 ) -> None:
     llm.answers = lambda body: proper({"number": "1"}, body)
@@ -262,7 +262,7 @@ async def test_next_attempt_asks_only_what_was_not_answered(
     assert found["usage"]["input_tokens"] == 400
 
 
-async def test_another_run_of_the_same_item_asks_again(
+async def test_another_run_of_the_same_item_sends_its_requests_again(
     engine: LlmEngine, jobs: Jobs, llm: FakeLlm
 ) -> None:
     llm.answers = lambda body: proper({"number": "1"}, body)
@@ -274,7 +274,7 @@ async def test_another_run_of_the_same_item_asks_again(
     assert len(llm.asked) == 2
 
 
-async def test_each_page_has_its_own_answer_and_one_that_fails_is_left_out(
+async def test_each_page_is_extracted_separately_and_a_failed_page_is_left_out(
     engine: LlmEngine, jobs: Jobs, llm: FakeLlm
 ) -> None:
     llm.answers = _by_words(
@@ -298,14 +298,14 @@ async def test_each_page_has_its_own_answer_and_one_that_fails_is_left_out(
     assert _messages(found)[0].startswith("Page 2 is left out: ")
 
 
-async def test_pages_that_all_fail_fail_the_item(
+async def test_item_fails_when_all_its_pages_fail(
     engine: LlmEngine, jobs: Jobs, llm: FakeLlm
 ) -> None:
     with pytest.raises(ItemFailure, match="number"):
         await _run(engine, jobs, "a", "b", extraction_target="per_page")
 
 
-async def test_the_rows_of_all_parts_are_one_list(
+async def test_rows_of_all_parts_are_merged_into_one_list(
     engine: LlmEngine, jobs: Jobs, llm: FakeLlm
 ) -> None:
     schema = {
@@ -355,7 +355,7 @@ RULES = [
 ]
 
 
-async def test_a_document_gets_one_of_the_types_or_none(
+async def test_document_is_classified_as_one_of_the_types_or_none(
     engine: LlmEngine, jobs: Jobs, llm: FakeLlm
 ) -> None:
     verdicts = [

@@ -76,7 +76,7 @@ async def test_item_waits_as_long_as_retry_after_says_on_429(
 
 
 @pytest.mark.parametrize("status", [500, 502, 503])
-async def test_item_waits_when_the_endpoint_has_trouble(
+async def test_item_waits_when_the_endpoint_fails(
     engine: LlmEngine, jobs: Jobs, llm: FakeLlm, status: int
 ) -> None:
     llm.script = [refused(status)]
@@ -97,7 +97,7 @@ async def test_item_waits_when_a_gateway_wraps_an_error_in_200(
     assert (await _extract(engine, jobs))["result"] == RIGHT
 
 
-async def test_a_connection_that_is_reset_in_the_middle_of_an_answer_makes_the_item_wait(
+async def test_item_waits_when_the_connection_is_reset_during_an_answer(
     engine: LlmEngine, jobs: Jobs, llm: FakeLlm
 ) -> None:
     llm.script = [Reply(said({"data": RIGHT}).body, reset_after=20)]
@@ -107,7 +107,7 @@ async def test_a_connection_that_is_reset_in_the_middle_of_an_answer_makes_the_i
     assert (await _extract(engine, jobs))["result"] == RIGHT
 
 
-async def test_an_endpoint_that_never_answers_makes_the_item_wait(
+async def test_item_waits_when_the_endpoint_never_answers(
     engine: LlmEngine, jobs: Jobs, llm: FakeLlm
 ) -> None:
     hold = Event()
@@ -119,9 +119,7 @@ async def test_an_endpoint_that_never_answers_makes_the_item_wait(
     assert "ReadTimeout" in waiting.message
 
 
-async def test_an_endpoint_that_is_not_there_makes_the_item_wait(
-    jobs: Jobs, tmp_path: Path
-) -> None:
+async def test_item_waits_when_the_endpoint_is_unreachable(jobs: Jobs, tmp_path: Path) -> None:
     settings = Settings(home=tmp_path, llm_base_url="http://127.0.0.1:9/v1", llm_model="m")
     engine = LlmEngine(settings, HostLimits(1))
 
@@ -143,7 +141,7 @@ async def test_an_endpoint_that_is_not_there_makes_the_item_wait(
         "%s",
     ],
 )
-async def test_json_is_found_in_fences_sentences_thoughts_and_without_its_wrapping(
+async def test_json_is_found_in_fences_sentences_thoughts_and_unwrapped(
     engine: LlmEngine, jobs: Jobs, llm: FakeLlm, content: str
 ) -> None:
     llm.script = [said(content % json.dumps(RIGHT))]
@@ -168,7 +166,7 @@ async def test_json_is_found_in_fences_sentences_thoughts_and_without_its_wrappi
         {"data": {"total": 80.5}},
     ],
 )
-async def test_answer_that_does_not_fit_is_sent_back_once_with_its_errors(
+async def test_invalid_answer_is_sent_back_once_with_its_errors(
     engine: LlmEngine, jobs: Jobs, llm: FakeLlm, content: Any
 ) -> None:
     llm.script = [said(content)]
@@ -182,7 +180,7 @@ async def test_answer_that_does_not_fit_is_sent_back_once_with_its_errors(
     assert [message["role"] for message in mending["messages"][2:]] == ["assistant", "user"]
 
 
-async def test_the_errors_that_are_sent_back_name_the_place(
+async def test_errors_sent_back_name_their_location(
     engine: LlmEngine, jobs: Jobs, llm: FakeLlm
 ) -> None:
     llm.script = [said({"data": WRONG})]
@@ -192,7 +190,7 @@ async def test_the_errors_that_are_sent_back_name_the_place(
     assert "at total: 'eighty' is not of type 'number'" in llm.asked[1]["messages"][-1]["content"]
 
 
-async def test_an_endpoint_without_schemas_is_asked_in_a_simpler_way_and_remembered(
+async def test_endpoint_without_schema_support_gets_simpler_requests_from_then_on(
     engine: LlmEngine, jobs: Jobs, llm: FakeLlm
 ) -> None:
     llm.script = [
@@ -208,7 +206,7 @@ async def test_an_endpoint_without_schemas_is_asked_in_a_simpler_way_and_remembe
     assert first["usage"]["requests"] == 1, "what is refused costs nothing"
 
 
-async def test_an_endpoint_that_wants_its_own_temperature_gets_none(
+async def test_temperature_is_omitted_when_the_endpoint_rejects_it(
     engine: LlmEngine, jobs: Jobs, llm: FakeLlm
 ) -> None:
     llm.script = [refused(400, "Unsupported value: 'temperature' does not support 0")]
@@ -233,9 +231,7 @@ async def test_usage_of_a_wrong_type_counts_only_the_request(
     assert found["usage"] == {"requests": 1, "input_tokens": 0, "output_tokens": 0}
 
 
-async def test_an_answer_in_parts_is_put_together(
-    engine: LlmEngine, jobs: Jobs, llm: FakeLlm
-) -> None:
+async def test_answer_in_parts_is_joined(engine: LlmEngine, jobs: Jobs, llm: FakeLlm) -> None:
     text = json.dumps({"data": RIGHT})
     parts = [{"type": "text", "text": text[:9]}, {"type": "text", "text": text[9:]}]
     llm.script = [said(None, parts=parts)]
@@ -246,7 +242,7 @@ async def test_an_answer_in_parts_is_put_together(
 # -- failures that are the item's --------------------------------------------------------------
 
 
-async def test_an_answer_that_never_fits_fails_the_item_after_one_repair(
+async def test_item_fails_when_the_answer_is_invalid_after_one_repair(
     engine: LlmEngine, jobs: Jobs, llm: FakeLlm
 ) -> None:
     llm.answers = lambda _: said({"data": WRONG})
@@ -311,7 +307,7 @@ async def test_answer_that_is_not_a_completion_is_retried_a_few_times(
     assert (await _extract(engine, jobs))["result"] == RIGHT
 
 
-async def test_a_huge_answer_is_not_read_to_its_end(
+async def test_oversized_answer_is_not_read_to_its_end(
     engine: LlmEngine, jobs: Jobs, llm: FakeLlm
 ) -> None:
     llm.script = [Reply(b" " * 9 * 1024 * 1024)]

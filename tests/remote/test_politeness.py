@@ -97,7 +97,7 @@ async def opened() -> AsyncIterator[list[Requests]]:
         await requests.stop()
 
 
-async def test_no_more_requests_are_in_flight_than_allowed(
+async def test_requests_in_flight_never_exceed_the_limit(
     clock: Clock, opened: list[Requests]
 ) -> None:
     requests = Requests(HostLimit(3, clock=clock, sleep=clock.sleep), clock)
@@ -109,7 +109,7 @@ async def test_no_more_requests_are_in_flight_than_allowed(
     assert (len(requests.began), requests.most) == (10, 3)
 
 
-async def test_no_more_requests_begin_in_a_second_than_the_rate_says(
+async def test_requests_per_second_never_exceed_the_rate(
     clock: Clock, opened: list[Requests]
 ) -> None:
     requests = Requests(HostLimit(100, rate=4, clock=clock, sleep=clock.sleep), clock)
@@ -121,7 +121,7 @@ async def test_no_more_requests_begin_in_a_second_than_the_rate_says(
     assert min(b - a for a, b in pairwise(requests.began)) >= 0.25
 
 
-async def test_retry_after_holds_everybody_and_the_rate_holds_afterwards_too(
+async def test_retry_after_pauses_all_requests_and_the_rate_applies_afterwards(
     clock: Clock, opened: list[Requests]
 ) -> None:
     politeness = HostLimit(8, rate=2, clock=clock, sleep=clock.sleep)
@@ -150,7 +150,7 @@ async def test_unbounded_retry_after_is_capped(clock: Clock, opened: list[Reques
     assert len(requests.began) == 1
 
 
-async def test_concurrency_is_halved_once_per_wave_of_refusals(clock: Clock) -> None:
+async def test_concurrency_is_halved_once_for_simultaneous_rejections(clock: Clock) -> None:
     politeness = HostLimit(16, clock=clock, sleep=clock.sleep)
     began = clock.now
     clock.now += 1
@@ -165,7 +165,7 @@ async def test_concurrency_is_halved_once_per_wave_of_refusals(clock: Clock) -> 
     assert politeness.allowed == 1
 
 
-async def test_after_a_slow_down_it_recovers_slowly_and_never_above_the_limit(
+async def test_concurrency_recovers_slowly_and_never_above_the_limit(
     clock: Clock,
 ) -> None:
     politeness = HostLimit(16, clock=clock, sleep=clock.sleep)
@@ -180,7 +180,7 @@ async def test_after_a_slow_down_it_recovers_slowly_and_never_above_the_limit(
     assert politeness.allowed == 16
 
 
-async def test_a_turn_that_is_given_up_leaves_room_for_others(
+async def test_abandoned_request_frees_its_slot_for_others(
     clock: Clock, opened: list[Requests]
 ) -> None:
     politeness = HostLimit(1, clock=clock, sleep=clock.sleep)

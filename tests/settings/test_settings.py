@@ -17,7 +17,7 @@ def secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def test_a_key_is_read_from_the_file_that_its_value_names(
+def test_secret_is_read_from_the_file_that_its_setting_names(
     secrets: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (secrets / "model").write_text("key-in-a-file\n")
@@ -33,7 +33,7 @@ def test_a_key_is_read_from_the_file_that_its_value_names(
 
 
 @pytest.mark.parametrize("name", ["missing", "../outside", "", "/etc/hostname"])
-def test_missing_secret_file_is_named(
+def test_missing_secret_file_is_named_in_the_error(
     secrets: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     (secrets.parent / "outside").write_text("not for reading")
@@ -47,7 +47,7 @@ def test_missing_secret_file_is_named(
     ("name", "value"),
     [("ENGINE_SLOTS", "0"), ("LLM_BASE_URL", "localhost:8000"), ("PARSE_ENGINE", "magic")],
 )
-def test_a_wrong_value_is_named_with_its_variable(
+def test_invalid_value_is_named_with_its_variable(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
     monkeypatch.setenv(f"DOCMILL_{name}", value)

@@ -38,7 +38,7 @@ def fill(folder: Path, *paths: str) -> None:
         target.write_text(path)
 
 
-def test_files_come_sorted_and_depth_first(tmp_path: Path) -> None:
+def test_files_are_listed_sorted_and_depth_first(tmp_path: Path) -> None:
     fill(tmp_path, "b.txt", "a/z.txt", "a/b/c.txt", "c.txt", "B.txt")
     assert listed(tmp_path) == ["B.txt", "a/b/c.txt", "a/z.txt", "b.txt", "c.txt"]
 
@@ -87,7 +87,7 @@ def test_temporary_files_of_programs_are_left_out(tmp_path: Path) -> None:
     assert set(found["litter"]["names"]) == {*LITTER, "b/desktop.ini"}
 
 
-def test_folders_that_systems_keep_for_themselves_are_left_out(tmp_path: Path) -> None:
+def test_system_folders_are_left_out(tmp_path: Path) -> None:
     fill(tmp_path, "$RECYCLE.BIN/S-1/$IA1B2C.docx", "__MACOSX/a/._a.pdf", "a/@eaDir/a.pdf", "b.txt")
 
     assert listed(tmp_path) == ["b.txt"]
@@ -106,7 +106,7 @@ def test_entries_excluded_by_patterns_are_not_counted(tmp_path: Path) -> None:
     assert left_out(tmp_path, exclude=("drafts", "link*", "*.docx", ".b.txt")) is None
 
 
-def test_names_of_what_is_left_out_are_bounded_its_number_is_exact(tmp_path: Path) -> None:
+def test_names_of_left_out_entries_are_bounded_and_their_count_is_exact(tmp_path: Path) -> None:
     for number in range(1000):
         (tmp_path / f"{number:04}").symlink_to("nowhere")
     found = left_out(tmp_path)
@@ -115,7 +115,7 @@ def test_names_of_what_is_left_out_are_bounded_its_number_is_exact(tmp_path: Pat
     assert found["symlink"]["names"] == [f"{number:04}" for number in range(20)]
 
 
-def test_links_within_the_folder_are_followed_when_asked(tmp_path: Path) -> None:
+def test_links_within_the_folder_are_followed_when_requested(tmp_path: Path) -> None:
     fill(tmp_path / "outside", "secret.txt")
     folder = tmp_path / "in"
     fill(folder, "real/a.txt", "real/deep/b.txt", "c.txt")
@@ -143,7 +143,7 @@ def test_links_within_the_folder_are_followed_when_asked(tmp_path: Path) -> None
     }
 
 
-def test_loops_and_tangles_of_links_end(tmp_path: Path) -> None:
+def test_scan_ends_with_cyclic_links(tmp_path: Path) -> None:
     fill(tmp_path, *(f"{name}/file.txt" for name in "abcdefgh"))
     for one in "abcdefgh":
         (tmp_path / one / "root").symlink_to(tmp_path)
@@ -161,7 +161,7 @@ def test_loops_and_tangles_of_links_end(tmp_path: Path) -> None:
     assert left["symlink_broken"]["names"] == ["self"]
 
 
-def test_links_lead_neither_into_our_own_folders_nor_into_other_results(tmp_path: Path) -> None:
+def test_links_into_the_home_or_into_outputs_are_not_followed(tmp_path: Path) -> None:
     fill(tmp_path, "a.txt", "home/records.db", "old/a.txt.md", f"old/{RUN_FILE}")
     (tmp_path / "to-home").symlink_to("home")
     (tmp_path / "to-old").symlink_to("old")
@@ -172,23 +172,23 @@ def test_links_lead_neither_into_our_own_folders_nor_into_other_results(tmp_path
     assert found == {"output": {"count": 3, "names": ["old/", "to-home", "to-old/"]}}
 
 
-def test_our_own_folders_are_left_out(tmp_path: Path) -> None:
+def test_home_and_output_folders_are_left_out(tmp_path: Path) -> None:
     fill(tmp_path, "a.txt", "docmill-out/in/a.txt.md", "home/records.db", "homework/a.txt")
     left = listed(tmp_path, leave_out=(tmp_path / "docmill-out/in", tmp_path / "home"))
     assert left == ["a.txt", "homework/a.txt"]
 
 
-def test_a_folder_cannot_be_its_own_output(tmp_path: Path) -> None:
+def test_folder_cannot_be_its_own_output(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="read and written"):
         FolderSource.resolve(tmp_path, leave_out=(tmp_path / "x" / "..",))
 
 
-def test_without_recursion_only_the_top_is_listed(tmp_path: Path) -> None:
+def test_only_the_top_folder_is_listed_when_not_recursive(tmp_path: Path) -> None:
     fill(tmp_path, "a.txt", "b/c.txt")
     assert listed(tmp_path, recursive=False) == ["a.txt"]
 
 
-def test_include_and_exclude_choose(tmp_path: Path) -> None:
+def test_include_and_exclude_select_files(tmp_path: Path) -> None:
     fill(tmp_path, "a.pdf", "a.txt", "drafts/b.pdf", "x/drafts/c.pdf", "x/d.PDF")
     assert listed(tmp_path, include=("*.pdf",), exclude=("drafts",)) == ["a.pdf", "x/d.PDF"]
 
@@ -203,7 +203,7 @@ def test_source_url_survives_deletion_of_its_file(tmp_path: Path) -> None:
     assert FolderSource.from_json(following.as_json()) == following
 
 
-def test_a_folder_named_through_a_link_is_the_real_one(tmp_path: Path) -> None:
+def test_folder_named_through_a_link_is_resolved(tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to("real")
     assert FolderSource.resolve(tmp_path / "link").folder == (tmp_path / "real").resolve()
@@ -244,13 +244,13 @@ def test_input_that_is_not_a_folder_is_rejected(tmp_path: Path, missing: str) ->
     assert refused.value.hint
 
 
-def test_a_folder_that_vanished_since_is_refused(tmp_path: Path) -> None:
+def test_vanished_folder_is_rejected(tmp_path: Path) -> None:
     source = FolderSource(tmp_path / "gone")
     with pytest.raises(UsageError, match="does not exist"):
         entries_of(source)
 
 
-def test_an_unreadable_subfolder_is_left_out_and_named() -> None:
+def test_unreadable_subfolder_is_left_out_and_named() -> None:
     with ordinary_user() as folder:
         fill(folder, "a.txt", "private/b.txt", "private/c.txt")
         (folder / "private").chmod(0)
@@ -266,7 +266,7 @@ def test_an_unreadable_subfolder_is_left_out_and_named() -> None:
             (folder / "private").chmod(0o700)
 
 
-def test_a_folder_that_cannot_be_read_itself_is_refused() -> None:
+def test_unreadable_folder_is_rejected() -> None:
     with ordinary_user() as folder:
         (folder / "in").mkdir()
         source = FolderSource.resolve(folder / "in")
@@ -280,7 +280,7 @@ def test_a_folder_that_cannot_be_read_itself_is_refused() -> None:
 
 
 @pytest.mark.integration
-def test_a_tree_deeper_than_pythons_stack_is_walked(tmp_path: Path) -> None:
+def test_tree_deeper_than_the_recursion_limit_is_scanned(tmp_path: Path) -> None:
     depth = 1200
     start = Path.cwd()
     try:

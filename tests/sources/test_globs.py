@@ -27,7 +27,7 @@ from docmill.sources.globs import Globs
         ("*.pdf", "new\nline.pdf"),
     ],
 )
-def test_a_pattern_matches(pattern: str, path: str) -> None:
+def test_pattern_matches(pattern: str, path: str) -> None:
     assert Globs([pattern]).matches(path)
 
 
@@ -43,9 +43,9 @@ def test_a_pattern_matches(pattern: str, path: str) -> None:
         ("a.pdf", "abpdf"),
     ],
 )
-def test_a_pattern_does_not_match(pattern: str, path: str) -> None:
+def test_pattern_does_not_match(pattern: str, path: str) -> None:
     assert not Globs([pattern]).matches(path)
 
 
-def test_no_pattern_matches_nothing() -> None:
+def test_empty_pattern_list_matches_nothing() -> None:
     assert not Globs([]).matches("a")

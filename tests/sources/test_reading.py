@@ -55,7 +55,7 @@ def folder(tmp_path: Path) -> Path:
     return folder
 
 
-async def test_a_file_is_read_in_place_and_hashed(folder: Path, tmp_path: Path) -> None:
+async def test_file_is_read_in_place_and_hashed(folder: Path, tmp_path: Path) -> None:
     async with opened(item_of(folder), tmp_path) as document:
         assert document.path == folder / "a.txt"
         assert document.size == 5
@@ -63,7 +63,7 @@ async def test_a_file_is_read_in_place_and_hashed(folder: Path, tmp_path: Path) 
         await document.verify_unchanged()
 
 
-async def test_a_name_that_is_not_utf8_is_read(tmp_path: Path) -> None:
+async def test_file_with_a_name_that_is_not_utf8_is_read(tmp_path: Path) -> None:
     folder = tmp_path / "in"
     folder.mkdir()
     (folder / os.fsdecode(b"a\xff.txt")).write_bytes(b"hello")
@@ -74,13 +74,13 @@ async def test_a_name_that_is_not_utf8_is_read(tmp_path: Path) -> None:
         assert document.path.read_bytes() == b"hello"
 
 
-async def test_a_file_that_vanished_says_so(folder: Path, tmp_path: Path) -> None:
+async def test_vanished_file_is_reported(folder: Path, tmp_path: Path) -> None:
     item = item_of(folder)
     (folder / "a.txt").unlink()
     assert (await failure_of(item, tmp_path)).failure_class is FailureClass.SOURCE_VANISHED
 
 
-async def test_a_file_whose_folder_became_a_file_vanished(tmp_path: Path) -> None:
+async def test_file_whose_folder_became_a_file_is_reported_as_vanished(tmp_path: Path) -> None:
     folder = tmp_path / "in"
     (folder / "sub").mkdir(parents=True)
     (folder / "sub/a.txt").write_text("x")
@@ -92,7 +92,7 @@ async def test_a_file_whose_folder_became_a_file_vanished(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("content", [b"other", b"longer than before", b""])
-async def test_a_file_that_changed_since_it_was_listed_says_so(
+async def test_file_changed_since_the_listing_is_reported(
     folder: Path, tmp_path: Path, content: bytes
 ) -> None:
     item = item_of(folder)
@@ -114,7 +114,7 @@ def move(file: Path) -> None:
     ("harm", "expected"),
     [(change, FailureClass.SOURCE_CHANGED), (move, FailureClass.SOURCE_VANISHED)],
 )
-async def test_file_that_changes_while_the_engine_runs_is_noticed(
+async def test_file_that_changes_while_the_engine_runs_is_reported(
     folder: Path, tmp_path: Path, harm: Callable[[Path], None], expected: FailureClass
 ) -> None:
     async with opened(item_of(folder), tmp_path) as document:
@@ -137,7 +137,7 @@ async def test_link_or_pipe_in_place_of_a_listed_file_is_rejected(
     assert (await failure_of(item, tmp_path)).failure_class is FailureClass.SOURCE_CHANGED
 
 
-async def test_a_folder_that_became_a_link_does_not_lead_outside(tmp_path: Path) -> None:
+async def test_folder_replaced_by_a_link_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "outside").mkdir()
     (tmp_path / "outside/a.txt").write_text("secret")
     folder = tmp_path / "in"
@@ -152,13 +152,13 @@ async def test_a_folder_that_became_a_link_does_not_lead_outside(tmp_path: Path)
     assert "leads out" in failure.message
 
 
-async def test_an_empty_file_says_so(folder: Path, tmp_path: Path) -> None:
+async def test_empty_file_is_reported(folder: Path, tmp_path: Path) -> None:
     (folder / "empty.txt").touch()
     failure = await failure_of(item_of(folder, "empty.txt"), tmp_path)
     assert failure.failure_class is FailureClass.EMPTY
 
 
-async def test_one_unreadable_file_fails_for_good_and_keeps_no_batch_waiting(
+async def test_unreadable_file_fails_permanently_without_delaying_its_batch(
     tmp_path: Path,
 ) -> None:
     with ordinary_user() as folder:
@@ -176,7 +176,7 @@ async def test_one_unreadable_file_fails_for_good_and_keeps_no_batch_waiting(
 UPLOAD = "files/prj-1/one"
 
 
-async def test_an_upload_is_read_where_the_store_keeps_it(tmp_path: Path) -> None:
+async def test_upload_is_read_in_place_from_a_local_store(tmp_path: Path) -> None:
     store = LocalStore(tmp_path / "objects")
     await store.put_bytes(UPLOAD, b"hello")
     sha256 = hashlib.sha256(b"hello").hexdigest()
@@ -185,7 +185,7 @@ async def test_an_upload_is_read_where_the_store_keeps_it(tmp_path: Path) -> Non
     assert await store.get_bytes(UPLOAD) == b"hello"
 
 
-async def test_an_upload_in_a_bucket_is_copied_and_cleaned_up(tmp_path: Path, s3_url: str) -> None:
+async def test_upload_in_a_bucket_is_copied_and_cleaned_up(tmp_path: Path, s3_url: str) -> None:
     store = open_store(s3_url)
     await store.put_bytes(UPLOAD, b"hello")
     async with open_document(Item(object_key=UPLOAD), store, tmp_path) as document:
@@ -198,7 +198,9 @@ async def test_an_upload_in_a_bucket_is_copied_and_cleaned_up(tmp_path: Path, s3
             pass
 
 
-async def test_an_upload_that_the_store_lost_vanished(tmp_path: Path, s3_url: str) -> None:
+async def test_upload_missing_from_the_store_is_reported_as_vanished(
+    tmp_path: Path, s3_url: str
+) -> None:
     item = Item(object_key=UPLOAD)
     assert (await failure_of(item, tmp_path)).failure_class is FailureClass.SOURCE_VANISHED
     with pytest.raises(ItemFailure) as failed:
@@ -207,14 +209,14 @@ async def test_an_upload_that_the_store_lost_vanished(tmp_path: Path, s3_url: st
     assert failed.value.failure_class is FailureClass.SOURCE_VANISHED
 
 
-async def test_an_upload_with_other_bytes_than_uploaded_is_not_parsed(tmp_path: Path) -> None:
+async def test_upload_with_other_bytes_than_uploaded_is_not_parsed(tmp_path: Path) -> None:
     store = LocalStore(tmp_path / "objects")
     await store.put_bytes(UPLOAD, b"tampered")
     item = Item(object_key=UPLOAD, sha256=hashlib.sha256(b"hello").hexdigest())
     assert (await failure_of(item, tmp_path)).failure_class is FailureClass.SOURCE_CHANGED
 
 
-async def test_error_of_the_caller_is_not_taken_for_one_of_the_file(
+async def test_error_of_the_caller_is_not_reported_as_an_error_of_the_file(
     folder: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(FileNotFoundError):

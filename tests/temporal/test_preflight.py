@@ -38,7 +38,7 @@ async def test_worker_refuses_to_start_when_its_code_cannot_replay_a_running_bat
     assert "cancel it" in refused.value.hint
 
 
-async def test_a_server_that_cannot_list_stops_no_worker(
+async def test_worker_starts_when_the_server_cannot_list_workflows(
     time_skipping_server: WorkflowEnvironment,
 ) -> None:
     assert await check_histories(time_skipping_server.client, BatchWorkflow) == 0

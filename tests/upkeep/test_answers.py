@@ -14,7 +14,7 @@ from tests.fixtures.mill import until
 from tests.fixtures.running import RunningDocmill
 
 
-async def test_a_purged_result_is_404_with_its_day_and_its_job_stays(
+async def test_purged_result_returns_404_with_its_date_and_its_job_stays(
     live: httpx.AsyncClient, running: RunningDocmill
 ) -> None:
     directory = await make_directory(live)

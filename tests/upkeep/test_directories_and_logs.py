@@ -23,7 +23,7 @@ async def _retain(mill: Mill, at: datetime = NOW) -> RetentionReport:
     return await retain(mill.database, mill.store, mill.settings, at)
 
 
-async def test_an_ephemeral_directory_expires_but_not_under_an_open_batch(
+async def test_ephemeral_directory_expires_unless_an_open_batch_uses_it(
     database: Database, mill: Mill
 ) -> None:
     async def make(name: str, **fields: Any) -> Any:
@@ -49,9 +49,7 @@ async def _names(database: Database) -> set[str]:
         return {row.name for row in (await Directories(session).list(PROJECT)).items}
 
 
-async def test_the_log_of_deliveries_goes_back_for_as_long_as_it_is_set(
-    database: Database, mill: Mill
-) -> None:
+async def test_delivery_log_is_kept_for_the_configured_time(database: Database, mill: Mill) -> None:
     for name in ("old", "new", "waiting"):
         await add_targets(database, f"bat-{name}", "https://example.com/hook")
         await pending_batch(database, f"bat-{name}")
@@ -66,7 +64,7 @@ async def test_the_log_of_deliveries_goes_back_for_as_long_as_it_is_set(
     assert {event.owner_id for event in await outbox(database)} == {"bat-new", "bat-waiting"}
 
 
-async def test_a_schedule_of_the_server_runs_retention(small_mill: Mill) -> None:
+async def test_retention_is_run_by_a_temporal_schedule(small_mill: Mill) -> None:
     async with small_mill.database.write() as session:
         await Directories(session).create(
             PROJECT, "over", type="ephemeral", expires_at=NOW - timedelta(days=1)

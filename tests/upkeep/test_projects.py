@@ -35,7 +35,7 @@ def _left(root: Path) -> list[str]:
     return sorted(str(path) for path in root.rglob("*") if path.is_file())
 
 
-async def test_a_deleted_project_is_found_nowhere(database: Database, tmp_path: Path) -> None:
+async def test_deleted_project_is_found_nowhere(database: Database, tmp_path: Path) -> None:
     store = await _store_with_objects_of_both(tmp_path / "objects")
     before = await add_everywhere(database, f"prj-{MARKS[1]}", MARKS[1])
     await add_everywhere(database, f"prj-{MARKS[0]}", MARKS[0])
@@ -51,7 +51,7 @@ async def test_a_deleted_project_is_found_nowhere(database: Database, tmp_path: 
         await delete_project(database, store, f"prj-{MARKS[0]}", settle=0)
 
 
-async def test_an_interrupted_deletion_goes_on(
+async def test_interrupted_deletion_is_resumed(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = await _store_with_objects_of_both(tmp_path / "objects")
@@ -71,7 +71,7 @@ async def test_an_interrupted_deletion_goes_on(
     assert set(await found_everywhere(database, MARKS[0])) == {AuditEvent.__tablename__}
 
 
-async def test_a_project_with_an_open_batch_and_the_default_one_stay(
+async def test_default_project_and_projects_with_open_batches_cannot_be_deleted(
     database: Database, tmp_path: Path
 ) -> None:
     store = LocalStore(tmp_path / "objects")

@@ -46,7 +46,7 @@ async def _retain(mill: Mill, **settings: Any) -> RetentionReport:
     return await retain(mill.database, mill.store, changed, datetime.now(UTC))
 
 
-async def test_a_purged_result_is_gone_and_the_ledger_says_so(
+async def test_purged_result_is_removed_and_recorded_in_the_ledger(
     small_mill: Mill, tmp_path: Path
 ) -> None:
     folder = write_texts(tmp_path / "in", 3)
@@ -94,7 +94,7 @@ async def test_files_of_an_open_batch_are_not_purged(small_mill: Mill, tmp_path:
 
 
 @pytest.mark.parametrize("layout", ["flat", "folders"])
-async def test_an_open_batchs_directory_keeps_what_was_made_of_it(
+async def test_results_of_the_directory_of_an_open_batch_are_not_purged(
     database: Database, mill: Mill, layout: str
 ) -> None:
     directory = await scanned(database, 2)
@@ -127,7 +127,7 @@ async def _move_creation(database: Database, batch: Batch) -> None:
         await session.execute(update(Batch).where(Batch.id == batch.id).values(created_at=earlier))
 
 
-async def test_a_result_that_is_purged_just_before_it_is_shared_is_made_anew(
+async def test_result_purged_just_before_it_is_reused_is_recreated(
     database: Database, mill: Mill
 ) -> None:
     first = await batch_over(database, await scanned(database, 1))

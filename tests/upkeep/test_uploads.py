@@ -67,7 +67,7 @@ async def _there(mill: Mill, file: File) -> bool:
     return await mill.store.size(file.object_key) is not None
 
 
-async def test_bytes_go_a_day_after_their_ephemeral_directory_and_not_under_a_batch(
+async def test_ephemeral_bytes_are_purged_a_day_after_their_directory_unless_in_use(
     mill: Mill, tmp_path: Path
 ) -> None:
     directory = await _directory(mill.database, "short")
@@ -87,7 +87,7 @@ async def test_bytes_go_a_day_after_their_ephemeral_directory_and_not_under_a_ba
 
 
 @pytest.mark.parametrize("other", ["kept", "expired"])
-async def test_bytes_that_another_file_has_too_stay_until_both_are_gone(
+async def test_shared_bytes_are_purged_only_with_their_last_file(
     mill: Mill, tmp_path: Path, other: str
 ) -> None:
     first = await _uploaded(mill, tmp_path, await _directory(mill.database, "one"))
@@ -124,7 +124,7 @@ async def test_bytes_uploaded_during_their_purge_are_stored_again(
     assert await _there(mill, old)
 
 
-async def test_a_file_whose_bytes_were_purged_is_brought_back_by_its_next_upload(
+async def test_file_with_purged_bytes_is_restored_by_its_next_upload(
     mill: Mill, tmp_path: Path
 ) -> None:
     file = await _uploaded(mill, tmp_path, await _directory(mill.database, "gone"))

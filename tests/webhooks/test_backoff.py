@@ -41,7 +41,7 @@ async def test_event_succeeds_after_three_errors_and_all_attempts_are_logged(
     assert {call.headers["X-Webhook-Event-ID"] for call in receiver.calls} == {event.id}
 
 
-async def test_event_is_retried_for_days_and_then_given_up(
+async def test_event_is_retried_for_days_and_then_dropped(
     skipping_hook_mill: Mill, time_skipping_server: WorkflowEnvironment, receiver: Receiver
 ) -> None:
     mill = skipping_hook_mill
@@ -67,7 +67,7 @@ async def _minutes_waited(mill: Mill, endpoint_id: str) -> list[int]:
     ]
 
 
-def test_the_first_pauses_are_upstreams_and_none_is_longer_than_a_day() -> None:
+def test_first_retry_pauses_match_upstream_and_none_exceeds_a_day() -> None:
     pauses = [pause_after(tries) for tries in range(1, 40)]
     assert [pause.total_seconds() for pause in pauses[:3]] == [1, 2, 4]
     assert pauses == sorted(pauses)

@@ -42,7 +42,9 @@ async def test_batch_sends_one_event_for_each_state(
     assert data["counts"] == {"total": 3, "completed": 3, "failed": 0, "skipped": 0, "cancelled": 0}
 
 
-async def test_no_secret_and_no_url_enters_temporal(hook_mill: Mill, receiver: Receiver) -> None:
+async def test_webhook_secrets_and_urls_do_not_enter_temporal(
+    hook_mill: Mill, receiver: Receiver
+) -> None:
     headers = {"Authorization": "Bearer of bad news"}
     await add_targets(
         hook_mill.database,
@@ -64,7 +66,7 @@ async def test_no_secret_and_no_url_enters_temporal(hook_mill: Mill, receiver: R
         assert hidden not in history
 
 
-async def test_a_dead_receiver_gets_everything_when_it_is_back(
+async def test_receiver_gets_all_events_after_an_outage(
     hook_mill: Mill, receiver: Receiver
 ) -> None:
     receiver.die()
@@ -104,7 +106,7 @@ async def test_event_whose_answer_was_lost_is_sent_again_with_its_id(
     assert {call.event["event_id"] for call in receiver.calls} == {event.id}
 
 
-async def test_a_slow_endpoint_holds_no_other(hook_mill: Mill, receiver: Receiver) -> None:
+async def test_slow_endpoint_does_not_delay_others(hook_mill: Mill, receiver: Receiver) -> None:
     receiver.holds["/slow"] = Event()
     endpoints = [{"webhook_url": receiver.url(path)} for path in ("/slow", "/quick")]
     for number in range(5):
@@ -122,7 +124,7 @@ async def test_a_slow_endpoint_holds_no_other(hook_mill: Mill, receiver: Receive
     assert len(receiver.events("/slow")) == 5
 
 
-async def test_a_redirect_is_refused(hook_mill: Mill, receiver: Receiver) -> None:
+async def test_webhook_redirect_is_not_followed(hook_mill: Mill, receiver: Receiver) -> None:
     receiver.answers["/hook"] = [307]
     await add_targets(hook_mill.database, "bat-1", receiver.url())
     await pending_batch(hook_mill.database, "bat-1")
@@ -163,7 +165,7 @@ async def test_undelivered_events_are_dropped_when_their_endpoint_is_deleted(
     assert not receiver.calls
 
 
-async def test_a_worker_killed_in_a_delivery_loses_no_event(
+async def test_worker_killed_during_a_delivery_loses_no_event(
     hook_mill: Mill, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DOCMILL_FENCE_ALLOW", "127.0.0.1")

@@ -17,7 +17,7 @@ from tests.house.code import ROOT
 from tests.webhooks.conftest import SECRET, add_targets, deliveries, pending_batch
 
 
-async def test_the_example_takes_a_delivery_and_refuses_a_replay_and_a_forgery(
+async def test_example_receiver_accepts_a_delivery_and_rejects_replays_and_forgeries(
     hook_mill: Mill,
 ) -> None:
     port = free_port()

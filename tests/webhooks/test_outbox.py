@@ -115,7 +115,7 @@ async def test_cancelled_files_are_reported_together(database: Database) -> None
         ("v2", ["extract.success", "split.success"], []),
     ],
 )
-async def test_endpoint_gets_the_possible_events_that_it_asked_for(
+async def test_endpoint_receives_the_possible_events_that_it_subscribed_to(
     database: Database, api: str, wanted: list[str] | None, heard: list[str]
 ) -> None:
     batch = await _listened(database, api, webhook_events=wanted)
