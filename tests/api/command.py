@@ -1,4 +1,4 @@
-"""What ``starter.py run`` makes of a folder, to compare with what the API's clients got."""
+"""The results of ``starter.py run`` over a folder, to compare with those of the API's clients."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Steps that several API tests take, over HTTP only."""
+"""Steps shared by API tests, over HTTP only."""
 
 import asyncio
 from typing import Any

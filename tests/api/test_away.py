@@ -1,4 +1,4 @@
-"""What the server says while something that it needs is away."""
+"""Answers of the server while the object store is unavailable or a client disconnects."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Whole batches over HTTP: live counts, steering, ends from outside, Temporal coming back."""
+"""Whole batches over HTTP: live counts, control, external ends, and a Temporal outage."""
 
 import asyncio
 import json

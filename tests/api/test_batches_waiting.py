@@ -1,4 +1,4 @@
-"""Batches of both contracts while Temporal is away: the row is the truth, and it waits."""
+"""Batches of both contracts while Temporal is unavailable: the row is stored and waits."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""Every filter and bound of every list gives the same answer over SQLite and over PostgreSQL."""
+"""Every filter and bound of every list gives the same answer over SQLite and PostgreSQL."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""What a request carries is checked when it is stored, and bounded alike on every route."""
+"""Fields of requests are validated when they are stored, with the same bounds on every route."""
 
 import uuid
 from typing import Any

@@ -1,4 +1,4 @@
-"""Every official client over all real and hostile documents; each gets what the command gets."""
+"""Every official client over the whole corpus gets the same results as the command."""
 
 import shutil
 from collections.abc import Iterator

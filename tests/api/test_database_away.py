@@ -1,4 +1,4 @@
-"""What the server says while its database is away, and what is there when it is back."""
+"""Answers of the server while its database is unavailable, and its state afterwards."""
 
 import tempfile
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""One id means the same document to every product, and to batches."""
+"""An id references the same document for every product and for batches."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""Downloads: parts, HEAD, the name that a browser saves; and where links lead."""
+"""Downloads: ranges, HEAD, file names, and the addresses of links."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Extract jobs over HTTP: what is asked, what is refused, what is shown."""
+"""Extract jobs over HTTP: requests, rejections and answers."""
 
 import json
 from functools import partial

@@ -1,4 +1,4 @@
-"""Files, and URLs that need no header."""
+"""Files, and download links that need no header."""
 
 import asyncio
 import hashlib

@@ -1,4 +1,4 @@
-"""Who may call, and how much may be sent."""
+"""Which requests are accepted, and how large they may be."""
 
 import asyncio
 from pathlib import Path

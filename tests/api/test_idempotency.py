@@ -1,4 +1,4 @@
-"""Creates that are safe to repeat."""
+"""Creates that can be repeated safely."""
 
 import asyncio
 

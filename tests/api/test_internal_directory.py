@@ -1,4 +1,4 @@
-"""The directory that lists the files of single jobs: no request can name, change or list it."""
+"""The internal directory of single jobs: no request can name, change or list it."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Nothing crosses from one project to another: every operation, with another project's ids.
+"""Projects are isolated: every operation, called with the ids of another project.
 
 Whatever one project asks about what another one owns is answered like a question about what never
 existed: with the same status, headers and body. The operations are those of the served document,

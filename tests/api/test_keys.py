@@ -1,4 +1,4 @@
-"""Requests with API keys: who is let in, with which role, and for how long."""
+"""Requests with API keys: validity, roles and expiry."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator

@@ -1,4 +1,4 @@
-"""The official clients, unmodified, against a whole Docmill; results equal the command's."""
+"""The unmodified official clients against a whole Docmill; results equal the command's."""
 
 import json
 import shutil

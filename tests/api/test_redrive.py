@@ -1,4 +1,4 @@
-"""Docmill's additions that end a batch early, and run again what it left."""
+"""Docmill's additions: batches that end early, and their redrive."""
 
 import httpx
 

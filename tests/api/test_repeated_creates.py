@@ -1,4 +1,4 @@
-"""What a repeated create finds: the object whose answer may have been lost, and no other."""
+"""A repeated create returns the object whose answer may have been lost, and no other."""
 
 import json
 from typing import Any

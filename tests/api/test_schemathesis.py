@@ -1,4 +1,4 @@
-"""Requests that nobody thought of: Schemathesis drives every operation of the document."""
+"""Generated requests: Schemathesis calls every operation of the OpenAPI document."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Headers of everything that is served, and names of files from outside in headers and logs."""
+"""Security headers of every answer, and external file names in headers and logs."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""The commands of the five source pages run as they are printed, with real ids in place."""
+"""The commands of the five source pages run as printed, with real ids."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Parse jobs over a URL: refused early where the URL tells, else made before it is fetched."""
+"""Parse jobs over a URL: rejected early by its text, else created before the fetch."""
 
 from pathlib import Path
 from typing import Any

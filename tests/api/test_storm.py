@@ -1,4 +1,4 @@
-"""Every create's first answer is lost, and the official client repeats it by itself."""
+"""The first answer of every create is lost, and the official client retries it."""
 
 import asyncio
 from pathlib import Path

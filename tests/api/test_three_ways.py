@@ -1,4 +1,4 @@
-"""The same files and parameters by API, command and Temporal client give the same results."""
+"""The same files and parameters give the same results by API, command and Temporal client."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""The API stays true to upstream: answers are what the official clients read."""
+"""The API agrees with upstream: the official clients can read every answer."""
 
 import httpx
 import pytest

@@ -1,4 +1,4 @@
-"""v1's options in the vocabulary of parse_v2."""
+"""v1's options are converted to those of parse_v2."""
 
 from datetime import UTC, datetime
 from typing import Any

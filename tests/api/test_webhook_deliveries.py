@@ -1,4 +1,4 @@
-"""Webhooks of batches and jobs that the official clients make, and the log of them."""
+"""Webhooks of batches and jobs that the official clients create, and the delivery log."""
 
 import hashlib
 import hmac

@@ -1,4 +1,4 @@
-"""Work is never silently dropped: outcomes are compared with the listing before a batch ends."""
+"""Outcomes are compared with the listing before a batch ends; no item is dropped."""
 
 from pathlib import Path
 

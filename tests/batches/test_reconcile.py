@@ -1,4 +1,4 @@
-"""A row and its workflow agree: whoever died between the two, and without the HTTP API."""
+"""A row and its workflow are reconciled after any crash, without the HTTP API too."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""A batch that has ended can be run again: what did not complete, and nothing else."""
+"""A redrive of an ended batch runs only the items that did not complete."""
 
 from collections import Counter
 from pathlib import Path

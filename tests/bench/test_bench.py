@@ -1,4 +1,4 @@
-"""The measurements work. How fast things are is for `make bench` to say."""
+"""The benchmarks run. `make bench` measures the figures."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""A real browser; tests of this folder are skipped where there is none."""
+"""A real browser; tests of this folder are skipped where none is installed."""
 
 import ctypes.util
 import shutil

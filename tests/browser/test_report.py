@@ -1,4 +1,4 @@
-"""The report as its reader sees it, in a real browser."""
+"""The report in a real browser."""
 
 from datetime import timedelta
 from pathlib import Path

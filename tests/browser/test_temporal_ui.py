@@ -1,4 +1,4 @@
-"""What an operator sees in the Temporal Web UI of the embedded server, in a real browser."""
+"""The Temporal Web UI of the embedded server in a real browser."""
 
 from pathlib import Path
 

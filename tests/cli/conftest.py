@@ -1,4 +1,4 @@
-"""A home whose server and worker stay up while the tests of this folder run, and small folders."""
+"""A home whose server and worker run for all tests of this folder, and small folders."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""Runs the command as a user does: as a process of its own."""
+"""Run the command in a separate process, as a user does."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""What a command and a worker load before they work: each module costs every start."""
+"""The modules that a command and a worker load at start."""
 
 import json
 import os

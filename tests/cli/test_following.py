@@ -1,4 +1,4 @@
-"""Staying with a batch: its end is told by Temporal, not found by asking again and again."""
+"""Following a batch: Temporal reports its end, without polling."""
 
 import asyncio
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What needs no server: help, usage errors, exit codes."""
+"""Commands that need no server: help, usage errors, exit codes."""
 
 import os
 import subprocess

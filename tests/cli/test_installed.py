@@ -1,4 +1,4 @@
-"""The installed command: a wheel in an environment of its own, without a checkout."""
+"""The installed command: a wheel in a separate environment, without a checkout."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""Ctrl-C and kill -9: the same command goes on where the batch stopped."""
+"""Ctrl-C and kill -9: the same command continues where the batch stopped."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""What a run takes and leaves out of its folder, and where its results go."""
+"""Which entries of a folder a run reads or leaves out, and where its results are written."""
 
 import json
 from pathlib import Path

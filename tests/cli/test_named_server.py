@@ -1,4 +1,4 @@
-"""A server that the user named: where workers are decides how they get the files."""
+"""A named server: the location of its workers decides how they get the files."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Values of options: text stays text where YAML 1.1 sees dates and booleans; odd ids."""
+"""Values of options: dates and booleans of YAML 1.1 stay text; ids with unusual characters."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Batches that ended early are finished by redrive, into the folder of their run."""
+"""Batches that ended early are completed by a redrive, into the folder of their run."""
 
 from tests.cli.conftest import SLOWLY, finish, many
 from tests.cli.starting import Cli, wait_for

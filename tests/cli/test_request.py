@@ -1,4 +1,4 @@
-"""What makes two run commands the same, and words of the progress display."""
+"""The identity of a run, and the texts of the progress display."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The main job, as a user types it: first run, rerun, changes, failures, outputs."""
+"""`run` as a user types it: first run, rerun, changes, failures, outputs."""
 
 import json
 import shutil

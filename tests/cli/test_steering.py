@@ -1,4 +1,4 @@
-"""Steering a batch from another terminal, and commands that meet."""
+"""Controlling a batch from another terminal, and concurrent commands."""
 
 import subprocess
 import sys

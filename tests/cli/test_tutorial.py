@@ -1,4 +1,4 @@
-"""The tutorial works as it is written, command by command."""
+"""The tutorial works as written, command by command."""
 
 import re
 import shutil

@@ -1,4 +1,4 @@
-"""A folder as uploads: the same listing as a scan in place would give."""
+"""A folder as uploads has the same listing as a scan in place."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""What a completed file does not have: in the manifest, the terminal and the report."""
+"""Warnings of completed files: in the manifest, the terminal and the report."""
 
 import json
 from io import BytesIO

@@ -1,4 +1,4 @@
-"""A home of its own for each test, and proof that nothing is left running in it."""
+"""A separate home for each test, and a check that no process is left running in it."""
 
 import os
 import signal

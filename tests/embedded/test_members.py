@@ -1,4 +1,4 @@
-"""One server per home, whatever is killed."""
+"""One server per home, whichever process is killed."""
 
 import asyncio
 import os

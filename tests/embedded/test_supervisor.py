@@ -1,4 +1,4 @@
-"""One worker per home: started when missing, started again when it dies, ended with its command."""
+"""One worker per home: started when missing, restarted when it dies, ended with its command."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""What an API answers about the records of a home: every batch, item and job, and their results."""
+"""The API's answers about the records of a home: every batch, item and job, and their results."""
 
 from typing import Any
 

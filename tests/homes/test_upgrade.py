@@ -1,4 +1,4 @@
-"""A home that an earlier version made opens with all its batches, items, jobs and results."""
+"""A home of an earlier version opens with all its batches, items, jobs and results."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""The production code as the house tests see it: files, modules, imports."""
+"""The production code as these tests read it: files, modules, imports."""
 
 import ast
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The compose file holds together, and its set-up script works on a real Temporal server."""
+"""The compose file is consistent, and its set-up script works on a real Temporal server."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""Statements that the hook of scopes cannot hold to a project stand in modules that are listed.
+"""Statements that the scope hook cannot restrict to a project are in listed modules only.
 
 The hook (`docmill.records.scope`) sees statements of the mapper. Core on bare tables and text run
 in sessions of every project only, and here is where: on the path of items, where the mapper costs

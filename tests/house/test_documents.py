@@ -1,4 +1,4 @@
-"""What the documents say is true of the code: names, tables, links, commands."""
+"""The documents agree with the code: names, tables, links, commands."""
 
 import ast
 import re

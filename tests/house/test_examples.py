@@ -1,4 +1,4 @@
-"""The example documents are what their script makes, small, and of every common kind."""
+"""The example documents are those of their script, small, and of every common kind."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""Imports point to the stable side (docs/explanation/architecture.md draws the picture)."""
+"""Imports point to the stable side (see docs/explanation/architecture.md)."""
 
 import ast
 from graphlib import TopologicalSorter

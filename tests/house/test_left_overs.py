@@ -1,4 +1,4 @@
-"""Nothing unfinished is shipped: no marks for later, no printing, no leftovers of debugging."""
+"""No unfinished code: no TODO marks, no printing, no debugging code."""
 
 import ast
 import re

@@ -1,4 +1,4 @@
-"""`workflows` and `activities` are generic names; another distribution must not bring them too."""
+"""`workflows` and `activities` are generic names; no other distribution may install them."""
 
 from importlib.metadata import packages_distributions
 

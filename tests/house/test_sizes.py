@@ -1,4 +1,4 @@
-"""A file holds one noun: what outgrows that is split. Functions are held by ruff's rules."""
+"""The size limit of files; ruff limits functions."""
 
 from pathlib import Path
 

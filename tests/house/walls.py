@@ -1,4 +1,4 @@
-"""Who may import whom. One table for our own modules, one for libraries with an owner.
+"""Which modules may import which: one table for our modules, one for owned libraries.
 
 A rule belongs to the longest prefix of the importing module that is in the table. An entry of
 its list allows that module and everything below it; a room may always import itself.

@@ -1,4 +1,4 @@
-"""Looking at processes from outside."""
+"""Inspection of processes from outside."""
 
 import asyncio
 from collections.abc import Callable, Iterable

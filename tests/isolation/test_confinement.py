@@ -1,4 +1,4 @@
-"""What the operator asks for, and what is said where the system gives less."""
+"""The requested level of the sandbox, and the report where the system supports less."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Exits of child processes and the failures that they mean."""
+"""Exit codes of child processes and the failures that they indicate."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Whatever an engine does, it gets a typed outcome, and its neighbours do not notice."""
+"""Every fault of an engine has a typed outcome and does not affect other tasks."""
 
 import asyncio
 import os

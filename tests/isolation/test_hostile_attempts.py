@@ -1,4 +1,4 @@
-"""What a document that took its process over tries, and is denied: one test for each attempt."""
+"""Actions of a compromised engine process that are denied: one test for each."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""What a process that was taken over leaves in its folder reaches nobody."""
+"""Files that a compromised process leaves in its folder do not become results."""
 
 import json
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""How many tasks are prepared ahead."""
+"""The number of tasks that are prepared ahead."""
 
 from contextlib import ExitStack
 

@@ -1,4 +1,4 @@
-"""The life of the children in a pool."""
+"""The lifecycle of the children in a pool."""
 
 import asyncio
 import json

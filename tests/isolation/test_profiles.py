@@ -1,4 +1,4 @@
-"""Engines that start programs: what they may, and what they may not."""
+"""Engines that start programs: what they are allowed and denied."""
 
 import json
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""The tables of the filter, held against what the kernel's headers say."""
+"""The tables of the seccomp filter, compared with the kernel's headers."""
 
 import re
 import struct

@@ -1,4 +1,4 @@
-"""The wall clock of a file grows with its pages."""
+"""The time limit of a file grows with its pages."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Whose turn it is."""
+"""The order in which projects get turns."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""What every object store promises."""
+"""The contract of every object store."""
 
 import hashlib
 import os

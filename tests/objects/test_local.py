@@ -1,4 +1,4 @@
-"""Local stores: crashes, full disks, other file systems, folders that may not be written."""
+"""Local stores: crashes, full disks, other file systems, unwritable folders."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""Stores over the network: away, refused, without secrets in what they say."""
+"""Remote stores: unavailable, rejected, and without secrets in their errors."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The files of a result: keys that cannot collide, and a removal that can be stopped anywhere."""
+"""The files of a result: unique keys, and a removal that can be interrupted anywhere."""
 
 import json
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""The fence: tricks that lead inside are refused, and what was checked is what is connected to."""
+"""The fence: URLs of private addresses are rejected, and the checked address is connected to."""
 
 import re
 import socket

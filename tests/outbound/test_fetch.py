@@ -1,4 +1,4 @@
-"""Fetching a document: what comes back, what is given up, and what never gets into an error."""
+"""Fetching a document: results, failures, and errors without secrets."""
 
 import gzip
 import hashlib

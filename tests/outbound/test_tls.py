@@ -1,4 +1,4 @@
-"""TLS keeps the name although the connection goes to an address."""
+"""TLS checks the host name although the connection goes to an address."""
 
 import datetime
 import ssl

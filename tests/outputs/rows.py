@@ -1,4 +1,4 @@
-"""Manifest rows to write and show."""
+"""Manifest rows for tests."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

@@ -1,4 +1,4 @@
-"""Exporting: whole files, once, in order, refilled when emptied; and what cannot be exported."""
+"""Exports: complete files, once, in order, rewritten when removed; and failures."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""The manifest: both forms say the same, whole or not at all, in constant memory."""
+"""The manifest: equal rows in both forms, written atomically, in constant memory."""
 
 import hashlib
 import json

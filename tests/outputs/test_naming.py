@@ -1,4 +1,4 @@
-"""Output names: mirrored, safe, and never the same for two files."""
+"""Output names: mirrored, safe and unique."""
 
 import itertools
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The report: true, small, and harmless whatever the files are called."""
+"""The report: correct, small, and safe with any file names."""
 
 import json
 import re

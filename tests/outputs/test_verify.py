@@ -1,4 +1,4 @@
-"""Verifying: one changed byte, one missing file, one damaged manifest."""
+"""Verification: a changed byte, a missing file, a damaged manifest."""
 
 import shutil
 from pathlib import Path

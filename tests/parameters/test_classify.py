@@ -1,4 +1,4 @@
-"""What a classification can be asked for."""
+"""Parameters of classifications."""
 
 from typing import Any
 

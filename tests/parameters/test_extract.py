@@ -1,4 +1,4 @@
-"""What an extraction can be asked for, and which schemas are taken."""
+"""Parameters of extractions, and which schemas are accepted."""
 
 import json
 from pathlib import Path

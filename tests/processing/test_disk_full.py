@@ -1,4 +1,4 @@
-"""A full disk is no file's fault: the batch waits, readable, and goes on when there is room."""
+"""A full disk fails no file: the batch waits and continues when space is free."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""A large document is read in slices: what was read once is not read again, and nothing is left."""
+"""A large document is read in slices: no stored slice is repeated, and none is left over."""
 
 import signal
 from functools import partial

@@ -1,4 +1,4 @@
-"""Documents named by URL: fetched once, then like any other; their secrets go nowhere."""
+"""Documents named by URL: fetched once and processed like others; secrets are not stored."""
 
 from threading import Event
 from typing import Any

@@ -1,4 +1,4 @@
-"""The engine `llm` against llama.cpp's own server: a small model cannot read, but it can speak."""
+"""The engine `llm` against llama.cpp's own server with a small model."""
 
 from pathlib import Path
 

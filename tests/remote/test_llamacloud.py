@@ -1,4 +1,4 @@
-"""LlamaCloud's API as an engine, attempt by attempt, with answers that get lost on the way."""
+"""LlamaCloud's API as an engine, attempt by attempt, with lost answers."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""Whole batches by LlamaCloud's API: outages, lost workers, cancels, and a key nobody sees."""
+"""Whole batches by LlamaCloud's API: outages, lost workers, cancels, and the secret key."""
 
 import os
 import shutil

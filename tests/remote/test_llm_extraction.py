@@ -1,4 +1,4 @@
-"""What the engine `llm` makes of documents whose model answers properly."""
+"""Extractions of the engine `llm` when the model answers correctly."""
 
 import json
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Everything that an endpoint can do wrong, and what becomes of the item."""
+"""Failures of an endpoint, and the outcome of the item."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""How hard a remote host is asked: by counting, on a clock that only the tests move."""
+"""The limits of requests to a remote host, on a clock that the tests control."""
 
 import asyncio
 from collections.abc import AsyncIterator

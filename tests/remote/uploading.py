@@ -1,4 +1,4 @@
-"""Upload one file, in a process of its own, and say how far its memory grew: bytes, as JSON."""
+"""Upload one file in a separate process, and print the growth of its memory in bytes, as JSON."""
 
 import asyncio
 import json

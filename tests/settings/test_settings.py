@@ -1,4 +1,4 @@
-"""Settings: a wrong one is named with its variable, and secrets can lie in files."""
+"""Settings: an invalid one is named with its variable, and secrets can be read from files."""
 
 from pathlib import Path
 

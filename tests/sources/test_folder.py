@@ -1,4 +1,4 @@
-"""Scanning folders: what is listed, in which order, and what is refused."""
+"""Scanning folders: which entries are listed, in which order, and what is rejected."""
 
 import os
 import subprocess

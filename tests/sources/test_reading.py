@@ -1,4 +1,4 @@
-"""Opening listed files: the bytes that were listed, or a typed reason."""
+"""Opening listed files: the listed bytes, or a typed failure."""
 
 import hashlib
 import os

@@ -1,4 +1,4 @@
-"""A worker whose code cannot continue the running batches says so, and takes no work."""
+"""A worker whose code cannot replay the running batches reports it and takes no work."""
 
 from datetime import timedelta
 from pathlib import Path

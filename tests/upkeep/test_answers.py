@@ -1,4 +1,4 @@
-"""What the API says of a result that was purged."""
+"""The API's answer for a purged result."""
 
 from datetime import UTC, datetime
 

@@ -1,4 +1,4 @@
-"""What else goes: directories and the log of deliveries; and who says when."""
+"""Retention of directories and of the delivery log, and its schedule."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

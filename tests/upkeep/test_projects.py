@@ -1,4 +1,4 @@
-"""Deleting a project: everything of it is gone, and nothing else."""
+"""Deleting a project removes everything of it and nothing else."""
 
 from pathlib import Path
 

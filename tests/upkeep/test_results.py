@@ -1,4 +1,4 @@
-"""Stored results: purged when nothing needs them, made anew when somebody does."""
+"""Stored results: purged when nothing needs them, recreated on demand."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta

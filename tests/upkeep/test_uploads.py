@@ -1,4 +1,4 @@
-"""Uploaded bytes: they go when nothing lists them, and come again when they are uploaded again."""
+"""Uploaded bytes: purged when nothing lists them, stored again by the next upload."""
 
 import hashlib
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""A mill whose webhooks may go to loopback, and short ways to aim them."""
+"""A mill whose webhooks may call loopback, and helpers to configure them."""
 
 from contextlib import AbstractAsyncContextManager
 from typing import Any

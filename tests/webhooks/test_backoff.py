@@ -1,4 +1,4 @@
-"""Days of waiting, on the server that skips time."""
+"""Retries over days, on the time-skipping server."""
 
 from datetime import timedelta
 

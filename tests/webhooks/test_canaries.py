@@ -1,4 +1,4 @@
-"""Secrets stay where they belong: planted, then looked for in everything that is written.
+"""Planted secrets are found in nothing that is written.
 
 Plain by design, and so not looked for there: the text of documents in the object store; names of
 files, and URLs of documents with their query, in the records.

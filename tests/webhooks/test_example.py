@@ -1,4 +1,4 @@
-"""The example receiver takes what Docmill sends, and nothing else."""
+"""The example receiver accepts only what Docmill sends."""
 
 import asyncio
 import json

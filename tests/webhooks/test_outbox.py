@@ -1,4 +1,4 @@
-"""What enters the outbox, and that it does so with the change that it tells of."""
+"""The events of the outbox, each written in the transaction of its change."""
 
 from typing import Any
 

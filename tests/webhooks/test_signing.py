@@ -1,4 +1,4 @@
-"""Signatures, checked by code that shares nothing with what made them."""
+"""Signatures, checked by independent code."""
 
 import base64
 import hashlib

@@ -1,4 +1,4 @@
-"""Print what the installed official client expects of each answer, as JSON Schema by operation.
+"""Print the schema that the installed official client expects of each answer, by operation.
 
 Run in an environment of the client: ``python answer_schemas.py < PATHS``, where PATHS is a JSON
 list of ``METHOD /path/{id}``. The client's own code says which type an operation's answer has.

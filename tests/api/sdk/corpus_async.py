@@ -1,4 +1,4 @@
-"""A folder through v2 with the asynchronous client, everything that can be at the same time."""
+"""A folder through v2 with the asynchronous client, with concurrent requests."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""A folder through v1: batch items, their processing results, and what was made of each."""
+"""A folder through v1: batch items, their processing results and their outputs."""
 
 import json
 import sys

@@ -1,4 +1,4 @@
-"""Meet the limits of a project: requests that wait, and an upload that waiting does not help."""
+"""Exceed the limits of a project: requests that are retried, and an upload that is not."""
 
 import json
 import sys

@@ -1,4 +1,4 @@
-"""What a parse gives besides text: images, items, words, downloads; twice the same file."""
+"""Results of a parse besides text: images, items, words, downloads; the same file twice."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""Parse jobs over two URLs: one is served, one is not."""
+"""Parse jobs over two URLs: one that is served and one that is not."""
 
 import json
 import sys

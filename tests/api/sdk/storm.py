@@ -1,4 +1,4 @@
-"""Creates several of everything at the same time; the client repeats what gets no answer."""
+"""Create several objects of every kind concurrently; the client retries lost answers."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""A v1 batch whose files are told of, and its end; prints its id."""
+"""A v1 batch that reports its files and its end to webhooks; prints its id."""
 
 import io
 import json
