@@ -1,8 +1,8 @@
 """Projects are isolated: every operation, called with the ids of another project.
 
-Whatever one project asks about what another one owns is answered like a question about what never
-existed: with the same status, headers and body. The operations are those of the served document,
-so that a new one is tried without a word here, or the test says what it lacks.
+A request about an object of another project gets the same status, headers and body as a request
+about an unknown id. The operations are those of the served OpenAPI document: a new operation is
+tested without a change here, or the test names the input that it lacks.
 """
 
 import json

@@ -1,7 +1,7 @@
 """Planted secrets are found in nothing that is written.
 
-Plain by design, and so not looked for there: the text of documents in the object store; names of
-files, and URLs of documents with their query, in the records.
+Stored in plain text by design, and not searched: the text of documents in the object store; names
+of files, and URLs of documents with their query, in the records.
 """
 
 import json
