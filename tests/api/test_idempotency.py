@@ -60,7 +60,7 @@ async def test_racing_retries_agree_on_one_id(database: Database) -> None:
     assert len(set(ids)) == 1
 
 
-async def test_request_overtaken_by_its_retry_joins_it(database: Database) -> None:
+async def test_request_overtaken_by_its_retry_returns_its_object(database: Database) -> None:
     slow_first = await _decide(database, Repeat.FIRST, arrived_before=True)
     assert slow_first == await _decide(database, Repeat.RETRY)
 

@@ -35,7 +35,7 @@ async def test_members_share_one_server_and_the_last_one_stops_it(home: Home) ->
     assert not second.server.process.alive()
 
 
-async def test_server_that_lost_all_its_members_is_used_by_the_next_one(
+async def test_server_without_members_is_reused_by_the_next_one(
     home: Home, start_member: StartMember
 ) -> None:
     killed = start_member()

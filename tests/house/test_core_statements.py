@@ -1,8 +1,8 @@
 """Statements that the scope hook cannot restrict to a project are in listed modules only.
 
-The hook (`docmill.records.scope`) sees statements of the mapper only. Core statements on bare tables
-and textual SQL run in sessions of all projects. The listed modules use them on the path of items,
-where the mapper costs too much, and below the sessions.
+The hook (`docmill.records.scope`) sees statements of the mapper only. Core statements on bare
+tables and textual SQL run in sessions of all projects. The listed modules use them on the path of
+items, where the mapper costs too much, and below the sessions.
 """
 
 import re
