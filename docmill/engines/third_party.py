@@ -33,7 +33,7 @@ def load(name: str) -> Engine:
     """Import the engine ``name``, create it, and check it.
 
     Raises:
-        UnsoundEngineError: it is not installed, or does not implement the protocol.
+        InvalidEngineError: it is not installed, or does not implement the protocol.
         Exception: any exception of the package's code.
     """
     entry = found().get(name)
@@ -53,7 +53,7 @@ def check(engine: Any) -> None:
     """Check that ``engine`` implements the protocol.
 
     Raises:
-        UnsoundEngineError: it does not; the message states the first difference.
+        InvalidEngineError: it does not; the message states the first difference.
     """
     for ok, trouble in (
         (_matches(_NAME, engine, "name"), "name must be one word in lower case"),
@@ -84,7 +84,7 @@ def registry_of_class(place: str) -> Registry:
     """Return a registry with the single engine ``module:Class``, which need not be installed.
 
     Raises:
-        UnsoundEngineError: it does not implement the protocol.
+        InvalidEngineError: it does not implement the protocol.
     """
     module, _, name = place.partition(":")
     engine = getattr(import_module(module), name)()

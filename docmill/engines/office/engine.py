@@ -2,7 +2,7 @@
 
 xberg omits parts of these formats. `docmill.engines.office` therefore reads each document a second
 time from its source. Text that is in the source but not in xberg's output is added to the result;
-content that cannot be read is named in a warning (docs/content.md).
+content that cannot be read is named in a warning (docs/explanation/content.md).
 """
 
 import html
