@@ -95,6 +95,7 @@ async def test_unwritable_folder_is_rejected_with_a_message() -> None:
     assert refused.value.hint
 
 
+@pytest.mark.integration  # large: the unit tier takes under a minute
 async def test_manifest_is_written_in_constant_memory(tmp_path: Path) -> None:
     async def lazily(count: int) -> AsyncIterator[ManifestRow]:
         for number in range(count):

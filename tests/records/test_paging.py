@@ -204,6 +204,7 @@ async def test_results_of_another_project_are_not_shared(database: Database) -> 
     assert len((await page(database, again)).items) == 1
 
 
+@pytest.mark.integration  # large: the unit tier takes under a minute
 async def test_page_cost_does_not_depend_on_its_position(database: Database) -> None:
     batch = await batch_over(database, await scanned(database, 20_000))
     statements: list[str] = []

@@ -178,6 +178,7 @@ async def test_names_that_are_not_utf8_keep_their_raw_bytes(database: Database) 
     assert (await _rows(database, directory))["caf\\xe9~1234"].source_path == b"caf\xe9"
 
 
+@pytest.mark.integration  # large: the unit tier takes under a minute
 async def test_scan_of_many_unchanged_files_writes_few_small_rows(database: Database) -> None:
     count = 20_000
     directory = await scanned(database, count)

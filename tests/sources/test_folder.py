@@ -298,6 +298,7 @@ def test_tree_deeper_than_the_recursion_limit_is_scanned(tmp_path: Path) -> None
     assert found.count("/") == depth
 
 
+@pytest.mark.integration  # large: the unit tier takes under a minute
 def test_twenty_thousand_files_are_listed_once_in_order_and_in_chunks(tmp_path: Path) -> None:
     for folder in range(20):
         (tmp_path / f"{folder:02}").mkdir()
