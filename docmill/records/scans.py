@@ -233,12 +233,12 @@ class Scans:
         self, directory: Directory, known: dict[str, Any], entries: Sequence[ScannedEntry]
     ) -> None:
         """Insert new entries and new versions above the watermark."""
-        rows, replaced, mended = [], [], []
+        rows, replaced, updated = [], [], []
         for entry in entries:
             old = known.get(entry.unique_id)
             if old is not None and old.sequence > directory.watermark:
                 # This scan inserted it before, and the file changed before the chunk was repeated.
-                mended.append(_place(directory, old.sequence) | _version(entry))
+                updated.append(_place(directory, old.sequence) | _version(entry))
                 continue
             directory.sequence += 1
             rows.append(_row(directory, entry, old))
@@ -247,7 +247,7 @@ class Scans:
                 replaced.append(place | {"removed_sequence": directory.sequence})
         if rows:
             await self._session.execute(insert(DirectoryFile), rows)
-        for changes in (replaced, mended):
+        for changes in (replaced, updated):
             if changes:
                 await self._session.execute(update(DirectoryFile), changes)
         await self._session.flush()

@@ -61,7 +61,7 @@ def redrive(
     """Run again what an ended batch did not complete.
 
     Takes the files that failed, were cancelled or were too large, and leaves all others as they
-    are. The batch stays the same one; its earlier attempts are kept. The exit code says how it
+    are. The batch stays the same one; its earlier outcomes are kept. The exit code says how it
     ended, as for run.
     """
     from docmill.contracts.batches import RedriveRequest

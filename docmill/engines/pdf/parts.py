@@ -109,8 +109,8 @@ def attachments(path: Path) -> tuple[int, list[ResultWarning]]:
     if not count:
         return 0, []
     what = "The files of the portfolio" if portfolio else "Attachments"
-    told = ", ".join(names[:_NAMED]) + (", \u2026" if len(names) > _NAMED else "")
-    message = f"{what} were not read: {count}" + (f" ({told})." if told else ".")
+    named = ", ".join(names[:_NAMED]) + (", \u2026" if len(names) > _NAMED else "")
+    message = f"{what} were not read: {count}" + (f" ({named})." if named else ".")
     return count, [warning(WarningCode.CONTENT_NOT_READ, message)]
 
 
