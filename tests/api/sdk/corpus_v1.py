@@ -23,7 +23,7 @@ while True:
     state = client.beta.batch.get_status(job.id)
     if state.job.status in ("completed", "failed", "cancelled"):
         break
-    time.sleep(0.3)
+    time.sleep(0.3)  # the SDK has no call that waits for a change
 found = {}
 for item in client.beta.batch.job_items.list(job.id, limit=10):
     history = client.beta.batch.job_items.get_processing_results(item.item_id, job_type="parse")

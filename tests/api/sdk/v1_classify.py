@@ -27,7 +27,7 @@ while True:
     state = client.beta.batch.get_status(job.id)
     if state.job.status in ("completed", "failed", "cancelled"):
         break
-    time.sleep(0.3)
+    time.sleep(0.3)  # the SDK has no call that waits for a change
 found = {}
 for item in client.beta.batch.job_items.list(job.id):
     answer = client.classify.get(item.job_id)

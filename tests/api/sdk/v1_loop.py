@@ -26,7 +26,7 @@ while True:
     assert 0 <= state.progress_percentage <= 100
     if state.job.status in ("completed", "failed", "cancelled"):
         break
-    time.sleep(0.3)
+    time.sleep(0.3)  # the SDK has no call that waits for a change
 found = {}
 last = None
 for item in client.beta.batch.job_items.list(job.id, limit=2):
@@ -53,7 +53,7 @@ try:
 except APIStatusError as error:
     refused = error.status_code
 while client.beta.batch.get_status(again.id).job.status not in ("completed", "failed"):
-    time.sleep(0.3)
+    time.sleep(0.3)  # the SDK has no call that waits for a change
 (repeated,) = client.beta.batch.job_items.list(again.id)
 print(
     json.dumps(

@@ -35,7 +35,7 @@ def shown(job) -> dict:
 def by_one() -> dict:
     batch = client.batches.create(**asked)
     while batch.status not in ENDED:
-        time.sleep(0.2)
+        time.sleep(0.2)  # the SDK has no call that waits for a change
         batch = client.batches.get(batch.id)
     found = {}
     for one in client.batches.get(batch.id, expand=["results"]).results:

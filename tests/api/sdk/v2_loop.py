@@ -31,7 +31,7 @@ batch = client.batches.create(
 )
 assert batch.status == "PENDING", batch
 while batch.status not in ("COMPLETED", "FAILED", "CANCELLED"):
-    time.sleep(0.3)
+    time.sleep(0.3)  # the SDK has no call that waits for a change
     batch = client.batches.get(batch.id)
 assert batch.results is None
 batch = client.batches.get(batch.id, expand=["results"])

@@ -25,7 +25,7 @@ job = client.beta.batch.create(
     directory_id=directory.id,
 )
 while job.status not in ("completed", "failed", "cancelled"):
-    time.sleep(0.2)
+    time.sleep(0.2)  # the SDK has no call that waits for a change
     job = client.beta.batch.get_status(job.id).job
 assert job.status == "completed", job
 print(json.dumps({"batch": job.id}))

@@ -53,7 +53,7 @@ job = client.parsing.create(
     ],
 )
 while batch.status not in ("COMPLETED", "FAILED", "CANCELLED"):
-    time.sleep(0.2)
+    time.sleep(0.2)  # the SDK has no call that waits for a change
     batch = client.batches.get(batch.id)
 client.parsing.wait_for_completion(job.id, timeout=60)
 print(json.dumps({"batch": batch.id, "job": job.id, "stored": stored.id}))
