@@ -25,7 +25,8 @@ APPLICATION = _PACKED if IS_INSTALLED else Path(__file__).resolve().parents[1]
 """Folder of worker.py, server.py, ``workflows`` and ``activities``."""
 
 _URL_OR_NOTHING = r"^(https?://[^\s/]+.*)?$"
-_REFERENCE = "secret:"
+REFERENCE = "secret:"
+"""Start of the value of a secret setting that names a file in ``DOCMILL_SECRETS_DIR``."""
 
 _ITEM_SLOTS_PER_ENGINE = 4
 """A slot waits for its next activity for about as long as a short activity takes. With 8 slots
@@ -266,9 +267,9 @@ def _resolved_secrets(settings: Settings) -> dict[str, SecretStr]:
     """
     found: dict[str, SecretStr] = {}
     for field, value in settings:
-        if not isinstance(value, SecretStr) or not value.get_secret_value().startswith(_REFERENCE):
+        if not isinstance(value, SecretStr) or not value.get_secret_value().startswith(REFERENCE):
             continue
-        name = value.get_secret_value().removeprefix(_REFERENCE)
+        name = value.get_secret_value().removeprefix(REFERENCE)
         try:
             path = settings.secrets_dir / Path(name).name
             found[field] = SecretStr(path.read_text(encoding="utf-8").strip())

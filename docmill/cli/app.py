@@ -81,6 +81,9 @@ COMMANDS: Mapping[str, Command] = {
     ),
     "verify": Command("docmill.cli.verify:verify", "Compare outputs with the manifest."),
     "doctor": Command("docmill.cli.doctor:doctor", "Check this machine."),
+    "settings": Command(
+        "docmill.cli.effective:settings", "Print the effective settings, and where each comes from."
+    ),
     "keys": Command("docmill.cli.keys:group", "API keys of projects."),
     "projects": Command(
         "docmill.cli.projects:group", "Projects: who owns files, batches and results."

@@ -7,7 +7,9 @@ compares the pages with the code.
 
 import inspect
 import re
+import shlex
 import sys
+import textwrap
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,7 @@ from docmill.errors import GUIDES, Retry
 from docmill.settings import Settings
 
 PAGES = Path(__file__).resolve().parent
+ENVIRONMENT_EXAMPLE = PAGES.parents[1] / ".env.example"
 BLOCK = re.compile(r"(<!-- generated: (\w+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 
 RETRIES = {
@@ -53,6 +56,45 @@ def settings() -> str:
         for name, field in Settings.model_fields.items()
     ]
     return table(("variable", "default", "meaning"), rows)
+
+
+ENVIRONMENT_HEAD = """\
+# Every setting of Docmill with its default; written by `make docs`. Copy this file to `.env`,
+# remove the `#` before what you change, and pass it to the processes, for example:
+#
+#   a shell          set -a; . ./.env; set +a
+#   systemd          EnvironmentFile=/etc/docmill/env
+#
+# Docmill itself reads no file. docker compose reads `.env` for the variables that
+# docker-compose.yml names.
+#
+# `starter.py settings` prints the values that take effect.
+"""
+
+
+def environment_example() -> str:
+    """Every setting as a commented line of an environment file."""
+    meanings = attributes_of(Settings)
+    parts = [ENVIRONMENT_HEAD]
+    for name, field in Settings.model_fields.items():
+        value = default_of(name, field).strip("`")
+        if name in COMPUTED:
+            meanings[name] += f" Default: {value}."
+        text = textwrap.fill(
+            meanings[name].replace("`", ""),
+            HELP_WIDTH,
+            initial_indent="# ",
+            subsequent_indent="# ",
+            break_on_hyphens=False,
+            break_long_words=False,
+        )
+        parts.append(f"{text}\n#DOCMILL_{name.upper()}={plain_default(name, value)}\n")
+    return "\n".join(parts)
+
+
+def plain_default(name: str, value: str) -> str:
+    """Return a default as a shell reads it; nothing for one that differs or is empty."""
+    return "" if name in COMPUTED or value == "none" else shlex.quote(value)
 
 
 def attributes_of(documented: type) -> dict[str, str]:
@@ -217,6 +259,7 @@ def main() -> None:
         if (current := generated(page)) != page:
             path.write_text(current, encoding="utf-8")
             sys.stdout.write(f"{path.name} brought up to date\n")
+    ENVIRONMENT_EXAMPLE.write_text(environment_example(), encoding="utf-8")
 
 
 if __name__ == "__main__":

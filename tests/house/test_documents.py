@@ -71,6 +71,11 @@ def test_reference_pages_include_every_generated_table() -> None:
     assert shown == generate.BLOCKS.keys()
 
 
+def test_environment_example_agrees_with_the_code() -> None:
+    found = text_of(generate.ENVIRONMENT_EXAMPLE)
+    assert found == generate.environment_example(), "run `make docs` and commit"
+
+
 def test_command_reference_names_every_exit_code() -> None:
     page = text_of(ROOT / "docs/reference/commands.md")
     assert set(map(int, re.findall(r"^\| (\d+) \|", page, re.MULTILINE))) == set(Exit)
