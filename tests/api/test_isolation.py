@@ -5,6 +5,7 @@ about an unknown id. The operations are those of the served OpenAPI document: a 
 tested without a change here, or the test names the input that it lacks.
 """
 
+import asyncio
 import json
 import re
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -21,7 +22,7 @@ from docmill.records.audit import Audit
 from docmill.settings import Settings
 from tests.api.steps import make_directory, ok, upload
 from tests.fixtures.api import ApiServer
-from tests.fixtures.keys import Team, make_team, records_of
+from tests.fixtures.keys import Team, make_team
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 DOCUMENT = create_app(Settings()).openapi()
@@ -113,14 +114,17 @@ class Owner:
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
+def shared(
+    tmp_path_factory: pytest.TempPathFactory, server_database: dict[str, str]
+) -> Iterator[ApiServer]:
     """A server for two projects; Temporal is away."""
-    with ApiServer(tmp_path_factory.mktemp("shared"), DOCMILL_AUTH="keys") as server:
+    home = tmp_path_factory.mktemp("shared")
+    with ApiServer(home, DOCMILL_AUTH="keys", **server_database) as server:
         yield server
 
 
 async def _owner(server: ApiServer) -> Owner:
-    database = records_of(server.home)
+    database = server.records()
     team = await make_team(database, None)
     await database.close()
     client = httpx.AsyncClient(base_url=server.url, headers=team.headers, timeout=30)
@@ -273,7 +277,8 @@ async def test_object_of_another_project_answers_like_an_unknown_one(
     assert len(foreign) > 150
     different = []
     for theirs, nobodys in zip(foreign, unknown, strict=True):
-        answers = [await other.client.request(**request) for request in (theirs, nobodys)]
+        both = (other.client.request(**request) for request in (theirs, nobodys))
+        answers = await asyncio.gather(*both)
         seen = [_seen(answers[0], one.ids), _seen(answers[1], never)]
         if answers[0].is_success:  # an object of the asker's own: its id and times differ
             seen = [(status, headers, _shape(text)) for status, headers, text in seen]
@@ -358,7 +363,7 @@ async def test_changes_and_reads_of_results_are_audited(one: Owner, shared: ApiS
     link = await ok(await api.get(f"/api/v1/beta/files/{one.ids['file']}/content"))
     async with httpx.AsyncClient() as anyone:
         await anyone.get(link["url"])
-    database = records_of(shared.home)
+    database = shared.records()
     async with database.read() as session:
         rows = await Audit(session).list(one.team.project_id, limit=100)
     await database.close()

@@ -16,7 +16,8 @@ from docmill.records.database import Database
 from docmill.records.tables.base import now
 from docmill.settings import Settings
 from tests.fixtures.api import ApiServer
-from tests.fixtures.keys import Team, make_team, records_of
+from tests.fixtures.keys import Team, make_team
+from tests.records.everywhere import found_everywhere
 
 pytestmark = pytest.mark.integration
 PROJECTS = "/api/v1/projects"
@@ -24,22 +25,18 @@ DIRECTORIES = "/api/v1/beta/directories"
 
 
 @pytest.fixture(scope="module")
-def keyed_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def keyed_server(
+    tmp_path_factory: pytest.TempPathFactory, server_database: dict[str, str]
+) -> Iterator[ApiServer]:
+    """A server that demands keys."""
     home = tmp_path_factory.mktemp("keyed")
-    home.mkdir(exist_ok=True)
-    return home
-
-
-@pytest.fixture(scope="module")
-def keyed_server(keyed_home: Path) -> Iterator[ApiServer]:
-    """A server that demands keys and, on this machine only, listens on every interface."""
-    with ApiServer(keyed_home, DOCMILL_AUTH="keys") as server:
+    with ApiServer(home, DOCMILL_AUTH="keys", **server_database) as server:
         yield server
 
 
 @pytest.fixture
-async def records(keyed_home: Path) -> AsyncIterator[Database]:
-    database = records_of(keyed_home)
+async def records(keyed_server: ApiServer) -> AsyncIterator[Database]:
+    database = keyed_server.records()
     yield database
     await database.close()
 
@@ -145,20 +142,24 @@ async def test_last_use_of_a_key_is_written_once_a_minute(
         assert (await ApiKeys(session).get(team.key_id)).last_used_at == first
 
 
-async def test_home_contains_no_secret(
-    keyed_server: ApiServer, keyed_home: Path, records: Database
+async def test_home_and_records_contain_no_secret(
+    keyed_server: ApiServer, records: Database
 ) -> None:
     team = await make_team(records)
     secret = team.key.rpartition("_")[2].encode()
     async with _client(keyed_server, team) as client:
         await client.get(PROJECTS)
-    held = [path for path in keyed_home.rglob("*") if path.is_file()]
+    held = [path for path in keyed_server.home.rglob("*") if path.is_file()]
     assert not [path for path in held if secret in path.read_bytes()]
+    assert not await found_everywhere(records, secret.decode())
 
 
-async def test_first_key_makes_keys_mandatory_permanently(tmp_path: Path) -> None:
-    database = records_of(tmp_path)
-    with ApiServer(tmp_path) as server:
+async def test_first_key_makes_keys_mandatory_permanently(
+    tmp_path: Path, migrated_url: str
+) -> None:
+    home = tmp_path / "home"
+    with ApiServer(home, DOCMILL_DATABASE_URL=migrated_url) as server:
+        database = server.records()
         async with _client(server) as client:
             assert (await client.get(PROJECTS)).status_code == 200
             team = await make_team(database)
@@ -168,7 +169,7 @@ async def test_first_key_makes_keys_mandatory_permanently(tmp_path: Path) -> Non
     async with database.write() as session:
         await ApiKeys(session).revoke(team.key_id)
     await database.close()
-    with ApiServer(tmp_path) as server:
+    with ApiServer(home, DOCMILL_DATABASE_URL=migrated_url) as server:
         async with _client(server, team) as client:
             assert (await client.get(PROJECTS)).status_code == 401
 

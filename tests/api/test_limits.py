@@ -10,20 +10,23 @@ from docmill.contracts.access import Limits
 from docmill.settings import MIB
 from tests.api.steps import make_directory, ok, upload
 from tests.fixtures.api import ApiServer
-from tests.fixtures.keys import Team, make_team, records_of
+from tests.fixtures.keys import Team, make_team
 from tests.fixtures.sdks import Sdk
 
 pytestmark = pytest.mark.timeout(200)
 
 
 @pytest.fixture(scope="module")
-def limited_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
-    with ApiServer(tmp_path_factory.mktemp("limited"), DOCMILL_AUTH="keys") as server:
+def limited_server(
+    tmp_path_factory: pytest.TempPathFactory, server_database: dict[str, str]
+) -> Iterator[ApiServer]:
+    home = tmp_path_factory.mktemp("limited")
+    with ApiServer(home, DOCMILL_AUTH="keys", **server_database) as server:
         yield server
 
 
 async def _team(server: ApiServer, limits: Limits) -> Team:
-    database = records_of(server.home)
+    database = server.records()
     try:
         return await make_team(database, None, limits=limits)
     finally:
