@@ -81,10 +81,14 @@ async def list_ledger_items(
     async with services.database.read() as session:
         ledger = LedgerReads(session)
         rows = await ledger.items(
-            batch, status=status, after=read_position(page_token, filters), limit=limit + 1
+            batch,
+            status=status,
+            after=read_position(page_token, scope.project_id, filters),
+            limit=limit + 1,
         )
         total = await ledger.count(batch, status)
-    token = position_token(rows[limit - 1].position, filters) if len(rows) > limit else None
+    more = len(rows) > limit
+    token = position_token(rows[limit - 1].position, scope.project_id, filters) if more else None
     return CursorPage(
         items=list(rows[:limit]),
         next_page_token=token,
@@ -211,18 +215,18 @@ async def download_manifest(
     )
 
 
-def position_token(position: int, filters: Mapping[str, Any]) -> str | None:
+def position_token(position: int, project_id: str, filters: Mapping[str, Any]) -> str | None:
     """Return the page token of the items after ``position``."""
-    return encode_token(str(position), filters)
+    return encode_token(str(position), project_id, filters)
 
 
-def read_position(token: str | None, filters: Mapping[str, Any]) -> int | None:
+def read_position(token: str | None, project_id: str, filters: Mapping[str, Any]) -> int | None:
     """Return the position after which the page of ``token`` starts; None for the first page.
 
     Raises:
-        FieldError: the token belongs to a list with other filters.
+        FieldError: the token belongs to another project, or to a list with other filters.
     """
-    cursor = decode_token(token, filters)
+    cursor = decode_token(token, project_id, filters)
     return None if cursor is None else int(cursor)
 
 

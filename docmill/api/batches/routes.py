@@ -166,10 +166,10 @@ async def list_batches(
         found = await batches.list(
             scope.project_id,
             limit=page_limit(page_size),
-            cursor=decode_token(page_token, filters),
+            cursor=decode_token(page_token, scope.project_id, filters),
             **filters,
         )
-        answer = page(found, view, filters)
+        answer = page(found, view, scope.project_id, filters)
         answer.total_size = await batches.count(scope.project_id, **filters)
     return answer
 

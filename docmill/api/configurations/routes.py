@@ -109,10 +109,10 @@ async def list_configurations(
         found = await Configurations(session).list(
             scope.project_id,
             limit=page_limit(page_size),
-            cursor=decode_token(page_token, filters),
+            cursor=decode_token(page_token, scope.project_id, filters),
             **filters,
         )
-    return page(found, ConfigurationView.model_validate, filters)
+    return page(found, ConfigurationView.model_validate, scope.project_id, filters)
 
 
 @router.get("/{config_id}")

@@ -1,4 +1,4 @@
-"""Pagination: page tokens for clients, each bound to the filters of its list."""
+"""Pagination: page tokens for clients, each bound to its project and the filters of its list."""
 
 import hashlib
 import json
@@ -16,21 +16,21 @@ _DIGEST = 16
 """Characters of the hash in a token."""
 
 
-def encode_token(cursor: str | None, filters: Mapping[str, Any]) -> str | None:
+def encode_token(cursor: str | None, project_id: str, filters: Mapping[str, Any]) -> str | None:
     """Return the page token for clients; None on the last page."""
-    return None if cursor is None else f"{_digest(cursor, filters)}{cursor}"
+    return None if cursor is None else f"{_digest(cursor, project_id, filters)}{cursor}"
 
 
-def decode_token(token: str | None, filters: Mapping[str, Any]) -> str | None:
+def decode_token(token: str | None, project_id: str, filters: Mapping[str, Any]) -> str | None:
     """Return the database cursor in a page token; None for the first page.
 
     Raises:
-        FieldError: the token belongs to a list with other filters.
+        FieldError: the token belongs to another project, or to a list with other filters.
     """
     if not token:
         return None
     cursor = token[_DIGEST:]
-    if token[:_DIGEST] != _digest(cursor, filters):
+    if token[:_DIGEST] != _digest(cursor, project_id, filters):
         raise FieldError(
             "The page token does not belong to this list with these filters.",
             "query",
@@ -41,15 +41,16 @@ def decode_token(token: str | None, filters: Mapping[str, Any]) -> str | None:
 
 
 def page(
-    found: Slice[Row], view: Callable[[Row], View], filters: Mapping[str, Any]
+    found: Slice[Row], view: Callable[[Row], View], project_id: str, filters: Mapping[str, Any]
 ) -> CursorPage[View]:
     """Return one page of a list as the response model."""
     return CursorPage(
-        items=[view(row) for row in found.items], next_page_token=encode_token(found.next, filters)
+        items=[view(row) for row in found.items],
+        next_page_token=encode_token(found.next, project_id, filters),
     )
 
 
-def _digest(cursor: str, filters: Mapping[str, Any]) -> str:
+def _digest(cursor: str, project_id: str, filters: Mapping[str, Any]) -> str:
     given = {key: value for key, value in filters.items() if value not in (None, [], False)}
-    canonical = json.dumps([cursor, given], sort_keys=True, default=str)
+    canonical = json.dumps([cursor, project_id, given], sort_keys=True, default=str)
     return hashlib.sha256(canonical.encode()).hexdigest()[:_DIGEST]

@@ -68,9 +68,11 @@ async def page_projects(
     filters = {"name": name, "organization_id": organization_id}
     async with services.database.scoped(visible_to(caller)).read() as session:
         found = await Projects(session).list(
-            **filters, limit=page_limit(page_size), cursor=decode_token(page_token, filters)
+            **filters,
+            limit=page_limit(page_size),
+            cursor=decode_token(page_token, caller.project_id, filters),
         )
-    return page(found, ProjectView.model_validate, filters)
+    return page(found, ProjectView.model_validate, caller.project_id, filters)
 
 
 @router.get("/api/v1/projects/{project_id}")

@@ -219,10 +219,12 @@ async def list_directory_files(
             scope.project_id,
             directory_id,
             limit=page_limit(page_size),
-            cursor=decode_token(page_token, bound),
+            cursor=decode_token(page_token, scope.project_id, bound),
             **filters,
         )
-    return page(found, lambda row: _with_link(services, request, row, expand), bound)
+    return page(
+        found, lambda row: _with_link(services, request, row, expand), scope.project_id, bound
+    )
 
 
 @router.get("/{directory_file_id}")

@@ -71,10 +71,10 @@ async def list_directories(
         found = await Directories(session).list(
             scope.project_id,
             limit=page_limit(page_size),
-            cursor=decode_token(page_token, filters),
+            cursor=decode_token(page_token, scope.project_id, filters),
             **filters,
         )
-    return page(found, DirectoryView.model_validate, filters)
+    return page(found, DirectoryView.model_validate, scope.project_id, filters)
 
 
 @router.get("/{directory_id}")

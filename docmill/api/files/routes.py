@@ -117,11 +117,13 @@ async def list_files(
         found = await Files(session).list(
             scope.project_id,
             limit=page_limit(page_size),
-            cursor=decode_token(page_token, bound),
+            cursor=decode_token(page_token, scope.project_id, bound),
             order=order_by,
             **filters,
         )
-    return page(found, lambda file: with_link(services, request, file, expand), bound)
+    return page(
+        found, lambda file: with_link(services, request, file, expand), scope.project_id, bound
+    )
 
 
 @router.post("/query", deprecated=True)
@@ -142,11 +144,11 @@ async def query_files(
         found = await Files(session).list(
             scope.project_id,
             limit=page_limit(body.page_size),
-            cursor=decode_token(body.page_token, bound),
+            cursor=decode_token(body.page_token, scope.project_id, bound),
             order=order,
             **filters,
         )
-    return page(found, view, bound)
+    return page(found, view, scope.project_id, bound)
 
 
 @router.get("/{file_id}")

@@ -76,11 +76,12 @@ class ProductJobs:
             found = await Jobs(session).list(
                 self._scope.project_id,
                 limit=limit,
-                cursor=decode_token(filter_.page_token, filters),
+                cursor=decode_token(filter_.page_token, self._scope.project_id, filters),
                 **filters,
             )
         return CursorPage(
-            items=await views(found.items), next_page_token=encode_token(found.next, filters)
+            items=await views(found.items),
+            next_page_token=encode_token(found.next, self._scope.project_id, filters),
         )
 
     async def cancel(self, job_id: str) -> Job:

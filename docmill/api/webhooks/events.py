@@ -61,10 +61,10 @@ async def list_webhook_events(
         found = await Deliveries(session).list(
             scope.project_id,
             limit=page_limit(page_size),
-            cursor=decode_token(page_token, filters),
+            cursor=decode_token(page_token, scope.project_id, filters),
             **filters,
         )
-    return page(found, view, filters)
+    return page(found, view, scope.project_id, filters)
 
 
 @router.get("/webhook-events/{event_id}")

@@ -80,9 +80,11 @@ async def page_webhooks(
     async with services.database.read() as session:
         webhooks = Webhooks(session)
         found = await webhooks.list(
-            scope.project_id, limit=page_limit(page_size), cursor=decode_token(page_token, {})
+            scope.project_id,
+            limit=page_limit(page_size),
+            cursor=decode_token(page_token, scope.project_id, {}),
         )
-        answer = page(found, view, {})
+        answer = page(found, view, scope.project_id, {})
         if include_total:
             answer.total_size = await webhooks.count(scope.project_id)
     return answer
