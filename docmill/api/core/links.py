@@ -35,13 +35,18 @@ class Links:
         self._current = ""
         self._read_at = -KEYS_SECONDS
 
-    async def refresh(self) -> None:
+    async def refresh(self, key_id: str | None = None) -> None:
         """Read the keys, unless they were read within `KEYS_SECONDS`.
+
+        Args:
+            key_id: key of a link to verify. An unknown one is looked for at once, because another
+                process may just have read a new key and signed with it.
 
         Raises:
             UnavailableError: the database is unavailable.
         """
-        if time.monotonic() - self._read_at < KEYS_SECONDS:
+        known = key_id is None or key_id in self._keys
+        if known and time.monotonic() - self._read_at < KEYS_SECONDS:
             return
         async with self._database.read() as session:
             keys = await LinkKeys(session).list()

@@ -145,7 +145,7 @@ async def linked_services(
     Raises:
         NotFoundError: the signature is invalid, or the link has expired.
     """
-    await services.links.refresh()
+    await services.links.refresh(key)
     parts = request.scope["path"].removeprefix(f"{CONTENT_PREFIX}/").split("/")
     services.links.check(project, *parts, expires=expires, key_id=key, signature=signature)
     actor = Actor("link", request.scope["route"].name)
