@@ -172,6 +172,7 @@ class BatchService:
             UnavailableError: Temporal is unavailable.
         """
         await (await self._client(batch)).resume((await self._unfinished(batch)).id)
+        await self._database.audit([batch.id])  # the workflow updates the row
 
     async def set_concurrency(self, batch: Batch, concurrency: int) -> int:
         """Change how many items of a batch may be in flight.
@@ -184,7 +185,10 @@ class BatchService:
         batch = await self._unfinished(batch)
         if 1 <= concurrency < batch.concurrency:
             await self._set_state(batch, concurrency=concurrency)
-        return await (await self._client(batch)).set_concurrency(batch.id, concurrency)
+        changed = await (await self._client(batch)).set_concurrency(batch.id, concurrency)
+        if concurrency >= batch.concurrency:  # the workflow updates the row
+            await self._database.audit([batch.id])
+        return changed
 
     async def _set_state(self, batch: Batch, **fields: Any) -> None:
         async with self._database.write() as session:

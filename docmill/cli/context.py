@@ -1,14 +1,18 @@
 """What commands work with: settings, the home, the records and the store."""
 
 import getpass
+import logging
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import structlog
+
 from docmill.contracts.access import Actor
 from docmill.embedded.home import Home
+from docmill.ids import DEFAULT_PROJECT_ID
 from docmill.objects.base import ObjectStore
 from docmill.objects.open import open_store
 from docmill.records.database import Database
@@ -30,22 +34,31 @@ class CommandContext:
     database: Database
     store: ObjectStore
 
-    def batches(self, runtime: "Runtime") -> "BatchService":
-        """Return the service of the batches that ``runtime`` runs."""
+    def batches(self, runtime: "Runtime", actor: Actor | None = None) -> "BatchService":
+        """Return the service of the batches that ``runtime`` runs.
+
+        Args:
+            runtime: the server and its workers.
+            actor: who changes batches of the default project, for the audit log; None is a
+                command that only looks.
+        """
         from docmill.batches.service import BatchService
         from docmill.temporal.connections import TemporalLink
 
         link = TemporalLink(runtime.client, runtime.namespace, self.settings.temporal_namespaces)
-        return BatchService(self.database, self.store, self.settings, link)
+        service = BatchService(self.database, self.store, self.settings, link)
+        if actor is None:
+            return service
+        return service.within(self.database.scoped(DEFAULT_PROJECT_ID, actor))
 
 
-def command_actor(action: str) -> Actor:
-    """Return the user who runs this command, for the audit log."""
+def command_actor(action: str, *objects: str) -> Actor:
+    """Return the user who runs this command, for the audit log; ``objects`` are what it names."""
     try:
         user = getpass.getuser()
     except (KeyError, OSError):  # a container's user may have no name
         user = str(os.getuid())
-    return Actor(f"cli:{user}", action)
+    return Actor(f"cli:{user}", action, objects)
 
 
 @asynccontextmanager
@@ -56,6 +69,8 @@ async def open_context(settings: Settings) -> AsyncIterator[CommandContext]:
         UsageError: a setting is wrong or the home cannot be used.
         UnavailableError: the database cannot be reached.
     """
+    if not structlog.is_configured():  # a command that shows progress: a log line would break it
+        structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     place = Home(settings.home).create()
     database = Database.of(settings, EVERY_PROJECT)
     store = open_store(settings.store)

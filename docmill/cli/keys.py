@@ -17,6 +17,7 @@ from docmill.contracts.access import Role
 from docmill.errors import UsageError
 from docmill.ids import DEFAULT_PROJECT_ID
 from docmill.records.api_keys import ApiKeys, NewKey, is_live
+from docmill.records.audit import Audit, log_change
 from docmill.records.link_keys import LinkKeys
 from docmill.records.projects import Projects
 from docmill.records.reencryption import reencrypt
@@ -177,10 +178,11 @@ async def revoke_key(key_id: str, *, as_json: bool, home: Path | None) -> int:
 async def rotate_link_key(*, revoke: bool, as_json: bool, home: Path | None) -> int:
     """Make the key that signs links from now on."""
     async with open_context(audited_settings_of(home)) as context:
-        own = context.database.scoped(DEFAULT_PROJECT_ID, command_actor("rotate_link_key"))
+        actor = command_actor("revoke_links" if revoke else "rotate_link_key")
         async with context.database.write() as session:
             key = await LinkKeys(session).rotate(revoke=revoke)
-        await own.audit([key.id])
+            change = await Audit(session).record(DEFAULT_PROJECT_ID, actor, [key.id])
+        log_change(change)
     console = Console(as_json=as_json)
     console.print_json({"id": key.id})
     console.print(f"Links are signed with the key {key.id} within five seconds.")

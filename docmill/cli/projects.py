@@ -13,6 +13,7 @@ from docmill.cli.execute import audited_settings_of, execute
 from docmill.cli.exits import Exit
 from docmill.cli.options import HomeOption, JsonOption
 from docmill.contracts.access import Limits
+from docmill.records.audit import Audit, log_change
 from docmill.records.keyset import MAX_LIMIT
 from docmill.records.projects import Projects, limits_of
 from docmill.records.tables.sources import Project
@@ -141,8 +142,9 @@ async def create_project(name: str, limits: Limits, *, as_json: bool, home: Path
     async with open_context(audited_settings_of(home)) as context:
         async with context.database.write() as session:
             project = await Projects(session).create(name, limits)
-        own = context.database.scoped(project.id, command_actor("create_project"))
-        await own.audit([project.id])
+            actor = command_actor("create_project")
+            change = await Audit(session).record(project.id, actor, [project.id])
+        log_change(change)
     console = Console(as_json=as_json)
     console.print_json(_as_json(project))
     if not as_json:
@@ -208,9 +210,8 @@ async def remove_project(project_id: str, *, as_json: bool, home: Path | None) -
     console = Console(as_json=as_json)
     async with open_context(audited_settings_of(home)) as context:
         console.print("Its keys are refused from now on; deleting what it owns.")
-        await delete_project(context.database, context.store, project_id)
-        actor = command_actor("delete_project")
-        await context.database.scoped(project_id, actor).audit([project_id])
+        actor = command_actor("delete_project", project_id)
+        await delete_project(context.database, context.store, project_id, actor=actor)
     console.print_json({"deleted": project_id})
     console.print(f"Deleted {project_id}.")
     return Exit.OK

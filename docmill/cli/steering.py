@@ -10,8 +10,8 @@ import typer
 
 from docmill.batches.service import BatchService
 from docmill.cli.console import Console
-from docmill.cli.context import CommandContext, open_context
-from docmill.cli.execute import execute, settings_of
+from docmill.cli.context import CommandContext, command_actor, open_context
+from docmill.cli.execute import audited_settings_of, execute
 from docmill.cli.exits import Exit
 from docmill.cli.options import BatchId, HomeOption, ProfileOption, program
 from docmill.cli.runtime import open_runtime
@@ -67,7 +67,8 @@ async def cancel_batch(
 ) -> int:
     """Cancel a batch, and wait until it is over; with ``drain`` as long as its files need."""
     console = Console(as_json=False)
-    async with _steered(batch_id, profile, home, console) as (context, service, batch):
+    steered = _steered("cancel_batch", batch_id, profile, home, console)
+    async with steered as (context, service, batch):
         await service.cancel(batch, reason, drain=drain)
         if drain:
             console.print("No more files start; waiting for those in flight.")
@@ -80,7 +81,7 @@ async def cancel_batch(
 async def pause_batch(batch_id: str, *, profile: str | None, home: Path | None) -> int:
     """Pause a batch."""
     console = Console(as_json=False)
-    async with _steered(batch_id, profile, home, console) as (_, service, batch):
+    async with _steered("pause_batch", batch_id, profile, home, console) as (_, service, batch):
         await service.pause(batch)
     console.print(f"{batch_id} is paused: files in flight end, no others start.")
     console.print(f"Continue: {program()} resume {batch_id}")
@@ -90,7 +91,7 @@ async def pause_batch(batch_id: str, *, profile: str | None, home: Path | None) 
 async def resume_batch(batch_id: str, *, profile: str | None, home: Path | None) -> int:
     """Continue a paused batch."""
     console = Console(as_json=False)
-    async with _steered(batch_id, profile, home, console) as (_, service, batch):
+    async with _steered("resume_batch", batch_id, profile, home, console) as (_, service, batch):
         await service.resume(batch)
     console.print(f"{batch_id} continues.")
     return Exit.OK
@@ -101,7 +102,7 @@ async def change_concurrency(
 ) -> int:
     """Change how many files of a batch are in flight."""
     console = Console(as_json=False)
-    async with _steered(batch_id, profile, home, console) as (_, service, batch):
+    async with _steered("set_concurrency", batch_id, profile, home, console) as (_, service, batch):
         now = await service.set_concurrency(batch, number)
     console.print(f"{batch_id}: at most {now} files in flight.")
     return Exit.OK
@@ -109,12 +110,12 @@ async def change_concurrency(
 
 @asynccontextmanager
 async def _steered(
-    batch_id: str, profile: str | None, home: Path | None, console: Console
+    action: str, batch_id: str, profile: str | None, home: Path | None, console: Console
 ) -> AsyncIterator[tuple[CommandContext, BatchService, Batch]]:
-    async with open_context(settings_of(home)) as context:
+    async with open_context(audited_settings_of(home)) as context:
         batch = (await read_snapshot(context.database, DEFAULT_PROJECT_ID, batch_id)).batch
         async with open_runtime(context.settings, profile, console.print) as runtime:
-            yield context, context.batches(runtime), batch
+            yield context, context.batches(runtime, command_actor(action, batch_id)), batch
 
 
 async def _ended(context: CommandContext, batch: Batch, seconds: float | None) -> Snapshot:

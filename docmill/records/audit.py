@@ -96,6 +96,15 @@ class Audit:
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
+    async def record(self, project_id: str, actor: Actor, objects: Iterable[str]) -> Change:
+        """Insert the row of a change in a session of all projects, and return the change.
+
+        `log_change` writes the log line after the commit.
+        """
+        change = change_of(project_id, actor, objects)
+        await self.add([change])
+        return change
+
     async def add(self, changes: Sequence[Change]) -> None:
         """Insert rows in the caller's transaction."""
         rows = [

@@ -2,6 +2,7 @@
 
 import asyncio
 
+from docmill.contracts.access import Actor
 from docmill.errors import ConflictError
 from docmill.objects.base import ObjectStore
 from docmill.objects.results import delete_result
@@ -15,7 +16,12 @@ key for five seconds, and batches that they create then must be found."""
 
 
 async def delete_project(
-    database: Database, store: ObjectStore, project_id: str, *, settle: float = SETTLE_SECONDS
+    database: Database,
+    store: ObjectStore,
+    project_id: str,
+    *,
+    actor: Actor | None = None,
+    settle: float = SETTLE_SECONDS,
 ) -> None:
     """Delete a project and all its data; an interrupted deletion can be continued.
 
@@ -26,6 +32,7 @@ async def delete_project(
         database: of all projects.
         store: of its objects.
         project_id: which project.
+        actor: who deletes it, for the audit log.
         settle: seconds until no API process accepts its keys any more.
 
     Raises:
@@ -37,7 +44,7 @@ async def delete_project(
     async with database.read() as session:
         await Projects(session).get(project_id, include_deleted=True)
     await _check_ended(own)
-    async with database.write() as session:
+    async with database.scoped(project_id, actor).write() as session:
         await Projects(session).begin_deletion(project_id)
     await asyncio.sleep(settle)
     await _check_ended(own)

@@ -1,5 +1,7 @@
 """Run the command in a separate process, as a user does."""
 
+import asyncio
+import getpass
 import json
 import os
 import re
@@ -8,6 +10,11 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from sqlalchemy import select
+
+from docmill.records.tables.access import AuditEvent
+from tests.fixtures.keys import records_of
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -56,6 +63,21 @@ class Cli:
         done = self(*arguments, "--json")
         assert done.stdout, done.stderr
         return json.loads(done.stdout)
+
+    def audited(self, batch_id: str) -> list[str]:
+        """Return the actions of the audit log on a batch, oldest first; all are of this user."""
+
+        async def read() -> list[AuditEvent]:
+            database = records_of(self.home)
+            async with database.read() as session:
+                rows = await session.scalars(select(AuditEvent).order_by(AuditEvent.number))
+                found = [row for row in rows if batch_id in row.objects]
+            await database.close()
+            return found
+
+        rows = asyncio.run(read())
+        assert {row.actor for row in rows} <= {f"cli:{getpass.getuser()}"}
+        return [row.action for row in rows]
 
     def start(self, *arguments: str | Path) -> subprocess.Popen[str]:
         """Start a command and leave it running."""

@@ -25,6 +25,7 @@ def test_run_after_a_drained_cancel_completes_the_same_folder(cli: Cli) -> None:
     assert again["out"] == str(out)
     assert len(list(out.glob("*.txt.md"))) == FILES
     assert cli("verify", out).returncode == 0
+    assert cli.audited(batch_id) == ["create_batch", "cancel_batch", "redrive_batch"]
     nothing = cli("redrive", batch_id)
     assert nothing.returncode == 2
     assert "left to run" in nothing.stderr

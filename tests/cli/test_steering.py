@@ -16,7 +16,7 @@ INVOCATIONS = 100
 # the imports are shared, which would otherwise be most of the time.
 MANY_COMMANDS = """
 import os, sys
-import docmill.batches.service, docmill.cli.steering
+import docmill.batches.service, docmill.cli.steering, docmill.logs
 from docmill.cli.app import main
 
 codes = {}
@@ -53,6 +53,8 @@ def test_run_exits_with_4_when_its_batch_is_cancelled_elsewhere(cli: Cli) -> Non
     again = cli("cancel", batch_id)
     assert again.returncode == 2
     assert "has ended" in again.stderr
+    assert cli.audited(batch_id) == ["create_batch", "cancel_batch"]
+    assert "cancel_batch" in cancelled.stderr
 
 
 def test_paused_batch_waits_accepts_a_new_concurrency_and_resumes(cli: Cli) -> None:
@@ -75,6 +77,8 @@ def test_paused_batch_waits_accepts_a_new_concurrency_and_resumes(cli: Cli) -> N
 
     assert run.returncode == 0, words
     assert cli.json("status", batch_id)["concurrency"] == 8
+    changes = ["set_concurrency"] * (INVOCATIONS + 1)
+    assert cli.audited(batch_id) == ["create_batch", "pause_batch", *changes, "resume_batch"]
 
 
 def test_two_equal_commands_share_one_batch(cli: Cli) -> None:

@@ -5,7 +5,7 @@ from time import monotonic
 
 from docmill.batches.service import BatchService
 from docmill.cli.console import Console
-from docmill.cli.context import CommandContext, open_context
+from docmill.cli.context import CommandContext, command_actor, open_context
 from docmill.cli.run.export import follow_and_export
 from docmill.cli.run.request import Plan
 from docmill.cli.run.start import Scanned, create, needs_upload, one_at_a_time, scan, unfinished_of
@@ -47,7 +47,8 @@ class Run:
             if self.runtime.remote:
                 temporal = await self.runtime.connection()
                 self.by_upload = await needs_upload(context, temporal, self.console)
-            snapshot = await self._process(context, context.batches(self.runtime))
+            service = context.batches(self.runtime, command_actor("create_batch"))
+            snapshot = await self._process(context, service)
             temporal = await self.runtime.connection()
             return await summary_of(
                 context.database,

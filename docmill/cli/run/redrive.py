@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from docmill.cli.console import Console
-from docmill.cli.context import open_context
+from docmill.cli.context import command_actor, open_context
 from docmill.cli.execute import execute, settings_of
 from docmill.cli.exits import Exit
 from docmill.cli.interrupts import until_interrupted
@@ -115,7 +115,7 @@ async def _run_again(
         batch = (await read_snapshot(context.database, DEFAULT_PROJECT_ID, batch_id)).batch
         folder = _out_of(batch, out)
         async with open_runtime(context.settings, profile, console.print) as runtime:
-            service = context.batches(runtime)
+            service = context.batches(runtime, command_actor("redrive_batch", batch_id))
             batch = await service.redrive(batch, request)
             console.print(f"Batch {batch.id}: redrive {batch.epoch - 1}.", style="bold")
             await service.start(batch)
