@@ -102,6 +102,9 @@ class Settings(BaseSettings):
             with its host are accepted.
         source_roots: folders below which the HTTP API may list local files, separated by ``:``;
             if empty, only the command line can create directories over local folders.
+        source_buckets: URLs of buckets (``s3://bucket/prefix``) below which the HTTP API may list
+            objects, separated by commas; if empty, only the command line can create directories
+            over buckets.
         fence_allow: hosts, addresses and networks that URLs may use although they are not on the
             public Internet, separated by commas.
         fetch_timeout_seconds: time limit for fetching one URL, including redirects.
@@ -168,6 +171,7 @@ class Settings(BaseSettings):
     auth: Literal["", "keys"] = ""
     public_url: str = Field(default="", pattern=_URL_OR_NOTHING)
     source_roots: Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_split(os.pathsep))] = ()
+    source_buckets: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split(","))] = ()
     fence_allow: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split(","))] = ()
     fetch_timeout_seconds: float = Field(default=120, gt=0, le=3_600)
     fetch_proxies: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split(","))] = ()

@@ -1,10 +1,9 @@
 """Creates batches: freezes the listing, snapshots the parameters, inserts the row. Idempotent."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-from docmill.batches.scan import scan_folder
+from docmill.batches.scan import scan_source
 from docmill.contracts.batches import BatchSpec
 from docmill.contracts.names import (
     DEFAULT_CONTINUE_AS_NEW_THRESHOLD,
@@ -26,7 +25,7 @@ from docmill.records.tables.batches import Batch
 from docmill.records.tables.sources import Directory
 from docmill.records.webhooks import Webhooks
 from docmill.settings import Settings
-from docmill.sources.folder import FolderSource
+from docmill.sources.choice import place_of, resolve_source
 
 Listing = Directory | Sequence[EntryVersion]
 """The listing of a batch: the current state of a directory, or versions of directory files."""
@@ -147,15 +146,15 @@ async def _parameters(session: Session, spec: BatchSpec) -> dict[str, Any]:
 
 
 async def _scanned(database: Database, settings: Settings, spec: BatchSpec) -> Directory:
-    source = FolderSource.resolve(
-        Path(str(spec.folder)),
+    source = resolve_source(
+        place_of(str(spec.folder)),
         recursive=spec.recursive,
         include=spec.include,
         exclude=spec.exclude,
         leave_out=(settings.home,),
         follow_links=spec.follow_links,
     )
-    return (await scan_folder(database, spec.project_id, source))[0]
+    return (await scan_source(database, spec.project_id, source))[0]
 
 
 async def _named(session: Session, spec: BatchSpec) -> Listing:

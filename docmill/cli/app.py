@@ -51,7 +51,7 @@ class Command:
 COMMANDS: Mapping[str, Command] = {
     "run": Command(
         "docmill.cli.run.command:run",
-        "Parse, classify or extract from every file of a folder.",
+        "Parse, classify or extract from every file of a folder or a bucket.",
         StrictCommand,
     ),
     "status": Command("docmill.cli.show.status:status", "Show state and counts of a batch."),

@@ -34,12 +34,13 @@ class BatchSpec(Payload):
     Attributes:
         project_id: the project that owns the batch.
         source_directory_id: an existing directory.
-        folder: a folder that the worker can read; it is listed when the batch is opened.
+        folder: a folder that the worker can read, or the URL of a bucket (``s3://bucket/prefix``,
+            ``gs://…``, ``az://…``); it is listed when the batch is opened.
         item_ids: directory-file ids, at most `MAX_INLINE_ITEMS`.
         recursive: whether the folder's subfolders are listed too.
         include: globs of relative paths to include; empty includes all.
         exclude: globs of relative paths to exclude.
-        follow_links: whether symlinks of the folder that stay within it are followed.
+        follow_links: whether symlinks of a folder that stay within it are followed.
         job: the job of each file.
         page_size: files that one `next_page` returns, 1..1000; None means 1,000 if files may
             share an activity, else 100.

@@ -1,4 +1,4 @@
-"""Scans of folders: the entry of each file, and the files that a scan excludes."""
+"""Scans of sources: the entry of each file, and the files that a scan excludes."""
 
 import re
 from collections import Counter, defaultdict
@@ -14,9 +14,10 @@ class ScannedEntry:
     Attributes:
         unique_id: the relative path, escaped if it is not UTF-8; unique in its source.
         display_name: the name in user interfaces.
-        raw_path: the relative path in the file system's encoding.
+        raw_path: the relative path in the file system's encoding; of an object, in UTF-8.
         size: bytes.
-        signature: size and times of the file; a new version has another signature.
+        signature: size and times of the file, or size and ETag of the object; a new version has
+            another signature.
     """
 
     unique_id: str

@@ -1,45 +1,20 @@
 """The remote object store: a bucket of S3 (or of a compatible service), GCS or Azure."""
 
 import asyncio
-import re
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import obstore
 from obstore.exceptions import BaseError
-from obstore.store import from_url
 
-from docmill.errors import NotFoundError, UnavailableError, UsageError
+from docmill.errors import NotFoundError, UnavailableError
 from docmill.objects.base import CHUNK, check_key
+from docmill.objects.buckets import UPLOAD_PARTS, detail, open_library_store
 
-if TYPE_CHECKING:
-    from obstore.store import ClientConfig, RetryConfig
-
-_RETRY: "RetryConfig" = {
-    "max_retries": 2,
-    "retry_timeout": timedelta(seconds=10),
-    "backoff": {
-        "init_backoff": timedelta(milliseconds=100),
-        "max_backoff": timedelta(seconds=1),
-        "base": 2,
-    },
-}
-"""Short retries: if a store is unavailable for longer, Temporal retries the activity."""
-_CLIENT: "ClientConfig" = {
-    "connect_timeout": timedelta(seconds=5),
-    "timeout": timedelta(minutes=5),
-    # Plain HTTP is used only for an endpoint that the operator configured as http://.
-    "allow_http": True,
-}
 _UPLOADS = 8
 """Maximum parallel uploads of one call."""
-_UPLOAD_PARTS = 4
-"""Parts of 5 MiB in memory at the same time, for each upload."""
 _PROBE_KEY = "docmill-ping"
-_SECRET = re.compile(r"\?\S+|(?i:bearer|signature|sig|key|token)(?:[=:]\s*| )\S+")
 
 
 class RemoteStore:
@@ -51,20 +26,12 @@ class RemoteStore:
 
     def __init__(self, url: str) -> None:
         self._name = url.partition("?")[0]
-        try:
-            self._store = from_url(url, retry_config=_RETRY, client_options=_CLIENT)
-        except (BaseError, ValueError) as error:
-            raise UsageError(
-                f"The object store {self._name} cannot be opened: {_detail(error)}",
-                "Check DOCMILL_STORE_URL and the provider's variables (AWS_*, GOOGLE_*, AZURE_*).",
-            ) from None
+        self._store = open_library_store(url)
 
     async def put_file(self, key: str, path: Path) -> None:
         """Upload the file, in parts if it is large; the local file is kept."""
         with self._converted_errors():
-            await obstore.put_async(
-                self._store, check_key(key), path, max_concurrency=_UPLOAD_PARTS
-            )
+            await obstore.put_async(self._store, check_key(key), path, max_concurrency=UPLOAD_PARTS)
 
     async def put_files(self, files: Mapping[str, Path]) -> None:
         """Upload files in parallel; no upload is running any more on return or error."""
@@ -141,12 +108,6 @@ class RemoteStore:
             if key is not None and isinstance(error, FileNotFoundError):
                 raise NotFoundError(f"The object {key} is not in the store.") from None
             raise UnavailableError(
-                f"The object store {self._name} returned an error: {_detail(error)}",
+                f"The object store {self._name} returned an error: {detail(error)}",
                 "Check the address, the credentials and the bucket; batches then continue.",
             ) from None
-
-
-def _detail(error: Exception) -> str:
-    """Return the first line of an error, without possible credentials."""
-    text = str(error).strip()
-    return _SECRET.sub("…", text.splitlines()[0])[:300] if text else type(error).__name__

@@ -22,14 +22,14 @@ from docmill.records.files import record_fetched
 from docmill.records.items import ClaimedItem, ReadBytes
 from docmill.records.tables.sources import File
 from docmill.settings import MIB, Settings
-from docmill.sources.documents import OpenedDocument, open_document, open_local
+from docmill.sources.documents import OpenedDocument, is_local, open_document, open_local
 
 READ_FIRST_BYTES = 16 * MIB
 """Maximum size of a local file that is read before its item is claimed. If a worker dies meanwhile,
 a tenth of a second of work is lost, and no item is charged."""
 
 _DOWNLOADS = 8
-"""Concurrent downloads of small uploads of one group."""
+"""Concurrent downloads of small documents of one group."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,12 +111,9 @@ class ItemDocuments:
                     return
             found[item.position] = self.describe(item, opened)
 
-        elsewhere = [item for item in small if self._is_elsewhere(item)]
+        elsewhere = [item for item in small if not is_local(item, self._store)]
         await asyncio.gather(*map(fetch, elsewhere))
         return found
-
-    def _is_elsewhere(self, item: ClaimedItem) -> bool:
-        return bool(item.object_key) and self._store.local_path(str(item.object_key)) is None
 
     def _read_here(self, items: Sequence[ClaimedItem]) -> dict[int, Document]:
         found = {}

@@ -1,4 +1,4 @@
-"""Sources of a directory's files: local folders and stored uploads.
+"""Sources of a directory's files: local folders, buckets and stored uploads.
 
 This package imports contracts, errors and objects.
 """

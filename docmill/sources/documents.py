@@ -1,18 +1,28 @@
-"""Documents of a batch: opened from a folder or an upload, hashed, and checked for changes."""
+"""Documents of a batch, from a folder, a bucket or an upload: hashed, and checked for changes."""
 
 import asyncio
 import errno
 import hashlib
 import os
 import stat
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from docmill.errors import FailureClass, ItemFailure, NotFoundError, Retry, UnavailableError
+from docmill.errors import (
+    ConflictError,
+    FailureClass,
+    ItemFailure,
+    NotFoundError,
+    Retry,
+    UnavailableError,
+    UsageError,
+)
 from docmill.objects.base import CHUNK, ObjectStore
+from docmill.objects.bucket_url import BucketUrl
+from docmill.objects.open import open_bucket
 from docmill.sources.walk import display_path, signature_of
 
 _GONE = frozenset({errno.ENOENT, errno.ENOTDIR})
@@ -119,15 +129,15 @@ class ListedItem(Protocol):
 
     @property
     def source(self) -> dict[str, Any] | None:
-        """The folder that the item was scanned from."""
+        """The folder or bucket that the item was scanned from."""
 
     @property
     def source_path(self) -> bytes | None:
-        """Its relative path in that folder; None for an upload."""
+        """Its relative path there; None for an upload."""
 
     @property
     def signature(self) -> str | None:
-        """Its size and times when it was listed."""
+        """Its size with its times or its ETag when it was listed."""
 
     @property
     def object_key(self) -> str | None:
@@ -140,8 +150,8 @@ async def open_document(
 ) -> AsyncIterator[OpenedDocument]:
     """Open and hash the document of a listed item.
 
-    A file of a folder is read in place. An upload is read in place from a local store; from another
-    store it is downloaded into ``scratch`` and deleted afterwards.
+    A file of a folder is read in place, and so is an upload in a local store. An object of a bucket
+    and an upload in another store are downloaded into ``scratch`` and deleted afterwards.
 
     Args:
         item: a claimed item of the ledger.
@@ -150,18 +160,19 @@ async def open_document(
 
     Raises:
         ItemFailure: ``source_vanished``, ``source_changed``, ``empty``, or ``storage_error``.
-        UnavailableError: the store is unavailable, or the scratch folder is full.
+        UnavailableError: the store or the bucket is unavailable, or the scratch folder is full.
     """
     if (document := await asyncio.to_thread(open_local, item, store)) is not None:
         yield document
         return
-    assert item.object_key is not None
-    if not item.object_key:
-        raise vanished("The uploaded bytes were removed by retention.")
     copy = scratch / "document"
     try:
-        await _download(store, item.object_key, copy)
-        yield await asyncio.to_thread(_read_upload, item, copy)
+        if item.source_path is not None:
+            await _download_object(item, copy)
+            yield await asyncio.to_thread(read_whole, copy)
+        else:
+            await _download_upload(item, store, copy)
+            yield await asyncio.to_thread(_read_upload, item, copy)
     finally:
         await asyncio.to_thread(copy.unlink, missing_ok=True)
 
@@ -174,10 +185,18 @@ def open_local(item: ListedItem, store: ObjectStore) -> OpenedDocument | None:
     Raises:
         ItemFailure: as for `open_document`.
     """
+    if not is_local(item, store):
+        return None
     if item.source_path is not None:
         return _open_in_place(item)
-    path = store.local_path(item.object_key) if item.object_key else None
-    return None if path is None else _read_upload(item, path)
+    return _read_upload(item, Path(str(store.local_path(str(item.object_key)))))
+
+
+def is_local(item: ListedItem, store: ObjectStore) -> bool:
+    """Return whether the document of an item is a file of this machine."""
+    if item.source_path is not None:
+        return item.source is not None and "folder" in item.source
+    return bool(item.object_key) and store.local_path(str(item.object_key)) is not None
 
 
 def _open_in_place(item: ListedItem) -> OpenedDocument:
@@ -199,13 +218,44 @@ def _read_upload(item: ListedItem, path: Path) -> OpenedDocument:
     return document
 
 
-async def _download(store: ObjectStore, key: str, target: Path) -> None:
+async def _download_object(item: ListedItem, target: Path) -> None:
+    """Download an object of a bucket, if it still is the listed one."""
+    assert item.source is not None
+    assert item.source_path is not None
+    assert item.signature is not None
+    bucket = open_bucket(BucketUrl.parse(item.source["bucket"]))
     try:
-        with target.open("wb") as file:
-            async for data in store.stream(key):
+        with _writing_to_scratch():
+            await bucket.download(item.source_path.decode(), item.signature, target)
+    except NotFoundError as error:
+        raise vanished(error.message) from None
+    except ConflictError as error:
+        raise changed(error.message) from None
+    except UsageError as error:
+        # A missing permission of one object must not block the batch forever.
+        raise ItemFailure(
+            FailureClass.STORAGE_ERROR,
+            f"{error.message} {error.hint}",
+            phase="read",
+            retry=Retry.NEVER,
+        ) from None
+
+
+async def _download_upload(item: ListedItem, store: ObjectStore, target: Path) -> None:
+    if not item.object_key:
+        raise vanished("The uploaded bytes were removed by retention.")
+    try:
+        with _writing_to_scratch(), target.open("wb") as file:
+            async for data in store.stream(item.object_key):
                 await asyncio.to_thread(file.write, data)
     except NotFoundError:
         raise vanished("The uploaded bytes are no longer in the store.") from None
+
+
+@contextmanager
+def _writing_to_scratch() -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise UnavailableError(
             f"The worker's scratch folder cannot be used: {error.strerror}.",

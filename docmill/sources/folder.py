@@ -12,6 +12,9 @@ from docmill.errors import UsageError
 from docmill.sources.globs import Globs
 from docmill.sources.walk import Walk, display_path
 
+CHUNK = 1000
+"""Entries that a scan yields at a time."""
+
 
 @dataclass(frozen=True, slots=True)
 class FolderSource:
@@ -67,6 +70,16 @@ class FolderSource:
         inside = tuple(sorted(path for path in excluded if path.is_relative_to(real)))
         return cls(real, recursive, tuple(include), tuple(exclude), inside, follow_links)
 
+    @property
+    def name(self) -> str:
+        """The name of the folder."""
+        return self.folder.name or "root"
+
+    @property
+    def location(self) -> str:
+        """The path of the folder."""
+        return str(self.folder)
+
     def as_json(self) -> dict[str, Any]:
         """Return the JSON for the directory's row; `from_json` is the inverse.
 
@@ -96,34 +109,33 @@ class FolderSource:
             stored.get("follow_links", False),
         )
 
+    def scan(
+        self, left_out: LeftOut | None = None, chunk: int = CHUNK
+    ) -> Iterator[list[ScannedEntry]]:
+        """Walk the folder depth first, sorted by name, and yield its files in chunks.
 
-def scan(
-    source: FolderSource, chunk: int = 1000, left_out: LeftOut | None = None
-) -> Iterator[list[ScannedEntry]]:
-    """Walk the folder depth first, sorted by name, and yield its files in chunks.
+        Symlinks (unless they are followed), hidden files, litter, special files and unreadable
+        files are excluded and added to ``left_out``. Files that disappear during the walk are
+        excluded too. Memory holds the names of one folder and of its parents, never the whole tree.
 
-    Symlinks (unless they are followed), hidden files, litter, special files and unreadable files
-    are excluded and added to ``left_out``. Files that disappear during the walk are excluded too.
-    Memory holds the names of one folder and of its parents, never the whole tree.
-
-    Raises:
-        UsageError: the folder itself cannot be read, or the disk fails.
-    """
-    files = Walk(
-        root=os.fsencode(source.folder),
-        recursive=source.recursive,
-        include=Globs(source.include) if source.include else None,
-        exclude=Globs(source.exclude),
-        leave_out=frozenset(
-            os.fsencode(path.relative_to(source.folder))
-            for path in source.leave_out
-            if path.is_relative_to(source.folder)
-        ),
-        follow_links=source.follow_links,
-        left_out=LeftOut() if left_out is None else left_out,
-    ).files()
-    while entries := list(islice(files, chunk)):
-        yield entries
+        Raises:
+            UsageError: the folder itself cannot be read, or the disk fails.
+        """
+        files = Walk(
+            root=os.fsencode(self.folder),
+            recursive=self.recursive,
+            include=Globs(self.include) if self.include else None,
+            exclude=Globs(self.exclude),
+            leave_out=frozenset(
+                os.fsencode(path.relative_to(self.folder))
+                for path in self.leave_out
+                if path.is_relative_to(self.folder)
+            ),
+            follow_links=self.follow_links,
+            left_out=LeftOut() if left_out is None else left_out,
+        ).files()
+        while entries := list(islice(files, chunk)):
+            yield entries
 
 
 def _is_utf8(path: Path) -> bool:

@@ -4,7 +4,7 @@ import pytest
 
 from docmill.errors import UnavailableError
 from docmill.objects.open import open_store
-from docmill.objects.remote import _detail
+from docmill.objects.buckets import detail
 
 
 async def test_unreachable_store_is_reported_unavailable_soon(
@@ -24,5 +24,5 @@ async def test_missing_bucket_fails_the_ping(s3_url: str) -> None:
 
 
 def test_error_text_contains_no_credential() -> None:
-    shown = _detail(ValueError("GET https://a.example/b?sig=abc%2F&se=1 failed, token: hunter2 x"))
+    shown = detail(ValueError("GET https://a.example/b?sig=abc%2F&se=1 failed, token: hunter2 x"))
     assert shown == "GET https://a.example/b… failed, … x"

@@ -10,12 +10,12 @@ import pytest
 
 from docmill.contracts.scans import RUN_FILE, LeftOut, ScannedEntry
 from docmill.errors import UsageError
-from docmill.sources.folder import FolderSource, scan
+from docmill.sources.folder import FolderSource
 from tests.fixtures.ordinary_user import ordinary_user
 
 
 def entries_of(source: FolderSource) -> list[ScannedEntry]:
-    return [entry for chunk in scan(source) for entry in chunk]
+    return [entry for chunk in source.scan() for entry in chunk]
 
 
 def listed(folder: Path, **options: object) -> list[str]:
@@ -26,7 +26,7 @@ def listed(folder: Path, **options: object) -> list[str]:
 def left_out(folder: Path, **options: object) -> dict[str, Any] | None:
     found = LeftOut()
     source = FolderSource.resolve(folder, **options)  # type: ignore[arg-type]
-    for _ in scan(source, left_out=found):
+    for _ in source.scan(found):
         pass
     return found.as_json()
 
@@ -307,7 +307,7 @@ def test_twenty_thousand_files_are_listed_once_in_order_and_in_chunks(tmp_path: 
     source = FolderSource.resolve(tmp_path)
     tracemalloc.start()
     count, last = 0, ""
-    for chunk in scan(source, chunk=500):
+    for chunk in source.scan(chunk=500):
         assert len(chunk) == 500
         for entry in chunk:
             assert entry.unique_id > last

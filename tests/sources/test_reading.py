@@ -14,7 +14,7 @@ from docmill.errors import FailureClass, ItemFailure, Retry, UnavailableError
 from docmill.objects.local import LocalStore
 from docmill.objects.open import open_store
 from docmill.sources.documents import OpenedDocument, open_document
-from docmill.sources.folder import FolderSource, scan
+from docmill.sources.folder import FolderSource
 from tests.fixtures.ordinary_user import ordinary_user
 
 
@@ -29,7 +29,7 @@ class Item:
 
 def item_of(folder: Path, name: str = "a.txt") -> Item:
     source = FolderSource.resolve(folder)
-    (entry,) = [entry for chunk in scan(source) for entry in chunk if entry.unique_id == name]
+    (entry,) = [entry for chunk in source.scan() for entry in chunk if entry.unique_id == name]
     return Item(source=source.as_json(), source_path=entry.raw_path, signature=entry.signature)
 
 
@@ -68,7 +68,7 @@ async def test_file_with_a_name_that_is_not_utf8_is_read(tmp_path: Path) -> None
     folder.mkdir()
     (folder / os.fsdecode(b"a\xff.txt")).write_bytes(b"hello")
     source = FolderSource.resolve(folder)
-    ((entry,),) = scan(source)
+    ((entry,),) = source.scan()
     item = Item(source=source.as_json(), source_path=entry.raw_path, signature=entry.signature)
     async with opened(item, tmp_path) as document:
         assert document.path.read_bytes() == b"hello"

@@ -66,11 +66,23 @@ class FolderSourceCreate(RequestModel):
     follow_links: bool = False
 
 
+class BucketSourceCreate(RequestModel):
+    """A bucket as the source of a directory; it must be below an allowed URL.
+
+    ``bucket`` is ``s3://name/prefix``, ``gs://name/prefix`` or ``az://container/prefix``.
+    """
+
+    bucket: str = Field(min_length=1, max_length=2048)
+    recursive: bool = True
+    include: list[str] = Field(default_factory=list, max_length=100)
+    exclude: list[str] = Field(default_factory=list, max_length=100)
+
+
 class SourceDirectoryCreate(RequestModel):
     """A new directory over a source; the same source is the same directory."""
 
     name: Name
-    source: FolderSourceCreate
+    source: FolderSourceCreate | BucketSourceCreate
 
 
 class LeftOutView(WireModel):
@@ -83,7 +95,7 @@ class LeftOutView(WireModel):
 class SyncSummary(WireModel):
     """Result of a sync; ``vanished`` names at most 100 entries.
 
-    ``left_out`` counts the files in the folder that the listing excludes, by reason.
+    ``left_out`` counts the files in the source that the listing excludes, by reason.
     """
 
     directory_id: str

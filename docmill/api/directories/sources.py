@@ -1,7 +1,6 @@
-"""Routes of Docmill's own: directories over local folders, and their synchronization."""
+"""Routes of Docmill's own: directories over folders and buckets, and their synchronization."""
 
 import asyncio
-from pathlib import Path
 
 from fastapi import APIRouter
 
@@ -9,17 +8,20 @@ from docmill.api.core.errors import FieldError
 from docmill.api.core.scope import CurrentScope
 from docmill.api.core.services import CurrentServices, Services
 from docmill.api.directories.schemas import (
+    BucketSourceCreate,
     DirectoryView,
     FolderSourceCreate,
     LeftOutView,
     SourceDirectoryCreate,
     SyncSummary,
 )
-from docmill.batches.scan import scan_folder
-from docmill.errors import ConflictError
+from docmill.batches.scan import scan_source
+from docmill.errors import ConflictError, UsageError
+from docmill.objects.bucket_url import BucketUrl
 from docmill.records.directories import Directories
 from docmill.settings import Settings
-from docmill.sources.folder import FolderSource
+from docmill.sources.base import Source
+from docmill.sources.choice import Place, place_of, resolve_source, source_of
 
 router = APIRouter(prefix="/api/docmill/v1/directories", tags=["Docmill: sources"])
 
@@ -28,11 +30,11 @@ router = APIRouter(prefix="/api/docmill/v1/directories", tags=["Docmill: sources
 async def create_source_directory(
     services: CurrentServices, scope: CurrentScope, body: SourceDirectoryCreate
 ) -> DirectoryView:
-    """Create a directory over a folder below an allowed root, and list its files.
+    """Create a directory over a folder or a bucket below an allowed root, and list its files.
 
     The same source is the same directory, so the request is safe to repeat.
     """
-    source = await asyncio.to_thread(_folder_source, services.settings, body.source)
+    source = await asyncio.to_thread(_resolve, services.settings, body.source)
     async with services.database.write() as session:
         directory = await Directories(session).find_or_create_source(
             scope.project_id, body.name, source.as_json()
@@ -50,13 +52,13 @@ async def sync_directory(
         directory = await Directories(session).get(scope.project_id, directory_id)
     if directory.source is None:
         raise ConflictError(f"The directory {directory_id} has no source to list.")
-    source = FolderSource.from_json(directory.source)
-    await asyncio.to_thread(_check_root, services.settings, source.folder)
+    source = source_of(directory.source)
+    await asyncio.to_thread(_check_root, services.settings, place_of(source.location))
     return await _sync(services, scope.project_id, source)
 
 
-async def _sync(services: Services, project_id: str, source: FolderSource) -> SyncSummary:
-    directory, summary = await scan_folder(services.database, project_id, source)
+async def _sync(services: Services, project_id: str, source: Source) -> SyncSummary:
+    directory, summary = await scan_source(services.database, project_id, source)
     return SyncSummary(
         directory_id=directory.id,
         total=summary.total,
@@ -71,25 +73,44 @@ async def _sync(services: Services, project_id: str, source: FolderSource) -> Sy
     )
 
 
-def _folder_source(settings: Settings, requested: FolderSourceCreate) -> FolderSource:
-    return FolderSource.resolve(
-        _check_root(settings, requested.folder),
-        recursive=requested.recursive,
-        include=tuple(requested.include),
-        exclude=tuple(requested.exclude),
+def _resolve(settings: Settings, asked: FolderSourceCreate | BucketSourceCreate) -> Source:
+    place: Place = asked.folder if isinstance(asked, FolderSourceCreate) else _parse(asked.bucket)
+    return resolve_source(
+        _check_root(settings, place),
+        recursive=asked.recursive,
+        include=tuple(asked.include),
+        exclude=tuple(asked.exclude),
         leave_out=(settings.home,),
-        follow_links=requested.follow_links,
+        follow_links=isinstance(asked, FolderSourceCreate) and asked.follow_links,
     )
 
 
-def _check_root(settings: Settings, folder: Path) -> Path:
-    """Return the resolved folder if it is below an allowed root.
+def _parse(bucket: str) -> BucketUrl:
+    try:
+        return BucketUrl.parse(bucket)
+    except UsageError as error:
+        raise FieldError(error.message, "body", "source", "bucket", hint=error.hint) from None
+
+
+def _check_root(settings: Settings, place: Place) -> Place:
+    """Return the place, of a folder the real one, if it is below an allowed root.
 
     Raises:
-        FieldError: it is not. The error is the same whether or not the folder exists.
+        FieldError: it is not. The error is the same whether or not the place exists.
     """
+    if isinstance(place, BucketUrl):
+        urls = map(BucketUrl.parse, settings.source_buckets)
+        if not any(place.below(url) is not None for url in urls):
+            raise FieldError(
+                "The bucket is not below an allowed URL.",
+                "body",
+                "source",
+                "bucket",
+                hint="Name it in DOCMILL_SOURCE_BUCKETS.",
+            )
+        return place
     try:
-        real = folder.resolve(strict=True)
+        real = place.resolve(strict=True)
     except (OSError, RuntimeError):
         real = None
     roots = [root.resolve() for root in settings.source_roots]

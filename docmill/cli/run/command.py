@@ -25,13 +25,14 @@ from docmill.cli.run.request import Pace, Plan, RunRequest, items_per_activity_o
 from docmill.cli.runtime import open_runtime
 from docmill.contracts.words import JobType
 from docmill.settings import Settings
+from docmill.sources.choice import place_of
 
 if TYPE_CHECKING:
     from docmill.cli.run.folder import Run
 
 
 class Job(StrEnum):
-    """The products that a folder can be run through."""
+    """The products that a source can be run through."""
 
     PARSE = "parse"
     CLASSIFY = "classify"
@@ -47,14 +48,20 @@ class Target(StrEnum):
 
 
 def run(
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="The folder with the files.")],
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="SOURCE",
+            help="The folder with the files, or the bucket: s3://bucket/prefix, gs://…, az://….",
+        ),
+    ],
     *,
     out: Annotated[
         Path | None,
         typer.Option(
             metavar="DIR",
-            help="Where results go.  [default: docmill-out/<folder name>, with a hash behind it "
-            "where that belongs to another folder or job]",
+            help="Where results go.  [default: docmill-out/<source name>, with a hash behind it "
+            "where that belongs to another source or job]",
         ),
     ] = None,
     recursive: Annotated[bool, typer.Option(help="Take sub-folders too.")] = True,
@@ -166,7 +173,7 @@ def run(
     profile: ProfileOption = None,
     home: HomeOption = None,
 ) -> None:
-    """Parse, classify or extract from every file of a folder.
+    """Parse, classify or extract from every file of a folder or a bucket.
 
     Writes one result per file, as JSON and (parsed) as Markdown, a manifest and a report.
 
@@ -174,7 +181,7 @@ def run(
     ended, it takes new, changed and failed files and skips what is unchanged.
     """
     request = RunRequest(
-        folder=folder,
+        folder=place_of(source),
         out=out,
         recursive=recursive,
         include=tuple(include or ()),
@@ -209,7 +216,7 @@ def run(
 
 
 async def run_plan(plan: Plan, settings: Settings, *, as_json: bool, profile: str | None) -> int:
-    """Run the main job on a folder and return the command's exit code."""
+    """Run the main job on a source and return the command's exit code."""
     command = _Command(plan, settings, Console(as_json=as_json))
     code = await until_interrupted(command.execute(profile), command.console.print_stopping)
     if code is None:

@@ -11,6 +11,7 @@ from docmill.contracts.words import JobType
 from docmill.errors import UsageError
 from docmill.outputs.files import writing_to
 from docmill.outputs.names import MANIFEST_LINES
+from docmill.sources.choice import Place
 
 OUT_ROOT = Path("docmill-out")
 _DIGITS = 8
@@ -22,16 +23,17 @@ class Owner:
     """What a folder of results belongs to: the folder that was read, and the job.
 
     Attributes:
-        folder: absolute, without symlinks.
+        folder: absolute, without symlinks; or the URL of a bucket.
     """
 
     folder: str
     job: str
 
     @classmethod
-    def of(cls, folder: Path, job: JobType) -> "Owner":
-        """Return the owner for a run of ``job`` over ``folder``."""
-        return cls(str(folder.expanduser().resolve()), job.value)
+    def of(cls, place: Place, job: JobType) -> "Owner":
+        """Return the owner for a run of ``job`` over a folder or a bucket."""
+        where = place.expanduser().resolve() if isinstance(place, Path) else place
+        return cls(str(where), job.value)
 
     @property
     def short_hash(self) -> str:

@@ -17,7 +17,8 @@ from docmill.errors import UsageError
 from docmill.ids import DEFAULT_PROJECT_ID
 from docmill.parameters import effective_parameters
 from docmill.settings import Settings
-from docmill.sources.folder import FolderSource
+from docmill.sources.base import Source
+from docmill.sources.choice import Place, resolve_source
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ def items_per_activity_of(text: str | None) -> int | Literal["auto"] | None:
 class RunRequest:
     """The command line of one run, as typed."""
 
-    folder: Path
+    folder: Place
     out: Path | None = None
     recursive: bool = True
     include: tuple[str, ...] = ()
@@ -82,7 +83,7 @@ class Plan:
         request: the options as typed.
     """
 
-    source: FolderSource
+    source: Source
     out: Path
     parameters: dict[str, Any]
     strict: tuple[WarningCode, ...]
@@ -96,7 +97,7 @@ class Plan:
             UsageError: another run has just taken it, or it may not be written.
             UnavailableError: it cannot be written now.
         """
-        owner = Owner.of(self.source.folder, self.request.job)
+        owner = Owner(self.source.location, self.request.job.value)
         claim(self.out, owner, named=self.request.out is not None)
 
     def spec(self, directory_id: str) -> BatchSpec:
@@ -127,7 +128,7 @@ def plan_of(request: RunRequest, settings: Settings) -> Plan:
     out = out.expanduser().resolve()
     if out.exists() and not out.is_dir():
         raise UsageError(f"{out} is a file.", "Name a folder for --out.")
-    source = FolderSource.resolve(
+    source = resolve_source(
         request.folder,
         recursive=request.recursive,
         include=request.include,
@@ -147,13 +148,15 @@ def _identity(plan: Plan) -> str:
     source = plan.source
     what: dict[str, Any] = {
         "project": DEFAULT_PROJECT_ID,
-        "folder": str(source.folder),
+        "folder": source.location,
         "out": str(plan.out),
         "job": plan.request.job.value,
         "parameters": plan.parameters,
         "filters": [source.recursive, sorted(source.include), sorted(source.exclude)],
     }
-    if source.follow_links:  # absent otherwise: batches from before this option are resumed
+    if source.as_json().get(
+        "follow_links"
+    ):  # absent otherwise: batches from before this option are resumed
         what["follow_links"] = True
     if plan.strict:
         what["strict"] = plan.strict

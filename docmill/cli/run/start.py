@@ -1,11 +1,11 @@
-"""Finds the unfinished batch of a plan, or lists its folder and creates one."""
+"""Finds the unfinished batch of a plan, or lists its source and creates one."""
 
 import socket
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 
-from docmill.batches.scan import scan_folder
+from docmill.batches.scan import scan_source
 from docmill.batches.service import BatchService
 from docmill.cli.console import Console
 from docmill.cli.context import CommandContext
@@ -24,11 +24,12 @@ from docmill.records.directories import source_key_of
 from docmill.records.scans import ScanSummary, ScanSuperseded
 from docmill.records.tables.batches import Batch
 from docmill.records.tables.sources import Directory
+from docmill.sources.folder import FolderSource
 
 
 @dataclass(frozen=True, slots=True)
 class Scanned:
-    """A folder's listing as it is now."""
+    """A source's listing as it is now."""
 
     directory: Directory
     summary: ScanSummary
@@ -57,18 +58,18 @@ async def unfinished_of(context: CommandContext, service: BatchService, plan: Pl
 
 
 async def scan(context: CommandContext, plan: Plan, *, by_upload: bool) -> Scanned:
-    """List the folder; for workers that cannot read it, upload it."""
-    if by_upload:
+    """List the source; upload a folder for workers that cannot read it."""
+    if by_upload and isinstance(plan.source, FolderSource):
         return Scanned(*await upload_folder(context, DEFAULT_PROJECT_ID, plan.source))
     while True:
         try:
-            return Scanned(*await scan_folder(context.database, DEFAULT_PROJECT_ID, plan.source))
+            return Scanned(*await scan_source(context.database, DEFAULT_PROJECT_ID, plan.source))
         except ScanSuperseded:  # another machine scans it too; this listing must be current
             continue
 
 
 def one_at_a_time(context: CommandContext, plan: Plan) -> AbstractAsyncContextManager[None]:
-    """Return a lock that equal commands of this home hold while they list the folder."""
+    """Return a lock that equal commands of this home hold while they list the source."""
     key = source_key_of(plan.source.as_json())
     return exclusive(context.home.lock(f"scan-{key[:16]}"))
 
@@ -84,7 +85,7 @@ async def create(
     batch, _ = await service.create(
         plan.spec(scanned.directory.id),
         api="cli",
-        name=plan.source.folder.name,
+        name=plan.source.name,
         out=str(plan.out),
         identity=plan.identity,
         identity_number=latest.identity_number + 1 if latest else 0,

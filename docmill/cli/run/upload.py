@@ -18,7 +18,7 @@ from docmill.records.directory_files import DirectoryFiles
 from docmill.records.files import Files
 from docmill.records.scans import MAX_VANISHED_NAMES, ScanSummary
 from docmill.records.tables.sources import Directory, DirectoryFile, File
-from docmill.sources.folder import FolderSource, scan
+from docmill.sources.folder import FolderSource
 
 SIGNATURE = "signature"
 """Key of an entry's metadata: a file with the same one is not read again."""
@@ -39,10 +39,10 @@ async def upload_folder(
     upload = _Upload(context, project_id, source)
     async with context.database.write() as session:
         directory = await Directories(session).create(
-            project_id, source.folder.name or "root", id=upload.directory_id
+            project_id, source.name, id=upload.directory_id
         )
     left_out = LeftOut()
-    chunks = scan(source, left_out=left_out)
+    chunks = source.scan(left_out)
     while chunk := await asyncio.to_thread(_next, chunks):
         for entry in chunk:
             await upload.take(entry)

@@ -81,7 +81,7 @@ class Directory(Table):
     system_metadata: Mapped[dict[str, Any] | None]
     connector_subscription_id: Mapped[str | None]
     source: Mapped[dict[str, Any] | None]
-    """Source of scanned entries: ``{"folder": …, "recursive": …, …}``."""
+    """Source of scanned entries: ``{"folder": …, …}`` or ``{"bucket": "s3://…", …}``."""
     source_key: Mapped[str | None]
     """Hash of ``source``. Equal sources use the same directory."""
     left_out: Mapped[dict[str, Any] | None]
@@ -124,13 +124,13 @@ class DirectoryFile(Table):
     file_id: Mapped[str | None] = mapped_column(ForeignKey("files.id"))
     """The uploaded bytes; None for an entry that is read in place."""
     source_path: Mapped[bytes | None] = mapped_column(LargeBinary)
-    """Relative path in the folder, as raw bytes."""
+    """Relative path in the source, as raw bytes."""
     source_url: Mapped[str | None]
     """URL from which a worker fetches the bytes; deleted afterwards, because it may be secret."""
     http_proxy: Mapped[str | None]
     """Proxy for the URL."""
     signature: Mapped[str | None]
-    """Size, mtime and ctime at listing time, by which changed files are recognised."""
+    """Size with mtime and ctime, or with the ETag, by which changed files are recognised."""
     size: Mapped[int] = mapped_column(BigInt)
     sha256: Mapped[str | None]
     file_metadata: Mapped[dict[str, Any]] = mapped_column(default=dict)

@@ -1,0 +1,313 @@
+"""Buckets of S3 (or a compatible service), GCS and Azure: listed, read and written under any key.
+
+The methods block: call them in a thread. Credentials come from the provider's own chain: variables,
+the identity of a pod, task or machine. They are never part of a URL.
+"""
+
+import asyncio
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import obstore
+from obstore.exceptions import (
+    BaseError,
+    InvalidPathError,
+    PermissionDeniedError,
+    PreconditionError,
+    UnauthenticatedError,
+)
+from obstore.store import from_url
+
+from docmill.errors import ConflictError, NotFoundError, UnavailableError, UsageError
+from docmill.objects.base import CHUNK
+from docmill.objects.bucket_url import BucketUrl
+
+if TYPE_CHECKING:
+    from obstore import ObjectMeta
+    from obstore.store import ClientConfig, ObjectStore, RetryConfig
+
+RETRY: "RetryConfig" = {
+    "max_retries": 2,
+    "retry_timeout": timedelta(seconds=10),
+    "backoff": {
+        "init_backoff": timedelta(milliseconds=100),
+        "max_backoff": timedelta(seconds=1),
+        "base": 2,
+    },
+}
+"""Short retries: if a store is unavailable for longer, Temporal retries the activity."""
+CLIENT: "ClientConfig" = {
+    "connect_timeout": timedelta(seconds=5),
+    "timeout": timedelta(minutes=5),
+    # Plain HTTP is used only for an endpoint that the operator configured as http://.
+    "allow_http": True,
+}
+UPLOAD_PARTS = 4
+"""Parts of 5 MiB in memory at the same time, for each upload."""
+PAGE = 1000
+"""Keys of one page, the maximum of S3's ListObjectsV2."""
+VARIABLES = "the provider's variables (AWS_*, GOOGLE_*, AZURE_*)"
+_SHA256 = "sha256"
+"""Name of the metadata with an object's SHA-256; an ETag is not a hash of the bytes everywhere."""
+_SECRET = re.compile(r"\?\S+|(?i:bearer|signature|sig|key|token)(?:[=:]\s*| )\S+")
+_CODE = re.compile(r"<Code>(\w+)</Code>")
+_ODD_KEY = re.compile(r'[Pp]ath "(.*?)"', re.DOTALL)
+
+_NO_BUCKET = frozenset({"NoSuchBucket", "ContainerNotFound", "InvalidBucketName"})
+_DENIED = frozenset({"AccessDenied", "AllAccessDisabled", "AuthorizationPermissionMismatch"})
+_CREDENTIALS = frozenset(
+    {
+        "InvalidAccessKeyId",
+        "SignatureDoesNotMatch",
+        "ExpiredToken",
+        "InvalidToken",
+        "TokenRefreshRequired",
+        "AuthenticationFailed",
+        "AuthenticationRequired",
+    }
+)
+_REGION = frozenset(
+    {"PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"}
+)
+"""Error codes of S3 (https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html), whose
+XML interface GCS shares, and of Azure
+(https://learn.microsoft.com/rest/api/storageservices/blob-service-error-codes)."""
+
+
+@dataclass(frozen=True, slots=True)
+class BucketObject:
+    """One object of a listing.
+
+    Attributes:
+        path: its key, relative to the prefix of the URL.
+        size: bytes.
+        signature: changes with the object's bytes, as far as the listing tells.
+    """
+
+    path: str
+    size: int
+    signature: str
+
+
+class Bucket:
+    """The objects below a bucket's prefix. Paths are relative to the prefix.
+
+    Every method raises `UnavailableError` if the bucket cannot be reached, or the credentials are
+    missing or expired, and `UsageError` if there is no such bucket, access is denied, or the region
+    is wrong.
+    """
+
+    def __init__(self, url: BucketUrl) -> None:
+        self.url = url
+        self._store = open_library_store(f"{url.scheme}://{url.bucket}")
+
+    def pages(self) -> Iterator[list[BucketObject]]:
+        """List all objects in pages of up to `PAGE`. Memory holds one page.
+
+        Placeholders of folders, as the providers' consoles make them, are omitted.
+
+        Raises:
+            UsageError: one of the keys has an empty part, ``..`` or a control character.
+        """
+        with self._converted_errors():
+            stream = obstore.list(self._store, self.url.prefix or None, chunk_size=PAGE)
+            for metas in stream:
+                yield [self._object(meta) for meta in metas if not self._is_placeholder(meta)]
+
+    def has(self, path: str) -> bool:
+        """Return whether there is an object at ``path``."""
+        return self._exists(self.url.key(path))
+
+    def read(self, path: str) -> bytes | None:
+        """Return the bytes of a small object; None if there is no such object."""
+        try:
+            with self._converted_errors(path):
+                return bytes(obstore.get(self._store, self.url.key(path)).bytes())
+        except NotFoundError:
+            return None
+
+    async def download(self, path: str, signature: str, target: Path) -> None:
+        """Write an object to the new file ``target``, if it still is the listed one.
+
+        Raises:
+            NotFoundError: there is no such object.
+            ConflictError: it changed since it was listed.
+            OSError: the file cannot be written.
+        """
+        etag = _etag_of(signature)
+        options: obstore.GetOptions = {"if_match": etag} if etag else {}
+        changed = ConflictError(f"{path} changed after it was listed.")
+        with target.open("xb") as file, self._converted_errors(path):
+            answer = await obstore.get_async(self._store, self.url.key(path), options=options)
+            if _signature_of(answer.meta) != signature:
+                raise changed
+            left = answer.meta["size"]
+            async for data in answer.stream(min_chunk_size=CHUNK):
+                left -= len(data)
+                if left < 0:
+                    raise changed
+                await asyncio.to_thread(file.write, data)
+            if left:
+                raise UnavailableError(f"{self.url} sent less than the whole of {path}.")
+
+    def sha256_of(self, path: str) -> str | None:
+        """Return the SHA-256 that `put_file` stored with an object; None without one."""
+        try:
+            with self._converted_errors(path):
+                answer = obstore.get(self._store, self.url.key(path), options={"head": True})
+                return answer.attributes.get(_SHA256)
+        except NotFoundError:
+            return None
+
+    def put_file(self, path: str, file: Path, sha256: str, media_type: str) -> None:
+        """Upload a file with its hash as metadata, in parts if it is large."""
+        attributes = {"Content-Type": media_type, _SHA256: sha256}
+        self._put(path, file, attributes)
+
+    def put_bytes(self, path: str, data: bytes, media_type: str) -> None:
+        """Upload ``data``."""
+        self._put(path, data, {"Content-Type": media_type})
+
+    def delete(self, path: str) -> None:
+        """Delete an object if it exists."""
+        try:
+            with self._converted_errors(path):
+                obstore.delete(self._store, self.url.key(path))
+        except NotFoundError:
+            return
+
+    def _put(self, path: str, data: Path | bytes, attributes: Mapping[str, str]) -> None:
+        with self._converted_errors():
+            obstore.put(
+                self._store,
+                self.url.key(path),
+                data,
+                attributes=dict(attributes),
+                max_concurrency=UPLOAD_PARTS,
+            )
+
+    def _object(self, meta: "ObjectMeta") -> BucketObject:
+        key = meta["path"]
+        path = key[len(self.url.prefix) + 1 :] if self.url.prefix else key
+        return BucketObject(path, meta["size"], _signature_of(meta))
+
+    def _is_placeholder(self, meta: "ObjectMeta") -> bool:
+        """Whether a listed key ended with a slash, which the library removes from it."""
+        return not meta["size"] and not self._exists(meta["path"])
+
+    def _exists(self, key: str) -> bool:
+        try:
+            with self._converted_errors(key):
+                obstore.head(self._store, key)
+        except NotFoundError:
+            return False
+        return True
+
+    @contextmanager
+    def _converted_errors(self, path: str | None = None) -> Iterator[None]:
+        """Convert errors of the library; ``path`` is the object that must exist."""
+        try:
+            yield
+        except PreconditionError:
+            raise ConflictError(f"{path} changed after it was listed.") from None
+        except BaseError as error:
+            raise self._error_of(error) from None
+        except FileNotFoundError as error:
+            if path is None or _code(error) in _NO_BUCKET:
+                raise self._no_bucket() from None
+            raise NotFoundError(f"{self.url} has no object {path}.") from None
+        except OSError as error:
+            if error.errno is not None:  # of this machine's disk
+                raise
+            raise self._unavailable(error) from None
+
+    def _error_of(self, error: BaseError) -> UsageError | UnavailableError:
+        """Return the error for one of the library, with what to do about it."""
+        code = _code(error)
+        if isinstance(error, InvalidPathError):
+            return self._odd_key(error)
+        if code in _NO_BUCKET:
+            return self._no_bucket()
+        if code in _REGION or "configured region" in str(error):
+            return UsageError(
+                f"The bucket {self.url.bucket} is in another region than the configured one.",
+                "Set AWS_REGION to the region of the bucket.",
+            )
+        if code in _CREDENTIALS or isinstance(error, UnauthenticatedError):
+            return UnavailableError(
+                f"{self.url} does not accept the credentials ({code or 'unauthenticated'}).",
+                f"Renew them in {VARIABLES}, for the workers too; batches then continue.",
+            )
+        if code in _DENIED or isinstance(error, PermissionDeniedError):
+            return UsageError(
+                f"Access to {self.url} is denied.",
+                "Allow this identity to list and get objects below the prefix; to put them, "
+                "if results go there.",
+            )
+        return self._unavailable(error)
+
+    def _unavailable(self, error: Exception) -> UnavailableError:
+        return UnavailableError(
+            f"{self.url} returned an error: {detail(error)}",
+            f"Check the network, the endpoint and {VARIABLES}; batches then continue.",
+        )
+
+    def _no_bucket(self) -> UsageError:
+        return UsageError(
+            f"There is no bucket {self.url.bucket}.",
+            "Check its name, and AWS_ENDPOINT_URL if the service is not Amazon's.",
+        )
+
+    def _odd_key(self, error: Exception) -> UsageError:
+        found = _ODD_KEY.search(str(error))
+        named = f"the key {found[1]!r}" if found else "a key"
+        return UsageError(
+            f"{self.url} has {named} with an empty part, '..' or a control character.",
+            "Rename that object, or name a prefix without it.",
+        )
+
+
+def open_library_store(url: str) -> "ObjectStore":
+    """Return the library's store for a URL.
+
+    Raises:
+        UsageError: the URL or the provider's variables are incomplete or invalid.
+    """
+    try:
+        return from_url(url, retry_config=RETRY, client_options=CLIENT)
+    except (BaseError, ValueError) as error:
+        raise UsageError(
+            f"The object store {url.partition('?')[0]} cannot be opened: {detail(error)}",
+            f"Check its URL and {VARIABLES}.",
+        ) from None
+
+
+def detail(error: Exception) -> str:
+    """Return the first line of an error, without the service's text and possible credentials."""
+    line = str(error).strip().partition("\n")[0].partition("<")[0]
+    code = _code(error)
+    return _SECRET.sub("…", line)[:300] + (code or "") or type(error).__name__
+
+
+def _code(error: Exception) -> str | None:
+    found = _CODE.search(str(error))
+    return found[1] if found else None
+
+
+def _signature_of(meta: "ObjectMeta") -> str:
+    """Return size and ETag, or size and time where the store has no ETags."""
+    return f"{meta['size']} {meta['e_tag'] or _time(meta['last_modified'])}"
+
+
+def _time(when: datetime) -> str:
+    return f"@{when.isoformat()}"
+
+
+def _etag_of(signature: str) -> str | None:
+    etag = signature.partition(" ")[2]
+    return None if etag.startswith("@") else etag
