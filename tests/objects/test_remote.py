@@ -3,8 +3,8 @@
 import pytest
 
 from docmill.errors import UnavailableError
-from docmill.objects.open import open_store
 from docmill.objects.buckets import detail
+from docmill.objects.open import open_store
 
 
 async def test_unreachable_store_is_reported_unavailable_soon(
