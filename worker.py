@@ -12,11 +12,13 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import structlog
 from temporalio.client import Client
+from temporalio.runtime import Runtime
 from temporalio.worker import Worker
 
 from activities.admission import AdmissionActivities
@@ -48,6 +50,9 @@ from docmill.isolation.pool import BUILTIN_ENGINES, EnginePool
 from docmill.isolation.sandbox.confinement import Reuse, available
 from docmill.isolation.survey import REPAIR_HINT, EngineSuite, chosen_suite
 from docmill.logs import configure_logs
+from docmill.metrics import catalogue
+from docmill.metrics.observer import Observer, StuckBatches
+from docmill.metrics.worker import WorkerMetrics, expose
 from docmill.objects.base import ObjectStore
 from docmill.objects.open import open_store
 from docmill.objects.staging import Staging
@@ -58,6 +63,7 @@ from docmill.records.database import Database
 from docmill.records.projects import Projects
 from docmill.records.scope import EVERY_PROJECT
 from docmill.remote.base import RemoteEngine, open_engines
+from docmill.remote.limits import HostLimits
 from docmill.settings import Settings, load_settings
 from docmill.temporal.connections import TemporalLink
 from docmill.temporal.preflight import build_id, check_histories
@@ -113,7 +119,9 @@ async def running_worker(
         UnavailableError: the database or the object store cannot be reached.
     """
     async with AsyncExitStack() as stack:
+        metrics = WorkerMetrics.of(client)
         database = Database.of(settings, EVERY_PROJECT)
+        database.on_settled = metrics.count if metrics.enabled else None
         stack.push_async_callback(database.close)
         await database.migrate()
         _warn_without_secret_key(database)
@@ -124,17 +132,22 @@ async def running_worker(
         scratch = Staging.below(settings.scratch)
         stack.callback(scratch.close)
         suite, pool = await _local_engines(stack, settings, engines)
-        remote = open_engines(settings, configured(settings))
+        hosts = HostLimits(settings.remote_concurrency, settings.remote_rate)
+        remote = open_engines(settings, configured(settings), hosts)
         for engine in remote.values():
             stack.push_async_callback(engine.close)
         local = SlicedItems(pool, database, store, settings)
         items = ItemEngines(database, local, suite, remote, settings)
+        link = TemporalLink.over(client, settings.temporal_namespaces)
+        if metrics.enabled:
+            items = replace(items, on_ran=metrics.engine_ran)
+            observer = _observer(metrics, database, link, settings, pool=pool, hosts=hosts)
+            await stack.enter_async_context(observer.observing())
         await stack.enter_async_context(Leftovers(database, store, remote).sweeping())
         resources = Resources(database, store, items, scratch, settings)
         processing, groups = ItemActivities(resources), GroupActivities(resources)
         for queue, run, slots in _engine_queues(settings, remote, processing, groups):
             await stack.enter_async_context(_engine_worker(client, queue, run, slots))
-        link = TemporalLink.over(client, settings.temporal_namespaces)
         reconciler = Reconciler(database, store, settings, link)
         await stack.enter_async_context(reconciler.sweeping())
         describer = BatchDescriber(
@@ -146,6 +159,36 @@ async def running_worker(
         await stack.enter_async_context(_batch_worker(client, listing, batches, admission))
         await stack.enter_async_context(running_deliveries(client, database, store, settings))
         yield
+
+
+def _observer(
+    metrics: WorkerMetrics,
+    database: Database,
+    link: TemporalLink,
+    settings: Settings,
+    *,
+    pool: EnginePool,
+    hosts: HostLimits,
+) -> Observer:
+    """Return the observer of the gauges of this worker and of the services that it uses."""
+    level = available(settings.sandbox).level
+
+    def publish_own() -> None:
+        metrics.set(catalogue.ENGINE_SLOTS, pool.children)
+        metrics.set(catalogue.ENGINE_SLOTS_USED, pool.busy)
+        metrics.set(catalogue.SANDBOX_LEVEL, 1, level)
+        for host, limit in hosts.known.items():
+            metrics.set(catalogue.REMOTE_ALLOWED, limit.allowed, host)
+            metrics.set(catalogue.REMOTE_IN_FLIGHT, limit.in_flight, host)
+
+    return Observer(
+        metrics,
+        database,
+        link,
+        stuck=StuckBatches(settings.stuck_seconds),
+        projects=metrics.projects,
+        own=publish_own,
+    )
 
 
 async def _local_engines(
@@ -290,6 +333,8 @@ async def _main(*, tied: bool) -> None:
     settings = load_settings()
     configure_logs(settings.log_level, settings.log_format)
     log.info("worker.starting", sandbox=str(available(settings.sandbox)))
+    if address := settings.worker_metrics_address:
+        Runtime.set_default(expose(address))  # before the first client, which would create another
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGINT, stop.set)

@@ -25,6 +25,7 @@ APPLICATION = _PACKED if IS_INSTALLED else Path(__file__).resolve().parents[1]
 """Folder of worker.py, server.py, ``workflows`` and ``activities``."""
 
 _URL_OR_NOTHING = r"^(https?://[^\s/]+.*)?$"
+_ADDRESS_OR_NOTHING = r"^((\[[0-9a-fA-F:.]+\]|[^\s:\[\]]+):\d{1,5})?$"
 REFERENCE = "secret:"
 """Start of the value of a secret setting that names a file in ``DOCMILL_SECRETS_DIR``."""
 
@@ -134,6 +135,11 @@ class Settings(BaseSettings):
         temporal_namespaces: further namespaces that a v1 request may name, separated by commas.
         strict: default codes or kinds of warnings that make a completed file fail, separated by
             commas; empty for none.
+        worker_metrics_address: ``HOST:PORT`` at which a worker exposes its metrics to Prometheus,
+            without authentication; empty exposes none.
+        api_metrics_address: likewise for the HTTP API, on a port of its own; empty exposes none.
+        stuck_seconds: a running batch without a new outcome for this time counts as stuck in the
+            metrics.
         log_level: ``DEBUG``, ``INFO``, ``WARNING`` or ``ERROR``.
         log_format: ``console`` or ``json``.
     """
@@ -198,6 +204,9 @@ class Settings(BaseSettings):
     secrets_dir: Path = Path("/run/secrets")
     temporal_namespaces: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split(","))] = ()
     strict: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split(","))] = ()
+    worker_metrics_address: str = Field(default="", pattern=_ADDRESS_OR_NOTHING)
+    api_metrics_address: str = Field(default="", pattern=_ADDRESS_OR_NOTHING)
+    stuck_seconds: float = Field(default=3600, gt=0)
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
     log_format: str = Field(default="console", pattern="^(console|json)$")
 

@@ -1,7 +1,7 @@
 """The FastAPI application: middleware, error handlers, routers, and the server's services."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from typing import TypedDict
 
 from fastapi import Depends, FastAPI
@@ -16,6 +16,7 @@ from docmill.api.core.access import AccessMiddleware
 from docmill.api.core.errors import ERROR_RESPONSES, add_error_handlers
 from docmill.api.core.health import router as health
 from docmill.api.core.idempotency import note_received
+from docmill.api.core.metrics import ApiMetrics, MetricsMiddleware
 from docmill.api.core.middleware import (
     AnsweredErrorMiddleware,
     HeaderSizeMiddleware,
@@ -78,11 +79,14 @@ class _Application(FastAPI):
 
 def create_app(settings: Settings) -> FastAPI:
     """Return the API for ``settings``. It opens its services when a server starts it."""
+    metrics = ApiMetrics() if settings.api_metrics_address else None
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[State]:
         async with open_services(settings) as services:
-            yield {"services": services}
+            exposed = metrics.exposed(services) if metrics else nullcontext()
+            async with exposed:
+                yield {"services": services}
 
     app = _Application(
         title="Docmill",
@@ -96,6 +100,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(NulMiddleware)
     app.add_middleware(AccessMiddleware, public_url=settings.public_url)
     app.add_middleware(HeaderSizeMiddleware)
+    if metrics is not None:
+        app.add_middleware(MetricsMiddleware, metrics=metrics)
     add_error_handlers(app)
     for router in OPEN_ROUTERS:
         app.include_router(router, responses=ERROR_RESPONSES)

@@ -104,6 +104,11 @@ class EnginePool:
         return frozenset(one.pid for one in self._processes if one.usable and one.pid)
 
     @property
+    def busy(self) -> int:
+        """Number of processes that have a task."""
+        return sum(one.usable for one in self._processes) - sum(one.usable for one in self._idle)
+
+    @property
     def guard_pid(self) -> int | None:
         """Process id of the guard, which briefly outlives the worker."""
         return self._guard.pid

@@ -41,6 +41,7 @@ class ItemEngines:
         remote: remote engines by name.
         settings: settings of the worker.
         costs: measured costs of local engines, for planning groups.
+        on_ran: called with job type, engine and seconds of each successful run.
     """
 
     database: Database
@@ -49,6 +50,7 @@ class ItemEngines:
     remote: Mapping[str, RemoteEngine]
     settings: Settings
     costs: ItemCosts = field(default_factory=ItemCosts)
+    on_ran: Callable[[str, str, float], None] | None = None
 
     def version_of(self, job_type: str, engine: str, name: str) -> str:
         """Return the version of the engines for a file: part of the cache key of its result.
@@ -103,7 +105,10 @@ class ItemEngines:
             return ParseResult.model_validate_json(result.read_bytes())
 
         job = RemoteJob(task, run_of(item), item.item_id, self._steps(item), read)
-        return await self._remote(item).run(job)
+        began = time.monotonic()
+        report = await self._remote(item).run(job)
+        self._note_run(task, report, time.monotonic() - began)
+        return report
 
     async def abandon(self, item: ClaimedItem) -> None:
         """Cancel the remote work of an item of a cancelled batch.
@@ -141,8 +146,14 @@ class ItemEngines:
 
         report = await self.local.run(item, task, sliced, begin)
         if began is not None:
-            self.costs.note(item.batch_id, item.path, time.monotonic() - began)
+            seconds = time.monotonic() - began
+            self.costs.note(item.batch_id, item.path, seconds)
+            self._note_run(task, report, seconds)
         return report
+
+    def _note_run(self, task: EngineTask, report: EngineReport, seconds: float) -> None:
+        if self.on_ran is not None:
+            self.on_ran(task.product, report.engine, seconds)
 
     def _remote(self, item: ClaimedItem) -> RemoteEngine:
         try:

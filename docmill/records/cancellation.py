@@ -7,12 +7,13 @@ from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from docmill.contracts.webhook_events import JobState
-from docmill.contracts.words import UNFINISHED, ItemStatus, Tally
+from docmill.contracts.words import UNFINISHED, ItemStatus, Outcome, Tally
 from docmill.errors import GUIDES, FailureClass, bounded
 from docmill.records.counts import add_counts, counts_of
 from docmill.records.ledger_reads import LedgerReads
 from docmill.records.listing import add_items
 from docmill.records.outbox import JobEvent, Subscribers, record_job_events
+from docmill.records.outcomes import SettledItem, note_outcomes
 from docmill.records.statements import chunked
 from docmill.records.tables.base import now
 from docmill.records.tables.batches import Batch, BatchItem
@@ -29,6 +30,13 @@ async def cancel_rest(
     if cancelled:
         counted = Tally(cancelled=len(cancelled))
         await add_counts(session, batch.id, cancelled[-1], counted)
+        ended = SettledItem(
+            batch.project_id,
+            Outcome.CANCELLED,
+            failure_class=FailureClass.CANCELLED,
+            items=len(cancelled),
+        )
+        note_outcomes(session, [ended])
     return len(cancelled)
 
 

@@ -25,6 +25,7 @@ from docmill.errors import UsageError
 from docmill.records.audit import Audit, audit_changes, change_of, log_change
 from docmill.records.encryption import KEY_FILE, KEY_HINT, Cipher, use_cipher
 from docmill.records.errors import in_words, unavailable
+from docmill.records.outcomes import SETTLED, OnSettled
 from docmill.records.scope import Scope, ScopedSession
 from docmill.records.sqlite_connection import DEFERRED, connect
 from docmill.settings import Settings
@@ -59,7 +60,11 @@ class Database:
         is_sqlite: whether it is SQLite, otherwise PostgreSQL.
         path: the file of a SQLite database; None otherwise.
         writer: engine of write transactions and migrations.
+        on_settled: called with the outcomes of a transaction after its commit. Set it before
+            `scoped`.
     """
+
+    on_settled: OnSettled | None = None
 
     @classmethod
     def of(cls, settings: Settings, scope: Scope | None = None) -> Self:
@@ -186,6 +191,8 @@ class Database:
             await session.commit()
         if change is not None:
             log_change(change)
+        if self.on_settled is not None and (settled := session.info[SETTLED]):
+            self.on_settled(settled)
 
     @asynccontextmanager
     async def write_unsynced(self) -> AsyncIterator[AsyncSession]:
@@ -221,7 +228,11 @@ class Database:
         session = AsyncSession(
             engine,
             sync_session_class=ScopedSession,
-            info={"scope": self._scope, "actor": self._actor},
+            info={
+                "scope": self._scope,
+                "actor": self._actor,
+                SETTLED: None if self.on_settled is None else [],
+            },
             expire_on_commit=False,
             autoflush=False,
         )

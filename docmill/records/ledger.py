@@ -48,6 +48,7 @@ from docmill.records.ledger_statements import (
     result_id_for,
 )
 from docmill.records.outbox import JobEvent, Subscribers, record_job_events, state_of
+from docmill.records.outcomes import SettledItem, note_outcomes
 from docmill.records.results import Results, SharedResult, result_id_of
 from docmill.records.statements import run
 from docmill.records.tables.base import now
@@ -368,6 +369,7 @@ class Ledger(LedgerReads):
         for _, settlement in settling:
             tally = tally.plus(settlement.outcome)
         await add_counts(self._session, first.batch_id, first.position, tally)
+        note_outcomes(self._session, (_settled_item(item, s) for item, s in settling))
         warned = [
             (item.position, _warnings(s, shared))
             for item, s in settling
@@ -429,6 +431,17 @@ def _warnings(settlement: Settlement, shared: Mapping[str, SharedResult]) -> Seq
     """Return the warnings of a settled file, as stored: its own and those of its result."""
     result = settlement.result or shared.get(settlement.existing_result_id or "")
     return [*(settlement.warnings or ()), *((result and result.warnings) or ())]
+
+
+def _settled_item(item: ClaimedItem, settlement: Settlement) -> SettledItem:
+    return SettledItem(
+        item.project_id,
+        settlement.outcome,
+        settlement.engine,
+        settlement.failure_class,
+        settlement.pages_ok or 0,
+        settlement.pages_failed or 0,
+    )
 
 
 def _process(claimed_by: str) -> str:

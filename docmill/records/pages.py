@@ -14,6 +14,7 @@ from docmill.records.counts import add_counts
 from docmill.records.items import StaleItem, file_warnings, job_id_of, name_warnings
 from docmill.records.listing import Listed, add_items, listed_with_status
 from docmill.records.outbox import JobEvent, Subscribers, record_job_events
+from docmill.records.outcomes import SettledItem, note_outcomes
 from docmill.records.results import Results
 from docmill.records.statements import chunked, table_of
 from docmill.records.tables.base import now
@@ -157,6 +158,8 @@ class ListingPages:
         await self._session.execute(_SKIP, changes)
         last = hits[-1][0].position
         await add_counts(self._session, batch.id, last, Tally(skipped=len(hits)))
+        skipped = SettledItem(batch.project_id, Outcome.SKIPPED, items=len(hits))
+        note_outcomes(self._session, [skipped])
         known = (
             (row.position, [*own[row.position], *(result.warnings or ())]) for row, result in hits
         )

@@ -67,15 +67,17 @@ class RemoteEngine(Protocol):
         ...
 
 
-def open_engines(settings: Settings, names: tuple[str, ...]) -> dict[str, RemoteEngine]:
+def open_engines(
+    settings: Settings, names: tuple[str, ...], hosts: HostLimits
+) -> dict[str, RemoteEngine]:
     """Return the remote engines ``names``; they do not connect yet.
 
     Args:
-        settings: their endpoints, and the limits of each host.
+        settings: their endpoints.
         names: of the configured engines; see `docmill.engines.choice.configured`.
+        hosts: the limits of each host.
     """
     # Imported only if configured: most workers have none.
-    hosts = HostLimits(settings.remote_concurrency, settings.remote_rate)
     opened: dict[str, RemoteEngine] = {}
     if LLM in names:
         from docmill.remote.llm.engine import LlmEngine  # noqa: PLC0415

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
@@ -47,6 +47,11 @@ class HostLimit:
     def allowed(self) -> int:
         """The current maximum of requests in flight."""
         return max(1, int(self._allowed))
+
+    @property
+    def in_flight(self) -> int:
+        """The current number of requests in flight."""
+        return self._in_flight
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[float]:
@@ -98,6 +103,11 @@ class HostLimits:
         """Create it with the limits of each host."""
         self._limits = (concurrency, rate)
         self._hosts: dict[str, HostLimit] = {}
+
+    @property
+    def known(self) -> Mapping[str, HostLimit]:
+        """The limits of all hosts so far, by host."""
+        return self._hosts
 
     def of(self, url: str) -> HostLimit:
         """Return the limit of the host in ``url``."""

@@ -2,7 +2,9 @@
 
 import os
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
+from enum import StrEnum
 from functools import partial
 
 from temporalio.api.enums.v1 import TaskQueueType
@@ -19,6 +21,34 @@ from docmill.errors import UnavailableError, UsageError
 
 CONNECT_TIMEOUT = timedelta(seconds=3)
 READY_TIMEOUT = timedelta(seconds=3)
+
+
+class QueueType(StrEnum):
+    """The types of a task queue."""
+
+    WORKFLOW = "workflow"
+    ACTIVITY = "activity"
+
+
+@dataclass(frozen=True, slots=True)
+class QueueState:
+    """State of a task queue, as Temporal's matching service knows it.
+
+    Attributes:
+        tasks: approximate number of waiting tasks.
+        age_seconds: approximate age of the oldest one; 0 if there is none.
+        pollers: workers that polled it in the last five minutes.
+    """
+
+    tasks: int
+    age_seconds: float
+    pollers: int
+
+
+_QUEUE_TYPES = {
+    QueueType.WORKFLOW: TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
+    QueueType.ACTIVITY: TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY,
+}
 
 
 class TemporalLink:
@@ -123,11 +153,23 @@ class TemporalLink:
         Raises:
             UnavailableError: none has, or Temporal cannot be reached.
         """
+        if not (await self.queue(BATCH_QUEUE, QueueType.WORKFLOW)).pollers:
+            raise UnavailableError(
+                "No worker polls for batches.", "Start a worker: worker.py, or `docmill worker`."
+            )
+
+    async def queue(self, name: str, kind: QueueType) -> QueueState:
+        """Return the state of a task queue in the default namespace.
+
+        Raises:
+            UnavailableError: Temporal cannot be reached.
+        """
         client = (await self.batches()).temporal
         request = DescribeTaskQueueRequest(
             namespace=self.namespace,
-            task_queue=TaskQueue(name=BATCH_QUEUE),
-            task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
+            task_queue=TaskQueue(name=name),
+            task_queue_type=_QUEUE_TYPES[kind],
+            report_stats=True,
         )
         try:
             found = await client.workflow_service.describe_task_queue(
@@ -135,7 +177,9 @@ class TemporalLink:
             )
         except RPCError as error:
             raise UnavailableError("Temporal cannot be reached.") from error
-        if not found.pollers:
-            raise UnavailableError(
-                "No worker polls for batches.", "Start a worker: worker.py, or `docmill worker`."
-            )
+        stats = found.stats
+        return QueueState(
+            stats.approximate_backlog_count,
+            stats.approximate_backlog_age.ToNanoseconds() / 1e9,
+            len(found.pollers),
+        )

@@ -24,6 +24,7 @@ from docmill.contracts import names, webhook_events, words
 from docmill.contracts.scans import LEFT_OUT_WORDS, LeftOutReason
 from docmill.contracts.warnings import WARNING_GUIDES, WarningCode, kind_of
 from docmill.errors import GUIDES, Retry
+from docmill.metrics.catalogue import METRICS
 from docmill.settings import Settings
 
 PAGES = Path(__file__).resolve().parent
@@ -227,6 +228,21 @@ def events() -> str:
     return table(("of", "events"), [*rows, ("test call", f"`{webhook_events.TEST_EVENT}`")])
 
 
+def metrics() -> str:
+    """Every metric of Docmill."""
+    rows = [
+        (
+            f"`{one.name}`",
+            str(one.kind),
+            str(one.publishers),
+            ", ".join(f"`{label}`" for label in one.labels) or "none",
+            one.meaning,
+        )
+        for one in METRICS
+    ]
+    return table(("metric", "type", "of", "labels", "meaning"), rows)
+
+
 BLOCKS: dict[str, Callable[[], str]] = {
     made.__name__: made
     for made in (
@@ -239,6 +255,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
         wire_names,
         states,
         events,
+        metrics,
     )
 }
 

@@ -28,6 +28,7 @@ SERVICES = (
     *STORAGE,
     *ENGINES,
     "docmill.batches",
+    "docmill.metrics",
     "docmill.outbound",
     "docmill.outputs",
     "docmill.processing",
@@ -75,6 +76,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "docmill.processing",
         "docmill.temporal",
     ),
+    "docmill.metrics": (*BASE, "docmill.records", "docmill.temporal"),
     "docmill.upkeep": (
         *BASE,
         *STORAGE,
@@ -105,6 +107,7 @@ OWNED_LIBRARIES: dict[str, tuple[str, ...]] = {
     "xberg": ("docmill.engines",),
     "fastapi": ("docmill.api", "server"),
     "starlette": ("docmill.api", "server"),
+    "prometheus_client": ("docmill.api.core.metrics",),
     "typer": ("docmill.cli", "starter"),
     "rich": ("docmill.cli", "starter"),
 }

@@ -11,7 +11,8 @@ from docmill.records.tables.base import Table, now
 URGENT, ORDINARY = 0, 1
 """Priorities of an event. An urgent one comes first, and ends the rest period of an endpoint."""
 
-_PENDING = text("state = 'pending'")
+PENDING_EVENT = text("state = 'pending'")
+"""Condition of a partial index. Statements have to repeat these exact words to use the index."""
 
 
 class WebhookEvent(Table):
@@ -28,8 +29,8 @@ class WebhookEvent(Table):
             "turn",
             "created_at",
             "id",
-            sqlite_where=_PENDING,
-            postgresql_where=_PENDING,
+            sqlite_where=PENDING_EVENT,
+            postgresql_where=PENDING_EVENT,
         ),
         Index(
             "ix_webhook_outbox_unannounced",
