@@ -15,6 +15,7 @@ from docmill.contracts.warnings import strict_codes
 from docmill.engines.choice import engine_of
 from docmill.errors import UsageError
 from docmill.ids import Prefix, new_id
+from docmill.objects.places import place_of
 from docmill.parameters import effective_parameters, job_parameters, parameters_hash
 from docmill.records.batches import Batches, EntryVersion
 from docmill.records.configurations import Configurations, preset
@@ -25,7 +26,7 @@ from docmill.records.tables.batches import Batch
 from docmill.records.tables.sources import Directory
 from docmill.records.webhooks import Webhooks
 from docmill.settings import Settings
-from docmill.sources.choice import place_of, resolve_source
+from docmill.sources.choice import resolve_source
 
 Listing = Directory | Sequence[EntryVersion]
 """The listing of a batch: the current state of a directory, or versions of directory files."""

@@ -11,6 +11,8 @@ from docmill.cli.console import Console
 from docmill.cli.execute import execute
 from docmill.cli.exits import Exit
 from docmill.cli.options import JsonOption
+from docmill.errors import UsageError
+from docmill.objects.places import is_bucket_url
 from docmill.outputs.verify import verify as compare
 
 SHOWN = 50
@@ -18,7 +20,7 @@ SHOWN = 50
 
 
 def verify(
-    out: Annotated[Path, typer.Argument(metavar="OUT", help="A folder that run has written.")],
+    out: Annotated[str, typer.Argument(metavar="OUT", help="A folder that run has written.")],
     as_json: JsonOption = False,
 ) -> None:
     """Compare outputs with the manifest.
@@ -28,13 +30,16 @@ def verify(
     execute(verify_outputs(out, as_json=as_json))
 
 
-async def verify_outputs(out: Path, *, as_json: bool) -> int:
+async def verify_outputs(out: str, *, as_json: bool) -> int:
     """Compare an output folder with its manifest."""
     console = Console(as_json=as_json)
-    problems = await asyncio.to_thread(compare, out)
-    console.print_json(
-        {"out": str(out), "ok": not problems, "problems": list(map(asdict, problems))}
-    )
+    if is_bucket_url(str(out)):
+        raise UsageError(
+            "Results are verified in a folder only.",
+            "Copy them with the provider's own command (aws s3 sync) and name that folder.",
+        )
+    problems = await asyncio.to_thread(compare, Path(out))
+    console.print_json({"out": out, "ok": not problems, "problems": list(map(asdict, problems))})
     if not as_json:
         for problem in problems[:SHOWN]:
             console.print(f"{problem.path} {problem.what}.", style="red")

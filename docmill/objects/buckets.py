@@ -6,8 +6,8 @@ the identity of a pod, task or machine. They are never part of a URL.
 
 import asyncio
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import obstore
 from obstore.exceptions import (
+    AlreadyExistsError,
     BaseError,
     InvalidPathError,
     PermissionDeniedError,
@@ -25,10 +26,10 @@ from obstore.store import from_url
 
 from docmill.errors import ConflictError, NotFoundError, UnavailableError, UsageError
 from docmill.objects.base import CHUNK
-from docmill.objects.bucket_url import BucketUrl
+from docmill.objects.places import BucketUrl
 
 if TYPE_CHECKING:
-    from obstore import ObjectMeta
+    from obstore import ObjectMeta, PutMode, UpdateVersion
     from obstore.store import ClientConfig, ObjectStore, RetryConfig
 
 RETRY: "RetryConfig" = {
@@ -51,6 +52,8 @@ UPLOAD_PARTS = 4
 """Parts of 5 MiB in memory at the same time, for each upload."""
 PAGE = 1000
 """Keys of one page, the maximum of S3's ListObjectsV2."""
+_CHANGES = 10
+"""Attempts to change an object that other processes change, too."""
 VARIABLES = "the provider's variables (AWS_*, GOOGLE_*, AZURE_*)"
 _SHA256 = "sha256"
 """Name of the metadata with an object's SHA-256; an ETag is not a hash of the bytes everywhere."""
@@ -58,23 +61,63 @@ _SECRET = re.compile(r"\?\S+|(?i:bearer|signature|sig|key|token)(?:[=:]\s*| )\S+
 _CODE = re.compile(r"<Code>(\w+)</Code>")
 _ODD_KEY = re.compile(r'[Pp]ath "(.*?)"', re.DOTALL)
 
-_NO_BUCKET = frozenset({"NoSuchBucket", "ContainerNotFound", "InvalidBucketName"})
-_DENIED = frozenset({"AccessDenied", "AllAccessDisabled", "AuthorizationPermissionMismatch"})
-_CREDENTIALS = frozenset(
-    {
-        "InvalidAccessKeyId",
-        "SignatureDoesNotMatch",
-        "ExpiredToken",
-        "InvalidToken",
-        "TokenRefreshRequired",
-        "AuthenticationFailed",
-        "AuthenticationRequired",
-    }
+_Kind = type[UsageError] | type[UnavailableError]
+
+
+@dataclass(frozen=True, slots=True)
+class _Guide:
+    """What an error code of a service means, and what to do."""
+
+    kind: _Kind
+    message: str
+    hint: str
+
+
+_NO_BUCKET = _Guide(
+    UsageError,
+    "There is no bucket {bucket}.",
+    "Check its name, and AWS_ENDPOINT_URL if the service is not Amazon's.",
 )
-_REGION = frozenset(
-    {"PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"}
+_DENIED = _Guide(
+    UsageError,
+    "Access to {url} is denied.",
+    "Allow this identity to list and get objects below the prefix; to put them, if results go "
+    "there.",
 )
-"""Error codes of S3 (https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html), whose
+_CREDENTIALS = _Guide(
+    UnavailableError,
+    "{url} does not accept the credentials ({code}).",
+    f"Renew them in {VARIABLES}, for the workers too; batches then continue.",
+)
+_REGION = _Guide(
+    UsageError,
+    "The bucket {bucket} is in another region than the configured one.",
+    "Set AWS_REGION to the region of the bucket.",
+)
+_LONG_KEY = _Guide(
+    UsageError,
+    "A key below {url} is longer than the service allows.",
+    "Choose a shorter prefix for --out.",
+)
+_GUIDES = {
+    "NoSuchBucket": _NO_BUCKET,
+    "InvalidBucketName": _NO_BUCKET,
+    "ContainerNotFound": _NO_BUCKET,
+    "AccessDenied": _DENIED,
+    "AllAccessDisabled": _DENIED,
+    "AuthorizationPermissionMismatch": _DENIED,
+    "InvalidAccessKeyId": _CREDENTIALS,
+    "SignatureDoesNotMatch": _CREDENTIALS,
+    "ExpiredToken": _CREDENTIALS,
+    "InvalidToken": _CREDENTIALS,
+    "TokenRefreshRequired": _CREDENTIALS,
+    "AuthenticationFailed": _CREDENTIALS,
+    "AuthenticationRequired": _CREDENTIALS,
+    "PermanentRedirect": _REGION,
+    "AuthorizationHeaderMalformed": _REGION,
+    "KeyTooLongError": _LONG_KEY,
+}
+"""By error code of S3 (https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html), whose
 XML interface GCS shares, and of Azure
 (https://learn.microsoft.com/rest/api/storageservices/blob-service-error-codes)."""
 
@@ -173,6 +216,43 @@ class Bucket:
         """Upload ``data``."""
         self._put(path, data, {"Content-Type": media_type})
 
+    def change(self, path: str, change: Callable[[bytes | None], bytes], media_type: str) -> None:
+        """Replace a small object by what ``change`` returns for its bytes, or for None.
+
+        Nothing that another process wrote meanwhile is lost, if the service has conditional writes.
+        ``change`` is called again if there is something.
+
+        Raises:
+            UnavailableError: other processes changed the object each time.
+        """
+        for _ in range(_CHANGES):
+            before, mode = self._version_of(path)
+            with self._converted_errors(), suppress(AlreadyExistsError, PreconditionError):
+                obstore.put(
+                    self._store,
+                    self.url.key(path),
+                    change(before),
+                    attributes={"Content-Type": media_type},
+                    mode=mode,
+                    use_multipart=False,
+                )
+                return
+        raise UnavailableError(f"Other processes keep changing {path} in {self.url}.", "Try again.")
+
+    def _version_of(self, path: str) -> "tuple[bytes | None, PutMode]":
+        """Return an object's bytes, and the mode that replaces this version only."""
+        try:
+            with self._converted_errors(path):
+                answer = obstore.get(self._store, self.url.key(path))
+                version: UpdateVersion = {}
+                if (etag := answer.meta["e_tag"]) is not None:
+                    version["e_tag"] = etag
+                if (generation := answer.meta["version"]) is not None:
+                    version["version"] = generation
+                return bytes(answer.bytes()), version or "overwrite"
+        except NotFoundError:
+            return None, "create"
+
     def delete(self, path: str) -> None:
         """Delete an object if it exists."""
         try:
@@ -218,8 +298,8 @@ class Bucket:
         except BaseError as error:
             raise self._error_of(error) from None
         except FileNotFoundError as error:
-            if path is None or _code(error) in _NO_BUCKET:
-                raise self._no_bucket() from None
+            if path is None or _GUIDES.get(_code(error)) is _NO_BUCKET:
+                raise self._guided(_NO_BUCKET) from None
             raise NotFoundError(f"{self.url} has no object {path}.") from None
         except OSError as error:
             if error.errno is not None:  # of this machine's disk
@@ -228,39 +308,20 @@ class Bucket:
 
     def _error_of(self, error: BaseError) -> UsageError | UnavailableError:
         """Return the error for one of the library, with what to do about it."""
-        code = _code(error)
         if isinstance(error, InvalidPathError):
             return self._odd_key(error)
-        if code in _NO_BUCKET:
-            return self._no_bucket()
-        if code in _REGION or "configured region" in str(error):
-            return UsageError(
-                f"The bucket {self.url.bucket} is in another region than the configured one.",
-                "Set AWS_REGION to the region of the bucket.",
-            )
-        if code in _CREDENTIALS or isinstance(error, UnauthenticatedError):
-            return UnavailableError(
-                f"{self.url} does not accept the credentials ({code or 'unauthenticated'}).",
-                f"Renew them in {VARIABLES}, for the workers too; batches then continue.",
-            )
-        if code in _DENIED or isinstance(error, PermissionDeniedError):
-            return UsageError(
-                f"Access to {self.url} is denied.",
-                "Allow this identity to list and get objects below the prefix; to put them, "
-                "if results go there.",
-            )
-        return self._unavailable(error)
+        code = _code(error) or _code_of_kind(error)
+        guide = _GUIDES.get(code)
+        return self._unavailable(error) if guide is None else self._guided(guide, code)
+
+    def _guided(self, guide: _Guide, code: str = "") -> UsageError | UnavailableError:
+        named = guide.message.format(bucket=self.url.bucket, url=self.url, code=code)
+        return guide.kind(named, guide.hint)
 
     def _unavailable(self, error: Exception) -> UnavailableError:
         return UnavailableError(
             f"{self.url} returned an error: {detail(error)}",
             f"Check the network, the endpoint and {VARIABLES}; batches then continue.",
-        )
-
-    def _no_bucket(self) -> UsageError:
-        return UsageError(
-            f"There is no bucket {self.url.bucket}.",
-            "Check its name, and AWS_ENDPOINT_URL if the service is not Amazon's.",
         )
 
     def _odd_key(self, error: Exception) -> UsageError:
@@ -290,13 +351,22 @@ def open_library_store(url: str) -> "ObjectStore":
 def detail(error: Exception) -> str:
     """Return the first line of an error, without the service's text and possible credentials."""
     line = str(error).strip().partition("\n")[0].partition("<")[0]
-    code = _code(error)
-    return _SECRET.sub("…", line)[:300] + (code or "") or type(error).__name__
+    return _SECRET.sub("…", line)[:300] + _code(error) or type(error).__name__
 
 
-def _code(error: Exception) -> str | None:
+def _code(error: Exception) -> str:
+    """Return the code in the service's answer; empty without one."""
     found = _CODE.search(str(error))
-    return found[1] if found else None
+    return found[1] if found else ""
+
+
+def _code_of_kind(error: BaseError) -> str:
+    """Return the code for an error that the library recognized without one."""
+    if isinstance(error, UnauthenticatedError):
+        return "AuthenticationRequired"
+    if isinstance(error, PermissionDeniedError):
+        return "AccessDenied"
+    return "PermanentRedirect" if "configured region" in str(error) else ""
 
 
 def _signature_of(meta: "ObjectMeta") -> str:

@@ -7,8 +7,8 @@ from urllib.parse import unquote, urlsplit
 
 from docmill.errors import UsageError
 from docmill.objects.base import ObjectStore
-from docmill.objects.bucket_url import SCHEMES, BucketUrl
 from docmill.objects.local import LocalStore
+from docmill.objects.places import SCHEMES, BucketUrl
 
 if TYPE_CHECKING:
     from docmill.objects.buckets import Bucket

@@ -1,7 +1,8 @@
-"""Exports results from the object store to the output folder, during a batch and at its end."""
+"""Exports results from the object store to their destination, during a batch and at its end."""
 
 import asyncio
 import itertools
+import shutil
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,15 +11,22 @@ from typing import Self
 from docmill.contracts.words import UNFINISHED, BatchStatus
 from docmill.errors import NotFoundError
 from docmill.objects.base import ObjectStore
-from docmill.objects.durable import sync_file_system
 from docmill.objects.results import RESULT_FILE, result_key
-from docmill.objects.staging import Staging
+from docmill.outputs.destinations import Destination
 from docmill.outputs.files import DamagedError, fetch, files_of_result, hash_of, writing_to
 from docmill.outputs.findings import Findings
 from docmill.outputs.manifest import ManifestRow, ManifestSummary, write_manifest
-from docmill.outputs.names import REPORT, output_names
+from docmill.outputs.names import (
+    MANIFEST_HASHES,
+    MANIFEST_LINES,
+    MANIFEST_TABLE,
+    REPORT,
+    RUN_INDEX,
+    output_names,
+)
 from docmill.outputs.report import write_report
 from docmill.outputs.report_data import BatchFacts, ReportData
+from docmill.outputs.runs import RunEntry, manifest_of_run, with_entry
 from docmill.records.batches import Batches
 from docmill.records.database import Database
 from docmill.records.items import ItemRow
@@ -34,25 +42,26 @@ NAMED = 20
 
 
 class Exporter:
-    """Copies the results of finished items to ``out``; each file is written atomically.
+    """Copies the results of finished items to a destination; each file is written atomically.
 
     All items up to a frontier are finished and exported; after it a bounded window of items is
     checked. A file that already has the right bytes is not copied again, so a repeated or resumed
-    export is cheap, and restores an emptied folder. Until `finish` has returned, a power cut may
-    lose files; the next export detects them by their hashes.
+    export is cheap, and restores an emptied destination. Until `finish` has returned, a power cut
+    may lose files; the next export detects them by their hashes.
 
-    Use it as a context manager: its exit removes the temporary folder.
+    Use it as a context manager: its exit closes the destination.
 
     Attributes:
         findings: summary of the results, once `finish` has returned.
     """
 
-    def __init__(self, database: Database, store: ObjectStore, batch: Batch, out: Path) -> None:
+    def __init__(
+        self, database: Database, store: ObjectStore, batch: Batch, out: Destination
+    ) -> None:
         self._database = database
         self._store = store
         self._batch = batch
         self._out = out
-        self._staging = Staging(out)
         self._frontier = 0
         self._ahead: frozenset[int] = frozenset()
         self.findings = Findings(batch.job_type)
@@ -60,16 +69,16 @@ class Exporter:
         self._lost_count = 0
 
     def close(self) -> None:
-        """Remove the temporary folder."""
-        self._staging.close()
+        """Remove what is staged."""
+        self._out.close()
 
     async def export_ready(self) -> int:
         """Export the items that finished since the last call, and return their number.
 
         Raises:
-            UsageError: ``out`` is not writable.
-            UnavailableError: ``out`` is full, or the store or the database is unavailable. The
-                next call continues where this one stopped.
+            UsageError: the destination is not writable.
+            UnavailableError: it is full, or it, the store or the database is unavailable. The next
+                call continues where this one stopped.
         """
         count = 0
         if await self._is_waiting():
@@ -114,10 +123,11 @@ class Exporter:
         facts = _facts(batch, title, vanished, vanished_count)
         data = ReportData(facts, findings=self.findings)
         self.findings.counts.clear()
-        with writing_to(self._out):
-            self._out.mkdir(parents=True, exist_ok=True)
-        summary = await write_manifest(self._rows(data), self._out, left_out=batch.left_out)
-        await asyncio.to_thread(write_report, self._out / REPORT, data)
+        await asyncio.to_thread(self._out.prepare)
+        with self._out.workspace() as folder:
+            summary = await write_manifest(self._rows(data), folder, left_out=batch.left_out)
+            await asyncio.to_thread(write_report, folder / REPORT, data)
+            await asyncio.to_thread(self._publish, folder, batch, facts, summary)
         if self._lost:
             raise NotFoundError(
                 f"The store has lost {self._lost_count} results, among them: "
@@ -125,6 +135,32 @@ class Exporter:
                 "Restore the store from a backup, or parse again with disable_cache: true.",
             )
         return summary
+
+    def _publish(
+        self, folder: Path, batch: Batch, facts: BatchFacts, summary: ManifestSummary
+    ) -> None:
+        """Put the manifest and the report in place, and the run into the index of all runs."""
+        run = folder / "run.parquet"
+        shutil.copyfile(folder / MANIFEST_TABLE, run)
+        entry = RunEntry(
+            batch_id=batch.id,
+            epoch=batch.epoch,
+            name=batch.name,
+            job_type=batch.job_type,
+            status=batch.status,
+            started_at=batch.started_at,
+            ended_at=batch.ended_at,
+            rows=summary.rows,
+            counts=summary.counts,
+            manifest=manifest_of_run(batch.id),
+            sha256=str(hash_of(run)),
+            vanished_count=facts.vanished_count,
+            vanished=facts.vanished,
+        )
+        for name in (MANIFEST_LINES, MANIFEST_TABLE, MANIFEST_HASHES, REPORT):
+            self._out.publish(folder / name, name)
+        self._out.publish(run, entry.manifest)
+        self._out.change(RUN_INDEX, lambda index: with_entry(index, entry))
 
     async def _rows(self, data: ReportData) -> AsyncIterator[ManifestRow]:
         """Yield every row of the manifest, and export items that were not exported yet."""
@@ -144,12 +180,14 @@ class Exporter:
                 yield row
             after = rows[-1].position
         # Once for all files, and before the manifest that lists them is written.
-        await asyncio.to_thread(sync_file_system, self._out)
+        await asyncio.to_thread(self._out.sync)
 
     def _count(self, rows: Sequence[ItemRow]) -> None:
-        for row in rows:
-            if row.object_prefix is not None:
-                self.findings.add(self._out / output_names(row.path).json)
+        if self.findings.title is None:
+            return
+        names = [output_names(row.path).json for row in rows if row.object_prefix is not None]
+        for result in self._out.read_all(names):
+            self.findings.add(result)
 
     async def _walk(self, after: int) -> list[ItemRow]:
         async with self._database.read() as session:
@@ -157,28 +195,19 @@ class Exporter:
 
     async def _export(self, rows: Sequence[ItemRow]) -> None:
         """Export those of ``rows`` that have a result and are not exported yet."""
-        with writing_to(self._out):
-            missing = await asyncio.to_thread(self._missing, rows)
-            for start in range(0, len(missing), PARALLEL_COPIES):
-                chunk = missing[start : start + PARALLEL_COPIES]
-                ended = await asyncio.gather(*map(self._copy, chunk), return_exceptions=True)
-                for error in ended:
-                    if error is not None:
-                        raise error
+        missing = await asyncio.to_thread(self._missing, rows)
+        for start in range(0, len(missing), PARALLEL_COPIES):
+            chunk = missing[start : start + PARALLEL_COPIES]
+            ended = await asyncio.gather(*map(self._copy, chunk), return_exceptions=True)
+            for error in ended:
+                if error is not None:
+                    raise error
 
     def _missing(self, rows: Sequence[ItemRow]) -> list[ItemRow]:
-        return [row for row in rows if row.object_prefix is not None and not self._is_exported(row)]
-
-    def _is_exported(self, row: ItemRow) -> bool:
-        names = output_names(row.path)
-        result = self._out / names.json
-        if hash_of(result) != row.result_sha256:
-            return False
-        try:
-            siblings = files_of_result(result)
-        except DamagedError:
-            return False
-        return all(hash_of(self._out / names.of(n)) == sha256 for n, sha256 in siblings.items())
+        made = [row for row in rows if row.object_prefix is not None]
+        wanted = [(output_names(row.path), row.result_sha256) for row in made]
+        exported = self._out.have_results(wanted)
+        return [row for row, there in zip(made, exported, strict=True) if not there]
 
     async def _copy(self, row: ItemRow) -> None:
         """Copy one item's files in one thread call, because one call for each step costs more."""
@@ -194,11 +223,11 @@ class Exporter:
         names = output_names(row.path)
         with self._fetched(row, RESULT_FILE, row.result_sha256, loop) as result:
             for name, sha256 in files_of_result(result).items():
-                target = self._out / names.of(name)
-                if hash_of(target) != sha256:
+                target = names.of(name)
+                if not self._out.has(target, sha256):
                     with self._fetched(row, name, sha256, loop) as staged:
-                        _move(staged, target)
-            _move(result, self._out / names.json)
+                        self._out.put(staged, target, sha256)
+            self._out.put(result, names.json, str(row.result_sha256))
 
     @contextmanager
     def _fetched(
@@ -206,30 +235,21 @@ class Exporter:
     ) -> Iterator[Path]:
         """Yield a staged copy of one stored file; if it was not moved, it is deleted at the end."""
         assert row.object_prefix is not None
-        staged = self._stage()
+        staged = self._out.stage()
         try:
-            found = fetch(self._store, result_key(row.object_prefix, name), staged, loop)
+            with writing_to(staged.parent):
+                found = fetch(self._store, result_key(row.object_prefix, name), staged, loop)
             if found != sha256:
                 raise DamagedError(f"The stored {name} of {row.path} is damaged.")
             yield staged
         finally:
             staged.unlink(missing_ok=True)
 
-    def _stage(self) -> Path:
-        self._out.mkdir(parents=True, exist_ok=True)
-        return self._staging.fresh()
-
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def _move(staged: Path, target: Path) -> None:
-    """Move a finished file to its target; `Exporter.finish` makes it durable."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    staged.replace(target)
 
 
 def _facts(batch: Batch, title: str, vanished: Sequence[str], vanished_count: int) -> BatchFacts:

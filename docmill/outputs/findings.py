@@ -4,7 +4,6 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -44,13 +43,13 @@ class Findings:
         """Names and counts, most frequent first."""
         return sorted(self.counts.items(), key=lambda one: (-one[1], one[0]))
 
-    def add(self, path: Path) -> None:
+    def add(self, result: bytes | None) -> None:
         """Count an exported ``result.json``; a missing or damaged one is ignored."""
-        if self.title is None:
+        if self.title is None or result is None:
             return
         try:
-            found = _Result.model_validate_json(path.read_bytes()).result
-        except (OSError, ValidationError):
+            found = _Result.model_validate_json(result).result
+        except ValidationError:
             return  # `verify` reports it
         for name in _names(self.job_type, found):
             if name in self.counts or len(self.counts) < MAX_NAMES:

@@ -17,8 +17,12 @@ MANIFEST_LINES = "manifest.jsonl"
 MANIFEST_TABLE = "manifest.parquet"
 MANIFEST_HASHES = "manifest.sha256"
 REPORT = "report.html"
+RUNS = "manifests"
+"""Folder of the manifests of all runs."""
+RUN_INDEX = f"{RUNS}/_index.jsonl"
+"""A line for each run. Readers of data lakes ignore names with an underscore."""
 
-_RESERVED = frozenset({MANIFEST_LINES, MANIFEST_TABLE, MANIFEST_HASHES, REPORT})
+_RESERVED = frozenset({MANIFEST_LINES, MANIFEST_TABLE, MANIFEST_HASHES, REPORT, RUNS})
 _MAX_PART = 240
 """Maximum bytes of one part: file systems allow 255, including ``.json``."""
 _MAX_PATH = 3000

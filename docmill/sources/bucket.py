@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from docmill.contracts.scans import RUN_FILE, LeftOut, LeftOutReason, ScannedEntry, is_litter
 from docmill.errors import UsageError
-from docmill.objects.bucket_url import BucketUrl
 from docmill.objects.open import open_bucket
+from docmill.objects.places import BucketUrl
 from docmill.sources.globs import Globs
 from docmill.sources.walk import display_path
 

@@ -3,22 +3,10 @@
 from pathlib import Path
 from typing import Any
 
-from docmill.objects.bucket_url import BucketUrl, is_bucket_url
+from docmill.objects.places import BucketUrl, Place
 from docmill.sources.base import Source
 from docmill.sources.bucket import BucketSource
 from docmill.sources.folder import FolderSource
-
-Place = Path | BucketUrl
-"""Where files are read from or results are written to."""
-
-
-def place_of(text: str) -> Place:
-    """Return the place that a user names: a path, or the URL of a bucket.
-
-    Raises:
-        UsageError: the URL is invalid.
-    """
-    return BucketUrl.parse(text) if is_bucket_url(text) else Path(text)
 
 
 def resolve_source(

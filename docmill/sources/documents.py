@@ -21,8 +21,8 @@ from docmill.errors import (
     UsageError,
 )
 from docmill.objects.base import CHUNK, ObjectStore
-from docmill.objects.bucket_url import BucketUrl
 from docmill.objects.open import open_bucket
+from docmill.objects.places import BucketUrl
 from docmill.sources.walk import display_path, signature_of
 
 _GONE = frozenset({errno.ENOENT, errno.ENOTDIR})

@@ -5,8 +5,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from docmill.objects.bucket_url import BucketUrl
 from docmill.objects.open import open_bucket
+from docmill.objects.places import BucketUrl
 from tests.api.steps import DIRECTORIES, all_items, ok
 from tests.fixtures.api import ApiServer
 

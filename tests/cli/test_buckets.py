@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from docmill.objects.bucket_url import BucketUrl
 from docmill.objects.buckets import Bucket
 from docmill.objects.open import open_bucket
+from docmill.objects.places import BucketUrl
 from tests.cli.starting import Cli
 
 
@@ -27,7 +27,6 @@ def put(bucket: Bucket, path: str, text: str) -> None:
 def test_bucket_is_run_and_only_changes_are_processed_again(cold_cli: Cli, bucket: Bucket) -> None:
     url = str(bucket.url)
     first = cold_cli.json("run", url)
-    again = cold_cli.json("run", url)
     put(bucket, "a.md", "# Another title\n")
     put(bucket, "d.md", "# New\n")
     bucket.delete("b.csv")
@@ -35,9 +34,45 @@ def test_bucket_is_run_and_only_changes_are_processed_again(cold_cli: Cli, bucke
 
     assert (first["completed"], first["exit_code"]) == (3, 0)
     out = cold_cli.cwd / "docmill-out" / "prefix"
-    assert again["skipped_by_reason"] == {"already_processed": 3}
     assert changed.returncode == 0, changed.stdout + changed.stderr
     assert "Gone since the last run: b.csv" in changed.stdout
     assert "completed          2" in changed.stdout
     assert "Another title" in (out / "a.md.md").read_text()
     assert json.loads((out / "letters" / "c ü.txt.json").read_text())["product"] == "parse"
+
+
+def test_results_go_to_a_bucket_inside_the_source(cold_cli: Cli, bucket: Bucket) -> None:
+    put(bucket, "broken.pdf", "%PDF-1.4 this is no PDF")
+    url, out = str(bucket.url), f"{bucket.url}/out"
+
+    done = cold_cli("run", url, "--out", out)
+    bucket.delete("out/a.md.md")
+    bucket.delete("out/a.md.json")
+    put(bucket, "broken.pdf", "# Repaired\n")
+    again = cold_cli.json("run", url, "--out", out)
+    same = cold_cli("run", url, "--out", f"{url}/")
+
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert f"Report:    {out}/report.html" in done.stdout
+    assert (again["total"], again["completed"], again["exit_code"]) == (4, 1, 0)
+    assert b"Text of the first paper." in (bucket.read("out/a.md.md") or b"")
+    rows = [json.loads(line) for line in (bucket.read("out/manifest.jsonl") or b"").splitlines()]
+    assert [row["output_path"] for row in rows if row["path"] == "a.md"] == ["a.md.json"]
+    runs = [
+        json.loads(line) for line in (bucket.read("out/manifests/_index.jsonl") or b"").splitlines()
+    ]
+    assert [run["counts"] for run in runs] == [
+        {"completed": 3, "failed": 1},
+        {"completed": 1, "skipped": 3},
+    ]
+    assert runs[-1]["batch_id"] == again["batch_id"]
+    assert same.returncode == 2
+    assert "at the same time" in same.stderr
+
+
+def test_missing_buckets_are_named_before_anything_runs(cold_cli: Cli, bucket: Bucket) -> None:
+    source = cold_cli("run", "s3://no-such-bucket/x")
+    out = cold_cli("run", str(bucket.url), "--out", "s3://no-such-bucket/x")
+    for ended in (source, out):
+        assert ended.returncode == 2, ended.stdout + ended.stderr
+        assert "no bucket no-such-bucket" in ended.stderr

@@ -59,7 +59,7 @@ def test_output_folder_defaults_to_the_current_folder(
 
     plan = plan_of(RunRequest(folder=Path("papers")), settings)
 
-    assert plan.out == folder.parent / "docmill-out" / "papers"
+    assert plan.out.location == str(folder.parent / "docmill-out" / "papers")
 
 
 def test_file_as_output_folder_is_rejected(settings: Settings, folder: Path) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy import update
 from docmill.ids import DEFAULT_PROJECT_ID, Prefix, new_id
 from docmill.objects.base import ObjectStore
 from docmill.objects.local import LocalStore
+from docmill.outputs.destinations import FolderDestination
 from docmill.outputs.export import Exporter
 from docmill.records.database import Database
 from docmill.records.projects import Projects
@@ -128,7 +129,7 @@ class Shelf:
 
     def exporter(self) -> Exporter:
         """A fresh one, as another run of the command would make."""
-        return Exporter(self.database, self.store, self.batch, self.out)
+        return Exporter(self.database, self.store, self.batch, FolderDestination(self.out))
 
     def prefix(self, position: int) -> str:
         """Where the result of a file is stored."""

@@ -14,7 +14,7 @@ import pytest
 from docmill.errors import NotFoundError, UnavailableError, UsageError
 from docmill.objects.durable import sync_file_system
 from docmill.objects.open import open_store
-from docmill.outputs import export
+from docmill.outputs import destinations
 from docmill.outputs.files import DamagedError, files_of_result
 from docmill.outputs.verify import Problem, read_rows, verify
 from tests.fixtures.ordinary_user import ordinary_user
@@ -93,7 +93,7 @@ async def test_files_of_an_export_are_synced_once_and_before_its_manifest(
         sync_file_system(folder)
 
     monkeypatch.setattr(os, "fsync", note_fsync)
-    monkeypatch.setattr(export, "sync_file_system", note_all)
+    monkeypatch.setattr(destinations, "sync_file_system", note_all)
     with shelf.exporter() as exporter:
         assert await exporter.export_ready() == len(MIXED)
         assert steps == []
@@ -115,6 +115,8 @@ async def test_finished_batch_is_exported_completely_and_verifies(shelf: Shelf) 
         "manifest.jsonl",
         "manifest.parquet",
         "manifest.sha256",
+        "manifests/_index.jsonl",
+        f"manifests/batch_id={shelf.batch.id}/manifest.parquet",
         "report.html",
         "sub/b.pdf.json",
         "sub/b.pdf.md",

@@ -230,13 +230,11 @@ def test_number_is_formatted_for_display() -> None:
     ]
 
 
-def test_report_counts_the_types_of_a_classification(tmp_path: Path) -> None:
+def test_report_counts_the_types_of_a_classification() -> None:
     findings = Findings("classify")
-    for number, kind in enumerate(["<b>bill", "<b>bill", None, "letter"]):
-        path = tmp_path / f"{number}.json"
-        path.write_text(json.dumps({"result": {"type": kind, "confidence": 0.9}}))
-        findings.add(path)
-    findings.add(tmp_path / "lost.json")
+    for kind in ("<b>bill", "<b>bill", None, "letter"):
+        findings.add(json.dumps({"result": {"type": kind, "confidence": 0.9}}).encode())
+    findings.add(None)
     data = report(row(), row())
     data.findings = findings
 
@@ -247,17 +245,13 @@ def test_report_counts_the_types_of_a_classification(tmp_path: Path) -> None:
     assert "b" not in page.tags
 
 
-def test_report_counts_fields_with_a_value(tmp_path: Path) -> None:
+def test_report_counts_fields_with_a_value() -> None:
     findings = Findings("extract")
-    for number, result in enumerate(
-        [
-            {"total": 0, "note": None, "items": [{"a": None}], "paid": False},
-            [{"total": 1}, {"total": 2, "note": ""}, {"items": [{"a": 1}]}],
-        ]
+    for result in (
+        {"total": 0, "note": None, "items": [{"a": None}], "paid": False},
+        [{"total": 1}, {"total": 2, "note": ""}, {"items": [{"a": 1}]}],
     ):
-        path = tmp_path / f"{number}.json"
-        path.write_text(json.dumps({"result": result}))
-        findings.add(path)
+        findings.add(json.dumps({"result": result}).encode())
 
     assert dict(findings.counts) == {"total": 2, "paid": 1, "items": 1}
     assert summary_line("extract", {"total": 0, "note": None}) == "total: 0"

@@ -14,9 +14,9 @@ import pytest
 
 from docmill.contracts.scans import RUN_FILE, LeftOut, ScannedEntry
 from docmill.errors import FailureClass, ItemFailure, Retry, UnavailableError, UsageError
-from docmill.objects.bucket_url import BucketUrl, is_plain
 from docmill.objects.local import LocalStore
 from docmill.objects.open import open_bucket
+from docmill.objects.places import BucketUrl, is_plain
 from docmill.sources.bucket import BucketSource
 from docmill.sources.choice import source_of
 from docmill.sources.documents import OpenedDocument, open_document

@@ -17,11 +17,11 @@ from docmill.api.directories.schemas import (
 )
 from docmill.batches.scan import scan_source
 from docmill.errors import ConflictError, UsageError
-from docmill.objects.bucket_url import BucketUrl
+from docmill.objects.places import BucketUrl, Place, place_of
 from docmill.records.directories import Directories
 from docmill.settings import Settings
 from docmill.sources.base import Source
-from docmill.sources.choice import Place, place_of, resolve_source, source_of
+from docmill.sources.choice import resolve_source, source_of
 
 router = APIRouter(prefix="/api/docmill/v1/directories", tags=["Docmill: sources"])
 

@@ -24,8 +24,8 @@ from docmill.cli.run.job_parameters import JobFlags
 from docmill.cli.run.request import Pace, Plan, RunRequest, items_per_activity_of, plan_of
 from docmill.cli.runtime import open_runtime
 from docmill.contracts.words import JobType
+from docmill.objects.places import place_of
 from docmill.settings import Settings
-from docmill.sources.choice import place_of
 
 if TYPE_CHECKING:
     from docmill.cli.run.folder import Run
@@ -57,11 +57,11 @@ def run(
     ],
     *,
     out: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
-            metavar="DIR",
-            help="Where results go.  [default: docmill-out/<source name>, with a hash behind it "
-            "where that belongs to another source or job]",
+            metavar="DEST",
+            help="Where results go: a folder or a bucket.  [default: docmill-out/<source name>, "
+            "with a hash behind it where that belongs to another source or job]",
         ),
     ] = None,
     recursive: Annotated[bool, typer.Option(help="Take sub-folders too.")] = True,
@@ -182,7 +182,7 @@ def run(
     """
     request = RunRequest(
         folder=place_of(source),
-        out=out,
+        out=None if out is None else place_of(out),
         recursive=recursive,
         include=tuple(include or ()),
         exclude=tuple(exclude or ()),

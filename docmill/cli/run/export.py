@@ -1,9 +1,8 @@
-"""Writes results to the output folder while a batch runs."""
+"""Writes results to their destination while a batch runs."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
-from pathlib import Path
 
 from docmill.batches.service import BatchService
 from docmill.cli.console import Console
@@ -13,6 +12,7 @@ from docmill.cli.progress import view_for
 from docmill.cli.runtime import Connection
 from docmill.cli.snapshot import Snapshot
 from docmill.errors import NotFoundError, UnavailableError
+from docmill.outputs.destinations import Destination
 from docmill.outputs.export import Exporter
 from docmill.outputs.findings import Findings
 from docmill.outputs.report import report_template
@@ -40,7 +40,7 @@ class BackgroundExport:
         """Raise the error that stopped the exporter.
 
         Raises:
-            UsageError: the output folder may not be written.
+            UsageError: the destination may not be written.
         """
         if self._task.done() and not self._task.cancelled():
             self._task.result()
@@ -55,7 +55,7 @@ class BackgroundExport:
         """Export the rest of the ended batch, its manifest and its report.
 
         Raises:
-            UsageError: the output folder may not be written.
+            UsageError: the destination may not be written.
             UnavailableError: it cannot be written now, or the store has lost results.
         """
         await self.stop()
@@ -80,7 +80,7 @@ class BackgroundExport:
 
 @asynccontextmanager
 async def background_export(
-    context: CommandContext, batch: Batch, out: Path, console: Console
+    context: CommandContext, batch: Batch, out: Destination, console: Console
 ) -> AsyncIterator[BackgroundExport]:
     """Export finished files for as long as the block runs."""
     with Exporter(context.database, context.store, batch, out) as exporter:
@@ -95,7 +95,7 @@ async def follow_and_export(
     context: CommandContext,
     service: BatchService,
     batch: Batch,
-    out: Path,
+    out: Destination,
     console: Console,
     *,
     temporal: Connection,
@@ -110,7 +110,7 @@ async def follow_and_export(
         context: the home of the batch.
         service: detects that nothing runs the batch.
         batch: the batch.
-        out: the folder of the results.
+        out: the destination of the results.
         console: shows progress.
         temporal: the server that runs it.
         listed: the listing, with the files that have vanished.

@@ -1,4 +1,4 @@
-"""One run over a folder: resume or create its batch, follow, export, summarise."""
+"""One run over a source: resume or create its batch, follow, export, summarise."""
 
 from dataclasses import dataclass, field
 from time import monotonic
@@ -53,7 +53,7 @@ class Run:
             return await summary_of(
                 context.database,
                 snapshot,
-                self.plan.out,
+                self.plan.out.location,
                 page=temporal.page_of(snapshot.batch.id),
                 seconds=monotonic() - self.began,
                 findings=self.findings,

@@ -1,17 +1,16 @@
-"""The default output folder of a run: never one that belongs to another run."""
+"""The output folder of a run and its owner; the default is never that of another run."""
 
 import hashlib
 import json
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from docmill.contracts.scans import RUN_FILE
 from docmill.contracts.words import JobType
 from docmill.errors import UsageError
-from docmill.outputs.files import writing_to
+from docmill.objects.places import Place
+from docmill.outputs.destinations import Destination, FolderDestination
 from docmill.outputs.names import MANIFEST_LINES
-from docmill.sources.choice import Place
 
 OUT_ROOT = Path("docmill-out")
 _DIGITS = 8
@@ -64,47 +63,44 @@ def default_out(owner: Owner) -> Path:
     )
 
 
-def claim(out: Path, owner: Owner, *, named: bool) -> None:
-    """Record the owner of the results in ``out``, before the first of them is written.
+def claim(out: Destination, owner: Owner, *, named: bool) -> None:
+    """Record the owner of the results at a destination, before the first of them is written.
 
     Args:
-        out: the folder; it is made.
+        out: the destination; a folder is made.
         owner: owner of the results.
-        named: whether the user named the folder, and thus may assign it to another owner.
+        named: whether the user named the destination, and thus may assign it to another owner.
 
     Raises:
         UsageError: another run has taken it, or it may not be written.
         UnavailableError: it cannot be written now.
     """
-    with writing_to(out):
-        out.mkdir(parents=True, exist_ok=True)
-        text = json.dumps({"folder": owner.folder, "job": owner.job}) + "\n"
-        if named:
-            if owner_of(out) != owner:
-                (out / RUN_FILE).write_text(text, encoding="utf-8")
-            return
-        with suppress(FileExistsError), (out / RUN_FILE).open("x", encoding="utf-8") as file:
-            file.write(text)
-            return
+    out.prepare()
+    data = f"{json.dumps({'folder': owner.folder, 'job': owner.job})}\n".encode()
+    if named:
+        if owner_of(out) != owner:
+            out.change(RUN_FILE, lambda _: data)
+        return
+    out.change(RUN_FILE, lambda known: data if known is None else known)
     if owner_of(out) != owner:
         raise UsageError(
-            f"Another run began to write to {out} just now.",
+            f"Another run began to write to {out.location} just now.",
             "Run the same command again: it takes another folder.",
         )
 
 
-def owner_of(out: Path) -> Owner | None:
-    """Return the owner of the results in a folder; None if it is not recorded."""
+def owner_of(out: Destination) -> Owner | None:
+    """Return the owner of the results at a destination; None if it is not recorded."""
     try:
-        said = json.loads((out / RUN_FILE).read_text(encoding="utf-8"))
+        said = json.loads(out.read(RUN_FILE) or b"")
         return Owner(str(said["folder"]), str(said["job"]))
-    except (OSError, ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError):
         return None
 
 
 def _may_have(out: Path, owner: Owner) -> bool:
     """Whether the owner may use a folder: its own, or one without results."""
-    known = owner_of(out)
+    known = owner_of(FolderDestination(out))
     if known is not None:
         return known == owner
     return not (out / MANIFEST_LINES).exists() and not (out / RUN_FILE).exists()

@@ -27,10 +27,12 @@ from docmill.cli.run.summary import print_summary, summary_of
 from docmill.cli.runtime import open_runtime
 from docmill.cli.snapshot import read_snapshot
 from docmill.contracts.batches import RedriveRequest
-from docmill.errors import UsageError
 from docmill.ids import DEFAULT_PROJECT_ID
+from docmill.objects.places import place_of
+from docmill.outputs.destinations import Destination, destination_of
 from docmill.records.scans import ScanSummary
 from docmill.records.tables.batches import Batch
+from docmill.settings import Settings
 
 
 def redrive(
@@ -50,8 +52,8 @@ def redrive(
     ] = None,
     tier: Annotated[str | None, typer.Option(help="Another tier for these files.")] = None,
     out: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="Where results go.  [default: where run put them]"),
+        str | None,
+        typer.Option(metavar="DEST", help="Where results go.  [default: where run put them]"),
     ] = None,
     strict: StrictOption = None,
     as_json: JsonOption = False,
@@ -84,7 +86,7 @@ def parameters_of(config: Path | None, tier: str | None) -> dict[str, Any]:
 async def run_again(
     batch_id: str,
     request: RedriveRequest,
-    out: Path | None,
+    out: str | None,
     *,
     as_json: bool,
     profile: str | None,
@@ -106,14 +108,14 @@ async def _run_again(
     batch_id: str,
     request: RedriveRequest,
     *,
-    out: Path | None,
+    out: str | None,
     profile: str | None,
     home: Path | None,
 ) -> int:
     began = monotonic()
     async with open_context(settings_of(home)) as context:
         batch = (await read_snapshot(context.database, DEFAULT_PROJECT_ID, batch_id)).batch
-        folder = _out_of(batch, out)
+        destination = _out_of(batch, out, context.settings)
         async with open_runtime(context.settings, profile, console.print) as runtime:
             service = context.batches(runtime, command_actor("redrive_batch", batch_id))
             batch = await service.redrive(batch, request)
@@ -122,21 +124,24 @@ async def _run_again(
             temporal = await runtime.connection()
             listed = ScanSummary(batch.total, 0, 0)
             snapshot, findings = await follow_and_export(
-                context, service, batch, folder, console, temporal=temporal, listed=listed
+                context, service, batch, destination, console, temporal=temporal, listed=listed
             )
         page = temporal.page_of(batch_id)
         seconds = monotonic() - began
         ending = await summary_of(
-            context.database, snapshot, folder, page=page, seconds=seconds, findings=findings
+            context.database,
+            snapshot,
+            destination.location,
+            page=page,
+            seconds=seconds,
+            findings=findings,
         )
     console.print_json(ending.as_json())
     print_summary(console, ending)
     return ending.code
 
 
-def _out_of(batch: Batch, out: Path | None) -> Path:
-    """Return the folder of the results: as named, else where the run put them."""
-    folder = (out or Path(batch.out or OUT_ROOT / batch.id)).expanduser().resolve()
-    if folder.exists() and not folder.is_dir():
-        raise UsageError(f"{folder} is a file.", "Name a folder for --out.")
-    return folder
+def _out_of(batch: Batch, out: str | None, settings: Settings) -> Destination:
+    """Return the destination of the results: as named, else where the run put them."""
+    place = place_of(out or batch.out or str(OUT_ROOT / batch.id))
+    return destination_of(place, settings.scratch)

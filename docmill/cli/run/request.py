@@ -3,7 +3,6 @@
 import hashlib
 import json
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any, Literal
 
 from docmill.cli.run.job_parameters import JobFlags, parameters_of
@@ -15,10 +14,12 @@ from docmill.contracts.words import JobType
 from docmill.engines.choice import engine_of
 from docmill.errors import UsageError
 from docmill.ids import DEFAULT_PROJECT_ID
+from docmill.objects.places import Place
+from docmill.outputs.destinations import Destination, destination_of
 from docmill.parameters import effective_parameters
 from docmill.settings import Settings
 from docmill.sources.base import Source
-from docmill.sources.choice import Place, resolve_source
+from docmill.sources.choice import resolve_source
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ class RunRequest:
     """The command line of one run, as typed."""
 
     folder: Place
-    out: Path | None = None
+    out: Place | None = None
     recursive: bool = True
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
@@ -76,7 +77,7 @@ class Plan:
 
     Attributes:
         source: the files to take.
-        out: absolute folder of the results.
+        out: where the results go.
         parameters: effective parameters of the job.
         strict: codes of warnings that turn a completed file into a failed one.
         identity: hash of what makes two runs the same; pace is no part of it.
@@ -84,21 +85,24 @@ class Plan:
     """
 
     source: Source
-    out: Path
+    out: Destination
     parameters: dict[str, Any]
     strict: tuple[WarningCode, ...]
     identity: str
     request: RunRequest
 
     def claim_out(self) -> None:
-        """Take the folder of the results, before anything is written to it.
+        """Take the destination of the results, before anything is written to it.
 
         Raises:
             UsageError: another run has just taken it, or it may not be written.
             UnavailableError: it cannot be written now.
         """
         owner = Owner(self.source.location, self.request.job.value)
-        claim(self.out, owner, named=self.request.out is not None)
+        try:
+            claim(self.out, owner, named=self.request.out is not None)
+        finally:
+            self.out.close()
 
     def spec(self, directory_id: str) -> BatchSpec:
         """Return the batch over the scanned directory."""
@@ -121,19 +125,17 @@ def plan_of(request: RunRequest, settings: Settings) -> Plan:
     """Check a request.
 
     Raises:
-        UsageError: the folder, the output folder or a parameter cannot be used, or no engine is
+        UsageError: the source, the destination or a parameter cannot be used, or no engine is
             configured for the job.
     """
-    out = request.out or default_out(Owner.of(request.folder, request.job))
-    out = out.expanduser().resolve()
-    if out.exists() and not out.is_dir():
-        raise UsageError(f"{out} is a file.", "Name a folder for --out.")
+    place = request.out or default_out(Owner.of(request.folder, request.job))
+    out = destination_of(place, settings.scratch)
     source = resolve_source(
         request.folder,
         recursive=request.recursive,
         include=request.include,
         exclude=request.exclude,
-        leave_out=(settings.home, out),
+        leave_out=(settings.home, place),
         follow_links=request.follow_links,
     )
     parameters = effective_parameters(request.job, parameters_of(request.flags))
@@ -149,7 +151,7 @@ def _identity(plan: Plan) -> str:
     what: dict[str, Any] = {
         "project": DEFAULT_PROJECT_ID,
         "folder": source.location,
-        "out": str(plan.out),
+        "out": plan.out.location,
         "job": plan.request.job.value,
         "parameters": plan.parameters,
         "filters": [source.recursive, sorted(source.include), sorted(source.exclude)],

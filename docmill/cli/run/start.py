@@ -86,7 +86,7 @@ async def create(
         plan.spec(scanned.directory.id),
         api="cli",
         name=plan.source.name,
-        out=str(plan.out),
+        out=plan.out.location,
         identity=plan.identity,
         identity_number=latest.identity_number + 1 if latest else 0,
     )

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from rich.table import Table
@@ -40,7 +39,7 @@ class RunSummary:
     """
 
     snapshot: Snapshot
-    out: Path
+    out: str
     page: str | None
     seconds: float
     code: Exit
@@ -60,9 +59,9 @@ class RunSummary:
                 "skipped_by_reason": self.skipped,
                 "left_out": self.snapshot.batch.left_out or {},
                 "failures": [group_as_json(group) for group in self.failures],
-                "out": str(self.out),
-                "manifest": str(self.out / MANIFEST),
-                "report": str(self.out / REPORT),
+                "out": self.out,
+                "manifest": f"{self.out}/{MANIFEST}",
+                "report": f"{self.out}/{REPORT}",
                 "temporal_ui": self.page,
             }
         )
@@ -75,7 +74,7 @@ class RunSummary:
 async def summary_of(
     database: Database,
     snapshot: Snapshot,
-    out: Path,
+    out: str,
     *,
     page: str | None,
     seconds: float,
@@ -113,8 +112,8 @@ def print_summary(console: Console, ending: RunSummary) -> None:
     print_left_out(console, snapshot.batch.left_out)
     console.print()
     console.print(f"Results:   {ending.out}")
-    console.print(f"Report:    {ending.out / REPORT}")
-    console.print(f"Manifest:  {ending.out / MANIFEST}")
+    console.print(f"Report:    {ending.out}/{REPORT}")
+    console.print(f"Manifest:  {ending.out}/{MANIFEST}")
     if ending.page:
         console.print(f"Temporal:  {ending.page}")
 

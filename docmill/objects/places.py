@@ -1,7 +1,8 @@
-"""URLs of buckets, as users write them."""
+"""Places of documents and results, as users name them: folders, and URLs of buckets."""
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Self
 
 from docmill.errors import UsageError
@@ -70,6 +71,19 @@ class BucketUrl:
 
     def __str__(self) -> str:
         return f"{self.scheme}://{self.bucket}" + (f"/{self.prefix}" if self.prefix else "")
+
+
+Place = Path | BucketUrl
+"""Where documents are read from or results are written to."""
+
+
+def place_of(text: str) -> Place:
+    """Return the place that a user names: a path, or the URL of a bucket.
+
+    Raises:
+        UsageError: the URL is invalid.
+    """
+    return BucketUrl.parse(text) if is_bucket_url(text) else Path(text)
 
 
 def is_bucket_url(text: str) -> bool:
