@@ -32,7 +32,8 @@ both as JSON: ``{"do": "sleep", "seconds": 2}``. A file without a command is par
 ``garble``         writes noise into every open descriptor
 =================  =============================================================================
 
-With ``record`` (a path) each run first appends a line to that file, so that tests can count runs.
+With ``record`` (a path) each run first appends a line to that file, so that tests can count runs;
+with ``pids`` (a path) a line with the id of its process.
 For ``book`` each line names the pages of a slice. ``book`` also takes ``hold`` (``page``,
 ``file``), with which the slice of that page waits until the file exists, and ``crash`` (``page``,
 ``times``, ``counter``), with which the first runs of the slice of that page end their process.
@@ -80,6 +81,8 @@ class MockEngine:
         command, text = _command_of(document, parameters)
         if record := command.get("record"):
             append_line(Path(record), document.name)
+        if pids := command.get("pids"):
+            append_line(Path(pids), str(os.getpid()))
         action = _ACTIONS.get(command.get("do", "parse"))
         answer = action(command) if action else None
         return answer or _result(document, text, command)

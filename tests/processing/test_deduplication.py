@@ -4,8 +4,13 @@ import asyncio
 from collections import Counter
 from pathlib import Path
 
+from sqlalchemy import select
+
+from docmill.contracts.access import Limits
 from docmill.embedded.connect import connect_to
-from docmill.records.tables.batches import Batch
+from docmill.records.projects import Projects
+from docmill.records.tables.attempts import EngineLease
+from docmill.records.tables.batches import Batch, Result
 from tests.fixtures.mill import Mill, until, write_command
 
 
@@ -60,6 +65,53 @@ async def test_two_batches_of_a_project_run_the_engine_once_for_the_same_bytes(
         results = [await small_mill.client.result(batch.id) for batch in batches]
     assert Counter(it.tally.completed for it in results) == {1: 1, 0: 1}
     assert engine_runs(runs) == 1
+
+
+async def test_same_bytes_in_two_projects_share_no_result_lease_process_or_stored_name(
+    mill: Mill, tmp_path: Path
+) -> None:
+    pids, gate = tmp_path / "pids", tmp_path / "gate"
+    command = {"do": "wait", "file": str(gate), "pids": str(pids)}
+    async with mill.database.write() as session:
+        made = [await Projects(session).create(name, Limits()) for name in ("one", "two")]
+    projects = [project.id for project in made]
+    folders = [write_copies(tmp_path / project, 1, **command) for project in projects]
+    for project, folder in zip(projects, folders, strict=True):
+        for number in range(3):  # that the processes which become free also serve
+            own = str(tmp_path / f"pids of {project}")
+            write_command(folder, f"z{number}.txt", do="parse", pids=own)
+    async with mill.faulty_worker():
+        batches = [
+            await mill.start(folder, project_id=project)
+            for project, folder in zip(projects, folders, strict=True)
+        ]
+        await until(lambda: _held(mill, set(projects)))
+        gate.touch()
+        results = [await mill.client.result(batch.id) for batch in batches]
+    assert [result.tally.completed for result in results] == [4, 4]
+    both = set(pids.read_text().split())
+    ran = [set((tmp_path / f"pids of {project}").read_text().split()) for project in projects]
+    assert len(both) == 2, "each project ran the engine, at the same time"
+    assert not ran[0] & ran[1]
+    assert all(len(both & own) <= 1 for own in ran)
+    async with mill.database.read() as session:
+        rows = (await session.scalars(select(Result))).all()
+    assert Counter(row.project_id for row in rows) == dict.fromkeys(projects, 4)
+    assert len({row.object_prefix for row in rows}) == len(rows)
+    assert all(row.object_prefix.startswith(f"results/{row.project_id}/") for row in rows)
+    objects = mill.settings.home / "objects"
+    stored = [path.relative_to(objects) for path in objects.rglob("*") if path.is_file()]
+    owned = [path for path in stored if any(project in path.parts for project in projects)]
+    batch_ids = {batch.id for batch in batches}
+    assert all(batch_ids & set(path.parts) for path in set(stored) - set(owned)), stored
+
+
+async def _held(mill: Mill, projects: set[str]) -> bool:
+    """Whether each of these projects holds a lease for the same key."""
+    async with mill.database.read() as session:
+        leases = (await session.scalars(select(EngineLease))).all()
+    keys = Counter(lease.cache_key for lease in leases)
+    return {lease.project_id for lease in leases if keys[lease.cache_key] > 1} == projects
 
 
 async def _any_waits(mill: Mill, batches: list[Batch]) -> bool:
