@@ -98,13 +98,21 @@ async def test_retried_upload_makes_one_file(api: httpx.AsyncClient) -> None:
 
 
 @pytest.mark.integration
-async def test_file_above_the_limit_returns_413_and_stores_nothing(tmp_path: Path) -> None:
+async def test_file_or_form_above_the_limit_returns_413_and_stores_nothing(tmp_path: Path) -> None:
     with ApiServer(tmp_path / "home", DOCMILL_MAX_UPLOAD_MB="1") as server:
         async with httpx.AsyncClient(base_url=server.url) as client:
             answer = await client.post(
                 BASE, files={"file": ("a", b"x" * (2 << 20))}, data={"purpose": "parse"}
             )
             assert answer.status_code == 413
+            small = b'--b\r\nContent-Disposition: form-data; name="file"\r\n\r\nx\r\n--b--\r\n'
+            answer = await client.post(
+                BASE,
+                content=small + b"x" * (10 << 20),
+                headers={"Content-Type": "multipart/form-data; boundary=b"},
+            )
+            assert answer.status_code == 413
+            assert "besides its file" in answer.json()["detail"]
         staged = tmp_path / "home" / "scratch"
         assert [path for path in staged.rglob("*") if path.is_file()] == []
     assert list(staged.iterdir()) == []

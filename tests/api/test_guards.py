@@ -1,6 +1,7 @@
 """Which requests are accepted, and how large they may be."""
 
 import asyncio
+import functools
 from pathlib import Path
 
 import httpx
@@ -10,6 +11,7 @@ import uvicorn
 from docmill.api.app import create_app
 from docmill.embedded.addresses import free_port
 from docmill.settings import load_settings
+from tests.fixtures.api import ApiServer
 
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "192.168.0.7", "[::2]", "["])
@@ -66,7 +68,36 @@ async def test_deeply_nested_json_is_rejected(api: httpx.AsyncClient, levels: in
     assert answer.status_code in (400, 422)
 
 
+async def test_form_with_too_many_parts_returns_413(api: httpx.AsyncClient) -> None:
+    fields = {f"field {number}": "" for number in range(98)}
+    send = functools.partial(api.post, "/api/v1/beta/files", files={"file": ("a", b"a")})
+    assert (await send(data={"purpose": "parse", **fields})).status_code == 201
+    refused = await send(data={"purpose": "parse", **fields, "one more": ""})
+    assert refused.status_code == 413
+    assert refused.json()["detail"] == "The form has more than 100 parts."
+
+
+async def test_form_with_too_much_text_returns_413(api: httpx.AsyncClient) -> None:
+    half = "a" * (600 * 1024)
+    files = {"file": ("a", b"a")}
+    refused = await api.post("/api/v1/beta/files", files=files, data={"a": half, "b": half})
+    assert refused.status_code == 413
+    assert refused.json()["detail"] == "The form's text fields are larger than 1 MiB."
+
+
 async def test_slow_uploads_hold_no_database_connection(api: httpx.AsyncClient) -> None:
+    await _work_beside_slow_uploads(api)
+
+
+async def test_slow_uploads_hold_no_connection_to_postgres(
+    tmp_path: Path, migrated_postgres_url: str
+) -> None:
+    with ApiServer(tmp_path / "home", DOCMILL_DATABASE_URL=migrated_postgres_url) as server:
+        async with httpx.AsyncClient(base_url=server.url, timeout=30) as api:
+            await _work_beside_slow_uploads(api)
+
+
+async def _work_beside_slow_uploads(api: httpx.AsyncClient) -> None:
     uploads = 30  # more than all connections that a process has to either database
     writers = []
     for _ in range(uploads):

@@ -27,6 +27,10 @@ CHUNK_BYTES = MIB
 """Bytes that are buffered before a thread writes and hashes them."""
 MAX_TEXT_BYTES = MIB
 """Total size of the text parts of one upload."""
+MAX_PARTS = 100
+"""Parts of one form: routes read at most ten. The parser bounds the headers of each part."""
+MAX_BESIDES_FILE_BYTES = 8 * MIB
+"""Size of a form without its file: text parts, headers of `MAX_PARTS` parts, and an epilogue."""
 UPLOAD_BYTES = 1 << 50
 """The framework's limit for upload routes: out of reach, because `receive_upload` has its own."""
 _CONTENT_TYPE = re.compile(r"[\x21-\x7e](?:[\t\x20-\x7e]{0,198}[\x21-\x7e])?")
@@ -71,10 +75,14 @@ class _Form:
         self._upload = upload
         self._part = _Part()
         self._texts = 0
+        self._parts = 0
         self.piece = bytearray()
         self.complete = False
 
     def on_part_begin(self) -> None:
+        self._parts += 1
+        if self._parts > MAX_PARTS:
+            raise TooLargeError(f"The form has more than {MAX_PARTS} parts.")
         self._part = _Part()
 
     def on_header_field(self, data: bytes, start: int, end: int) -> None:
@@ -144,7 +152,7 @@ async def receive_upload(
 
     Raises:
         FieldError: the form is malformed, or it has no file.
-        TooLargeError: the file or the text fields exceed their limit.
+        TooLargeError: the file, the text fields or the number of parts exceed their limit.
     """
     upload = Upload(scratch.fresh())
     with upload.path.open("xb") as sink:
@@ -170,13 +178,17 @@ async def _receive(
         upload.size += len(form.piece)
         form.piece.clear()
 
+    received = 0
     async for chunk in request.stream():
+        received += len(chunk)
         try:
             parser.write(chunk)
         except FormParserError as error:
             raise FieldError("The form is malformed.", "body") from error
         if upload.size + len(form.piece) > limit.max_bytes:
             raise limit.error()
+        if received > limit.max_bytes + MAX_BESIDES_FILE_BYTES:
+            raise TooLargeError("The form has too many bytes besides its file.")
         if len(form.piece) >= CHUNK_BYTES:
             await asyncio.to_thread(flush)
     if not form.complete:
