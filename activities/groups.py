@@ -141,7 +141,7 @@ class GroupActivities:
             await delete_unreferenced(self._store, item, item.cleaned_attempts)
             async with clock:
                 member.report = await self._engines.run(
-                    item, member.document.opened.path, member.output, begin
+                    item, member.document.opened, member.output, begin
                 )
         except ItemFailure as failure:
             if failure.retry is Retry.INFRASTRUCTURE:

@@ -224,7 +224,7 @@ class ItemActivities:
         output = folder / "output"
         output.mkdir()
         sliced = Sliced(document.cache_key, tell_pages)
-        report = await self._engines.run(attempt.item, document.opened.path, output, sliced=sliced)
+        report = await self._engines.run(attempt.item, document.opened, output, sliced=sliced)
         await document.opened.verify_unchanged()
         return await self._complete(attempt, document, report, output)
 

@@ -1,5 +1,6 @@
 """Protocol of engines, and the models of their results."""
 
+import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -346,6 +347,7 @@ class EngineTask:
         parameters: parameters of the product.
         slice: the pages to read; None for the whole document.
         parts: absolute paths of the results of all slices, to be joined: text layers first.
+        file_state: `file_state` of the document when it was hashed; None accepts any regular file.
     """
 
     product: str
@@ -356,6 +358,13 @@ class EngineTask:
     limits: Limits = Limits()
     slice: Slice | None = None
     parts: tuple[str, ...] = ()
+    file_state: str | None = None
+
+
+def file_state(status: os.stat_result) -> str:
+    """Return which file this is, and its size and times, as one string."""
+    identity = f"{status.st_dev}-{status.st_ino}"
+    return f"{identity}-{status.st_size}-{status.st_mtime_ns}-{status.st_ctime_ns}"
 
 
 @dataclass(frozen=True, slots=True)

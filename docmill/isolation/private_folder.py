@@ -20,7 +20,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path, PurePath
 
-from docmill.engines.base import EngineReport, EngineTask, Limits
+from docmill.engines.base import EngineReport, EngineTask, Limits, file_state
 from docmill.errors import FailureClass, ItemFailure
 from docmill.isolation import trees
 from docmill.isolation.trees import FOLDER_FLAGS, StubbornTreeError, TooDeepError, Usage
@@ -35,6 +35,8 @@ _MIB = 1024 * 1024
 _CHUNK = _MIB
 _SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,16}")
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+# Whoever may write to a source folder can replace a document by a pipe or a link at any moment.
+_SOURCE_FILE = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _HOSTILE_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 
@@ -68,13 +70,14 @@ class PrivateFolder:
 
         Raises:
             FolderClosedError: the process has ended.
+            ItemFailure: SOURCE_CHANGED, another file is at the path of the document now.
             OSError: the document cannot be read, or there is no space for a copy.
         """
         document = f"document{_suffix(task)}"
         parts = [f"part-{number}.json" for number, _ in enumerate(task.parts)]
         with self._lock:
             self._refuse_when_closed()
-            self._take_in(task.document, document)
+            self._take_in(task.document, document, task.file_state)
             for source, name in zip(task.parts, parts, strict=True):
                 self._take_in(source, name)
         documents = self.path / DOCUMENTS
@@ -83,6 +86,7 @@ class PrivateFolder:
             document=str(documents / document),
             output_dir=str(self.path / OUTPUT),
             parts=tuple(str(documents / name) for name in parts),
+            file_state=None,
         )
 
     def hand_out(self, report: EngineReport, into: Path, limits: Limits) -> bool:
@@ -165,9 +169,17 @@ class PrivateFolder:
         if self._closed:
             raise FolderClosedError
 
-    def _take_in(self, source: str, name: str) -> None:
-        original = os.open(source, os.O_RDONLY | os.O_CLOEXEC)
+    def _take_in(self, source: str, name: str, expected: str | None = None) -> None:
+        original = os.open(source, _SOURCE_FILE)
         try:
+            status = os.fstat(original)
+            is_other = expected is not None and file_state(status) != expected
+            if is_other or not stat.S_ISREG(status.st_mode):
+                raise ItemFailure(
+                    FailureClass.SOURCE_CHANGED,
+                    "Another file took its place while it was being read.",
+                    phase="read",
+                )
             copy = os.open(name, _NEW_FILE, 0o600, dir_fd=self._documents)
             try:
                 _copy(original, copy, None)

@@ -12,7 +12,7 @@ from uuid import uuid4
 from docmill.contracts.media_types import decided_by_name
 from docmill.contracts.names import LOCAL_ENGINES_QUEUE
 from docmill.contracts.words import JobType
-from docmill.engines.base import EngineReport, EngineTask, ParseResult
+from docmill.engines.base import EngineReport, EngineTask, ParseResult, file_state
 from docmill.engines.choice import engine_queue
 from docmill.errors import UnavailableError
 from docmill.isolation.survey import EngineSuite
@@ -25,6 +25,7 @@ from docmill.records.ledger import ClaimedItem
 from docmill.records.steps import Steps
 from docmill.remote.base import RemoteEngine, RemoteJob
 from docmill.settings import Settings
+from docmill.sources.documents import OpenedDocument
 
 ABANDON_SECONDS = 2.0
 """Below the five seconds within which a cancelled batch has to end."""
@@ -75,7 +76,7 @@ class ItemEngines:
     async def run(
         self,
         item: ClaimedItem,
-        document: Path,
+        document: OpenedDocument,
         output: Path,
         on_started: Callable[[], None] | None = None,
         sliced: Sliced | None = None,
@@ -84,7 +85,7 @@ class ItemEngines:
 
         Args:
             item: the claimed item.
-            document: a readable copy of its bytes.
+            document: its document; an engine process reads no other file in its place.
             output: an empty folder for ``result.json`` and its attachments; its parent is writable.
             on_started: called when a local engine starts; until then the item waits for one.
             sliced: how to read a large document in slices; None reads it in one process.
@@ -164,14 +165,15 @@ class ItemEngines:
                 "Start it with the settings with which the batch was created.",
             ) from None
 
-    def _task(self, item: ClaimedItem, document: Path, output: Path) -> EngineTask:
+    def _task(self, item: ClaimedItem, document: OpenedDocument, output: Path) -> EngineTask:
         return EngineTask(
             product=item.job_type,
-            document=str(document),
+            document=str(document.path),
             name=item.path,
             output_dir=str(output),
             parameters=item.parameters,
             limits=engine_limits(item.parameters, self.settings),
+            file_state=file_state(document.status),
         )
 
     async def _is_abandoned(self, item: ClaimedItem, engine: RemoteEngine) -> bool:

@@ -27,6 +27,10 @@ from docmill.sources.walk import display_path, signature_of
 
 _GONE = frozenset({errno.ENOENT, errno.ENOTDIR})
 _REFUSED = frozenset({errno.EACCES, errno.EPERM})
+# Without O_NONBLOCK, opening a pipe that replaced the file would block forever.
+_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_FOLDER = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+"""Flags of folders; O_PATH (Linux) needs no permission to list them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,19 +67,21 @@ class OpenedDocument:
             raise changed("The file changed while it was being read.")
 
 
-def read_whole(path: Path, signature: str | None = None) -> OpenedDocument:
+def read_whole(
+    path: Path, signature: str | None = None, *, root: bytes | None = None
+) -> OpenedDocument:
     """Read and hash a regular file. Symlinks are not followed.
 
     Args:
         path: the file.
         signature: its `signature_of` when it was listed; None if unknown.
+        root: a folder above it, below which no part of the path may be a symlink.
 
     Raises:
         ItemFailure: ``source_vanished``, ``source_changed``, ``empty`` or ``storage_error``.
     """
     try:
-        # Without O_NONBLOCK, opening a pipe that replaced the file would block forever.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        descriptor = _open(os.fsencode(path), root)
         with os.fdopen(descriptor, "rb", buffering=0) as file:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):
@@ -93,6 +99,24 @@ def read_whole(path: Path, signature: str | None = None) -> OpenedDocument:
     if signature_of(after) != signature_of(status):
         raise changed("The file changed while it was being read.")
     return OpenedDocument(path, digest.hexdigest(), status.st_size, status)
+
+
+def _open(path: bytes, root: bytes | None) -> int:
+    """Open a file. Each folder below ``root`` is opened in the one above it.
+
+    So a folder that a link replaces after any check of the path leads nowhere.
+    """
+    if root is None:
+        return os.open(path, _FILE)
+    *folders, name = path[len(root) :].lstrip(b"/").split(b"/")
+    folder = os.open(root, _FOLDER)
+    try:
+        for part in folders:
+            above, folder = folder, os.open(part, _FOLDER, dir_fd=folder)
+            os.close(above)
+        return os.open(name, _FILE, dir_fd=folder)
+    finally:
+        os.close(folder)
 
 
 def _failure_of(error: OSError) -> ItemFailure:
@@ -207,7 +231,7 @@ def _open_in_place(item: ListedItem) -> OpenedDocument:
     path = os.path.join(root, item.source_path)  # noqa: PTH118 - pathlib knows no bytes
     if not os.path.realpath(path).startswith(os.path.join(root, b"")):  # noqa: PTH118
         raise changed(f"{display_path(item.source_path)} now leads out of its folder.")
-    return read_whole(Path(os.fsdecode(path)), item.signature)
+    return read_whole(Path(os.fsdecode(path)), item.signature, root=root)
 
 
 def _read_upload(item: ListedItem, path: Path) -> OpenedDocument:

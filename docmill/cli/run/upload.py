@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -148,6 +149,8 @@ def _copy(source: Path, target: Path) -> tuple[str, int]:
     digest, size = hashlib.sha256(), 0
     descriptor = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     with os.fdopen(descriptor, "rb", buffering=0) as reader, target.open("wb") as writer:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise FileNotFoundError  # a pipe or a device has taken its place
         while data := reader.read(CHUNK):
             digest.update(data)
             size += len(data)
