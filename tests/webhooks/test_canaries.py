@@ -11,12 +11,16 @@ from typing import Any
 import httpx
 import pytest
 from pydantic import SecretStr
+from sqlalchemy import text
 
 from docmill.contracts.access import Role
-from docmill.ids import DEFAULT_PROJECT_ID
+from docmill.ids import DEFAULT_PROJECT_ID, Prefix, new_id
 from docmill.records.api_keys import ApiKeys
+from docmill.records.database import Database
 from docmill.records.projects import Projects
+from docmill.records.tables.base import Table
 from tests.fixtures.api import ApiServer
+from tests.fixtures.keys import SECRET_KEY
 from tests.fixtures.mill import Mill, until
 from tests.fixtures.receivers import Receiver
 from tests.webhooks.conftest import arrived, hooked
@@ -59,15 +63,39 @@ def bytes_below(folder: Path) -> bytes:
     return b"\n".join(path.read_bytes() for path in files)
 
 
+async def records_of(database: Database) -> bytes:
+    """Return what the database stores: the file of SQLite, or all rows of PostgreSQL undecoded."""
+    if database.path is not None:
+        files = database.path.parent.glob(f"{database.path.name}*")
+        return b"".join(file.read_bytes() for file in files)
+    rows = []
+    async with database.read() as session:
+        connection = await session.connection()
+        for table in Table.metadata.sorted_tables:
+            found = await connection.execute(text(f'SELECT t::text FROM "{table.name}" t'))
+            rows += list(found.scalars())
+    return "\n".join(rows).encode()
+
+
+def forms_of(canary: str) -> set[bytes]:
+    """Return the forms of a canary in what is searched: as it is, and as PostgreSQL shows bytes."""
+    return {canary.encode(), canary.encode().hex().encode()}
+
+
 async def test_planted_secrets_are_found_nowhere(
-    hook_mill: Mill,
+    mill: Mill,
     receiver: Receiver,
     tmp_path: Path,
     capfd: pytest.CaptureFixture[str],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    changes = {"llm_api_key": SecretStr(MODEL_KEY), "engine_timeout_seconds": 1}
-    hook_mill.settings = hook_mill.settings.model_copy(update=changes)
+    changes = {
+        "llm_api_key": SecretStr(MODEL_KEY),
+        "secret_key": SecretStr(SECRET_KEY),
+        "engine_timeout_seconds": 1,
+        "fence_allow": ("127.0.0.1",),
+    }
+    hook_mill = Mill(mill.temporal, mill.database, mill.settings.model_copy(update=changes))
     async with hook_mill.database.write() as session:
         project = await Projects(session).get(DEFAULT_PROJECT_ID)
         api_key = (await ApiKeys(session).create(project, "canary", Role.ADMIN, None)).text
@@ -75,7 +103,7 @@ async def test_planted_secrets_are_found_nowhere(
         batch = await hooked(
             hook_mill,
             write_documents(tmp_path / "in"),
-            "bat-canary",
+            new_id(Prefix.BATCH),
             receiver.url(f"/{URL_TOKEN}"),
             webhook_headers={"X-Token": HEADER},
             webhook_signing_secret=SIGNING_SECRET,
@@ -93,13 +121,11 @@ async def test_planted_secrets_are_found_nowhere(
 
     home = hook_mill.settings.home
     objects = Path(hook_mill.settings.store.removeprefix("file://"))
-    path = hook_mill.database.path
-    assert path is not None
     logged = "".join([*capfd.readouterr(), caplog.text])
     assert "engine.process_died" in logged
     written = {
         "Temporal": await temporal_knows(hook_mill, {batch.id}),
-        "records": b"".join(file.read_bytes() for file in path.parent.glob(f"{path.name}*")),
+        "records": await records_of(hook_mill.database),
         "logs": logged.encode() + bytes_below(home / "logs"),
         "object names": "\n".join(map(str, objects.rglob("*"))).encode(),
     }
@@ -111,7 +137,9 @@ async def test_planted_secrets_are_found_nowhere(
     assert DOCUMENT.encode() in contents, "results hold the text of their document"
     secret_part = api_key.rpartition("_")[2]
     for canary in (DOCUMENT, MODEL_KEY, SIGNING_SECRET, HEADER, URL_TOKEN, secret_part):
-        found = [place for place, text in written.items() if canary.encode() in text]
+        found = [
+            place for place, held in written.items() if any(one in held for one in forms_of(canary))
+        ]
         assert found == [], canary
         assert canary == DOCUMENT or canary.encode() not in contents
 
