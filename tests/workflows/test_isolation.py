@@ -3,8 +3,11 @@
 from pathlib import Path
 
 from docmill.contracts.batches import BatchSpec
+from docmill.isolation.families import marked
 from docmill.testing import mock_engine
-from tests.fixtures.mill import Mill, until, write_command, write_texts
+from tests.fixtures.mill import Mill, unconfined, until, write_command, write_texts
+from tests.isolation import dying_fork_server
+from tests.isolation.processes import alive
 from worker import running_worker
 
 
@@ -82,6 +85,23 @@ async def test_stopping_worker_hands_its_items_back(small_mill: Mill, tmp_path: 
         await small_mill.client.result(batch.id)
     (item,) = await small_mill.items(batch)
     assert item.failure_class == "source_changed"
+
+
+async def test_item_completes_when_the_fork_server_is_killed_between_fork_and_report(
+    small_mill: Mill, tmp_path: Path
+) -> None:
+    folder = write_command(tmp_path / "in", "a.txt", do="parse")
+    settings = unconfined(small_mill.settings)
+    async with running_worker(small_mill.temporal, settings, dying_fork_server.MODULE):
+        batch = await small_mill.run(folder)
+        (mark,) = settings.scratch.rglob(dying_fork_server.MARK)
+        unreported = int(mark.read_text())
+        assert not alive(unreported)
+        servers = [path for path in mark.parent.iterdir() if path.is_dir()]
+        assert len(servers) == 1, "the folder of the first server is gone with its processes"
+    (item,) = await small_mill.items(batch)
+    assert item.status == "completed"
+    assert not any(marked(str(server)) for server in servers)
 
 
 async def test_items_in_flight_never_exceed_the_concurrency(
