@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import NAMESPACE_OID, uuid5
 
-from sqlalchemy import Boolean, DateTime, Double, LargeBinary, String, func, insert, select
+from sqlalchemy import Boolean, DateTime, Double, LargeBinary, String, func, insert, select, text
 
 from docmill.ids import DEFAULT_ORGANIZATION_ID
 from docmill.records.database import Database
@@ -84,3 +84,16 @@ async def found_everywhere(database: Database, mark: str) -> list[str]:
                 if any(mark in repr(value) for value in row):
                     found.append(table.name)
     return found
+
+
+async def everything_in(database: Database) -> bytes:
+    """The database as somebody reads it who has its files, but no key."""
+    if database.path is not None:
+        files = [database.path, database.path.with_name(f"{database.path.name}-wal")]
+        return b"".join(file.read_bytes() for file in files if file.exists())
+    found = []
+    async with database.read() as session:
+        for table in Table.metadata.sorted_tables:
+            rows = await session.execute(text(f'SELECT t::text FROM "{table.name}" t'))
+            found += [row[0].encode() for row in rows]
+    return b"\n".join(found)

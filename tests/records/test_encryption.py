@@ -1,9 +1,13 @@
 """Secrets in the records: encrypted at rest, readable with any of the keys, and key rotation."""
 
+import asyncio
 import base64
 import json
 import os
+import signal
 import stat
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -26,9 +30,9 @@ from docmill.records.reencryption import encrypted_columns, reencrypt
 from docmill.records.scope import EVERY_PROJECT
 from docmill.records.tables.access import LinkKey
 from docmill.records.tables.api import WebhookConfiguration, WebhookTarget
-from docmill.records.tables.base import Table
 from docmill.records.tables.sources import Configuration
 from docmill.records.webhooks import Webhooks
+from tests.records.everywhere import everything_in
 
 CANARY = "canary-4f1c"
 ENDPOINT = {
@@ -92,19 +96,6 @@ async def check_planted(database: Database) -> None:
         assert key.secret == LINK_SECRET
 
 
-async def everything_in(database: Database) -> bytes:
-    """The database as somebody reads it who has its files, but no key."""
-    if database.path is not None:
-        files = [database.path, database.path.with_name(f"{database.path.name}-wal")]
-        return b"".join(file.read_bytes() for file in files if file.exists())
-    found = []
-    async with database.read() as session:
-        for table in Table.metadata.sorted_tables:
-            rows = await session.execute(text(f'SELECT t::text FROM "{table.name}" t'))
-            found += [row[0].encode() for row in rows]
-    return b"\n".join(found)
-
-
 async def stored_values(database: Database) -> dict[str, Any]:
     """Every encrypted column of every row, as it is in the database."""
     found = {}
@@ -114,7 +105,9 @@ async def stored_values(database: Database) -> dict[str, Any]:
                 query = text(f'SELECT {name} FROM "{table.__tablename__}"')
                 for number, value in enumerate((await session.scalars(query)).all()):
                     raw = value.decode() if isinstance(value, bytes) else value
-                    found[f"{table.__tablename__}.{name}.{number}"] = raw.strip('"')
+                    found[f"{table.__tablename__}.{name}.{number}"] = (
+                        raw.strip('"') if isinstance(raw, str) else raw
+                    )
     return found
 
 
@@ -131,25 +124,31 @@ async def test_copy_of_the_database_holds_no_secret(database: Database) -> None:
     assert all(value.startswith(PREFIX) for value in values.values()), values
 
 
-async def test_secrets_of_earlier_versions_are_encrypted_by_the_migration(
-    database_url: str,
-) -> None:
+async def _make_plain(database: Database) -> None:
+    """Make an empty database one of the version before encryption, with planted secrets."""
+
     def upgrade(connection: Connection) -> None:
         config = Config()
         config.set_main_option("script_location", str(Path(migrations.__file__).parent))
         config.attributes["connection"] = connection
         command.upgrade(config, "0016")
 
+    if database.path is not None:
+        database.path.parent.mkdir()
+    async with database.writer.begin() as connection:
+        await connection.run_sync(upgrade)
+    async with database.write() as session:
+        await Projects(session).ensure_default()
+    await plant(database)
+    await _decrypt_in_place(database)
+
+
+async def test_secrets_of_earlier_versions_are_encrypted_by_the_migration(
+    database_url: str,
+) -> None:
     key = new_key()
     async with opened(database_url, key) as database:
-        if database.path is not None:
-            database.path.parent.mkdir()
-        async with database.writer.begin() as connection:
-            await connection.run_sync(upgrade)
-        async with database.write() as session:
-            await Projects(session).ensure_default()
-        await plant(database)
-        await _decrypt_in_place(database)
+        await _make_plain(database)
         assert CANARY.encode() in await everything_in(database)
 
         await database.migrate()
@@ -157,6 +156,41 @@ async def test_secrets_of_earlier_versions_are_encrypted_by_the_migration(
         await check_planted(database)
     async with opened(database_url, key) as database:  # a close writes SQLite's log into the file
         assert CANARY.encode() not in await everything_in(database)
+        values = await stored_values(database)
+        assert all(value.startswith(PREFIX) for value in values.values()), values
+
+
+KILLED = """
+import asyncio, os, signal, sys
+from docmill.records.database import Database
+from docmill.records.encryption import EncryptedBytes
+
+EncryptedBytes.process_bind_param = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+asyncio.run(Database(sys.argv[1], secret_keys=sys.argv[2]).migrate())
+"""
+"""A migration that is killed at its last table, when it has encrypted all others."""
+
+
+@pytest.mark.integration
+async def test_killed_migration_leaves_the_version_before_and_can_be_repeated(
+    database_url: str,
+) -> None:
+    key = new_key()
+    async with opened(database_url, key) as database:
+        await _make_plain(database)
+        plain = await stored_values(database)
+
+        done = await asyncio.to_thread(
+            subprocess.run, [sys.executable, "-c", KILLED, database_url, key], check=False
+        )
+
+        assert done.returncode == -signal.SIGKILL
+        assert await stored_values(database) == plain
+        async with database.read() as session:
+            version = await session.scalar(text("SELECT version_num FROM alembic_version"))
+        assert version == "0016"
+        await database.migrate()
+        await check_planted(database)
         values = await stored_values(database)
         assert all(value.startswith(PREFIX) for value in values.values()), values
 

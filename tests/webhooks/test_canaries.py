@@ -11,18 +11,16 @@ from typing import Any
 import httpx
 import pytest
 from pydantic import SecretStr
-from sqlalchemy import text
 
 from docmill.contracts.access import Role
 from docmill.ids import DEFAULT_PROJECT_ID, Prefix, new_id
 from docmill.records.api_keys import ApiKeys
-from docmill.records.database import Database
 from docmill.records.projects import Projects
-from docmill.records.tables.base import Table
 from tests.fixtures.api import ApiServer
 from tests.fixtures.keys import SECRET_KEY
 from tests.fixtures.mill import Mill, until
 from tests.fixtures.receivers import Receiver
+from tests.records.everywhere import everything_in
 from tests.webhooks.conftest import arrived, hooked
 
 DOCUMENT = "canary-document-9c1f"
@@ -61,20 +59,6 @@ async def temporal_knows(mill: Mill, workflow_ids: set[str]) -> bytes:
 def bytes_below(folder: Path) -> bytes:
     files = (path for path in sorted(folder.rglob("*")) if path.is_file())
     return b"\n".join(path.read_bytes() for path in files)
-
-
-async def records_of(database: Database) -> bytes:
-    """Return what the database stores: the file of SQLite, or all rows of PostgreSQL undecoded."""
-    if database.path is not None:
-        files = database.path.parent.glob(f"{database.path.name}*")
-        return b"".join(file.read_bytes() for file in files)
-    rows = []
-    async with database.read() as session:
-        connection = await session.connection()
-        for table in Table.metadata.sorted_tables:
-            found = await connection.execute(text(f'SELECT t::text FROM "{table.name}" t'))
-            rows += list(found.scalars())
-    return "\n".join(rows).encode()
 
 
 def forms_of(canary: str) -> set[bytes]:
@@ -125,7 +109,7 @@ async def test_planted_secrets_are_found_nowhere(
     assert "engine.process_died" in logged
     written = {
         "Temporal": await temporal_knows(hook_mill, {batch.id}),
-        "records": await records_of(hook_mill.database),
+        "records": await everything_in(hook_mill.database),
         "logs": logged.encode() + bytes_below(home / "logs"),
         "object names": "\n".join(map(str, objects.rglob("*"))).encode(),
     }
