@@ -6,8 +6,11 @@ because it may join or split words: at line ends, at hyphens, between cells.
 
 import re
 import unicodedata
+from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import accumulate, chain, compress, repeat
+from operator import add, gt
 from typing import TypeVar
 
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
@@ -67,8 +70,7 @@ def left_out(
         return []
     places: Sequence[int] = order() if order else range(len(parts))
     letters = letters_of(" ".join(parts[place] for place in places)), letters_of(rendered)
-    between_spaces = _beyond(Counter(text.split()), Counter(rendered.split()))
-    among = _with_any(parts, between_spaces, missing)
+    among = _with_lost_tokens(parts, _candidates(parts, text, missing), text, rendered)
     words = {place: words_of(parts[place]) for place in places if place in among}
     found = set()
     for place in _by_loss(words, missing):
@@ -96,8 +98,10 @@ def _text_of(chunks: dict[bytes, int]) -> str:
 
 def _beyond(some: Counter[_Word], others: Counter[_Word]) -> dict[_Word, int]:
     """Return the words that occur more often in ``some``."""
-    differing = some.items() - others.items()
-    return {word: times - others[word] for word, times in differing if times > others[word]}
+    # Without a loop in Python: pages have hundreds of words, and mostly none is found.
+    counts = map(dict(others).get, some, repeat(0))
+    found = compress(some, map(gt, some.values(), counts))
+    return {word: some[word] - others[word] for word in found}
 
 
 def _difference(
@@ -121,18 +125,46 @@ def _joined(missing: Counter[str], extra: Counter[str]) -> bool:
     return fits and all(whole.count(word) >= times for word, times in missing.items())
 
 
-def _with_any(parts: Sequence[str], tokens: dict[str, int], missing: Counter[str]) -> set[int]:
-    """Return the indexes of parts that have one of ``tokens`` and may have a missing word."""
-    places: Sequence[int] = range(len(parts))
-    if len(missing) <= _MANY:
-        # Looking for a few words is quicker than splitting. Other scripts are compared normalised.
-        sought = tuple(missing)
-        places = [
-            place
-            for place, part in enumerate(parts)
-            if not part.isascii() or any(word in part for word in sought)
-        ]
-    return {place for place in places if not tokens.keys().isdisjoint(parts[place].split())}
+def _candidates(parts: Sequence[str], text: str, missing: Counter[str]) -> Sequence[int]:
+    """Return the indexes of the parts that may have a missing word.
+
+    Args:
+        parts: runs of text.
+        text: the parts with a space between them.
+        missing: the missing words.
+    """
+    if len(missing) > _MANY:
+        return range(len(parts))
+    # Looking for a few words is quicker than splitting. Other scripts are compared normalized.
+    found: set[int] = set()
+    if not text.isascii():
+        found.update(place for place, part in enumerate(parts) if not part.isascii())
+    ends = list(accumulate(map(add, map(len, parts), repeat(1))))
+    for word in missing:
+        found.update(bisect_right(ends, start) for start in _starts(word, text))
+    return sorted(found)
+
+
+def _starts(word: str, text: str) -> Iterator[int]:
+    """Yield where ``word`` occurs in ``text``."""
+    start = text.find(word)
+    while start >= 0:
+        yield start
+        start = text.find(word, start + len(word))
+
+
+def _with_lost_tokens(
+    parts: Sequence[str], places: Iterable[int], text: str, rendered: str
+) -> set[int]:
+    """Return those of ``places`` whose part has a token that ``text`` has more often.
+
+    Tokens are what stands between spaces.
+    """
+    tokens = {place: parts[place].split() for place in places}
+    wanted = set(chain.from_iterable(tokens.values())).__contains__
+    source, made = (Counter(filter(wanted, one.split())) for one in (text, rendered))
+    lost = _beyond(source, made).keys()
+    return {place for place, its in tokens.items() if not lost.isdisjoint(its)}
 
 
 def _by_loss(words: dict[int, list[str]], missing: Counter[str]) -> list[int]:

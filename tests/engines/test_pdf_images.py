@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from docmill.engines.pdf.raw import may_show_images
+from docmill.engines.pdf.raw import PdfBytes
 from tests.engines.drawn import Pdf, line, lines, placed, written
 from tests.fixtures.engines import Bench
 
@@ -81,7 +81,7 @@ async def test_images_that_pages_show_are_counted_with_recognition(
 
     run = await engines.parse(engines.folder / "images.pdf")
 
-    assert may_show_images(engines.folder / "images.pdf")
+    assert PdfBytes(engines.folder / "images.pdf").may_show_images()
     assert run.result.inventory["images"] == count
 
 
@@ -124,7 +124,7 @@ def test_plain_pdf_is_recognised_as_without_images_by_its_bytes(
     path = tmp_path / "plain.pdf"
     path.write_bytes(data)
 
-    assert not may_show_images(path)
+    assert not PdfBytes(path).may_show_images()
 
 
 @pytest.mark.parametrize(
@@ -143,7 +143,7 @@ def test_undecodable_pdf_may_show_images(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "dark.pdf"
     path.write_bytes(data)
 
-    assert may_show_images(path)
+    assert PdfBytes(path).may_show_images()
 
 
 async def test_inline_scan_of_a_page_is_recognised(engines: Bench) -> None:

@@ -81,10 +81,13 @@ class PageReader:
         rendering = "\n".join((*lines.header, markdown, *lines.footer))
         blocks = page.blocks or ()
 
-        def outside_first() -> list[int]:
+        def outside_first() -> Sequence[int]:
             # Of equal words, those outside of the body are more likely to be missing.
             outside = {id(item) for item in outside_of(items, blocks)}
-            return sorted(range(len(items)), key=lambda place: id(items[place]) not in outside)
+            places = range(len(items))
+            if not outside:
+                return places
+            return sorted(places, key=lambda place: id(items[place]) not in outside)
 
         places = left_out([item.text for item in items], rendering, outside_first)
         if not places:

@@ -31,7 +31,7 @@ from docmill.engines.liteparse.unmapped import is_unreadable
 from docmill.engines.page_warnings import PageWarnings
 from docmill.engines.parameters import ParseRequest
 from docmill.engines.pdf import parts
-from docmill.engines.pdf.raw import count_images, has_forms_and_images, may_show_images
+from docmill.engines.pdf.raw import Marks, PdfBytes
 from docmill.engines.rotation import quarter, turn_of, turned_of
 from docmill.engines.selection import as_target_pages
 from docmill.engines.slices import OCR_PAGES, TEXT_PAGES, ReadPage, SlicePart, split
@@ -204,8 +204,16 @@ class LiteParseReader:
         return part
 
     @cached_property
+    def _bytes(self) -> PdfBytes:
+        return PdfBytes(self.path)
+
+    @cached_property
+    def _marks(self) -> Marks:
+        return self._bytes.marks()
+
+    @cached_property
     def _may_show_images(self) -> bool:
-        return self._media is not Media.PDF or may_show_images(self.path)
+        return self._media is not Media.PDF or self._bytes.may_show_images()
 
     @property
     def _measures(self) -> bool:
@@ -217,7 +225,7 @@ class LiteParseReader:
         if self._recognises or self._media is not Media.PDF:
             seen = [page.complexity for page in pages.values() if page.complexity]
             return sum(one.image_block_count + one.full_page_image for one in seen)
-        return count_images(self.path) if is_first else 0
+        return self._marks.images if is_first else 0
 
     def _keep(self, pages: Pages) -> None:
         if self.keeps:
@@ -228,7 +236,7 @@ class LiteParseReader:
         part.metadata = _metadata(native)
         if self._media is not Media.PDF:
             return
-        attached, warnings = parts.attachments(self.path)
+        attached, warnings = parts.attachments(self.path, self._marks)
         part.warnings = [*warnings, *parts.unread_xfa(native)]
         part.inventory |= {"attachments": attached} if attached else {}
         if native.xfa_packets:
@@ -298,7 +306,7 @@ class LiteParseReader:
         numbers = [n for n, page in pages.items() if may_hide_a_scan(page)]
         if self._media is not Media.PDF or not numbers:
             return set()
-        if not has_forms_and_images(self.path):
+        if not self._bytes.has_forms_and_images():
             return set()
         from docmill.engines.pdf import objects
 

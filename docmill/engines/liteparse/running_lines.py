@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
+from math import nan
+from operator import attrgetter
 
 from liteparse import LayoutBlock, TextItem
 
@@ -13,6 +15,7 @@ from docmill.engines.rotation import quarter, upright
 BAND = 0.15
 """Share of a page's height, at the top and at the bottom, that may contain running lines."""
 
+_BOX = attrgetter("x", "y", "width", "height")
 _SLACK = 1.0
 """Tolerance in points for boxes of the same line."""
 _NUMBER = re.compile(
@@ -78,8 +81,12 @@ def outside_of(items: Iterable[TextItem], blocks: Iterable[LayoutBlock]) -> list
         if (box := block.bbox) is not None
     ]
     found = []
+    left = right = top = foot = nan
     for item in items:
-        x, y = item.x + item.width / 2, item.y + item.height / 2
+        x, y, width, height = _BOX(item)
+        x, y = x + width / 2, y + height / 2
+        if left <= x <= right and top <= y <= foot:
+            continue  # in the same block as the item before it
         for left, right, top, foot in boxes:
             if left <= x <= right and top <= y <= foot:
                 break

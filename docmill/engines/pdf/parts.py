@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
 from docmill.contracts.warnings import ResultWarning, WarningCode, warning
-from docmill.engines.pdf.raw import mapped
+from docmill.engines.pdf.raw import Marks
 from docmill.engines.text_check import letters_of
 
 if TYPE_CHECKING:
@@ -22,10 +22,6 @@ _PASSWORD = 1 << 13
 _TICKED = frozenset({"checkbox", "radio", "radiobutton"})
 _DYNAMIC_XFA = 2
 """pdfium's FORMTYPE_XFA_FULL: pages are placeholders, and the form is XML."""
-_ATTACHED = re.compile(rb"/Type\s*/EmbeddedFile\b")
-_ATTACHED_TYPE = b"/EmbeddedFile"
-"""A search for it takes a tenth of the time of the pattern; most PDFs do not contain it."""
-_PORTFOLIO = b"/Collection"
 _NAMED = 5
 _LONG = 12
 """Letters of a value that do not occur on a page by chance."""
@@ -93,22 +89,23 @@ def unread_xfa(native: "liteparse.ParseResult") -> list[ResultWarning]:
     return [warning(WarningCode.CONTENT_NOT_READ, message)]
 
 
-def attachments(path: Path) -> tuple[int, list[ResultWarning]]:
+def attachments(path: Path, marks: Marks) -> tuple[int, list[ResultWarning]]:
     """Return the number of a PDF's attachments, and a warning that names them.
 
     Most PDFs have none, which a search of the bytes shows in a fraction of the time that opening
-    takes: the stream of an attached file is never inside another stream.
+    takes.
+
+    Args:
+        path: of the PDF.
+        marks: objects that it stores.
     """
-    with mapped(path) as content:
-        marks = len(_ATTACHED.findall(content)) if content.find(_ATTACHED_TYPE) >= 0 else 0
-        portfolio = content.find(_PORTFOLIO) >= 0
-    if not marks and not portfolio:
+    if not marks.attachments and not marks.is_portfolio:
         return 0, []
     names = _attached_names(path)
-    count = max(len(names), marks)
+    count = max(len(names), marks.attachments)
     if not count:
         return 0, []
-    what = "The files of the portfolio" if portfolio else "Attachments"
+    what = "The files of the portfolio" if marks.is_portfolio else "Attachments"
     named = ", ".join(names[:_NAMED]) + (", \u2026" if len(names) > _NAMED else "")
     message = f"{what} were not read: {count}" + (f" ({named})." if named else ".")
     return count, [warning(WarningCode.CONTENT_NOT_READ, message)]

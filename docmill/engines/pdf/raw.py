@@ -5,10 +5,11 @@ costs a tenth to a third.
 """
 
 import mmap
+import os
 import re
 import zlib
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 
 _END = rb"(?=[\x00\t\n\f\r ()<>\[\]{}/%]|\Z)"
@@ -24,6 +25,12 @@ _ENCRYPTED = b"/Encrypt"
 _STREAM = b"stream"
 _STREAM_END = b"endstream"
 _IMAGE_OBJECT = re.compile(rb"/Subtype\s*" + _IMAGE.pattern)
+_MARK = re.compile(
+    rb"/(?:Subtype\s*(?P<image>" + _IMAGE.pattern + rb")"
+    rb"|Type\s*/(?P<attached>EmbeddedFile\b)|(?P<portfolio>Collection))"
+)
+"""What `Marks` counts, in one pass: a search for each takes three times as long. Names of streams
+that are not text are never compressed, so that the file has all of them."""
 _MASK = re.compile(rb"/S?Mask\s+(\d+)\s+\d+\s+R\b")
 """The reference of an image to the image that masks it."""
 _FORM_SUBTYPE = re.compile(rb"/Subtype\s*/Form\b")
@@ -40,27 +47,50 @@ _DEFLATED = re.compile(rb"/Filter\s*(?:\[\s*/Fl(?:ateDecode)?\s*\]|/Fl(?:ateDeco
 _INDIRECT = re.compile(rb"/Subtype\s+\d")
 _FILTERED = b"/Filter"
 _PREDICTED = b"/Predictor"
+_MAX_READ = 32 * 1024 * 1024
+"""Bytes of a file that is read instead of mapped."""
 _MAX_BYTES = 16 * 1024 * 1024
 """Bytes of one stream that are searched, compressed and decompressed."""
 
 
-@contextmanager
-def mapped(path: Path) -> Iterator[mmap.mmap]:
-    """Map a file that is not empty into memory."""
-    with (
-        path.open("rb") as file,
-        closing(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)) as content,
-    ):
-        yield content
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """Objects that a PDF stores, by the names in its bytes.
 
-
-def may_show_images(path: Path) -> bool:
-    """Return False only if the bytes of a PDF prove that no page shows an image.
-
-    There is no image XObject in the file, and no content stream has an inline image. Encrypted
-    files, and streams that are not simply deflated, prove nothing.
+    Attributes:
+        images: images outside the content of pages, without masks. Pages may show one of them
+            several times, or never. Counting what they show needs every page read once more, which
+            costs a sixth of parsing the document.
+        attachments: attached files. Their streams are never inside another stream.
+        is_portfolio: whether the document is a portfolio of files.
     """
-    with mapped(path) as content:
+
+    images: int
+    attachments: int
+    is_portfolio: bool
+
+
+class PdfBytes:
+    """The bytes of a PDF that is not empty, for several searches."""
+
+    def __init__(self, path: Path) -> None:
+        """Read a file, or map it into memory if it is large."""
+        with path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            # Searches of bytes are several times quicker than those of mapped memory.
+            self._content: bytes | mmap.mmap = (
+                file.read()
+                if size <= _MAX_READ
+                else mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            )
+
+    def may_show_images(self) -> bool:
+        """Return False only if the bytes prove that no page shows an image.
+
+        There is no image XObject in the file, and no content stream has an inline image. Encrypted
+        files, and streams that are not simply deflated, prove nothing.
+        """
+        content = self._content
         if _IMAGE.search(content) or content.find(_ENCRYPTED) >= 0:
             return True
         begin = content.find(_STREAM)
@@ -72,29 +102,23 @@ def may_show_images(path: Path) -> bool:
             ):
                 return True
             begin = content.find(_STREAM, end + len(_STREAM_END))
-    return False
+        return False
 
+    def has_forms_and_images(self) -> bool:
+        """Return whether a PDF has both. Dictionaries of streams are never compressed."""
+        return bool(_FORM_SUBTYPE.search(self._content) and _IMAGE_OBJECT.search(self._content))
 
-def count_images(path: Path) -> int:
-    """Return how many images a PDF stores outside the content of its pages, without masks.
-
-    Pages may show one of them several times, or never. Counting what they show needs every page
-    read once more, which costs a sixth of parsing the document.
-    """
-    stored = 0
-    masks: set[bytes] = set()
-    with mapped(path) as content:
-        for found in _IMAGE_OBJECT.finditer(content):
-            stored += 1
-            begin, end = max(0, found.start() - _MAX_DICTIONARY), found.end() + _MAX_DICTIONARY
-            masks.update(_MASK.findall(content[begin:end]))
-    return max(0, stored - len(masks))
-
-
-def has_forms_and_images(path: Path) -> bool:
-    """Return whether a PDF has both. Dictionaries of streams are never compressed."""
-    with mapped(path) as content:
-        return bool(_FORM_SUBTYPE.search(content) and _IMAGE_OBJECT.search(content))
+    def marks(self) -> Marks:
+        """Count the objects of the document."""
+        kinds: Counter[str | None] = Counter()
+        masks: set[bytes] = set()
+        for found in _MARK.finditer(self._content):
+            kinds[found.lastgroup] += 1
+            if found.lastgroup == "image":
+                begin, end = max(0, found.start() - _MAX_DICTIONARY), found.end() + _MAX_DICTIONARY
+                masks.update(_MASK.findall(self._content[begin:end]))
+        images = max(0, kinds["image"] - len(masks))
+        return Marks(images, kinds["attached"], kinds["portfolio"] > 0)
 
 
 def _may_show(before: bytes, stream: bytes) -> bool:
