@@ -36,8 +36,6 @@ _LOADED_LATE = (
     "liteparse.parser",
     "pypdfium2",
     "docmill.engines.liteparse.images",
-    "docmill.engines.liteparse.layout",
-    "docmill.engines.liteparse.running_lines",
 )
 """Modules that only a process with documents needs: the worker and commands never load them."""
 

@@ -4,16 +4,19 @@ import csv
 import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, groupby
-from typing import Any
-
-from liteparse import AnnotationRect, LayoutBlock
+from typing import TYPE_CHECKING, Any
 
 from docmill.engines.markdown import html_table, markdown_table
+
+if TYPE_CHECKING:
+    from liteparse import AnnotationRect, LayoutBlock
 
 Item = dict[str, Any]
 
 
-def items_of(blocks: Iterable[LayoutBlock], images: Mapping[str, str] | None = None) -> list[Item]:
+def items_of(
+    blocks: "Iterable[LayoutBlock]", images: Mapping[str, str] | None = None
+) -> list[Item]:
     """Return the items of one page in reading order. List items are gathered into lists.
 
     Args:
@@ -45,7 +48,7 @@ def text_items(lines: Iterable[str]) -> list[Item]:
     return [{"type": "text", "md": line, "value": line} for line in lines]
 
 
-def _item(block: LayoutBlock, images: Mapping[str, str]) -> Iterator[Item]:
+def _item(block: "LayoutBlock", images: Mapping[str, str]) -> Iterator[Item]:
     box = _box(block.bbox)
     text = block.text or ""
     match block.kind:
@@ -65,7 +68,7 @@ def _item(block: LayoutBlock, images: Mapping[str, str]) -> Iterator[Item]:
             yield {"type": "image", "caption": "", "md": f"![]({url})", "url": url, "bbox": box}
 
 
-def _list(blocks: list[LayoutBlock]) -> Item:
+def _list(blocks: "list[LayoutBlock]") -> Item:
     lines = [f"{'  ' * (block.level or 0)}{block.marker or '-'} {block.text}" for block in blocks]
     return {
         "type": "list",
@@ -79,7 +82,7 @@ def _list(blocks: list[LayoutBlock]) -> Item:
     }
 
 
-def _code(block: LayoutBlock) -> Item:
+def _code(block: "LayoutBlock") -> Item:
     value = "\n".join(block.lines or [])
     item: Item = {"type": "code", "md": f"```\n{value}\n```", "value": value}
     if block.lang:
@@ -87,7 +90,7 @@ def _code(block: LayoutBlock) -> Item:
     return item | {"bbox": _box(block.bbox)}
 
 
-def _table(block: LayoutBlock) -> Item:
+def _table(block: "LayoutBlock") -> Item:
     cells = ([block.header] if block.header else []) + (block.rows or [])
     rows = [[cell.text for cell in row] for row in cells]
     text = io.StringIO()
@@ -102,7 +105,7 @@ def _table(block: LayoutBlock) -> Item:
     }
 
 
-def _box(rectangle: AnnotationRect | None) -> list[dict[str, float]]:
+def _box(rectangle: "AnnotationRect | None") -> list[dict[str, float]]:
     if rectangle is None:
         return []
     x, y = round(rectangle.x, 2), round(rectangle.y, 2)

@@ -6,14 +6,21 @@ from typing import TYPE_CHECKING, Any
 
 from docmill.engines import parameters
 from docmill.engines.base import ParsedPage
+from docmill.engines.liteparse.layout import items_of, running_items, text_items
+from docmill.engines.liteparse.running_lines import (
+    FirstOccurrences,
+    RunningLines,
+    lines_of,
+    outside_of,
+    running_lines,
+    without_lines,
+)
 from docmill.engines.rotation import quarter
 from docmill.engines.slices import ReadPage
 from docmill.engines.text_check import left_out, words_of
 
 if TYPE_CHECKING:
     import liteparse
-
-    from docmill.engines.liteparse.running_lines import RunningLines
 
 
 @dataclass
@@ -46,9 +53,6 @@ class PageReader:
             page: the page with its blocks.
             further: lines of the page outside of its text, such as values of form fields.
         """
-        from docmill.engines.liteparse.layout import items_of, running_items, text_items
-        from docmill.engines.liteparse.running_lines import running_lines
-
         blocks = page.blocks or ()
         lines = running_lines(page.text_items, list(blocks), page.height)
         # A page without text has an empty code block.
@@ -72,11 +76,9 @@ class PageReader:
         return ReadPage(page=found, above=above, below=below, further=list(further))
 
     def _left_out(
-        self, page: "liteparse.ParsedPage", markdown: str, lines: "RunningLines"
+        self, page: "liteparse.ParsedPage", markdown: str, lines: RunningLines
     ) -> tuple[list[str], list[str]]:
         """Return lines above and below the body that are neither in it nor running lines."""
-        from docmill.engines.liteparse.running_lines import lines_of, outside_of
-
         items = page.text_items
         rendering = "\n".join((*lines.header, markdown, *lines.footer))
         blocks = page.blocks or ()
@@ -115,7 +117,6 @@ class PageJoiner:
     """
 
     def __init__(self, given: dict[str, Any]) -> None:
-        from docmill.engines.liteparse.running_lines import FirstOccurrences
 
         self._hide_headers = given.get(parameters.HIDE_HEADERS)
         self._hide_footers = given.get(parameters.HIDE_FOOTERS)
@@ -123,8 +124,6 @@ class PageJoiner:
 
     def complete(self, read: ReadPage) -> ParsedPage:
         """Complete the page that follows the completed ones."""
-        from docmill.engines.liteparse.layout import text_items
-
         page = read.page
         body = self._with_running_lines(page)
         parts = (*read.above, body, *read.below, *read.further)
@@ -179,8 +178,7 @@ def _wanted(hide: bool | None, lines: tuple[str, ...], first: tuple[str, ...]) -
     return () if hide else lines
 
 
-def _text(text: str, lines: "RunningLines", given: dict[str, Any]) -> str:
-    from docmill.engines.liteparse.running_lines import without_lines
+def _text(text: str, lines: RunningLines, given: dict[str, Any]) -> str:
 
     if given.get(parameters.HIDE_HEADERS):
         text = without_lines(text, lines.header)

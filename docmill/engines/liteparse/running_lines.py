@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from itertools import chain
 from math import nan
 from operator import attrgetter
-
-from liteparse import LayoutBlock, TextItem
+from typing import TYPE_CHECKING
 
 from docmill.engines.base import Box
 from docmill.engines.rotation import quarter, upright
+
+if TYPE_CHECKING:
+    from liteparse import LayoutBlock, TextItem
 
 BAND = 0.15
 """Share of a page's height, at the top and at the bottom, that may contain running lines."""
@@ -61,7 +63,7 @@ class FirstOccurrences:
 
 
 def running_lines(
-    items: Iterable[TextItem], blocks: Sequence[LayoutBlock], height: float
+    items: "Iterable[TextItem]", blocks: "Sequence[LayoutBlock]", height: float
 ) -> RunningLines:
     """Return the lines near the edges that belong to no block of the body."""
     top, foot = height * BAND, height * (1 - BAND)
@@ -73,7 +75,7 @@ def running_lines(
     )
 
 
-def outside_of(items: Iterable[TextItem], blocks: Iterable[LayoutBlock]) -> list[TextItem]:
+def outside_of(items: "Iterable[TextItem]", blocks: "Iterable[LayoutBlock]") -> "list[TextItem]":
     """Return the items outside of all ``blocks``."""
     boxes = [
         (box.x - _SLACK, box.x + box.width + _SLACK, box.y - _SLACK, box.y + box.height + _SLACK)
@@ -95,7 +97,7 @@ def outside_of(items: Iterable[TextItem], blocks: Iterable[LayoutBlock]) -> list
     return found
 
 
-def lines_of(items: Iterable[TextItem], width: float, height: float) -> list[str]:
+def lines_of(items: "Iterable[TextItem]", width: float, height: float) -> list[str]:
     """Return items of one page as lines: upright text first, then other directions.
 
     Args:
