@@ -35,8 +35,10 @@ from docmill.records.tables.batches import Batch
 
 WINDOW = 1000
 """Items after the frontier that are checked: more than a batch can have in flight."""
+CHUNK = 16
+"""Items whose files one thread call copies."""
 PARALLEL_COPIES = 8
-"""Items whose files are copied at the same time."""
+"""Concurrent thread calls."""
 NAMED = 20
 """Maximum files with a lost result in the error."""
 
@@ -84,17 +86,29 @@ class Exporter:
         if await self._is_waiting():
             return count
         while True:
-            rows = await self._walk(self._frontier)
-            ready = [row for row in rows if row.status not in UNFINISHED]
-            fresh = [row for row in ready if row.position not in self._ahead]
+            ready, in_order = await self._finished()
+            fresh = await self._read(sorted(ready - self._ahead))
             await self._export(fresh)
             count += len(fresh)
-            finished = list(itertools.takewhile(lambda row: row.status not in UNFINISHED, rows))
-            if finished:
-                self._frontier = finished[-1].position
-            self._ahead = frozenset(r.position for r in ready if r.position > self._frontier)
-            if len(finished) < WINDOW:
+            if in_order:
+                self._frontier = in_order[-1]
+            self._ahead = frozenset(position for position in ready if position > self._frontier)
+            if len(in_order) < WINDOW:
                 return count
+
+    async def _finished(self) -> tuple[set[int], list[int]]:
+        """Return the positions of finished items in the window, and those before the first gap."""
+        async with self._database.read() as session:
+            found = await Ledger(session).statuses(self._batch, self._frontier, WINDOW)
+        in_order = itertools.takewhile(lambda one: one[1] not in UNFINISHED, found)
+        ready = {position for position, status in found if status not in UNFINISHED}
+        return ready, [position for position, _ in in_order]
+
+    async def _read(self, positions: Sequence[int]) -> Sequence[ItemRow]:
+        if not positions:
+            return ()
+        async with self._database.read() as session:
+            return await Ledger(session).items(self._batch, positions=positions, limit=WINDOW)
 
     async def _is_waiting(self) -> bool:
         """Whether a redrive has not started yet: its items still have their old outcomes."""
@@ -196,9 +210,10 @@ class Exporter:
     async def _export(self, rows: Sequence[ItemRow]) -> None:
         """Export those of ``rows`` that have a result and are not exported yet."""
         missing = await asyncio.to_thread(self._missing, rows)
-        for start in range(0, len(missing), PARALLEL_COPIES):
-            chunk = missing[start : start + PARALLEL_COPIES]
-            ended = await asyncio.gather(*map(self._copy, chunk), return_exceptions=True)
+        chunks = [missing[at : at + CHUNK] for at in range(0, len(missing), CHUNK)]
+        for start in range(0, len(chunks), PARALLEL_COPIES):
+            some = chunks[start : start + PARALLEL_COPIES]
+            ended = await asyncio.gather(*map(self._copy, some), return_exceptions=True)
             for error in ended:
                 if error is not None:
                     raise error
@@ -209,16 +224,23 @@ class Exporter:
         exported = self._out.have_results(wanted)
         return [row for row, there in zip(made, exported, strict=True) if not there]
 
-    async def _copy(self, row: ItemRow) -> None:
-        """Copy one item's files in one thread call, because one call for each step costs more."""
-        try:
-            await asyncio.to_thread(self._copy_here, row, asyncio.get_running_loop())
-        except (NotFoundError, DamagedError):
-            self._lost_count += 1
-            if len(self._lost) < NAMED:
-                self._lost.append(row.path)
+    async def _copy(self, rows: Sequence[ItemRow]) -> None:
+        """Copy the files of some items in one thread call; a call for each costs more."""
+        lost = await asyncio.to_thread(self._copy_here, rows, asyncio.get_running_loop())
+        self._lost_count += len(lost)
+        self._lost += lost[: NAMED - len(self._lost)]
 
-    def _copy_here(self, row: ItemRow, loop: asyncio.AbstractEventLoop) -> None:
+    def _copy_here(self, rows: Sequence[ItemRow], loop: asyncio.AbstractEventLoop) -> list[str]:
+        """Copy the files of some items; return the paths of those whose result is lost."""
+        lost = []
+        for row in rows:
+            try:
+                self._copy_one(row, loop)
+            except (NotFoundError, DamagedError):
+                lost.append(row.path)
+        return lost
+
+    def _copy_one(self, row: ItemRow, loop: asyncio.AbstractEventLoop) -> None:
         """Copy one item's files; the JSON is last, because it has the hashes of the others."""
         names = output_names(row.path)
         with self._fetched(row, RESULT_FILE, row.result_sha256, loop) as result:
