@@ -7,6 +7,7 @@ between its transactions.
 
 import asyncio
 import copy
+import sqlite3
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -16,7 +17,7 @@ from typing import Any, Self
 
 from sqlalchemy import event, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, InvalidatePoolError
+from sqlalchemy.exc import ArgumentError, DBAPIError, InvalidatePoolError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
@@ -277,10 +278,18 @@ def _sqlite_engine(path: Path, *, begin: str, size: int, synced: bool = True) ->
 
     event.listen(engine.sync_engine, "connect", on_connect)
     if read_only or not synced:
-        event.listen(engine.sync_engine, "begin", lambda it: it.exec_driver_sql(begin))
+        event.listen(engine.sync_engine, "begin", partial(_begin, statement=begin))
     else:
         _pause_before_each(begin, engine)
     return engine
+
+
+def _begin(connection: Any, statement: str) -> None:
+    """Begin a transaction by the driver: it has no result, which SQLAlchemy would process."""
+    try:
+        connection.connection.dbapi_connection.run_async(lambda it: it.begin(statement))
+    except sqlite3.Error as error:
+        raise OperationalError(statement, None, error) from error
 
 
 def _pause_before_each(begin: str, engine: AsyncEngine) -> None:
@@ -293,7 +302,7 @@ def _pause_before_each(begin: str, engine: AsyncEngine) -> None:
     def on_begin(connection: Any) -> None:
         if (pause := ended + WRITE_PAUSE_SECONDS - time.monotonic()) > 0:
             connection.connection.dbapi_connection.run_async(lambda _: asyncio.sleep(pause))
-        connection.exec_driver_sql(begin)
+        _begin(connection, begin)
 
     def on_checkin(_connection: object, _record: object) -> None:
         nonlocal ended

@@ -95,16 +95,23 @@ class WholeConnection(aiosqlite.Connection):
 
     async def run(self, function: Any, statement: str, parameters: Any) -> None:
         """Call ``function`` with the database's connection, a statement and its parameters."""
-        if self._is_short or statement == DEFERRED:
+        if self._is_short:
             function(self._conn, statement, parameters)
         else:
             await self._execute(  # type: ignore[no-untyped-call]
                 function, self._conn, statement, parameters
             )
 
+    async def begin(self, statement: str) -> None:
+        """Begin a transaction."""
+        if statement == DEFERRED:
+            self._conn.execute(statement)
+        else:
+            await self._execute(self._conn.execute, statement)  # type: ignore[no-untyped-call]
+
     async def rollback(self) -> None:
-        """Roll back the transaction; a read-only one is just ended."""
-        if self.read_only:
+        """Roll back the transaction; one that is read-only or committed is just ended."""
+        if self.read_only or not self._conn.in_transaction:
             self._conn.rollback()
         else:
             await super().rollback()
