@@ -111,7 +111,6 @@ class GroupActivities:
         async with self._database.write() as session:
             claims = await Ledger(session).claim(wanted, group_claim(self._worker, uuid4().hex))
         group.take(claims, peeked, documents, folder)
-        await asyncio.to_thread(_make_folders, [member.output for member in group.members])
 
     async def _process(self, group: "_Group") -> None:
         """Hand each file to an engine while previous results are stored and recorded."""
@@ -225,7 +224,7 @@ class _Member:
     Attributes:
         item: the claim.
         document: its bytes.
-        output: folder for the engine's output.
+        output: folder for the engine's output, if it is large.
         twins: unclaimed items with the same bytes, which share its result.
         report: report of the engine, after its run.
     """
@@ -404,8 +403,3 @@ class _Group:
         if item.position in self._stored:
             return item
         return replace(item, cleaned_attempts=item.attempt) if item.clean else item
-
-
-def _make_folders(folders: Sequence[Path]) -> None:
-    for folder in folders:
-        folder.mkdir()

@@ -222,7 +222,6 @@ class ItemActivities:
 
     async def _make(self, attempt: Attempt, document: Document, folder: Path) -> Outcome:
         output = folder / "output"
-        output.mkdir()
         sliced = Sliced(document.cache_key, tell_pages)
         report = await self._engines.run(attempt.item, document.opened, output, sliced=sliced)
         await document.opened.verify_unchanged()

@@ -11,6 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from docmill.contracts.warnings import ResultWarning, Warnings
 
+INLINE_BYTES = 256 * 1024
+"""Maximum bytes of a document, and of the files of a result, that are passed in messages. Larger
+ones are copied between folders: a pipe takes 64 KiB at a time."""
 PAGE_NUMBER = "{pageNumber}"
 """Placeholder for the page number in a `Joining`, as in LlamaParse's v1."""
 
@@ -343,11 +346,13 @@ class EngineTask:
         product: ``parse``, ``classify`` or ``extract``.
         document: absolute path of the input.
         name: display name of the input.
-        output_dir: an existing empty folder for ``result.json`` and its attachments.
+        output_dir: folder for ``result.json`` and its attachments; missing or empty.
         parameters: parameters of the product.
         slice: the pages to read; None for the whole document.
         parts: absolute paths of the results of all slices, to be joined: text layers first.
         file_state: `file_state` of the document when it was hashed; None accepts any regular file.
+        content: bytes of a small input that are in memory already; None to read ``document``.
+        inline: whether the report may have the output files in memory, if they are small.
     """
 
     product: str
@@ -359,6 +364,8 @@ class EngineTask:
     slice: Slice | None = None
     parts: tuple[str, ...] = ()
     file_state: str | None = None
+    content: bytes | None = None
+    inline: bool = False
 
 
 def file_state(status: os.stat_result) -> str:
@@ -372,7 +379,9 @@ class EngineReport:
     """Report of a run: the message from the child process, without the result itself.
 
     Attributes:
-        files: names of the files in ``output_dir``.
+        files: names of the output files.
+        contents: bytes of all output files, if they are small and `EngineTask.inline` is set;
+            otherwise empty, and the files are in ``output_dir``.
         usage: counters of a remote engine, such as ``requests`` and ``input_tokens``; empty for
             local engines.
         slice: set when ``output_dir`` holds the part of a slice instead of a result.
@@ -389,3 +398,4 @@ class EngineReport:
     files: list[str] = field(default_factory=list)
     usage: dict[str, int] = field(default_factory=dict)
     slice: SliceReport | None = None
+    contents: dict[str, bytes] = field(default_factory=dict, repr=False)

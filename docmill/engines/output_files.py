@@ -5,7 +5,7 @@ from pathlib import Path
 
 from docmill.contracts.warnings import at_most
 from docmill.engines.attachments import hashes_of
-from docmill.engines.base import EngineReport, EngineTask, ParseResult, SliceReport
+from docmill.engines.base import INLINE_BYTES, EngineReport, EngineTask, ParseResult, SliceReport
 from docmill.engines.classify.base import ClassifyResult
 from docmill.engines.extract.base import ExtractResult
 from docmill.engines.selection import as_target_pages
@@ -26,11 +26,11 @@ def write_parsed(result: ParseResult, task: EngineTask) -> EngineReport:
     folder = Path(task.output_dir)
     pages = ((page.page_number, page.markdown) for page in result.pages)
     markdown = result.joining.join(pages, PAGE_BREAK).encode()
-    (folder / MARKDOWN_FILE).write_bytes(markdown)
     others = {*result.files, *(image.filename for image in result.images)} - {MARKDOWN_FILE}
     hashes = hashes_of(folder, others) | {MARKDOWN_FILE: hashlib.sha256(markdown).hexdigest()}
     files = dict(sorted(hashes.items()))
-    return write_result(result.model_copy(update={"files": files}), task)
+    result = result.model_copy(update={"files": files})
+    return _report(result, task, {MARKDOWN_FILE: markdown}, may_be_inline=not others)
 
 
 def write_result(
@@ -40,8 +40,23 @@ def write_result(
 
     The number of warnings in the result and in the report is limited.
     """
+    return _report(result, task, {}, may_be_inline=not result.files)
+
+
+def _report(
+    result: ParseResult | ClassifyResult | ExtractResult,
+    task: EngineTask,
+    contents: dict[str, bytes],
+    *,
+    may_be_inline: bool,
+) -> EngineReport:
     result = result.model_copy(update={"warnings": at_most(result.warnings)})
-    (Path(task.output_dir) / RESULT_FILE).write_bytes(result.model_dump_json().encode())
+    contents[RESULT_FILE] = result.model_dump_json().encode()
+    is_small = sum(map(len, contents.values())) <= INLINE_BYTES
+    is_inline = task.inline and may_be_inline and is_small
+    if not is_inline:
+        for name, data in contents.items():
+            (Path(task.output_dir) / name).write_bytes(data)
     return EngineReport(
         engine=result.engine,
         engine_version=result.engine_version,
@@ -53,6 +68,7 @@ def write_result(
         warnings=result.warnings,
         files=[RESULT_FILE, *result.files],
         usage=result.usage,
+        contents=contents if is_inline else {},
     )
 
 

@@ -7,7 +7,9 @@ elsewhere, so it cannot corrupt an answer.
 import os
 import re
 import tempfile
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from errno import EFBIG, ENOSPC
 from importlib import import_module
 from pathlib import Path
@@ -84,15 +86,15 @@ def live(settings: ProcessSettings, descriptors: list[int], registry: Registry) 
         chosen=chosen, counted=lambda *pages: _send(answers, frames.pages_message(*pages))
     )
     _send(answers, frames.ready_message(peak_so_far(), own.resident_bytes()))
-    while message := frames.read(requests):
-        task = frames.task_of(message)
+    while frame := frames.read(requests):
+        task = frames.task_of(frame.message)
         _send(answers, {"started": True})
         try:
-            answer = run(task, registry, watcher)
+            answer = run(replace(task, content=frame.data or None), registry, watcher)
         except OtherProfileError as error:
-            answer = frames.profile_message(error.profile)
+            answer = frames.Frame(frames.profile_message(error.profile), b"")
         state = frames.state_message(own.is_spent(), own.resident_bytes())
-        _send(answers, answer | state)
+        _send(answers, answer.message | state, answer.data)
 
 
 def load_registry(name: str) -> Registry:
@@ -105,25 +107,31 @@ def load_registry(name: str) -> Registry:
     return registry
 
 
-def run(task: EngineTask, registry: Registry, watcher: Watcher) -> dict[str, Any]:
+def run(task: EngineTask, registry: Registry, watcher: Watcher) -> frames.Frame:
     """Run ``task`` and return the answer: a report, or a failure with its class."""
     try:
-        report = run_task(task, registry, watcher)
+        with _document_of(task):
+            report = run_task(task, registry, watcher)
     except (SystemExit, KeyboardInterrupt, OtherProfileError):
         raise
     except BaseException as error:  # noqa: BLE001 - panics of native engines derive from BaseException
         failure = failure_of(error, task)
-        return {
-            "failure": {
-                "failure_class": failure.failure_class,
-                "message": without_paths(failure.message),
-                "phase": failure.phase,
-            }
-        }
-    fields = {name: getattr(report, name) for name in report.__slots__}
-    warnings = [warning.model_dump(mode="json") for warning in report.warnings]
-    part = report.slice and asdict(report.slice)
-    return {"report": fields | {"warnings": warnings, "slice": part}}
+        return frames.failure_message(failure, without_paths(failure.message))
+    return frames.report_message(report)
+
+
+@contextmanager
+def _document_of(task: EngineTask) -> Iterator[None]:
+    """Write the document's bytes to its path during the block, if they came with the task."""
+    if task.content is None:
+        yield
+        return
+    path = Path(task.document)
+    path.write_bytes(task.content)
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
 
 
 def failure_of(error: BaseException, task: EngineTask) -> ItemFailure:
@@ -162,7 +170,7 @@ def _keep_only(descriptors: list[int]) -> tuple[BinaryIO, BinaryIO]:
     return os.fdopen(requests, "rb"), os.fdopen(answers, "wb", buffering=0)
 
 
-def _send(answers: BinaryIO, message: dict[str, Any]) -> None:
-    remaining = memoryview(frames.pack(message))
+def _send(answers: BinaryIO, message: dict[str, Any], data: bytes = b"") -> None:
+    remaining = memoryview(frames.pack(message, data))
     while remaining:
         remaining = remaining[answers.write(remaining) :]

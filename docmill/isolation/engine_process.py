@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import structlog
 
@@ -57,6 +56,7 @@ class EngineProcess(ChildProcess):
         self._engine: tuple[str | None, str | None] = _NO_ENGINE
         self._is_spent = False
         self._over_quota: ItemFailure | None = None
+        self._clear_at = 0.0
 
     async def start(self) -> None:
         """Wait until the process is ready.
@@ -67,10 +67,10 @@ class EngineProcess(ChildProcess):
         try:
             async with asyncio.timeout(START_SECONDS):
                 await self.connect()
-                ready = await self.receive()
+                ready = (await self.receive()).message
                 self.inherited_peak = int(ready["inherited_peak"])
                 self._first_resident = frames.resident_of(ready)
-        except (TimeoutError, asyncio.IncompleteReadError, frames.FrameError, KeyError):
+        except (TimeoutError, EOFError, frames.FrameError, KeyError):
             await self.end()
             log.error("engine.process_not_started", stderr=bounded(self.stderr_tail))
             raise UnavailableError(
@@ -101,7 +101,10 @@ class EngineProcess(ChildProcess):
         self._engine = _NO_ENGINE
         self.forget_stderr()
         try:
-            handed = await asyncio.to_thread(self.folder.hand_in, task)
+            if task.content is not None and not task.parts:
+                handed = self.folder.inside(task)
+            else:
+                handed = await asyncio.to_thread(self.folder.hand_in, task)
         except FolderClosedError:
             await self.end()
             raise NotStartedError from None
@@ -118,13 +121,19 @@ class EngineProcess(ChildProcess):
             raise await self._judge(task) from None
 
     async def _taken(self, answer: EngineReport | ItemFailure, task: EngineTask) -> EngineReport:
-        """Copy the output files, and clear the folder for the next task."""
-        into, limits = Path(task.output_dir), task.limits
+        """Copy the output files, and clear the folder for the next task.
+
+        The process deletes files that it sent. What else it leaves then stays until the next visit
+        of the folder, which is no longer than it may write unwatched during a task.
+        """
+        is_clear = True
         try:
-            if isinstance(answer, ItemFailure):
+            if isinstance(answer, EngineReport) and not answer.contents:
+                into = Path(task.output_dir)
+                is_clear = await asyncio.to_thread(self.folder.hand_out, answer, into, task.limits)
+            elif isinstance(answer, ItemFailure) or self._loop.time() >= self._clear_at:
                 is_clear = await asyncio.to_thread(self.folder.clear)
-            else:
-                is_clear = await asyncio.to_thread(self.folder.hand_out, answer, into, limits)
+                self._clear_at = self._loop.time() + _LOOK_SECONDS
         except OSError as error:
             await self.end()
             raise _not_passed(error) from error
@@ -151,7 +160,7 @@ class EngineProcess(ChildProcess):
         except TimeoutError:
             await self.end()
             raise _timeout(clock.seconds) from None
-        except asyncio.IncompleteReadError:
+        except EOFError:
             raise await self._judge(task) from None
         except frames.FrameError as error:
             await self.end()
@@ -170,18 +179,19 @@ class EngineProcess(ChildProcess):
     async def _converse(
         self, task: EngineTask, clock: "_Clock", on_started: Callable[[], None] | None
     ) -> EngineReport | ItemFailure:
-        self.send(frames.task_message(task))
+        self.send(frames.task_message(task), task.content or b"")
         try:
             await self.receive()
-        except asyncio.IncompleteReadError:
+        except EOFError:
             await self.end()
             raise NotStartedError from None
         if on_started:
             on_started()
-        message = await self._answer(clock)
+        frame = await self._answer(clock)
+        message = frame.message
         if profile := frames.profile_in(message):
             raise OtherProfileError(profile)
-        answer = frames.answer_of(message)
+        answer = frames.answer_of(frame)
         full = isinstance(answer, ItemFailure) and (
             answer.failure_class is FailureClass.OUT_OF_MEMORY
         )
@@ -219,16 +229,16 @@ class EngineProcess(ChildProcess):
                 return
             await asyncio.sleep(_LOOK_SECONDS)
 
-    async def _answer(self, clock: "_Clock") -> dict[str, Any]:
+    async def _answer(self, clock: "_Clock") -> frames.Frame:
         """Return the first message that is not an announcement."""
         while True:
-            message = await self.receive()
-            if engine := frames.engine_of(message):
+            frame = await self.receive()
+            if engine := frames.engine_of(frame.message):
                 self._engine = engine
-            elif pages := frames.pages_of(message):
+            elif pages := frames.pages_of(frame.message):
                 clock.allow(*pages)
             else:
-                return message
+                return frame
 
     async def _judge(self, task: EngineTask) -> ItemFailure:
         """Return the failure for a process that closed its pipe during ``task``."""

@@ -41,7 +41,7 @@ class ForkServer:
         self._registry = registry
         self._processes: dict[int, int] = {}
         self._folders: dict[int, str] = {}
-        self._received = bytearray()
+        self._received = frames.Decoder()
         self._descriptors: list[int] = []
         self._wakeup = socket.socketpair()
 
@@ -69,15 +69,8 @@ class ForkServer:
         """Handle a message; return False when the worker is gone."""
         data, descriptors, _, _ = socket.recv_fds(self._worker, _READ, DESCRIPTORS)
         self._descriptors += descriptors
-        self._received += data
-        while len(self._received) >= frames.HEADER.size:
-            header = bytes(self._received[: frames.HEADER.size])
-            end = frames.HEADER.size + frames.body_length(header)
-            if len(self._received) < end:
-                break
-            message = frames.unpack(bytes(self._received[frames.HEADER.size : end]))
-            del self._received[:end]
-            self._obey(message)
+        for frame in self._received.feed(data):
+            self._obey(frame.message)
         return bool(data)
 
     def _obey(self, message: dict[str, Any]) -> None:

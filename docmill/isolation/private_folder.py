@@ -18,7 +18,7 @@ import stat
 import threading
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path, PurePath
+from pathlib import Path
 
 from docmill.engines.base import EngineReport, EngineTask, Limits, file_state
 from docmill.errors import FailureClass, ItemFailure
@@ -73,19 +73,28 @@ class PrivateFolder:
             ItemFailure: SOURCE_CHANGED, another file is at the path of the document now.
             OSError: the document cannot be read, or there is no space for a copy.
         """
-        document = f"document{_suffix(task)}"
-        parts = [f"part-{number}.json" for number, _ in enumerate(task.parts)]
+        inside = self.inside(task)
         with self._lock:
             self._refuse_when_closed()
-            self._take_in(task.document, document, task.file_state)
-            for source, name in zip(task.parts, parts, strict=True):
-                self._take_in(source, name)
-        documents = self.path / DOCUMENTS
+            if task.content is None:
+                self._take_in(task.document, Path(inside.document).name, task.file_state)
+            for source, path in zip(task.parts, inside.parts, strict=True):
+                self._take_in(source, Path(path).name)
+        return inside
+
+    def inside(self, task: EngineTask) -> EngineTask:
+        """Return ``task`` with the paths that its files have in the folder.
+
+        A document in memory is sent to the process, which writes it to a temporary file.
+        """
+        folder = DOCUMENTS if task.content is None else TEMPORARY
         return replace(
             task,
-            document=str(documents / document),
-            output_dir=str(self.path / OUTPUT),
-            parts=tuple(str(documents / name) for name in parts),
+            document=f"{self.path}/{folder}/document{_suffix(task)}",
+            output_dir=f"{self.path}/{OUTPUT}",
+            parts=tuple(
+                f"{self.path}/{DOCUMENTS}/part-{number}.json" for number, _ in enumerate(task.parts)
+            ),
             file_state=None,
         )
 
@@ -106,6 +115,7 @@ class PrivateFolder:
         left = limits.folder_bytes
         with self._lock:
             self._refuse_when_closed()
+            into.mkdir(exist_ok=True)
             for name in report.files:
                 left -= self._take_out(name, into, min(left, limits.output_bytes), limits)
             return self._clear()
@@ -219,7 +229,7 @@ def _make(path: Path) -> int:
 def _suffix(task: EngineTask) -> str:
     """Return the extension for the copy of a document; some engines depend on it."""
     for name in (task.document, task.name):
-        if _SUFFIX.fullmatch(suffix := PurePath(name).suffix):
+        if _SUFFIX.fullmatch(suffix := os.path.splitext(name)[1]):  # noqa: PTH122 - on every item's path
             return suffix
     return ""
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,8 @@ from docmill.isolation.stderr_tail import StderrTail
 
 _STDERR_SECONDS = 1.0
 """Maximum wait for the end of standard error, which an escaped process may hold open."""
+_MAX_UNREAD = 16
+"""Messages after which reading pauses. An honest process sends four for a task."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +68,7 @@ class ChildProcess:
         self.ended: asyncio.Future[ProcessExit] = self._loop.create_future()
         self._killed = False
         self._stderr = StderrTail(self._loop.create_future())
-        self._answers = asyncio.StreamReader()
+        self._answers = _Answers()
         self._transports: list[asyncio.BaseTransport] = []
         self.folder = PrivateFolder(_new_folder(server.folder))
         self._own_ends, its_ends = _pipes()
@@ -89,14 +92,13 @@ class ChildProcess:
     async def connect(self) -> None:
         """Connect its pipes to the event loop, once, before the first message."""
         loop = self._loop
-        protocol = asyncio.StreamReaderProtocol(self._answers)
         requests, answers, errors = (
             os.fdopen(end, mode, buffering=0)
             for end, mode in zip(self._own_ends, ("wb", "rb", "rb"), strict=True)
         )
         self._own_ends = ()
         self._requests, _ = await loop.connect_write_pipe(asyncio.BaseProtocol, requests)
-        read, _ = await loop.connect_read_pipe(lambda: protocol, answers)
+        read, _ = await loop.connect_read_pipe(lambda: self._answers, answers)
         words, _ = await loop.connect_read_pipe(lambda: self._stderr, errors)
         self._transports += [self._requests, read, words]
 
@@ -114,23 +116,22 @@ class ChildProcess:
         """Discard its previous standard error, which is unrelated to the next task."""
         self._stderr.kept.clear()
 
-    def send(self, message: dict[str, Any]) -> None:
-        """Send a message; a dead process shows when it does not answer.
+    def send(self, message: dict[str, Any], data: bytes = b"") -> None:
+        """Send a message with the bytes of small files; a dead process shows by its silence.
 
         Raises:
             FrameError: the message is too long.
         """
-        self._requests.write(frames.pack(message))
+        self._requests.write(frames.pack(message, data))
 
-    async def receive(self) -> dict[str, Any]:
+    async def receive(self) -> frames.Frame:
         """Return its next message.
 
         Raises:
-            asyncio.IncompleteReadError: it closed its pipe, most likely because it died.
+            EOFError: it closed its pipe, most likely because it died.
             FrameError: it sent no valid message.
         """
-        header = await self._answers.readexactly(frames.HEADER.size)
-        return frames.unpack(await self._answers.readexactly(frames.body_length(header)))
+        return await self._answers.next()
 
     def kill(self) -> None:
         """Kill the process and its descendants, without waiting; see `end`."""
@@ -168,6 +169,59 @@ class ChildProcess:
             with suppress(OSError):
                 os.close(end)
         self._own_ends = ()
+
+
+class _Answers(asyncio.Protocol):
+    """Messages from the pipe of a process, which may send any bytes."""
+
+    def __init__(self) -> None:
+        self._decoder = frames.Decoder()
+        self._frames: deque[frames.Frame] = deque()
+        self._end: Exception | None = None
+        self._waiter: asyncio.Future[None] | None = None
+        self._transport: asyncio.ReadTransport | None = None
+
+    async def next(self) -> frames.Frame:
+        """Return the next message; only one task may wait for it.
+
+        Raises:
+            EOFError: the pipe is closed.
+            FrameError: the process sent no valid message.
+        """
+        while not self._frames:
+            if self._end is not None:
+                raise self._end
+            if self._transport is not None:
+                self._transport.resume_reading()
+            self._waiter = asyncio.get_running_loop().create_future()
+            await self._waiter
+        return self._frames.popleft()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Remember the transport, which is paused while messages are unread."""
+        assert isinstance(transport, asyncio.ReadTransport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        """Decode messages. A process cannot fill the memory: at most one read is buffered."""
+        if self._end is not None:
+            return
+        try:
+            self._frames += self._decoder.feed(data)
+        except frames.FrameError as error:
+            self._end = error
+        if len(self._frames) > _MAX_UNREAD and self._transport is not None:
+            self._transport.pause_reading()
+        self._wake()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End the messages."""
+        self._end = self._end or EOFError("The process closed its pipe.")
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
 
 
 def _new_folder(parent: Path) -> Path:

@@ -68,7 +68,7 @@ class ForkServerProcess:
         guard.add(self.pid, str(folder))
         self._tokens = count(1)
         self._waiting: dict[int, Forked] = {}
-        self._received = bytearray()
+        self._received = frames.Decoder()
         self._ready: asyncio.Future[None] = self._loop.create_future()
         self.gone: asyncio.Future[None] = self._loop.create_future()
         self._stderr = StderrTail(self._loop.create_future())
@@ -156,15 +156,8 @@ class ForkServerProcess:
         if not data:
             self._hang_up()
             return
-        self._received += data
-        while len(self._received) >= frames.HEADER.size:
-            header = bytes(self._received[: frames.HEADER.size])
-            end = frames.HEADER.size + frames.body_length(header)
-            if len(self._received) < end:
-                return
-            message = frames.unpack(bytes(self._received[frames.HEADER.size : end]))
-            del self._received[:end]
-            self._hear(message)
+        for frame in self._received.feed(data):
+            self._hear(frame.message)
 
     def _hear(self, message: dict[str, Any]) -> None:
         if "profiles" in message:

@@ -27,8 +27,8 @@ class ObjectStore(Protocol):
         """
         ...
 
-    async def put_files(self, files: Mapping[str, Path]) -> None:
-        """Store several files by key, as `put_file` does with one; on return all are stored.
+    async def put_files(self, files: Mapping[str, Path | bytes]) -> None:
+        """Store several files or bytes by key, as `put_file` does; on return all are stored.
 
         After an error any of them may be stored.
         """

@@ -35,9 +35,9 @@ class LocalStore:
         """Move the file into the store, or copy it across file systems."""
         await self.put_files({key: path})
 
-    async def put_files(self, files: Mapping[str, Path]) -> None:
-        """Move files into the store; each target folder is synced once."""
-        targets = {self.local_path(key): path for key, path in files.items()}
+    async def put_files(self, files: Mapping[str, Path | bytes]) -> None:
+        """Move files into the store, and write bytes; each target folder is synced once."""
+        targets = {self.local_path(key): file for key, file in files.items()}
         await asyncio.to_thread(self._take, targets)
 
     async def put_bytes(self, key: str, data: bytes) -> None:
@@ -82,10 +82,13 @@ class LocalStore:
         """Write a byte and delete it."""
         await asyncio.to_thread(self._probe)
 
-    def _take(self, source_of: Mapping[Path, Path]) -> None:
+    def _take(self, source_of: Mapping[Path, Path | bytes]) -> None:
         with ExitStack() as stack:
             staged_of = {target: stack.enter_context(self._staged()) for target in source_of}
             for target, source in source_of.items():
+                if isinstance(source, bytes):
+                    staged_of[target].write_bytes(source)
+                    continue
                 try:
                     source.rename(staged_of[target])
                 except OSError as error:

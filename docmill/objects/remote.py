@@ -33,15 +33,18 @@ class RemoteStore:
         with self._converted_errors():
             await obstore.put_async(self._store, check_key(key), path, max_concurrency=UPLOAD_PARTS)
 
-    async def put_files(self, files: Mapping[str, Path]) -> None:
+    async def put_files(self, files: Mapping[str, Path | bytes]) -> None:
         """Upload files in parallel; no upload is running any more on return or error."""
         free = asyncio.Semaphore(_UPLOADS)
 
-        async def put(key: str, path: Path) -> None:
+        async def put(key: str, file: Path | bytes) -> None:
             async with free:
-                await self.put_file(key, path)
+                if isinstance(file, bytes):
+                    await self.put_bytes(key, file)
+                else:
+                    await self.put_file(key, file)
 
-        uploads = [put(key, path) for key, path in files.items()]
+        uploads = [put(key, file) for key, file in files.items()]
         for error in await asyncio.gather(*uploads, return_exceptions=True):
             if error is not None:
                 raise error

@@ -12,7 +12,13 @@ from uuid import uuid4
 from docmill.contracts.media_types import decided_by_name
 from docmill.contracts.names import LOCAL_ENGINES_QUEUE
 from docmill.contracts.words import JobType
-from docmill.engines.base import EngineReport, EngineTask, ParseResult, file_state
+from docmill.engines.base import (
+    INLINE_BYTES,
+    EngineReport,
+    EngineTask,
+    ParseResult,
+    file_state,
+)
 from docmill.engines.choice import engine_queue
 from docmill.errors import UnavailableError
 from docmill.isolation.survey import EngineSuite
@@ -86,7 +92,8 @@ class ItemEngines:
         Args:
             item: the claimed item.
             document: its document; an engine process reads no other file in its place.
-            output: an empty folder for ``result.json`` and its attachments; its parent is writable.
+            output: folder for ``result.json`` and its attachments, if they are not small enough to
+                be in the report; missing or empty, in a writable folder.
             on_started: called when a local engine starts; until then the item waits for one.
             sliced: how to read a large document in slices; None reads it in one process.
 
@@ -98,12 +105,14 @@ class ItemEngines:
         task = self._task(item, document, output)
         if engine_queue(item.engine) == LOCAL_ENGINES_QUEUE:
             return await self._run_here(item, task, sliced, on_started)
+        await asyncio.to_thread(output.mkdir)
 
         async def read(parameters: dict[str, Any]) -> ParseResult:
             parse = self._parse(task, parameters)
-            await self._run_here(item, parse, sliced)
-            result = Path(parse.output_dir) / RESULT_FILE
-            return ParseResult.model_validate_json(result.read_bytes())
+            report = await self._run_here(item, parse, sliced)
+            folder = Path(parse.output_dir)
+            result = report.contents.get(RESULT_FILE) or (folder / RESULT_FILE).read_bytes()
+            return ParseResult.model_validate_json(result)
 
         job = RemoteJob(task, run_of(item), item.item_id, self._steps(item), read)
         began = time.monotonic()
@@ -174,6 +183,8 @@ class ItemEngines:
             parameters=item.parameters,
             limits=engine_limits(item.parameters, self.settings),
             file_state=file_state(document.status),
+            content=document.content if document.size <= INLINE_BYTES else None,
+            inline=True,
         )
 
     async def _is_abandoned(self, item: ClaimedItem, engine: RemoteEngine) -> bool:
@@ -185,7 +196,6 @@ class ItemEngines:
     def _parse(self, task: EngineTask, parameters: dict[str, Any]) -> EngineTask:
         """Return the task that parses the document locally, in a folder next to the output."""
         folder = Path(task.output_dir).parent / f"text-{uuid4().hex}"
-        folder.mkdir()
         return replace(
             task,
             product=JobType.PARSE.value,

@@ -3,7 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import PurePath
+from posixpath import splitext
 from typing import Any, Protocol
 
 from docmill.contracts.items import ItemGroup, ItemRef, shown_name
@@ -171,7 +171,7 @@ class GroupPlanner:
 
 
 def _ending(path: str) -> str:
-    return PurePath(path).suffix.lower()
+    return splitext(path)[1].lower()
 
 
 def _group(members: Sequence[Listed]) -> ItemGroup:

@@ -43,13 +43,17 @@ class Output:
         prefix: prefix of this attempt; see `docmill.objects.results.result_prefix`.
         cache_key: cache key of the result.
         report: report of the engine.
-        folder: folder with the files.
+        folder: folder with the files that are not in the report.
     """
 
     prefix: str
     cache_key: str
     report: EngineReport
     folder: Path
+
+    def file(self, name: str) -> Path | bytes:
+        """Return the path of a file, or its bytes if they are in memory."""
+        return self.report.contents.get(name, self.folder / name)
 
     @property
     def others(self) -> set[str]:
@@ -67,10 +71,11 @@ async def store_result(
         prefix: prefix of this attempt; see `docmill.objects.results.result_prefix`.
         key: cache key of the result.
         report: report of the engine.
-        output: folder with the files.
+        output: folder with the files that are not in the report.
 
     Raises:
-        ItemFailure: ENGINE_ERROR, when a file has an invalid name, or the result does not name it.
+        ItemFailure: ENGINE_ERROR, when there is no result, or a file has an invalid name, or the
+            result does not name it.
         UnavailableError: the store is unavailable or full; some files may be stored.
     """
     (result,) = await store_results(store, [Output(prefix, key, report, output)])
@@ -91,14 +96,12 @@ async def store_results(
         UnavailableError: the store is unavailable or full; some files may be stored.
     """
     results = await asyncio.to_thread(lambda: [_described(output) for output in outputs])
-    first: dict[str, Path] = {}
-    files: dict[str, Path] = {}
+    first: dict[str, Path | bytes] = {}
+    files: dict[str, Path | bytes] = {}
     for output, result in zip(outputs, results, strict=True):
         if isinstance(result, ItemFailure):
             continue
-        own = {
-            result_key(output.prefix, name): output.folder / name for name in output.report.files
-        }
+        own = {result_key(output.prefix, name): output.file(name) for name in output.report.files}
         if output.others:
             # The cleanup after a crash reads the other names from it, so it is stored first.
             key_of_result = result_key(output.prefix, RESULT_FILE)
@@ -143,14 +146,15 @@ async def delete_unreferenced(store: ObjectStore, item: ClaimedItem, after: int)
 
 
 def _described(output: Output) -> NewResult | ItemFailure:
-    result_file = output.folder / RESULT_FILE
+    report, result_file = output.report, output.file(RESULT_FILE)
+    if RESULT_FILE not in report.files:
+        return ItemFailure(FailureClass.ENGINE_ERROR, "The engine wrote no result.")
     if output.others:
         try:
             _check_names(result_file, output.others)
         except ItemFailure as failure:
             return failure
     sha256, size = _hash(result_file)
-    report = output.report
     return NewResult(
         cache_key=output.cache_key,
         object_prefix=output.prefix,
@@ -168,9 +172,11 @@ def _described(output: Output) -> NewResult | ItemFailure:
     )
 
 
-def _check_names(result_file: Path, names: set[str]) -> None:
+def _check_names(result_file: Path | bytes, names: set[str]) -> None:
     try:
-        named = named_files(result_file.read_bytes())
+        named = named_files(
+            result_file if isinstance(result_file, bytes) else result_file.read_bytes()
+        )
     except ValueError:
         named = {}
     unnamed = sorted(names - named.keys())
@@ -181,6 +187,8 @@ def _check_names(result_file: Path, names: set[str]) -> None:
         )
 
 
-def _hash(path: Path) -> tuple[str, int]:
+def _hash(path: Path | bytes) -> tuple[str, int]:
+    if isinstance(path, bytes):
+        return hashlib.sha256(path).hexdigest(), len(path)
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest(), path.stat().st_size

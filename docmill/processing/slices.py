@@ -233,8 +233,12 @@ class _Run:
         self._item = item
         self._task = task
         self._spent = 0.0
-        output = Path(task.output_dir)
-        self._folder = output.with_name(f"slices-{output.name}")
+
+    @property
+    def _folder(self) -> Path:
+        """The folder for the slices, next to the output."""
+        output = Path(self._task.output_dir)
+        return output.with_name(f"slices-{output.name}")
 
     async def known(self, step: str) -> Plan | None:
         """Return the plan that an earlier attempt saved, with the slices read so far."""

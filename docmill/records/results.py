@@ -1,7 +1,7 @@
 """Stored results: outputs of engines for bytes and parameters."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache, lru_cache
 from typing import Any, NamedTuple
@@ -99,7 +99,7 @@ class Results:
             The ids of the stored results.
         """
         rows = [
-            asdict(result)
+            {name: getattr(result, name) for name in result.__slots__}
             | {
                 "id": result_id,
                 "project_id": item.project_id,

@@ -25,6 +25,8 @@ from docmill.objects.open import open_bucket
 from docmill.objects.places import BucketUrl
 from docmill.sources.walk import display_path, signature_of
 
+KEPT_BYTES = 256 * 1024
+"""Maximum size of a document whose bytes stay in memory for its engine. A group has at most 64."""
 _GONE = frozenset({errno.ENOENT, errno.ENOTDIR})
 _REFUSED = frozenset({errno.EACCES, errno.EPERM})
 # Without O_NONBLOCK, opening a pipe that replaced the file would block forever.
@@ -42,12 +44,14 @@ class OpenedDocument:
         sha256: of its bytes.
         size: bytes.
         status: the file's status when it was read.
+        content: the bytes of a small document; None for others.
     """
 
     path: Path
     sha256: str
     size: int
     status: os.stat_result
+    content: bytes | None = None
 
     async def verify_unchanged(self) -> None:
         """Check that the file is still the one that was hashed. Call it after the engine ran.
@@ -91,14 +95,18 @@ def read_whole(
             if status.st_size == 0:
                 raise ItemFailure(FailureClass.EMPTY, phase="read")
             digest = hashlib.sha256()
+            kept = []
             while data := file.read(CHUNK):
                 digest.update(data)
+                if status.st_size <= KEPT_BYTES:
+                    kept.append(data)
             after = os.fstat(descriptor)
     except OSError as error:
         raise _failure_of(error) from None
     if signature_of(after) != signature_of(status):
         raise changed("The file changed while it was being read.")
-    return OpenedDocument(path, digest.hexdigest(), status.st_size, status)
+    content = b"".join(kept) or None
+    return OpenedDocument(path, digest.hexdigest(), status.st_size, status, content)
 
 
 def _open(path: bytes, root: bytes | None) -> int:

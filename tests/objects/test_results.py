@@ -80,13 +80,10 @@ class Stopped(LocalStore):
 
     left = 0
 
-    async def put_file(self, key: str, path: Path) -> None:
-        self.count()
-        await super().put_files({key: path})
-
-    async def put_files(self, files: Mapping[str, Path]) -> None:
-        for key, path in files.items():
-            await self.put_file(key, path)
+    async def put_files(self, files: Mapping[str, Path | bytes]) -> None:
+        for key, file in files.items():
+            self.count()
+            await super().put_files({key: file})
 
     async def delete(self, key: str) -> None:
         self.count()
