@@ -29,7 +29,10 @@ from activities.items import ItemActivities
 from activities.pages import ListingActivities
 from activities.resources import Resources
 from activities.retention import RetentionActivities
+from activities.syncs import SyncActivities
 from docmill.batches.reconcile import Reconciler
+from docmill.batches.service import BatchService
+from docmill.batches.sync import SyncService
 from docmill.contracts.names import (
     BATCH_QUEUE,
     DELIVERIES_QUEUE,
@@ -77,6 +80,7 @@ from docmill.webhooks.sender import Sender
 from workflows.batch import BatchWorkflow
 from workflows.delivery import DeliveryWorkflow
 from workflows.retention import RetentionWorkflow
+from workflows.sync import SyncWorkflow
 
 GRACE = timedelta(seconds=5)
 """A stopping worker lets its items run for this time, and hands back the rest."""
@@ -298,20 +302,25 @@ def _batch_worker(
 async def running_deliveries(
     client: Client, database: Database, store: ObjectStore, settings: Settings
 ) -> AsyncIterator[None]:
-    """Run webhook deliveries, the outbox relay and retention."""
+    """Run webhook deliveries, the outbox relay, retention and syncs."""
     rounds = Rounds(
         database,
         Sender(Fence.allowing(settings.fence_allow)),
         keep_trying=timedelta(days=settings.webhook_give_up_days),
     )
+    link = TemporalLink.over(client, settings.temporal_namespaces)
+    batches = BatchService(database, store, settings, link)
+    syncs = SyncActivities(SyncService(database, store, settings, batches))
     worker = Worker(
         client,
         task_queue=DELIVERIES_QUEUE,
-        workflows=[DeliveryWorkflow, RetentionWorkflow],
+        workflows=[DeliveryWorkflow, RetentionWorkflow, SyncWorkflow],
         workflow_runner=sandbox_for(client.data_converter),
         activities=[
             DeliveryActivities(rounds).deliver_due,
             RetentionActivities(database, store, settings).retain,
+            syncs.begin_sync,
+            syncs.finish_sync,
         ],
         max_concurrent_activities=DELIVERY_SLOTS,
         sticky_queue_schedule_to_start_timeout=STICKY_TIMEOUT,

@@ -30,6 +30,7 @@ class Prefix(StrEnum):
     WEBHOOK_ENDPOINT = "whe"
     PROJECT = "prj"
     RESULT = "res"
+    SYNC = "syn"
 
 
 def new_id(prefix: Prefix) -> str:

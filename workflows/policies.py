@@ -17,6 +17,9 @@ OPEN_TIMEOUT = timedelta(hours=6)
 CLOSE_TIMEOUT = timedelta(hours=6)
 """Writing the manifest of millions of files. It heartbeats, too."""
 
+SYNC_TIMEOUT = timedelta(days=30)
+"""The batch of a sync, which may be paused. It heartbeats, too."""
+
 ROUND_TIMEOUT = timedelta(minutes=5)
 """One round of webhook deliveries, which starts none after a minute and heartbeats."""
 
@@ -72,6 +75,9 @@ RECORD = _bookkeeping(RECORD_TIMEOUT)
 CLOSE = _bookkeeping(CLOSE_TIMEOUT)
 DELIVER: ActivityConfig = {**_bookkeeping(ROUND_TIMEOUT), "summary": "deliver what is due"}
 RETAIN: ActivityConfig = {**CLOSE, "summary": "remove what was kept long enough"}
+
+BEGIN_SYNC: ActivityConfig = {**OPEN, "summary": "list the source"}
+FINISH_SYNC: ActivityConfig = {**_bookkeeping(SYNC_TIMEOUT), "summary": "export the batch"}
 
 GROUP: ActivityConfig = {
     **_bookkeeping(GROUP_TIMEOUT),

@@ -44,6 +44,11 @@ class BatchService:
         self._temporal = temporal
         self._starts: set[asyncio.Task[None]] = set()
 
+    @property
+    def namespace(self) -> str:
+        """The default namespace of batches."""
+        return self._temporal.namespace
+
     def within(self, database: Database) -> "BatchService":
         """Return the same service over ``database``, which sees one project.
 

@@ -54,6 +54,10 @@ COMMANDS: Mapping[str, Command] = {
         "Parse, classify or extract from every file of a folder or a bucket.",
         StrictCommand,
     ),
+    "sync": Command(
+        "docmill.cli.run.sync:sync",
+        "Process what is new or changed in a source since its last sync.",
+    ),
     "status": Command("docmill.cli.show.status:status", "Show state and counts of a batch."),
     "watch": Command("docmill.cli.show.watch:watch", "Follow a batch until it ends."),
     "list": Command("docmill.cli.show.batches:list_", "List batches, the newest first."),

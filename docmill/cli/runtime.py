@@ -46,6 +46,12 @@ class Connection:
             return None
         return f"{self.ui}/namespaces/{self.client.namespace}/workflows/{batch_id}"
 
+    def schedule_page_of(self, schedule_id: str) -> str | None:
+        """Return the address of a schedule's page in Temporal's Web UI."""
+        if self.ui is None:
+            return None
+        return f"{self.ui}/namespaces/{self.client.namespace}/schedules/{schedule_id}"
+
 
 class Runtime:
     """The server and its workers, which may still be starting.

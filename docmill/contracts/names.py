@@ -14,7 +14,7 @@ REMOTE_ENGINES_QUEUE = "docmill-remote-engines"
 """Items of remote engines."""
 
 DELIVERIES_QUEUE = "docmill-deliveries"
-"""Webhooks and retention, so that a slow receiver does not delay batches."""
+"""Webhooks, retention and syncs, so that what waits for others does not delay batches."""
 
 # Workflow, queries, signals, updates
 
@@ -34,6 +34,7 @@ EPOCH_MEMO = "epoch"
 DELIVERY_WORKFLOW = "WebhookDelivery"
 WAKE_DELIVERY = "wake"
 RETENTION_WORKFLOW = "Retention"
+SYNC_WORKFLOW = "Sync"
 
 # Activities
 
@@ -47,6 +48,8 @@ RECORD_STATE = "record_state"
 CLOSE_BATCH = "close_batch"
 DELIVER_DUE = "deliver_due"
 RETAIN = "retain"
+BEGIN_SYNC = "begin_sync"
+FINISH_SYNC = "finish_sync"
 
 # Search attributes (the dev server's default allows three Int; the rest are Keyword)
 

@@ -8,7 +8,7 @@ import mimetypes
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -16,6 +16,7 @@ from docmill.errors import UsageError
 from docmill.objects.durable import move_into_place, sync_file_system
 from docmill.objects.open import open_bucket
 from docmill.objects.places import BucketUrl, Place
+from docmill.objects.results import MARKDOWN_FILE, named_files
 from docmill.objects.staging import Staging
 from docmill.outputs.files import DamagedError, files_of_result, hash_of, writing_to
 from docmill.outputs.names import OutputNames
@@ -82,6 +83,9 @@ class Destination(Protocol):
 
     def read_all(self, names: Sequence[str]) -> Iterator[bytes | None]:
         """Return the bytes of small files, in order."""
+
+    def remove(self, name: str) -> None:
+        """Delete a file if it exists."""
 
     def close(self) -> None:
         """Remove what is staged. The destination can be used again."""
@@ -181,6 +185,15 @@ class FolderDestination:
         """Read the files one by one."""
         return map(self.read, names)
 
+    def remove(self, name: str) -> None:
+        """Delete the file, and the folders that it leaves empty."""
+        target = self.folder / name
+        with writing_to(self.folder):
+            target.unlink(missing_ok=True)
+            with suppress(OSError):  # not empty
+                for folder in target.relative_to(self.folder).parents[:-1]:
+                    (self.folder / folder).rmdir()
+
     def close(self) -> None:
         """Remove the staged files."""
         self._staging.close()
@@ -268,6 +281,10 @@ class BucketDestination:
         """Get several objects at a time."""
         return self._threads().map(self._bucket.read, names)
 
+    def remove(self, name: str) -> None:
+        """Delete the object."""
+        self._bucket.delete(name)
+
     def close(self) -> None:
         """Remove the staged files, and end the threads; further use starts others."""
         if self._pool is not None:
@@ -292,6 +309,23 @@ def destination_of(place: Place, scratch: Path) -> Destination:
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"{folder} is a file.", "Name a folder for --out.")
     return FolderDestination(folder)
+
+
+def remove_result(out: Destination, names: OutputNames) -> bool:
+    """Delete the outputs of one file; return False if there are none. Idempotent.
+
+    The JSON is deleted last, because it names the others.
+    """
+    result = out.read(names.json)
+    if result is None:
+        return False
+    siblings = {MARKDOWN_FILE}
+    with suppress(ValueError):  # a damaged result: the names of its other files are unknown
+        siblings |= named_files(result).keys()
+    for name in sorted(siblings):
+        out.remove(names.of(name))
+    out.remove(names.json)
+    return True
 
 
 def _media_type(name: str) -> str:

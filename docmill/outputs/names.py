@@ -19,6 +19,8 @@ MANIFEST_HASHES = "manifest.sha256"
 REPORT = "report.html"
 RUNS = "manifests"
 """Folder of the manifests of all runs."""
+VANISHED = f"{RUNS}/_vanished.jsonl"
+"""A line for each file whose source is gone, of syncs."""
 RUN_INDEX = f"{RUNS}/_index.jsonl"
 """A line for each run. Readers of data lakes ignore names with an underscore."""
 

@@ -41,6 +41,7 @@ from docmill.records.tables.sources import (
     File,
     Project,
     ScanMark,
+    Sync,
 )
 from docmill.records.tables.webhooks import WebhookAttempt, WebhookEvent
 
@@ -67,6 +68,7 @@ OWNED: tuple[type[Table], ...] = (
     RequestClaim,
     RequestRate,
     Result,
+    Sync,
     WebhookConfiguration,
     WebhookEvent,
     WebhookTarget,

@@ -1,8 +1,6 @@
 """The command run: its options; what it needs is started first, then loaded."""
 
 import asyncio
-from enum import StrEnum
-from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,6 +18,24 @@ from docmill.cli.options import (
     program,
     words_of,
 )
+from docmill.cli.run.job_options import (
+    CiteOption,
+    ConcurrencyOption,
+    ConfidenceOption,
+    ConfigOption,
+    EngineOption,
+    ExcludeOption,
+    FollowLinksOption,
+    IncludeOption,
+    Job,
+    JobOption,
+    RecursiveOption,
+    RulesOption,
+    SchemaOption,
+    SourceArgument,
+    TargetOption,
+    TierOption,
+)
 from docmill.cli.run.job_parameters import JobFlags
 from docmill.cli.run.request import Pace, Plan, RunRequest, items_per_activity_of, plan_of
 from docmill.cli.runtime import open_runtime
@@ -31,30 +47,8 @@ if TYPE_CHECKING:
     from docmill.cli.run.folder import Run
 
 
-class Job(StrEnum):
-    """The products that a source can be run through."""
-
-    PARSE = "parse"
-    CLASSIFY = "classify"
-    EXTRACT = "extract"
-
-
-class Target(StrEnum):
-    """What one result of an extraction describes."""
-
-    PER_DOC = "per_doc"
-    PER_PAGE = "per_page"
-    PER_TABLE_ROW = "per_table_row"
-
-
 def run(
-    source: Annotated[
-        str,
-        typer.Argument(
-            metavar="SOURCE",
-            help="The folder with the files, or the bucket: s3://bucket/prefix, gs://…, az://….",
-        ),
-    ],
+    source: SourceArgument,
     *,
     out: Annotated[
         str | None,
@@ -64,74 +58,19 @@ def run(
             "with a hash behind it where that belongs to another source or job]",
         ),
     ] = None,
-    recursive: Annotated[bool, typer.Option(help="Take sub-folders too.")] = True,
-    include: Annotated[
-        list[str] | None,
-        typer.Option(metavar="GLOB", help="Take only these relative paths; may be repeated."),
-    ] = None,
-    exclude: Annotated[
-        list[str] | None,
-        typer.Option(metavar="GLOB", help="Leave these relative paths out; may be repeated."),
-    ] = None,
-    follow_links: Annotated[
-        bool,
-        typer.Option("--follow-links", help="Follow symlinks that stay within the folder."),
-    ] = False,
-    job: Annotated[
-        Job, typer.Option(help="What to do with each file.  [default: parse]", show_default=False)
-    ] = Job.PARSE,
-    rules: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="For --job classify: YAML or JSON, a list of {type, description}.",
-        ),
-    ] = None,
-    schema: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="For --job extract: JSON or YAML, a JSON Schema of what is to be found.",
-        ),
-    ] = None,
-    cite: Annotated[
-        bool, typer.Option("--cite", help="For --job extract: say where each value stands.")
-    ] = False,
-    confidence: Annotated[
-        bool,
-        typer.Option("--confidence", help="For --job extract: say how sure each value is."),
-    ] = False,
-    target: Annotated[
-        Target | None,
-        typer.Option(
-            help="For --job extract: one result for each document, page or row of its tables.  "
-            "[default: per_doc]",
-            show_default=False,
-        ),
-    ] = None,
-    engine: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            help="local (parse), basic (classify, extract), llm (classify, extract) or "
-            "llamacloud.  [default: what is configured]",
-        ),
-    ] = None,
-    tier: Annotated[
-        str | None,
-        typer.Option(
-            help="fast (text layers only), cost_effective (the default: OCR for pages without "
-            "text), agentic or agentic_plus."
-        ),
-    ] = None,
-    config: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="Parameters of the job as YAML or JSON: those of parse_v2, classify_v2 or "
-            "extract_v2.",
-        ),
-    ] = None,
+    recursive: RecursiveOption = True,
+    include: IncludeOption = None,
+    exclude: ExcludeOption = None,
+    follow_links: FollowLinksOption = False,
+    job: JobOption = Job.PARSE,
+    rules: RulesOption = None,
+    schema: SchemaOption = None,
+    cite: CiteOption = False,
+    confidence: ConfidenceOption = False,
+    target: TargetOption = None,
+    engine: EngineOption = None,
+    tier: TierOption = None,
+    config: ConfigOption = None,
     page_size: Annotated[
         int | None, typer.Option(metavar="N", min=1, max=1000, help="Files fetched at a time.")
     ] = None,
@@ -147,9 +86,7 @@ def run(
             "[default: auto]",
         ),
     ] = None,
-    concurrency: Annotated[
-        int | None, typer.Option(metavar="N", min=1, max=256, help="Activities in flight at most.")
-    ] = None,
+    concurrency: ConcurrencyOption = None,
     force: Annotated[
         bool,
         typer.Option("--force", help="Process files again whose result is stored already."),

@@ -104,8 +104,8 @@ class Plan:
         finally:
             self.out.close()
 
-    def spec(self, directory_id: str) -> BatchSpec:
-        """Return the batch over the scanned directory."""
+    def spec(self, directory_id: str | None) -> BatchSpec:
+        """Return the batch over the scanned directory; of a sync, without a source."""
         request, pace = self.request, self.request.pace
         return BatchSpec(
             project_id=DEFAULT_PROJECT_ID,

@@ -153,6 +153,30 @@ class ScanMark(Table):
     bits: Mapped[bytes] = mapped_column(LargeBinary)
 
 
+class Sync(Table):
+    """A source whose new and changed files are processed again and again, into one destination.
+
+    The directory's files up to ``watermark`` were synced.
+    """
+
+    __tablename__ = "syncs"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    """Derived from what makes two syncs the same; see `docmill.cli.run.request`."""
+    project_id: Mapped[str] = mapped_column(ForeignKey("projects.id"))
+    source: Mapped[dict[str, Any]]
+    """As in `Directory`."""
+    out: Mapped[str]
+    """Path of a folder or URL of a bucket."""
+    spec: Mapped[dict[str, Any]]
+    """`docmill.contracts.batches.BatchSpec` without a source."""
+    delete_vanished: Mapped[bool] = mapped_column(default=False)
+    """Whether results of files that are gone are deleted."""
+    watermark: Mapped[int] = mapped_column(BigInt, default=0)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    updated_at: Mapped[datetime] = mapped_column(default=now, onupdate=now)
+
+
 class Configuration(Table):
     """Named parameters of one product. `ConfigurationVersion` stores all versions."""
 
