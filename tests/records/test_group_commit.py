@@ -5,9 +5,12 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
+import pytest
+
 from docmill.contracts.items import ItemTask
 from docmill.contracts.words import Outcome
 from docmill.errors import UnavailableError
+from docmill.records import item_transactions
 from docmill.records.database import Database
 from docmill.records.item_transactions import MAX_REQUESTS, GroupCommit, ItemTransactions
 from docmill.records.ledger import ClaimedItem, StaleItem
@@ -17,10 +20,10 @@ from tests.records.making import batch_over, completed, page, scanned
 class Transactions:
     """Notes what each transaction did; one that holds a ``bad`` request fails."""
 
-    def __init__(self) -> None:
+    def __init__(self, delay: float = 0.0) -> None:
         self.done: list[list[str]] = []
         self.away = False
-        self.commit = GroupCommit(self._transaction, self._work, lambda request: request[0])
+        self.commit = GroupCommit(self._transaction, self._work, lambda request: request[0], delay)
 
     @asynccontextmanager
     async def _transaction(self) -> AsyncIterator[Any]:
@@ -41,6 +44,22 @@ async def test_simultaneous_requests_share_a_transaction() -> None:
     answers = await asyncio.gather(*(transactions.commit.do(f"a{n}") for n in range(5)))
     assert answers == [f"A{n}" for n in range(5)]
     assert transactions.done == [[f"a{n}" for n in range(5)]]
+
+
+async def test_transaction_waits_for_more_while_requests_follow_each_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(item_transactions, "OFTEN_SECONDS", 60.0)
+    transactions = Transactions(delay=0.5)
+
+    await transactions.commit.do("a1")
+    second = asyncio.create_task(transactions.commit.do("a2"))
+    for _ in range(10):  # enough for a transaction that does not wait
+        await asyncio.sleep(0)
+    await transactions.commit.do("a3")
+    await second
+
+    assert transactions.done == [["a1"], ["a2", "a3"]]
 
 
 async def test_batches_are_not_mixed_and_a_transaction_is_bounded() -> None:
