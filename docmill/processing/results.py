@@ -22,6 +22,10 @@ from docmill.parameters import cache_key
 from docmill.records.ledger import ClaimedItem, NewResult, Settlement
 
 
+_FEW = 4
+"""Results in memory that are hashed without a thread: a millisecond for the largest ones."""
+
+
 def prefix_of(item: ClaimedItem) -> str:
     """Return the prefix under which this attempt stores its result."""
     return result_prefix(item.project_id, item.batch_id, item.position, item.epoch, item.attempt)
@@ -50,6 +54,11 @@ class Output:
     cache_key: str
     report: EngineReport
     folder: Path
+
+    @property
+    def is_in_memory(self) -> bool:
+        """Whether no file has to be read."""
+        return bool(self.report.contents)
 
     def file(self, name: str) -> Path | bytes:
         """Return the path of a file, or its bytes if they are in memory."""
@@ -95,7 +104,10 @@ async def store_results(
     Raises:
         UnavailableError: the store is unavailable or full; some files may be stored.
     """
-    results = await asyncio.to_thread(lambda: [_described(output) for output in outputs])
+    if all(output.is_in_memory for output in outputs) and len(outputs) <= _FEW:
+        results = [_described(output) for output in outputs]  # a thread would cost more
+    else:
+        results = await asyncio.to_thread(lambda: [_described(output) for output in outputs])
     first: dict[str, Path | bytes] = {}
     files: dict[str, Path | bytes] = {}
     for output, result in zip(outputs, results, strict=True):

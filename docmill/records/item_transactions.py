@@ -1,8 +1,8 @@
 """Group commit of reads, claims and settlements of single items.
 
 A transaction costs a commit, an fsync and, on SQLite, the pause before it. Requests for the same
-batch that arrive together share one, and while many arrive, each transaction waits for a moment. A transaction contains one batch, because it takes its locks
-in the order of the ledger.
+batch that arrive together share one, and while many arrive, each transaction waits for a moment.
+A transaction contains one batch, because it takes its locks in the order of the ledger.
 """
 
 import asyncio
