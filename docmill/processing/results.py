@@ -21,7 +21,6 @@ from docmill.objects.results import (
 from docmill.parameters import cache_key
 from docmill.records.ledger import ClaimedItem, NewResult, Settlement
 
-
 _FEW = 4
 """Results in memory that are hashed without a thread: a millisecond for the largest ones."""
 

@@ -5,8 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import event
-from sqlalchemy.engine import Engine
+from sqlalchemy import Engine, event
 from temporalio.testing import ActivityEnvironment
 
 from activities import items
@@ -23,11 +22,10 @@ from tests.records.making import claim, page
 async def test_item_takes_two_writing_transactions_when_nothing_fails(
     small_mill: Mill, tmp_path: Path
 ) -> None:
-    written: list[str] = []
+    written: list[object] = []
 
-    def note(_c: object, _u: object, statement: str, *_: object) -> None:
-        if statement == "BEGIN IMMEDIATE":
-            written.append(statement)
+    def note(connection: object) -> None:
+        written.append(connection)
 
     transactions = []
     async with small_mill.worker():
@@ -36,10 +34,10 @@ async def test_item_takes_two_writing_transactions_when_nothing_fails(
             spec = BatchSpec(folder=str(folder), concurrency=1)  # else items share transactions
             batch, _ = await small_mill.service.create(spec)
             written.clear()
-            event.listen(Engine, "before_cursor_execute", note)
+            event.listen(Engine, "commit", note)
             await small_mill.service.start(batch)
             await small_mill.client.result(batch.id)
-            event.remove(Engine, "before_cursor_execute", note)
+            event.remove(Engine, "commit", note)
             transactions.append(len(written))
     assert transactions[1] - transactions[0] == 10 * 2
 
