@@ -22,6 +22,7 @@ from docmill.embedded.child import ORPHAN_FLAG, parent_exited
 from docmill.errors import DocmillError, UnavailableError, UsageError
 from docmill.logs import configure_logs
 from docmill.settings import Settings, load_settings
+from docmill.tracing.spans import tracing
 
 log = structlog.get_logger("server")
 
@@ -50,7 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         settings = load_settings()
         configure_logs(settings.log_level, settings.log_format)
         _check_host(options.host, settings)
-        with _listen(options.host, options.port) as listener:
+        traced = tracing(settings.otlp_endpoint, "docmill-api")
+        with _listen(options.host, options.port) as listener, traced:
             asyncio.run(_serve(settings, listener, tied=options.tied))
     except DocmillError as error:
         log.error("server.failed", reason=error.message, hint=error.hint)

@@ -73,6 +73,7 @@ from docmill.temporal.preflight import build_id, check_histories
 from docmill.temporal.sandbox import sandbox_for
 from docmill.temporal.schedules import ensure_retention
 from docmill.temporal.search_attributes import has_search_attributes
+from docmill.tracing.spans import interceptors, trace_statements, tracing
 from docmill.upkeep.leftovers import Leftovers
 from docmill.webhooks.outbox import Notifier
 from docmill.webhooks.rounds import Rounds
@@ -128,6 +129,7 @@ async def running_worker(
         database.on_settled = metrics.count if metrics.enabled else None
         stack.push_async_callback(database.close)
         await database.migrate()
+        trace_statements(database.engines)
         _warn_without_secret_key(database)
         async with database.write() as session:
             await Projects(session).ensure_default()
@@ -349,6 +351,7 @@ async def _main(*, tied: bool) -> None:
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGINT, stop.set)
     async with AsyncExitStack() as stack:
+        stack.enter_context(tracing(settings.otlp_endpoint, "docmill-worker"))
         addresses: Addresses | None = None
         if tied:
             addresses = await stack.enter_async_context(Membership(Home(settings.home)))
@@ -360,6 +363,9 @@ async def _main(*, tied: bool) -> None:
         log.info("worker.preflight", replayed=replayed)
         # Until here SIGTERM ends the process at once: there is nothing to hand back.
         loop.add_signal_handler(signal.SIGTERM, stop.set)
+        config = client.config()
+        config["interceptors"] = interceptors()
+        client = Client(**config)
         await stack.enter_async_context(running_worker(client, settings))
         log.info("worker.ready", slots=settings.engine_slots, namespace=client.namespace)
         await stop.wait()

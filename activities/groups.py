@@ -15,6 +15,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import structlog
+from structlog.contextvars import bound_contextvars
 from temporalio import activity
 
 from activities.errors import translated
@@ -123,7 +124,9 @@ class GroupActivities:
                 if activity.is_worker_shutdown() or time.monotonic() - began > BEGIN_WITHIN:
                     group.reason = group.reason or LeftReason.OUT_OF_TIME
                     break
-                await self._make(group, member)
+                item = member.item
+                with bound_contextvars(item_id=item.item_id, project_id=item.project_id):
+                    await self._make(group, member)
         finally:
             group.all_made.set()
             await recording

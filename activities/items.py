@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import structlog
+from structlog.contextvars import bind_contextvars
 from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
@@ -122,6 +123,7 @@ class ItemActivities:
             peeked = await self._items.peek(task)
             if peeked is None or peeked.stopped:
                 return await self._process(task, None)  # nothing will start, so it need not wait
+            bind_contextvars(item_id=peeked.item.item_id, project_id=peeked.item.project_id)
             local = activity.info().task_queue == LOCAL_ENGINES_QUEUE
             gate = self._gate if local else Gate()  # a remote engine cannot crash this worker
             async with gate.entered(alone=peeked.suspect):

@@ -4,10 +4,19 @@ import logging
 import sys
 
 import structlog
-from structlog.typing import Processor
+from structlog.typing import EventDict, Processor
+
+from docmill.tracing.spans import trace_ids
+
+
+def _add_trace(_logger: object, _method: str, event: EventDict) -> EventDict:
+    """Add the ids of the current span, if there is one."""
+    return {**event, **ids} if (ids := trace_ids()) else event
+
 
 _SHARED: list[Processor] = [
     structlog.contextvars.merge_contextvars,
+    _add_trace,
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,
     structlog.stdlib.ExtraAdder(),

@@ -140,6 +140,8 @@ class Settings(BaseSettings):
         api_metrics_address: likewise for the HTTP API, on a port of its own; empty exposes none.
         stuck_seconds: a running batch without a new outcome for this time counts as stuck in the
             metrics.
+        otlp_endpoint: base URL of an OpenTelemetry collector (OTLP over HTTP) that takes traces;
+            empty creates none. It needs the extra ``otel``.
         log_level: ``DEBUG``, ``INFO``, ``WARNING`` or ``ERROR``.
         log_format: ``console`` or ``json``.
     """
@@ -207,6 +209,7 @@ class Settings(BaseSettings):
     worker_metrics_address: str = Field(default="", pattern=_ADDRESS_OR_NOTHING)
     api_metrics_address: str = Field(default="", pattern=_ADDRESS_OR_NOTHING)
     stuck_seconds: float = Field(default=3600, gt=0)
+    otlp_endpoint: str = Field(default="", pattern=_URL_OR_NOTHING)
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
     log_format: str = Field(default="console", pattern="^(console|json)$")
 

@@ -38,6 +38,7 @@ from docmill.api.parse.routes import versions_router as parse_versions
 from docmill.api.webhooks.events import router as webhook_events
 from docmill.api.webhooks.routes import router as webhooks
 from docmill.settings import MIB, Settings
+from docmill.tracing.spans import trace_requests
 
 OPEN_ROUTERS = (health, projects, parse_content, parse_versions)
 """Of routes that work in no project, or in the one that their signature names."""
@@ -107,4 +108,5 @@ def create_app(settings: Settings) -> FastAPI:
         app.include_router(router, responses=ERROR_RESPONSES)
     for router in ROUTERS:
         app.include_router(router, responses=ERROR_RESPONSES, dependencies=[Depends(note_received)])
+    trace_requests(app)
     return app

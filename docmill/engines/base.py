@@ -353,6 +353,8 @@ class EngineTask:
         file_state: `file_state` of the document when it was hashed; None accepts any regular file.
         content: bytes of a small input that are in memory already; None to read ``document``.
         inline: whether the report may have the output files in memory, if they are small.
+        traceparent: the worker's span of this run, as W3C Trace Context; None without tracing. The
+            engine finds it in the variable ``TRACEPARENT``.
     """
 
     product: str
@@ -366,6 +368,7 @@ class EngineTask:
     file_state: str | None = None
     content: bytes | None = None
     inline: bool = False
+    traceparent: str | None = None
 
 
 def file_state(status: os.stat_result) -> str:

@@ -25,6 +25,10 @@ from docmill.isolation.exits import out_of_memory, peak_so_far
 from docmill.isolation.private_folder import DOCUMENTS, OUTPUT, TEMPORARY
 from docmill.isolation.sandbox.confinement import Level, confine
 
+TRACEPARENT = "TRACEPARENT"
+"""The variable with the trace context of a process. Source:
+https://opentelemetry.io/docs/specs/otel/context/env-carriers/."""
+
 _PATH = re.compile(r"(?<![\w:/.])/(?:[^\s/'\"]+/)+([^\s/'\"]*)")
 
 
@@ -109,6 +113,7 @@ def load_registry(name: str) -> Registry:
 
 def run(task: EngineTask, registry: Registry, watcher: Watcher) -> frames.Frame:
     """Run ``task`` and return the answer: a report, or a failure with its class."""
+    os.environ[TRACEPARENT] = task.traceparent or ""
     try:
         with _document_of(task):
             report = run_task(task, registry, watcher)

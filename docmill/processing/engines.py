@@ -32,6 +32,7 @@ from docmill.records.steps import Steps
 from docmill.remote.base import RemoteEngine, RemoteJob
 from docmill.settings import Settings
 from docmill.sources.documents import OpenedDocument
+from docmill.tracing.spans import span, traceparent
 
 ABANDON_SECONDS = 2.0
 """Below the five seconds within which a cancelled batch has to end."""
@@ -102,10 +103,16 @@ class ItemEngines:
             UnavailableError: the engine is unavailable; retry.
             StaleItem: another attempt holds the item, or it has an outcome.
         """
-        task = self._task(item, document, output)
-        if engine_queue(item.engine) == LOCAL_ENGINES_QUEUE:
-            return await self._run_here(item, task, sliced, on_started)
-        await asyncio.to_thread(output.mkdir)
+        with span("run_engine", item_id=item.item_id, job_type=item.job_type, engine=item.engine):
+            task = self._task(item, document, output)
+            if engine_queue(item.engine) == LOCAL_ENGINES_QUEUE:
+                return await self._run_here(item, task, sliced, on_started)
+            return await self._run_there(item, task, sliced)
+
+    async def _run_there(
+        self, item: ClaimedItem, task: EngineTask, sliced: Sliced | None
+    ) -> EngineReport:
+        await asyncio.to_thread(Path(task.output_dir).mkdir)
 
         async def read(parameters: dict[str, Any]) -> ParseResult:
             parse = self._parse(task, parameters)
@@ -185,6 +192,7 @@ class ItemEngines:
             file_state=file_state(document.status),
             content=document.content if document.size <= INLINE_BYTES else None,
             inline=True,
+            traceparent=traceparent(),
         )
 
     async def _is_abandoned(self, item: ClaimedItem, engine: RemoteEngine) -> bool:

@@ -128,6 +128,11 @@ class Database:
         other._actor = actor
         return other
 
+    @property
+    def engines(self) -> tuple[Any, ...]:
+        """The SQLAlchemy engines of all connections, for instrumentation."""
+        return tuple({one.sync_engine for one in (self.writer, self._reader, self._unsynced)})
+
     async def migrate(self) -> None:
         """Upgrade the schema to this program's version; cheap if it is current.
 

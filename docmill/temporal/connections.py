@@ -18,6 +18,7 @@ from temporalio.service import RPCError
 from docmill.client import KEEP_ALIVE, BatchClient
 from docmill.contracts.names import BATCH_QUEUE
 from docmill.errors import UnavailableError, UsageError
+from docmill.tracing.spans import interceptors
 
 CONNECT_TIMEOUT = timedelta(seconds=3)
 READY_TIMEOUT = timedelta(seconds=3)
@@ -90,6 +91,7 @@ class TemporalLink:
             connect_timeout=CONNECT_TIMEOUT,
             keep_alive_config=KEEP_ALIVE,
             data_converter=pydantic_data_converter,
+            interceptors=interceptors(),
         )
         return cls(connect, namespace, more)
 

@@ -33,7 +33,8 @@ both as JSON: ``{"do": "sleep", "seconds": 2}``. A file without a command is par
 =================  =============================================================================
 
 With ``record`` (a path) each run first appends a line to that file, so that tests can count runs;
-with ``pids`` (a path) a line with the id of its process.
+with ``pids`` (a path) a line with the id of its process; with ``traces`` (a path) a line with the
+``traceparent`` of its task.
 For ``book`` each line names the pages of a slice. ``book`` also takes ``hold`` (``page``,
 ``file``), with which the slice of that page waits until the file exists, and ``crash`` (``page``,
 ``times``, ``counter``), with which the first runs of the slice of that page end their process.
@@ -83,6 +84,8 @@ class MockEngine:
             append_line(Path(record), document.name)
         if pids := command.get("pids"):
             append_line(Path(pids), str(os.getpid()))
+        if traces := command.get("traces"):
+            append_line(Path(traces), os.environ["TRACEPARENT"])
         action = _ACTIONS.get(command.get("do", "parse"))
         answer = action(command) if action else None
         return answer or _result(document, text, command)

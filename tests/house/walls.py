@@ -14,6 +14,7 @@ BASE = (
     "docmill.ids",
     "docmill.logs",
     "docmill.settings",
+    "docmill.tracing",
 )
 """What every package may import."""
 
@@ -42,7 +43,8 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "docmill": (),
     "docmill.errors": (),
     "docmill.ids": (),
-    "docmill.logs": (),
+    "docmill.logs": ("docmill.tracing",),
+    "docmill.tracing": ("docmill.errors",),
     "docmill.contracts": ("docmill.errors", "docmill.ids"),
     "docmill.settings": ("docmill.contracts", "docmill.errors"),
     "docmill.client": ("docmill.contracts", "docmill.errors", "docmill.ids"),
@@ -107,6 +109,7 @@ OWNED_LIBRARIES: dict[str, tuple[str, ...]] = {
     "xberg": ("docmill.engines",),
     "fastapi": ("docmill.api", "server"),
     "starlette": ("docmill.api", "server"),
+    "opentelemetry": ("docmill.tracing",),
     "prometheus_client": ("docmill.api.core.metrics",),
     "typer": ("docmill.cli", "starter"),
     "rich": ("docmill.cli", "starter"),

@@ -30,6 +30,7 @@ from docmill.records.scope import EVERY_PROJECT
 from docmill.remote.limits import HostLimits
 from docmill.settings import Settings
 from docmill.temporal.connections import TemporalLink
+from docmill.tracing.spans import trace_statements
 
 log = structlog.get_logger(__name__)
 
@@ -90,6 +91,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
     try:
         _check_secret_key(database, settings)
         await database.migrate()
+        trace_statements(database.engines)
         async with every.write() as session:
             await Projects(session).ensure_default()
             await LinkKeys(session).ensure()

@@ -1,0 +1,92 @@
+"""An OTLP endpoint on loopback, which keeps the spans that processes send."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from gzip import decompress
+from http.server import BaseHTTPRequestHandler
+from typing import Any
+
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from tests.fixtures.serving import serving
+
+
+@dataclass(frozen=True)
+class Span:
+    """One span.
+
+    Attributes:
+        parent: id of its parent; empty for the root of a trace.
+        links: trace and span ids of linked spans.
+    """
+
+    service: str
+    trace: str
+    id: str
+    parent: str
+    name: str
+    attributes: dict[str, Any]
+    links: list[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Collector:
+    """The endpoint and what it has received."""
+
+    url: str
+    spans: list[Span]
+
+    def named(self, name: str) -> list[Span]:
+        """The spans of this name."""
+        return [span for span in self.spans if span.name == name]
+
+    def below(self, parent: Span) -> list[Span]:
+        """All spans below another one."""
+        children = [
+            one for one in self.spans if (one.trace, one.parent) == (parent.trace, parent.id)
+        ]
+        return [*children, *(span for child in children for span in self.below(child))]
+
+
+@contextmanager
+def collecting() -> Iterator[Collector]:
+    """Run an endpoint."""
+    spans: list[Span] = []
+
+    class Endpoint(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            assert self.path == "/v1/traces"
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            if self.headers.get("Content-Encoding") == "gzip":
+                body = decompress(body)
+            spans.extend(_spans(ExportTraceServiceRequest.FromString(body)))
+            self.send_response(200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with serving(Endpoint) as port:
+        yield Collector(f"http://127.0.0.1:{port}", spans)
+
+
+def _spans(request: ExportTraceServiceRequest) -> Iterator[Span]:
+    for resource in request.resource_spans:
+        service = _attributes(resource.resource.attributes)["service.name"]
+        for scope in resource.scope_spans:
+            for span in scope.spans:
+                yield Span(
+                    service,
+                    span.trace_id.hex(),
+                    span.span_id.hex(),
+                    span.parent_span_id.hex(),
+                    span.name,
+                    _attributes(span.attributes),
+                    [(link.trace_id.hex(), link.span_id.hex()) for link in span.links],
+                )
+
+
+def _attributes(found: Any) -> dict[str, Any]:
+    return {one.key: getattr(one.value, one.value.WhichOneof("value") or "") for one in found}
