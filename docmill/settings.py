@@ -25,6 +25,7 @@ APPLICATION = _PACKED if IS_INSTALLED else Path(__file__).resolve().parents[1]
 """Folder of worker.py, server.py, ``workflows`` and ``activities``."""
 
 _URL_OR_NOTHING = r"^(https?://[^\s/]+.*)?$"
+_BucketUrl = Annotated[str, Field(pattern=r"^(s3|gs|az)://[^\s/?#@]+(/[^?#]*)?$")]
 _ADDRESS_OR_NOTHING = r"^((\[[0-9a-fA-F:.]+\]|[^\s:\[\]]+):\d{1,5})?$"
 REFERENCE = "secret:"
 """Start of the value of a secret setting that names a file in ``DOCMILL_SECRETS_DIR``."""
@@ -179,7 +180,7 @@ class Settings(BaseSettings):
     auth: Literal["", "keys"] = ""
     public_url: str = Field(default="", pattern=_URL_OR_NOTHING)
     source_roots: Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_split(os.pathsep))] = ()
-    source_buckets: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split(","))] = ()
+    source_buckets: Annotated[tuple[_BucketUrl, ...], NoDecode, BeforeValidator(_split(","))] = ()
     fence_allow: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split(","))] = ()
     fetch_timeout_seconds: float = Field(default=120, gt=0, le=3_600)
     fetch_proxies: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split(","))] = ()

@@ -105,6 +105,7 @@ _GUIDES = {
     "ContainerNotFound": _NO_BUCKET,
     "AccessDenied": _DENIED,
     "AllAccessDisabled": _DENIED,
+    "AuthorizationFailure": _DENIED,
     "AuthorizationPermissionMismatch": _DENIED,
     "InvalidAccessKeyId": _CREDENTIALS,
     "SignatureDoesNotMatch": _CREDENTIALS,
@@ -370,8 +371,12 @@ def _code_of_kind(error: BaseError) -> str:
 
 
 def _signature_of(meta: "ObjectMeta") -> str:
-    """Return size and ETag, or size and time where the store has no ETags."""
-    return f"{meta['size']} {meta['e_tag'] or _time(meta['last_modified'])}"
+    """Return size and ETag, or size and time where the store has no ETags.
+
+    Azure quotes the ETag of an answer, and not those of a listing.
+    """
+    etag = (meta["e_tag"] or "").replace('"', "")
+    return f"{meta['size']} {etag or _time(meta['last_modified'])}"
 
 
 def _time(when: datetime) -> str:
@@ -379,5 +384,6 @@ def _time(when: datetime) -> str:
 
 
 def _etag_of(signature: str) -> str | None:
+    """Return the ETag for ``If-Match``, which compares no weak ones; None without one."""
     etag = signature.partition(" ")[2]
-    return None if etag.startswith("@") else etag
+    return None if etag.startswith(("@", "W/")) else f'"{etag}"'

@@ -1,5 +1,6 @@
 """Syncs: only what is new or changed is processed, and what is gone is noted and passed on."""
 
+import asyncio
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,6 +20,7 @@ from docmill.objects.buckets import Bucket
 from docmill.objects.open import open_bucket
 from docmill.objects.places import BucketUrl, Place
 from docmill.outputs.destinations import Destination, destination_of
+from docmill.records.batches import Batches
 from docmill.records.syncs import Syncs
 from docmill.records.tables.sources import Sync
 from docmill.sources.choice import resolve_source
@@ -147,6 +149,29 @@ async def test_files_of_a_cancelled_sync_are_processed_by_the_next(
     assert repeated == begun
     assert cancelled.status is BatchStatus.CANCELLED
     assert (again.fresh, again.completed, again.status) == (3, 3, BatchStatus.COMPLETED)
+
+
+async def test_sync_completes_when_its_worker_is_replaced(
+    small_mill: Mill, folder: Path, tmp_path: Path
+) -> None:
+    synced = Synced(small_mill, folder, destination_of(tmp_path / "out", tmp_path / "scratch"))
+    await synced.save()
+    running = asyncio.create_task(synced.run())
+
+    async def has_batch() -> bool:
+        async with small_mill.database.read() as session:
+            return bool((await Batches(session).list(DEFAULT_PROJECT_ID)).items)
+
+    async with small_mill.worker():
+        await until(has_batch)
+    async with small_mill.worker():
+        result = await running
+
+    assert (result.completed, result.status) == (3, BatchStatus.COMPLETED)
+    assert (tmp_path / "out/sub/c.txt.md").exists()
+    async with small_mill.database.read() as session:
+        batches = (await Batches(session).list(DEFAULT_PROJECT_ID)).items
+    assert [batch.id for batch in batches] == [result.batch_id]
 
 
 async def test_source_that_is_gone_fails_the_sync_with_its_reason(

@@ -1,4 +1,4 @@
-"""`run` on buckets, with a worker that reads them: first run, changes, failures."""
+"""`run` on buckets, with a worker that reads them: changes, failures, a second run, errors."""
 
 import json
 
@@ -24,24 +24,7 @@ def put(bucket: Bucket, path: str, text: str) -> None:
     bucket.put_bytes(path, text.encode(), "text/plain")
 
 
-def test_bucket_is_run_and_only_changes_are_processed_again(cold_cli: Cli, bucket: Bucket) -> None:
-    url = str(bucket.url)
-    first = cold_cli.json("run", url)
-    put(bucket, "a.md", "# Another title\n")
-    put(bucket, "d.md", "# New\n")
-    bucket.delete("b.csv")
-    changed = cold_cli("run", url)
-
-    assert (first["completed"], first["exit_code"]) == (3, 0)
-    out = cold_cli.cwd / "docmill-out" / "prefix"
-    assert changed.returncode == 0, changed.stdout + changed.stderr
-    assert "Gone since the last run: b.csv" in changed.stdout
-    assert "completed          2" in changed.stdout
-    assert "Another title" in (out / "a.md.md").read_text()
-    assert json.loads((out / "letters" / "c ü.txt.json").read_text())["product"] == "parse"
-
-
-def test_results_go_to_a_bucket_inside_the_source(cold_cli: Cli, bucket: Bucket) -> None:
+def test_bucket_is_run_into_a_bucket_and_again_after_changes(cold_cli: Cli, bucket: Bucket) -> None:
     put(bucket, "broken.pdf", "%PDF-1.4 this is no PDF")
     url, out = str(bucket.url), f"{bucket.url}/out"
 
@@ -49,12 +32,16 @@ def test_results_go_to_a_bucket_inside_the_source(cold_cli: Cli, bucket: Bucket)
     bucket.delete("out/a.md.md")
     bucket.delete("out/a.md.json")
     put(bucket, "broken.pdf", "# Repaired\n")
-    again = cold_cli.json("run", url, "--out", out)
+    bucket.delete("b.csv")
+    changed = cold_cli("run", url, "--out", out, "--json")
+    again = json.loads(changed.stdout)
     same = cold_cli("run", url, "--out", f"{url}/")
 
     assert done.returncode == 1, done.stdout + done.stderr
     assert f"Report:    {out}/report.html" in done.stdout
-    assert (again["total"], again["completed"], again["exit_code"]) == (4, 1, 0)
+    assert (again["total"], again["completed"], again["exit_code"]) == (3, 1, 0)
+    assert "Gone since the last run: b.csv" in changed.stderr
+    assert b"Repaired" in (bucket.read("out/broken.pdf.md") or b"")
     assert b"Text of the first paper." in (bucket.read("out/a.md.md") or b"")
     rows = [json.loads(line) for line in (bucket.read("out/manifest.jsonl") or b"").splitlines()]
     assert [row["output_path"] for row in rows if row["path"] == "a.md"] == ["a.md.json"]
@@ -63,16 +50,18 @@ def test_results_go_to_a_bucket_inside_the_source(cold_cli: Cli, bucket: Bucket)
     ]
     assert [run["counts"] for run in runs] == [
         {"completed": 3, "failed": 1},
-        {"completed": 1, "skipped": 3},
+        {"completed": 1, "skipped": 2},
     ]
     assert runs[-1]["batch_id"] == again["batch_id"]
+    stored = [path for path in cold_cli.home.rglob("*") if path.is_file()]
+    assert not [path for path in stored if b"test-secret" in path.read_bytes()]
     assert same.returncode == 2
     assert "at the same time" in same.stderr
 
 
-def test_missing_buckets_are_named_before_anything_runs(cold_cli: Cli, bucket: Bucket) -> None:
-    source = cold_cli("run", "s3://no-such-bucket/x")
-    out = cold_cli("run", str(bucket.url), "--out", "s3://no-such-bucket/x")
+def test_missing_buckets_are_named_before_anything_runs(cli: Cli, bucket: Bucket) -> None:
+    source = cli("run", "s3://no-such-bucket/x")
+    out = cli("run", str(bucket.url), "--out", "s3://no-such-bucket/x")
     for ended in (source, out):
         assert ended.returncode == 2, ended.stdout + ended.stderr
         assert "no bucket no-such-bucket" in ended.stderr

@@ -105,6 +105,14 @@ async def test_repeated_export_puts_only_what_is_missing(
     assert set(destination.names) >= RESULTS
 
 
+def test_large_file_carries_its_hash(destination: Counting, bucket: Bucket, tmp_path: Path) -> None:
+    large = tmp_path / "large.bin"
+    large.write_bytes(b"0123456789abcdef" * 700_000)
+    destination.put(large, "large.bin", "its hash")
+    assert bucket.sha256_of("large.bin") == "its hash"
+    assert bucket.read("large.bin") == large.read_bytes()
+
+
 async def test_missing_bucket_is_named(shelf: Shelf, s3_url: str, tmp_path: Path) -> None:
     out = BucketDestination(BucketUrl.parse("s3://no-such-bucket/x"), tmp_path / "scratch")
     with pytest.raises(UsageError, match="no bucket no-such-bucket"):

@@ -166,6 +166,7 @@ def test_key_that_cannot_be_read_is_named(url: BucketUrl, put: Callable[..., Non
     [
         (404, "NoSuchBucket", UsageError, "Check its name"),
         (403, "AccessDenied", UsageError, "list and get"),
+        (403, "AuthorizationFailure", UsageError, "list and get"),
         (403, "InvalidAccessKeyId", UnavailableError, "Renew"),
         (400, "ExpiredToken", UnavailableError, "Renew"),
         (301, "PermanentRedirect", UsageError, "AWS_REGION"),

@@ -165,7 +165,10 @@ class _Sync:
         """Run the sync until it ends, or until Ctrl-C; the sync itself goes on."""
         work = self._run(profile, timing, delete=delete)
         code = await until_interrupted(work, self._console.print_stopping)
-        return Exit.INTERRUPTED if code is None else code
+        if code is None:
+            self._console.print("Interrupted. The sync goes on while a worker runs.", style="bold")
+            return Exit.INTERRUPTED
+        return code
 
     async def _run(self, profile: str | None, timing: "Timing | None", *, delete: bool) -> int:
         """Save the sync, schedule it if it is to be repeated, and run it once."""
