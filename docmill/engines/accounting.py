@@ -161,7 +161,7 @@ def _pages_without_text(pages: list[ParsedPage], result: ParseResult) -> Iterato
 
 def _has_text(page: ParsedPage) -> bool:
     """Return whether a page has text besides images, whose names count as plain text."""
-    if "![" not in page.markdown and "---" not in page.markdown:
-        return bool(page.markdown.strip() or page.text.strip())
+    if "![" not in page.markdown:
+        return bool(page.text.strip() or _RULE.sub("", page.markdown).strip())
     rest = _PICTURE.sub("", page.markdown)
     return bool(_RULE.sub("", rest).strip() or (rest == page.markdown and page.text.strip()))

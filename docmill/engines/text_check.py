@@ -8,7 +8,7 @@ import re
 import unicodedata
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from itertools import accumulate, chain, compress, repeat
 from operator import add, gt
 from typing import TypeVar
@@ -24,7 +24,7 @@ _BETWEEN_WORDS = bytes(code for code in range(0x80) if not chr(code).isalnum())
 _SEPARATED = bytes.maketrans(_BETWEEN_WORDS, b" " * len(_BETWEEN_WORDS))
 _FEW = 3
 _MANY = 8
-"""Missing words of a page, up to which each is looked for in every part."""
+"""Words up to which looking for each in a page is quicker than splitting the page."""
 _Word = TypeVar("_Word", str, bytes)
 _TARGET = re.compile(r"!\[[^\]]*\]\([^)\s]*\)|(?<=\])\([^)\s]*\)")
 """Images and link addresses of Markdown, which are not text of the page."""
@@ -99,8 +99,7 @@ def _text_of(chunks: dict[bytes, int]) -> str:
 def _beyond(some: Counter[_Word], others: Counter[_Word]) -> dict[_Word, int]:
     """Return the words that occur more often in ``some``."""
     # Without a loop in Python: pages have hundreds of words, and mostly none is found.
-    counts = map(dict(others).get, some, repeat(0))
-    found = compress(some, map(gt, some.values(), counts))
+    found = compress(some, map(gt, some.values(), map(others.get, some, repeat(0))))
     return {word: some[word] - others[word] for word in found}
 
 
@@ -141,16 +140,8 @@ def _candidates(parts: Sequence[str], text: str, missing: Counter[str]) -> Seque
         found.update(place for place, part in enumerate(parts) if not part.isascii())
     ends = list(accumulate(map(add, map(len, parts), repeat(1))))
     for word in missing:
-        found.update(bisect_right(ends, start) for start in _starts(word, text))
+        found.update(bisect_right(ends, start) for start in _starts(word, text, str.isalnum))
     return sorted(found)
-
-
-def _starts(word: str, text: str) -> Iterator[int]:
-    """Yield where ``word`` occurs in ``text``."""
-    start = text.find(word)
-    while start >= 0:
-        yield start
-        start = text.find(word, start + len(word))
 
 
 def _with_lost_tokens(
@@ -161,10 +152,27 @@ def _with_lost_tokens(
     Tokens are what stands between spaces.
     """
     tokens = {place: parts[place].split() for place in places}
-    wanted = set(chain.from_iterable(tokens.values())).__contains__
-    source, made = (Counter(filter(wanted, one.split())) for one in (text, rendered))
+    wanted = set(chain.from_iterable(tokens.values()))
+    source, made = (_times(wanted, one) for one in (text, rendered))
     lost = _beyond(source, made).keys()
     return {place for place, its in tokens.items() if not lost.isdisjoint(its)}
+
+
+def _times(tokens: Set[str], text: str) -> Counter[str]:
+    """Return how often each of ``tokens`` stands between spaces in ``text``."""
+    if len(tokens) > _MANY:
+        return Counter(filter(tokens.__contains__, text.split()))
+    return Counter({one: sum(1 for _ in _starts(one, text, str.strip)) for one in tokens})
+
+
+def _starts(word: str, text: str, within: Callable[[str], object]) -> Iterator[int]:
+    """Yield where ``word`` stands in ``text``: not between characters that are ``within`` one."""
+    start = text.find(word)
+    while start >= 0:
+        end = start + len(word)
+        if not within(text[start - 1 : start]) and not within(text[end : end + 1]):
+            yield start
+        start = text.find(word, end)
 
 
 def _by_loss(words: dict[int, list[str]], missing: Counter[str]) -> list[int]:

@@ -83,13 +83,11 @@ class PageReader:
         rendering = "\n".join((*lines.header, markdown, *lines.footer))
         blocks = page.blocks or ()
 
-        def outside_first() -> Sequence[int]:
+        def outside_first() -> list[int]:
             # Of equal words, those outside of the body are more likely to be missing.
             outside = {id(item) for item in outside_of(items, blocks)}
-            places = range(len(items))
-            if not outside:
-                return places
-            return sorted(places, key=lambda place: id(items[place]) not in outside)
+            is_inside = [id(item) not in outside for item in items]
+            return sorted(range(len(items)), key=is_inside.__getitem__)
 
         places = left_out([item.text for item in items], rendering, outside_first)
         if not places:

@@ -35,10 +35,10 @@ def is_unmapped(run: str) -> bool:
 
 def _unmapped_in(text: str) -> list[str]:
     """Return the different unmapped characters of ``text``: mostly none."""
-    if text.isascii():
-        # ASCII without its meaningful characters.
-        return sorted(set(text.encode("ascii").translate(None, _MAPPED).decode("ascii")))
-    return [one for one in set(text) if _is_unmapped(one) and not one.isspace()]
+    # Most characters are mapped ASCII, which takes no loop to remove.
+    rest = text.encode("utf-8", "surrogatepass").translate(None, _MAPPED)
+    different = set(rest.decode("utf-8", "surrogatepass"))
+    return [one for one in different if _is_unmapped(one) and not one.isspace()]
 
 
 def _is_unmapped(character: str) -> bool:

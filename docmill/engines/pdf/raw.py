@@ -29,8 +29,7 @@ _MARK = re.compile(
     rb"/(?:Subtype\s*(?P<image>" + _IMAGE.pattern + rb")"
     rb"|Type\s*/(?P<attached>EmbeddedFile\b)|(?P<portfolio>Collection))"
 )
-"""What `Marks` counts, in one pass: a search for each takes three times as long. Names of streams
-that are not text are never compressed, so that the file has all of them."""
+"""What `Marks` counts, in one pass: a search for each takes three times as long."""
 _MASK = re.compile(rb"/S?Mask\s+(\d+)\s+\d+\s+R\b")
 """The reference of an image to the image that masks it."""
 _FORM_SUBTYPE = re.compile(rb"/Subtype\s*/Form\b")
@@ -75,7 +74,7 @@ class PdfBytes:
 
     def __init__(self, path: Path) -> None:
         """Read a file, or map it into memory if it is large."""
-        with path.open("rb") as file:
+        with path.open("rb", buffering=0) as file:
             size = os.fstat(file.fileno()).st_size
             # Searches of bytes are several times quicker than those of mapped memory.
             self._content: bytes | mmap.mmap = (
