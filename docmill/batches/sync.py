@@ -7,6 +7,7 @@ destination. A sync that was interrupted is therefore done again; results that e
 import asyncio
 import json
 from collections.abc import Sequence
+from contextlib import closing
 from datetime import datetime
 
 from docmill.batches.create import Listing, insert_batch
@@ -34,8 +35,11 @@ from docmill.sources.choice import source_of
 
 EXPORT_SECONDS = 1.0
 """Between two exports of finished files."""
-CHUNK = 1000
-"""Vanished files of one read."""
+CHUNK = 10_000
+"""Vanished files of one read, and of one change of their list."""
+MOST_LISTED = 50_000
+"""Maximum files of a batch over versions of files, whose rows are written in one transaction. More
+are processed by a batch over the whole directory, which skips what is unchanged."""
 
 
 class SyncService:
@@ -79,15 +83,14 @@ class SyncService:
         """
         async with self._database.read() as session:
             sync = await Syncs(session).get(begun.sync_id)
-        out = destination_of(place_of(sync.out), self._settings.scratch)
-        batch = None
-        if begun.batch_id is not None:
-            batch = await self._export(sync, begun, out)
-        deleted = 0
-        if batch is None or batch.status == BatchStatus.COMPLETED:
-            deleted = await self._note_vanished(sync, begun, out, at)
-            async with self._database.write() as session:
-                await Syncs(session).advance(sync.id, begun.until)
+        batch, deleted = None, 0
+        with closing(destination_of(place_of(sync.out), self._settings.scratch)) as out:
+            if begun.batch_id is not None:
+                batch = await self._export(begun, out)
+            if batch is None or batch.status == BatchStatus.COMPLETED:
+                deleted = await self._note_vanished(sync, begun, out, at)
+                async with self._database.write() as session:
+                    await Syncs(session).advance(sync.id, begun.until)
         return await self._result(begun, batch, deleted)
 
     async def _scan(self, sync: Sync) -> Directory:
@@ -105,11 +108,11 @@ class SyncService:
             directory = await Directories(session).get(sync.project_id, directory_id)
             since, until = sync.watermark, directory.watermark
             listing: Listing = directory
-            fresh = directory.live_count
+            fresh, batch = directory.live_count, None
             if since:
-                listing = await Syncs(session).fresh(directory_id, since, until)
-                fresh = len(listing)
-            batch = None
+                fresh = await Syncs(session).count_fresh(directory_id, since, until)
+                if fresh <= MOST_LISTED:
+                    listing = await Syncs(session).fresh(directory_id, since, until)
             if fresh:
                 batch, _ = await insert_batch(
                     session,
@@ -134,7 +137,7 @@ class SyncService:
             )
         return begun, batch
 
-    async def _export(self, sync: Sync, begun: SyncBegun, out: Destination) -> Batch:
+    async def _export(self, begun: SyncBegun, out: Destination) -> Batch:
         batch = await self._batch(begun)
         gone = await self._vanished(begun, 0, MAX_VANISHED_NAMES)
         with Exporter(self._database, self._store, batch, out) as exporter:

@@ -43,17 +43,16 @@ class Syncs:
         behind = update(Sync).where(Sync.id == sync_id, Sync.watermark < until)
         await self._session.execute(behind.values(watermark=until))
 
+    async def count_fresh(self, directory_id: str, since: int, until: int) -> int:
+        """Return the number of files that are new or changed since a sequence number."""
+        query = select(func.count()).where(*_fresh(directory_id, since, until))
+        return (await self._session.scalar(query)) or 0
+
     async def fresh(self, directory_id: str, since: int, until: int) -> Sequence[EntryVersion]:
-        """Return the versions of files that are new or changed since a sequence number."""
+        """Return the versions of these files, in the order of the listing."""
         query = (
             select(DirectoryFile.directory_id, DirectoryFile.sequence)
-            .where(*_between(directory_id, DirectoryFile.sequence, since, until))
-            .where(
-                or_(
-                    DirectoryFile.removed_sequence.is_(None),
-                    DirectoryFile.removed_sequence > until,
-                )
-            )
+            .where(*_fresh(directory_id, since, until))
             .order_by(DirectoryFile.sequence)
         )
         return [(row.directory_id, row.sequence) for row in await self._session.execute(query)]
@@ -76,10 +75,15 @@ class Syncs:
         return (await self._session.execute(query)).all()
 
 
-def _between(
-    directory_id: str, column: Any, since: int, until: int
-) -> tuple[ColumnElement[bool], ...]:
-    return DirectoryFile.directory_id == directory_id, column > since, column <= until
+def _fresh(directory_id: str, since: int, until: int) -> tuple[ColumnElement[bool], ...]:
+    """Return the conditions for versions that were listed after ``since``, and are at ``until``."""
+    removed = DirectoryFile.removed_sequence
+    return (
+        DirectoryFile.directory_id == directory_id,
+        DirectoryFile.sequence > since,
+        DirectoryFile.sequence <= until,
+        or_(removed.is_(None), removed > until),
+    )
 
 
 def _vanished(directory_id: str, since: int, until: int) -> tuple[ColumnElement[bool], ...]:
@@ -92,7 +96,9 @@ def _vanished(directory_id: str, since: int, until: int) -> tuple[ColumnElement[
         later.sequence <= until,
     )
     return (
-        *_between(directory_id, DirectoryFile.removed_sequence, since, until),
+        DirectoryFile.directory_id == directory_id,
         DirectoryFile.sequence <= since,
+        DirectoryFile.removed_sequence > since,
+        DirectoryFile.removed_sequence <= until,
         ~again.exists(),
     )

@@ -125,6 +125,7 @@ async def test_deletions_are_passed_on_when_asked(
     assert (second.batch_id, second.vanished, second.deleted) == (None, 2, 2)
     assert sorted(synced.vanished()) == [("c.txt", True), ("sub/b.txt", True)]
     assert not (out / "sub").exists()
+    assert not list(out.glob(".docmill-tmp-*"))
     assert await synced.paths(third) == ["c.txt"]
     assert (out / "c.txt.json").exists()
 

@@ -70,10 +70,10 @@ def test_run_with_another_job_or_other_rules_is_another_run(tmp_path: Path, fold
     two.write_text(json.dumps({"rules": [{"type": "b", "description": "another type of them"}]}))
     out = tmp_path / "out"
     requests = (
-        RunRequest(folder=folder, out=out),
-        RunRequest(folder=folder, out=out, flags=JobFlags(JobType.CLASSIFY, rules=one)),
-        RunRequest(folder=folder, out=out, flags=JobFlags(JobType.CLASSIFY, rules=two)),
-        RunRequest(folder=folder, out=out, flags=JobFlags(JobType.CLASSIFY, config=two)),
+        RunRequest(source=folder, out=out),
+        RunRequest(source=folder, out=out, flags=JobFlags(JobType.CLASSIFY, rules=one)),
+        RunRequest(source=folder, out=out, flags=JobFlags(JobType.CLASSIFY, rules=two)),
+        RunRequest(source=folder, out=out, flags=JobFlags(JobType.CLASSIFY, config=two)),
     )
 
     identities = [plan_of(request, settings).identity for request in requests]
@@ -103,7 +103,7 @@ def test_invalid_options_are_rejected_before_anything_starts(
         path.write_text(text)
     rules = path if text is not None else None
     flags = replace(JobFlags(JobType.CLASSIFY, rules=rules), **typed)
-    request = RunRequest(folder=folder, flags=flags)
+    request = RunRequest(source=folder, flags=flags)
 
     with pytest.raises(UsageError, match=says):
         plan_of(request, Settings(home=tmp_path / "home"))

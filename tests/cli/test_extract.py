@@ -74,7 +74,7 @@ def test_run_with_another_schema_or_target_is_another_run(
         replace(BASIC, schema=whole),
         replace(BASIC, config=whole),
     )
-    requests = [RunRequest(folder=folder, out=tmp_path / "out", flags=one) for one in flags]
+    requests = [RunRequest(source=folder, out=tmp_path / "out", flags=one) for one in flags]
 
     identities = [plan_of(request, settings).identity for request in requests]
 
@@ -109,4 +109,4 @@ def test_invalid_options_are_rejected_before_anything_starts(
     flags = replace(BASIC, schema=path if text is not None else None, **typed)
 
     with pytest.raises(UsageError, match=says):
-        plan_of(RunRequest(folder=folder, flags=flags), Settings(home=tmp_path / "home"))
+        plan_of(RunRequest(source=folder, flags=flags), Settings(home=tmp_path / "home"))

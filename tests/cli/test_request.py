@@ -24,12 +24,12 @@ def test_concurrency_and_path_spelling_do_not_change_the_run_identity(
     monkeypatch.chdir(folder.parent)
     (folder.parent / "link").symlink_to(folder)
     out = folder.parent / "out"
-    plain = plan_of(RunRequest(folder=folder, out=out), settings).identity
+    plain = plan_of(RunRequest(source=folder, out=out), settings).identity
     same = (
-        RunRequest(folder=Path("papers"), out=Path("out")),
-        RunRequest(folder=Path("link"), out=out),
-        RunRequest(folder=folder, out=out, pace=Pace(page_size=7, concurrency=3)),
-        RunRequest(folder=folder, out=out, flags=JobFlags(tier="cost_effective")),
+        RunRequest(source=Path("papers"), out=Path("out")),
+        RunRequest(source=Path("link"), out=out),
+        RunRequest(source=folder, out=out, pace=Pace(page_size=7, concurrency=3)),
+        RunRequest(source=folder, out=out, flags=JobFlags(tier="cost_effective")),
     )
 
     assert {plan_of(request, settings).identity for request in same} == {plain}
@@ -38,9 +38,9 @@ def test_concurrency_and_path_spelling_do_not_change_the_run_identity(
 def test_folder_output_parameters_and_filters_change_the_run_identity(
     settings: Settings, folder: Path
 ) -> None:
-    base = RunRequest(folder=folder, out=folder.parent / "out")
+    base = RunRequest(source=folder, out=folder.parent / "out")
     others = (
-        replace(base, folder=folder / "letters"),
+        replace(base, source=folder / "letters"),
         replace(base, out=folder.parent / "elsewhere"),
         replace(base, flags=JobFlags(tier="fast")),
         replace(base, include=("*.md",)),
@@ -57,14 +57,14 @@ def test_output_folder_defaults_to_the_current_folder(
 ) -> None:
     monkeypatch.chdir(folder.parent)
 
-    plan = plan_of(RunRequest(folder=Path("papers")), settings)
+    plan = plan_of(RunRequest(source=Path("papers")), settings)
 
     assert plan.out.location == str(folder.parent / "docmill-out" / "papers")
 
 
 def test_file_as_output_folder_is_rejected(settings: Settings, folder: Path) -> None:
     with pytest.raises(UsageError, match="is a file"):
-        plan_of(RunRequest(folder=folder, out=folder / "a.md"), settings)
+        plan_of(RunRequest(source=folder, out=folder / "a.md"), settings)
 
 
 def test_duration_is_formatted_for_display() -> None:

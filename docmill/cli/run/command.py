@@ -118,7 +118,7 @@ def run(
     ended, it takes new, changed and failed files and skips what is unchanged.
     """
     request = RunRequest(
-        folder=place_of(source),
+        source=place_of(source),
         out=None if out is None else place_of(out),
         recursive=recursive,
         include=tuple(include or ()),

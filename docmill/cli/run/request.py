@@ -55,7 +55,7 @@ def items_per_activity_of(text: str | None) -> int | Literal["auto"] | None:
 class RunRequest:
     """The command line of one run, as typed."""
 
-    folder: Place
+    source: Place
     out: Place | None = None
     recursive: bool = True
     include: tuple[str, ...] = ()
@@ -128,10 +128,10 @@ def plan_of(request: RunRequest, settings: Settings) -> Plan:
         UsageError: the source, the destination or a parameter cannot be used, or no engine is
             configured for the job.
     """
-    place = request.out or default_out(Owner.of(request.folder, request.job))
+    place = request.out or default_out(Owner.of(request.source, request.job))
     out = destination_of(place, settings.scratch)
     source = resolve_source(
-        request.folder,
+        request.source,
         recursive=request.recursive,
         include=request.include,
         exclude=request.exclude,

@@ -96,7 +96,7 @@ def sync(
     """
     timing = timing_of(every, cron)
     request = RunRequest(
-        folder=place_of(source),
+        source=place_of(source),
         out=place_of(out),
         recursive=recursive,
         include=tuple(include or ()),
