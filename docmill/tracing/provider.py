@@ -22,6 +22,10 @@ _URLS = frozenset({"http.url", "http.target", "url.full"})
 _QUERY = "url.query"
 """Attributes with the query of a request, in both generations of the semantic conventions."""
 
+EXPORT_SECONDS = 3.0
+"""Time limit of an export with its retries. A process that stops waits for the last one, and must
+not reach the ten seconds after which Docker kills it."""
+
 UNTRACED = "healthz,readyz"
 """Requests without a span: probes of their health."""
 
@@ -75,7 +79,9 @@ class Tracing:
                 the variables ``OTEL_…`` of OpenTelemetry.
             service: name of the process in traces, unless ``OTEL_SERVICE_NAME`` is set.
         """
-        exporter = OTLPSpanExporter(endpoint=endpoint.rstrip("/") + TRACES_PATH)
+        exporter = OTLPSpanExporter(
+            endpoint=endpoint.rstrip("/") + TRACES_PATH, timeout=EXPORT_SECONDS
+        )
         name = os.environ.get("OTEL_SERVICE_NAME", service)
         self._provider = TracerProvider(resource=Resource.create({SERVICE_NAME: name}))
         self._provider.add_span_processor(_Processor(exporter))
@@ -118,5 +124,5 @@ class Tracing:
         return carrier.get("traceparent")
 
     def close(self) -> None:
-        """Export what is left. It takes some seconds if the endpoint does not answer."""
+        """Export what is left, for at most `EXPORT_SECONDS`."""
         self._provider.shutdown()

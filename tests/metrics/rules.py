@@ -56,8 +56,8 @@ def metrics_in(expression: str) -> set[str]:
     """Names of the metrics in an expression: what is no function, keyword, label or string."""
     bare = re.sub(r'"[^"]*"', "", expression)
     bare = re.sub(r"\{[^}]*\}|\[[^\]]*\]|\b(?:by|without|on)\s*\([^)]*\)", " ", bare)
-    words = re.findall(r"[a-zA-Z_:][\w:]*(?!\w)(?!\s*\()", bare)
-    return set(words) - {"and", "or", "unless", "offset", "by", "d", "m", "s", "sum", "max"}
+    words = re.findall(r"(?<![\w:.])[a-zA-Z_:][\w:]*(?![\w:])(?!\s*\()", bare)
+    return set(words) - {"and", "or", "unless", "offset", "bool"}
 
 
 def fired(folder: Path, before: Scrapes, after: Scrapes, later: Scrapes | None = None) -> set[str]:
@@ -65,8 +65,8 @@ def fired(folder: Path, before: Scrapes, after: Scrapes, later: Scrapes | None =
 
     Prometheus's own engine evaluates the unmodified rules. Each series has its value of ``before``
     for two hours, then that of ``after``; a process that could not be scraped has none. With
-    ``later``, a scrape some seconds after ``after``, series continue to change as they did
-    between these two.
+    ``later``, a scrape some seconds after ``after``, series continue to change at the rate that
+    these two show.
     """
     series = _series(before, after, later)
     calm, fault = (f"{hours}h" for hours in (CALM_HOURS, CALM_HOURS + FAULT_HOURS))
@@ -100,8 +100,10 @@ def _series(before: Scrapes, after: Scrapes, later: Scrapes | None) -> list[dict
     tables = [_table(one) for one in (before, after, later or after)]
     for table in tables:
         keys |= dict.fromkeys(table)
+    minutes = max((later[job].at - after[job].at) / 60 for job in later) if later else 1.0
     return [
-        {"series": key, "values": _values(*(table.get(key) for table in tables))} for key in keys
+        {"series": key, "values": _values([table.get(key) for table in tables], minutes)}
+        for key in keys
     ]
 
 
@@ -116,13 +118,14 @@ def _table(scrapes: Scrapes) -> dict[str, float]:
     return found
 
 
-def _values(before: float | None, after: float | None, later: float | None) -> str:
+def _values(scraped: Sequence[float | None], minutes: float) -> str:
     """Return the values of a series by minute, in the notation of promtool."""
+    before, after, later = scraped
     first = _absent(60 * CALM_HOURS) if before is None else _constant(before, 60 * CALM_HOURS)
     if after is None or later is None or math.isnan(after) or math.isnan(later):
         gone = "stale " if before is not None else ""
         return f"{first} {gone}{_absent(60 * FAULT_HOURS)}"
-    slope = 60 * (later - after)  # at least: the scrapes are more than a second apart
+    slope = round((later - after) / minutes, 3)
     return f"{first} {after}{slope:+}x{60 * FAULT_HOURS}"
 
 

@@ -1,7 +1,8 @@
 """Scrapes of a metrics endpoint, as Prometheus does them."""
 
+import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
@@ -11,10 +12,15 @@ from tests.fixtures.mill import until
 
 @dataclass(frozen=True)
 class Scrape:
-    """The samples of one scrape: name, labels, value."""
+    """The samples of one scrape: name, labels, value.
+
+    Attributes:
+        at: its time in seconds, on a monotonic clock.
+    """
 
     text: str
     samples: tuple[tuple[str, dict[str, str], float], ...]
+    at: float = field(default_factory=time.monotonic)
 
     @property
     def names(self) -> set[str]:

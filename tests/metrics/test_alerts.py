@@ -5,6 +5,7 @@ database that stops. Metrics are scraped before and during each, and promtool ev
 over these values. Four faults share one worker and one API, whose observations are 5 s apart.
 """
 
+import re
 import signal
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ from tests.fixtures.api import ApiServer
 from tests.fixtures.keys import SECRET_KEY
 from tests.fixtures.mill import Mill, settings_for, write_texts
 from tests.fixtures.worker_process import worker_process
+from tests.house.code import ROOT
 from tests.metrics.rules import (
     ALERTS,
     Scrapes,
@@ -61,6 +63,11 @@ def _broken(folder: Path, count: int) -> Path:
 
 def _is_polled(found: Scrape) -> bool:
     return found.sum("docmill_queue_pollers", task_queue="docmill", type="workflow") > 0
+
+
+def _grows(before: Scrape, now: Scrape) -> bool:
+    names = ("docmill_items_waiting", "docmill_queue_age_seconds")
+    return all(now.sum(name) > before.sum(name) for name in names)
 
 
 @pytest.fixture(scope="module")
@@ -102,8 +109,7 @@ async def faults(
             await until_scraped(api, lambda it: it.sum("docmill_batches_stuck") == 1)
             hanging = await both()
             await mill.start(write_texts(folder / "more", 20), items_per_activity=1)
-            waiting = hanging["docmill-api"].sum("docmill_items_waiting")
-            await until_scraped(api, lambda it: it.sum("docmill_items_waiting") > waiting)
+            await until_scraped(api, lambda it: _grows(hanging["docmill-api"], it))
             growing = await both()
 
             process.send_signal(signal.SIGKILL)
@@ -158,6 +164,8 @@ def test_rules_are_valid() -> None:
     done = promtool("check", "rules", ALERTS)
     assert done.returncode == 0, done.stdout + done.stderr
     assert set(rules()) == {NO_WORKERS, QUEUE_GROWS, STUCK, DATABASE_AWAY, FAILURES}
+    page = (ROOT / "docs/how-to/observe.md").read_text()
+    assert set(re.findall(r"^\| `(Docmill\w+)` \|", page, re.MULTILINE)) == set(rules())
 
 
 def test_every_metric_of_the_rules_and_the_dashboard_exists(faults: Faults, tmp_path: Path) -> None:

@@ -11,12 +11,14 @@ from pydantic import SecretStr
 
 from docmill.contracts.batches import JobSpec
 from docmill.contracts.words import JobType
+from docmill.embedded.addresses import free_port
 from docmill.objects.results import RESULT_FILE, result_key
 from docmill.records.items import ItemRow
 from docmill.records.tables.batches import Batch
 from tests.fixtures.llm import CANARY, FakeLlm, Reply, prompt_of, proper, refused, said
 from tests.fixtures.mill import Mill, until
 from tests.fixtures.worker_process import worker_process
+from tests.metrics.scrape import scrape
 
 SCHEMA = {
     "type": "object",
@@ -118,11 +120,16 @@ async def test_killed_worker_repeats_no_answered_request_of_a_long_document(
         process.send_signal(signal.SIGKILL)
         await process.wait()
     hold.set()
-    async with worker_process(mill, **environment):
+    address = f"127.0.0.1:{free_port()}"
+    async with worker_process(mill, DOCMILL_WORKER_METRICS_ADDRESS=address, **environment):
         await mill.client.result(batch.id)
+        metrics = await scrape(address)
 
     item, found = await _only(mill, batch)
     assert found["result"] == {"notes": ["0", "1", "2", "3", "4"]}
+    host = llm.url.split("/")[2]
+    assert metrics.values("docmill_remote_requests_allowed", host=host) == [8]
+    assert len(metrics.values("docmill_remote_requests_in_flight", host=host)) == 1
     assert [_first_note(body) for body in llm.asked] == ["0", "1", "2", "2", "3", "4"]
     assert found["usage"]["requests"] == 5
     assert item.attempts == 2
