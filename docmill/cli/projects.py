@@ -1,6 +1,7 @@
 """The commands projects: create, list, limit, archive and delete projects."""
 
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,7 +12,8 @@ from docmill.cli.console import Console
 from docmill.cli.context import command_actor, open_context
 from docmill.cli.execute import audited_settings_of, execute
 from docmill.cli.exits import Exit
-from docmill.cli.options import HomeOption, JsonOption
+from docmill.cli.options import HomeOption, JsonOption, ProfileOption
+from docmill.cli.runtime import open_link
 from docmill.contracts.access import Limits
 from docmill.records.audit import Audit, log_change
 from docmill.records.keyset import MAX_LIMIT
@@ -108,17 +110,26 @@ def archive(project_id: ProjectId, as_json: JsonOption = False, home: HomeOption
 @group.command()
 def delete(
     project_id: ProjectId,
+    *,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    keep_histories: Annotated[
+        bool,
+        typer.Option("--keep-histories", help="Leave its workflows' histories to Temporal."),
+    ] = False,
     as_json: JsonOption = False,
+    profile: ProfileOption = None,
     home: HomeOption = None,
 ) -> None:
-    """Delete a project with all its files, batches, results and keys.
+    """Delete a project with all its files, batches, results, keys and histories in Temporal.
 
     The audit log stays. An interrupted deletion goes on when the command is run again.
     """
     if not yes:
         typer.confirm(f"Delete everything that {project_id} owns?", abort=True, err=True)
-    execute(remove_project(project_id, as_json=as_json, home=home))
+    work = remove_project(
+        project_id, profile, keep_histories=keep_histories, as_json=as_json, home=home
+    )
+    execute(work)
 
 
 def _limits(
@@ -205,13 +216,28 @@ async def archive_project(project_id: str, *, as_json: bool, home: Path | None) 
     return Exit.OK
 
 
-async def remove_project(project_id: str, *, as_json: bool, home: Path | None) -> int:
-    """Delete a project and all that it owns."""
+async def remove_project(
+    project_id: str,
+    profile: str | None,
+    *,
+    keep_histories: bool,
+    as_json: bool,
+    home: Path | None,
+) -> int:
+    """Delete a project and all that it owns; ``profile`` names the server with its histories."""
     console = Console(as_json=as_json)
     async with open_context(audited_settings_of(home)) as context:
         console.print("Its keys are refused from now on; deleting what it owns.")
         actor = command_actor("delete_project", project_id)
-        await delete_project(context.database, context.store, project_id, actor=actor)
+        shared = not context.database.is_sqlite
+        link = partial(open_link, context.settings, profile, shared=shared)
+        await delete_project(
+            context.database,
+            context.store,
+            project_id,
+            histories=None if keep_histories else link,
+            actor=actor,
+        )
     console.print_json({"deleted": project_id})
     console.print(f"Deleted {project_id}.")
     return Exit.OK

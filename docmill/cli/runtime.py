@@ -16,12 +16,14 @@ from docmill.embedded.child import ORPHAN_FLAG
 from docmill.embedded.home import Home
 from docmill.embedded.members import Membership
 from docmill.embedded.supervisor import Supervisor, worker_environment
+from docmill.errors import UsageError
 from docmill.settings import APPLICATION, Settings
 
 if TYPE_CHECKING:
     from temporalio.client import Client
 
     from docmill.embedded.addresses import Addresses
+    from docmill.temporal.connections import TemporalLink
 
 EMBEDDED_NAMESPACE = "default"
 """The namespace of a server in development mode."""
@@ -110,6 +112,38 @@ async def open_runtime(
     connected = asyncio.get_running_loop().create_future()
     connected.set_result(Connection(client, client.service_client.config.target_host, ui))
     yield Runtime(connected, client.namespace, remote=True)
+
+
+@asynccontextmanager
+async def open_link(
+    settings: Settings, profile: str | None, *, shared: bool
+) -> AsyncIterator["TemporalLink"]:
+    """Connect to the named server, or to the home's own, which is started; without workers.
+
+    Args:
+        settings: settings with the home of the embedded server.
+        profile: of a named server.
+        shared: whether the records are shared: then batches run on a server that must be named.
+
+    Raises:
+        UsageError: the server is not named, or the profile is wrong.
+        UnavailableError: the server cannot be started or reached.
+    """
+    from docmill.embedded.connect import connect_named
+    from docmill.temporal.connections import TemporalLink
+
+    if names_server(profile):
+        client = await connect_named(profile)
+        yield TemporalLink.over(client, settings.temporal_namespaces)
+    elif shared:
+        raise UsageError(
+            "The Temporal server with the batches of this shared database is not named.",
+            "Set TEMPORAL_ADDRESS or --profile as for its workers.",
+        )
+    else:
+        async with Membership(Home(settings.home).create()).joining() as joining:
+            connection = await _connected(joining)
+            yield TemporalLink.over(connection.client, settings.temporal_namespaces)
 
 
 @asynccontextmanager

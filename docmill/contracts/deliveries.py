@@ -61,3 +61,8 @@ class DeliveryResult(Payload):
 
     delivered: int = 0
     failed: int = 0
+
+
+def delivery_workflow_id(endpoint_id: str) -> str:
+    """Return the id of the one workflow that delivers to an endpoint."""
+    return f"webhooks-{endpoint_id}"

@@ -13,9 +13,12 @@ from docmill.records.tables.access import AuditEvent
 from docmill.records.tables.base import Table
 from docmill.records.tables.batches import Batch, Result
 from docmill.records.tables.sources import File, Project
+from docmill.records.tables.webhooks import WebhookEvent
 
 ROWS = 2_000
 """Of one transaction: so long at most others wait for SQLite's lock."""
+WORKFLOWS = 20
+"""Of one group: so many are deleted at the same time."""
 
 
 async def open_batches(session: AsyncSession) -> int:
@@ -36,6 +39,35 @@ async def batches_of(database: Database) -> AsyncIterator[str]:
         if len(found) < ROWS:
             return
         after = found[-1]
+
+
+async def workflows_of(database: Database) -> AsyncIterator[Sequence[tuple[str, str, bool]]]:
+    """Yield what the database's project has had workflows for, in groups of `WORKFLOWS`.
+
+    Each has its Temporal namespace, the id of a batch or of a webhook endpoint, and whether it is
+    an endpoint.
+    """
+    batches = (Batch.namespace, Batch.id)
+    endpoints = (WebhookEvent.namespace, WebhookEvent.endpoint_id)
+    for is_endpoint, columns in ((False, batches), (True, endpoints)):
+        place = tuple_(*columns)
+        after = ("", "")
+        while True:
+            query = select(*columns).distinct().where(place > tuple_(*after))
+            async with database.read() as session:
+                found = await session.execute(query.order_by(*columns).limit(WORKFLOWS))
+                rows = [(namespace, name, is_endpoint) for namespace, name in found]
+            if rows:
+                yield rows
+            if len(rows) < WORKFLOWS:
+                break
+            after = rows[-1][:2]
+
+
+async def engines_of(database: Database) -> set[str]:
+    """Return the engines of all batches of the database's project."""
+    async with database.read() as session:
+        return set(await session.scalars(select(Batch.engine).distinct()))
 
 
 async def objects_outside(database: Database, prefixes: Sequence[str]) -> tuple[set[str], set[str]]:

@@ -237,6 +237,14 @@ class Deliveries:
         await self._session.flush()
         return event
 
+    async def drop_all(self) -> None:
+        """Give up all waiting events of the session's project."""
+        waiting = update(WebhookEvent).where(WebhookEvent.state == PENDING)
+        await self._session.execute(
+            waiting.values(state=DROPPED, announced=True, ended_at=now()),
+            execution_options={"synchronize_session": False},
+        )
+
     async def forget(self, before: datetime, limit: int) -> int:
         """Delete events that ended before ``before`` from the log; return their number."""
         old = select(WebhookEvent.id).where(WebhookEvent.ended_at < before).limit(limit)

@@ -1,14 +1,24 @@
-"""Deletes a project with everything that it owns: rows and stored objects."""
+"""Deletes a project with all that it owns: rows, stored objects, and histories in Temporal."""
 
 import asyncio
 
 from docmill.contracts.access import Actor
+from docmill.engines.choice import LOCAL_ENGINES
 from docmill.errors import ConflictError
 from docmill.objects.base import ObjectStore
 from docmill.objects.results import delete_result
 from docmill.records.database import Database
-from docmill.records.deletion import batches_of, delete_rows, objects_outside, open_batches
+from docmill.records.deletion import (
+    batches_of,
+    delete_rows,
+    engines_of,
+    objects_outside,
+    open_batches,
+)
+from docmill.records.deliveries import Deliveries
 from docmill.records.projects import Projects
+from docmill.records.steps import left_over
+from docmill.upkeep.histories import OpenLink, delete_histories
 
 SETTLE_SECONDS = 6.0
 """Time that deletion waits after the project's keys were disabled: API processes may use a cached
@@ -20,25 +30,29 @@ async def delete_project(
     store: ObjectStore,
     project_id: str,
     *,
+    histories: OpenLink | None,
     actor: Actor | None = None,
     settle: float = SETTLE_SECONDS,
 ) -> None:
     """Delete a project and all its data; an interrupted deletion can be continued.
 
-    The first step disables its keys. Objects are deleted before the rows that name them. The audit
+    The first step disables its keys. Histories and objects are deleted before the rows that name
+    them. The audit
     log is kept, because it contains only ids.
 
     Args:
         database: of all projects.
         store: of its objects.
         project_id: which project.
+        histories: connects to Temporal, to delete the histories of its workflows; None keeps them.
         actor: who deletes it, for the audit log.
         settle: seconds until no API process accepts its keys any more.
 
     Raises:
         NotFoundError: the project does not exist.
-        ConflictError: it is the default project, or one of its batches has not ended.
-        UnavailableError: the database or the store is unavailable.
+        ConflictError: it is the default project, one of its batches has not ended, or jobs at
+            remote engines are not cancelled yet.
+        UnavailableError: the database, the store or Temporal is unavailable.
     """
     own = database.scoped(project_id)
     async with database.read() as session:
@@ -48,6 +62,10 @@ async def delete_project(
         await Projects(session).begin_deletion(project_id)
     await asyncio.sleep(settle)
     await _check_ended(own)
+    async with own.write() as session:  # a worker starts the workflows of waiting events again
+        await Deliveries(session).drop_all()
+    if histories is not None:
+        await delete_histories(own, histories)
     await _delete_objects(own, store, project_id)
     await delete_rows(own)
 
@@ -59,6 +77,11 @@ async def _check_ended(own: Database) -> None:
         raise ConflictError(
             f"{open_} batches of this project have not ended.",
             "Cancel them or let them end, and delete it then.",
+        )
+    if jobs := await left_over(own, await engines_of(own) - LOCAL_ENGINES):
+        raise ConflictError(
+            f"{len(jobs)} files have jobs at remote engines that are not cancelled yet.",
+            "A worker with these engines cancels them; let one run, and delete it then.",
         )
 
 

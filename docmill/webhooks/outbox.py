@@ -16,7 +16,7 @@ from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.service import RPCError
 
 from docmill.client import RPC_TIMEOUT
-from docmill.contracts.deliveries import DeliveryInput, WakeUp
+from docmill.contracts.deliveries import DeliveryInput, WakeUp, delivery_workflow_id
 from docmill.contracts.names import DELIVERIES_QUEUE, DELIVERY_WORKFLOW, WAKE_DELIVERY
 from docmill.errors import UnavailableError
 from docmill.records.database import Database
@@ -30,11 +30,6 @@ RECONCILE_SECONDS = 60.0
 CHUNK = 1_000
 
 log = structlog.get_logger(__name__)
-
-
-def delivery_workflow_id(endpoint_id: str) -> str:
-    """Return the id of the one workflow that delivers to an endpoint."""
-    return f"webhooks-{endpoint_id}"
 
 
 class Notifier:

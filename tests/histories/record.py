@@ -19,6 +19,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 
 from docmill.contracts.batches import BatchSpec, JobSpec, RedriveRequest
+from docmill.contracts.deliveries import delivery_workflow_id
 from docmill.ids import DEFAULT_PROJECT_ID
 from docmill.records.batches import Batches
 from docmill.records.database import Database
@@ -28,7 +29,6 @@ from docmill.records.scope import EVERY_PROJECT
 from docmill.records.tables.api import WebhookConfiguration
 from docmill.records.tables.batches import Batch, BatchItem
 from docmill.records.webhooks import Webhooks
-from docmill.webhooks.outbox import delivery_workflow_id
 from tests.fixtures.mill import Mill, settings_for, until, write_command, write_texts
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -82,9 +82,11 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "docmill.upkeep": (
         *BASE,
         *STORAGE,
+        "docmill.client",
         "docmill.engines.choice",
         "docmill.processing",
         "docmill.remote",
+        "docmill.temporal",
     ),
     "docmill.api": SERVICES,
     "docmill.api.core": SERVICES,

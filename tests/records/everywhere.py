@@ -51,7 +51,7 @@ async def add_everywhere(database: Database, project_id: str, mark: str) -> dict
             if table.name == "audit_events":
                 row.pop("number")
             if table.name == "batches":
-                row["status"] = "COMPLETED"
+                row |= {"status": "COMPLETED", "engine": "local"}
             await session.execute(insert(table).values(row))
             made[table.name] = row
     return await counts(database)

@@ -1,10 +1,13 @@
 """Deleting a project removes everything of it and nothing else."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from temporalio.client import Client
 
-from docmill.errors import ConflictError, NotFoundError
+from docmill.errors import ConflictError, NotFoundError, UnavailableError
 from docmill.ids import DEFAULT_PROJECT_ID
 from docmill.objects.documents import store_document
 from docmill.objects.local import LocalStore
@@ -12,6 +15,7 @@ from docmill.records.database import Database
 from docmill.records.projects import Projects
 from docmill.records.tables.access import AuditEvent
 from docmill.records.tables.batches import Batch
+from docmill.temporal.connections import TemporalLink
 from docmill.upkeep.projects import delete_project
 from tests.records.everywhere import add_everywhere, counts, found_everywhere
 
@@ -40,7 +44,7 @@ async def test_deleted_project_is_found_nowhere(database: Database, tmp_path: Pa
     before = await add_everywhere(database, f"prj-{MARKS[1]}", MARKS[1])
     await add_everywhere(database, f"prj-{MARKS[0]}", MARKS[0])
 
-    await delete_project(database, store, f"prj-{MARKS[0]}", settle=0)
+    await delete_project(database, store, f"prj-{MARKS[0]}", histories=None, settle=0)
 
     assert set(await found_everywhere(database, MARKS[0])) == {AuditEvent.__tablename__}
     after = await counts(database)
@@ -48,7 +52,7 @@ async def test_deleted_project_is_found_nowhere(database: Database, tmp_path: Pa
     assert not [path for path in _left(tmp_path / "objects") if MARKS[0] in path]
     assert len([path for path in _left(tmp_path / "objects") if MARKS[1] in path]) == 4
     with pytest.raises(NotFoundError):
-        await delete_project(database, store, f"prj-{MARKS[0]}", settle=0)
+        await delete_project(database, store, f"prj-{MARKS[0]}", histories=None, settle=0)
 
 
 async def test_interrupted_deletion_is_resumed(
@@ -63,22 +67,49 @@ async def test_interrupted_deletion_is_resumed(
     with monkeypatch.context() as broken:
         broken.setattr(LocalStore, "delete_below", full)
         with pytest.raises(OSError, match="the store broke"):
-            await delete_project(database, store, f"prj-{MARKS[0]}", settle=0)
+            await delete_project(database, store, f"prj-{MARKS[0]}", histories=None, settle=0)
     async with database.read() as session:
         assert (await Projects(session).list()).items[-1].id != f"prj-{MARKS[0]}"
-    await delete_project(database, store, f"prj-{MARKS[0]}", settle=0)
+    await delete_project(database, store, f"prj-{MARKS[0]}", histories=None, settle=0)
 
     assert set(await found_everywhere(database, MARKS[0])) == {AuditEvent.__tablename__}
 
 
-async def test_default_project_and_projects_with_open_batches_cannot_be_deleted(
+async def test_default_project_and_projects_with_open_batches_or_jobs_cannot_be_deleted(
     database: Database, tmp_path: Path
 ) -> None:
     store = LocalStore(tmp_path / "objects")
     await add_everywhere(database, f"prj-{MARKS[0]}", MARKS[0])
     async with database.write() as session:
-        (await session.get_one(Batch, f"batches-{MARKS[0]}")).status = "RUNNING"
+        batch = await session.get_one(Batch, f"batches-{MARKS[0]}")
+        batch.status = "RUNNING"
     with pytest.raises(ConflictError, match="not ended"):
-        await delete_project(database, store, f"prj-{MARKS[0]}", settle=0)
+        await delete_project(database, store, f"prj-{MARKS[0]}", histories=None, settle=0)
+    async with database.write() as session:
+        batch = await session.get_one(Batch, f"batches-{MARKS[0]}")
+        batch.status, batch.engine = "COMPLETED", "llamacloud"
+    with pytest.raises(ConflictError, match="1 files have jobs at remote engines"):
+        await delete_project(database, store, f"prj-{MARKS[0]}", histories=None, settle=0)
     with pytest.raises(ConflictError, match="default"):
-        await delete_project(database, store, DEFAULT_PROJECT_ID, settle=0)
+        await delete_project(database, store, DEFAULT_PROJECT_ID, histories=None, settle=0)
+
+
+async def test_deletion_stops_before_the_data_while_temporal_is_away(
+    database: Database, tmp_path: Path
+) -> None:
+    store = await _store_with_objects_of_both(tmp_path / "objects")
+    await add_everywhere(database, f"prj-{MARKS[0]}", MARKS[0])
+    found = await found_everywhere(database, MARKS[0])
+
+    async def away() -> Client:
+        raise RuntimeError("connection refused")
+
+    @asynccontextmanager
+    async def unconnected() -> AsyncIterator[TemporalLink]:
+        yield TemporalLink(away, "default", [f"batches-{MARKS[0]}"])
+
+    project = f"prj-{MARKS[0]}"
+    with pytest.raises(UnavailableError, match="cannot be reached"):
+        await delete_project(database, store, project, histories=unconnected, settle=0)
+    assert await found_everywhere(database, MARKS[0]) == found
+    assert len([path for path in _left(tmp_path / "objects") if MARKS[0] in path]) == 4

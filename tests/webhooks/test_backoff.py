@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from temporalio.testing import WorkflowEnvironment
 
-from docmill.webhooks.outbox import delivery_workflow_id
+from docmill.contracts.deliveries import delivery_workflow_id
 from docmill.webhooks.rounds import LONGEST_REST, pause_after, rest_after
 from tests.fixtures.mill import Mill
 from tests.fixtures.receivers import Receiver

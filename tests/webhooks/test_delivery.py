@@ -6,8 +6,8 @@ from threading import Event
 
 import pytest
 
+from docmill.contracts.deliveries import delivery_workflow_id
 from docmill.records.deliveries import Deliveries
-from docmill.webhooks.outbox import delivery_workflow_id
 from tests.fixtures.faults import FaultProxy
 from tests.fixtures.mill import Mill, until, write_texts
 from tests.fixtures.receivers import Receiver
