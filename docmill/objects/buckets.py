@@ -7,7 +7,7 @@ the identity of a pod, task or machine. They are never part of a URL.
 import asyncio
 import re
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -228,17 +228,28 @@ class Bucket:
         """
         for _ in range(_CHANGES):
             before, mode = self._version_of(path)
-            with self._converted_errors(), suppress(AlreadyExistsError, PreconditionError):
-                obstore.put(
-                    self._store,
-                    self.url.key(path),
-                    change(before),
-                    attributes={"Content-Type": media_type},
-                    mode=mode,
-                    use_multipart=False,
-                )
+            data = change(before)
+            with self._converted_errors():
+                try:
+                    self._replace(path, data, media_type, mode)
+                except (AlreadyExistsError, PreconditionError):
+                    continue
+                except BaseError as error:
+                    if _code(error) != "NotImplemented":
+                        raise
+                    self._replace(path, data, media_type, "overwrite")
                 return
         raise UnavailableError(f"Other processes keep changing {path} in {self.url}.", "Try again.")
+
+    def _replace(self, path: str, data: bytes, media_type: str, mode: "PutMode") -> None:
+        obstore.put(
+            self._store,
+            self.url.key(path),
+            data,
+            attributes={"Content-Type": media_type},
+            mode=mode,
+            use_multipart=False,
+        )
 
     def _version_of(self, path: str) -> "tuple[bytes | None, PutMode]":
         """Return an object's bytes, and the mode that replaces this version only."""

@@ -189,6 +189,15 @@ def test_error_says_what_to_do_and_no_secret(
     assert "secret" not in failed.value.message + failed.value.hint
 
 
+def test_object_is_changed_on_a_service_without_conditional_writes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with listing_server(status=404, code="NoSuchKey") as server:
+        bucket = open_bucket(_elsewhere(server.endpoint, monkeypatch).url)
+        bucket.change("lines", lambda known: b"new" if known is None else b"", "text/plain")
+    assert server.stored == 1
+
+
 def test_unreachable_bucket_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
     source = _elsewhere("http://127.0.0.1:9", monkeypatch)
     with pytest.raises(UnavailableError, match="returned an error"):
