@@ -7,6 +7,7 @@ over these values. Four faults share one worker and one API, whose observations 
 
 import re
 import signal
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -103,7 +104,8 @@ async def faults(
                 await client.get("/healthz")
             failing = await both()
 
-            for child in psutil.Process(process.pid).children(recursive=True):
+            children = psutil.Process(process.pid).children(recursive=True)
+            for child in children:
                 child.suspend()
             await mill.start(write_texts(folder / "hung", 20), items_per_activity=1)
             await until_scraped(api, lambda it: it.sum("docmill_batches_stuck") == 1)
@@ -114,6 +116,9 @@ async def faults(
 
             process.send_signal(signal.SIGKILL)
             await process.wait()
+            for child in children:  # so that the worker's guard ends them, and itself
+                with suppress(psutil.NoSuchProcess):
+                    child.resume()
             killed = {"docmill-api": await scrape(api)}
     async for execution in dev_server.client.list_workflows("ExecutionStatus = 'Running'"):
         await dev_server.client.get_workflow_handle(execution.id).terminate("the test is over")
