@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.api.test_security_headers import NAMES as HOSTILE
 from tests.fixtures.api import ApiServer
 
 NAMES = [
@@ -171,3 +172,46 @@ def test_request_with_forty_thousand_ids_gets_the_same_answer_on_both_databases(
         )
         assert one == two, path
         assert one in (404, 422), path
+
+
+@pytest.mark.parametrize("name", [*HOSTILE, "a\0b.txt", " ", "a" * 3_001])
+def test_hostile_name_gets_the_same_answer_on_both_databases(
+    sides: tuple[Side, Side], name: str
+) -> None:
+    one, two = (_named(side, name) for side in sides)
+    assert one == two
+    status, names = one
+    assert status in (201, 422)
+    assert status == 422 or name in names
+
+
+def _named(side: Side, name: str) -> tuple[int, list[Any]]:
+    """Upload a file of this name; return the status, and the name wherever it is served."""
+    text = name.encode()
+    directory = f"/api/v1/beta/directories/{side.ids['directory_id']}/files"
+    # Encoded here: a client would escape what a hostile one sends as it is.
+    body = b"\r\n".join(
+        [
+            b"--b",
+            b'Content-Disposition: form-data; name="display_name"\r\n',
+            text,
+            b"--b",
+            b'Content-Disposition: form-data; name="upload_file"; filename="a.txt"\r\n',
+            text,
+            b"--b--\r\n",
+        ]
+    )
+    headers = {"Content-Type": "multipart/form-data; boundary=b"}
+    made = side.http.post(f"{directory}/upload", content=body, headers=headers)
+    if made.status_code != 201:
+        return made.status_code, []
+    entry = made.json()
+    one = side.http.get(f"{directory}/{entry['id']}").json()
+    listed = side.http.get(directory, params={"display_name": name}).json()["items"]
+    file = side.http.get(f"/api/v1/beta/files/{entry['id']}").json()
+    return 201, [
+        entry["display_name"],
+        one["display_name"],
+        *sorted(item["display_name"] for item in listed),
+        file.get("name"),
+    ]
