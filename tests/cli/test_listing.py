@@ -85,12 +85,13 @@ def test_unowned_results_are_not_overwritten(cli: Cli) -> None:
     folder = _same_name(cli, "A")
     first = Path(cli.json("run", folder)["out"])
     (first / ".docmill-run.json").unlink()
-    before = {path.name: path.read_bytes() for path in first.iterdir()}
+    before = {path: path.read_bytes() for path in first.rglob("*") if path.is_file()}
 
     second = Path(cli.json("run", folder)["out"])
 
     assert second != first
-    assert {path.name: path.read_bytes() for path in first.iterdir()} == before
+    after = {path: path.read_bytes() for path in first.rglob("*") if path.is_file()}
+    assert after == before
 
 
 def test_another_job_over_a_folder_gets_a_separate_output_unless_one_is_named(cli: Cli) -> None:
