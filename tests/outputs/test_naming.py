@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from docmill.outputs.names import output_names
 
-RESERVED = ["manifest.jsonl", "manifest.parquet", "manifest.sha256", "report.html"]
+RESERVED = ["manifest.jsonl", "manifest.parquet", "manifest.sha256", "manifests", "report.html"]
 
 ODD = [
     "..",
