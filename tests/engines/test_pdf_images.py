@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from docmill.engines.pdf import raw
 from docmill.engines.pdf.raw import PdfBytes
 from tests.engines.drawn import Pdf, line, lines, placed, written
 from tests.fixtures.engines import Bench
@@ -144,6 +145,21 @@ def test_undecodable_pdf_may_show_images(tmp_path: Path, data: bytes) -> None:
     path.write_bytes(data)
 
     assert PdfBytes(path).may_show_images()
+
+
+@pytest.mark.parametrize("kind", SHOWING)
+def test_large_pdf_is_searched_like_a_small_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    path = tmp_path / "large.pdf"
+    path.write_bytes(SHOWING[kind][0])
+    small = PdfBytes(path)
+    monkeypatch.setattr(raw, "_MAX_READ", 0)
+
+    large = PdfBytes(path)
+
+    assert large.marks() == small.marks()
+    assert large.may_show_images() is small.may_show_images() is True
 
 
 async def test_inline_scan_of_a_page_is_recognised(engines: Bench) -> None:

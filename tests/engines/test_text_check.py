@@ -40,6 +40,9 @@ def test_joined_split_and_marked_up_words_count_as_present(
         (["amber"], "![amber](img_amber.png)", [0]),
         (["\u6e2f\u53e3", "\u706f\u5854"], "\u706f\u5854", [0]),
         (["anything at all"], "", [0]),
+        (["131 pages", "p31", "31", "31 (of 40)"], "131 pages p31 31 (of 40)", [2]),
+        (["caf\u00e9 31", "131", "31"], "131 caf\u00e9 31", [2]),
+        (["1\u00a02", "12 1", "1"], "12 1 2", [0, 2]),
     ],
 )
 def test_paragraphs_missing_from_the_rendering_are_found(
@@ -62,3 +65,12 @@ def test_words_are_found_between_any_marks_of_ascii(words: list[str], mark: str)
 @given(text=st.text(string.printable + "\x00\x7f"))
 def test_ascii_letters_are_decoded_alike_among_other_text(text: str) -> None:
     assert letters_of(text) == letters_of(f"{text}\u00e9")[:-1]
+
+
+@given(words=st.lists(st.integers(100, 999), unique=True, max_size=40), data=st.data())
+def test_any_number_of_missing_words_is_found(words: list[int], data: st.DataObject) -> None:
+    parts = [f"q{word}z" for word in words]
+    lost = data.draw(st.sets(st.sampled_from(range(len(parts))))) if parts else set()
+    kept = [part for place, part in enumerate(parts) if place not in lost]
+
+    assert left_out(parts, " ".join(reversed(kept))) == sorted(lost)
