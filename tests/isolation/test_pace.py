@@ -26,7 +26,7 @@ def test_nothing_is_prepared_ahead_before_a_task_was_measured() -> None:
     pace = Pace(2, clock)
     assert pace.ahead() == 0
 
-    run(pace, clock, 0.01)
+    run(pace, clock, 0.05)
 
     assert pace.ahead() == 2
 
@@ -34,12 +34,12 @@ def test_nothing_is_prepared_ahead_before_a_task_was_measured() -> None:
 def test_nothing_is_prepared_ahead_after_long_tasks() -> None:
     clock = Clock()
     pace = Pace(2, clock)
-    for seconds in (0.01, 10, 0.01):
+    for seconds in (0.05, 10, 0.05):
         run(pace, clock, seconds)
     assert pace.ahead() == 0
 
     for _ in range(20):
-        run(pace, clock, 0.01)
+        run(pace, clock, 0.05)
 
     assert pace.ahead() == 2
 
@@ -47,7 +47,7 @@ def test_nothing_is_prepared_ahead_after_long_tasks() -> None:
 def test_nothing_is_prepared_ahead_while_a_task_takes_long() -> None:
     clock = Clock()
     pace = Pace(2, clock)
-    run(pace, clock, 0.01)
+    run(pace, clock, 0.05)
     with ExitStack() as stack:
         stack.enter_context(pace.task())
         clock.now += SHORT_SECONDS / 2
@@ -57,3 +57,14 @@ def test_nothing_is_prepared_ahead_while_a_task_takes_long() -> None:
         clock.now += SHORT_SECONDS
 
         assert pace.ahead() == 0
+
+
+def test_shorter_tasks_are_prepared_further_ahead_up_to_a_limit() -> None:
+    ahead = []
+    for seconds in (0.03, 0.015, 0.01, 0.0001):
+        clock = Clock()
+        pace = Pace(2, clock)
+        run(pace, clock, seconds)
+        ahead.append(pace.ahead())
+
+    assert ahead == [2, 4, 6, 8]
