@@ -26,7 +26,7 @@ MAX_FRAME = 8 * 1024 * 1024
 longer message is invalid."""
 
 
-_NO_NAMES = frozenset({"", ".", ".."})
+_NO_NAMES = frozenset({"", "."})
 
 
 class FrameError(Exception):

@@ -24,7 +24,6 @@ from docmill.outputs.names import (
     RUN_INDEX,
     output_names,
 )
-from docmill.outputs.report import write_report
 from docmill.outputs.report_data import BatchFacts, ReportData
 from docmill.outputs.runs import RunEntry, manifest_of_run, with_entry
 from docmill.records.batches import Batches
@@ -132,6 +131,9 @@ class Exporter:
             UsageError: as for `export_ready`.
             UnavailableError: as for `export_ready`.
         """
+        # A worker loads Jinja only when a sync ends.
+        from docmill.outputs.report import write_report  # noqa: PLC0415
+
         async with self._database.read() as session:
             batch = await Batches(session).get(None, self._batch.id)
         facts = _facts(batch, title, vanished, vanished_count)

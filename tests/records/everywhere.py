@@ -93,7 +93,8 @@ async def everything_in(database: Database) -> bytes:
         return b"".join(file.read_bytes() for file in files if file.exists())
     found = []
     async with database.read() as session:
-        for table in Table.metadata.sorted_tables:
-            rows = await session.execute(text(f'SELECT t::text FROM "{table.name}" t'))
+        tables = "SELECT tablename FROM pg_tables WHERE schemaname = current_schema()"
+        for (table,) in await session.execute(text(tables)):
+            rows = await session.execute(text(f'SELECT t::text FROM "{table}" t'))
             found += [row[0].encode() for row in rows]
     return b"\n".join(found)
