@@ -178,7 +178,7 @@ def _observer(
     hosts: HostLimits,
 ) -> Observer:
     """Return the observer of the gauges of this worker and of the services that it uses."""
-    level = available(settings.sandbox).level
+    level = available(settings.sandbox, bubblewrap=settings.sandbox_bubblewrap).level
 
     def publish_own() -> None:
         metrics.set(catalogue.ENGINE_SLOTS, pool.children)
@@ -209,7 +209,7 @@ async def _local_engines(
         settings.engine_slots,
         engines=suite.engines,
         new_folder=folders.make,
-        confinement=available(settings.sandbox),
+        confinement=available(settings.sandbox, bubblewrap=settings.sandbox_bubblewrap),
         reuse=Reuse(settings.sandbox_reuse),
     )
     await stack.enter_async_context(pool)
@@ -344,7 +344,10 @@ async def running_deliveries(
 async def _main(*, tied: bool) -> None:
     settings = load_settings()
     configure_logs(settings.log_level, settings.log_format)
-    log.info("worker.starting", sandbox=str(available(settings.sandbox)))
+    log.info(
+        "worker.starting",
+        sandbox=str(available(settings.sandbox, bubblewrap=settings.sandbox_bubblewrap)),
+    )
     if address := settings.worker_metrics_address:
         Runtime.set_default(expose(address))  # before the first client, which would create another
     stop = asyncio.Event()

@@ -77,6 +77,8 @@ class Settings(BaseSettings):
             system call filters, ``prefer`` uses what the system supports, ``off`` disables it.
         sandbox_reuse: what one child process may read: ``group`` for any number of documents of one
             project, ``document`` for one document.
+        sandbox_bubblewrap: whether child processes also run in namespaces of the program
+            bubblewrap, where it starts: without a network, with a read-only file system.
         engines_allow: names of the installed third-party engines that may be loaded, separated
             by commas; ``*`` allows all, an empty value none.
         engines_prefer: names of third-party engines that are preferred to built-in ones for media
@@ -164,6 +166,7 @@ class Settings(BaseSettings):
     engine_folder_mb: int = Field(default=4096, ge=1)
     sandbox: Literal["require", "prefer", "off"] = "prefer"
     sandbox_reuse: Literal["group", "document"] = "group"
+    sandbox_bubblewrap: bool = False
     engines_allow: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split(","))] = ("*",)
     engines_prefer: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split(","))] = ()
     max_file_mb: int = Field(default=300, ge=1)

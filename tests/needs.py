@@ -18,6 +18,7 @@ PROGRAMS = {
     "docker-compose": "docker-compose",
     "fc-list": "fontconfig",
     "promtool": "prometheus",
+    "bwrap": "bubblewrap",
 }
 """Programs, and the Debian packages that bring them."""
 

@@ -127,7 +127,7 @@ def _ocr() -> Finding:
 def _sandbox(settings: Settings) -> Finding:
     """A level below the highest is reported, and is a fault only if the highest is required."""
     try:
-        found = available(settings.sandbox)
+        found = available(settings.sandbox, bubblewrap=settings.sandbox_bubblewrap)
     except UsageError as error:
         return Finding("Sandbox", False, error.message, error.hint)
     remark = "" if found.level is Level.CONFINED else "See docs/explanation/sandbox.md."

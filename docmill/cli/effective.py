@@ -137,7 +137,7 @@ def unknown(environment: Mapping[str, str]) -> list[str]:
 def sandbox_of(effective: Settings) -> tuple[str, str]:
     """Return the level of confinement on this machine, and the line that `doctor` prints."""
     try:
-        found = available(effective.sandbox)
+        found = available(effective.sandbox, bubblewrap=effective.sandbox_bubblewrap)
     except UsageError as error:
         return "unavailable", error.message
     return str(found.level), str(found)

@@ -15,6 +15,8 @@ from docmill.isolation.exits import peak_so_far
 OPEN_FILES = 256
 """Open files of one process. At half of it the process is replaced, for engines that leak."""
 
+ANY_PARENT = 0
+"""Instead of the process id of a parent that is not known."""
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 _OOM_SCORE = "800"
@@ -48,13 +50,14 @@ def die_with_parent(parent: int) -> None:
     the guard process does both.
 
     Args:
-        parent: process id of the parent; if it is already gone, exit at once.
+        parent: process id of the parent; if it is already gone, exit at once. `ANY_PARENT` for a
+            program in between that ends with the parent.
     """
     if sys.platform == "linux":
         prctl = ctypes.CDLL(None, use_errno=True).prctl
         prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    if os.getppid() != parent:
+    if parent not in (os.getppid(), ANY_PARENT):
         os._exit(1)
 
 

@@ -290,7 +290,12 @@ class EnginePool:
         return await asyncio.shield(self._server)
 
     async def _start_server(self) -> ForkServerProcess:
-        server = ForkServerProcess(self._engines, self._guard, self._new_folder())
+        server = ForkServerProcess(
+            self._engines,
+            self._guard,
+            self._new_folder(),
+            bubblewrap=self._confinement.bubblewrap,
+        )
         try:
             await server.start()
         except BaseException:

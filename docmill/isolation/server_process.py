@@ -19,7 +19,9 @@ from docmill.errors import UnavailableError, bounded
 from docmill.isolation import frames, trees
 from docmill.isolation.environment import child_environment
 from docmill.isolation.families import kill_marked
+from docmill.isolation.limits import ANY_PARENT
 from docmill.isolation.process_guard import Guard
+from docmill.isolation.sandbox.bubblewrap import wrapped
 from docmill.isolation.stderr_tail import StderrTail
 
 START_SECONDS = 60.0
@@ -50,11 +52,19 @@ class ForkServerProcess:
         profiles: profiles of its engines, known once it is ready.
     """
 
-    def __init__(self, engines: str, guard: Guard, folder: Path) -> None:
-        """Start the process in the event loop's thread; ``folder`` is deleted with it.
+    def __init__(
+        self, engines: str, guard: Guard, folder: Path, *, bubblewrap: bool = False
+    ) -> None:
+        """Start the process in the event loop's thread.
 
         The kernel kills a process together with the thread that started it: the loop's thread lives
         as long as the worker.
+
+        Args:
+            engines: see `EnginePool`.
+            guard: outlives the worker, and kills what it leaves.
+            folder: of the process; deleted with it.
+            bubblewrap: whether it runs in namespaces of its own.
         """
         self.folder = folder
         self.profiles: frozenset[Profile] = frozenset()
@@ -63,7 +73,7 @@ class ForkServerProcess:
         self._socket, its_end = socket.socketpair()
         self._socket.setblocking(False)
         with its_end:
-            self._popen = _spawn(folder, engines, its_end)
+            self._popen = _spawn(folder, engines, its_end, bubblewrap=bubblewrap)
         self.pid = self._popen.pid
         guard.add(self.pid, str(folder))
         self._tokens = count(1)
@@ -191,11 +201,15 @@ class ForkServerProcess:
         self.gone.set_result(None)
 
 
-def _spawn(folder: Path, engines: str, its_end: socket.socket) -> subprocess.Popen[bytes]:
+def _spawn(
+    folder: Path, engines: str, its_end: socket.socket, *, bubblewrap: bool
+) -> subprocess.Popen[bytes]:
+    parent = ANY_PARENT if bubblewrap else os.getpid()
     module = "docmill.isolation.fork_server"
+    command = [sys.executable, "-P", "-m", module, str(parent), engines]
     try:
         return subprocess.Popen(  # noqa: S603 - our own program, and no shell
-            [sys.executable, "-P", "-m", module, str(os.getpid()), engines],
+            wrapped(command, folder) if bubblewrap else command,
             stdin=its_end.fileno(),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,

@@ -3,7 +3,7 @@
 import pytest
 
 from docmill.errors import UsageError
-from docmill.isolation.sandbox import landlock, seccomp
+from docmill.isolation.sandbox import bubblewrap, confinement, landlock, seccomp
 from docmill.isolation.sandbox.confinement import Level, Mode, available
 
 
@@ -39,6 +39,29 @@ def test_sandbox_is_rejected_or_lower_when_the_system_supports_less(
     with pytest.raises(UsageError, match="DOCMILL_SANDBOX=require") as refused:
         available(Mode.REQUIRE)
     assert reason in refused.value.message
+
+
+def test_bubblewrap_is_added_where_it_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(confinement, "trouble", lambda: "")
+
+    assert available(Mode.PREFER, bubblewrap=True).bubblewrap
+    assert "+bubblewrap" in str(available(Mode.PREFER, bubblewrap=True))
+    assert not available(Mode.PREFER).bubblewrap
+    assert not available(Mode.OFF, bubblewrap=True).bubblewrap
+
+
+def test_bubblewrap_that_does_not_start_is_named_or_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(landlock, "abi", lambda: 7)
+    monkeypatch.setattr(seccomp, "machine", lambda: seccomp.MACHINES["x86_64"])
+    monkeypatch.setattr(bubblewrap, "NAME", "no-such-program")
+
+    found = available(Mode.PREFER, bubblewrap=True)
+    assert (found.level, found.bubblewrap) == (Level.CONFINED, False)
+    assert "not installed" in found.reason
+    with pytest.raises(UsageError, match="DOCMILL_SANDBOX_BUBBLEWRAP"):
+        available(Mode.REQUIRE, bubblewrap=True)
 
 
 def test_sandbox_reports_that_it_is_disabled() -> None:

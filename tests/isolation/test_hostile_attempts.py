@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import shutil
 import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -17,7 +18,13 @@ from docmill.isolation.sandbox.confinement import Confinement, Level, Mode, Reus
 from docmill.testing import hostile_engine
 from docmill.testing.engine_trial import Run
 from tests.fixtures.engines import Bench
-from tests.isolation.processes import environment, private_folder, until
+from tests.isolation.processes import (
+    engine_folder,
+    environment,
+    leftovers,
+    private_folder,
+    until,
+)
 
 CANARY = f"canary-{os.getpid()}"
 MIB = 1024 * 1024
@@ -29,6 +36,10 @@ pytestmark = [
         reason=f"this machine has no Landlock and filter: {available(Mode.PREFER)}",
     ),
 ]
+
+needs_bubblewrap = pytest.mark.skipif(
+    shutil.which("bwrap") is None, reason="no bwrap: apt-get install bubblewrap"
+)
 
 DENIED = ("EPERM", "EACCES", "ENOSYS")
 OTHERWISE = {
@@ -143,6 +154,37 @@ async def test_seccomp_filter_alone_allows_file_access_and_denies_the_rest(
 
     outcomes = {name: json.loads(run.result.pages[0].text) for name, run in runs.items()}
     assert [name for name, outcome in outcomes.items() if not outcome["denied"]] == ["secret_file"]
+
+
+@needs_bubblewrap
+async def test_bubblewrap_alone_denies_the_network_and_writes_outside(
+    targets: dict[str, Any], tmp_path: Path
+) -> None:
+    alone = Confinement(Level.NONE, bubblewrap=True)
+    async with EnginePool(1, engines=hostile_engine.MODULE, confinement=alone) as pool:
+        bench = Bench(pool, tmp_path)
+        runs = {
+            name: await _attempt(bench, attempt=name, **targets)
+            for name in ("secret_file", "tcp", "abstract_socket", "file_outside", "emptied_file")
+        }
+
+    outcomes = {name: json.loads(run.result.pages[0].text) for name, run in runs.items()}
+    assert [name for name, outcome in outcomes.items() if not outcome["denied"]] == ["secret_file"]
+
+
+@needs_bubblewrap
+async def test_processes_in_bubblewrap_end_with_their_pool(tmp_path: Path) -> None:
+    found = available(Mode.PREFER, bubblewrap=True)
+    assert found.bubblewrap, found
+    async with EnginePool(1, engines=hostile_engine.MODULE, confinement=found) as pool:
+        run = await _attempt(Bench(pool, tmp_path), attempt="secret_file", secret="/etc/passwd")
+        assert json.loads(run.result.pages[0].text)["denied"]
+        (child,) = pool.pids
+        folder = engine_folder(child)
+        namespace = Path(f"/proc/{child}/ns/net").readlink()
+
+    assert namespace != Path("/proc/self/ns/net").readlink()
+    assert leftovers([folder]) == []
 
 
 async def test_engine_process_holds_no_secret(

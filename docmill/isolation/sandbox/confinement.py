@@ -5,13 +5,14 @@ import os
 import sys
 import sysconfig
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
 from docmill.engines.base import Profile
 from docmill.errors import UsageError
 from docmill.isolation.sandbox import landlock, seccomp
+from docmill.isolation.sandbox.bubblewrap import trouble
 from docmill.isolation.sandbox.landlock import READ, RUN, WRITE, Access
 from docmill.settings import APPLICATION
 
@@ -51,17 +52,20 @@ class Confinement:
     Attributes:
         level: the level.
         abi: Landlock's version; 0 below `Level.CONFINED`.
-        reason: reason for a lower level; empty for the highest.
+        reason: reason for a lower level than was asked for; empty for the highest.
+        bubblewrap: whether the processes are also in namespaces of their own.
     """
 
     level: Level
     abi: int = 0
     reason: str = ""
+    bubblewrap: bool = False
 
     def __str__(self) -> str:
         """The level as one line for people."""
+        more = "+bubblewrap" if self.bubblewrap else ""
         detail = f" (Landlock ABI {self.abi})" if self.abi else ""
-        return f"{self.level}{detail}{': ' if self.reason else ''}{self.reason}"
+        return f"{self.level}{more}{detail}{': ' if self.reason else ''}{self.reason}"
 
 
 _SYSTEM = ("/usr/lib", "/usr/lib64", "/usr/local/lib", "/lib", "/lib64", "/usr/share")
@@ -78,12 +82,30 @@ _NO_FILTER = "Docmill has no system call table for this system, or the kernel no
 _NO_LANDLOCK = "this kernel has no Landlock, or denies it to this process"
 
 
-def available(mode: Mode | str) -> Confinement:
+def available(mode: Mode | str, *, bubblewrap: bool = False) -> Confinement:
     """Return the confinement for a setting.
+
+    Args:
+        mode: the setting.
+        bubblewrap: whether to add bubblewrap's namespaces.
 
     Raises:
         UsageError: it is required and not available.
     """
+    found = _available(mode)
+    if not bubblewrap or mode == Mode.OFF:
+        return found
+    if not (why := trouble()):
+        return replace(found, bubblewrap=True)
+    if mode == Mode.REQUIRE:
+        raise UsageError(
+            f"DOCMILL_SANDBOX=require with DOCMILL_SANDBOX_BUBBLEWRAP, but {why}.",
+            "Install bubblewrap and allow user namespaces, or unset DOCMILL_SANDBOX_BUBBLEWRAP.",
+        )
+    return replace(found, reason="; ".join(filter(None, (found.reason, why))))
+
+
+def _available(mode: Mode | str) -> Confinement:
     if mode == Mode.OFF:
         return Confinement(Level.NONE, reason="switched off by DOCMILL_SANDBOX=off")
     if seccomp.machine() is None:
