@@ -3,7 +3,6 @@
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    # batch.py/batch.py
     from activities.syncs import SyncActivities
     from docmill.contracts.names import SYNC_WORKFLOW
     from docmill.contracts.syncs import SyncFinish, SyncInput, SyncRequest, SyncResult
