@@ -123,8 +123,8 @@ class EngineProcess(ChildProcess):
     async def _taken(self, answer: EngineReport | ItemFailure, task: EngineTask) -> EngineReport:
         """Copy the output files, and clear the folder for the next task.
 
-        The process deletes files that it sent. What else it leaves then stays until the next visit
-        of the folder, which is no longer than it may write unwatched during a task.
+        Files that came in the answer need no copy. What the process leaves then stays until the
+        next visit of the folder: no longer than it may write unobserved during a task.
         """
         is_clear = True
         try:
@@ -192,6 +192,8 @@ class EngineProcess(ChildProcess):
         if profile := frames.profile_in(message):
             raise OtherProfileError(profile)
         answer = frames.answer_of(frame)
+        if isinstance(answer, EngineReport) and not _may_be_inline(answer, task):
+            raise frames.FrameError("an answer has files that were not requested")
         full = isinstance(answer, ItemFailure) and (
             answer.failure_class is FailureClass.OUT_OF_MEMORY
         )
@@ -277,6 +279,11 @@ class _Clock:
         pages, ocr_pages = min(pages, self._limits.pages), min(ocr_pages, self._limits.pages)
         self.seconds = max(self.seconds, self._limits.wall_clock(pages, ocr_pages))
         self.timeout.reschedule(self._began + self.seconds)
+
+
+def _may_be_inline(report: EngineReport, task: EngineTask) -> bool:
+    """Return whether the caller looks for the files of a report where they are."""
+    return not report.contents or (task.inline and report.slice is None)
 
 
 def _not_passed(error: OSError) -> ItemFailure:

@@ -7,9 +7,9 @@ process has no descriptor of.
 
 ::
 
-    documents/   input of the process, which may not write here
+    documents/   large input of the process, which may not write here
     output/      output of an engine for one document
-    temporary/   home and temporary files of the process
+    temporary/   home and temporary files of the process, and input that came in a message
 """
 
 import os

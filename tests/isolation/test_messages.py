@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from docmill.engines.base import INLINE_BYTES, EngineReport, EngineTask, Limits
+from docmill.engines.base import INLINE_BYTES, EngineReport, EngineTask, Limits, SliceReport
 from docmill.errors import FailureClass, ItemFailure
 from docmill.isolation import frames
+from docmill.isolation.engine_process import _may_be_inline
 from docmill.isolation.pool import EnginePool
 from tests.fixtures.engines import Bench
 from tests.isolation.processes import private_folder
@@ -65,6 +66,18 @@ def test_report_cannot_set_the_bytes_of_its_files_itself() -> None:
 
     with pytest.raises(frames.FrameError):
         frames.answer_of(_answer(report=message))
+
+
+@pytest.mark.parametrize(
+    ("inline", "part"), [(False, None), (True, SliceReport("1-400"))], ids=["unasked", "slice"]
+)
+def test_files_that_were_not_requested_are_rejected(inline: bool, part: SliceReport | None) -> None:
+    report = replace(REPORT, contents={"a": b"1", "b": b"23"}, slice=part)
+    task = EngineTask("parse", "a.txt", "a.txt", "out", inline=inline)
+
+    assert not _may_be_inline(report, task)
+    assert _may_be_inline(replace(report, contents={}), task)
+    assert _may_be_inline(replace(report, slice=None), replace(task, inline=True))
 
 
 @pytest.mark.integration
