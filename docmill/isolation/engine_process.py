@@ -101,7 +101,7 @@ class EngineProcess(ChildProcess):
         self._engine = _NO_ENGINE
         self.forget_stderr()
         try:
-            if task.content is not None and not task.parts:
+            if _is_in_message(task):
                 handed = self.folder.inside(task)
             else:
                 handed = await asyncio.to_thread(self.folder.hand_in, task)
@@ -123,15 +123,19 @@ class EngineProcess(ChildProcess):
     async def _taken(self, answer: EngineReport | ItemFailure, task: EngineTask) -> EngineReport:
         """Copy the output files, and clear the folder for the next task.
 
-        Files that came in the answer need no copy. What the process leaves then stays until the
-        next visit of the folder: no longer than it may write unobserved during a task.
+        After a task whose document and files came in messages, what the process leaves stays until
+        the next visit of the folder: no longer than it may write unobserved during a task.
         """
         is_clear = True
         try:
             if isinstance(answer, EngineReport) and not answer.contents:
                 into = Path(task.output_dir)
                 is_clear = await asyncio.to_thread(self.folder.hand_out, answer, into, task.limits)
-            elif isinstance(answer, ItemFailure) or self._loop.time() >= self._clear_at:
+            elif (
+                isinstance(answer, ItemFailure)
+                or not _is_in_message(task)
+                or self._loop.time() >= self._clear_at
+            ):
                 is_clear = await asyncio.to_thread(self.folder.clear)
                 self._clear_at = self._loop.time() + _LOOK_SECONDS
         except OSError as error:
@@ -279,6 +283,11 @@ class _Clock:
         pages, ocr_pages = min(pages, self._limits.pages), min(ocr_pages, self._limits.pages)
         self.seconds = max(self.seconds, self._limits.wall_clock(pages, ocr_pages))
         self.timeout.reschedule(self._began + self.seconds)
+
+
+def _is_in_message(task: EngineTask) -> bool:
+    """Return whether no file of a task is copied into the folder."""
+    return task.content is not None and not task.parts
 
 
 def _may_be_inline(report: EngineReport, task: EngineTask) -> bool:

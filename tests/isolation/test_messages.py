@@ -116,6 +116,25 @@ async def test_large_result_is_copied_to_the_folder(
 
 
 @pytest.mark.integration
+async def test_process_reads_copied_documents_in_a_row_when_results_are_in_messages(
+    mock: Bench, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("A line.\n")
+    task = EngineTask("parse", str(path), path.name, str(tmp_path / "out"), inline=True)
+    pids: set[int] = set()
+
+    for _ in range(3):
+        report = await mock.pool.run(task)
+        assert report.contents
+        pids |= mock.pool.pids
+        (pid,) = mock.pool.pids
+        assert [path for path in private_folder(pid).rglob("*") if path.is_file()] == []
+
+    assert len(pids) == 1
+
+
+@pytest.mark.integration
 async def test_document_in_memory_leaves_nothing_in_the_private_folder(mock: Bench) -> None:
     content = json.dumps({"do": "fail", "failure_class": "corrupt"}).encode()
     task = EngineTask("parse", "nowhere", "a.txt", "nowhere", content=content, inline=True)
