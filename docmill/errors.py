@@ -10,6 +10,7 @@
     ├── ForbiddenError        the key's role does not allow it     (exit 2, HTTP 403)
     ├── LimitError            a limit of the project is reached    (exit 2, HTTP 429)
     ├── UnavailableError      database, store or Temporal is down  (exit 3, HTTP 503)
+    │   └── DatabaseAwayError the records database is
     └── ItemFailure           one file failed, with its class      (never fails a batch)
 
 The classes of `FailureClass` are a closed set: each has a retry rule and advice in `GUIDES`.
@@ -80,6 +81,10 @@ class UnavailableError(DocmillError):
     def __init__(self, message: str, hint: str = "", *, pause: float | None = None) -> None:
         super().__init__(message, hint)
         self.pause = pause
+
+
+class DatabaseAwayError(UnavailableError):
+    """The records database is unavailable, for example because it is restarting."""
 
 
 class FailureClass(StrEnum):

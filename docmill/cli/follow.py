@@ -7,6 +7,7 @@ the end of the workflow; when it returns, the counts are read at once.
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from time import monotonic
 from typing import Self
 
@@ -14,6 +15,7 @@ from docmill.batches.service import BatchService
 from docmill.cli.console import Console
 from docmill.cli.progress import View
 from docmill.cli.snapshot import Snapshot, read_snapshot
+from docmill.cli.waiting import until_database_answers
 from docmill.errors import DocmillError, NotFoundError, UnavailableError
 from docmill.records.database import Database
 from docmill.records.tables.batches import Batch
@@ -35,6 +37,8 @@ async def follow(
 ) -> Snapshot:
     """Show the batch until it has ended, and return its last state.
 
+    A database that is away is waited for.
+
     Args:
         database: the records, which are authoritative.
         service: detects that the workflow was lost, or ended from outside.
@@ -44,9 +48,10 @@ async def follow(
         on_snapshot: called after each read; what it raises ends `follow`.
     """
     notified = False
+    read = partial(read_snapshot, database, batch.project_id, batch.id)
     async with _WorkflowEnd(service, batch) as ending:
         while True:
-            snapshot = await read_snapshot(database, batch.project_id, batch.id)
+            snapshot = await until_database_answers(read, console)
             view.show(snapshot)
             on_snapshot()
             if snapshot.ended:

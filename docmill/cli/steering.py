@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +17,7 @@ from docmill.cli.exits import Exit
 from docmill.cli.options import BatchId, HomeOption, ProfileOption, program
 from docmill.cli.runtime import open_runtime
 from docmill.cli.snapshot import Snapshot, read_snapshot
+from docmill.cli.waiting import until_database_answers
 from docmill.errors import UnavailableError
 from docmill.ids import DEFAULT_PROJECT_ID
 from docmill.records.tables.batches import Batch
@@ -72,7 +74,7 @@ async def cancel_batch(
         await service.cancel(batch, reason, drain=drain)
         if drain:
             console.print("No more files start; waiting for those in flight.")
-        snapshot = await _ended(context, batch, None if drain else CANCEL_SECONDS)
+        snapshot = await _ended(context, batch, None if drain else CANCEL_SECONDS, console)
     console.print(f"{batch_id}: {snapshot.state}, {snapshot.counts()}")
     console.print("Finished results stay.")
     return Exit.OK
@@ -118,11 +120,14 @@ async def _steered(
             yield context, context.batches(runtime, command_actor(action, batch_id)), batch
 
 
-async def _ended(context: CommandContext, batch: Batch, seconds: float | None) -> Snapshot:
+async def _ended(
+    context: CommandContext, batch: Batch, seconds: float | None, console: Console
+) -> Snapshot:
+    read = partial(read_snapshot, context.database, batch.project_id, batch.id)
     try:
         async with asyncio.timeout(seconds):
             while True:
-                snapshot = await read_snapshot(context.database, batch.project_id, batch.id)
+                snapshot = await until_database_answers(read, console)
                 if snapshot.ended:
                     return snapshot
                 await asyncio.sleep(POLL_SECONDS)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Self
 
 from docmill.contracts.words import UNFINISHED, BatchStatus
-from docmill.errors import NotFoundError
+from docmill.errors import NotFoundError, UnavailableError
 from docmill.objects.base import ObjectStore
 from docmill.objects.results import RESULT_FILE, result_key
 from docmill.outputs.destinations import Destination
@@ -120,6 +120,8 @@ class Exporter:
     ) -> ManifestSummary:
         """Export the remaining items of an ended batch, and write the manifest and the report.
 
+        After an `UnavailableError` it may be called again.
+
         Args:
             title: of the report; empty means the name of the batch.
             vanished: names of the first files that disappeared since an earlier run.
@@ -139,11 +141,16 @@ class Exporter:
         facts = _facts(batch, title, vanished, vanished_count)
         data = ReportData(facts, findings=self.findings)
         self.findings.counts.clear()
-        await asyncio.to_thread(self._out.prepare)
-        with self._out.workspace() as folder:
-            summary = await write_manifest(self._rows(data), folder, left_out=batch.left_out)
-            await asyncio.to_thread(write_report, folder / REPORT, data)
-            await asyncio.to_thread(self._publish, folder, batch, facts, summary)
+        known = list(self._lost), self._lost_count
+        try:
+            await asyncio.to_thread(self._out.prepare)
+            with self._out.workspace() as folder:
+                summary = await write_manifest(self._rows(data), folder, left_out=batch.left_out)
+                await asyncio.to_thread(write_report, folder / REPORT, data)
+                await asyncio.to_thread(self._publish, folder, batch, facts, summary)
+        except UnavailableError:
+            self._lost, self._lost_count = known  # the next call finds the others again
+            raise
         if self._lost:
             raise NotFoundError(
                 f"The store has lost {self._lost_count} results, among them: "

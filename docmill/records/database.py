@@ -137,7 +137,7 @@ class Database:
         """Upgrade the schema to this program's version; cheap if it is current.
 
         Raises:
-            UsageError: the database was written by a newer Docmill.
+            UsageError: the database was written by a newer Docmill, or refuses the login.
             UnavailableError: it cannot be reached.
         """
         from docmill.records.schema_version import migrate  # noqa: PLC0415 - circular import

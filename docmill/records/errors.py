@@ -3,7 +3,7 @@
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from docmill.errors import DocmillError, UnavailableError, UsageError
+from docmill.errors import DatabaseAwayError, DocmillError, UsageError
 
 _MISTAKES = ("no such", "syntax error", "has no column", "misuse")
 """Messages of wrong SQL. SQLite raises `OperationalError` for it, too; a retry cannot succeed."""
@@ -11,6 +11,9 @@ _MISTAKES = ("no such", "syntax error", "has no column", "misuse")
 _TRANSIENT_STATES = ("08", "40", "53", "55P03", "57", "58")
 """Transient SQLSTATE classes of PostgreSQL: connection, rollback, resources, lock, shutdown,
 system."""
+
+_REFUSED_STATES = ("28", "3D")
+"""SQLSTATE classes of PostgreSQL: rejected login, unknown database."""
 
 _NUL_CHARACTER = "22021"
 """PostgreSQL's SQLSTATE for text with a NUL character, which it cannot store. SQLite can."""
@@ -33,6 +36,17 @@ def is_transient(error: BaseException) -> bool:
     return isinstance(error, OperationalError) and not any(word in text for word in _MISTAKES)
 
 
+def refused(error: BaseException) -> UsageError | None:
+    """Translate a rejected login or an unknown database to an error for users, else None."""
+    state = str(getattr(getattr(error, "orig", None), "sqlstate", ""))
+    if not state.startswith(_REFUSED_STATES):
+        return None
+    return UsageError(
+        f"The records database refuses the connection: {_detail(error)}.",
+        "Correct user, password and database name in DOCMILL_DATABASE_URL.",
+    )
+
+
 def in_words(error: BaseException) -> DocmillError | None:
     """Translate a database error to an error for users; None if it is a bug."""
     if is_transient(error):
@@ -42,10 +56,13 @@ def in_words(error: BaseException) -> DocmillError | None:
     return None
 
 
-def unavailable(error: BaseException) -> UnavailableError:
+def unavailable(error: BaseException) -> DatabaseAwayError:
     """Return an error without the statement, its values and the address of the database."""
+    return DatabaseAwayError(f"The records database cannot be used now: {_detail(error)}.", _HINT)
+
+
+def _detail(error: BaseException) -> str:
     cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
-    detail = str(cause).splitlines()[0] if str(cause) else type(cause).__name__
     if isinstance(cause, OSError):
-        detail = cause.strerror or type(cause).__name__
-    return UnavailableError(f"The records database cannot be used now: {detail}.", _HINT)
+        return cause.strerror or type(cause).__name__
+    return str(cause).splitlines()[0] if str(cause) else type(cause).__name__

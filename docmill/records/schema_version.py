@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from docmill.errors import UnavailableError, UsageError
 from docmill.records.database import Database
-from docmill.records.errors import is_transient, unavailable
+from docmill.records.errors import is_transient, refused, unavailable
 from docmill.records.migrations import HEAD
 
 _ADVISORY_LOCK = 0x646F636D  # "docm": any constant that nothing else in the database uses
@@ -23,7 +23,7 @@ async def migrate(database: Database) -> None:
     """Upgrade ``database`` to `HEAD` in one transaction, if necessary.
 
     Raises:
-        UsageError: the database was written by a newer Docmill.
+        UsageError: the database was written by a newer Docmill, or refuses the login.
         UnavailableError: it cannot be reached, or its folder is not writable.
     """
     try:
@@ -36,6 +36,8 @@ async def migrate(database: Database) -> None:
     except (DBAPIError, OSError) as error:
         if is_transient(error):
             raise unavailable(error) from error
+        if (rejected := refused(error)) is not None:
+            raise rejected from error
         raise
 
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 
 from docmill.batches.service import BatchService
 from docmill.cli.console import Console
@@ -11,7 +12,8 @@ from docmill.cli.follow import follow
 from docmill.cli.progress import view_for
 from docmill.cli.runtime import Connection
 from docmill.cli.snapshot import Snapshot
-from docmill.errors import NotFoundError, UnavailableError
+from docmill.cli.waiting import until_database_answers
+from docmill.errors import DatabaseAwayError, NotFoundError, UnavailableError
 from docmill.outputs.destinations import Destination
 from docmill.outputs.export import Exporter
 from docmill.outputs.findings import Findings
@@ -59,8 +61,9 @@ class BackgroundExport:
             UnavailableError: it cannot be written now, or the store has lost results.
         """
         await self.stop()
+        finish = partial(self._exporter.finish, vanished=vanished, vanished_count=vanished_count)
         try:
-            await self._exporter.finish(vanished=vanished, vanished_count=vanished_count)
+            await until_database_answers(finish, self._console)
         except NotFoundError as error:
             raise UnavailableError(error.message, error.hint) from None
 
@@ -71,6 +74,8 @@ class BackgroundExport:
             try:
                 await self._exporter.export_ready()
                 notified = False
+            except DatabaseAwayError:
+                pass  # who follows the batch says so
             except UnavailableError as error:
                 if not notified:
                     self._console.print(f"{error.message} Trying again.", style="yellow")

@@ -1,6 +1,7 @@
 """One run over a source: resume or create its batch, follow, export, summarise."""
 
 from dataclasses import dataclass, field
+from functools import partial
 from time import monotonic
 
 from docmill.batches.service import BatchService
@@ -8,10 +9,19 @@ from docmill.cli.console import Console
 from docmill.cli.context import CommandContext, command_actor, open_context
 from docmill.cli.run.export import follow_and_export
 from docmill.cli.run.request import Plan
-from docmill.cli.run.start import Scanned, create, needs_upload, one_at_a_time, scan, unfinished_of
+from docmill.cli.run.start import (
+    Scanned,
+    create,
+    needs_upload,
+    next_number,
+    one_at_a_time,
+    scan,
+    unfinished_of,
+)
 from docmill.cli.run.summary import RunSummary, print_left_out, summary_of
 from docmill.cli.runtime import Runtime
 from docmill.cli.snapshot import Snapshot
+from docmill.cli.waiting import until_database_answers
 from docmill.contracts.words import BatchStatus
 from docmill.outputs.findings import Findings
 from docmill.records.scans import ScanSummary
@@ -50,7 +60,8 @@ class Run:
             service = context.batches(self.runtime, command_actor("create_batch"))
             snapshot = await self._process(context, service)
             temporal = await self.runtime.connection()
-            return await summary_of(
+            summary = partial(
+                summary_of,
                 context.database,
                 snapshot,
                 self.plan.out.location,
@@ -58,10 +69,12 @@ class Run:
                 seconds=monotonic() - self.began,
                 findings=self.findings,
             )
+            return await until_database_answers(summary, self.console)
 
     async def _process(self, context: CommandContext, service: BatchService) -> Snapshot:
         async with one_at_a_time(context, self.plan):
-            batch = await unfinished_of(context, service, self.plan)
+            unfinished = partial(unfinished_of, context, service, self.plan)
+            batch = await until_database_answers(unfinished, self.console)
             if batch is None:
                 scanned = await self._scan(context)
                 batch = await self._create(context, service, scanned)
@@ -90,7 +103,11 @@ class Run:
     async def _create(
         self, context: CommandContext, service: BatchService, scanned: Scanned
     ) -> Batch:
-        batch = self.batch = await create(context, service, self.plan, scanned)
+        number = await until_database_answers(
+            partial(next_number, context, self.plan), self.console
+        )
+        new = partial(create, service, self.plan, scanned, number)
+        batch = self.batch = await until_database_answers(new, self.console)
         await service.start(batch)
         self.console.print(f"Batch {batch.id}: {batch.total:,} files.", style="bold")
         return batch
@@ -114,7 +131,8 @@ class Run:
         return snapshot
 
     async def _scan(self, context: CommandContext) -> Scanned:
-        scanned = await scan(context, self.plan, by_upload=self.by_upload)
+        listing = partial(scan, context, self.plan, by_upload=self.by_upload)
+        scanned = await until_database_answers(listing, self.console)
         gone = scanned.summary.vanished
         if gone:
             more = f" and {scanned.summary.vanished_count - SHOWN:,} more"

@@ -1,5 +1,6 @@
 """The command redrive: run again what an ended batch did not complete."""
 
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import Annotated, Any
@@ -26,6 +27,7 @@ from docmill.cli.run.output_folder import OUT_ROOT
 from docmill.cli.run.summary import print_summary, summary_of
 from docmill.cli.runtime import open_runtime
 from docmill.cli.snapshot import read_snapshot
+from docmill.cli.waiting import until_database_answers
 from docmill.contracts.batches import RedriveRequest
 from docmill.ids import DEFAULT_PROJECT_ID
 from docmill.objects.places import place_of
@@ -128,7 +130,8 @@ async def _run_again(
             )
         page = temporal.page_of(batch_id)
         seconds = monotonic() - began
-        ending = await summary_of(
+        summary = partial(
+            summary_of,
             context.database,
             snapshot,
             destination.location,
@@ -136,6 +139,7 @@ async def _run_again(
             seconds=seconds,
             findings=findings,
         )
+        ending = await until_database_answers(summary, console)
     console.print_json(ending.as_json())
     print_summary(console, ending)
     return ending.code

@@ -74,21 +74,24 @@ def one_at_a_time(context: CommandContext, plan: Plan) -> AbstractAsyncContextMa
     return exclusive(context.home.lock(f"scan-{key[:16]}"))
 
 
-async def create(
-    context: CommandContext, service: BatchService, plan: Plan, scanned: Scanned
-) -> Batch:
-    """Create the next batch of this identity; nothing runs before it is started.
-
-    Of two equal commands that do this at the same time, both get the one batch that was made.
-    """
+async def next_number(context: CommandContext, plan: Plan) -> int:
+    """Return the number of the next batch of this identity."""
     latest = await latest_of(context, plan)
+    return latest.identity_number + 1 if latest else 0
+
+
+async def create(service: BatchService, plan: Plan, scanned: Scanned, number: int) -> Batch:
+    """Create batch ``number`` of this identity; nothing runs before it is started.
+
+    A repeated call, and another command that does this at the same time, get the same batch.
+    """
     batch, _ = await service.create(
         plan.spec(scanned.directory.id),
         api="cli",
         name=plan.source.name,
         out=plan.out.location,
         identity=plan.identity,
-        identity_number=latest.identity_number + 1 if latest else 0,
+        identity_number=number,
     )
     return batch
 

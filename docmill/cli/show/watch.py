@@ -1,5 +1,6 @@
 """The command watch: follow a batch until it ends."""
 
+from functools import partial
 from pathlib import Path
 
 from docmill.cli.console import Console
@@ -13,6 +14,7 @@ from docmill.cli.progress import view_for
 from docmill.cli.runtime import open_runtime
 from docmill.cli.show.warnings import batch_warnings, counts_as_json, print_warning_counts
 from docmill.cli.snapshot import exit_of, read_snapshot
+from docmill.cli.waiting import until_database_answers
 from docmill.ids import DEFAULT_PROJECT_ID
 
 
@@ -53,7 +55,9 @@ async def _watch(console: Console, batch_id: str, profile: str | None, home: Pat
                         context.database, service, snapshot.batch, view, console=console
                     )
         console.print(f"{batch_id}: {snapshot.state}, {snapshot.counts()}")
-        warnings = await batch_warnings(context.database, snapshot.batch)
+        counts = partial(batch_warnings, context.database, snapshot.batch)
+        warnings = await until_database_answers(counts, console)
         print_warning_counts(console, batch_id, warnings)
         console.print_json(snapshot.as_json() | counts_as_json(warnings))
-        return await exit_of(context.database, snapshot)
+        code = partial(exit_of, context.database, snapshot)
+        return await until_database_answers(code, console)
