@@ -8,6 +8,7 @@ pytest_plugins = [
     "tests.fixtures.engines",
     "tests.fixtures.llama",
     "tests.fixtures.llm",
+    "tests.fixtures.logs",
     "tests.fixtures.no_skips",
     "tests.fixtures.packages",
     "tests.fixtures.receivers",

@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from docmill.contracts.names import SEARCH_ATTRIBUTES
-from docmill.embedded.addresses import LOOPBACK, Addresses, choose_ports
+from docmill.embedded.addresses import LOOPBACK, Addresses, choose_ports, is_free
 from docmill.embedded.home import Home
 from docmill.embedded.processes import HomeProcess
 from docmill.errors import UnavailableError
@@ -21,6 +21,8 @@ READY_SECONDS = 0.02
 """Interval of the polls until it answers."""
 START_ATTEMPTS = 3
 """Another process can take a free port before the server binds it."""
+RELEASE_SECONDS = 1.0
+"""The kernel can release the lock of a killed server before its ports, on a loaded machine."""
 
 DYNAMIC_CONFIG = ("matching.useNewMatcher=true", "matching.enableFairness=true")
 """Task queue fairness; without it a small batch waits for all items of a large one."""
@@ -58,6 +60,8 @@ class EmbeddedServer:
             if await self._ready(known):
                 return known
             await self.stop()
+        if known:
+            await self._released(known)
         for _ in range(START_ATTEMPTS):
             # On its previous port if that is free, even if it died while it was starting: workers
             # and clients keep connecting there, and would not find another port.
@@ -70,6 +74,14 @@ class EmbeddedServer:
             "The embedded Temporal server does not start.",
             f"Read {self.process.log}, or run the command doctor.",
         )
+
+    async def _released(self, known: Addresses) -> None:
+        """Wait until no process listens on the ports of the last server, within a time limit."""
+        deadline = asyncio.get_running_loop().time() + RELEASE_SECONDS
+        while not (is_free(known.port) and is_free(known.ui_port)):
+            if asyncio.get_running_loop().time() > deadline:
+                return
+            await asyncio.sleep(READY_SECONDS)
 
     async def stop(self) -> None:
         """Stop the server if it runs.

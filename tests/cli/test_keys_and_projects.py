@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
-import structlog
 from sqlalchemy import select
 
 from docmill.cli import app, projects
@@ -106,7 +105,6 @@ def terminal(
     handlers, level = list(root.handlers), root.level
     yield Terminal(tmp_path / "home", monkeypatch, capsys)
     root.handlers, root.level = handlers, level
-    structlog.reset_defaults()
     gc.unfreeze()
 
 

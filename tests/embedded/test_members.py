@@ -1,15 +1,19 @@
 """One server per home, whichever process is killed."""
 
 import asyncio
+import json
 import os
 import signal
+import socket
 import subprocess
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
 from docmill.contracts.names import BATCH_QUEUE
+from docmill.embedded.addresses import LOOPBACK, Addresses, free_port
 from docmill.embedded.connect import connect_to, pollers
 from docmill.embedded.home import Home
 from docmill.embedded.members import Membership
@@ -134,6 +138,16 @@ async def test_stale_lock_files_and_reused_pids_are_detected(home: Home) -> None
     assert member.server.process.pid() is None
     async with member:
         assert member.server.process.pid() != os.getpid()
+
+
+async def test_server_waits_until_its_previous_ports_are_released(home: Home) -> None:
+    before = Addresses(free_port(), free_port())
+    home.server_file.write_text(json.dumps(asdict(before)))
+    with socket.create_server((LOOPBACK, before.port)) as held:
+        asyncio.get_running_loop().call_later(0.1, held.close)
+
+        async with Membership(home) as addresses:
+            assert addresses == before
 
 
 async def test_broken_address_files_are_replaced(home: Home) -> None:
