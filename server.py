@@ -17,11 +17,12 @@ import structlog
 import uvicorn
 
 from docmill.api.app import create_app
-from docmill.api.core.access import LOOPBACK_NAMES, requires_keys
+from docmill.api.core.access import requires_keys
+from docmill.embedded.addresses import listen, url_of
 from docmill.embedded.child import ORPHAN_FLAG, parent_exited
 from docmill.errors import DocmillError, UnavailableError, UsageError
 from docmill.logs import configure_logs
-from docmill.settings import Settings, load_settings
+from docmill.settings import LOOPBACK_NAMES, Settings, load_settings
 from docmill.tracing.spans import tracing
 
 log = structlog.get_logger("server")
@@ -52,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         configure_logs(settings.log_level, settings.log_format)
         _check_host(options.host, settings)
         traced = tracing(settings.otlp_endpoint, "docmill-api")
-        with _listen(options.host, options.port) as listener, traced:
+        with listen(options.host, options.port) as listener, traced:
             asyncio.run(_serve(settings, listener, tied=options.tied))
     except DocmillError as error:
         log.error("server.failed", reason=error.message, hint=error.hint)
@@ -71,17 +72,6 @@ def _check_host(host: str, settings: Settings) -> None:
         )
 
 
-def _listen(host: str, port: int) -> socket.socket:
-    """Return a listening socket, so that the log can name the port."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        return socket.create_server((host, port), family=family, backlog=512)
-    except OSError as error:
-        raise UnavailableError(
-            f"Port {port} cannot be used: {error.strerror}.", "Choose another one with --port."
-        ) from error
-
-
 async def _serve(settings: Settings, listener: socket.socket, *, tied: bool) -> None:
     app = create_app(settings)
     config = uvicorn.Config(
@@ -92,9 +82,8 @@ async def _serve(settings: Settings, listener: socket.socket, *, tied: bool) -> 
         timeout_graceful_shutdown=GRACE_SECONDS,
         lifespan="on",
     )
-    host, port = listener.getsockname()[:2]
-    name = f"[{host}]" if ":" in host else host
-    log.info("server.starting", url=f"http://{name}:{port}", docs=f"http://{name}:{port}/docs")
+    url = url_of(listener)
+    log.info("server.starting", url=url, docs=f"{url}/docs")
     # uvicorn stops gracefully and then raises the signal again, which must not kill the process.
     signal.signal(signal.SIGTERM, lambda *_: None)
     server = uvicorn.Server(config)

@@ -69,6 +69,7 @@ from docmill.remote.base import RemoteEngine, open_engines
 from docmill.remote.limits import HostLimits
 from docmill.settings import Settings, load_settings
 from docmill.temporal.connections import TemporalLink
+from docmill.temporal.payloads import data_converter
 from docmill.temporal.preflight import build_id, check_histories
 from docmill.temporal.sandbox import sandbox_for
 from docmill.temporal.schedules import ensure_retention
@@ -116,7 +117,7 @@ async def running_worker(
     """Run a worker while the block runs, and shut it down gracefully.
 
     Args:
-        client: a client with the pydantic data converter.
+        client: a client with the data converter of these settings.
         settings: settings of records, objects and engines.
         engines: ``module:function`` that returns the registry of engines in child processes.
 
@@ -344,9 +345,11 @@ async def running_deliveries(
 async def _main(*, tied: bool) -> None:
     settings = load_settings()
     configure_logs(settings.log_level, settings.log_format)
+    converter = data_converter(settings)
     log.info(
         "worker.starting",
         sandbox=str(available(settings.sandbox, bubblewrap=settings.sandbox_bubblewrap)),
+        payloads="plain" if converter.payload_codec is None else "encrypted",
     )
     if address := settings.worker_metrics_address:
         Runtime.set_default(expose(address))  # before the first client, which would create another
@@ -361,7 +364,9 @@ async def _main(*, tied: bool) -> None:
             orphaned = asyncio.create_task(parent_exited())
             orphaned.add_done_callback(lambda _: stop.set())
             stack.callback(orphaned.cancel)
-        client = await (connect_to(addresses.grpc) if addresses else connect_named())
+        client = await (
+            connect_to(addresses.grpc, converter) if addresses else connect_named(converter)
+        )
         replayed = await check_histories(client, BatchWorkflow)
         log.info("worker.preflight", replayed=replayed)
         # Until here SIGTERM ends the process at once: there is nothing to hand back.

@@ -40,6 +40,7 @@ from docmill.embedded.connect import connect_to
 from docmill.embedded.home import Home
 from docmill.embedded.server import EmbeddedServer
 from docmill.records.tables.base import now
+from docmill.temporal.payloads import PLAIN
 from workflows import history
 from workflows.batch import BatchWorkflow
 
@@ -106,7 +107,7 @@ class Nothing:
 async def _measure(address: str, bound: int, slots: int, concurrency: int) -> dict[str, float]:
     """Run one batch in this process."""
     history.is_full = partial(_is_full, bound)
-    client = await connect_to(address)
+    client = await connect_to(address, PLAIN)
     nothing = Nothing(ITEMS, concurrency)
     batch_id = f"bat-{uuid4()}"
     async with Worker(

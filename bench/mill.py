@@ -30,6 +30,7 @@ from docmill.records.tables.batches import Batch
 from docmill.records.tables.sources import Project
 from docmill.settings import APPLICATION, Settings
 from docmill.temporal.connections import TemporalLink
+from docmill.temporal.payloads import data_converter
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ async def docmill(folder: Path, slots: int = SLOTS, **changes: Any) -> AsyncIter
     server = EmbeddedServer(home)
     database = Database(settings.database, EVERY_PROJECT)
     try:
-        temporal = await connect_to((await server.ensure()).grpc)
+        temporal = await connect_to((await server.ensure()).grpc, data_converter(settings))
         await database.migrate()
         async with database.write() as session:
             await Projects(session).ensure_default()

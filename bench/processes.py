@@ -23,6 +23,7 @@ from docmill.embedded.home import Home
 from docmill.embedded.processes import HomeProcess
 from docmill.logs import configure_logs
 from docmill.settings import APPLICATION, load_settings
+from docmill.temporal.payloads import PLAIN
 from docmill.testing import mock_engine
 from worker import running_worker
 
@@ -114,7 +115,7 @@ async def _work() -> None:
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     async with running_worker(
-        await connect_named(), load_settings(sandbox="off"), mock_engine.MODULE
+        await connect_named(PLAIN), load_settings(sandbox="off"), mock_engine.MODULE
     ):
         await stop.wait()
 

@@ -19,7 +19,6 @@ from pathlib import Path
 
 from pydantic import SecretStr
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 
 from docmill.batches.service import BatchService
@@ -33,6 +32,7 @@ from docmill.records.scope import EVERY_PROJECT
 from docmill.records.tables.batches import Batch
 from docmill.settings import Settings
 from docmill.temporal.connections import TemporalLink
+from docmill.temporal.payloads import PLAIN
 from docmill.testing import mock_engine
 from worker import running_worker
 
@@ -47,7 +47,7 @@ def settings_of(home: Path) -> Settings:
 
 async def work(address: str, home: Path) -> None:
     """Run as the worker that is killed."""
-    client = await Client.connect(address, data_converter=pydantic_data_converter)
+    client = await Client.connect(address, data_converter=PLAIN)
     async with running_worker(client, settings_of(home), mock_engine.MODULE):
         await asyncio.Event().wait()
 
@@ -145,7 +145,7 @@ async def main(rounds: int) -> None:
     for _ in range(rounds):
         with tempfile.TemporaryDirectory() as name:
             async with await WorkflowEnvironment.start_local(
-                data_converter=pydantic_data_converter, dev_server_existing_path=TEMPORAL
+                data_converter=PLAIN, dev_server_existing_path=TEMPORAL
             ) as server:
                 home = Path(name)
                 address = server.client.service_client.config.target_host

@@ -27,6 +27,8 @@ APPLICATION = _PACKED if IS_INSTALLED else Path(__file__).resolve().parents[1]
 _URL_OR_NOTHING = r"^(https?://[^\s/]+.*)?$"
 _BucketUrl = Annotated[str, Field(pattern=r"^(s3|gs|az)://[^\s/?#@]+(/[^?#]*)?$")]
 _ADDRESS_OR_NOTHING = r"^((\[[0-9a-fA-F:.]+\]|[^\s:\[\]]+):\d{1,5})?$"
+LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
+"""Hosts that only this machine reaches: a server may listen there without further settings."""
 REFERENCE = "secret:"
 """Start of the value of a secret setting that names a file in ``DOCMILL_SECRETS_DIR``."""
 
@@ -58,6 +60,13 @@ class Settings(BaseSettings):
             in the records: 32 bytes in base64. Several keys are separated by commas: the first
             encrypts, all decrypt. For SQLite the default is a key file next to the database; a
             shared database without it stores them as they are, which ``auth=keys`` refuses.
+        payload_keys: encrypts the payloads in Temporal: keys ``ID:BASE64`` of 32 bytes, separated
+            by commas or lines. The first encrypts, all decrypt. Empty leaves payloads plain.
+        payload_keys_command: command that prints these keys, run once by each process without a
+            shell; instead of ``payload_keys``.
+        codec_proxy_secret: secret that an authenticating proxy adds to each request to the codec
+            server, in the header ``X-Docmill-Proxy-Secret``; without it the codec server listens on
+            loopback only.
         store_url: object store (``s3://``, ``gs://``, ``az://``); empty means files in the home
             folder.
         temporal_ui_url: URL of the Web UI of a Temporal server that is not embedded, for links to
@@ -154,6 +163,9 @@ class Settings(BaseSettings):
     home: Path = Field(default_factory=lambda: user_data_path("docmill"))
     database_url: SecretStr = SecretStr("")
     secret_key: SecretStr = SecretStr("")
+    payload_keys: SecretStr = SecretStr("")
+    payload_keys_command: str = ""
+    codec_proxy_secret: SecretStr = SecretStr("")
     store_url: str = ""
     temporal_ui_url: str = ""
     engine_slots: int = Field(default_factory=lambda: os.cpu_count() or 2, ge=1, le=256)

@@ -83,6 +83,10 @@ COMMANDS: Mapping[str, Command] = {
     "server": Command(
         "docmill.cli.programs:server", "Serve the HTTP API for a Temporal server of your own."
     ),
+    "codec-server": Command(
+        "docmill.cli.programs:codec_server",
+        "Decrypt payloads for Temporal's Web UI and command line.",
+    ),
     "verify": Command("docmill.cli.verify:verify", "Compare outputs with the manifest."),
     "doctor": Command("docmill.cli.doctor:doctor", "Check this machine."),
     "settings": Command(

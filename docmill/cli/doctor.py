@@ -24,6 +24,7 @@ from docmill.objects.open import open_store
 from docmill.records.database import Database
 from docmill.records.scope import EVERY_PROJECT
 from docmill.settings import MIB, Settings
+from docmill.temporal.payloads import data_converter, payload_cipher
 
 OLDEST_PYTHON = (3, 11)
 API_PORT = 8000
@@ -90,8 +91,9 @@ async def _findings(settings: Settings) -> AsyncIterator[Finding]:
         yield await _database(settings)
         yield await _store(settings)
         yield _ports(settings)
+    yield _payloads(settings)
     if names_server(None):
-        yield await _named_server()
+        yield await _named_server(settings)
 
 
 def _python() -> Finding:
@@ -193,10 +195,22 @@ def _ports(settings: Settings) -> Finding:
     return Finding("Ports", True, detail, "The Web UI takes another one; give up a --port.")
 
 
-async def _named_server() -> Finding:
+def _payloads(settings: Settings) -> Finding:
+    try:
+        cipher = payload_cipher(settings)
+    except DocmillError as error:
+        return Finding("Temporal payloads", False, error.message, error.hint)
+    if cipher is None:
+        return Finding("Temporal payloads", True, "not encrypted")
+    first, *others = cipher.key_ids
+    also = f"; also readable: {', '.join(others)}" if others else ""
+    return Finding("Temporal payloads", True, f"encrypted with the key {first}{also}")
+
+
+async def _named_server(settings: Settings) -> Finding:
     address = os.environ.get("TEMPORAL_ADDRESS", "of the profile")
     try:
-        await connect_named()
+        await connect_named(data_converter(settings))
     except DocmillError as error:
         return Finding("Temporal address", False, error.message, error.hint)
     return Finding("Temporal address", True, f"a server answers at {address}")

@@ -102,12 +102,13 @@ async def open_runtime(
     if not names_server(profile):
         home = Home(settings.home).create()
         home.check_space()
-        async with _embedded(home, notify) as connecting:
+        async with _embedded(settings, home, notify) as connecting:
             yield Runtime(connecting, EMBEDDED_NAMESPACE, remote=False)
         return
     from docmill.embedded.connect import connect_named
+    from docmill.temporal.payloads import data_converter
 
-    client = await connect_named(profile)
+    client = await connect_named(data_converter(settings), profile)
     ui = settings.temporal_ui_url.rstrip("/") or None
     connected = asyncio.get_running_loop().create_future()
     connected.set_result(Connection(client, client.service_client.config.target_host, ui))
@@ -131,9 +132,10 @@ async def open_link(
     """
     from docmill.embedded.connect import connect_named
     from docmill.temporal.connections import TemporalLink
+    from docmill.temporal.payloads import data_converter
 
     if names_server(profile):
-        client = await connect_named(profile)
+        client = await connect_named(data_converter(settings), profile)
         yield TemporalLink.over(client, settings.temporal_namespaces)
     elif shared:
         raise UsageError(
@@ -142,13 +144,13 @@ async def open_link(
         )
     else:
         async with Membership(Home(settings.home).create()).joining() as joining:
-            connection = await _connected(joining)
+            connection = await _connected(joining, settings)
             yield TemporalLink.over(connection.client, settings.temporal_namespaces)
 
 
 @asynccontextmanager
 async def _embedded(
-    home: Home, notify: Callable[[str], None]
+    settings: Settings, home: Home, notify: Callable[[str], None]
 ) -> AsyncIterator["asyncio.Task[Connection]"]:
     member = Membership(home)
     worker = Supervisor(
@@ -164,18 +166,20 @@ async def _embedded(
     async with AsyncExitStack() as stack:
         joining = await stack.enter_async_context(member.joining())
         await stack.enter_async_context(worker)
-        connecting = asyncio.create_task(_connected(joining))
+        connecting = asyncio.create_task(_connected(joining, settings))
         stack.callback(connecting.cancel)
         keeper = asyncio.create_task(_keep_server(member, connecting, notify))
         stack.callback(keeper.cancel)
         yield connecting
 
 
-async def _connected(joining: "asyncio.Task[Addresses]") -> Connection:
+async def _connected(joining: "asyncio.Task[Addresses]", settings: Settings) -> Connection:
     addresses = await asyncio.shield(joining)
     from docmill.embedded.connect import connect_to
+    from docmill.temporal.payloads import data_converter
 
-    return Connection(await connect_to(addresses.grpc), addresses.grpc, addresses.ui)
+    client = await connect_to(addresses.grpc, data_converter(settings))
+    return Connection(client, addresses.grpc, addresses.ui)
 
 
 async def _keep_server(

@@ -4,6 +4,8 @@ import os
 import socket
 from dataclasses import dataclass
 
+from docmill.errors import UnavailableError
+
 LOOPBACK = "127.0.0.1"
 PREFERRED_UI_PORT = 8233
 """Temporal's default."""
@@ -53,6 +55,27 @@ def free_port() -> int:
         probe.bind((LOOPBACK, 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a listening socket, so that a log can name its port.
+
+    Raises:
+        UnavailableError: the port is in use, or the host is no address of this machine.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=512)
+    except OSError as error:
+        raise UnavailableError(
+            f"Port {port} cannot be used: {error.strerror}.", "Choose another one with --port."
+        ) from error
+
+
+def url_of(listener: socket.socket) -> str:
+    """Return the URL at which a listening socket is reached."""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def names_server(profile: str | None) -> bool:

@@ -8,7 +8,7 @@ from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client, GrpcCompression
-from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.converter import DataConverter
 from temporalio.envconfig import ClientConfig
 from temporalio.service import RPCError
 
@@ -16,8 +16,12 @@ from docmill.client import KEEP_ALIVE
 from docmill.errors import UnavailableError, UsageError
 
 
-async def connect_named(profile: str | None = None) -> Client:
+async def connect_named(converter: DataConverter, profile: str | None = None) -> Client:
     """Connect to the server that the environment or ``profile`` names.
+
+    Args:
+        converter: the data converter of this process.
+        profile: of Temporal's configuration file.
 
     Raises:
         UsageError: the profile or the environment is invalid.
@@ -39,7 +43,7 @@ async def connect_named(profile: str | None = None) -> Client:
         )
     try:
         return await Client.connect(
-            **config, data_converter=pydantic_data_converter, keep_alive_config=KEEP_ALIVE
+            **config, data_converter=converter, keep_alive_config=KEEP_ALIVE
         )
     except RuntimeError as error:
         raise UnavailableError(
@@ -48,11 +52,15 @@ async def connect_named(profile: str | None = None) -> Client:
         ) from None
 
 
-async def connect_to(address: str) -> Client:
+async def connect_to(address: str, converter: DataConverter) -> Client:
     """Connect to an embedded server.
 
     Compression is disabled for a process on the same machine: gzip, the SDK's default, takes a
     tenth of the CPU time of an activity on both sides.
+
+    Args:
+        address: of the server.
+        converter: the data converter of this process.
 
     Raises:
         UnavailableError: no server answers at ``address``.
@@ -60,7 +68,7 @@ async def connect_to(address: str) -> Client:
     try:
         return await Client.connect(
             address,
-            data_converter=pydantic_data_converter,
+            data_converter=converter,
             keep_alive_config=KEEP_ALIVE,
             grpc_compression=GrpcCompression.NONE,
         )

@@ -11,7 +11,7 @@ from temporalio.api.enums.v1 import TaskQueueType
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.converter import DataConverter
 from temporalio.envconfig import ClientConfig
 from temporalio.service import RPCError
 
@@ -77,8 +77,13 @@ class TemporalLink:
         self._clients: dict[str, BatchClient] = {}
 
     @classmethod
-    def from_environment(cls, more: Sequence[str] = ()) -> "TemporalLink":
-        """Return a link to the server of the ``TEMPORAL_*`` variables, by default the local one."""
+    def from_environment(cls, converter: DataConverter, more: Sequence[str] = ()) -> "TemporalLink":
+        """Return a link to the server of the ``TEMPORAL_*`` variables, by default the local one.
+
+        Args:
+            converter: the data converter of this process.
+            more: further namespaces of the same server.
+        """
         # A profile is used only if it is named: an implicit one could send a local user's files
         # to a cluster by accident.
         profile = os.environ.get("TEMPORAL_PROFILE")
@@ -90,7 +95,7 @@ class TemporalLink:
             **config,
             connect_timeout=CONNECT_TIMEOUT,
             keep_alive_config=KEEP_ALIVE,
-            data_converter=pydantic_data_converter,
+            data_converter=converter,
             interceptors=interceptors(),
         )
         return cls(connect, namespace, more)

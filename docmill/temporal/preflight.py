@@ -13,6 +13,7 @@ from temporalio.worker import Replayer
 from docmill.contracts.names import BATCH_WORKFLOW
 from docmill.errors import ConflictError, bounded
 from docmill.settings import APPLICATION
+from docmill.temporal.payloads import unreadable
 
 MOST_HISTORIES = 20
 """Maximum running batches that are replayed: incompatible code breaks more than one of them."""
@@ -62,6 +63,7 @@ async def check_histories(client: Client, workflow: type) -> int:
 
     Raises:
         ConflictError: the class cannot continue one of them.
+        PayloadKeyError: one of them is encrypted with a key that this process does not have.
     """
     replayer = Replayer(
         workflows=[workflow],
@@ -80,6 +82,9 @@ async def check_histories(client: Client, workflow: type) -> int:
                     continue  # the list is stale, often after a restart of the server
                 result = await replayer.replay_workflow(history, raise_on_replay_failure=False)
                 if result.replay_failure is not None:
+                    unread = (unreadable(e, client.data_converter) for e in history.events)
+                    if error := next(filter(None, unread), None):
+                        raise error
                     raise _incompatible(execution.id, result.replay_failure)
                 replayed += 1
     except (RPCError, TimeoutError) as error:

@@ -8,18 +8,21 @@ own cost the worker. Docmill's data converter depends on no context.
 
 from typing import Any
 
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.converter import DataConverter, StorageDriverStoreContext
 from temporalio.worker import WorkflowInstance, WorkflowInstanceDetails
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
+
+from docmill.temporal.payloads import ContextFreeConverter
 
 
 def sandbox_for(converter: DataConverter) -> SandboxedWorkflowRunner:
     """Return the runner of workflows for a worker whose client has this data converter.
 
-    With any other than Docmill's it is the SDK's own, which asks.
+    With any other than Docmill's it is the SDK's own, which asks. The encryption of payloads
+    depends on no context, either.
     """
-    return _ContextFree() if converter is pydantic_data_converter else SandboxedWorkflowRunner()
+    context_free = isinstance(converter, ContextFreeConverter)
+    return _ContextFree() if context_free else SandboxedWorkflowRunner()
 
 
 class _ContextFree(SandboxedWorkflowRunner):

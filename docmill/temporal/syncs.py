@@ -88,7 +88,8 @@ async def schedule_sync(temporal: Client, sync_id: str, summary: str, timing: Ti
         ),
         spec=timing.as_spec(),
         policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP),
-        state=ScheduleState(note=summary),
+        # A note is no payload: where payloads are encrypted, it would be the only plain text.
+        state=ScheduleState(note=None if temporal.data_converter.payload_codec else summary),
     )
     try:
         try:

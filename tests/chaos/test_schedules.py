@@ -24,7 +24,6 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 from temporalio.client import WorkflowFailureError, WorkflowHandle, WorkflowUpdateStage
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
@@ -37,6 +36,7 @@ from docmill.contracts.batches import (
     ConcurrencyChange,
 )
 from docmill.contracts.words import BatchStatus, Outcome
+from docmill.temporal.payloads import PLAIN
 from tests.chaos.scripted import Fate, Script, World
 from tests.chaos.seeds import replay, seeds
 from tests.fixtures.temporal import BINARIES
@@ -82,7 +82,7 @@ class Stage:
     async def _open(self) -> None:
         self.environment = await self._stack.enter_async_context(
             await WorkflowEnvironment.start_local(
-                data_converter=pydantic_data_converter,
+                data_converter=PLAIN,
                 dev_server_existing_path=str(BINARIES / "temporal"),
             )
         )

@@ -17,6 +17,7 @@ from docmill.embedded.addresses import LOOPBACK, Addresses, free_port
 from docmill.embedded.connect import connect_to, pollers
 from docmill.embedded.home import Home
 from docmill.embedded.members import Membership
+from docmill.temporal.payloads import PLAIN
 
 StartMember = Callable[[], subprocess.Popen[str]]
 
@@ -85,7 +86,7 @@ async def test_racing_commands_start_one_server(home: Home, start_member: StartM
 async def test_killed_server_restarts_at_its_address_with_its_histories(home: Home) -> None:
     member = Membership(home)
     async with member as addresses:
-        client = await connect_to(addresses.grpc)
+        client = await connect_to(addresses.grpc, PLAIN)
         await client.start_workflow("Batch", id="kept", task_queue="nobody")
         pid = member.server.process.pid()
         assert pid is not None
@@ -93,7 +94,7 @@ async def test_killed_server_restarts_at_its_address_with_its_histories(home: Ho
         assert await member.server.process.gone(5)
 
         assert await member.restart_server() == addresses
-        client = await connect_to(addresses.grpc)
+        client = await connect_to(addresses.grpc, PLAIN)
         described = await client.get_workflow_handle("kept").describe()
 
     assert described.id == "kept"
@@ -159,4 +160,4 @@ async def test_broken_address_files_are_replaced(home: Home) -> None:
 
 async def test_task_queue_without_a_worker_has_no_poller(home: Home) -> None:
     async with Membership(home) as addresses:
-        assert await pollers(await connect_to(addresses.grpc), BATCH_QUEUE) == []
+        assert await pollers(await connect_to(addresses.grpc, PLAIN), BATCH_QUEUE) == []

@@ -15,7 +15,6 @@ from pathlib import Path
 
 from sqlalchemy import update
 from temporalio.client import Client, WorkflowFailureError, WorkflowHistory
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 
 from docmill.contracts.batches import BatchSpec, JobSpec, RedriveRequest
@@ -29,6 +28,7 @@ from docmill.records.scope import EVERY_PROJECT
 from docmill.records.tables.api import WebhookConfiguration
 from docmill.records.tables.batches import Batch, BatchItem
 from docmill.records.webhooks import Webhooks
+from docmill.temporal.payloads import PLAIN
 from tests.fixtures.mill import Mill, settings_for, until, write_command, write_texts
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -211,7 +211,7 @@ async def record(version: str) -> None:
         folder = Path(name)
         url = f"sqlite+aiosqlite:///{folder}/records.db"
         async with await WorkflowEnvironment.start_local(
-            data_converter=pydantic_data_converter,
+            data_converter=PLAIN,
             dev_server_existing_path=str(Path(sys.prefix) / "bin/temporal"),
         ) as environment:
             database = Database(url, EVERY_PROJECT)

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 from temporalio.client import WorkflowHistory
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Replayer
 
+from docmill.temporal.payloads import PLAIN
 from workflows.batch import BatchWorkflow
 from workflows.delivery import DeliveryWorkflow
 
@@ -17,7 +17,7 @@ STORED = sorted((Path(__file__).parent / "stored").rglob("*.json"))
 @pytest.mark.parametrize("path", STORED, ids=lambda path: f"{path.parent.name}/{path.stem}")
 async def test_stored_history_replays(path: Path) -> None:
     """When this fails: put the change behind `workflow.patched`, do not record anew."""
-    replayer = Replayer(workflows=WORKFLOWS, data_converter=pydantic_data_converter)
+    replayer = Replayer(workflows=WORKFLOWS, data_converter=PLAIN)
     history = WorkflowHistory.from_json(f"bat-{path.stem}", path.read_text())
     await replayer.replay_workflow(history)
 

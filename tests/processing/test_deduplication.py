@@ -11,6 +11,7 @@ from docmill.embedded.connect import connect_to
 from docmill.records.projects import Projects
 from docmill.records.tables.attempts import EngineLease
 from docmill.records.tables.batches import Batch, Result
+from docmill.temporal.payloads import PLAIN
 from tests.fixtures.mill import Mill, until, write_command
 
 
@@ -33,7 +34,7 @@ async def test_files_with_the_same_bytes_in_one_batch_run_the_engine_once(
     runs, gate = tmp_path / "runs", tmp_path / "gate"
     folder = write_copies(tmp_path / "in", 5, do="wait", file=str(gate), record=str(runs))
     address = mill.temporal.service_client.config.target_host
-    second = Mill(await connect_to(address), mill.database, mill.settings)
+    second = Mill(await connect_to(address, PLAIN), mill.database, mill.settings)
     async with mill.faulty_worker(), second.faulty_worker():
         batch = await mill.start(folder)
         await until(lambda: _waiting(mill, batch, 4))

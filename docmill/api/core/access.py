@@ -42,9 +42,8 @@ from docmill.records.rates import Rates
 from docmill.records.scope import EVERY_PROJECT
 from docmill.records.tables.base import now
 from docmill.records.tables.sources import Project
-from docmill.settings import Settings
+from docmill.settings import LOOPBACK_NAMES, Settings
 
-LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 CACHE_SECONDS = 5.0
 """Time that a process caches a key. After it a revoked key and a key of an archived project are
 rejected everywhere, and the first key ends the mode without keys."""

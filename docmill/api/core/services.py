@@ -30,6 +30,7 @@ from docmill.records.scope import EVERY_PROJECT
 from docmill.remote.limits import HostLimits
 from docmill.settings import Settings
 from docmill.temporal.connections import TemporalLink
+from docmill.temporal.payloads import data_converter
 from docmill.tracing.spans import trace_statements
 
 log = structlog.get_logger(__name__)
@@ -96,7 +97,9 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             await Projects(session).ensure_default()
             await LinkKeys(session).ensure()
             await Claims(session).delete_expired()
-        temporal = TemporalLink.from_environment(settings.temporal_namespaces)
+        temporal = TemporalLink.from_environment(
+            data_converter(settings), settings.temporal_namespaces
+        )
         yield Services(
             settings=settings,
             access=Access(every, required=settings.auth == "keys"),
