@@ -32,7 +32,14 @@ from docmill.contracts.batches import (
     FailedItem,
     RedriveRequest,
 )
-from docmill.errors import ConflictError, DocmillError, NotFoundError, UnavailableError, UsageError
+from docmill.errors import (
+    ConflictError,
+    DocmillError,
+    NotFoundError,
+    PayloadKeyError,
+    UnavailableError,
+    UsageError,
+)
 
 Answer = TypeVar("Answer")
 
@@ -52,11 +59,12 @@ class LatestRun:
 
     Attributes:
         status: its state.
-        epoch: the epoch of the batch that it executes.
+        epoch: the epoch of the batch that it executes; None if it is encrypted with a key that
+            this process does not have.
     """
 
     status: WorkflowExecutionStatus | None
-    epoch: int
+    epoch: int | None
 
     @property
     def running(self) -> bool:
@@ -72,7 +80,8 @@ class BatchClient:
 
     Args:
         temporal: a client whose data converter is
-            ``temporalio.contrib.pydantic.pydantic_data_converter``.
+            ``temporalio.contrib.pydantic.pydantic_data_converter``; where payloads are encrypted,
+            ``docmill.temporal.payloads.data_converter`` of the settings.
 
     Every method raises `UnavailableError` if Temporal cannot be reached, and `NotFoundError` if
     Temporal has no workflow of the batch (any more).
@@ -163,8 +172,11 @@ class BatchClient:
             if error.status is RPCStatusCode.NOT_FOUND:
                 return None
             raise _translated(error, batch_id) from None
-        epoch = await description.memo_value(names.EPOCH_MEMO, 1)
-        return LatestRun(description.status, int(epoch))
+        try:
+            epoch = int(await description.memo_value(names.EPOCH_MEMO, 1))
+        except PayloadKeyError:  # its row must be ended although the key is lost
+            return LatestRun(description.status, None)
+        return LatestRun(description.status, epoch)
 
     async def progress(self, batch_id: str) -> BatchProgress:
         """Return the current counts; a worker must be running."""

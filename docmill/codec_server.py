@@ -23,9 +23,9 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 from temporalio.api.common.v1 import Payload, Payloads
 
-from docmill.errors import UsageError
+from docmill.errors import PayloadKeyError, UsageError
 from docmill.settings import LOOPBACK_NAMES, Settings
-from docmill.temporal.payloads import PayloadCipher, PayloadKeyError, payload_cipher
+from docmill.temporal.payloads import PayloadCipher, payload_cipher
 
 PROXY_HEADER = "X-Docmill-Proxy-Secret"
 MIN_SECRET = 32

@@ -10,7 +10,8 @@
     ├── ForbiddenError        the key's role does not allow it     (exit 2, HTTP 403)
     ├── LimitError            a limit of the project is reached    (exit 2, HTTP 429)
     ├── UnavailableError      database, store or Temporal is down  (exit 3, HTTP 503)
-    │   └── DatabaseAwayError the records database is
+    │   ├── DatabaseAwayError the records database is
+    │   └── PayloadKeyError   a key of Temporal's payloads is missing
     └── ItemFailure           one file failed, with its class      (never fails a batch)
 
 The classes of `FailureClass` are a closed set: each has a retry rule and advice in `GUIDES`.
@@ -85,6 +86,10 @@ class UnavailableError(DocmillError):
 
 class DatabaseAwayError(UnavailableError):
     """The records database is unavailable, for example because it is restarting."""
+
+
+class PayloadKeyError(UnavailableError):
+    """A payload in Temporal was encrypted with a key that this process does not have."""
 
 
 class FailureClass(StrEnum):

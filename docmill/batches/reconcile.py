@@ -99,11 +99,12 @@ class Reconciler:
         if BatchStatus(batch.status).terminal:
             return batch  # it ended in the meantime
         if latest is not None and latest.running:
-            if batch.cancel_requested and latest.epoch == batch.epoch:
+            if batch.cancel_requested and latest.epoch in (None, batch.epoch):
                 # the cancel was recorded, but its signal may not have arrived
                 await client.cancel(batch.id, batch.reason or "", drain=batch.drain)
             return batch
-        of_this_epoch = latest is not None and latest.epoch >= batch.epoch
+        # An epoch that cannot be read counts as this one: a lost key must not start it for ever.
+        of_this_epoch = latest is not None and (latest.epoch or batch.epoch) >= batch.epoch
         if latest is not None and of_this_epoch and latest.status in ENDED_FROM_OUTSIDE:
             await self.end(batch, *ENDED_FROM_OUTSIDE[latest.status])
         else:

@@ -32,7 +32,7 @@ from temporalio.converter import (
     PayloadCodec,
 )
 
-from docmill.errors import UnavailableError, UsageError, bounded
+from docmill.errors import PayloadKeyError, UsageError, bounded
 from docmill.settings import Settings
 
 if TYPE_CHECKING:
@@ -55,10 +55,6 @@ KEY_HINT = 'A key is ID:BASE64, as in `echo "k1:$(openssl rand -base64 32)"`.'
 _KEY_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 log = structlog.get_logger(__name__)
-
-
-class PayloadKeyError(UnavailableError):
-    """A payload was encrypted with a key that this process does not have."""
 
 
 class PayloadCipher(PayloadCodec):

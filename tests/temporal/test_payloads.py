@@ -10,13 +10,12 @@ from temporalio.api.failure.v1 import Failure
 from temporalio.converter import DataConverter
 from temporalio.exceptions import ApplicationError
 
-from docmill.errors import UsageError
+from docmill.errors import PayloadKeyError, UsageError
 from docmill.settings import Settings, load_settings
 from docmill.temporal.payloads import (
     NONCE_BYTES,
     PLAIN,
     PayloadCipher,
-    PayloadKeyError,
     data_converter,
     encrypting,
     payload_cipher,
