@@ -342,7 +342,13 @@ async def running_deliveries(
             await asyncio.wait([notifying])
 
 
-async def _main(*, tied: bool) -> None:
+async def work(*, tied: bool = False, engines: str = BUILTIN_ENGINES) -> None:
+    """Run a worker with the settings of the environment until a stop signal.
+
+    Args:
+        tied: whether it belongs to the embedded server of the home, and ends with its parent.
+        engines: ``module:function`` that returns the registry of engines in child processes.
+    """
     settings = load_settings()
     configure_logs(settings.log_level, settings.log_format)
     converter = data_converter(settings)
@@ -374,7 +380,7 @@ async def _main(*, tied: bool) -> None:
         config = client.config()
         config["interceptors"] = interceptors()
         client = Client(**config)
-        await stack.enter_async_context(running_worker(client, settings))
+        await stack.enter_async_context(running_worker(client, settings, engines))
         log.info("worker.ready", slots=settings.engine_slots, namespace=client.namespace)
         await stop.wait()
         log.info("worker.stopping")
@@ -393,7 +399,7 @@ def main() -> int:
     gc.freeze()  # loaded modules are excluded from collections
     gc.enable()
     try:
-        asyncio.run(_main(tied=parser.parse_args().tied))
+        asyncio.run(work(tied=parser.parse_args().tied))
     except DocmillError as error:
         log.error("worker.failed", reason=error.message, hint=error.hint)
         return 1

@@ -3,18 +3,13 @@
 import base64
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 import pytest
 from temporalio import activity, workflow
-from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.enums.v1 import EventType
-from temporalio.api.query.v1 import WorkflowQuery
 from temporalio.api.workflowservice.v1 import (
     DescribeScheduleRequest,
-    QueryWorkflowRequest,
-    QueryWorkflowResponse,
 )
 from temporalio.client import (
     Client,
@@ -22,7 +17,6 @@ from temporalio.client import (
     ScheduleActionStartWorkflow,
     ScheduleSpec,
     WorkflowFailureError,
-    WorkflowHandle,
     WorkflowUpdateFailedError,
 )
 from temporalio.common import RetryPolicy
@@ -39,6 +33,7 @@ from docmill.temporal.preflight import check_histories
 from docmill.temporal.syncs import Timing, schedule_sync, stop_sync
 from tests.fixtures.mill import Mill, until, write_texts
 from tests.fixtures.worker_process import logging_worker_process
+from tests.temporal.raw import raw_answer, raw_workflow
 from workflows.batch import BatchWorkflow
 
 KEY = "k1:" + base64.b64encode(b"1" * 32).decode()
@@ -124,24 +119,6 @@ def with_keys(mill: Mill, *keys: str) -> Mill:
     return Mill(client_with(mill.temporal, *keys), mill.database, mill.settings)
 
 
-async def raw_answer(client: Client, workflow_id: str, query: str) -> QueryWorkflowResponse:
-    """Return the answer of a query as the server passes it on."""
-    return await client.workflow_service.query_workflow(
-        QueryWorkflowRequest(
-            namespace=client.namespace,
-            execution=WorkflowExecution(workflow_id=workflow_id),
-            query=WorkflowQuery(query_type=query),
-        )
-    )
-
-
-async def all_of(handle: WorkflowHandle[Any, Any]) -> bytes:
-    """Return the history and the description of a workflow as the server holds them."""
-    events = [event.SerializeToString() async for event in handle.fetch_history_events()]
-    described = (await handle.describe()).raw_description.SerializeToString()
-    return b"\n".join([*events, described])
-
-
 async def test_text_is_plain_nowhere_on_the_server(keyed: Client) -> None:
     text = f"canary-{uuid4()}"
     async with Worker(
@@ -182,12 +159,12 @@ async def test_text_is_plain_nowhere_on_the_server(keyed: Client) -> None:
         "first": f"memo {text}",
         "later": f"upserted memo {text}",
     }
-    held = await all_of(handle)
+    held = await raw_workflow(handle)
     assert handle.id.encode() in held
     assert text.encode() not in held
     for answer in answers:
-        assert b"k1" in answer.SerializeToString()
-        assert text.encode() not in answer.SerializeToString()
+        assert b"k1" in answer
+        assert text.encode() not in answer
     plain = await PLAIN.encode([text])
     assert text.encode() in plain[0].SerializeToString(), "a plain payload would be found"
 
@@ -219,7 +196,7 @@ async def test_pending_activity_is_described_without_text(keyed: Client) -> None
         await until(failed_once)
         (pending,) = (await handle.describe()).raw_description.pending_activities
     assert pending.heartbeat_details.payloads
-    assert text.encode() not in await all_of(handle)
+    assert text.encode() not in await raw_workflow(handle)
     error = await keyed.data_converter.decode_failure(pending.last_failure)
     assert f"message argument {text}" in str(error)
 
@@ -283,7 +260,7 @@ async def test_workers_with_a_new_key_continue_what_the_old_one_encrypted(
     async with after.worker():
         result = await after.client.result(batch.id)
     assert result.tally.completed == 4
-    held = await all_of(after.temporal.get_workflow_handle(batch.id))
+    held = await raw_workflow(after.temporal.get_workflow_handle(batch.id))
     assert b"encryption-key-id\x12\x02k1" in held
     assert b"encryption-key-id\x12\x02k2" in held
     assert (await with_keys(small_mill, NEXT_KEY).client.result(batch.id)) == result

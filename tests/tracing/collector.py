@@ -32,10 +32,15 @@ class Span:
 
 @dataclass(frozen=True)
 class Collector:
-    """The endpoint and what it has received."""
+    """The endpoint and what it has received.
+
+    Attributes:
+        bodies: the requests as they came, with everything that spans carry.
+    """
 
     url: str
     spans: list[Span]
+    bodies: list[bytes]
 
     def named(self, name: str) -> list[Span]:
         """The spans of this name."""
@@ -53,6 +58,7 @@ class Collector:
 def collecting() -> Iterator[Collector]:
     """Run an endpoint."""
     spans: list[Span] = []
+    bodies: list[bytes] = []
 
     class Endpoint(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -60,6 +66,7 @@ def collecting() -> Iterator[Collector]:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             if self.headers.get("Content-Encoding") == "gzip":
                 body = decompress(body)
+            bodies.append(body)
             spans.extend(_spans(ExportTraceServiceRequest.FromString(body)))
             self.send_response(200)
             self.send_header("Content-Length", "0")
@@ -69,7 +76,7 @@ def collecting() -> Iterator[Collector]:
             pass
 
     with serving(Endpoint) as port:
-        yield Collector(f"http://127.0.0.1:{port}", spans)
+        yield Collector(f"http://127.0.0.1:{port}", spans, bodies)
 
 
 def _spans(request: ExportTraceServiceRequest) -> Iterator[Span]:

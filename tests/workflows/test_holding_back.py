@@ -164,7 +164,7 @@ async def test_held_items_stay_held_when_the_worker_is_killed(
     small_mill: Mill, tmp_path: Path
 ) -> None:
     folders = [write_gated(tmp_path / name, 4) for name in ("paused", "drained", "slow")]
-    async with faulty_worker_process(small_mill, slots=6) as worker:
+    async with faulty_worker_process(small_mill, DOCMILL_ENGINE_SLOTS="6") as worker:
         paused, drained, slow = [await small_mill.start(folder) for folder in folders]
 
         async def all_slots_at_work() -> bool:
