@@ -15,11 +15,13 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import structlog
 from temporalio.client import Client
+from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
 from temporalio.runtime import Runtime
-from temporalio.worker import Worker
+from temporalio.worker import Worker, WorkerDeploymentConfig
 
 from activities.admission import AdmissionActivities
 from activities.batches import BatchActivities, BatchDescriber
@@ -70,7 +72,7 @@ from docmill.remote.limits import HostLimits
 from docmill.settings import Settings, load_settings
 from docmill.temporal.connections import TemporalLink
 from docmill.temporal.payloads import data_converter
-from docmill.temporal.preflight import build_id, check_histories
+from docmill.temporal.preflight import build_id, check_histories, version_id
 from docmill.temporal.sandbox import sandbox_for
 from docmill.temporal.schedules import ensure_retention
 from docmill.temporal.search_attributes import has_search_attributes
@@ -154,8 +156,9 @@ async def running_worker(
         await stack.enter_async_context(Leftovers(database, store, remote).sweeping())
         resources = Resources(database, store, items, scratch, settings)
         processing, groups = ItemActivities(resources), GroupActivities(resources)
+        pinned = _versioning(settings, VersioningBehavior.PINNED)
         for queue, run, slots in _engine_queues(settings, remote, processing, groups):
-            await stack.enter_async_context(_engine_worker(client, queue, run, slots))
+            await stack.enter_async_context(_engine_worker(client, queue, run, slots, pinned))
         reconciler = Reconciler(database, store, settings, link)
         await stack.enter_async_context(reconciler.sweeping())
         describer = BatchDescriber(
@@ -164,7 +167,7 @@ async def running_worker(
         batches = BatchActivities(database, store, settings, describer)
         admission = AdmissionActivities(database, reconciler, describer, settings)
         listing = ListingActivities(database, items.version_of, items.costs)
-        await stack.enter_async_context(_batch_worker(client, listing, batches, admission))
+        await stack.enter_async_context(_batch_worker(client, listing, batches, admission, pinned))
         await stack.enter_async_context(running_deliveries(client, database, store, settings))
         yield
 
@@ -195,6 +198,7 @@ def _observer(
         link,
         stuck=StuckBatches(settings.stuck_seconds),
         projects=metrics.projects,
+        deployment=settings.worker_deployment,
         own=publish_own,
     )
 
@@ -256,8 +260,29 @@ def _engine_queues(
         yield REMOTE_ENGINES_QUEUE, processing.process_item, settings.remote_slots
 
 
+def _versioning(settings: Settings, behavior: VersioningBehavior) -> dict[str, Any]:
+    """Return the options of a worker's version.
+
+    The behavior belongs to a worker, since Temporal rejects workflows with one from workers
+    without versioning.
+    """
+    if not settings.worker_deployment:
+        return {"build_id": build_id()}
+    version = WorkerDeploymentVersion(
+        settings.worker_deployment, settings.worker_build_id or version_id()
+    )
+    config = WorkerDeploymentConfig(
+        version, use_worker_versioning=True, default_versioning_behavior=behavior
+    )
+    return {"deployment_config": config}
+
+
 def _engine_worker(
-    client: Client, queue: str, run: Callable[..., Awaitable[object]], slots: int
+    client: Client,
+    queue: str,
+    run: Callable[..., Awaitable[object]],
+    slots: int,
+    versioning: dict[str, Any],
 ) -> Worker:
     """Return a worker with a fixed number of activity slots."""
     return Worker(
@@ -268,7 +293,7 @@ def _engine_worker(
         max_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
         default_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
         graceful_shutdown_timeout=GRACE,
-        build_id=build_id(),
+        **versioning,
     )
 
 
@@ -277,6 +302,7 @@ def _batch_worker(
     listing: ListingActivities,
     batches: BatchActivities,
     admission: AdmissionActivities,
+    versioning: dict[str, Any],
 ) -> Worker:
     """Return the worker for workflows and bookkeeping, which never waits for an engine."""
     return Worker(
@@ -297,7 +323,7 @@ def _batch_worker(
         max_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
         default_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
         graceful_shutdown_timeout=GRACE,
-        build_id=build_id(),
+        **versioning,
     )
 
 
@@ -314,6 +340,8 @@ async def running_deliveries(
     link = TemporalLink.over(client, settings.temporal_namespaces)
     batches = BatchService(database, store, settings, link)
     syncs = SyncActivities(SyncService(database, store, settings, batches))
+    # Deliveries and syncs can wait for days, and would keep workers of an old version.
+    versioning = _versioning(settings, VersioningBehavior.AUTO_UPGRADE)
     worker = Worker(
         client,
         task_queue=DELIVERIES_QUEUE,
@@ -330,7 +358,7 @@ async def running_deliveries(
         max_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
         default_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
         graceful_shutdown_timeout=GRACE,
-        build_id=build_id(),
+        **versioning,
     )
     await ensure_retention(client)
     async with worker:
@@ -373,7 +401,8 @@ async def work(*, tied: bool = False, engines: str = BUILTIN_ENGINES) -> None:
         client = await (
             connect_to(addresses.grpc, converter) if addresses else connect_named(converter)
         )
-        replayed = await check_histories(client, BatchWorkflow)
+        versioned = bool(settings.worker_deployment)
+        replayed = await check_histories(client, BatchWorkflow, versioned=versioned)
         log.info("worker.preflight", replayed=replayed)
         # Until here SIGTERM ends the process at once: there is nothing to hand back.
         loop.add_signal_handler(signal.SIGTERM, stop.set)

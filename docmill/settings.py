@@ -23,6 +23,8 @@ IS_INSTALLED = _PACKED.is_dir()
 """Whether Docmill is installed from a wheel; otherwise it runs from a checkout."""
 APPLICATION = _PACKED if IS_INSTALLED else Path(__file__).resolve().parents[1]
 """Folder of worker.py, server.py, ``workflows`` and ``activities``."""
+CODE = Path(__file__).resolve().parent
+"""Folder of the package ``docmill``."""
 
 _URL_OR_NOTHING = r"^(https?://[^\s/]+.*)?$"
 _BucketUrl = Annotated[str, Field(pattern=r"^(s3|gs|az)://[^\s/?#@]+(/[^?#]*)?$")]
@@ -145,6 +147,11 @@ class Settings(BaseSettings):
         remote_timeout_seconds: time limit for one item at a remote engine, including waiting.
         secrets_dir: folder of the secrets that settings name as ``secret:NAME``.
         temporal_namespaces: further namespaces that a v1 request may name, separated by commas.
+        worker_deployment: name of the Temporal Worker Deployment of this worker, of letters,
+            digits, ``_`` and ``-``; empty uses no worker versioning. It needs a Temporal server of
+            your own.
+        worker_build_id: version of this worker's code in its deployment, for example the tag of its
+            image; empty means a hash of Docmill's code.
         strict: default codes or kinds of warnings that make a completed file fail, separated by
             commas; empty for none.
         worker_metrics_address: ``HOST:PORT`` at which a worker exposes its metrics to Prometheus,
@@ -221,6 +228,8 @@ class Settings(BaseSettings):
     remote_timeout_seconds: int = Field(default=3_600, gt=0, le=86_400)
     secrets_dir: Path = Path("/run/secrets")
     temporal_namespaces: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split(","))] = ()
+    worker_deployment: str = Field(default="", pattern=r"^[A-Za-z0-9_-]*$", max_length=100)
+    worker_build_id: str = Field(default="", pattern=r"^[A-Za-z0-9._+-]*$", max_length=100)
     strict: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split(","))] = ()
     worker_metrics_address: str = Field(default="", pattern=_ADDRESS_OR_NOTHING)
     api_metrics_address: str = Field(default="", pattern=_ADDRESS_OR_NOTHING)

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from temporalio import workflow
 from temporalio.common import Priority
@@ -38,7 +38,7 @@ with workflow.unsafe.imports_passed_through():
     from docmill.errors import FailureClass, bounded
     from workflows import display, errors, history, policies
     from workflows.display import Phase
-    from workflows.window import Window
+    from workflows.window import Window, ignore_result
 
 MAX_SWEEPS = 3
 """Sweeps for items without an outcome before the batch fails and names them."""
@@ -83,7 +83,7 @@ class BatchWorkflow:
     async def run(self, batch: BatchInput) -> BatchResult:
         """Process the listing, then sweep items without an outcome, until every file has one.
 
-        A run whose history is full continues as new at its cursor.
+        A run whose history is full, or whose version is superseded, continues as new at its cursor.
         """
         try:
             await self._open()
@@ -91,7 +91,9 @@ class BatchWorkflow:
             while True:
                 finished = await self._process_listing()
                 if not finished and not self._state.stopping:
-                    workflow.continue_as_new(await self._next_run())
+                    workflow.continue_as_new(
+                        await self._next_run(), initial_versioning_behavior=policies.UPGRADE
+                    )
                 if self._state.stop_reason is not None and not self._state.cancelling:
                     await self._fail(self._state.stop_reason, FAILURE_THRESHOLD)
                 result = await self._close()
@@ -146,7 +148,7 @@ class BatchWorkflow:
         )
         await workflow.wait_condition(lambda: admission.done() or self._state.cancelling)
         if self._state.cancelling:
-            admission.add_done_callback(_ignore_result)
+            admission.add_done_callback(ignore_result)
             admission.cancel()
             return
         self._state.opened = await admission
@@ -162,11 +164,13 @@ class BatchWorkflow:
         Returns:
             Whether the end was reached; otherwise this run starts no more items.
         """
+        if self._state.runs == 1 and history.is_superseded():  # it waited in line
+            return False
         page: Page | None = await self._fetch(self._state.cursor)
         while page is not None:
             upcoming = self._prefetch(page)
             await self._process_page(page)
-            if self._finishing:
+            if self._finishing or (page.more and history.is_superseded()):
                 upcoming.cancel()
                 self._phase = Phase.LEAVING
                 await self._settle()
@@ -200,7 +204,7 @@ class BatchWorkflow:
             return await self._fetch(page.cursor) if page.more else None
 
         task = asyncio.create_task(upcoming())
-        task.add_done_callback(_ignore_result)  # a run that ends does not await it
+        task.add_done_callback(ignore_result)  # a run that ends does not await it
         return task
 
     async def _process_page(self, page: Page) -> None:
@@ -591,9 +595,3 @@ class BatchWorkflow:
             workflow.upsert_search_attributes(
                 display.search_attributes(opened, self._state, self._status.upper())
             )
-
-
-def _ignore_result(task: "asyncio.Future[Any]") -> None:
-    """Retrieve the result of a task that nothing awaits."""
-    if not task.cancelled():
-        task.exception()

@@ -1,4 +1,4 @@
-"""Limits of the history of one workflow run before it continues as new."""
+"""Reasons for a workflow run to continue as new: a full history, a newer version of the workers."""
 
 from temporalio import workflow
 
@@ -25,3 +25,11 @@ def is_full(in_flight: int) -> bool:
         or info.get_current_history_length() + ahead > MAX_EVENTS
         or info.get_current_history_size() > MAX_BYTES
     )
+
+
+def is_superseded() -> bool:
+    """Return whether new workflows get another version of the workers than this run.
+
+    The next run starts on that version. Without worker versioning it is never true.
+    """
+    return workflow.info().is_target_worker_deployment_version_changed()

@@ -3,9 +3,17 @@
 from datetime import timedelta
 
 from temporalio.common import RetryPolicy
-from temporalio.workflow import ActivityCancellationType, ActivityConfig
+from temporalio.workflow import (
+    ActivityCancellationType,
+    ActivityConfig,
+    ContinueAsNewVersioningBehavior,
+)
 
 from docmill.contracts.names import LOCAL_GROUPS_QUEUE
+
+UPGRADE = ContinueAsNewVersioningBehavior.AUTO_UPGRADE
+"""A run that continues as new starts on the current version of the workers, where it is pinned
+again. Without worker versioning it has no effect."""
 
 RECORD_TIMEOUT = timedelta(seconds=60)
 """One short transaction. A minute indicates a database problem, which a retry may solve. The

@@ -77,3 +77,9 @@ class Window:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             self.error = self.error or error
+
+
+def ignore_result(task: "asyncio.Future[Any]") -> None:
+    """Retrieve the result of a task that nothing awaits."""
+    if not task.cancelled():
+        task.exception()

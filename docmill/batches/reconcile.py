@@ -26,6 +26,7 @@ from docmill.records.sweeps import Sweeps
 from docmill.records.tables.batches import Batch
 from docmill.settings import Settings
 from docmill.temporal.connections import TemporalLink
+from docmill.temporal.deployments import Deployments
 
 ENDED_FROM_OUTSIDE = {
     WorkflowExecutionStatus.CANCELED: (BatchStatus.CANCELLED, "cancelled through Temporal"),
@@ -46,6 +47,8 @@ SWEEP_EVERY_SECONDS = 5.0
 """Interval of the sweeps over the batches of a namespace, by any worker."""
 SWEEP_BATCHES = 300
 """Batches of one sweep, about a second of calls. The next sweep continues after the last one."""
+REPORT_EVERY_SECONDS = 60.0
+"""Minimum interval between two reports of a worker on the versions of the workers."""
 STOP_SECONDS = 5.0
 """Time that a stopping worker waits for its current reconciliation."""
 
@@ -67,6 +70,7 @@ class Reconciler:
         self._temporal = temporal
         self._reconciled: dict[str, float] = {}
         self._turns: dict[str, int] = {}
+        self._next_report = 0.0
         self._stopping = asyncio.Event()
 
     async def start(self, batch: Batch) -> None:
@@ -156,8 +160,9 @@ class Reconciler:
         while not self._stopping.is_set():
             for namespace in self._temporal.namespaces:
                 try:
-                    await self.sweep_in_turn(namespace)
-                except UnavailableError as error:
+                    if await self.sweep_in_turn(namespace):
+                        await self.report_versions(namespace)
+                except DocmillError as error:
                     log.info("reconcile.waiting", reason=error.message)
                 except Exception:  # one bad row must not end the sweeps
                     log.exception("reconcile.unexpected")
@@ -200,6 +205,28 @@ class Reconciler:
             async with self._database.write() as session:
                 await Sweeps(session).set_cursor(namespace, found.next)
         return True
+
+    async def report_versions(self, namespace: str) -> None:
+        """Log what keeps batches from running, if the workers have versions; once a minute.
+
+        Raises:
+            NotFoundError: no worker with a version has polled yet.
+            UnavailableError: Temporal is unavailable.
+        """
+        deployment = self._settings.worker_deployment
+        now = time.monotonic()
+        if not deployment or now < self._next_report:
+            return
+        self._next_report = now + REPORT_EVERY_SECONDS
+        client = (await self._temporal.batches(namespace)).temporal
+        for problem in (await Deployments(client, deployment).describe()).problems():
+            log.warning(
+                "deployment.problem",
+                deployment=deployment,
+                namespace=namespace,
+                reason=problem.message,
+                hint=problem.hint,
+            )
 
     async def end(self, batch: Batch, ending: BatchStatus, reason: str) -> None:
         """Close a batch that no workflow will close: every file gets its outcome."""

@@ -92,6 +92,9 @@ COMMANDS: Mapping[str, Command] = {
     "settings": Command(
         "docmill.cli.effective:settings", "Print the effective settings, and where each comes from."
     ),
+    "deployments": Command(
+        "docmill.cli.deployments:group", "Versions of the workers: which one gets new batches."
+    ),
     "keys": Command("docmill.cli.keys:group", "API keys of projects."),
     "projects": Command(
         "docmill.cli.projects:group", "Projects: who owns files, batches and results."

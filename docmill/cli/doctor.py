@@ -24,6 +24,7 @@ from docmill.objects.open import open_store
 from docmill.records.database import Database
 from docmill.records.scope import EVERY_PROJECT
 from docmill.settings import MIB, Settings
+from docmill.temporal.deployments import Deployments
 from docmill.temporal.payloads import data_converter, payload_cipher
 
 OLDEST_PYTHON = (3, 11)
@@ -58,11 +59,11 @@ async def check_machine(*, as_json: bool, home: Path | None) -> int:
     """Check everything and print what was found."""
     console = Console(as_json=as_json)
     settings = settings_of(home)
-    findings = [finding async for finding in _findings(settings)]
-    well = all(finding.ok for finding in findings)
-    console.print_json({"ok": well, "checks": [asdict(finding) for finding in findings]})
+    found = [finding async for finding in findings(settings)]
+    well = all(finding.ok for finding in found)
+    console.print_json({"ok": well, "checks": [asdict(finding) for finding in found]})
     if not as_json:
-        for finding in findings:
+        for finding in found:
             _print(console, finding)
         console.print("Everything is fine." if well else "Something is wrong; see above.")
     return Exit.OK if well else Exit.SOME_FAILED
@@ -77,7 +78,8 @@ def _print(console: Console, finding: Finding) -> None:
         console.print(f"      {finding.mend}")
 
 
-async def _findings(settings: Settings) -> AsyncIterator[Finding]:
+async def findings(settings: Settings) -> AsyncIterator[Finding]:
+    """Yield the result of every check."""
     yield _python()
     yield _server()
     yield _ocr()
@@ -94,6 +96,8 @@ async def _findings(settings: Settings) -> AsyncIterator[Finding]:
     yield _payloads(settings)
     if names_server(None):
         yield await _named_server(settings)
+    if settings.worker_deployment:
+        yield await _worker_deployment(settings)
 
 
 def _python() -> Finding:
@@ -214,3 +218,19 @@ async def _named_server(settings: Settings) -> Finding:
     except DocmillError as error:
         return Finding("Temporal address", False, error.message, error.hint)
     return Finding("Temporal address", True, f"a server answers at {address}")
+
+
+async def _worker_deployment(settings: Settings) -> Finding:
+    """Report the current version, or the first thing that keeps batches from running."""
+    title = "Worker versions"
+    if not names_server(None):
+        mend = "Unset DOCMILL_WORKER_DEPLOYMENT, or name a Temporal server in TEMPORAL_ADDRESS."
+        return Finding(title, False, "The embedded server has none.", mend)
+    try:
+        client = await connect_named(data_converter(settings))
+        found = await Deployments(client, settings.worker_deployment).describe()
+    except DocmillError as error:
+        return Finding(title, False, error.message, error.hint)
+    for problem in found.problems():
+        return Finding(title, False, problem.message, problem.hint)
+    return Finding(title, True, f"{found.current or 'none'} is the current one of {found.name}")

@@ -95,11 +95,13 @@ async def open_runtime(
         notify: prints for the user what went wrong and is being repaired.
 
     Raises:
-        UsageError: the home cannot be used, or the profile is wrong.
+        UsageError: the home cannot be used, the profile is wrong, or the embedded server would
+            have workers with versions.
         UnavailableError: the named server cannot be reached, or the disk is full. Of one that
             is being started, `Runtime.connection` says so.
     """
     if not names_server(profile):
+        _reject_versioning(settings)
         home = Home(settings.home).create()
         home.check_space()
         async with _embedded(settings, home, notify) as connecting:
@@ -146,6 +148,15 @@ async def open_link(
         async with Membership(Home(settings.home).create()).joining() as joining:
             connection = await _connected(joining, settings)
             yield TemporalLink.over(connection.client, settings.temporal_namespaces)
+
+
+def _reject_versioning(settings: Settings) -> None:
+    """Reject worker versioning: a home has one worker, and a new version replaces the old one."""
+    if settings.worker_deployment:
+        raise UsageError(
+            "The embedded Temporal server has no worker versioning.",
+            "Unset DOCMILL_WORKER_DEPLOYMENT, or name a server of your own in TEMPORAL_ADDRESS.",
+        )
 
 
 @asynccontextmanager

@@ -156,6 +156,14 @@ BATCHES_STUCK = Metric(
     (),
     "Batches that are neither paused nor queued and got no outcome for DOCMILL_STUCK_SECONDS.",
 )
+BATCHES_WITHOUT_WORKERS = Metric(
+    "docmill_batches_without_workers",
+    Kind.GAUGE,
+    Publishers.BOTH,
+    (),
+    "Batches on a former version of the workers that has none any more; 0 without "
+    "DOCMILL_WORKER_DEPLOYMENT.",
+)
 WEBHOOKS_PENDING = Metric(
     "docmill_webhook_events_pending",
     Kind.GAUGE,

@@ -92,6 +92,7 @@ class Observer:
         *,
         stuck: StuckBatches,
         projects: ProjectLabels,
+        deployment: str = "",
         own: Callable[[], None] = lambda: None,
     ) -> None:
         """Create the observer.
@@ -102,6 +103,7 @@ class Observer:
             temporal: the connection to observe.
             stuck: counts batches without progress.
             projects: learns the names of projects.
+            deployment: name of the worker deployment; empty if the workers have no versions.
             own: publishes the gauges of this process itself; called with each observation.
         """
         self._gauges = gauges
@@ -109,6 +111,7 @@ class Observer:
         self._temporal = temporal
         self._stuck = stuck
         self._projects = projects
+        self._deployment = deployment
         self._own = own
         self._pending: dict[str, asyncio.Task[None]] = {}
 
@@ -192,8 +195,11 @@ class Observer:
             self._gauges.set(catalogue.QUEUE_TASKS, state.tasks, queue, kind)
             self._gauges.set(catalogue.QUEUE_AGE, state.age_seconds, queue, kind)
             self._gauges.set(catalogue.QUEUE_POLLERS, state.pollers, queue, kind)
+        stalled = await self._temporal.stalled_batches(self._deployment)
+        self._gauges.set(catalogue.BATCHES_WITHOUT_WORKERS, stalled)
 
     def _forget_queues(self) -> None:
         for queue, kind in QUEUES:
             for metric in (catalogue.QUEUE_TASKS, catalogue.QUEUE_AGE, catalogue.QUEUE_POLLERS):
                 self._gauges.set(metric, UNKNOWN, queue, kind)
+        self._gauges.set(catalogue.BATCHES_WITHOUT_WORKERS, UNKNOWN)

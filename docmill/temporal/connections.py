@@ -17,7 +17,8 @@ from temporalio.service import RPCError
 
 from docmill.client import KEEP_ALIVE, BatchClient
 from docmill.contracts.names import BATCH_QUEUE
-from docmill.errors import UnavailableError, UsageError
+from docmill.errors import NotFoundError, UnavailableError, UsageError
+from docmill.temporal.deployments import Deployments
 from docmill.tracing.spans import interceptors
 
 CONNECT_TIMEOUT = timedelta(seconds=3)
@@ -164,6 +165,23 @@ class TemporalLink:
             raise UnavailableError(
                 "No worker polls for batches.", "Start a worker: worker.py, or `docmill worker`."
             )
+
+    async def stalled_batches(self, deployment: str) -> int:
+        """Return how many batches wait for workers of a former version, in the default namespace.
+
+        Args:
+            deployment: of the workers; empty if they have no versions.
+
+        Raises:
+            UnavailableError: Temporal cannot be reached.
+        """
+        if not deployment:
+            return 0
+        deployments = Deployments((await self.batches()).temporal, deployment)
+        try:
+            return (await deployments.describe()).stalled_batches
+        except NotFoundError:  # no worker with a version has polled yet
+            return 0
 
     async def queue(self, name: str, kind: QueueType) -> QueueState:
         """Return the state of a task queue in the default namespace.

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 from functools import cache
+from pathlib import Path
 
 import structlog
 from temporalio.api.enums.v1 import EventType
@@ -12,7 +13,7 @@ from temporalio.worker import Replayer
 
 from docmill.contracts.names import BATCH_WORKFLOW
 from docmill.errors import ConflictError, bounded
-from docmill.settings import APPLICATION
+from docmill.settings import APPLICATION, CODE
 from docmill.temporal.payloads import unreadable
 
 MOST_HISTORIES = 20
@@ -22,6 +23,8 @@ SECONDS = 5.0
 """Time limit of the check, which delays the start of the worker."""
 
 _RUNNING = f"WorkflowType = '{BATCH_WORKFLOW}' AND ExecutionStatus = 'Running'"
+
+_UNPINNED = "TemporalWorkflowVersioningBehavior IS NULL"
 
 _ENDED = frozenset(
     (
@@ -46,13 +49,24 @@ def build_id() -> str:
     Temporal shows it with each workflow task. The SDK's default hashes the code of all modules of
     the process, which took a fifth of a worker's start.
     """
+    return _hash_of(APPLICATION / "workflows")
+
+
+@cache
+def version_id() -> str:
+    """Return the build id of a worker with versioning: a hash of all of Docmill's code."""
+    return _hash_of(*(APPLICATION / name for name in ("workflows", "activities")), CODE)
+
+
+def _hash_of(*folders: Path) -> str:
     digest = hashlib.sha256()
-    for source in sorted((APPLICATION / "workflows").glob("*.py")):
-        digest.update(source.read_bytes())
+    for folder in folders:
+        for source in sorted(folder.rglob("*.py")):
+            digest.update(source.read_bytes())
     return digest.hexdigest()[:_BUILD_DIGITS]
 
 
-async def check_histories(client: Client, workflow: type) -> int:
+async def check_histories(client: Client, workflow: type, *, versioned: bool = False) -> int:
     """Replay the histories of running batches; return the number of replayed histories.
 
     A server that cannot list workflows, or lists them too slowly, is no error.
@@ -60,6 +74,8 @@ async def check_histories(client: Client, workflow: type) -> int:
     Args:
         client: of the namespace.
         workflow: the class that would continue them.
+        versioned: whether the worker has a version. Batches that are pinned to another one do not
+            reach it; those that began without versions do.
 
     Raises:
         ConflictError: the class cannot continue one of them.
@@ -74,7 +90,8 @@ async def check_histories(client: Client, workflow: type) -> int:
     replayed = 0
     try:
         async with asyncio.timeout(SECONDS):
-            running = client.list_workflows(_RUNNING, limit=MOST_HISTORIES)
+            query = f"{_RUNNING} AND {_UNPINNED}" if versioned else _RUNNING
+            running = client.list_workflows(query, limit=MOST_HISTORIES)
             async for execution in running:
                 handle = client.get_workflow_handle(execution.id, run_id=execution.run_id)
                 history = await handle.fetch_history()

@@ -99,6 +99,20 @@ def test_unavailable_named_server_is_named_in_the_error(tmp_path: Path, folder: 
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.acceptance
+@pytest.mark.parametrize(
+    "command", [("run", "."), ("deployments", "list"), ("deployments", "drain", "A")]
+)
+def test_embedded_server_has_no_worker_versions(tmp_path: Path, command: tuple[str, ...]) -> None:
+    cli = Cli(tmp_path / "home", tmp_path, {"DOCMILL_WORKER_DEPLOYMENT": "docmill"})
+
+    done = cli(*command)
+
+    assert done.returncode == 2
+    assert "The embedded Temporal server has no worker versioning." in done.stderr
+    assert "TEMPORAL_ADDRESS" in done.stderr
+
+
 def test_doctor_reports_no_problem_on_this_machine(cold_cli: Cli) -> None:
     report = cold_cli.json("doctor")
 

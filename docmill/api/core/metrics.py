@@ -80,6 +80,7 @@ class ApiMetrics:
             services.temporal,
             stuck=StuckBatches(settings.stuck_seconds),
             projects=ProjectLabels(),
+            deployment=settings.worker_deployment,
         )
         try:
             async with observer.observing():
