@@ -1,6 +1,8 @@
 """Protocol of engines, and the models of their results."""
 
+import errno
 import os
+import stat
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -10,12 +12,19 @@ from typing import Any, Literal, Protocol, runtime_checkable
 from pydantic import BaseModel, ConfigDict, Field
 
 from docmill.contracts.warnings import ResultWarning, Warnings
+from docmill.errors import FailureClass, ItemFailure
 
 INLINE_BYTES = 256 * 1024
 """Maximum bytes of a document, and of the files of a result, that are passed in messages. Larger
 ones are copied between folders: a pipe takes 64 KiB at a time."""
+RESULT_FILE = "result.json"
+"""Output file of a run that reads a whole document."""
+SLICE_FILE = "slice.json"
+"""Output file of a run that reads a slice: a `docmill.engines.slices.SlicePart`."""
 PAGE_NUMBER = "{pageNumber}"
 """Placeholder for the page number in a `Joining`, as in LlamaParse's v1."""
+_SOURCE_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+"""Whoever may write to a source folder can replace a document by a pipe or a link at any moment."""
 
 
 class Joining(BaseModel):
@@ -375,6 +384,38 @@ def file_state(status: os.stat_result) -> str:
     """Return which file this is, and its size and times, as one string."""
     identity = f"{status.st_dev}-{status.st_ino}"
     return f"{identity}-{status.st_size}-{status.st_mtime_ns}-{status.st_ctime_ns}"
+
+
+def open_regular(path: str, expected: str | None) -> int:
+    """Open a regular file for reading, and return its descriptor.
+
+    Args:
+        path: the file. A link that took its place is not followed, and a pipe does not block.
+        expected: its `file_state`; None accepts any regular file.
+
+    Raises:
+        ItemFailure: SOURCE_CHANGED, another file is at the path now.
+        OSError: it cannot be opened.
+    """
+    try:
+        descriptor = os.open(path, _SOURCE_FILE)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise _replaced() from None
+        raise
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode) or expected not in (None, file_state(status)):
+        os.close(descriptor)
+        raise _replaced()
+    return descriptor
+
+
+def _replaced() -> ItemFailure:
+    return ItemFailure(
+        FailureClass.SOURCE_CHANGED,
+        "Another file took its place while it was being read.",
+        phase="read",
+    )
 
 
 @dataclass(frozen=True, slots=True)

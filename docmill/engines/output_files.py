@@ -5,13 +5,20 @@ from pathlib import Path
 
 from docmill.contracts.warnings import at_most
 from docmill.engines.attachments import hashes_of
-from docmill.engines.base import INLINE_BYTES, EngineReport, EngineTask, ParseResult, SliceReport
+from docmill.engines.base import (
+    INLINE_BYTES,
+    RESULT_FILE,
+    SLICE_FILE,
+    EngineReport,
+    EngineTask,
+    ParseResult,
+    SliceReport,
+)
 from docmill.engines.classify.base import ClassifyResult
 from docmill.engines.extract.base import ExtractResult
 from docmill.engines.selection import as_target_pages
-from docmill.engines.slices import SLICE_FILE, UnfinishedError
+from docmill.engines.slices import UnfinishedError
 
-RESULT_FILE = "result.json"
 MARKDOWN_FILE = "document.md"
 PAGE_BREAK = "\n\n---\n\n"
 """Separator of pages in `MARKDOWN_FILE`, LlamaParse's default."""

@@ -20,8 +20,6 @@ its memory is bounded."""
 OCR_PAGES = 8
 """Pages with text recognition in one run, at about one second each. Small runs let other files use
 the child processes, and bound the work that a lost worker loses."""
-SLICE_FILE = "slice.json"
-"""Output file of a run that reads a slice: a `SlicePart`."""
 
 
 class ReadPage(BaseModel):

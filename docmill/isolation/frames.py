@@ -9,6 +9,8 @@ from typing import Any, BinaryIO, NamedTuple
 from docmill.contracts.warnings import ResultWarning
 from docmill.engines.base import (
     INLINE_BYTES,
+    RESULT_FILE,
+    SLICE_FILE,
     Engine,
     EngineReport,
     EngineTask,
@@ -289,6 +291,10 @@ def _report(*, warnings: list[Any], **fields: Any) -> EngineReport:
         raise TypeError("a field has the wrong type")
     if any("/" in name or name in _NO_NAMES for name in report.files):
         raise ValueError("a file lies outside the output folder")
+    if len({*report.files}) < len(report.files):
+        raise ValueError("a file is named twice")
+    if (RESULT_FILE if report.slice is None else SLICE_FILE) not in report.files:
+        raise ValueError("the result is not among the files")
     return report
 
 

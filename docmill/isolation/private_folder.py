@@ -20,7 +20,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from docmill.engines.base import EngineReport, EngineTask, Limits, file_state
+from docmill.engines.base import EngineReport, EngineTask, Limits, open_regular
 from docmill.errors import FailureClass, ItemFailure
 from docmill.isolation import trees
 from docmill.isolation.trees import FOLDER_FLAGS, StubbornTreeError, TooDeepError, Usage
@@ -35,8 +35,6 @@ _MIB = 1024 * 1024
 _CHUNK = _MIB
 _SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,16}")
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-# Whoever may write to a source folder can replace a document by a pipe or a link at any moment.
-_SOURCE_FILE = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _HOSTILE_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 
@@ -180,16 +178,8 @@ class PrivateFolder:
             raise FolderClosedError
 
     def _take_in(self, source: str, name: str, expected: str | None = None) -> None:
-        original = os.open(source, _SOURCE_FILE)
+        original = open_regular(source, expected)
         try:
-            status = os.fstat(original)
-            is_other = expected is not None and file_state(status) != expected
-            if is_other or not stat.S_ISREG(status.st_mode):
-                raise ItemFailure(
-                    FailureClass.SOURCE_CHANGED,
-                    "Another file took its place while it was being read.",
-                    phase="read",
-                )
             copy = os.open(name, _NEW_FILE, 0o600, dir_fd=self._documents)
             try:
                 _copy(original, copy, None)

@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import Any
 
 from docmill.contracts.items import PagesRead
-from docmill.engines.base import EngineReport, EngineTask, Limits, Slice
+from docmill.engines.base import SLICE_FILE, EngineReport, EngineTask, Limits, Slice
 from docmill.engines.selection import PageSelection, as_target_pages
-from docmill.engines.slices import OCR_PAGES, SLICE_FILE, TEXT_PAGES, split
+from docmill.engines.slices import OCR_PAGES, TEXT_PAGES, split
 from docmill.errors import FailureClass, ItemFailure
 from docmill.isolation.pool import EnginePool
 from docmill.objects.base import ObjectStore

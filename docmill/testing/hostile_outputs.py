@@ -13,8 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from docmill.engines.base import EngineReport
-from docmill.engines.output_files import RESULT_FILE
+from docmill.engines.base import RESULT_FILE, EngineReport, SliceReport
 
 Command = dict[str, Any]
 Trick = Callable[[Path, Command, EngineReport], EngineReport | None]
@@ -62,6 +61,17 @@ def _missing(output: Path, _: Command, __: EngineReport) -> None:
 def _upwards(_: Path, command: Command, report: EngineReport) -> EngineReport:
     """Report a file name that leads out of the folder."""
     return replace(report, files=[*report.files, str(command.get("name", ".."))])
+
+
+def _no_files(_: Path, command: Command, report: EngineReport) -> EngineReport:
+    """Report no files, for a part of the document if ``asked`` names its pages."""
+    asked = command.get("asked")
+    return replace(report, files=[], slice=SliceReport(str(asked)) if asked else None)
+
+
+def _same_file_twice(_: Path, __: Command, report: EngineReport) -> EngineReport:
+    """Report each file twice."""
+    return replace(report, files=[*report.files, *report.files])
 
 
 def _keep_open(output: Path, _: Command, __: EngineReport) -> None:
@@ -179,6 +189,8 @@ TRICKS: dict[str, Trick] = {
     "device": _socket_or_device,
     "missing": _missing,
     "upwards": _upwards,
+    "no_files": _no_files,
+    "same_file_twice": _same_file_twice,
     "keep_open": _keep_open,
     "scribble": _scribble,
     "endless": _endless,

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from docmill.engines.base import Limits
-from docmill.errors import FailureClass, ItemFailure
+from docmill.errors import FailureClass, ItemFailure, Retry
 from docmill.isolation.pool import EnginePool
 from docmill.isolation.sandbox.confinement import Mode, available
 from docmill.testing import hostile_engine
@@ -58,6 +58,19 @@ async def test_result_file_name_that_leaves_its_folder_is_rejected(
 ) -> None:
     with pytest.raises(ItemFailure):
         await _play(hostile, "upwards", name=name)
+
+
+@pytest.mark.parametrize(
+    ("trick", "command"),
+    [("no_files", {}), ("no_files", {"asked": "1-400"}), ("same_file_twice", {})],
+)
+async def test_report_without_its_result_is_a_crash_and_no_wait_for_the_store(
+    hostile: Bench, trick: str, command: dict[str, str]
+) -> None:
+    with pytest.raises(ItemFailure) as failed:
+        await _play(hostile, trick, **command)
+    assert failed.value.failure_class is FailureClass.CRASHED
+    assert failed.value.retry is Retry.ENGINE
 
 
 async def test_open_descriptor_cannot_change_a_stored_result(hostile: Bench) -> None:

@@ -16,11 +16,11 @@ from docmill.isolation.pool import EnginePool
 from tests.fixtures.engines import Bench
 from tests.isolation.processes import private_folder
 
-REPORT = EngineReport("mock", "1", "text/plain", 1, 1, 0, partial=False, files=["a", "b"])
+REPORT = EngineReport("mock", "1", "text/plain", 1, 1, 0, partial=False, files=["result.json", "b"])
 
 
 def _answer(**changes: object) -> frames.Frame:
-    frame = frames.report_message(replace(REPORT, contents={"a": b"1", "b": b"23"}))
+    frame = frames.report_message(replace(REPORT, contents={"result.json": b"1", "b": b"23"}))
     return frames.Frame(frame.message | changes, frame.data)
 
 
@@ -52,7 +52,7 @@ def test_report_carries_the_bytes_of_its_files() -> None:
     answer = frames.answer_of(_answer())
 
     assert isinstance(answer, EngineReport)
-    assert answer.contents == {"a": b"1", "b": b"23"}
+    assert answer.contents == {"result.json": b"1", "b": b"23"}
 
 
 @pytest.mark.parametrize("sizes", [[1], [1, 1], [4, -1], [1.0, 2.0], "12", {"1": 2}, [1, 2, 0], 3])
@@ -72,7 +72,7 @@ def test_report_cannot_set_the_bytes_of_its_files_itself() -> None:
     ("inline", "part"), [(False, None), (True, SliceReport("1-400"))], ids=["unasked", "slice"]
 )
 def test_files_that_were_not_requested_are_rejected(inline: bool, part: SliceReport | None) -> None:
-    report = replace(REPORT, contents={"a": b"1", "b": b"23"}, slice=part)
+    report = replace(REPORT, contents={"result.json": b"1", "b": b"23"}, slice=part)
     task = EngineTask("parse", "a.txt", "a.txt", "out", inline=inline)
 
     assert not _may_be_inline(report, task)

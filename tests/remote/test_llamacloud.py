@@ -2,8 +2,10 @@
 
 import asyncio
 import json
+import os
 import sys
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Never
 from uuid import uuid4
@@ -12,7 +14,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from docmill.engines.base import EngineReport, EngineTask
+from docmill.engines.base import EngineReport, EngineTask, file_state
 from docmill.errors import FailureClass, ItemFailure, UnavailableError
 from docmill.records.database import Database
 from docmill.records.scope import EVERY_PROJECT
@@ -205,6 +207,33 @@ async def test_remote_upload_is_deleted_unless_the_settings_keep_it(trials: Tria
     await trials.run("parse", b"To be kept.")
     (file,) = await trials.remote_files()
     assert file["name"] == "note.txt"
+
+
+@pytest.mark.parametrize("other", ["link", "file", "pipe"])
+async def test_file_that_took_the_place_of_the_hashed_one_is_not_uploaded(
+    trials: Trials, other: str
+) -> None:
+    job = trials.job("parse", b"What was hashed.", "note.txt")
+    document = Path(job.task.document)
+    task = replace(job.task, file_state=file_state(document.stat()))
+    secret = trials.folder / "secret"
+    secret.write_text("canary")
+    document.unlink()
+    if other == "pipe":
+        os.mkfifo(document)
+    else:
+        document.symlink_to(secret) if other == "link" else secret.rename(document)
+    with pytest.raises(ItemFailure) as failed:
+        await trials.engine().run(replace(job, task=task))
+    assert failed.value.failure_class is FailureClass.SOURCE_CHANGED
+    assert trials.proxy.count("POST", FILES) == 0
+
+
+async def test_small_document_is_uploaded_as_it_was_hashed(trials: Trials) -> None:
+    job = trials.job("parse", b"Another text.", "note.txt")
+    task = replace(job.task, content=b"What was hashed.")
+    await trials.engine().run(replace(job, task=task))
+    assert "What was hashed." in (Path(job.task.output_dir) / "result.json").read_text()
 
 
 async def test_document_that_fails_at_llamacloud_fails_with_the_same_reason(trials: Trials) -> None:

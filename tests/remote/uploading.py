@@ -25,7 +25,8 @@ async def main(url: str, file: str) -> None:
     cloud = Cloud(RemoteHttp(url, HostLimit(1), timeout=httpx.Timeout(60)), "", "")
     await cloud.uploads("warm-up")
     before = peak()
-    file_id, _ = await cloud.upload(Path(file), "large.pdf", "run-large", "parse")
+    with Path(file).open("rb") as document:
+        file_id, _ = await cloud.upload(document, "large.pdf", "run-large", "parse")
     print(json.dumps({"id": file_id, "grown": peak() - before}))
     await cloud.close()
 

@@ -13,8 +13,8 @@ from docmill.engines.attachments import (
     WORDS_FILE,
     WORKBOOK_FILE,
 )
-from docmill.engines.base import ParsedImage
-from docmill.engines.output_files import MARKDOWN_FILE, RESULT_FILE
+from docmill.engines.base import RESULT_FILE, ParsedImage
+from docmill.engines.output_files import MARKDOWN_FILE
 from docmill.remote.llamacloud.answers import Image, Parse, read
 from docmill.remote.llamacloud.product import Answer
 

@@ -1,13 +1,12 @@
 """LlamaCloud's API, as far as a job needs it, and its errors as failures."""
 
-import asyncio
 import mimetypes
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, timedelta
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from pathlib import Path, PurePosixPath
-from typing import Any
+from pathlib import PurePosixPath
+from typing import Any, BinaryIO
 
 import httpx
 
@@ -50,22 +49,18 @@ class Cloud:
         await self._http.close()
 
     async def upload(
-        self, path: Path, name: str, run_id: str, purpose: str
+        self, document: BinaryIO, name: str, run_id: str, purpose: str
     ) -> tuple[str, str | None]:
-        """Stream a file to LlamaCloud, and return its id and LlamaCloud's time."""
+        """Stream an open file to LlamaCloud, and return its id and LlamaCloud's time."""
         short = PurePosixPath(name).name[-MAX_NAME:]
         kind = media_type(name)
-        handle = await asyncio.to_thread(path.open, "rb")
-        try:
-            response = await self._send(
-                "POST",
-                FILES,
-                files={"file": (short, handle, kind)},
-                data={"purpose": purpose, "external_file_id": run_id},
-                headers=_key_of(run_id, "file"),
-            )
-        finally:
-            handle.close()
+        response = await self._send(
+            "POST",
+            FILES,
+            files={"file": (short, document, kind)},
+            data={"purpose": purpose, "external_file_id": run_id},
+            headers=_key_of(run_id, "file"),
+        )
         return read(File, response).id, _time_of(response)
 
     async def uploads(self, run_id: str) -> tuple[list[str], str | None]:

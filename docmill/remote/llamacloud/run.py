@@ -1,14 +1,16 @@
 """One run of an item at LlamaCloud: its saved state, upload, job, polling and cleanup."""
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, TypeVar
+from io import BytesIO
+from typing import Any, BinaryIO, TypeVar
 
 import httpx
 import structlog
 
+from docmill.engines.base import EngineTask, open_regular
 from docmill.errors import FailureClass, ItemFailure
 from docmill.records.steps import Steps
 from docmill.remote.base import RemoteJob
@@ -201,7 +203,20 @@ class Run:
             return await self._cloud.get(path, job_id, less)
 
     async def _upload(self) -> dict[str, Any]:
-        file_id, at = await self._cloud.upload(
-            Path(self._task.document), self._task.name, self._run_id, self._task.product
-        )
+        """Upload the bytes that were hashed: no other file that takes their place meanwhile."""
+        with await asyncio.to_thread(_opened, self._task) as document:
+            file_id, at = await self._cloud.upload(
+                document, self._task.name, self._run_id, self._task.product
+            )
         return {"id": file_id, "at": at}
+
+
+def _opened(task: EngineTask) -> BinaryIO:
+    if task.content is not None:
+        return BytesIO(task.content)
+    try:
+        return os.fdopen(open_regular(task.document, task.file_state), "rb")
+    except OSError as error:
+        raise ItemFailure(
+            FailureClass.STORAGE_ERROR, f"The file cannot be read: {error.strerror}.", phase="read"
+        ) from None
