@@ -370,6 +370,14 @@ async def running_deliveries(
             await asyncio.wait([notifying])
 
 
+async def _serve_health(stack: AsyncExitStack, address: str, polling: asyncio.Event) -> None:
+    """Answer probes at ``address``, if there is one, until ``stack`` ends."""
+    if address:
+        from docmill.metrics.health import serving_health  # noqa: PLC0415 - it loads uvicorn
+
+        await stack.enter_async_context(serving_health(address, polling))
+
+
 async def work(*, tied: bool = False, engines: str = BUILTIN_ENGINES) -> None:
     """Run a worker with the settings of the environment until a stop signal.
 
@@ -387,11 +395,12 @@ async def work(*, tied: bool = False, engines: str = BUILTIN_ENGINES) -> None:
     )
     if address := settings.worker_metrics_address:
         Runtime.set_default(expose(address))  # before the first client, which would create another
-    stop = asyncio.Event()
+    stop, polling = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGINT, stop.set)
     async with AsyncExitStack() as stack:
         stack.enter_context(tracing(settings.otlp_endpoint, "docmill-worker"))
+        await _serve_health(stack, settings.worker_health_address, polling)
         addresses: Addresses | None = None
         if tied:
             addresses = await stack.enter_async_context(Membership(Home(settings.home)))
@@ -410,8 +419,10 @@ async def work(*, tied: bool = False, engines: str = BUILTIN_ENGINES) -> None:
         config["interceptors"] = interceptors()
         client = Client(**config)
         await stack.enter_async_context(running_worker(client, settings, engines))
+        polling.set()
         log.info("worker.ready", slots=settings.engine_slots, namespace=client.namespace)
         await stop.wait()
+        polling.clear()
         log.info("worker.stopping")
     log.info("worker.stopped")
 

@@ -157,6 +157,8 @@ class Settings(BaseSettings):
         worker_metrics_address: ``HOST:PORT`` at which a worker exposes its metrics to Prometheus,
             without authentication; empty exposes none.
         api_metrics_address: likewise for the HTTP API, on a port of its own; empty exposes none.
+        worker_health_address: ``HOST:PORT`` at which a worker answers probes: ``/healthz`` while it
+            runs, ``/readyz`` while it takes tasks; empty opens no port.
         stuck_seconds: a running batch without a new outcome for this time counts as stuck in the
             metrics.
         otlp_endpoint: base URL of an OpenTelemetry collector (OTLP over HTTP) that takes traces;
@@ -233,6 +235,7 @@ class Settings(BaseSettings):
     strict: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split(","))] = ()
     worker_metrics_address: str = Field(default="", pattern=_ADDRESS_OR_NOTHING)
     api_metrics_address: str = Field(default="", pattern=_ADDRESS_OR_NOTHING)
+    worker_health_address: str = Field(default="", pattern=_ADDRESS_OR_NOTHING)
     stuck_seconds: float = Field(default=3600, gt=0)
     otlp_endpoint: str = Field(default="", pattern=_URL_OR_NOTHING)
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")

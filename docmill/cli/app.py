@@ -88,6 +88,7 @@ COMMANDS: Mapping[str, Command] = {
         "Decrypt payloads for Temporal's Web UI and command line.",
     ),
     "verify": Command("docmill.cli.verify:verify", "Compare outputs with the manifest."),
+    "migrate": Command("docmill.cli.migrate:migrate", "Bring the records database up to date."),
     "doctor": Command("docmill.cli.doctor:doctor", "Check this machine."),
     "settings": Command(
         "docmill.cli.effective:settings", "Print the effective settings, and where each comes from."

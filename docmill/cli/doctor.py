@@ -81,7 +81,8 @@ def _print(console: Console, finding: Finding) -> None:
 async def findings(settings: Settings) -> AsyncIterator[Finding]:
     """Yield the result of every check."""
     yield _python()
-    yield _server()
+    if not names_server(None):
+        yield _server()
     yield _ocr()
     yield _sandbox(settings)
     async for engine in _engines(settings):
