@@ -70,7 +70,12 @@ async def serving_health(address: str, polling: asyncio.Event) -> AsyncIterator[
         UnavailableError: the address cannot be used.
     """
     config = uvicorn.Config(
-        _Health(polling), log_config=None, access_log=False, server_header=False, lifespan="off"
+        _Health(polling),
+        log_config=None,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        lifespan="off",
     )
     server = _Server(config)
     with _listen(address) as listener:
