@@ -116,6 +116,13 @@ def delete(
         bool,
         typer.Option("--keep-histories", help="Leave its workflows' histories to Temporal."),
     ] = False,
+    abandon_remote_jobs: Annotated[
+        bool,
+        typer.Option(
+            "--abandon-remote-jobs",
+            help="Delete it although jobs at remote engines are not cancelled; they are audited.",
+        ),
+    ] = False,
     as_json: JsonOption = False,
     profile: ProfileOption = None,
     home: HomeOption = None,
@@ -127,7 +134,12 @@ def delete(
     if not yes:
         typer.confirm(f"Delete everything that {project_id} owns?", abort=True, err=True)
     work = remove_project(
-        project_id, profile, keep_histories=keep_histories, as_json=as_json, home=home
+        project_id,
+        profile,
+        keep_histories=keep_histories,
+        abandon_jobs=abandon_remote_jobs,
+        as_json=as_json,
+        home=home,
     )
     execute(work)
 
@@ -221,6 +233,7 @@ async def remove_project(
     profile: str | None,
     *,
     keep_histories: bool,
+    abandon_jobs: bool,
     as_json: bool,
     home: Path | None,
 ) -> int:
@@ -237,6 +250,7 @@ async def remove_project(
             project_id,
             histories=None if keep_histories else link,
             actor=actor,
+            abandon_jobs=abandon_jobs,
         )
     console.print_json({"deleted": project_id})
     console.print(f"Deleted {project_id}.")

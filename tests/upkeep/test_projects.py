@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 from temporalio.client import Client
 
+from docmill.contracts.access import Actor
 from docmill.errors import ConflictError, NotFoundError, UnavailableError
 from docmill.ids import DEFAULT_PROJECT_ID
 from docmill.objects.documents import store_document
 from docmill.objects.local import LocalStore
+from docmill.records.audit import Audit
 from docmill.records.database import Database
 from docmill.records.projects import Projects
 from docmill.records.tables.access import AuditEvent
@@ -92,6 +94,33 @@ async def test_default_project_and_projects_with_open_batches_or_jobs_cannot_be_
         await delete_project(database, store, f"prj-{MARKS[0]}", histories=None, settle=0)
     with pytest.raises(ConflictError, match="default"):
         await delete_project(database, store, DEFAULT_PROJECT_ID, histories=None, settle=0)
+
+
+async def test_jobs_of_an_engine_that_no_worker_has_can_be_abandoned_and_are_audited(
+    database: Database, tmp_path: Path
+) -> None:
+    store = LocalStore(tmp_path / "objects")
+    project = f"prj-{MARKS[0]}"
+    await add_everywhere(database, project, MARKS[0])
+    async with database.write() as session:
+        batch = await session.get_one(Batch, f"batches-{MARKS[0]}")
+        batch.status, batch.engine = "COMPLETED", "llamacloud"
+    with pytest.raises(ConflictError) as refused:
+        await delete_project(database, store, project, histories=None, settle=0)
+    assert "--abandon-remote-jobs" in refused.value.hint
+
+    actor = Actor("cli:operator", "delete_project")
+    await delete_project(
+        database, store, project, histories=None, actor=actor, abandon_jobs=True, settle=0
+    )
+
+    assert set(await found_everywhere(database, MARKS[0])) == {AuditEvent.__tablename__}
+    async with database.read() as session:
+        events = await Audit(session).list(project, limit=10)
+    (abandoned,) = [event for event in events if event.action == "abandon_remote_jobs"]
+    assert abandoned.actor == "cli:operator"
+    assert abandoned.objects
+    assert all(name.startswith("llamacloud:") for name in abandoned.objects)
 
 
 async def test_deletion_stops_before_the_data_while_temporal_is_away(
