@@ -128,6 +128,7 @@ def test_unreviewed_system_call_is_rejected(machine: str) -> None:
 def test_call_by_another_calling_convention_kills_the_process() -> None:
     assert _answer("x86_64", 0x40000000 + 59) == "kill"
     assert _answer("x86_64", 11, audit=0x40000003) == "kill"  # i386's execve
+    assert _answer("aarch64", 11, audit=0x40000028) == "kill"  # 32-bit ARM's execve
 
 
 @pytest.mark.integration
