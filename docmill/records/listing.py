@@ -1,6 +1,7 @@
 """Frozen listing of a batch as SQL, for both kinds of listings."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from sqlalchemy import Select, Subquery, or_, select
@@ -93,16 +94,27 @@ def listed_with_status(batch: Batch, *, unfinished_only: bool = False) -> Select
 
 
 async def add_items(
-    session: AsyncSession, batch: Batch, listed: Sequence[Listed], **fields: Any
+    session: AsyncSession,
+    batch: Batch,
+    listed: Sequence[Listed],
+    own: Mapping[int, dict[str, Any]] = MappingProxyType({}),
+    **fields: Any,
 ) -> Sequence[int]:
-    """Insert ledger rows for listed items without one, pending unless ``fields`` override it.
+    """Insert ledger rows for listed items without one, pending unless fields override it.
+
+    Args:
+        session: a writing session.
+        batch: the batch.
+        listed: the items.
+        own: fields of each item by position, the same for all.
+        **fields: fields of all items.
 
     Returns:
         Positions of the new rows. Other processes may have inserted the rest.
     """
     if not listed:
         return []
-    rows = [_values(batch, row) | fields for row in listed]
+    rows = [_values(batch, row) | fields | own.get(row.position, {}) for row in listed]
     insert = insert_into(session, BatchItem).on_conflict_do_nothing()
     return (await session.scalars(insert.returning(BatchItem.position), rows)).all()
 

@@ -31,6 +31,29 @@ _STORED = select(_results.c.cache_key, _results.c.id).where(
 )
 
 
+_USED = (
+    select(
+        _results.c.cache_key,
+        _results.c.id,
+        _results.c.media_type,
+        _results.c.warnings,
+        _results.c.partial,
+        _results.c.pages_total,
+        _results.c.pages_ok,
+        _results.c.pages_failed,
+        _results.c.engine,
+        _results.c.engine_version,
+    )
+    .where(
+        _results.c.project_id == bindparam("of_project"),
+        _results.c.cache_key.in_(bindparam("of_keys", expanding=True)),
+        _results.c.purged_at.is_(None),
+    )
+    .order_by(_results.c.id)
+    .with_for_update()
+)
+
+
 class PurgedError(NotFoundError):
     """The result has expired."""
 
@@ -46,6 +69,21 @@ class SharedResult(NamedTuple):
 
     media_type: str
     warnings: Sequence[Any]
+
+
+class StoredResult(NamedTuple):
+    """Data of a stored result for the rows of items that share it; warnings as stored."""
+
+    cache_key: str
+    id: str
+    media_type: str
+    warnings: Sequence[Any] | None
+    partial: bool
+    pages_total: int
+    pages_ok: int
+    pages_failed: int
+    engine: str
+    engine_version: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,11 +194,27 @@ class Results:
                 row.id: SharedResult(row.media_type, row.warnings or ())
                 for row in await self._session.execute(there)
             }
-            stale = func.coalesce(Result.used_at, Result.created_at) < when - USE_NOTED_AFTER
-            noted = update(Result).where(Result.id.in_(found), stale).values(used_at=when)
-            await self._session.execute(noted)
+            await self._note_use(found, when)
             held |= found
         return held
+
+    async def use_keys(self, project_id: str, cache_keys: Collection[str]) -> list[StoredResult]:
+        """Like `use`, by cache key."""
+        held: list[StoredResult] = []
+        when = now()
+        for some in chunked(sorted(cache_keys)):
+            wanted = {"of_project": project_id, "of_keys": some}
+            found = [*map(StoredResult._make, await self._session.execute(_USED, wanted))]
+            await self._note_use([one.id for one in found], when)
+            held += found
+        return held
+
+    async def _note_use(self, result_ids: Collection[str], when: datetime) -> None:
+        if not result_ids:
+            return
+        stale = func.coalesce(Result.used_at, Result.created_at) < when - USE_NOTED_AFTER
+        noted = update(Result).where(Result.id.in_(result_ids), stale).values(used_at=when)
+        await self._session.execute(noted)
 
     async def of_item(
         self, project_id: str, item_id: str, *, job_type: str | None = None
