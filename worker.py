@@ -43,7 +43,7 @@ from docmill.contracts.names import (
     REMOTE_ENGINES_QUEUE,
 )
 from docmill.embedded.addresses import Addresses
-from docmill.embedded.child import ORPHAN_FLAG, parent_exited
+from docmill.embedded.child import ORPHAN_FLAG, parent_exited, report_failure
 from docmill.embedded.connect import connect_named, connect_to
 from docmill.embedded.home import Home
 from docmill.embedded.members import Membership
@@ -438,10 +438,13 @@ def main() -> int:
     )
     gc.freeze()  # loaded modules are excluded from collections
     gc.enable()
+    tied = parser.parse_args().tied
     try:
-        asyncio.run(work(tied=parser.parse_args().tied))
+        asyncio.run(work(tied=tied))
     except DocmillError as error:
         log.error("worker.failed", reason=error.message, hint=error.hint)
+        if tied:
+            report_failure(error)
         return 1
     return 0
 

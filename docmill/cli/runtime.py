@@ -171,7 +171,7 @@ async def _embedded(
         worker_environment(home),
         on_death=lambda deaths: notify(
             f"The worker died ({deaths} in a row) and is started again; "
-            f"its log: {home.log('worker')}"
+            f"its log: {home.log('worker')}\n{worker.process.failure() or ''}".rstrip()
         ),
     )
     async with AsyncExitStack() as stack:

@@ -1,11 +1,22 @@
-"""Detects, in a process that a command started (see `Supervisor`), that the command has ended."""
+"""What a process that a command started (see `Supervisor`) has to do with this command."""
 
 import asyncio
 import os
 import sys
 
+from docmill.errors import DocmillError
+
 ORPHAN_FLAG = "--die-with-parent"
 """Option of worker.py and server.py: their standard input is a pipe of the command."""
+
+
+FAILED = "failed: "
+"""Start of the last line of a process that cannot run: the reason, for the command's user."""
+
+
+def report_failure(error: DocmillError) -> None:
+    """Write the reason why this process ends, as the last line of its log."""
+    sys.stderr.write(f"{FAILED}{error.message} {error.hint}\n")
 
 
 async def parent_exited() -> None:

@@ -9,9 +9,10 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from docmill.embedded.child import FAILED
 from docmill.embedded.home import Home
 from docmill.embedded.locks import FileLock
-from docmill.errors import UnavailableError
+from docmill.errors import UnavailableError, bounded
 from docmill.settings import MIB
 
 POLL_SECONDS = 0.01
@@ -21,6 +22,8 @@ KILL_SECONDS = 10.0
 """Time for the kernel to end a killed process, on a machine that swaps."""
 MAX_LOG_BYTES = 20 * MIB
 """A larger log is rotated when its process is started."""
+
+_LAST_LINE_BYTES = 4096
 
 _WRITE_PID_THEN_EXEC = 'echo $$ > "$0"; exec "$@"'
 """The process writes its own pid into the lock file, and then becomes the program."""
@@ -108,6 +111,15 @@ class HomeProcess:
             if pid is not None or not self.alive():
                 return pid
             await asyncio.sleep(POLL_SECONDS)
+
+    def failure(self) -> str | None:
+        """Return why the process could not run, if it ended by itself; None if it was killed."""
+        with suppress(OSError), self.log.open("rb") as log:
+            log.seek(max(0, self.log.stat().st_size - _LAST_LINE_BYTES))
+            *_, last = [b"", *log.read().splitlines()]
+            text = last.decode("utf-8", "replace")
+            return bounded(text.removeprefix(FAILED)) if text.startswith(FAILED) else None
+        return None
 
     async def stop(self, grace: float) -> None:
         """Stop the process: SIGTERM, and SIGKILL after ``grace`` seconds.

@@ -49,6 +49,39 @@ def supervisor(home: Home) -> Supervisor:
     return Supervisor(home, "worker", [sys.executable, "-c", CHILD], environment)
 
 
+@pytest.mark.parametrize(
+    ("ends", "reason"),
+    [
+        (
+            "report_failure(UsageError('The key k1 is missing.', 'Add it.'))",
+            "The key k1 is missing. Add it.",
+        ),
+        ("print('any other line')", None),
+        ("report_failure(UsageError('An earlier one.')); print('started again')", None),
+    ],
+)
+async def test_reason_of_a_process_that_cannot_run_is_known(
+    home: Home, ends: str, reason: str | None
+) -> None:
+    code = (
+        "from docmill.embedded.child import report_failure\n"
+        "from docmill.errors import UsageError\n"
+        f"{ends}"
+    )
+    reasons: list[str | None] = []
+    died = asyncio.Event()
+
+    def note(_: int) -> None:
+        reasons.append(dying.process.failure())
+        died.set()
+
+    environment = worker_environment(home, "127.0.0.1:1") | {"PYTHONUNBUFFERED": "1"}
+    dying = Supervisor(home, "worker", [sys.executable, "-c", code], environment, note)
+    async with dying, asyncio.timeout(30):
+        await died.wait()
+    assert reasons[0] == reason
+
+
 async def _another_than(process: HomeProcess, pid: int | None) -> int:
     async with asyncio.timeout(20):
         while True:
