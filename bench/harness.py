@@ -7,7 +7,6 @@ ratio is the median of the ratios of all rounds, so that a slower machine affect
 import json
 import os
 import platform
-import shutil
 import sys
 import traceback
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -33,7 +32,9 @@ class Bench:
     """Settings of a benchmark run.
 
     Attributes:
-        folder: for the files of a figure; empty when it starts, removed when it ends.
+        folder: for the files of a figure; empty when it starts. Files are kept until all figures
+            are measured: for minutes after many were deleted, ext4 without a journal takes many
+            times longer to create others.
         rounds: number of measurements of each side.
         source: folder of real PDFs.
         scale: factor of all sizes; 0 means the smallest useful sizes.
@@ -130,10 +131,7 @@ class Figure:
         """Measure in a folder of this figure."""
         mine = replace(bench, folder=bench.folder / self.name)
         mine.folder.mkdir(parents=True)
-        try:
-            return [found async for found in self.measure(mine)]
-        finally:
-            shutil.rmtree(mine.folder, ignore_errors=True)
+        return [found async for found in self.measure(mine)]
 
 
 async def run_all(figures: Sequence[Figure], bench: Bench, into: Path | None) -> bool:

@@ -1,6 +1,5 @@
 """The complete command on real PDFs, compared with liteparse's own batch command."""
 
-import shutil
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -27,13 +26,11 @@ async def measure(bench: Bench) -> AsyncIterator[Round]:
             "lit": count / await _lit(papers, *MARKDOWN),
             "lit JSON": count / await _lit(papers, *EQUAL),
         }
-        for path in bench.folder.iterdir():
-            shutil.rmtree(path)
 
 
 async def _lit(papers: Path, *options: str) -> float:
     """Return the seconds of ``lit``, without OCR."""
-    output = papers.with_name(f"lit-{options[1]}")
+    output = papers.with_name(f"{papers.name}-{options[1]}")
     common = ("--no-ocr", "--num-workers", str(SLOTS), "--quiet")
     return (await time_program(LIT, "batch-parse", papers, output, *options, *common)).wall
 

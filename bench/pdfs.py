@@ -3,8 +3,9 @@
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
@@ -14,7 +15,7 @@ from bench.harness import SLOTS, Bench, Figure, Round, Row
 from bench.inputs import FAST, copies, sound
 from bench.mill import Mill, docmill
 from docmill.contracts.batches import JobSpec
-from docmill.engines.base import EngineTask
+from docmill.engines.base import INLINE_BYTES, EngineTask
 from docmill.isolation.environment import child_environment
 from docmill.isolation.pool import EnginePool
 from docmill.records.ledger import Ledger
@@ -63,14 +64,27 @@ async def _ends(mill: Mill, batch: Batch) -> list[float]:
 
 
 async def _pool(pool: EnginePool, papers: Path) -> float:
-    tasks = []
-    for paper in sorted(papers.iterdir()):
+    """Return the seconds of the pool, with the messages that a worker sends for small files."""
+
+    async def run(paper: Path) -> None:
         output = papers.with_name("pool-out") / papers.name / paper.stem
-        output.mkdir(parents=True)
-        tasks.append(EngineTask("parse", str(paper), paper.name, str(output), FAST))
+        content = await asyncio.to_thread(paper.read_bytes)
+        task = EngineTask("parse", str(paper), paper.name, str(output), FAST, inline=True)
+        if len(content) <= INLINE_BYTES:
+            task = replace(task, content=content)
+        report = await pool.run(task)
+        await asyncio.to_thread(_write, output, report.contents)
+
+    (papers.with_name("pool-out") / papers.name).mkdir(parents=True)
     began = time.perf_counter()
-    await asyncio.gather(*map(pool.run, tasks))
+    await asyncio.gather(*map(run, sorted(papers.iterdir())))
     return time.perf_counter() - began
+
+
+def _write(folder: Path, contents: Mapping[str, bytes]) -> None:
+    folder.mkdir(exist_ok=True)
+    for name, content in contents.items():
+        (folder / name).write_bytes(content)
 
 
 async def _bare(processes: ProcessPoolExecutor, papers: Path) -> float:
