@@ -34,12 +34,18 @@ async def close_batch(
     """End a batch, or return the files that have no outcome yet.
 
     A batch that has already ended is not changed, and neither is one with a newer epoch than the
-    request. The manifest is written in a folder below ``scratch`` first.
+    request. The manifest is written in a folder below ``scratch`` first. A batch that could not be
+    opened has no row; its result is empty.
+
+    Raises:
+        NotFoundError: a batch that would be completed has no row.
     """
     try:
         async with database.read() as session:
             batch = await Batches(session).get(None, request.batch_id)
-    except NotFoundError:  # it could not be opened
+    except NotFoundError:
+        if request.ending is BatchStatus.COMPLETED:  # the row was lost, by an older backup
+            raise
         return _unopened(request)
     if BatchStatus(batch.status).terminal or request.epoch not in (0, batch.epoch):
         return await _result(database, batch)

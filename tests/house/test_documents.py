@@ -81,6 +81,11 @@ def test_command_reference_names_every_exit_code() -> None:
     assert set(map(int, re.findall(r"^\| (\d+) \|", page, re.MULTILINE))) == set(Exit)
 
 
+def test_page_of_temporal_cloud_registers_every_search_attribute() -> None:
+    page = text_of(ROOT / "docs/how-to/temporal-cloud.md")
+    assert dict(re.findall(r'--search-attribute "(\w+)=(\w+)"', page)) == names.SEARCH_ATTRIBUTES
+
+
 def test_every_page_is_in_the_index() -> None:
     index = text_of(ROOT / "docs/README.md")
     pages = [path for path in ROOT.glob("docs/*/*.md") if path.parent.name != "decisions"]

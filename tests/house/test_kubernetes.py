@@ -148,7 +148,7 @@ def test_every_setting_is_known_and_valid() -> None:
     fields = {f"DOCMILL_{field.upper()}": field for field in Settings.model_fields}
     ours = {name: value for name, value in values.items() if not name.startswith("TEMPORAL_")}
     assert set(ours) <= set(fields)
-    Settings(**{fields[name]: value for name, value in ours.items()})  # type: ignore[arg-type]
+    Settings(**{fields[name]: value for name, value in ours.items()})
 
 
 def test_secrets_have_no_values_and_every_named_one_is_in_the_example() -> None:

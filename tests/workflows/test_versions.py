@@ -15,7 +15,6 @@ from temporalio.testing import WorkflowEnvironment
 import worker as worker_module
 from docmill.cli import deployments as commands
 from docmill.cli import doctor
-from docmill.contracts.words import BatchStatus
 from docmill.errors import ConflictError
 from docmill.records.database import Database
 from docmill.records.scope import EVERY_PROJECT
@@ -201,7 +200,7 @@ async def test_stalled_batch_of_a_rolled_back_version_is_reported_and_moved(
         assert await commands.move_batches([batch.id], None, None, None, profile=None) == 1
 
 
-async def test_workers_without_versions_get_batches_again_once_they_are_current(
+async def test_batches_move_between_workers_with_and_without_versions(
     mill: VersionedMill, tmp_path: Path
 ) -> None:
     folder = write_texts(tmp_path / "in", 2)
@@ -221,5 +220,12 @@ async def test_workers_without_versions_get_batches_again_once_they_are_current(
         assert "1 workers without a version get no tasks: the version E is current." in problems
         assert await check_histories(mill.temporal, BatchWorkflow, versioned=True) == 1
         await mill.promote(UNVERSIONED)
-        result = await mill.client.result(batch.id)
-    assert (result.status, result.tally.completed) == (BatchStatus.COMPLETED, 2)
+        assert (await mill.client.result(batch.id)).tally.completed == 2
+        begun = await mill.start(write_texts(tmp_path / "begun", 2))
+        await mill.service.pause(begun)
+        await mill.until_progress(begun, lambda now: now.state == "paused")
+    async with mill.version("E"):
+        await mill.promote("E")
+        await mill.service.resume(begun)
+        assert (await mill.client.result(begun.id)).tally.completed == 2
+    assert (await versions_of_runs(mill, begun))[0] == {"", "E"}
