@@ -4,6 +4,7 @@ The methods block: call them in a thread.
 """
 
 import fcntl
+import hashlib
 import mimetypes
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -18,7 +19,7 @@ from docmill.objects.open import open_bucket
 from docmill.objects.places import BucketUrl, Place
 from docmill.objects.results import MARKDOWN_FILE, named_files
 from docmill.objects.staging import Staging
-from docmill.outputs.files import DamagedError, files_of_result, hash_of, writing_to
+from docmill.outputs.files import hash_of, writing_to
 from docmill.outputs.names import OutputNames
 
 _REQUESTS = 16
@@ -130,12 +131,12 @@ class FolderDestination:
         return [self._has_result(names, sha256) for names, sha256 in wanted]
 
     def _has_result(self, names: OutputNames, sha256: str | None) -> bool:
-        result = self.folder / names.json
-        if hash_of(result) != sha256:
+        result = self.read(names.json)
+        if result is None or hashlib.sha256(result).hexdigest() != sha256:
             return False
         try:
-            siblings = files_of_result(result)
-        except DamagedError:
+            siblings = named_files(result)
+        except ValueError:
             return False
         return all(self.has(names.of(name), sha256) for name, sha256 in siblings.items())
 

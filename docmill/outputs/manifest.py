@@ -29,6 +29,7 @@ order, but the same manifest must have the same bytes."""
 _BLOCK = 1000
 """Rows of one write."""
 _ROW_GROUP = 8192
+_SHARED = tuple(one.name for one in fields(ItemRecord))
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +63,8 @@ class ManifestRow(ItemRecord):
             output_path = None
         elif output_path is None:
             output_path = result_key(item.object_prefix, RESULT_FILE)
-        shared = {one.name: getattr(item, one.name) for one in fields(ItemRecord)}
         return cls(
-            **shared,
+            **{name: getattr(item, name) for name in _SHARED},
             output_path=output_path,
             output_sha256=item.result_sha256,
             warnings=item.warnings,
