@@ -101,6 +101,9 @@ def worker_environment(home: Home, address: str | None = None) -> dict[str, str]
         home: of the process.
         address: of the embedded server; a worker finds it as a member of the home.
 
+    The C library gets two arenas, as for engine processes: with one for each of a worker's threads,
+    freed memory that none of the others uses adds up.
+
     Settings for other Temporal servers (keys, TLS, namespaces) are omitted. An installed worker
     needs no ``PYTHONPATH``, because a script's own folder comes first unless ``PYTHONSAFEPATH`` is
     set.
@@ -111,7 +114,8 @@ def worker_environment(home: Home, address: str | None = None) -> dict[str, str]
         if not key.startswith("TEMPORAL_") and key not in ("PYTHONPATH", "PYTHONSAFEPATH")
     }
     return (
-        kept
+        {"MALLOC_ARENA_MAX": "2"}
+        | kept
         | {"DOCMILL_HOME": str(home.root), "PYTHONUNBUFFERED": "1"}
         | ({} if address is None else {"TEMPORAL_ADDRESS": address})
         | ({} if IS_INSTALLED else {"PYTHONPATH": str(APPLICATION)})
