@@ -29,7 +29,7 @@ def test_expected_failure(): assert False
 def run_pytest(folder: Path, *, no_skips: bool) -> subprocess.CompletedProcess[str]:
     folder.joinpath("test_skipping.py").write_text(SKIPPING)
     folder.joinpath("test_module.py").write_text("import pytest\npytest.importorskip('nowhere')")
-    plugins = ["-p", "tests.fixtures.no_skips", "-p", "no:cacheprovider"]
+    plugins = ["-p", "tests.fixtures.no_skips", "-p", "no:cacheprovider", "-p", "no:cloudcoil"]
     options = [*plugins, "--continue-on-collection-errors", f"--rootdir={folder}", str(folder)]
     return subprocess.run(
         [sys.executable, "-m", "pytest", *options],
