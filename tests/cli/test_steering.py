@@ -1,5 +1,6 @@
 """Controlling a batch from another terminal, and concurrent commands."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ from docmill.embedded.server import EmbeddedServer
 from tests.cli.conftest import SLOWLY, finish, many
 from tests.cli.starting import ROOT, Cli, wait_for
 
-INVOCATIONS = 100
+INVOCATIONS = 100 if os.environ.get("DOCMILL_TEST_ALL") == "1" else 25
 
 # Each child is a whole command, from its arguments to its exit, in a process of its own; only
 # the imports are shared, which would otherwise be most of the time.
