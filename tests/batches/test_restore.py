@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureError
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import WorkflowEnvironment
 
@@ -20,6 +19,7 @@ from docmill.errors import NotFoundError
 from docmill.records.database import Database
 from docmill.records.scope import EVERY_PROJECT
 from docmill.records.tables.batches import Batch
+from docmill.temporal.payloads import PLAIN
 from tests.fixtures.mill import Mill, settings_for, until, write_command, write_texts
 from tests.fixtures.temporal import BINARIES
 from workflows import policies
@@ -92,7 +92,7 @@ async def test_older_records_beside_newer_temporal(small_mill: Mill, tmp_path: P
 async def temporal_on(file: Path) -> AsyncIterator[Client]:
     """A server whose state is in a file."""
     async with await WorkflowEnvironment.start_local(
-        data_converter=pydantic_data_converter,
+        data_converter=PLAIN,
         dev_server_existing_path=str(BINARIES / "temporal"),
         dev_server_database_filename=str(file),
     ) as environment:

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 
 import worker as worker_module
@@ -23,6 +22,7 @@ from docmill.settings import Settings
 from docmill.temporal import deployments as deployments_module
 from docmill.temporal.connections import TemporalLink
 from docmill.temporal.deployments import UNVERSIONED, Deployments, VersionStatus, once_workers_poll
+from docmill.temporal.payloads import PLAIN
 from docmill.temporal.preflight import check_histories
 from docmill.testing import mock_engine
 from tests.fixtures.mill import Mill, settings_for, unconfined, until, write_command, write_texts
@@ -39,7 +39,7 @@ DEPLOYMENT = "docmill"
 async def versioned_server() -> AsyncIterator[Client]:
     """A server of its own: a current version would stop the workers of other tests."""
     async with await WorkflowEnvironment.start_local(
-        data_converter=pydantic_data_converter,
+        data_converter=PLAIN,
         dev_server_existing_path=str(BINARIES / "temporal"),
     ) as environment:
         yield environment.client
