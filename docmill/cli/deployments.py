@@ -159,8 +159,9 @@ async def make_current(
     """Make a version current once its workers poll."""
     console = Console(as_json=False)
     deployments = await _open(deployment, profile)
-    await once_workers_poll(partial(deployments.set_current, build_id), wait)
+    routed = await once_workers_poll(partial(deployments.set_current, build_id), wait)
     console.print(f"{_named(build_id)} gets new batches.", style="bold")
+    _print_routing(console, routed=routed)
     found = await deployments.describe()
     for version in found.versions:
         if version.batches and version.build_id != build_id:
@@ -177,9 +178,10 @@ async def ramp_version(
     """Give a part of the new batches to a version."""
     console = Console(as_json=False)
     deployments = await _open(deployment, profile)
-    await once_workers_poll(partial(deployments.ramp, build_id, percentage), wait)
+    routed = await once_workers_poll(partial(deployments.ramp, build_id, percentage), wait)
     share = f"gets {percentage:g}% of the new batches." if percentage else "gets no new batches."
     console.print(f"{build_id} {share}", style="bold")
+    _print_routing(console, routed=routed)
     return Exit.OK
 
 
@@ -268,6 +270,11 @@ async def _open(deployment: str | None, profile: str | None) -> Deployments:
             "Name a server of your own in TEMPORAL_ADDRESS, or with --profile.",
         )
     return Deployments(await connect_named(data_converter(settings), profile), name)
+
+
+def _print_routing(console: Console, *, routed: bool) -> None:
+    if not routed:
+        console.print("Temporal is still telling its task queues.", style="yellow")
 
 
 def _named(build_id: str | None) -> str:

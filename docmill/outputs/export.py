@@ -155,7 +155,8 @@ class Exporter:
             raise NotFoundError(
                 f"The store has lost {self._lost_count} results, among them: "
                 + ", ".join(self._lost[:NAMED]),
-                "Restore the store from a backup, or parse again with disable_cache: true.",
+                "Restore the store from a backup, or process the files again: run with --force, "
+                "over HTTP disable_cache: true.",
             )
         return summary
 

@@ -18,7 +18,7 @@ from temporalio.service import RPCError
 from docmill.client import KEEP_ALIVE, BatchClient
 from docmill.contracts.names import BATCH_QUEUE
 from docmill.errors import NotFoundError, UnavailableError, UsageError
-from docmill.temporal.deployments import Deployments
+from docmill.temporal.deployments import Deployments, unserved
 from docmill.tracing.spans import interceptors
 
 CONNECT_TIMEOUT = timedelta(seconds=3)
@@ -156,15 +156,18 @@ class TemporalLink:
             raise UnavailableError("Temporal cannot be reached.") from error
 
     async def check_worker(self) -> None:
-        """Check that a worker has polled for batches in the last minutes.
+        """Check that a worker that gets batches has polled in the last minutes.
 
         Raises:
-            UnavailableError: none has, or Temporal cannot be reached.
+            UnavailableError: none has, for example because no version is current, or Temporal
+                cannot be reached.
         """
         if not (await self.queue(BATCH_QUEUE, QueueType.WORKFLOW)).pollers:
             raise UnavailableError(
                 "No worker polls for batches.", "Start a worker: worker.py, or `docmill worker`."
             )
+        if (problem := await unserved((await self.batches()).temporal)) is not None:
+            raise UnavailableError(problem.message, problem.hint)
 
     async def stalled_batches(self, deployment: str) -> int:
         """Return how many batches wait for workers of a former version, in the default namespace.

@@ -24,6 +24,7 @@ from temporalio.api.taskqueue.v1 import PollerInfo, TaskQueue
 from temporalio.api.workflow.v1 import VersioningOverride, WorkflowExecutionOptions
 from temporalio.api.workflowservice.v1 import (
     DescribeTaskQueueRequest,
+    DescribeTaskQueueResponse,
     DescribeWorkerDeploymentRequest,
     SetWorkerDeploymentCurrentVersionRequest,
     SetWorkerDeploymentRampingVersionRequest,
@@ -46,8 +47,9 @@ for 5 minutes."""
 POLL_SECONDS = 0.2
 """Interval of the reads while a command waits for workers or for the routing."""
 
-ROUTING_SECONDS = 30.0
-"""Maximum wait until all task queues know a change of the routing; it takes about a second."""
+ROUTING_SECONDS = 15.0
+"""Maximum wait until all task queues know a change of the routing. It takes about a second; once a
+server reported it as unfinished for half a minute."""
 
 
 class VersionStatus(StrEnum):
@@ -204,11 +206,14 @@ class Deployments:
         current = routing.current_deployment_version.build_id or None
         return Deployment(self.name, current, versions, len(pollers.get(UNVERSIONED, ())))
 
-    async def set_current(self, build_id: str) -> None:
+    async def set_current(self, build_id: str) -> bool:
         """Give new batches, and those that continue as new, to a version; end a ramp.
 
         Args:
             build_id: of the version; `UNVERSIONED` for workers without a version.
+
+        Returns:
+            Whether all task queues know it; otherwise they soon will.
 
         Raises:
             ConflictError: no worker of it polls, or not all task queues of the current version.
@@ -231,10 +236,13 @@ class Deployments:
             )
         except RPCError as error:
             raise _translated(error, self.name) from None
-        await self._until_routed()
+        return await self._until_routed()
 
-    async def ramp(self, build_id: str, percentage: float) -> None:
+    async def ramp(self, build_id: str, percentage: float) -> bool:
         """Give a part of the new batches to a version; 0 ends the ramp.
+
+        Returns:
+            Whether all task queues know it; otherwise they soon will.
 
         Raises:
             ConflictError: no worker of it polls, or not all task queues of the current version.
@@ -254,7 +262,7 @@ class Deployments:
             )
         except RPCError as error:
             raise _translated(error, self.name) from None
-        await self._until_routed()
+        return await self._until_routed()
 
     async def batches_on(self, build_id: str) -> AsyncIterator[str]:
         """Yield the ids of the running batches on a version."""
@@ -309,36 +317,23 @@ class Deployments:
             raise _translated(error, self.name) from None
         return found.worker_deployment_info
 
-    async def _until_routed(self) -> None:
-        """Wait until all task queues know the routing, so that a command has taken effect."""
+    async def _until_routed(self) -> bool:
+        """Wait until all task queues know the routing; return whether they do."""
         states = RoutingConfigUpdateState
         deadline = asyncio.get_running_loop().time() + ROUTING_SECONDS
         while asyncio.get_running_loop().time() < deadline:
             state = (await self._info()).routing_config_update_state
             if state != states.ROUTING_CONFIG_UPDATE_STATE_IN_PROGRESS:
-                return
+                return True
             await asyncio.sleep(POLL_SECONDS)
-        raise UnavailableError(
-            "Temporal has not told all task queues about the change yet.",
-            "It continues by itself; the command list shows the current version.",
-        )
+        return False
 
     async def _workers_of(self, build_id: str) -> int:
         return len((await self._pollers()).get(build_id, ()))
 
     async def _pollers(self) -> dict[str, set[str]]:
         """Return the workers that polled for batches lately, by build id."""
-        try:
-            found = await self._client.workflow_service.describe_task_queue(
-                DescribeTaskQueueRequest(
-                    namespace=self._client.namespace,
-                    task_queue=TaskQueue(name=BATCH_QUEUE),
-                    task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
-                ),
-                timeout=RPC_TIMEOUT,
-            )
-        except RPCError as error:
-            raise _translated(error, self.name) from None
+        found = await _batch_queue(self._client)
         workers: dict[str, set[str]] = {}
         oldest = datetime.now(UTC) - FRESH
         for poller in found.pollers:
@@ -369,8 +364,52 @@ class Deployments:
         )
 
 
-async def once_workers_poll(change: Callable[[], Awaitable[None]], patience: float) -> None:
-    """Repeat a change of the routing until the version's workers poll.
+async def unserved(client: Client) -> Problem | None:
+    """Return why new batches wait although workers poll, or None.
+
+    Needs no name of a deployment: the task queue knows its current version.
+
+    Raises:
+        UnavailableError: Temporal cannot be reached.
+    """
+    found = await _batch_queue(client)
+    versioned = WorkerVersioningMode.WORKER_VERSIONING_MODE_VERSIONED
+    options = [one.deployment_options for one in found.pollers]
+    versions = {
+        (one.deployment_name, one.build_id) if one.worker_versioning_mode == versioned else None
+        for one in options
+    }
+    routing = found.versioning_info
+    current = routing.current_deployment_version
+    wanted = (current.deployment_name, current.build_id) if current.build_id else None
+    if not versions or wanted in versions:
+        return None
+    if wanted is None:
+        return Problem(
+            "No version of the workers is current.", "Use deployments set-current BUILD_ID."
+        )
+    return Problem(
+        f"No worker of the current version {current.build_id} polls.",
+        "Start workers of it, or use deployments set-current.",
+    )
+
+
+async def _batch_queue(client: Client) -> DescribeTaskQueueResponse:
+    try:
+        return await client.workflow_service.describe_task_queue(
+            DescribeTaskQueueRequest(
+                namespace=client.namespace,
+                task_queue=TaskQueue(name=BATCH_QUEUE),
+                task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
+            ),
+            timeout=RPC_TIMEOUT,
+        )
+    except RPCError as error:
+        raise _translated(error, BATCH_QUEUE) from None
+
+
+async def once_workers_poll(change: Callable[[], Awaitable[bool]], patience: float) -> bool:
+    """Repeat a change of the routing until the version's workers poll; return its result.
 
     Args:
         change: a call of `Deployments.set_current` or `Deployments.ramp`.
@@ -385,13 +424,11 @@ async def once_workers_poll(change: Callable[[], Awaitable[None]], patience: flo
     deadline = loop.time() + patience
     while True:
         try:
-            await change()
+            return await change()
         except (ConflictError, NotFoundError):
             if loop.time() >= deadline:
                 raise
             await asyncio.sleep(POLL_SECONDS)
-        else:
-            return
 
 
 def _no_workers(build_id: str) -> ConflictError:

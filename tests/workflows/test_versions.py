@@ -14,13 +14,14 @@ from temporalio.testing import WorkflowEnvironment
 import worker as worker_module
 from docmill.cli import deployments as commands
 from docmill.cli import doctor
-from docmill.errors import ConflictError
+from docmill.contracts.names import BATCH_QUEUE
+from docmill.errors import ConflictError, UnavailableError
 from docmill.records.database import Database
 from docmill.records.scope import EVERY_PROJECT
 from docmill.records.tables.batches import Batch
 from docmill.settings import Settings
 from docmill.temporal import deployments as deployments_module
-from docmill.temporal.connections import TemporalLink
+from docmill.temporal.connections import QueueType, TemporalLink
 from docmill.temporal.deployments import UNVERSIONED, Deployments, VersionStatus, once_workers_poll
 from docmill.temporal.payloads import PLAIN
 from docmill.temporal.preflight import check_histories
@@ -87,7 +88,9 @@ async def mill(
     monkeypatch.setenv("TEMPORAL_ADDRESS", versioned_server.service_client.config.target_host)
     monkeypatch.setenv("DOCMILL_WORKER_DEPLOYMENT", DEPLOYMENT)
     database = Database(migrated_sqlite_url, EVERY_PROJECT)
-    settings = settings_for(tmp_path, migrated_sqlite_url, worker_deployment=DEPLOYMENT)
+    settings = settings_for(
+        tmp_path, migrated_sqlite_url, worker_deployment=DEPLOYMENT, max_running_batches=1
+    )
     mill = VersionedMill(versioned_server, database, settings)
     mill.deployments = Deployments(versioned_server, DEPLOYMENT)
     yield mill
@@ -100,6 +103,17 @@ def write_gates(folder: Path, count: int) -> list[Path]:
     for number, gate in enumerate(gates):
         write_command(folder, f"{number}.txt", do="wait", file=str(gate))
     return gates
+
+
+async def until_polled(mill: VersionedMill) -> None:
+    """Wait until a worker polls; raise what keeps batches from it."""
+    link = TemporalLink.over(mill.temporal)
+
+    async def polls() -> bool:
+        return bool((await link.queue(BATCH_QUEUE, QueueType.WORKFLOW)).pollers)
+
+    await until(polls)
+    await link.check_worker()
 
 
 async def versions_of_runs(mill: VersionedMill, batch: Batch) -> list[set[str]]:
@@ -125,12 +139,18 @@ async def test_batch_stays_on_its_version_and_upgrades_when_it_continues_as_new(
     with pytest.raises(ConflictError, match="No worker of the version A polls"):
         await mill.promote("A", 0)
     async with mill.version("A"):
+        with pytest.raises(UnavailableError, match="No version of the workers is current"):
+            await until_polled(mill)
         await mill.promote("A")
+        await until_polled(mill)
         batch = await mill.start(tmp_path / "in", page_size=2, concurrency=1)
         await mill.until_progress(batch, lambda now: now.in_flight == 1)
+        queued = await mill.start(write_texts(tmp_path / "queued", 1))
+        await mill.until_progress(queued, lambda now: now.state == "throttled")
         async with mill.version("B"):
             await commands.make_current("B", 30, None, profile=None)
             await mill.until_on(batch, "A")
+            await mill.until_on(queued, "A")
             gates[0].touch()
             await mill.until_progress(batch, lambda now: now.processed == 1)
             assert await mill.version_of(batch) == "A"
@@ -144,13 +164,17 @@ async def test_batch_stays_on_its_version_and_upgrades_when_it_continues_as_new(
             result = await mill.client.result(batch.id)
 
             assert result.tally.completed == 3
+            assert (await mill.client.result(queued.id)).tally.completed == 1
             assert await commands.drain_version("A", 30, None, profile=None) == 0
     runs = await versions_of_runs(mill, batch)
     assert runs[0] == {"A"}
     assert runs[-1] == {"B"}
+    assert await versions_of_runs(mill, queued) == [{"A"}, {"B"}]
     shown = capsys.readouterr().out
     assert "The version B gets new batches." in shown
-    assert f"1 batches run on A: {batch.id}." in shown
+    listed = next(line for line in shown.splitlines() if line.startswith("2 batches run on A: "))
+    assert batch.id in listed
+    assert queued.id in listed
 
 
 async def test_stalled_batch_of_a_rolled_back_version_is_reported_and_moved(

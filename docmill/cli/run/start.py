@@ -25,6 +25,7 @@ from docmill.records.scans import ScanSummary, ScanSuperseded
 from docmill.records.tables.batches import Batch
 from docmill.records.tables.sources import Directory
 from docmill.sources.folder import FolderSource
+from docmill.temporal.deployments import unserved
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,7 @@ async def create(service: BatchService, plan: Plan, scanned: Scanned, number: in
 
 
 async def needs_upload(context: CommandContext, temporal: Connection, console: Console) -> bool:
-    """Whether files must be uploaded to the shared store; warns when no worker polls.
+    """Whether files must be uploaded to the shared store; warns when no worker gets batches.
 
     Raises:
         UsageError: workers on other machines cannot reach this home's records or results.
@@ -109,6 +110,8 @@ async def needs_upload(context: CommandContext, temporal: Connection, console: C
             f"({program()} worker).",
             style="yellow",
         )
+    elif (problem := await unserved(temporal.client)) is not None:
+        console.print(f"{problem.message} The batch waits. {problem.hint}", style="yellow")
     # The default store is in the home folder, which only this machine can read.
     shared = not context.database.is_sqlite and bool(context.settings.store_url)
     return upload_is_needed(identities, socket.gethostname(), shared=shared)
