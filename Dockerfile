@@ -1,6 +1,6 @@
 # Images of worker, HTTP API and command line, which are one image; the command selects one.
 # `docker build .` makes `docmill`; `docker build --target ocr .` makes `docmill:ocr`, with data for
-# recognising text in 38 languages instead of English only. docs/how-to/distributed.md describes both.
+# recognising text in 39 languages instead of English only. docs/how-to/distributed.md describes both.
 ARG BASE=python:3.11.14-slim-bookworm
 
 FROM ${BASE} AS build
