@@ -33,23 +33,23 @@ _STORED = select(_results.c.cache_key, _results.c.id).where(
 
 _USED = (
     select(
-        _results.c.cache_key,
-        _results.c.id,
-        _results.c.media_type,
-        _results.c.warnings,
-        _results.c.partial,
-        _results.c.pages_total,
-        _results.c.pages_ok,
-        _results.c.pages_failed,
-        _results.c.engine,
-        _results.c.engine_version,
+        Result.cache_key,
+        Result.id,
+        Result.media_type,
+        Result.warnings,
+        Result.partial,
+        Result.pages_total,
+        Result.pages_ok,
+        Result.pages_failed,
+        Result.engine,
+        Result.engine_version,
     )
     .where(
-        _results.c.project_id == bindparam("of_project"),
-        _results.c.cache_key.in_(bindparam("of_keys", expanding=True)),
-        _results.c.purged_at.is_(None),
+        Result.project_id == bindparam("of_project"),
+        Result.cache_key.in_(bindparam("of_keys", expanding=True)),
+        Result.purged_at.is_(None),
     )
-    .order_by(_results.c.id)
+    .order_by(Result.id)
     .with_for_update()
 )
 

@@ -18,7 +18,7 @@ import re
 import shlex
 import subprocess
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import structlog
 from google.protobuf.message import Message
@@ -34,9 +34,6 @@ from temporalio.converter import (
 
 from docmill.errors import PayloadKeyError, UsageError, bounded
 from docmill.settings import Settings
-
-if TYPE_CHECKING:
-    pass
 
 ENCODING = "binary/encrypted"
 """Value of the metadata field ``encoding`` of an encrypted payload."""
