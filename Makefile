@@ -6,7 +6,7 @@ VENV       := .venv
 PY         := $(VENV)/bin/python
 UV         := $(VENV)/.uv/bin/uv
 DEMO_OUT   := docmill-out/documents
-PROCESSES  ?= 2
+PROCESSES  ?= 3
 SOURCES    := workflows activities docmill worker.py starter.py server.py tests bench examples docs/images docs/reference
 
 # The first of these that is new enough creates the environment; `make PYTHON=/path` overrides it.
