@@ -274,7 +274,7 @@ async def _open(deployment: str | None, profile: str | None) -> Deployments:
 
 def _print_routing(console: Console, *, routed: bool) -> None:
     if not routed:
-        console.print("Temporal is still telling its task queues.", style="yellow")
+        console.print("Not all task queues know it yet; they soon will.", style="yellow")
 
 
 def _named(build_id: str | None) -> str:
