@@ -48,6 +48,7 @@ class LeftOutReason(StrEnum):
     SPECIAL = "special"
     UNREADABLE = "unreadable"
     OUTPUT = "output"
+    INVALID_KEY = "invalid_key"
 
 
 LEFT_OUT_WORDS: dict[LeftOutReason, str] = {
@@ -60,6 +61,7 @@ LEFT_OUT_WORDS: dict[LeftOutReason, str] = {
     LeftOutReason.SPECIAL: "devices, pipes and sockets",
     LeftOutReason.UNREADABLE: "without permission to read them",
     LeftOutReason.OUTPUT: "folders of Docmill's own results",
+    LeftOutReason.INVALID_KEY: "keys with an empty part, a dot part or a control character",
 }
 """Labels of the reasons in user interfaces, after the number of files."""
 

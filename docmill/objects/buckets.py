@@ -27,6 +27,7 @@ from obstore.store import from_url
 from docmill.errors import ConflictError, NotFoundError, UnavailableError, UsageError
 from docmill.objects.base import CHUNK
 from docmill.objects.places import BucketUrl
+from docmill.objects.s3_listing import list_keys
 
 if TYPE_CHECKING:
     from obstore import ObjectMeta, PutMode, UpdateVersion
@@ -153,15 +154,37 @@ class Bucket:
     def pages(self) -> Iterator[list[BucketObject]]:
         """List all objects in pages of up to `PAGE`. Memory holds one page.
 
-        Placeholders of folders, as the providers' consoles make them, are omitted.
+        Placeholders of folders, as the providers' consoles make them, are omitted. Objects of S3
+        whose path `is_plain_path` rejects are listed, but no other method can name them.
 
         Raises:
-            UsageError: one of the keys has an empty part, ``..`` or a control character.
+            UsageError: one of the keys of GCS or Azure cannot be named.
         """
         with self._converted_errors():
-            stream = obstore.list(self._store, self.url.prefix or None, chunk_size=PAGE)
-            for metas in stream:
-                yield [self._object(meta) for meta in metas if not self._is_placeholder(meta)]
+            # Only a listing below a prefix keeps a slash at the start of a key.
+            if self.url.scheme == "s3" and not self.url.prefix:
+                yield from self._exact_pages("")
+                return
+            last = ""
+            try:
+                for metas in obstore.list(self._store, self.url.prefix or None, chunk_size=PAGE):
+                    yield [self._object(meta) for meta in metas if not self._is_placeholder(meta)]
+                    last = metas[-1]["path"]
+            except InvalidPathError:
+                if self.url.scheme != "s3":
+                    raise
+                yield from self._exact_pages(last)
+
+    def _exact_pages(self, last: str) -> Iterator[list[BucketObject]]:
+        """List the objects after the key ``last`` with their keys as they are."""
+        below = f"{self.url.prefix}/" if self.url.prefix else ""
+        pages = list_keys(self.url.bucket, below, last, client=CLIENT, retry=RETRY)
+        for metas in pages:
+            yield [
+                self._object(meta)
+                for meta in metas
+                if meta["size"] or not meta["path"].endswith("/")
+            ]
 
     def has(self, path: str) -> bool:
         """Return whether there is an object at ``path``."""

@@ -47,7 +47,7 @@ class BucketUrl:
                 "(AWS_*, GOOGLE_*, AZURE_*).",
             )
         prefix = prefix.strip("/")
-        if prefix and not all(map(is_plain, prefix.split("/"))):
+        if prefix and not is_plain_path(prefix):
             raise UsageError(f"{text} has an empty or relative part in its prefix.", _HINT)
         return cls(scheme, bucket, prefix)
 
@@ -91,6 +91,10 @@ def is_bucket_url(text: str) -> bool:
     return text.partition("://")[0] in SCHEMES and "://" in text
 
 
-def is_plain(part: str) -> bool:
-    """Return whether the library can name a part of a key: no ``..``, no control characters."""
+def is_plain_path(path: str) -> bool:
+    """Return whether the library can name a key: no empty part, ``..`` or control character."""
+    return all(map(_is_plain, path.split("/")))
+
+
+def _is_plain(part: str) -> bool:
     return part not in ("", ".", "..") and not any(c < " " or c == "\x7f" for c in part)

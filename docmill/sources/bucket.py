@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 from docmill.contracts.scans import RUN_FILE, LeftOut, LeftOutReason, ScannedEntry, is_litter
 from docmill.errors import UsageError
 from docmill.objects.open import open_bucket
-from docmill.objects.places import BucketUrl
+from docmill.objects.places import BucketUrl, is_plain_path
 from docmill.sources.globs import Globs
 from docmill.sources.walk import display_path
 
@@ -90,10 +90,12 @@ class BucketSource:
     def scan(self, left_out: LeftOut | None = None) -> Iterator[list[ScannedEntry]]:
         """List the objects page by page. Memory holds one page.
 
-        Hidden names, litter and results of other runs are excluded as in a folder.
+        Hidden names, litter and results of other runs are excluded as in a folder, and keys that
+        cannot be read.
 
         Raises:
-            UsageError: there is no such bucket, access is denied, or a key cannot be read.
+            UsageError: there is no such bucket, access is denied, or a key of GCS or Azure cannot
+                be named.
             UnavailableError: the bucket cannot be listed now.
         """
         bucket = open_bucket(self.url)
@@ -132,16 +134,17 @@ class _Listing:
             return False
         if any(map(self._exclude.matches, (*folders, path))):
             return False
-        for folder in folders:
-            if reason := self._reason_of(folder, path):
-                self._count(reason, f"{folder}/")
-                return False
+        if is_plain_path(path):
+            for folder in folders:
+                if reason := self._reason_of(folder, path):
+                    self._count(reason, f"{folder}/")
+                    return False
         if self._include is not None and not self._include.matches(path):
             return False
-        if reason := _reason(name):
+        reason = _reason(name) if is_plain_path(path) else LeftOutReason.INVALID_KEY
+        if reason:
             self._count(reason, path)
-            return False
-        return True
+        return reason is None
 
     def _reason_of(self, folder: str, path: str) -> LeftOutReason | None:
         """Return why the folder of ``path`` is excluded. Folders with results have a marker.

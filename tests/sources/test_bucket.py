@@ -16,7 +16,7 @@ from docmill.contracts.scans import RUN_FILE, LeftOut, ScannedEntry
 from docmill.errors import FailureClass, ItemFailure, Retry, UnavailableError, UsageError
 from docmill.objects.local import LocalStore
 from docmill.objects.open import open_bucket
-from docmill.objects.places import BucketUrl, is_plain
+from docmill.objects.places import BucketUrl, is_plain_path
 from docmill.sources.bucket import BucketSource
 from docmill.sources.choice import source_of
 from docmill.sources.documents import OpenedDocument, open_document
@@ -35,13 +35,13 @@ def url(s3_url: str) -> BucketUrl:
 def put(s3_endpoint: str, url: BucketUrl) -> Callable[..., None]:
     """Put objects below the URL, under keys that the library refuses to write, too."""
 
-    def put(*paths: str, data: bytes = b"text") -> None:
+    def put(*paths: str, data: bytes = b"text", below: BucketUrl = url) -> None:
         for path in paths:
-            if all(map(is_plain, path.split("/"))):
-                open_bucket(url).put_bytes(path, data, "text/plain")
+            if is_plain_path(path):
+                open_bucket(below).put_bytes(path, data, "text/plain")
                 continue
             connection = http.client.HTTPConnection(urlsplit(s3_endpoint).netloc)
-            key = quote(url.key(path), safe="/")
+            key = quote(below.key(path), safe="/")
             connection.request("PUT", f"/{url.bucket}/{key}", data)
             assert connection.getresponse().status == 200
             connection.close()
@@ -154,11 +154,49 @@ def test_missing_bucket_is_named(s3_url: str) -> None:
         entries_of(BucketSource.resolve(BucketUrl.parse("s3://no-such-bucket/x")))
 
 
-def test_key_that_cannot_be_read_is_named(url: BucketUrl, put: Callable[..., None]) -> None:
+@pytest.mark.parametrize("whole", [False, True])
+def test_keys_that_cannot_be_read_are_left_out_by_name(
+    url: BucketUrl, put: Callable[..., None], *, whole: bool
+) -> None:
+    odd = ["..", "b//c.txt", "/d.txt", "e/../f.txt", "g/.", "h\x01i.txt", "j\t.txt", "k\x7f", "l/"]
+    good = ["a.txt", "b/c.txt", "d+ü &.txt", "m.txt", "z/z.txt"]
+    below = BucketUrl(url.scheme, url.bucket) if whole else url
+    put(*good, *odd, below=below)
+    put("empty/", "empty//", data=b"", below=below)
+    left_out = LeftOut()
+
+    found = entries_of(BucketSource.resolve(below), left_out)
+
+    assert [entry.unique_id for entry in found] == good
+    counted = (left_out.as_json() or {})["invalid_key"]
+    assert (counted["count"], set(counted["names"])) == (len(odd), set(odd))
+    assert listed(below, exclude=("b*",), include=("*.txt",)) == [
+        path for path in good if not path.startswith("b")
+    ]
+
+
+def test_anonymous_listing_leaves_odd_keys_out(
+    url: BucketUrl, put: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
     put("a.txt", "b//c.txt")
-    with pytest.raises(UsageError, match=r"some/prefix/b//c\.txt") as odd:
-        entries_of(BucketSource.resolve(url))
-    assert "Rename" in odd.value.hint
+    monkeypatch.setenv("AWS_SKIP_SIGNATURE", "true")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    open_bucket.cache_clear()
+    assert listed(url) == ["a.txt"]
+
+
+def test_listing_continues_after_the_last_page_without_an_odd_key(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with listing_server(4500, odd=2100) as server:
+        source, left_out = _elsewhere(server.endpoint, monkeypatch), LeftOut()
+        paths = [entry.unique_id for entry in entries_of(source, left_out)]
+
+    assert paths == sorted(set(paths))
+    assert len(paths) == 4499
+    assert left_out.as_json() == {"invalid_key": {"count": 1, "names": ["0002//002100.txt"]}}
+    assert server.requests == 6
 
 
 @pytest.mark.parametrize(
