@@ -42,6 +42,10 @@ EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=6s --start-period=30s CMD ["python", "-S", "-c", \
     "import http.client as h, sys; c = h.HTTPConnection('127.0.0.1', 8000, timeout=5); c.request('GET', '/healthz'); sys.exit(c.getresponse().status != 200)"]
 CMD ["docmill", "worker"]
+# The version of its workers in a Temporal Worker Deployment; empty means a hash of Docmill's code.
+ARG BUILD_ID=
+ENV DOCMILL_WORKER_BUILD_ID=$BUILD_ID
+LABEL org.opencontainers.image.version=$BUILD_ID
 
 # The fast models of Tesseract (Apache-2.0), as Debian packages them.
 FROM ${BASE} AS languages

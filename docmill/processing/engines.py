@@ -1,6 +1,7 @@
 """Engines of one worker: local ones in child processes, remote ones over HTTP."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -36,6 +37,9 @@ from docmill.tracing.spans import span, traceparent
 
 ABANDON_SECONDS = 2.0
 """Below the five seconds within which a cancelled batch has to end."""
+
+log = logging.getLogger(__name__)
+"""Of the standard library: a line that is not written costs nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +162,7 @@ class ItemEngines:
         def begin() -> None:
             nonlocal began
             began = time.monotonic()
+            log.debug("engine.started", extra={"item_id": item.item_id, "attempt": item.attempt})
             if on_started is not None:
                 on_started()
 

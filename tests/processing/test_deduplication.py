@@ -1,13 +1,16 @@
 """Files with the same bytes and parameters are processed once, also at the same time."""
 
 import asyncio
+import logging
 from collections import Counter
 from pathlib import Path
 
+import pytest
 from sqlalchemy import select
 
 from docmill.contracts.access import Limits
 from docmill.embedded.connect import connect_to
+from docmill.processing import engines
 from docmill.records.projects import Projects
 from docmill.records.tables.attempts import EngineLease
 from docmill.records.tables.batches import Batch, Result
@@ -29,8 +32,9 @@ def engine_runs(path: Path) -> int:
 
 
 async def test_files_with_the_same_bytes_in_one_batch_run_the_engine_once(
-    mill: Mill, tmp_path: Path
+    mill: Mill, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level(logging.DEBUG, engines.__name__)
     runs, gate = tmp_path / "runs", tmp_path / "gate"
     folder = write_copies(tmp_path / "in", 5, do="wait", file=str(gate), record=str(runs))
     address = mill.temporal.service_client.config.target_host
@@ -42,6 +46,9 @@ async def test_files_with_the_same_bytes_in_one_batch_run_the_engine_once(
         result = await mill.client.result(batch.id)
     assert (result.tally.completed, result.tally.skipped) == (1, 4)
     assert engine_runs(runs) == 1
+    assert [line.message for line in caplog.records if line.name == engines.__name__] == [
+        "engine.started"
+    ]
     items = await mill.items(batch)
     assert len({item.result_id for item in items}) == 1
     assert {item.skip_reason for item in items} == {None, "already_processed"}
