@@ -1,8 +1,7 @@
-"""The command verify: an output folder against its manifest."""
+"""The command verify: the output of a run against its manifest."""
 
 import asyncio
 from dataclasses import asdict
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,8 +10,7 @@ from docmill.cli.console import Console
 from docmill.cli.execute import execute
 from docmill.cli.exits import Exit
 from docmill.cli.options import JsonOption
-from docmill.errors import UsageError
-from docmill.objects.places import is_bucket_url
+from docmill.objects.places import place_of
 from docmill.outputs.verify import verify as compare
 
 SHOWN = 50
@@ -20,25 +18,26 @@ SHOWN = 50
 
 
 def verify(
-    out: Annotated[str, typer.Argument(metavar="OUT", help="A folder that run has written.")],
+    out: Annotated[
+        str,
+        typer.Argument(
+            metavar="OUT", help="A folder, or the URL of a bucket, that run has written."
+        ),
+    ],
     as_json: JsonOption = False,
 ) -> None:
     """Compare outputs with the manifest.
 
-    Every output is hashed again. The exit code is 1 when a byte changed or a file is missing.
+    Every output is hashed again; those in a bucket are downloaded for it. The exit code is 1 when a
+    byte changed or a file is missing.
     """
     execute(verify_outputs(out, as_json=as_json))
 
 
 async def verify_outputs(out: str, *, as_json: bool) -> int:
-    """Compare an output folder with its manifest."""
+    """Compare the output of a run with its manifest."""
     console = Console(as_json=as_json)
-    if is_bucket_url(str(out)):
-        raise UsageError(
-            "Results are verified in a folder only.",
-            "Copy them with the provider's own command (aws s3 sync) and name that folder.",
-        )
-    problems = await asyncio.to_thread(compare, Path(out))
+    problems = await asyncio.to_thread(compare, place_of(out))
     console.print_json({"out": out, "ok": not problems, "problems": list(map(asdict, problems))})
     if not as_json:
         for problem in problems[:SHOWN]:

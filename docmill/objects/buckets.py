@@ -198,6 +198,17 @@ class Bucket:
         except NotFoundError:
             return None
 
+    def stream(self, path: str) -> Iterator[bytes]:
+        """Yield the bytes of an object in parts of bounded size.
+
+        Raises:
+            NotFoundError: there is no such object.
+        """
+        with self._converted_errors(path):
+            answer = obstore.get(self._store, self.url.key(path))
+            for data in answer.stream(min_chunk_size=CHUNK):
+                yield bytes(data)
+
     async def download(self, path: str, signature: str, target: Path) -> None:
         """Write an object to the new file ``target``, if it still is the listed one.
 

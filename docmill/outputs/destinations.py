@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
-from docmill.errors import UsageError
+from docmill.errors import NotFoundError, UsageError
 from docmill.objects.durable import move_into_place, sync_file_system
 from docmill.objects.open import open_bucket
 from docmill.objects.places import BucketUrl, Place
@@ -33,6 +33,8 @@ _MEDIA_TYPES = {
     ".sha256": "text/plain",
 }
 
+Value = TypeVar("Value")
+Answer = TypeVar("Answer")
 Change = Callable[[bytes | None], bytes]
 """Returns the new bytes of a file for its old ones, or for None if there is no such file."""
 
@@ -82,8 +84,14 @@ class Destination(Protocol):
     def read(self, name: str) -> bytes | None:
         """Return the bytes of a small file; None if there is no such file."""
 
-    def read_all(self, names: Sequence[str]) -> Iterator[bytes | None]:
-        """Return the bytes of small files, in order."""
+    def hash_of(self, name: str) -> str | None:
+        """Return the SHA-256 of the bytes of a file; None if there is no such file."""
+
+    def each(self, call: Callable[[Value], Answer], values: Sequence[Value]) -> Iterator[Answer]:
+        """Return the answers of ``call`` for each value, in order.
+
+        A bucket gets several calls at a time; so ``values`` are few.
+        """
 
     def remove(self, name: str) -> None:
         """Delete a file if it exists."""
@@ -142,7 +150,7 @@ class FolderDestination:
 
     def has(self, name: str, sha256: str) -> bool:
         """Hash the file."""
-        return hash_of(self.folder / name) == sha256
+        return self.hash_of(name) == sha256
 
     def put(self, staged: Path, name: str, sha256: str) -> None:
         """Move the file."""
@@ -182,9 +190,13 @@ class FolderDestination:
         except OSError:
             return None
 
-    def read_all(self, names: Sequence[str]) -> Iterator[bytes | None]:
-        """Read the files one by one."""
-        return map(self.read, names)
+    def hash_of(self, name: str) -> str | None:
+        """Hash the file."""
+        return hash_of(self.folder / name)
+
+    def each(self, call: Callable[[Value], Answer], values: Sequence[Value]) -> Iterator[Answer]:
+        """Call it for one after the other."""
+        return map(call, values)
 
     def remove(self, name: str) -> None:
         """Delete the file, and the folders that it leaves empty."""
@@ -252,7 +264,7 @@ class BucketDestination:
 
     def have_results(self, wanted: Sequence[tuple[OutputNames, str | None]]) -> list[bool]:
         """Compare the metadata of the JSON, which is put after the other files of its result."""
-        found = self._threads().map(self._bucket.sha256_of, [names.json for names, _ in wanted])
+        found = self.each(self._bucket.sha256_of, [names.json for names, _ in wanted])
         return [actual == sha256 for actual, (_, sha256) in zip(found, wanted, strict=True)]
 
     def has(self, name: str, sha256: str) -> bool:
@@ -278,9 +290,29 @@ class BucketDestination:
         """Get the object."""
         return self._bucket.read(name)
 
-    def read_all(self, names: Sequence[str]) -> Iterator[bytes | None]:
-        """Get several objects at a time."""
-        return self._threads().map(self._bucket.read, names)
+    def hash_of(self, name: str) -> str | None:
+        """Get the object and hash it: its metadata is no proof of its bytes."""
+        digest = hashlib.sha256()
+        try:
+            for data in self._bucket.stream(name):
+                digest.update(data)
+        except NotFoundError:
+            return None
+        return digest.hexdigest()
+
+    def download(self, name: str, folder: Path) -> None:
+        """Download the object to a file of the same name; without an object there is none."""
+        target = folder / name
+        with writing_to(folder), target.open("xb") as file:
+            try:
+                for data in self._bucket.stream(name):
+                    file.write(data)
+            except NotFoundError:
+                target.unlink()
+
+    def each(self, call: Callable[[Value], Answer], values: Sequence[Value]) -> Iterator[Answer]:
+        """Call it in several threads."""
+        return self._threads().map(call, values)
 
     def remove(self, name: str) -> None:
         """Delete the object."""

@@ -210,7 +210,7 @@ class Exporter:
         if self.findings.title is None:
             return
         names = [output_names(row.path).json for row in rows if row.object_prefix is not None]
-        for result in self._out.read_all(names):
+        for result in self._out.each(self._out.read, names):
             self.findings.add(result)
 
     async def _walk(self, after: int) -> list[ItemRow]:

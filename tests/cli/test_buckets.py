@@ -35,6 +35,9 @@ def test_bucket_is_run_into_a_bucket_and_again_after_changes(cold_cli: Cli, buck
     bucket.delete("b.csv")
     changed = cold_cli("run", url, "--out", out, "--json")
     again = json.loads(changed.stdout)
+    verified = cold_cli("verify", out)
+    bucket.delete("out/letters/c ü.txt.md")
+    damaged = cold_cli("verify", out)
     same = cold_cli("run", url, "--out", f"{url}/")
 
     assert done.returncode == 1, done.stdout + done.stderr
@@ -55,6 +58,9 @@ def test_bucket_is_run_into_a_bucket_and_again_after_changes(cold_cli: Cli, buck
     assert runs[-1]["batch_id"] == again["batch_id"]
     stored = [path for path in cold_cli.home.rglob("*") if path.is_file()]
     assert not [path for path in stored if b"test-secret" in path.read_bytes()]
+    assert (verified.returncode, damaged.returncode) == (0, 1), verified.stderr + damaged.stderr
+    assert verified.stdout == f"Everything in {out} is as it was written.\n"
+    assert "letters/c ü.txt.md is missing" in damaged.stdout
     assert same.returncode == 2
     assert "at the same time" in same.stderr
 

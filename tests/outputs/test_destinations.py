@@ -16,7 +16,7 @@ from docmill.outputs.destinations import BucketDestination, Destination, FolderD
 from docmill.outputs.export import Exporter
 from docmill.outputs.manifest import ManifestSummary
 from docmill.outputs.names import RUN_INDEX
-from docmill.outputs.verify import table_rows
+from docmill.outputs.verify import Problem, table_rows, verify
 from docmill.records.tables.batches import Batch
 from tests.outputs.shelf import Shelf
 
@@ -117,6 +117,58 @@ async def test_missing_bucket_is_named(shelf: Shelf, s3_url: str, tmp_path: Path
     out = BucketDestination(BucketUrl.parse("s3://no-such-bucket/x"), tmp_path / "scratch")
     with pytest.raises(UsageError, match="no bucket no-such-bucket"):
         await export(shelf, out)
+
+
+# -- verification -------------------------------------------------------------------------
+
+
+async def test_results_in_a_bucket_verify_until_a_byte_changes(
+    shelf: Shelf, bucket: Bucket, destination: Counting
+) -> None:
+    await export(shelf, destination)
+    assert await asyncio.to_thread(verify, bucket.url) == []
+
+    image = "sub/ü b.pdf.files/img_p1_1.png"
+    other = bytearray(bucket.read(image) or b"")
+    other[-3] ^= 1
+    before = bucket.sha256_of(image)
+    changed = shelf.out.parent / "image.png"
+    changed.write_bytes(other)
+    bucket.put_file(image, changed, str(before), "image/png")
+    bucket.delete("a.pdf.md")
+    assert await asyncio.to_thread(verify, bucket.url) == [
+        Problem("a.pdf.md", "is missing"),
+        Problem(image, "has changed"),
+    ]
+
+    for name in ("a.pdf.json", "manifest.sha256"):
+        bucket.delete(name)
+    assert await asyncio.to_thread(verify, bucket.url) == [
+        Problem("a.pdf.json", "is missing"),
+        Problem("a.pdf.md", "is missing"),
+        Problem(image, "has changed"),
+        Problem("manifest.sha256", "is missing"),
+    ]
+
+
+async def test_manifest_in_a_bucket_is_compared_in_both_formats(
+    shelf: Shelf, bucket: Bucket, destination: Counting
+) -> None:
+    await export(shelf, destination)
+    lines = bucket.read("manifest.jsonl") or b""
+    odd = lines.replace(b"sub/\xc3\xbc b.pdf.json", b"sub//b.pdf.json")
+    bucket.put_bytes("manifest.jsonl", odd, "application/jsonl")
+    assert await asyncio.to_thread(verify, bucket.url) == [
+        Problem("sub//b.pdf.json", "is not an output of this folder"),
+        Problem("manifest.jsonl", "has changed"),
+    ]
+
+    bucket.put_bytes("manifest.jsonl", b"{}\n", "application/jsonl")
+    with pytest.raises(UsageError, match=r"^s3://.*/manifest\.jsonl is damaged in line 1"):
+        await asyncio.to_thread(verify, bucket.url)
+    bucket.delete("manifest.jsonl")
+    with pytest.raises(UsageError, match=r"^s3://.*/manifest\.jsonl cannot be read"):
+        await asyncio.to_thread(verify, bucket.url)
 
 
 # -- manifests of all runs ----------------------------------------------------------------
