@@ -129,7 +129,7 @@ async def running_worker(
     async with AsyncExitStack() as stack:
         metrics = WorkerMetrics.of(client)
         database = Database.of(settings, EVERY_PROJECT)
-        database.on_settled = metrics.count if metrics.enabled else None
+        database.on_settled = metrics.outcomes.count if metrics.enabled else None
         stack.push_async_callback(database.close)
         await database.migrate()
         trace_statements(database.engines)

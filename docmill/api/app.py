@@ -84,7 +84,8 @@ def create_app(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[State]:
-        async with open_services(settings) as services:
+        on_settled = metrics.outcomes.count if metrics else None
+        async with open_services(settings, on_settled) as services:
             exposed = metrics.exposed(services) if metrics else nullcontext()
             async with exposed:
                 yield {"services": services}

@@ -58,14 +58,15 @@ class Metric:
 OUTCOMES = Metric(
     "docmill_outcomes_total",
     Kind.COUNTER,
-    Publishers.WORKER,
+    Publishers.BOTH,
     ("outcome",),
-    "Items that got their outcome. It exists from the start of a worker, as rates need it.",
+    "Items that got their outcome by this process: nearly all by workers; the API cancels those of "
+    "a batch that was terminated in Temporal. It exists from the start, as rates need it.",
 )
 ITEMS = Metric(
     "docmill_items_total",
     Kind.COUNTER,
-    Publishers.WORKER,
+    Publishers.BOTH,
     ("outcome", "class", "engine", "project"),
     "The same items by failure class, engine and project. class is empty without a failure, "
     "engine if none ran.",
@@ -73,7 +74,7 @@ ITEMS = Metric(
 PAGES = Metric(
     "docmill_pages_total",
     Kind.COUNTER,
-    Publishers.WORKER,
+    Publishers.BOTH,
     ("state", "engine", "project"),
     "Pages of settled items that an engine read: state is ok or failed.",
 )

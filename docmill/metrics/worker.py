@@ -1,26 +1,22 @@
 """Metrics of a worker: counters of its items, by the meter of its Temporal runtime."""
 
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from temporalio.client import Client
 from temporalio.common import MetricCounter, MetricGaugeFloat, MetricHistogramFloat, MetricMeter
 from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
 
-from docmill.contracts.words import Outcome
 from docmill.errors import UnavailableError
 from docmill.metrics.catalogue import (
     ENGINE_SECONDS,
-    ITEMS,
     METRICS,
-    OUTCOMES,
-    PAGES,
     Kind,
     Metric,
     Publishers,
 )
 from docmill.metrics.labels import EngineLabels, ProjectLabels
-from docmill.records.outcomes import SettledItem
+from docmill.metrics.outcomes import OutcomeCounts
 
 
 def expose(address: str) -> Runtime:
@@ -63,6 +59,7 @@ class WorkerMetrics:
     Attributes:
         enabled: whether the runtime exposes metrics; otherwise everything here does nothing.
         projects: labels of the projects.
+        outcomes: counts what this worker settles.
     """
 
     def __init__(self, meter: MetricMeter) -> None:
@@ -73,24 +70,13 @@ class WorkerMetrics:
         self._counters: dict[tuple[str, tuple[str, ...]], MetricCounter] = {}
         self._histograms: dict[tuple[str, tuple[str, ...]], MetricHistogramFloat] = {}
         self._gauges: dict[tuple[str, tuple[str, ...]], MetricGaugeFloat] = {}
-        for outcome in Outcome:  # the rate of a counter needs its zero
-            self._add(OUTCOMES, 0, outcome)
+        self.outcomes = OutcomeCounts(self, self.projects, self._engines)
 
     @classmethod
     def of(cls, client: Client) -> "WorkerMetrics":
         """Return the metrics that the runtime of a client exposes."""
         runtime = client.service_client.config.runtime or Runtime.default()
         return cls(runtime.metric_meter)
-
-    def count(self, settled: Sequence[SettledItem]) -> None:
-        """Count outcomes that were committed, see `Database.on_settled`."""
-        for one in settled:
-            engine, project = self._engines.of(one.engine), self.projects.of(one.project_id)
-            self._add(OUTCOMES, one.items, one.outcome)
-            self._add(ITEMS, one.items, one.outcome, one.failure_class or "", engine, project)
-            for state, pages in (("ok", one.pages_ok), ("failed", one.pages_failed)):
-                if pages:
-                    self._add(PAGES, pages, state, engine, project)
 
     def engine_ran(self, job_type: str, engine: str, seconds: float) -> None:
         """Record the time of a successful run of an engine."""
@@ -111,7 +97,7 @@ class WorkerMetrics:
             self._gauges[(metric.name, labels)] = gauge
         gauge.set(value)
 
-    def _add(self, metric: Metric, amount: int, *labels: str) -> None:
+    def add(self, metric: Metric, amount: int, *labels: str) -> None:
         """Add to a counter. The instrument with its labels is kept: that saves two microseconds."""
         counter = self._counters.get((metric.name, labels))
         if counter is None:

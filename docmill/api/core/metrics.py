@@ -18,8 +18,9 @@ from docmill.metrics.catalogue import (
     Metric,
     Publishers,
 )
-from docmill.metrics.labels import OTHER, ProjectLabels
+from docmill.metrics.labels import OTHER, EngineLabels, ProjectLabels
 from docmill.metrics.observer import Observer, StuckBatches
+from docmill.metrics.outcomes import OutcomeCounts
 from docmill.records.scope import EVERY_PROJECT
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -27,7 +28,11 @@ SERVER_ERROR = 500
 
 
 class ApiMetrics:
-    """Publishes the metrics of one API process."""
+    """Publishes the metrics of one API process.
+
+    Attributes:
+        outcomes: counts what this process settles.
+    """
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
@@ -42,11 +47,23 @@ class ApiMetrics:
             buckets=HTTP_SECONDS.buckets,
             registry=self._registry,
         )
+        self._counters = {
+            one.name: Counter(one.stem, one.meaning, one.labels, registry=self._registry)
+            for one in METRICS
+            if one.kind is Kind.COUNTER and one.publishers is Publishers.BOTH
+        }
         self._gauges = {
             one.name: Gauge(one.stem, one.meaning, one.labels, registry=self._registry)
             for one in METRICS
             if one.kind is Kind.GAUGE and one.publishers is not Publishers.WORKER
         }
+
+        self._projects = ProjectLabels()
+        self.outcomes = OutcomeCounts(self, self._projects, EngineLabels())
+
+    def add(self, metric: Metric, amount: int, *labels: str) -> None:
+        """Add to a counter; ``labels`` are the values of its labels, in order."""
+        self._counters[metric.name].labels(*labels).inc(amount)
 
     def set(self, metric: Metric, value: float, *labels: str) -> None:
         """Set a gauge; ``labels`` are the values of its labels, in order."""
@@ -79,7 +96,7 @@ class ApiMetrics:
             services.database.scoped(EVERY_PROJECT),
             services.temporal,
             stuck=StuckBatches(settings.stuck_seconds),
-            projects=ProjectLabels(),
+            projects=self._projects,
             deployment=settings.worker_deployment,
         )
         try:

@@ -25,6 +25,7 @@ from docmill.outbound.fence import Fence
 from docmill.records.claims import Claims
 from docmill.records.database import Database
 from docmill.records.link_keys import LinkKeys
+from docmill.records.outcomes import OnSettled
 from docmill.records.projects import Projects
 from docmill.records.scope import EVERY_PROJECT
 from docmill.remote.limits import HostLimits
@@ -75,8 +76,14 @@ class Services:
 
 
 @asynccontextmanager
-async def open_services(settings: Settings) -> AsyncIterator[Services]:
+async def open_services(
+    settings: Settings, on_settled: OnSettled | None = None
+) -> AsyncIterator[Services]:
     """Open the services; migrate the database and create the default project.
+
+    Args:
+        settings: of this process.
+        on_settled: called with the outcomes that this process commits.
 
     Raises:
         UnavailableError: the database is unavailable.
@@ -86,6 +93,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
     fence = Fence.allowing(settings.fence_allow)
     settings.home.mkdir(parents=True, exist_ok=True)
     database = Database.of(settings)
+    database.on_settled = on_settled
     every = database.scoped(EVERY_PROJECT)
     scratch = Staging.below(settings.scratch)
     store = open_store(settings.store)
