@@ -236,7 +236,7 @@ class Reconciler:
         await close_batch(self._database, self._store, self._settings.scratch, request)
 
     async def _row(self, batch: Batch) -> Batch:
-        async with self._database.read() as session:
+        async with self._database.read(short=True) as session:
             return await Batches(session).get(batch.project_id, batch.id)
 
 

@@ -2,8 +2,8 @@
 
 import asyncio
 import copy
-from collections.abc import Collection
-from typing import Any
+from collections.abc import Collection, Coroutine
+from typing import Any, TypeVar
 
 import structlog
 
@@ -21,12 +21,17 @@ from docmill.records.tables.batches import Batch
 from docmill.settings import Settings
 from docmill.temporal.connections import TemporalLink
 
+T = TypeVar("T")
+
 log = structlog.get_logger(__name__)
 
 START_SECONDS = 2.0
 """Time that a create waits for Temporal; after it the batch stays PENDING and starts later."""
-READ_SECONDS = 2.0
-"""Time that a read waits for the reconciliation before it returns the row as it is."""
+READ_SECONDS = 0.01
+"""Time that a read waits for the reconciliation, enough while Temporal is not loaded. Then it
+returns the row as it is, and a later read returns the reconciled one."""
+RECONCILE_SECONDS = 2.0
+"""Maximum time of a reconciliation that a read began."""
 
 
 class BatchService:
@@ -42,7 +47,7 @@ class BatchService:
         self._database = database
         self._settings = settings
         self._temporal = temporal
-        self._starts: set[asyncio.Task[None]] = set()
+        self._running: set[asyncio.Task[Any]] = set()
 
     @property
     def namespace(self) -> str:
@@ -80,10 +85,7 @@ class BatchService:
 
     async def start_soon(self, batch: Batch) -> None:
         """Start a batch's workflow; if Temporal does not answer in time, it starts later."""
-        start = asyncio.create_task(self._start(batch))
-        self._starts.add(start)
-        start.add_done_callback(self._starts.discard)
-        await asyncio.wait([start], timeout=START_SECONDS)
+        await asyncio.wait([self._in_background(self._start(batch))], timeout=START_SECONDS)
 
     async def _start(self, batch: Batch) -> None:
         try:
@@ -97,11 +99,20 @@ class BatchService:
         Raises:
             NotFoundError: it does not exist.
         """
-        async with self._database.read() as session:
+        async with self._database.read(short=True) as session:
             return await Batches(session).get(project_id, batch_id)
 
-    async def current(self, project_id: str, batch_id: str, apis: Collection[str]) -> Batch:
+    async def current(
+        self,
+        project_id: str,
+        batch_id: str,
+        apis: Collection[str],
+        *,
+        wait_seconds: float = READ_SECONDS,
+    ) -> Batch:
         """Return a batch, reconciled with its workflow if Temporal answers in time.
+
+        Otherwise the reconciliation continues, and a later read returns its result.
 
         Raises:
             NotFoundError: the project has no such batch from one of ``apis``.
@@ -111,11 +122,23 @@ class BatchService:
             raise NotFoundError(f"No batch {batch_id}.", "List batches to see their ids.")
         if BatchStatus(batch.status).terminal or not self.reconciler.take_turn(batch.id):
             return batch
+        reconciliation = self._in_background(self._reconciled(batch))
+        done, _ = await asyncio.wait([reconciliation], timeout=wait_seconds)
+        return reconciliation.result() if done else batch
+
+    async def _reconciled(self, batch: Batch) -> Batch:
         try:
-            async with asyncio.timeout(READ_SECONDS):
+            async with asyncio.timeout(RECONCILE_SECONDS):
                 return await self.reconciler.reconcile(batch)
         except (DocmillError, TimeoutError):
             return batch
+
+    def _in_background(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        """Run ``work`` also if nobody waits for it any more."""
+        task = asyncio.create_task(work)
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        return task
 
     async def ended(self, batch: Batch) -> None:
         """Wait until the workflow of a batch has ended.

@@ -10,7 +10,7 @@ import copy
 import sqlite3
 import time
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any, Self
@@ -29,6 +29,7 @@ from docmill.records.errors import in_words, unavailable
 from docmill.records.outcomes import SETTLED, OnSettled
 from docmill.records.scope import Scope, ScopedSession
 from docmill.records.sqlite_connection import DEFERRED, connect
+from docmill.records.statements import in_callers_thread
 from docmill.settings import Settings
 
 BUSY_SECONDS = 30
@@ -41,6 +42,8 @@ _PING_SECONDS = 3
 WRITE_PAUSE_SECONDS = 0.002
 """Pause between two write transactions of a process on SQLite. Waiting processes poll the lock, and
 found no free moment without it: one waited 9.6 s. With the pause it waits for 2 to 10 ms."""
+SHORT_ROWS = 100
+"""Rows that a short statement reads at most; see `Database.read`."""
 _SQLITE_READERS = 4
 _POSTGRES_CONNECTIONS = 10
 _PRAGMAS = (
@@ -173,14 +176,20 @@ class Database:
         await self.writer.dispose()
 
     @asynccontextmanager
-    async def read(self) -> AsyncIterator[AsyncSession]:
+    async def read(self, *, short: bool = False) -> AsyncIterator[AsyncSession]:
         """Open a read session; on SQLite it reads one snapshot and cannot write.
+
+        Args:
+            short: whether its statements read at most `SHORT_ROWS` by an index. On SQLite they run
+                in the caller's thread, and block it for less than a millisecond; on a loaded
+                machine each of two thread switches waits for a processor.
 
         Raises:
             UnavailableError: the database is unavailable, or did not answer in time.
         """
         async with self._session(self._reader) as session:
-            yield session
+            with in_callers_thread(session.sync_session) if short else nullcontext():
+                yield session
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncSession]:

@@ -78,16 +78,15 @@ class LedgerReads:
         """Return the number of items with a status, without reading them; None counts all."""
         if status is None:
             return batch.total
+        if status == ItemStatus.PROCESSING:
+            query = select(func.count()).where(
+                BatchItem.batch_id == batch.id, BatchItem.status == ItemStatus.PROCESSING.value
+            )
+            return (await self._session.scalar(query)) or 0
         tally = (await counts_of(self._session, [batch.id]))[batch.id]
         if status not in UNFINISHED:
             return int(getattr(tally, Outcome(status).value))
-        query = select(func.count()).where(
-            BatchItem.batch_id == batch.id, BatchItem.status == ItemStatus.PROCESSING.value
-        )
-        processing = (await self._session.scalar(query)) or 0
-        if status == ItemStatus.PROCESSING:
-            return processing
-        return batch.total - tally.accounted - processing
+        return batch.total - tally.accounted - await self.count(batch, ItemStatus.PROCESSING)
 
     async def tally(self, batch: Batch) -> Tally:
         """Return the outcomes counted from the ledger, which is authoritative for the close."""

@@ -84,14 +84,14 @@ class WholeConnection(aiosqlite.Connection):
     def short_statements(self) -> Iterator[None]:
         """Run statements in the caller's thread while the block runs.
 
-        They must be short, in a transaction that holds its lock. Operations that wait for a disk or
-        a lock stay in the connection's thread: starting to write, and committing.
+        They must be short, in a transaction that holds its lock or only reads. Operations that wait
+        for a disk or a lock stay in the connection's thread: starting to write, and committing.
         """
-        self._is_short = True
+        before, self._is_short = self._is_short, True
         try:
             yield
         finally:
-            self._is_short = False
+            self._is_short = before
 
     async def run(self, function: Any, statement: str, parameters: Any) -> None:
         """Call ``function`` with the database's connection, a statement and its parameters."""

@@ -1,7 +1,7 @@
 """Portable statements for SQLite and PostgreSQL: upserts, lists of values, chunks."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TypeVar, cast
 
 from sqlalchemy import ColumnElement, CursorResult, Executable, String, any_, inspect, schema
@@ -44,12 +44,19 @@ async def run(
 
     def execute(inside: OrmSession) -> CursorResult[Any]:
         check_core(inside, statement)
-        connection = inside.connection()
-        driver = connection.connection.driver_connection
-        with driver.short_statements() if isinstance(driver, WholeConnection) else nullcontext():
-            return connection.execute(statement, parameters)
+        with in_callers_thread(inside):
+            return inside.connection().execute(statement, parameters)
 
     return await session.run_sync(execute)
+
+
+def in_callers_thread(session: OrmSession) -> AbstractContextManager[None]:
+    """Run statements of a session that has begun in the caller's thread, if it is SQLite's.
+
+    For short statements that wait for no lock; see `WholeConnection.short_statements`.
+    """
+    driver = session.connection().connection.driver_connection
+    return driver.short_statements() if isinstance(driver, WholeConnection) else nullcontext()
 
 
 def dialect_of(session: AsyncSession) -> str:

@@ -20,6 +20,7 @@ from docmill.records.batches import Batches
 from docmill.records.database import Database
 from docmill.records.scope import EVERY_PROJECT
 from docmill.records.sweeps import Sweeps
+from docmill.records.tables.batches import Batch
 from docmill.temporal.connections import TemporalLink
 from tests.api.steps import make_directory, ok, upload
 from tests.fixtures.api import ApiServer
@@ -115,6 +116,29 @@ async def test_batch_is_reconciled_once_however_often_it_is_read(
     shown = await small_mill.service.current(batch.project_id, batch.id, [batch.api])
     assert shown.status == "PENDING"
     assert await small_mill.client.status(batch.id) is None, "nobody asked Temporal"
+
+
+async def test_read_does_not_wait_for_a_slow_reconciliation_which_continues(
+    small_mill: Mill, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch, _ = await small_mill.service.create(
+        BatchSpec(folder=str(write_texts(tmp_path / "in", 1)))
+    )
+    reconcile_now, slow = Reconciler.reconcile, asyncio.Event()
+
+    async def reconcile_slowly(self: Reconciler, batch: Batch) -> Batch:
+        await slow.wait()
+        return await reconcile_now(self, batch)
+
+    monkeypatch.setattr(Reconciler, "reconcile", reconcile_slowly)
+    shown = await small_mill.service.current(batch.project_id, batch.id, [batch.api])
+    assert shown.status == "PENDING"
+    slow.set()
+
+    async def is_started() -> bool:
+        return await small_mill.client.status(batch.id) is not None
+
+    await until(is_started)
 
 
 async def test_worker_covers_the_namespaces_that_a_request_may_name(

@@ -196,6 +196,21 @@ async def test_sqlite_runs_short_statements_in_the_callers_thread(on_sqlite: Dat
         assert (await session.execute(thread)).scalar_one() != threading.get_ident()
 
 
+async def test_sqlite_runs_short_reads_in_the_callers_thread(on_sqlite: Database) -> None:
+    thread = select(func.thread_of())
+
+    async def thread_of_a_read(*, short: bool) -> int:
+        async with on_sqlite.read(short=short) as session:
+            raw = (await (await session.connection()).get_raw_connection()).driver_connection
+            assert raw is not None
+            await raw.create_function("thread_of", 0, threading.get_ident)
+            await run(session, thread)
+            return int((await session.execute(thread)).scalar_one())
+
+    assert await thread_of_a_read(short=True) == threading.get_ident()
+    assert await thread_of_a_read(short=False) != threading.get_ident()
+
+
 async def test_sqlite_readers_continue_during_a_write_and_cannot_write(on_sqlite: Database) -> None:
     async with on_sqlite.write() as writer:
         writer.add(_project("unseen"))

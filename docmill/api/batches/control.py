@@ -27,11 +27,13 @@ from docmill.api.core.services import CurrentServices, Services
 from docmill.api.core.wire import CursorPage, PageSize, Text, page_limit
 from docmill.api.jobs.configurations import configuration_of
 from docmill.api.parse.content import BYTES
+from docmill.batches.service import RECONCILE_SECONDS
 from docmill.contracts.batches import RedriveRequest
 from docmill.contracts.words import ItemStatus
 from docmill.errors import ConflictError
 from docmill.parameters import job_parameters
-from docmill.records.batches import Batches
+from docmill.records.batches import MAX_IN_FLIGHT_NAMES, Batches
+from docmill.records.database import SHORT_ROWS
 from docmill.records.items import LedgerItem
 from docmill.records.ledger_reads import LedgerReads
 from docmill.records.redrives import RedriveHistory
@@ -78,7 +80,7 @@ async def list_ledger_items(
     batch = await services.batches.current(scope.project_id, batch_id, ALL)
     filters: Mapping[str, Any] = {"batch_id": batch_id, "status": status}
     limit = page_limit(page_size)
-    async with services.database.read() as session:
+    async with services.database.read(short=limit <= SHORT_ROWS) as session:
         ledger = LedgerReads(session)
         rows = await ledger.items(
             batch,
@@ -137,7 +139,9 @@ async def redrive_batch(
 ) -> LiveBatch:
     """Redrive an ended batch: run the files that did not complete; completed files are kept."""
     requested = body or Redrive()
-    batch = await services.batches.current(scope.project_id, batch_id, ALL)
+    batch = await services.batches.current(
+        scope.project_id, batch_id, ALL, wait_seconds=RECONCILE_SECONDS
+    )
     parameters: dict[str, Any] = {}
     if requested.configuration_id is not None:
         product = f"{batch.job_type}_v2"
@@ -232,11 +236,13 @@ def read_position(token: str | None, project_id: str, filters: Mapping[str, Any]
 
 async def live_view(services: Services, batch: Batch) -> LiveBatch:
     """Return ``batch`` with its current counts."""
-    async with services.database.read() as session:
+    async with services.database.read(short=True) as session:
         tally = (await Batches(session).counts([batch.id]))[batch.id]
         in_flight = [one.path for one in await Batches(session).in_flight(batch.id)]
         warnings = await warnings_of(session, batch)
-        processing = await LedgerReads(session).count(batch, ItemStatus.PROCESSING)
+        processing = len(in_flight)
+        if processing == MAX_IN_FLIGHT_NAMES:
+            processing = await LedgerReads(session).count(batch, ItemStatus.PROCESSING)
     counts = Counts(
         pending=max(0, batch.total - tally.accounted - processing),
         processing=processing,

@@ -91,7 +91,7 @@ DEFAULT_PAGE = 50
 Expand = Literal["usage"]
 
 
-def _jobs(services: CurrentServices, scope: CurrentScope) -> ProductJobs:
+async def _jobs(services: CurrentServices, scope: CurrentScope) -> ProductJobs:
     return ProductJobs(services, scope, JobType.CLASSIFY)
 
 

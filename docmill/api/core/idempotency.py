@@ -126,7 +126,7 @@ def _digest(value: object) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()
 
 
-def idempotency_of(
+async def idempotency_of(
     request: Request,
     scope: Annotated[Scope, Depends(current_scope)],
     idempotency_key: Annotated[str | None, Header(max_length=255)] = None,

@@ -59,7 +59,7 @@ class Scope:
     limits: Limits
 
 
-def current_caller(request: Request) -> Caller:
+async def current_caller(request: Request) -> Caller:
     """FastAPI dependency: the caller of this request."""
     caller: Caller = request.state.caller
     return caller

@@ -129,7 +129,7 @@ async def open_services(
         await database.close()
 
 
-def server_services(request: Request) -> Services:
+async def server_services(request: Request) -> Services:
     """FastAPI dependency: the services of this server, without access to any project's records."""
     services: Services = request.state.services
     return services

@@ -137,7 +137,7 @@ def _tier(parameters: ExtractParameters) -> str:
 router = APIRouter(prefix="/api/v2/extract", tags=["extract"])
 
 
-def _jobs(services: CurrentServices, scope: CurrentScope) -> ProductJobs:
+async def _jobs(services: CurrentServices, scope: CurrentScope) -> ProductJobs:
     return ProductJobs(services, scope, JobType.EXTRACT)
 
 

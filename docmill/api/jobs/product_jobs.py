@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Query
@@ -22,15 +23,26 @@ View = TypeVar("View")
 class JobFilter:
     """Filter of a list of jobs; both times are inclusive."""
 
-    status: Annotated[BatchStatus | None, Query()] = None
+    status: BatchStatus | None
     """Status of the job; no job is ever THROTTLED."""
-    job_ids: Annotated[list[Text] | None, Query(max_length=MAX_IDS)] = None
-    created_at_on_or_after: Annotated[UtcTime | None, Query()] = None
-    created_at_on_or_before: Annotated[UtcTime | None, Query()] = None
-    page_token: Annotated[Text | None, Query()] = None
+    job_ids: list[str] | None
+    created_at_on_or_after: datetime | None
+    created_at_on_or_before: datetime | None
+    page_token: str | None
 
 
-JobFilterQuery = Annotated[JobFilter, Depends()]
+async def _filter(
+    *,
+    status: Annotated[BatchStatus | None, Query()] = None,
+    job_ids: Annotated[list[Text] | None, Query(max_length=MAX_IDS)] = None,
+    created_at_on_or_after: Annotated[UtcTime | None, Query()] = None,
+    created_at_on_or_before: Annotated[UtcTime | None, Query()] = None,
+    page_token: Annotated[Text | None, Query()] = None,
+) -> JobFilter:
+    return JobFilter(status, job_ids, created_at_on_or_after, created_at_on_or_before, page_token)
+
+
+JobFilterQuery = Annotated[JobFilter, Depends(_filter)]
 
 
 class ProductJobs:

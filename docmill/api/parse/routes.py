@@ -149,7 +149,7 @@ VERSIONS = {
 accepted and has no effect: each result has the version of the engine that made it."""
 
 
-def _jobs(services: CurrentServices, scope: CurrentScope) -> ProductJobs:
+async def _jobs(services: CurrentServices, scope: CurrentScope) -> ProductJobs:
     return ProductJobs(services, scope, JobType.PARSE)
 
 
