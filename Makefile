@@ -24,10 +24,10 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help demo setup test unit integration acceptance wheel audit test-all chaos e2e lint format types pytest bench docs images clean
+.PHONY: help demo setup test unit integration acceptance wheel audit test-all chaos e2e e2e-observability lint format types pytest bench docs images clean
 
 help:                   ## show these targets
-	@sed -n 's/^\([a-z0-9-]*\):[^#]*## /  make \1	/p' Makefile | expand -t 20
+	@sed -n 's/^\([a-z0-9-]*\):[^#]*## /  make \1	/p' Makefile | expand -t 26
 
 # The demo's folder contains one broken file on purpose, for which `run` exits with code 1.
 demo: $(VENV)/.run      ## set up the environment, parse examples/documents, show the result
@@ -81,6 +81,9 @@ chaos: $(VENV)/.dev     ## run the chaos tests with N seeds: make chaos N=100
 # It needs a Docker engine, docker-compose, root and, the first time, debootstrap and the network.
 e2e: $(VENV)/.dev       ## build the images, run the compose file, break it while a batch runs
 	@$(PY) -m tests.e2e --page docs/explanation/end-to-end.md
+
+e2e-observability: $(VENV)/.dev ## run the compose file with Prometheus and traces, let an alert fire
+	@$(PY) -m tests.e2e --observability --page docs/explanation/end-to-end.md
 
 lint: $(VENV)/.dev      ## check style and format
 	@$(VENV)/bin/ruff check $(wildcard $(SOURCES))

@@ -1,5 +1,7 @@
-"""The deployment end to end: `make e2e` builds the images, runs the compose file, and breaks it.
+"""The deployment end to end, in containers.
 
-Not part of `make test`, because it needs a Docker engine, root and some minutes. `compose.yml` and
-`stand_ins` replace the images that cannot be pulled everywhere.
+`make e2e` builds the images, runs the compose file, and breaks it while a batch runs;
+`make e2e-observability` runs its profile `observability`. They are not part of `make test`, because
+they need a Docker engine, root and some minutes. `compose.yml` and `stand_ins` replace the images
+that cannot be pulled everywhere.
 """

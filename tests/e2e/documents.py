@@ -28,9 +28,14 @@ class Document:
     is_broken: bool = False
 
 
-def documents(count: int) -> Iterator[Document]:
-    """Yield this many documents; the kinds are spread evenly over their order by name."""
-    for number in range(count):
+def documents(count: int, first: int = 0) -> Iterator[Document]:
+    """Yield this many documents; the kinds are spread evenly over their order by name.
+
+    Args:
+        count: their number.
+        first: number of the first one. Documents of other numbers are different ones.
+    """
+    for number in range(first, first + count):
         kind = KINDS[number % len(KINDS)]
         word = f"word{number:05}"
         name = f"{number:05}.{'pdf' if kind == 'broken' else kind}"

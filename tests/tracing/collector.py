@@ -9,6 +9,7 @@ from typing import Any
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from tests.e2e.stand_ins.otlp_receiver import spans as received_spans
 from tests.fixtures.serving import serving
 
 
@@ -67,7 +68,8 @@ def collecting() -> Iterator[Collector]:
             if self.headers.get("Content-Encoding") == "gzip":
                 body = decompress(body)
             bodies.append(body)
-            spans.extend(_spans(ExportTraceServiceRequest.FromString(body)))
+            received = received_spans(ExportTraceServiceRequest.FromString(body))
+            spans.extend(Span(**one) for one in received)
             self.send_response(200)
             self.send_header("Content-Length", "0")
             self.end_headers()
@@ -77,23 +79,3 @@ def collecting() -> Iterator[Collector]:
 
     with serving(Endpoint) as port:
         yield Collector(f"http://127.0.0.1:{port}", spans, bodies)
-
-
-def _spans(request: ExportTraceServiceRequest) -> Iterator[Span]:
-    for resource in request.resource_spans:
-        service = _attributes(resource.resource.attributes)["service.name"]
-        for scope in resource.scope_spans:
-            for span in scope.spans:
-                yield Span(
-                    service,
-                    span.trace_id.hex(),
-                    span.span_id.hex(),
-                    span.parent_span_id.hex(),
-                    span.name,
-                    _attributes(span.attributes),
-                    [(link.trace_id.hex(), link.span_id.hex()) for link in span.links],
-                )
-
-
-def _attributes(found: Any) -> dict[str, Any]:
-    return {one.key: getattr(one.value, one.value.WhichOneof("value") or "") for one in found}
