@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from time import monotonic
 
 from temporalio import activity
 
@@ -15,6 +16,10 @@ from docmill.processing.groups import GroupPlanner, ItemCosts
 from docmill.records.batches import Batches
 from docmill.records.database import Database
 from docmill.records.pages import ListingPages
+
+KNOWN_SECONDS = 1.0
+"""Time after which a page is returned though nothing in it has to be processed. Short enough that a
+pause or a cancel of the batch takes effect soon."""
 
 
 class ListingActivities:
@@ -40,8 +45,22 @@ class ListingActivities:
     @activity.defn(name=NEXT_PAGE)
     @translated
     async def next_page(self, request: PageRequest) -> Page:
-        """Return the page after ``request.after``. A repeated call returns the same page."""
-        async with heartbeating(), self._database.write() as session:
+        """Return the page after ``request.after``, with the pages before it that need no activity.
+
+        Known items are settled for up to `KNOWN_SECONDS`, one transaction a page, because every
+        answer costs a workflow task. A repeated call returns what the first one left to do.
+        """
+        ends = monotonic() + KNOWN_SECONDS
+        async with heartbeating():
+            page = await self._page(request)
+            while page.more and not page.activities and monotonic() < ends:
+                later = await self._page(request.model_copy(update={"after": page.cursor}))
+                settled = page.settled.merged(later.settled)
+                page = later.model_copy(update={"settled": settled})
+        return page
+
+    async def _page(self, request: PageRequest) -> Page:
+        async with self._database.write() as session:
             batch = await Batches(session).get(None, request.batch_id)
 
             def key_of(sha256: str, path: str) -> str:

@@ -23,6 +23,8 @@ from docmill.records.tables.batches import Batch
 
 CHUNK = 5_000
 """Rows of one transaction or read, so that other writers do not wait long."""
+LISTED = 1_000
+"""Rows of the manifest in memory: each takes 3 KB."""
 
 NAMED = 20
 """Maximum files without an outcome in a message."""
@@ -144,9 +146,9 @@ async def _rows(database: Database, batch: Batch) -> AsyncIterator[ManifestRow]:
     after = 0
     while True:
         async with database.read() as session:
-            items = await Ledger(session).walk(batch, after, CHUNK)
+            items = await Ledger(session).walk(batch, after, LISTED)
         for item in items:
             yield ManifestRow.of(item)
-        if len(items) < CHUNK:
+        if len(items) < LISTED:
             return
         after = items[-1].position

@@ -1,15 +1,21 @@
 """Runs the coroutine of a command, and ends the process with its exit code."""
 
 import asyncio
+import ctypes
 import gc
 import logging
+import os
 from collections.abc import Coroutine
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import typer
 
 from docmill.settings import Settings, load_settings
+
+_M_ARENA_MAX = -8
+"""From glibc's ``malloc.h``."""
 
 
 def settings_of(home: Path | None) -> Settings:
@@ -32,6 +38,17 @@ def enable_garbage_collection() -> None:
     gc.enable()
 
 
+def share_arenas() -> None:
+    """Give the C library two arenas, as workers have, before there are threads.
+
+    With one for each thread, freed memory that none of the others uses adds up: 25 MiB after 40,000
+    items. A user's ``MALLOC_ARENA_MAX`` takes precedence.
+    """
+    if "MALLOC_ARENA_MAX" not in os.environ:
+        with suppress(AttributeError):  # other C libraries have no such option
+            ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 2)
+
+
 def execute(work: Coroutine[Any, Any, int], *, is_loaded: bool = True) -> None:
     """Run ``work`` and end the command with the exit code that it returns.
 
@@ -42,6 +59,7 @@ def execute(work: Coroutine[Any, Any, int], *, is_loaded: bool = True) -> None:
     """
     if is_loaded:
         enable_garbage_collection()
+    share_arenas()
     # Warnings of libraries must not break the progress display; errors arrive as exceptions.
     logging.getLogger().addHandler(logging.NullHandler())
     raise typer.Exit(asyncio.run(work))

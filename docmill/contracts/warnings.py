@@ -275,8 +275,11 @@ def parse_warnings(given: Iterable[Any]) -> list[ResultWarning]:
 
     Entries that are neither a sentence nor a warning are ignored.
     """
-    found = []
-    for one in _with_codes(list(given)):
+    found: list[ResultWarning] = []
+    entries = list(given)
+    if not entries:  # most files
+        return found
+    for one in _with_codes(entries):
         try:
             found.append(ResultWarning.model_validate(one))
         except ValidationError:

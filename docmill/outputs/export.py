@@ -3,19 +3,19 @@
 import asyncio
 import itertools
 import shutil
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
 from docmill.contracts.words import UNFINISHED, BatchStatus
-from docmill.errors import NotFoundError, UnavailableError
+from docmill.errors import NotFoundError
 from docmill.objects.base import ObjectStore
 from docmill.objects.results import RESULT_FILE, result_key
 from docmill.outputs.destinations import Destination
 from docmill.outputs.files import DamagedError, fetch, files_of_result, hash_of, writing_to
 from docmill.outputs.findings import Findings
-from docmill.outputs.manifest import ManifestRow, ManifestSummary, write_manifest
+from docmill.outputs.manifest import ManifestLines, ManifestRow, ManifestSummary
 from docmill.outputs.names import (
     MANIFEST_HASHES,
     MANIFEST_LINES,
@@ -63,14 +63,18 @@ class Exporter:
         self._store = store
         self._batch = batch
         self._out = out
+        self._epoch = batch.epoch
         self._frontier = 0
         self._ahead: frozenset[int] = frozenset()
         self.findings = Findings(batch.job_type)
+        self._lines: ManifestLines | None = None
+        self._begin_manifest()
         self._lost: list[str] = []
         self._lost_count = 0
 
     def close(self) -> None:
         """Remove what is staged."""
+        self._begin_manifest()
         self._out.close()
 
     async def export_ready(self) -> int:
@@ -82,18 +86,31 @@ class Exporter:
                 call continues where this one stopped.
         """
         count = 0
-        if await self._is_waiting():
-            return count
+        batch = await self._current()
+        if batch.epoch > 1 and batch.started_at is None:
+            return count  # a redrive has not started yet: its items still have their old outcomes
         while True:
             ready, in_order = await self._finished()
-            fresh = await self._read(sorted(ready - self._ahead))
-            await self._export(fresh)
+            fresh = ready - self._ahead
+            rows = await self._read(sorted(fresh.union(in_order)))
+            await self._export([row for row in rows if row.position in fresh])
             count += len(fresh)
             if in_order:
+                if self._listed == self._frontier:
+                    await self._list([row for row in rows if row.position <= in_order[-1]])
                 self._frontier = in_order[-1]
             self._ahead = frozenset(position for position in ready if position > self._frontier)
             if len(in_order) < WINDOW:
                 return count
+
+    async def _current(self) -> Batch:
+        """Return the batch as it is now. A redrive since the last call begins everything again."""
+        async with self._database.read() as session:
+            batch = await Batches(session).get(None, self._batch.id)
+        if batch.epoch != self._epoch:
+            self._epoch, self._frontier, self._ahead = batch.epoch, 0, frozenset()
+            self._begin_manifest()
+        return batch
 
     async def _finished(self) -> tuple[set[int], list[int]]:
         """Return the positions of finished items in the window, and those before the first gap."""
@@ -108,12 +125,6 @@ class Exporter:
             return ()
         async with self._database.read() as session:
             return await Ledger(session).items(self._batch, positions=positions, limit=WINDOW)
-
-    async def _is_waiting(self) -> bool:
-        """Whether a redrive has not started yet: its items still have their old outcomes."""
-        async with self._database.read() as session:
-            batch = await Batches(session).get(None, self._batch.id)
-        return batch.epoch > 1 and batch.started_at is None
 
     async def finish(
         self, *, title: str = "", vanished: Sequence[str] = (), vanished_count: int = 0
@@ -136,20 +147,18 @@ class Exporter:
         # A worker loads Jinja only when a sync ends.
         from docmill.outputs.report import write_report  # noqa: PLC0415
 
-        async with self._database.read() as session:
-            batch = await Batches(session).get(None, self._batch.id)
-        facts = _facts(batch, title, vanished, vanished_count)
-        data = ReportData(facts, findings=self.findings)
-        self.findings.counts.clear()
-        known = list(self._lost), self._lost_count
+        batch = await self._current()
+        self._data.facts = facts = _facts(batch, title, vanished, vanished_count)
         try:
             await asyncio.to_thread(self._out.prepare)
             with self._out.workspace() as folder:
-                summary = await write_manifest(self._rows(data), folder, left_out=batch.left_out)
-                await asyncio.to_thread(write_report, folder / REPORT, data)
+                lines = await self._complete_lines()
+                with writing_to(folder):
+                    summary = await asyncio.to_thread(lines.complete, folder, batch.left_out)
+                await asyncio.to_thread(write_report, folder / REPORT, self._data)
                 await asyncio.to_thread(self._publish, folder, batch, facts, summary)
-        except UnavailableError:
-            self._lost, self._lost_count = known  # the next call finds the others again
+        except BaseException:
+            self._begin_manifest()
             raise
         if self._lost:
             raise NotFoundError(
@@ -186,10 +195,20 @@ class Exporter:
         self._out.publish(run, entry.manifest)
         self._out.change(RUN_INDEX, lambda index: with_entry(index, entry))
 
-    async def _rows(self, data: ReportData) -> AsyncIterator[ManifestRow]:
-        """Yield every row of the manifest, and export items that were not exported yet."""
-        after = 0
-        while rows := await self._walk(after):
+    def _begin_manifest(self) -> None:
+        """Begin manifest, report and findings again; what is exported stays so."""
+        if self._lines is not None:
+            self._lines.close()
+        self._lines = None
+        self._listed = 0
+        self._data = ReportData(_facts(self._batch), findings=self.findings)
+        self.findings.counts.clear()
+
+    async def _complete_lines(self) -> ManifestLines:
+        """Export the items that are not exported yet, and list all that are not listed yet."""
+        if self._lines is not None and not self._lines.path.exists():
+            self._begin_manifest()  # somebody has emptied the folder
+        while rows := await self._walk(self._listed):
             await self._export(
                 [
                     row
@@ -197,14 +216,33 @@ class Exporter:
                     if row.position > self._frontier and row.position not in self._ahead
                 ]
             )
-            await asyncio.to_thread(self._count, rows)
-            for item in rows:
-                row = ManifestRow.of(item, output_names(item.path).json)
-                data.add(row)
-                yield row
-            after = rows[-1].position
+            await self._list(rows)
         # Once for all files, and before the manifest that lists them is written.
         await asyncio.to_thread(self._out.sync)
+        if self._lines is None:
+            await self._list(())
+        assert self._lines is not None
+        return self._lines
+
+    async def _list(self, rows: Sequence[ItemRow]) -> None:
+        """Add rows, which follow those before, to manifest, report and findings."""
+        try:
+            await asyncio.to_thread(self._list_here, rows)
+        except BaseException:
+            self._begin_manifest()
+            raise
+        self._listed = rows[-1].position if rows else self._listed
+
+    def _list_here(self, items: Sequence[ItemRow]) -> None:
+        self._count(items)
+        rows = [ManifestRow.of(item, output_names(item.path).json) for item in items]
+        for row in rows:
+            self._data.add(row)
+        staged = self._out.stage() if self._lines is None else self._lines.path
+        with writing_to(staged.parent):
+            if self._lines is None:
+                self._lines = ManifestLines(staged)
+            self._lines.add(rows)
 
     def _count(self, rows: Sequence[ItemRow]) -> None:
         if self.findings.title is None:
@@ -219,7 +257,14 @@ class Exporter:
 
     async def _export(self, rows: Sequence[ItemRow]) -> None:
         """Export those of ``rows`` that have a result and are not exported yet."""
-        missing = await asyncio.to_thread(self._missing, rows)
+        known = list(self._lost), self._lost_count
+        try:
+            await self._copy_all(await asyncio.to_thread(self._missing, rows))
+        except BaseException:
+            self._lost, self._lost_count = known  # the next call finds the others again
+            raise
+
+    async def _copy_all(self, missing: Sequence[ItemRow]) -> None:
         chunks = [missing[at : at + CHUNK] for at in range(0, len(missing), CHUNK)]
         for start in range(0, len(chunks), PARALLEL_COPIES):
             some = chunks[start : start + PARALLEL_COPIES]
@@ -284,7 +329,9 @@ class Exporter:
         self.close()
 
 
-def _facts(batch: Batch, title: str, vanished: Sequence[str], vanished_count: int) -> BatchFacts:
+def _facts(
+    batch: Batch, title: str = "", vanished: Sequence[str] = (), vanished_count: int = 0
+) -> BatchFacts:
     return BatchFacts(
         batch_id=batch.id,
         title=title or batch.name or batch.id,

@@ -4,9 +4,10 @@ import asyncio
 import hashlib
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, fields
+from operator import attrgetter
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -28,8 +29,8 @@ LEFT_OUT_KEY = "docmill.left_out"
 order, but the same manifest must have the same bytes."""
 _BLOCK = 1000
 """Rows of one write."""
-_ROW_GROUP = 8192
-_SHARED = tuple(one.name for one in fields(ItemRecord))
+_ROW_GROUP = 4096
+_shared = attrgetter(*(one.name for one in fields(ItemRecord)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ class ManifestRow(ItemRecord):
         elif output_path is None:
             output_path = result_key(item.object_prefix, RESULT_FILE)
         return cls(
-            **{name: getattr(item, name) for name in _SHARED},
+            *_shared(item),
             output_path=output_path,
             output_sha256=item.result_sha256,
             warnings=item.warnings,
@@ -73,6 +74,7 @@ class ManifestRow(ItemRecord):
 
 MANIFEST_ROW = TypeAdapter(ManifestRow)
 """Reads and writes rows in the format of the manifest."""
+_to_json = MANIFEST_ROW.serializer.to_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,8 @@ class ManifestSummary:
 
 _NUMBERS = frozenset({"size", "pages_total", "pages_ok", "pages_failed", "attempts"})
 _TIMES = frozenset({"started_at", "finished_at"})
+_UNIQUE = _TIMES | {"path", "sha256", "output_path", "output_sha256"}
+"""Columns that a dictionary would make larger, in the file and in memory."""
 _REQUIRED = frozenset({"path", "size", "outcome", "partial", "attempts", "warnings"})
 _WARNING = DataType.struct(
     [
@@ -122,6 +126,56 @@ def manifest_schema() -> Schema:
     )
 
 
+class ManifestLines:
+    """The JSON lines of a manifest, written while its rows become known.
+
+    Memory does not grow with the number of rows. The methods block: call them in a thread.
+
+    Attributes:
+        path: of the file, which is incomplete until `complete` moves it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Create the file ``path``, which must not exist."""
+        self.path = path
+        self._file = path.open("xb")
+        self._digest = hashlib.sha256()
+        self._counts: Counter[str] = Counter()
+
+    def add(self, rows: Sequence[ManifestRow]) -> None:
+        """Append rows."""
+        self._counts.update([row.status for row in rows])
+        data = b"".join([_to_json(row, by_alias=True) + b"\n" for row in rows])
+        self._digest.update(data)
+        self._file.write(data)
+
+    def complete(self, folder: Path, left_out: Mapping[str, Any] | None) -> ManifestSummary:
+        """Put lines, table and hashes in place, each file atomically.
+
+        Args:
+            folder: of the three files, on the file system of the lines.
+            left_out: as for `write_manifest`.
+        """
+        self._file.close()
+        footer = {LEFT_OUT_KEY: json.dumps(left_out or {}, sort_keys=True)}
+        table, hashes = (self.path.with_suffix(suffix) for suffix in (".parquet", ".sha256"))
+        _write_table(self.path, table, footer)
+        sha256 = self._digest.hexdigest()
+        hashes.write_text(f"{sha256}  {MANIFEST_LINES}\n{hash_of(table)}  {MANIFEST_TABLE}\n")
+        for staged, name in (
+            (self.path, MANIFEST_LINES),
+            (table, MANIFEST_TABLE),
+            (hashes, MANIFEST_HASHES),
+        ):
+            move_into_place(staged, folder / name)
+        return ManifestSummary(self._counts.total(), dict(self._counts), sha256)
+
+    def close(self) -> None:
+        """Close the file, and delete it unless it is complete."""
+        self._file.close()
+        self.path.unlink(missing_ok=True)
+
+
 async def write_manifest(
     rows: AsyncIterator[ManifestRow],
     folder: Path,
@@ -141,42 +195,19 @@ async def write_manifest(
         UsageError: the folder is not writable.
         UnavailableError: it cannot be written now.
     """
-    footer = {LEFT_OUT_KEY: json.dumps(left_out or {}, sort_keys=True)}
-    with writing_to(folder), closing(Staging(folder)) as staging:
-        lines, table, hashes = staging.fresh(), staging.fresh(), staging.fresh()
-        summary = await _write_lines(rows, lines)
-        await asyncio.to_thread(_write_table, lines, table, footer)
-        hashes.write_text(
-            f"{summary.sha256}  {MANIFEST_LINES}\n{hash_of(table)}  {MANIFEST_TABLE}\n"
-        )
-        for staged, name in (
-            (lines, MANIFEST_LINES),
-            (table, MANIFEST_TABLE),
-            (hashes, MANIFEST_HASHES),
-        ):
-            await asyncio.to_thread(move_into_place, staged, folder / name)
-    return summary
-
-
-async def _write_lines(rows: AsyncIterator[ManifestRow], target: Path) -> ManifestSummary:
-    digest = hashlib.sha256()
-    counts: Counter[str] = Counter()
-    block: list[bytes] = []
-
-    def write_block() -> None:
-        data = b"".join(line + b"\n" for line in block)
-        digest.update(data)
-        file.write(data)
-        block.clear()
-
-    with target.open("xb") as file:
+    with (
+        writing_to(folder),
+        closing(Staging(folder)) as staging,
+        closing(ManifestLines(staging.fresh())) as lines,
+    ):
+        block: list[ManifestRow] = []
         async for row in rows:
-            counts[row.status] += 1
-            block.append(MANIFEST_ROW.dump_json(row, by_alias=True))
+            block.append(row)
             if len(block) == _BLOCK:
-                await asyncio.to_thread(write_block)
-        await asyncio.to_thread(write_block)
-    return ManifestSummary(counts.total(), dict(counts), digest.hexdigest())
+                await asyncio.to_thread(lines.add, block)
+                block = []
+        await asyncio.to_thread(lines.add, block)
+        return await asyncio.to_thread(lines.complete, folder, left_out)
 
 
 def _write_table(lines: Path, target: Path, footer: dict[str, str]) -> None:
@@ -187,5 +218,6 @@ def _write_table(lines: Path, target: Path, footer: dict[str, str]) -> None:
         target,
         compression="zstd(3)",
         max_row_group_size=_ROW_GROUP,
+        column_dictionary_enabled=dict.fromkeys(_UNIQUE, False),
         key_value_metadata=footer,
     )

@@ -5,7 +5,7 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -28,6 +28,9 @@ BOUNDS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 60, 120, 300, math.i
 """Upper bounds of the histogram's bars, in seconds."""
 _FINE = 20
 """Bins per decade of the finer histogram for the median, which is exact within 6%."""
+_SHORTEST_TICK = 2.0**-10
+_MANY_TICKS = 4096
+"""Maximum points of time at which ends of files are counted; more are merged in pairs."""
 _MANY_KINDS = 500
 """Maximum extensions that are counted; a hostile folder may have a million."""
 
@@ -90,7 +93,11 @@ class SlowFile:
 
 @dataclass(slots=True)
 class ReportData:
-    """The data of the report; `add` every row."""
+    """The data of the report; `add` every row.
+
+    Attributes:
+        facts: may be set again when the batch has ended, after rows were added.
+    """
 
     facts: BatchFacts
     findings: Findings | None = None
@@ -107,7 +114,6 @@ class ReportData:
     warned_count: int = 0
     """Files with a loss or a doubt."""
     bars: list[int] = field(default_factory=lambda: [0] * len(BOUNDS))
-    timeline: list[int] = field(default_factory=lambda: [0] * SLOTS)
     _causes: dict[str, Cause] = field(default_factory=dict)
     _examples: int = 0
     _warned: dict[WarningCode, Warned] = field(default_factory=dict)
@@ -116,6 +122,8 @@ class ReportData:
     _kinds: Counter[str] = field(default_factory=Counter)
     _failed_kinds: Counter[str] = field(default_factory=Counter)
     _fine: Counter[int] = field(default_factory=Counter)
+    _ends: Counter[int] = field(default_factory=Counter)
+    _tick: float = _SHORTEST_TICK
 
     def add(self, row: ManifestRow) -> None:
         """Add one file."""
@@ -153,6 +161,18 @@ class ReportData:
         if self.facts.started_at is None or self.facts.ended_at is None:
             return 0.0
         return max((self.facts.ended_at - self.facts.started_at).total_seconds(), 0.0)
+
+    @property
+    def timeline(self) -> list[int]:
+        """Number of processed files that ended in each `SLOTS` of the batch's time."""
+        slots = [0] * SLOTS
+        if self.facts.started_at is None or not self.elapsed:
+            return slots
+        start = self.facts.started_at.timestamp()
+        for tick, count in self._ends.items():
+            share = ((tick + 0.5) * self._tick - start) / self.elapsed
+            slots[min(max(int(share * SLOTS), 0), SLOTS - 1)] += count
+        return slots
 
     @property
     def causes(self) -> list[Cause]:
@@ -232,6 +252,12 @@ class ReportData:
             heapq.heappush(self._slowest, slow)
         elif slow.seconds > self._slowest[0].seconds:
             heapq.heapreplace(self._slowest, slow)
-        if self.facts.started_at is not None and self.elapsed:
-            share = (row.finished_at - self.facts.started_at) / timedelta(seconds=self.elapsed)
-            self.timeline[min(max(int(share * SLOTS), 0), SLOTS - 1)] += 1
+        self._ends[int(row.finished_at.timestamp() / self._tick)] += 1
+        while len(self._ends) > _MANY_TICKS:
+            self._merge_ticks()
+
+    def _merge_ticks(self) -> None:
+        ends, self._ends = self._ends, Counter()
+        self._tick *= 2
+        for tick, count in ends.items():
+            self._ends[tick // 2] += count

@@ -219,4 +219,5 @@ def _items_of(batch: Batch) -> Select[Any]:
 
 def _item(row: Sequence[Any]) -> ItemRow:
     *columns, own, of_result = row
-    return ItemRow(*columns, warnings=parse_warnings([*(own or ()), *(of_result or ())]))
+    warnings = parse_warnings([*(own or ()), *(of_result or ())]) if own or of_result else []
+    return ItemRow(*columns, warnings=warnings)

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from docmill.contracts.words import UNFINISHED, ItemStatus
 from docmill.records.items import job_id_of
-from docmill.records.statements import insert_into
+from docmill.records.statements import dialect_of, insert_into, table_of
 from docmill.records.tables.batches import Batch, BatchItem, BatchListing
 from docmill.records.tables.sources import DirectoryFile
 
@@ -103,7 +103,7 @@ async def add_items(
     """Insert ledger rows for listed items without one, pending unless fields override it.
 
     Args:
-        session: a writing session.
+        session: a writing session, in whose transaction ``listed`` was read.
         batch: the batch.
         listed: the items.
         own: fields of each item by position, the same for all.
@@ -115,6 +115,10 @@ async def add_items(
     if not listed:
         return []
     rows = [_values(batch, row) | fields | own.get(row.position, {}) for row in listed]
+    if dialect_of(session) == "sqlite":
+        # This transaction, the only writer, has seen that the rows are missing.
+        await session.execute(table_of(BatchItem).insert(), rows)
+        return [row.position for row in listed]
     insert = insert_into(session, BatchItem).on_conflict_do_nothing()
     return (await session.scalars(insert.returning(BatchItem.position), rows)).all()
 
