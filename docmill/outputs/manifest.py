@@ -64,12 +64,8 @@ class ManifestRow(ItemRecord):
             output_path = None
         elif output_path is None:
             output_path = result_key(item.object_prefix, RESULT_FILE)
-        return cls(
-            *_shared(item),
-            output_path=output_path,
-            output_sha256=item.result_sha256,
-            warnings=item.warnings,
-        )
+        values = *_shared(item), output_path, item.result_sha256, item.warnings
+        return cls(*values)
 
 
 MANIFEST_ROW = TypeAdapter(ManifestRow)
