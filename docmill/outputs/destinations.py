@@ -19,7 +19,7 @@ from docmill.objects.open import open_bucket
 from docmill.objects.places import BucketUrl, Place
 from docmill.objects.results import MARKDOWN_FILE, named_files
 from docmill.objects.staging import Staging
-from docmill.outputs.files import hash_of, writing_to
+from docmill.outputs.files import bytes_of, hash_of, writing_to
 from docmill.outputs.names import OutputNames
 
 _REQUESTS = 16
@@ -185,14 +185,11 @@ class FolderDestination:
 
     def read(self, name: str) -> bytes | None:
         """Read the file."""
-        try:
-            return (self.folder / name).read_bytes()
-        except OSError:
-            return None
+        return bytes_of(f"{self.folder}/{name}")
 
     def hash_of(self, name: str) -> str | None:
         """Hash the file."""
-        return hash_of(self.folder / name)
+        return hash_of(f"{self.folder}/{name}")
 
     def each(self, call: Callable[[Value], Answer], values: Sequence[Value]) -> Iterator[Answer]:
         """Call it for one after the other."""
