@@ -225,24 +225,33 @@ class Exporter:
         return self._lines
 
     async def _list(self, rows: Sequence[ItemRow]) -> None:
-        """Add rows, which follow those before, to manifest, report and findings."""
+        """Add rows, which follow those before, to manifest, report and findings.
+
+        A cancelled call waits for its thread, so that rows are added as a whole.
+        """
+        adding = asyncio.create_task(asyncio.to_thread(self._list_here, rows))
         try:
-            await asyncio.to_thread(self._list_here, rows)
+            await asyncio.shield(adding)
+        except asyncio.CancelledError:
+            await asyncio.wait([adding])
+            raise
+
+    def _list_here(self, items: Sequence[ItemRow]) -> None:
+        try:
+            self._count(items)
+            rows = [ManifestRow.of(item, output_names(item.path).json) for item in items]
+            for row in rows:
+                self._data.add(row)
+            staged = self._out.stage() if self._lines is None else self._lines.path
+            with writing_to(staged.parent):
+                if self._lines is None:
+                    self._lines = ManifestLines(staged)
+                self._lines.add(rows)
         except BaseException:
             self._begin_manifest()
             raise
-        self._listed = rows[-1].position if rows else self._listed
-
-    def _list_here(self, items: Sequence[ItemRow]) -> None:
-        self._count(items)
-        rows = [ManifestRow.of(item, output_names(item.path).json) for item in items]
-        for row in rows:
-            self._data.add(row)
-        staged = self._out.stage() if self._lines is None else self._lines.path
-        with writing_to(staged.parent):
-            if self._lines is None:
-                self._lines = ManifestLines(staged)
-            self._lines.add(rows)
+        if items:
+            self._listed = items[-1].position
 
     def _count(self, rows: Sequence[ItemRow]) -> None:
         if self.findings.title is None:

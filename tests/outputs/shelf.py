@@ -120,6 +120,13 @@ class Shelf:
                 .values(status="completed", result_id=result_id)
             )
 
+    async def redrive(self) -> None:
+        """Begin the next execution of the batch."""
+        async with self.database.write() as session:
+            await session.execute(
+                update(Batch).where(Batch.id == self.batch.id).values(epoch=Batch.epoch + 1)
+            )
+
     async def end(self, status: str = "COMPLETED") -> None:
         """Give the batch its end."""
         async with self.database.write() as session:

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import resource
+import shutil
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -191,6 +192,50 @@ async def test_more_files_than_the_window_are_exported_in_one_call(shelf: Shelf)
     with shelf.exporter() as exporter:
         assert await exporter.export_ready() == 2100
         assert (await exporter.finish()).rows == 2100
+
+
+async def test_manifest_has_the_outcomes_of_a_redrive_that_began_during_the_export(
+    shelf: Shelf,
+) -> None:
+    await shelf.open(2)
+    await shelf.put(1, "1.pdf", "failed", failure_class="timeout")
+    await shelf.put(2, "2.pdf")
+    await shelf.write()
+    with shelf.exporter() as exporter:
+        assert await exporter.export_ready() == 2
+        await shelf.redrive()
+        await shelf.settle(1, "1.pdf")
+        await shelf.end()
+        summary = await exporter.finish()
+    assert summary.counts == {"completed": 2}
+    assert verify(shelf.out) == []
+
+
+async def test_interrupted_export_lists_every_file_once(shelf: Shelf) -> None:
+    await shelf.open(2100)
+    for position in range(1, 2101):
+        await shelf.put(position, f"{position}.pdf", "failed", failure_class="empty")
+    await shelf.write()
+    await shelf.end()
+    with shelf.exporter() as exporter:
+        export = asyncio.create_task(exporter.export_ready())
+        while not list(shelf.out.glob(".docmill-tmp-*/*")):
+            await asyncio.sleep(0)
+        export.cancel()
+        await asyncio.wait([export])
+        assert export.cancelled()
+        await exporter.finish()
+    positions = [row.path for row in read_rows(shelf.out / "manifest.jsonl")]
+    assert positions == [f"{position}.pdf" for position in range(1, 2101)]
+
+
+async def test_folder_emptied_during_the_export_gets_a_whole_manifest(shelf: Shelf) -> None:
+    await fill(shelf)
+    with shelf.exporter() as exporter:
+        await exporter.export_ready()
+        shutil.rmtree(shelf.out)
+        assert (await exporter.finish()).rows == len(MIXED)
+    assert len(list(read_rows(shelf.out / "manifest.jsonl"))) == len(MIXED)
 
 
 async def test_failed_batch_exports_its_completed_files(shelf: Shelf) -> None:
