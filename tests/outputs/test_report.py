@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from datetime import timedelta
 from html.parser import HTMLParser
 from pathlib import Path
@@ -167,6 +168,15 @@ def test_huge_batch_makes_a_small_report(tmp_path: Path) -> None:
     assert (tmp_path / "report.html").stat().st_size < 600_000
     assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
     assert "more; the manifest names them all" in Page(render_report(data)).text
+
+
+def test_ends_of_files_over_days_are_spread_over_the_time_of_the_batch() -> None:
+    data = report()
+    for number in range(6_000):
+        data.add(row(f"{number}.pdf", finished_at=START + timedelta(minutes=number + 0.5)))
+    data.facts = replace(data.facts, ended_at=START + timedelta(minutes=6_000))
+    assert sum(data.timeline) == 6_000
+    assert all(97 <= count <= 103 for count in data.timeline)
 
 
 def test_times_are_counted_in_one_pass() -> None:
