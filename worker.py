@@ -26,12 +26,14 @@ from temporalio.worker import Worker, WorkerDeploymentConfig
 from activities.admission import AdmissionActivities
 from activities.batches import BatchActivities, BatchDescriber
 from activities.deliveries import DeliveryActivities
+from activities.exports import ExportActivities
 from activities.groups import GroupActivities
 from activities.items import ItemActivities
 from activities.pages import ListingActivities
 from activities.resources import Resources
 from activities.retention import RetentionActivities
 from activities.syncs import SyncActivities
+from docmill.batches.exports import ExportService
 from docmill.batches.reconcile import Reconciler
 from docmill.batches.service import BatchService
 from docmill.batches.sync import SyncService
@@ -83,6 +85,7 @@ from docmill.webhooks.rounds import Rounds
 from docmill.webhooks.sender import Sender
 from workflows.batch import BatchWorkflow
 from workflows.delivery import DeliveryWorkflow
+from workflows.export import ExportWorkflow
 from workflows.retention import RetentionWorkflow
 from workflows.sync import SyncWorkflow
 
@@ -98,8 +101,9 @@ HEARTBEAT_THROTTLE = timedelta(seconds=1)
 BOOKKEEPING_SLOTS = 20
 """Concurrent listing and recording activities: short transactions of many batches."""
 
-DELIVERY_SLOTS = 200
-"""Concurrent webhook endpoints, which mostly wait for receivers."""
+DELIVERY_SLOTS = 1000
+"""Concurrent webhook endpoints, which mostly wait for receivers, and exports, which wait for their
+batches."""
 
 log = structlog.get_logger(__name__)
 
@@ -331,7 +335,7 @@ def _batch_worker(
 async def running_deliveries(
     client: Client, database: Database, store: ObjectStore, settings: Settings
 ) -> AsyncIterator[None]:
-    """Run webhook deliveries, the outbox relay, retention and syncs."""
+    """Run webhook deliveries, the outbox relay, retention, syncs and exports."""
     rounds = Rounds(
         database,
         Sender(Fence.allowing(settings.fence_allow)),
@@ -340,18 +344,19 @@ async def running_deliveries(
     link = TemporalLink.over(client, settings.temporal_namespaces)
     batches = BatchService(database, store, settings, link)
     syncs = SyncActivities(SyncService(database, store, settings, batches))
-    # Deliveries and syncs can wait for days, and would keep workers of an old version.
+    # Deliveries, syncs and exports can wait for days, and would keep workers of an old version.
     versioning = _versioning(settings, VersioningBehavior.AUTO_UPGRADE)
     worker = Worker(
         client,
         task_queue=DELIVERIES_QUEUE,
-        workflows=[DeliveryWorkflow, RetentionWorkflow, SyncWorkflow],
+        workflows=[DeliveryWorkflow, ExportWorkflow, RetentionWorkflow, SyncWorkflow],
         workflow_runner=sandbox_for(client.data_converter),
         activities=[
             DeliveryActivities(rounds).deliver_due,
             RetentionActivities(database, store, settings).retain,
             syncs.begin_sync,
             syncs.finish_sync,
+            ExportActivities(ExportService(database, store, settings)).export_batch,
         ],
         max_concurrent_activities=DELIVERY_SLOTS,
         sticky_queue_schedule_to_start_timeout=STICKY_TIMEOUT,

@@ -32,6 +32,7 @@ from docmill.contracts.batches import (
     FailedItem,
     RedriveRequest,
 )
+from docmill.contracts.exports import ExportInput, export_workflow_id
 from docmill.errors import (
     ConflictError,
     DocmillError,
@@ -128,6 +129,30 @@ class BatchClient:
             return  # it has already run
         except RPCError as error:
             raise _translated(error, batch_id) from None
+
+    async def start_export(self, batch_id: str, epoch: int) -> None:
+        """Start the workflow that exports one execution of a batch; a second call finds the first.
+
+        Args:
+            batch_id: the batch, whose row names the destination.
+            epoch: of the batch.
+        """
+        workflow_id = export_workflow_id(batch_id, epoch)
+        try:
+            await self.temporal.start_workflow(
+                names.EXPORT_WORKFLOW,
+                ExportInput(batch_id=batch_id, epoch=epoch),
+                id=workflow_id,
+                task_queue=names.DELIVERIES_QUEUE,
+                id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                static_summary="Docmill export",
+                rpc_timeout=RPC_TIMEOUT,
+            )
+        except WorkflowAlreadyStartedError:
+            return  # it has ended
+        except RPCError as error:
+            raise _translated(error, workflow_id) from None
 
     async def redrive(self, batch_id: str, request: RedriveRequest | None = None) -> None:
         """Redrive an ended batch: run the items that did not complete, in the same ledger.

@@ -120,6 +120,11 @@ class Settings(BaseSettings):
         source_buckets: URLs of buckets (``s3://bucket/prefix``) below which the HTTP API may list
             objects, separated by commas; if empty, only the command line can create directories
             over buckets.
+        destination_roots: folders below which the HTTP API may have results of batches written, as
+            the workers see them, separated by ``:``; ``{project_id}`` stands for the UUID of the
+            request's project. If empty, results are written to no folder.
+        destination_buckets: URLs of buckets (``s3://bucket/results/{project_id}``) below which the
+            HTTP API may have results of batches written, separated by commas; likewise.
         fence_allow: hosts, addresses and networks that URLs may use although they are not on the
             public Internet, separated by commas.
         fetch_timeout_seconds: time limit for fetching one URL, including redirects.
@@ -205,6 +210,12 @@ class Settings(BaseSettings):
     public_url: str = Field(default="", pattern=_URL_OR_NOTHING)
     source_roots: Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_split(os.pathsep))] = ()
     source_buckets: Annotated[tuple[_BucketUrl, ...], NoDecode, BeforeValidator(_split(","))] = ()
+    destination_roots: Annotated[
+        tuple[Path, ...], NoDecode, BeforeValidator(_split(os.pathsep))
+    ] = ()
+    destination_buckets: Annotated[
+        tuple[_BucketUrl, ...], NoDecode, BeforeValidator(_split(","))
+    ] = ()
     fence_allow: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split(","))] = ()
     fetch_timeout_seconds: float = Field(default=120, gt=0, le=3_600)
     fetch_proxies: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split(","))] = ()

@@ -25,8 +25,8 @@ OPEN_TIMEOUT = timedelta(hours=6)
 CLOSE_TIMEOUT = timedelta(hours=6)
 """Writing the manifest of millions of files. It heartbeats, too."""
 
-SYNC_TIMEOUT = timedelta(days=30)
-"""The batch of a sync, which may be paused. It heartbeats, too."""
+EXPORT_TIMEOUT = timedelta(days=30)
+"""The whole batch, which may be paused. It heartbeats, too."""
 
 ROUND_TIMEOUT = timedelta(minutes=5)
 """One round of webhook deliveries, which starts none after a minute and heartbeats."""
@@ -85,7 +85,8 @@ DELIVER: ActivityConfig = {**_bookkeeping(ROUND_TIMEOUT), "summary": "deliver wh
 RETAIN: ActivityConfig = {**CLOSE, "summary": "remove what was kept long enough"}
 
 BEGIN_SYNC: ActivityConfig = {**OPEN, "summary": "list the source"}
-FINISH_SYNC: ActivityConfig = {**_bookkeeping(SYNC_TIMEOUT), "summary": "export the batch"}
+EXPORT: ActivityConfig = {**_bookkeeping(EXPORT_TIMEOUT), "summary": "export the batch"}
+FINISH_SYNC: ActivityConfig = EXPORT
 
 GROUP: ActivityConfig = {
     **_bookkeeping(GROUP_TIMEOUT),

@@ -241,6 +241,8 @@ class Reconciler:
 
 
 async def _start(client: BatchClient, batch: Batch, *, again: bool = False) -> None:
+    if batch.exported_by_workers:  # first, so that a batch that runs has its export
+        await client.start_export(batch.id, batch.epoch)
     await client.start(
         batch.id, again=again or batch.epoch > 1, epoch=batch.epoch, project_id=batch.project_id
     )

@@ -11,6 +11,7 @@ from contextlib import closing
 from datetime import datetime
 
 from docmill.batches.create import Listing, insert_batch
+from docmill.batches.exports import export_until_ended, read_batch
 from docmill.batches.scan import scan_source
 from docmill.batches.service import BatchService
 from docmill.contracts.batches import BatchSpec
@@ -20,9 +21,7 @@ from docmill.ids import Prefix, derived_id
 from docmill.objects.base import ObjectStore
 from docmill.objects.places import place_of
 from docmill.outputs.destinations import Destination, destination_of, remove_result
-from docmill.outputs.export import Exporter
 from docmill.outputs.names import VANISHED, output_names
-from docmill.records.batches import Batches
 from docmill.records.database import Database
 from docmill.records.directories import Directories
 from docmill.records.ledger import Ledger
@@ -33,8 +32,6 @@ from docmill.records.tables.sources import Directory, Sync
 from docmill.settings import Settings
 from docmill.sources.choice import source_of
 
-EXPORT_SECONDS = 1.0
-"""Between two exports of finished files."""
 CHUNK = 10_000
 """Vanished files of one read, and of one change of their list."""
 MOST_LISTED = 50_000
@@ -86,7 +83,7 @@ class SyncService:
         batch, deleted = None, 0
         with closing(destination_of(place_of(sync.out), self._settings.scratch)) as out:
             if begun.batch_id is not None:
-                batch = await self._export(begun, out)
+                batch = await self._export(begun, begun.batch_id, out)
             if batch is None or batch.status == BatchStatus.COMPLETED:
                 deleted = await self._note_vanished(sync, begun, out, at)
                 async with self._database.write() as session:
@@ -137,21 +134,21 @@ class SyncService:
             )
         return begun, batch
 
-    async def _export(self, begun: SyncBegun, out: Destination) -> Batch:
-        batch = await self._batch(begun)
+    async def _export(self, begun: SyncBegun, batch_id: str, out: Destination) -> Batch:
+        batch = await read_batch(self._database, batch_id)
         gone = await self._vanished(begun, 0, MAX_VANISHED_NAMES)
-        with Exporter(self._database, self._store, batch, out) as exporter:
-            while not BatchStatus(batch.status).terminal:
-                await exporter.export_ready()
-                await asyncio.sleep(EXPORT_SECONDS)
-                batch = await self._batch(begun)
-            names = [name for _, name in gone]
-            await exporter.finish(vanished=names, vanished_count=begun.vanished)
+        names = [name for _, name in gone]
+        summary = None
+        while summary is None:  # a redrive meanwhile belongs to this sync, too
+            batch, summary = await export_until_ended(
+                self._database,
+                self._store,
+                batch,
+                out,
+                vanished=names,
+                vanished_count=begun.vanished,
+            )
         return batch
-
-    async def _batch(self, begun: SyncBegun) -> Batch:
-        async with self._database.read() as session:
-            return await Batches(session).get(None, str(begun.batch_id))
 
     async def _vanished(
         self, begun: SyncBegun, after: int, limit: int

@@ -14,7 +14,7 @@ REMOTE_ENGINES_QUEUE = "docmill-remote-engines"
 """Items of remote engines."""
 
 DELIVERIES_QUEUE = "docmill-deliveries"
-"""Webhooks, retention and syncs, so that what waits for others does not delay batches."""
+"""Webhooks, retention, syncs and exports, so that what waits for others does not delay batches."""
 
 # Workflow, queries, signals, updates
 
@@ -35,6 +35,7 @@ DELIVERY_WORKFLOW = "WebhookDelivery"
 WAKE_DELIVERY = "wake"
 RETENTION_WORKFLOW = "Retention"
 SYNC_WORKFLOW = "Sync"
+EXPORT_WORKFLOW = "Export"
 
 # Activities
 
@@ -50,6 +51,7 @@ DELIVER_DUE = "deliver_due"
 RETAIN = "retain"
 BEGIN_SYNC = "begin_sync"
 FINISH_SYNC = "finish_sync"
+EXPORT_BATCH = "export_batch"
 
 # Search attributes (the dev server's default allows three Int; the rest are Keyword)
 

@@ -1,10 +1,14 @@
 """Removes every row of a project, table by table, in transactions of bounded length."""
 
 from collections.abc import AsyncIterator, Sequence
+from typing import Any
 
 from sqlalchemy import Delete, delete, func, inspect, not_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
 
+from docmill.contracts.deliveries import delivery_workflow_id
+from docmill.contracts.exports import export_workflow_id
 from docmill.contracts.words import OPEN_BATCHES
 from docmill.records.database import Database
 from docmill.records.scope import CHILDREN, OWNED
@@ -41,27 +45,41 @@ async def batches_of(database: Database) -> AsyncIterator[str]:
         after = found[-1]
 
 
-async def workflows_of(database: Database) -> AsyncIterator[Sequence[tuple[str, str, bool]]]:
-    """Yield what the database's project has had workflows for, in groups of `WORKFLOWS`.
+async def workflows_of(database: Database) -> AsyncIterator[Sequence[tuple[str, str]]]:
+    """Yield Temporal namespace and id of the workflows that the database's project has had.
 
-    Each has its Temporal namespace, the id of a batch or of a webhook endpoint, and whether it is
-    an endpoint.
+    They come in groups, of `WORKFLOWS` batches or webhook endpoints.
     """
-    batches = (Batch.namespace, Batch.id)
-    endpoints = (WebhookEvent.namespace, WebhookEvent.endpoint_id)
-    for is_endpoint, columns in ((False, batches), (True, endpoints)):
-        place = tuple_(*columns)
-        after = ("", "")
-        while True:
-            query = select(*columns).distinct().where(place > tuple_(*after))
-            async with database.read() as session:
-                found = await session.execute(query.order_by(*columns).limit(WORKFLOWS))
-                rows = [(namespace, name, is_endpoint) for namespace, name in found]
-            if rows:
-                yield rows
-            if len(rows) < WORKFLOWS:
-                break
-            after = rows[-1][:2]
+    async for rows in _distinct(database, Batch.namespace, Batch.id, Batch.epoch, Batch.out):
+        yield [
+            (namespace, workflow_id)
+            for namespace, batch_id, epoch, out in rows
+            for workflow_id in _workflows_of_batch(batch_id, epoch, has_export=out is not None)
+        ]
+    async for rows in _distinct(database, WebhookEvent.namespace, WebhookEvent.endpoint_id):
+        yield [(namespace, delivery_workflow_id(name)) for namespace, name in rows]
+
+
+async def _distinct(
+    database: Database, *columns: InstrumentedAttribute[Any]
+) -> AsyncIterator[Sequence[tuple[Any, ...]]]:
+    """Yield the distinct values of columns, of which the first two identify a row, in groups."""
+    place, after = tuple_(*columns[:2]), ("", "")
+    while True:
+        query = select(*columns).distinct().where(place > tuple_(*after))
+        async with database.read() as session:
+            rows = (await session.execute(query.order_by(*columns[:2]).limit(WORKFLOWS))).all()
+        if rows:
+            yield [tuple(row) for row in rows]
+        if len(rows) < WORKFLOWS:
+            return
+        after = (rows[-1][0], rows[-1][1])
+
+
+def _workflows_of_batch(batch_id: str, epoch: int, *, has_export: bool) -> list[str]:
+    """Return the ids of its own workflow and, if workers may have exported it, of those."""
+    exports = range(1, epoch + 1) if has_export else ()
+    return [batch_id, *(export_workflow_id(batch_id, one) for one in exports)]
 
 
 async def engines_of(database: Database) -> set[str]:

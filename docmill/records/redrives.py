@@ -69,7 +69,7 @@ class Redrives:
             cancel_requested=False,
             drain=False,
             paused=False,
-            **dict.fromkeys(("reason", "started_at", "ended_at")),
+            **dict.fromkeys(("reason", "started_at", "ended_at", "exported_at", "export_error")),
             **fields,
         )
         if begun:

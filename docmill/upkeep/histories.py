@@ -1,4 +1,4 @@
-"""Deletes what Temporal holds of a project: runs of its batches and of its webhook endpoints."""
+"""Deletes what Temporal holds of a project: runs of its batches, exports and webhook endpoints."""
 
 import asyncio
 import json
@@ -11,7 +11,6 @@ from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 
 from docmill.client import RPC_TIMEOUT
-from docmill.contracts.deliveries import delivery_workflow_id
 from docmill.errors import UnavailableError
 from docmill.records.database import Database
 from docmill.records.deletion import workflows_of
@@ -44,15 +43,12 @@ async def delete_histories(database: Database, open_link: OpenLink) -> None:
 
 
 async def _named(
-    link: TemporalLink, workflows: Iterable[tuple[str, str, bool]]
+    link: TemporalLink, workflows: Iterable[tuple[str, str]]
 ) -> list[tuple[Client, str]]:
-    """Return the client and the workflow id of each batch and endpoint."""
+    """Return the client and the id of each workflow."""
     return [
-        (
-            (await link.batches(namespace)).temporal,
-            delivery_workflow_id(name) if is_endpoint else name,
-        )
-        for namespace, name, is_endpoint in workflows
+        ((await link.batches(namespace)).temporal, workflow_id)
+        for namespace, workflow_id in workflows
     ]
 
 

@@ -50,10 +50,16 @@ BODIES: Mapping[str, list[Any]] = {
             "config": {"job": {"type": "parse_v2", "configuration_id": "cfg-PARSE_FAST"}},
             "webhook_configuration_ids": ["$whc"],
         },
+        {
+            "source_directory_id": "$dir",
+            "config": {"job": {"type": "parse_v2", "configuration_id": "cfg-PARSE_FAST"}},
+            "output": {"bucket": "s3://results/$project"},
+        },
     ],
     "V1BatchCreate": [
         {"directory_id": "$dir", "job_config": {}},
         {"item_ids": ["$dfl"], "job_config": {}},
+        {"directory_id": "$dir", "job_config": {}, "output": {"folder": "/results/$project"}},
     ],
     "ParseCreate": [
         {"tier": "fast", "version": "latest", "file_id": "$file"},

@@ -11,6 +11,7 @@ from temporalio.converter import DataConverter
 from activities.admission import AdmissionActivities
 from activities.batches import BatchActivities
 from activities.deliveries import DeliveryActivities
+from activities.exports import ExportActivities
 from activities.groups import GroupActivities
 from activities.items import ItemActivities
 from activities.pages import ListingActivities
@@ -20,6 +21,7 @@ from docmill.contracts.batches import BatchInput, BatchSpec
 from tests.fixtures.mill import Mill, write_texts
 from workflows.batch import BatchWorkflow
 from workflows.delivery import DeliveryWorkflow
+from workflows.export import ExportWorkflow
 from workflows.retention import RetentionWorkflow
 
 
@@ -40,6 +42,7 @@ def test_wire_names_are_those_of_the_contract() -> None:
         BatchActivities.close_batch,
         DeliveryActivities.deliver_due,
         RetentionActivities.retain,
+        ExportActivities.export_batch,
     ]
     wire_names = {activity._Definition.must_from_callable(method).name for method in methods}
     assert wire_names == {
@@ -53,12 +56,15 @@ def test_wire_names_are_those_of_the_contract() -> None:
         "close_batch",
         "deliver_due",
         "retain",
+        "export_batch",
     }
 
 
 def test_workflows_have_the_names_of_the_contract() -> None:
     retention = workflow._Definition.must_from_class(RetentionWorkflow)
     assert retention.name == names.RETENTION_WORKFLOW == "Retention"
+    export = workflow._Definition.must_from_class(ExportWorkflow)
+    assert export.name == names.EXPORT_WORKFLOW == "Export"
     definition = workflow._Definition.must_from_class(DeliveryWorkflow)
     assert definition.name == names.DELIVERY_WORKFLOW == "WebhookDelivery"
     assert set(definition.signals) == {names.WAKE_DELIVERY} == {"wake"}

@@ -14,6 +14,7 @@ from docmill.api.batches.schemas import (
     FailureGroupView,
     LiveBatch,
     ManifestFormat,
+    OutputView,
     PastAttemptView,
     PastOutcomeView,
     Redrive,
@@ -249,7 +250,13 @@ async def live_view(services: Services, batch: Batch) -> LiveBatch:
         **tally.model_dump(),
     )
     fields = {name: getattr(batch, name, None) for name in LiveBatch.model_fields}
+    output = None
+    if batch.exported_by_workers:
+        output = OutputView(
+            location=str(batch.out), exported_at=batch.exported_at, error=batch.export_error
+        )
     fields |= {
+        "output": output,
         "counts": counts,
         "progress_percentage": progress(batch, tally),
         "rate": _rate(batch, tally.accounted - batch.settled_before),

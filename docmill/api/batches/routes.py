@@ -24,6 +24,7 @@ from docmill.api.core.services import CurrentServices, Services
 from docmill.api.core.wire import CursorPage, PageSize, Text, UtcTime, page_limit
 from docmill.api.jobs.configurations import configuration_of
 from docmill.api.jobs.documents import find_source_directory
+from docmill.api.jobs.outputs import output_location
 from docmill.api.webhooks.targets import build_webhook_targets
 from docmill.batches.create import insert_batch
 from docmill.contracts.batches import BatchSpec, JobSpec
@@ -115,6 +116,7 @@ async def _insert(
         configuration=configuration,
     )
     spec, fields = _spec(project_id, body, configuration), _columns(services, body)
+    fields["out"] = output_location(services.settings, project_id, body.output, directory)
     batch, _ = await insert_batch(
         session, services.settings, spec, directory, targets=targets, id=new, **fields
     )

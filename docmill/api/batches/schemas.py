@@ -7,6 +7,7 @@ from pydantic import Field
 
 from docmill.api.core.wire import ProjectId, RequestModel, StrictCodes, WireModel
 from docmill.api.directories.schemas import LeftOutView
+from docmill.api.jobs.outputs import BucketOutput, FolderOutput
 from docmill.api.webhooks.schemas import InlineWebhook
 from docmill.contracts.names import MAX_CONCURRENCY
 from docmill.contracts.warnings import ResultWarning
@@ -35,8 +36,9 @@ class BatchConfig(RequestModel):
 class BatchCreate(RequestModel):
     """A new batch over the files of a directory.
 
-    The last three fields are additions of Docmill: the batch ends as FAILED when more files fail
-    than a threshold allows, and ``strict`` makes files with these warnings fail.
+    The last four fields are additions of Docmill: the batch ends as FAILED when more files fail
+    than a threshold allows, ``strict`` makes files with these warnings fail, and results are
+    written to ``output`` as they finish.
     """
 
     source_directory_id: str
@@ -46,6 +48,7 @@ class BatchCreate(RequestModel):
     max_failures: Annotated[int, Field(ge=0, le=2**31 - 1)] | None = None
     max_failure_rate: Annotated[float, Field(ge=0, lt=1)] | None = None
     strict: StrictCodes | None = None
+    output: FolderOutput | BucketOutput | None = None
 
 
 class ShownJob(WireModel):
@@ -108,13 +111,25 @@ class Counts(WireModel):
     cancelled: int
 
 
+class OutputView(WireModel):
+    """Where results are written, and since when all of them and the manifest are there.
+
+    ``error`` says why the export does not progress, or has failed.
+    """
+
+    location: str
+    exported_at: datetime | None
+    error: str | None
+
+
 class LiveBatch(WireModel):
     """The current state of a batch of any API.
 
     ``rate`` is the number of outcomes per second since the batch, or its latest redrive, started.
     ``epoch`` is 1, and one more after each redrive. ``files_with_warnings`` counts completed files
     with a loss or a doubt, ``warnings`` counts files by code, and ``left_out`` counts the files
-    that the listing excludes.
+    that the listing excludes. ``output`` is null for batches without a destination, and for those
+    of commands, which write their results themselves.
     """
 
     id: str
@@ -143,6 +158,7 @@ class LiveBatch(WireModel):
     warnings: dict[str, int]
     left_out: dict[str, LeftOutView] | None
     manifest_sha256: str | None
+    output: OutputView | None
     created_at: datetime
     updated_at: datetime
     started_at: datetime | None

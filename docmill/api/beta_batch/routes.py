@@ -27,6 +27,7 @@ from docmill.api.core.scope import CurrentScope, Scope
 from docmill.api.core.services import CurrentServices, Services
 from docmill.api.core.wire import MAX_PAGE, OffsetPage, Text
 from docmill.api.jobs.documents import find_source_directory
+from docmill.api.jobs.outputs import output_location
 from docmill.api.webhooks.schemas import InlineWebhook
 from docmill.api.webhooks.targets import build_webhook_targets
 from docmill.batches.create import Listing, insert_batch
@@ -105,6 +106,12 @@ async def _insert(
         id=new,
         api="v1",
         namespace=namespace,
+        out=output_location(
+            services.settings,
+            project_id,
+            body.output,
+            listing if isinstance(listing, Directory) else None,
+        ),
         config=without_secrets(body.job_config.model_dump(exclude_unset=True)),
     )
     return batch

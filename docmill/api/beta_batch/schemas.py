@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from docmill.api.core.wire import ProjectId, RequestModel, StrictCodes, WireModel
+from docmill.api.jobs.outputs import BucketOutput, FolderOutput
 from docmill.api.webhooks.schemas import InlineWebhook, WebhookUrl
 from docmill.contracts.names import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
 from docmill.contracts.warnings import ResultWarning
@@ -60,8 +61,9 @@ class V1JobConfig(RequestModel):
 class V1BatchCreate(RequestModel):
     """A new v1 batch over a directory or over a list of directory files.
 
-    The last three fields are additions of Docmill: the batch ends as FAILED when more files fail
-    than a threshold allows, and ``strict`` makes files with these warnings fail.
+    The last four fields are additions of Docmill: the batch ends as FAILED when more files fail
+    than a threshold allows, ``strict`` makes files with these warnings fail, and results are
+    written to ``output`` as they finish.
     """
 
     job_config: V1JobConfig
@@ -72,6 +74,7 @@ class V1BatchCreate(RequestModel):
     max_failures: Annotated[int, Field(ge=0, le=2**31 - 1)] | None = None
     max_failure_rate: Annotated[float, Field(ge=0, lt=1)] | None = None
     strict: StrictCodes | None = None
+    output: FolderOutput | BucketOutput | None = None
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:

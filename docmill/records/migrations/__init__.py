@@ -1,4 +1,4 @@
 """Alembic's environment and the versions of the schema."""
 
-HEAD = "0018"
+HEAD = "0019"
 """The version that this program needs; a constant, so that a start without migration is quick."""

@@ -76,7 +76,11 @@ class Batch(Table):
     strict: Mapped[list[Any] | None]
     """Codes of warnings that make a completed file fail; None: none."""
     out: Mapped[str | None]
-    """Output folder of its run command."""
+    """Folder or bucket of its results: of its run command, or of the request to the HTTP API."""
+    exported_at: Mapped[datetime | None]
+    """When a worker had exported the results of this execution; None for a run command."""
+    export_error: Mapped[str | None]
+    """Why that export does not progress, or has failed."""
     webhooks: Mapped[list[Any] | None]
     """Subscribers by event, frozen at creation; None: no subscribers, and no cost for items."""
     manifest_key: Mapped[str | None]
@@ -85,6 +89,11 @@ class Batch(Table):
     updated_at: Mapped[datetime] = mapped_column(default=now, onupdate=now)
     started_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
+
+    @property
+    def exported_by_workers(self) -> bool:
+        """Whether workers export its results; a command does that itself."""
+        return self.out is not None and self.api != "cli"
 
 
 class BatchListing(Table):
