@@ -58,6 +58,8 @@ class Settings(BaseSettings):
     Attributes:
         home: folder of all local data: database, results, Temporal's file.
         database_url: SQLAlchemy URL (``postgresql://``); empty means SQLite in the home folder.
+        database_wait_seconds: how long a command that starts waits for a PostgreSQL that does not
+            answer; 0 ends it at once.
         secret_key: encrypts webhook endpoints, saved configurations and the keys of signed links
             in the records: 32 bytes in base64. Several keys are separated by commas: the first
             encrypts, all decrypt. For SQLite the default is a key file next to the database; a
@@ -176,6 +178,7 @@ class Settings(BaseSettings):
 
     home: Path = Field(default_factory=lambda: user_data_path("docmill"))
     database_url: SecretStr = SecretStr("")
+    database_wait_seconds: float = Field(default=60, ge=0, le=3_600)
     secret_key: SecretStr = SecretStr("")
     payload_keys: SecretStr = SecretStr("")
     payload_keys_command: str = ""

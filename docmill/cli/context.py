@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from docmill.cli.console import Console
+from docmill.cli.waiting import until_database_answers
 from docmill.contracts.access import Actor
 from docmill.embedded.home import Home
 from docmill.ids import DEFAULT_PROJECT_ID
@@ -61,13 +63,26 @@ def command_actor(action: str, *objects: str) -> Actor:
     return Actor(f"cli:{user}", action, objects)
 
 
+async def migrate_when_reachable(database: Database, settings: Settings) -> None:
+    """Bring the schema up to date; wait for a PostgreSQL that does not answer yet.
+
+    Standard error says what the command waits for. A file is never waited for.
+
+    Raises:
+        UsageError: the database refuses the login, is unknown, or was written by a newer Docmill.
+        UnavailableError: it did not answer in ``DOCMILL_DATABASE_WAIT_SECONDS``.
+    """
+    seconds = 0 if database.is_sqlite else settings.database_wait_seconds
+    await until_database_answers(database.migrate, Console(as_json=True), seconds)
+
+
 @asynccontextmanager
 async def open_context(settings: Settings) -> AsyncIterator[CommandContext]:
     """Open home, records and store for the length of a command.
 
     Raises:
         UsageError: a setting is wrong or the home cannot be used.
-        UnavailableError: the database cannot be reached.
+        UnavailableError: the database did not answer in time.
     """
     if not structlog.is_configured():  # a command that shows progress: a log line would break it
         structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
@@ -75,7 +90,7 @@ async def open_context(settings: Settings) -> AsyncIterator[CommandContext]:
     database = Database.of(settings, EVERY_PROJECT)
     store = open_store(settings.store)
     try:
-        await database.migrate()
+        await migrate_when_reachable(database, settings)
         async with database.write() as session:
             await Projects(session).ensure_default()
         yield CommandContext(settings, place, database, store)

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from docmill.cli.console import Console
+from docmill.cli.context import migrate_when_reachable
 from docmill.cli.execute import execute, settings_of
 from docmill.cli.exits import Exit
 from docmill.cli.options import HomeOption, JsonOption
@@ -29,9 +30,10 @@ async def bring_up_to_date(*, as_json: bool, home: Path | None) -> int:
         UnavailableError: it cannot be reached.
     """
     console = Console(as_json=as_json)
-    database = Database.of(settings_of(home), EVERY_PROJECT)
+    settings = settings_of(home)
+    database = Database.of(settings, EVERY_PROJECT)
     try:
-        await database.migrate()
+        await migrate_when_reachable(database, settings)
         async with database.write() as session:
             await Projects(session).ensure_default()
     finally:

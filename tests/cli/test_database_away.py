@@ -1,6 +1,8 @@
-"""Commands while PostgreSQL restarts, and at a PostgreSQL that refuses them."""
+"""Commands while PostgreSQL restarts or is not started yet, and at one that refuses them."""
 
 import asyncio
+import signal
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ from docmill.records.database import Database
 from docmill.records.scope import EVERY_PROJECT
 from tests.cli.starting import Cli, wait_for
 from tests.fixtures.mill import Mill, settings_for, write_texts
+from tests.fixtures.postgres import postgres_folder
 
 pytestmark = pytest.mark.integration
 
@@ -46,6 +49,21 @@ async def test_run_and_watch_wait_while_postgres_restarts(
     assert [running.returncode, watching.returncode] == [0, 0], outputs
     results = (tmp_path / "docmill-out" / "in").glob("*.txt.md")
     assert len(list(results)) == 3
+
+
+def test_command_that_starts_before_postgres_waits_for_it(tmp_path: Path) -> None:
+    with postgres_folder() as folder:
+        environment = {"DOCMILL_DATABASE_URL": folder.url}
+        listing = Cli(tmp_path / "home", tmp_path, environment).start("list")
+        wait_for(listing, r"The records database cannot be used now: .* Waiting for it\.")
+        server = subprocess.Popen(folder.command, user=folder.user, stderr=subprocess.DEVNULL)
+        try:
+            wait_for(listing, "The records database answers again")
+            output, _ = listing.communicate(timeout=60)
+        finally:
+            server.send_signal(signal.SIGINT)
+            server.wait(30)
+    assert listing.returncode == 0, output
 
 
 @pytest.mark.parametrize(

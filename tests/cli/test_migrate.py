@@ -30,7 +30,11 @@ async def test_migrate_prepares_an_empty_database_and_may_be_repeated(
 
 
 def test_migrate_fails_when_the_database_is_away(tmp_path: Path) -> None:
-    away = {"DOCMILL_DATABASE_URL": "postgresql://docmill:docmill@127.0.0.1:1/docmill"}
+    away = {
+        "DOCMILL_DATABASE_URL": "postgresql://docmill:docmill@127.0.0.1:1/docmill",
+        "DOCMILL_DATABASE_WAIT_SECONDS": "1",
+    }
     done = Cli(tmp_path / "home", tmp_path, away)("migrate")
     assert done.returncode == 3, done.stdout
+    assert "Waiting for it." in done.stderr
     assert "Traceback" not in done.stderr
