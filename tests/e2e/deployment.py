@@ -176,9 +176,9 @@ class Deployment:
         """Wait until all containers of these services are healthy.
 
         Raises:
-            TimeoutError: they are not after two minutes.
+            TimeoutError: they are not after four minutes.
         """
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 240
         while not all(self.healthy(one) for name in services for one in self.containers(name)):
             if time.monotonic() > deadline:
                 raise TimeoutError(f"{services} are not healthy")

@@ -85,6 +85,17 @@ def test_docmill_writes_only_to_its_volume_and_a_tmpfs(services: dict[str, Any])
         assert service["volumes"] == ["scratch:/var/lib/docmill"], name
 
 
+def test_workers_have_the_version_of_their_image_once_a_deployment_is_named(
+    services: dict[str, Any],
+) -> None:
+    for name in ("api", "cli", "worker"):
+        deployment = services[name]["environment"]["DOCMILL_WORKER_DEPLOYMENT"]
+        assert deployment == "${DOCMILL_WORKER_DEPLOYMENT:-}", name
+        assert services[name]["build"]["args"] == {"BUILD_ID": "${DOCMILL_VERSION:-}"}, name
+    lines = (ROOT / "Dockerfile").read_text().splitlines()
+    assert lines.index("ARG BUILD_ID=") < lines.index("ENV DOCMILL_WORKER_BUILD_ID=$BUILD_ID")
+
+
 def test_prometheus_scrapes_the_addresses_of_worker_and_api(services: dict[str, Any]) -> None:
     config = yaml.safe_load((ROOT / "deploy/prometheus/prometheus.yml").read_text())
     scraped = {
