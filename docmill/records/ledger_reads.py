@@ -194,8 +194,10 @@ def _padded(positions: Sequence[int]) -> list[int]:
     The text of a statement depends on the number of values, and SQLite's driver keeps 128 prepared
     statements for each connection. One with a thousand values takes 150 KB.
     """
+    if not positions:
+        return []
     size = 1 << (len(positions) - 1).bit_length()
-    return [*positions, *positions[-1:] * (size - len(positions))]
+    return [*positions, *[positions[-1]] * (size - len(positions))]
 
 
 def _items_of(batch: Batch) -> Select[Any]:

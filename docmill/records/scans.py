@@ -218,9 +218,6 @@ class Scans:
                 DirectoryFile.unique_id,
                 DirectoryFile.sequence,
                 DirectoryFile.signature,
-                DirectoryFile.id,
-                DirectoryFile.created_at,
-                DirectoryFile.file_metadata,
             ).where(
                 DirectoryFile.directory_id == directory_id,
                 is_one_of(self._session, beginning(DirectoryFile.unique_id), some),
@@ -229,11 +226,28 @@ class Scans:
             known |= {row.unique_id: row for row in await self._session.execute(query)}
         return known
 
+    async def _kept(self, directory_id: str, sequences: Sequence[int]) -> dict[int, Any]:
+        """Return what new versions keep of old ones, by the sequence number of these."""
+        kept: dict[int, Any] = {}
+        for some in chunked(sequences):
+            query = select(
+                DirectoryFile.sequence,
+                DirectoryFile.id,
+                DirectoryFile.created_at,
+                DirectoryFile.file_metadata,
+            ).where(DirectoryFile.directory_id == directory_id, DirectoryFile.sequence.in_(some))
+            kept |= {row.sequence: row for row in await self._session.execute(query)}
+        return kept
+
     async def _insert(
         self, directory: Directory, known: dict[str, Any], entries: Sequence[ScannedEntry]
     ) -> None:
         """Insert new entries and new versions above the watermark."""
         rows, replaced, updated = [], [], []
+        kept = await self._kept(
+            directory.id,
+            [known[one.unique_id].sequence for one in entries if one.unique_id in known],
+        )
         for entry in entries:
             old = known.get(entry.unique_id)
             if old is not None and old.sequence > directory.watermark:
@@ -241,7 +255,7 @@ class Scans:
                 updated.append(_place(directory, old.sequence) | _version(entry))
                 continue
             directory.sequence += 1
-            rows.append(_row(directory, entry, old))
+            rows.append(_row(directory, entry, None if old is None else kept[old.sequence]))
             if old is not None:
                 place = _place(directory, old.sequence)
                 replaced.append(place | {"removed_sequence": directory.sequence})
