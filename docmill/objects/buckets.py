@@ -158,11 +158,11 @@ class Bucket:
         whose path `is_plain_path` rejects are listed, but no other method can name them.
 
         Raises:
-            UsageError: one of the keys of GCS or Azure cannot be named.
+            UsageError: a key of GCS, Azure or a directory bucket cannot be named.
         """
         with self._converted_errors():
             # Only a listing below a prefix keeps a slash at the start of a key.
-            if self.url.scheme == "s3" and not self.url.prefix:
+            if self._can_list_exactly and not self.url.prefix:
                 yield from self._exact_pages("")
                 return
             last = ""
@@ -171,9 +171,14 @@ class Bucket:
                     yield [self._object(meta) for meta in metas if not self._is_placeholder(meta)]
                     last = metas[-1]["path"]
             except InvalidPathError:
-                if self.url.scheme != "s3":
+                if not self._can_list_exactly:
                     raise
                 yield from self._exact_pages(last)
+
+    @property
+    def _can_list_exactly(self) -> bool:
+        """Whether URLs of listings can be signed; directory buckets (S3 Express) have sessions."""
+        return self.url.scheme == "s3" and not self.url.bucket.endswith("--x-s3")
 
     def _exact_pages(self, last: str) -> Iterator[list[BucketObject]]:
         """List the objects after the key ``last`` with their keys as they are."""

@@ -199,6 +199,7 @@ def test_listing_continues_after_the_last_page_without_an_odd_key(
     assert server.requests == 6
 
 
+@pytest.mark.parametrize("whole", [False, True])
 @pytest.mark.parametrize(
     ("status", "code", "kind", "hint"),
     [
@@ -218,9 +219,13 @@ def test_error_says_what_to_do_and_no_secret(
     code: str,
     kind: type[UsageError] | type[UnavailableError],
     hint: str,
+    *,
+    whole: bool,
 ) -> None:
     with listing_server(status=status, code=code) as server:
         source = _elsewhere(server.endpoint, monkeypatch)
+        if whole:
+            source = BucketSource.resolve(BucketUrl("s3", source.url.bucket))
         with pytest.raises(kind) as failed:
             entries_of(source)
     assert hint in failed.value.hint
