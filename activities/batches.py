@@ -51,10 +51,12 @@ class BatchDescriber:
 
     async def describe(self, batch_id: str) -> OpenedBatch:
         """Return the current state of a batch; for a redrive, with the existing outcomes."""
-        async with self._database.read() as session:
+        async with self._database.read(short=True) as session:
             batch = await Batches(session).get(None, batch_id)
-            again = batch.epoch > 1
-            settled = await Ledger(session).tally(batch) if again else Tally()
+        settled = Tally()
+        if again := batch.epoch > 1:
+            async with self._database.read() as session:
+                settled = await Ledger(session).tally(batch)
         steering = steering_of(batch)
         return OpenedBatch(
             project_id=batch.project_id,

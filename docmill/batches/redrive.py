@@ -76,7 +76,7 @@ async def reset_items(database: Database, batch_id: str) -> None:
 
     A batch without a redrive, or with a cancel request, is not changed.
     """
-    async with database.read() as session:
+    async with database.read(short=True) as session:
         batch = await Batches(session).get(None, batch_id)
     if batch.epoch == 1 or batch.cancel_requested or batch.started_at is not None:
         return

@@ -30,10 +30,15 @@ async def scan_source(
         scan_id = await Scans(session).begin(directory.id)
     left_out = LeftOut()
     chunks = source.scan(left_out)
-    while chunk := await asyncio.to_thread(_next, chunks):
+    chunk = await asyncio.to_thread(_next, chunks)
+    while following := await asyncio.to_thread(_next, chunks):
         async with database.write() as session:
             await Scans(session).add(directory.id, scan_id, chunk)
+        chunk = following
+    # The last chunk shares its transaction: most sources have no other.
     async with database.write() as session:
+        if chunk:
+            await Scans(session).add(directory.id, scan_id, chunk)
         summary = await Scans(session).publish(directory.id, scan_id, left_out.as_json())
         return await Directories(session).get(project_id, directory.id), summary
 

@@ -124,6 +124,7 @@ class Jobs:
         """
         query = _rows().where(BatchItem.job_id == job_id)
         if project_id is not None:
+            query = query.join(Batch, Batch.id == BatchItem.batch_id)
             query = query.where(Batch.project_id == project_id)
         found = await self._read(query)
         if not found:
@@ -190,7 +191,10 @@ class Jobs:
 
 
 def _rows() -> Select[Any]:
-    """Select the columns of a job from the ledger row and the listing."""
+    """Select the columns of a job from the ledger row and the listing.
+
+    The batch is not joined: SQLite would begin with all batches of the project.
+    """
     listed = and_(
         DirectoryFile.directory_id == BatchItem.directory_id,
         DirectoryFile.sequence == BatchItem.sequence,
@@ -198,7 +202,6 @@ def _rows() -> Select[Any]:
     return (
         select(*_ROW)
         .select_from(BatchItem)
-        .join(Batch, Batch.id == BatchItem.batch_id)
         .join(DirectoryFile, listed)
         .outerjoin(JobDetails, JobDetails.job_id == BatchItem.job_id)
         .outerjoin(Result, Result.id == BatchItem.result_id)
