@@ -1,9 +1,12 @@
 """Jobs: derived from ledger rows, their batches and their results."""
 
+import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from docmill.contracts.words import BatchStatus, ItemStatus, JobStatus, Outcome
 from docmill.errors import ConflictError, NotFoundError
@@ -12,6 +15,7 @@ from docmill.records.database import Database
 from docmill.records.jobs import Job, Jobs
 from docmill.records.ledger import Ledger
 from docmill.records.redrives import Redrives
+from docmill.records.scope import EVERY_PROJECT
 from docmill.records.tables.batches import Batch
 from tests.records.making import (
     PROJECT,
@@ -81,6 +85,32 @@ async def test_item_has_a_job_from_its_first_claim(database: Database) -> None:
         assert await Ledger(session).hand_back([item])
     again = await _job(database, item.job_id)
     assert (again.status, again.created_at) == (JobStatus.PENDING, job.created_at)
+
+
+async def test_sqlite_reads_a_page_of_jobs_by_ids_and_counts_batches_by_an_index_alone(
+    migrated_sqlite_url: str,
+) -> None:
+    database = Database(migrated_sqlite_url, EVERY_PROJECT)
+    batch = await batch_over(database, await scanned(database, 50))
+    await page(database, batch)
+    for position in range(1, 51):
+        await claim(database, batch, position)
+    ran: list[tuple[str, Any]] = []
+    for engine in database.engines:
+        event.listen(engine, "before_cursor_execute", lambda *args: ran.append(args[2:4]))
+    async with database.scoped(PROJECT).read() as session:
+        assert len((await Jobs(session).list(PROJECT, limit=50)).items) == 50
+        assert await Batches(session).count(PROJECT, api=("v2", "cli")) == 1
+    await database.close()
+
+    def plan_of(words: str) -> str:
+        (found,) = (one for one in ran if words in one[0])
+        with closing(sqlite3.connect(str(database.path))) as raw:
+            steps = raw.execute(f"EXPLAIN QUERY PLAN {found[0]}", found[1])
+            return str(next(steps)[3])
+
+    assert "USING INDEX ix_batch_items_job_id" in plan_of("job_details.user_metadata")
+    assert "USING COVERING INDEX" in plan_of("batches.api IN")
 
 
 async def test_cancelled_item_has_a_job_with_a_reason_only_when_it_was_claimed(
