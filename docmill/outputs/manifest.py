@@ -212,7 +212,7 @@ def _write_table(lines: Path, target: Path, footer: dict[str, str]) -> None:
     write_parquet(
         batches,
         target,
-        compression="zstd(3)",
+        compression="zstd(1)",
         max_row_group_size=_ROW_GROUP,
         column_dictionary_enabled=dict.fromkeys(_UNIQUE, False),
         key_value_metadata=footer,

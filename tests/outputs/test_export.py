@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from docmill.errors import NotFoundError, UnavailableError, UsageError
 from docmill.objects.durable import sync_file_system
@@ -18,6 +19,7 @@ from docmill.objects.open import open_store
 from docmill.outputs import destinations
 from docmill.outputs.files import DamagedError, files_of_result
 from docmill.outputs.verify import Problem, read_rows, verify
+from docmill.records.ledger import Ledger
 from tests.fixtures.ordinary_user import ordinary_user
 from tests.outputs.shelf import Shelf
 
@@ -236,6 +238,27 @@ async def test_folder_emptied_during_the_export_gets_a_whole_manifest(shelf: She
         shutil.rmtree(shelf.out)
         assert (await exporter.finish()).rows == len(MIXED)
     assert len(list(read_rows(shelf.out / "manifest.jsonl"))) == len(MIXED)
+
+
+async def test_reads_of_different_sizes_share_few_statements(shelf: Shelf) -> None:
+    await shelf.open(40)
+    for position in range(1, 41):
+        await shelf.put(position, f"{position}.pdf", "failed", failure_class="empty")
+    await shelf.write()
+    texts: set[str] = set()
+
+    def note(_connection: Any, _cursor: Any, text: str, *_: Any) -> None:
+        if "batch_items" in text:
+            texts.add(text)
+
+    for engine in shelf.database.engines:
+        event.listen(engine, "before_cursor_execute", note)
+    for count in range(1, 41):
+        wanted = list(range(1, count + 1))
+        async with shelf.database.read() as session:
+            rows = await Ledger(session).items(shelf.batch, positions=wanted, limit=100)
+        assert [row.position for row in rows] == wanted
+    assert len(texts) == 7  # of 1, 2, 4 … 64 positions
 
 
 async def test_failed_batch_exports_its_completed_files(shelf: Shelf) -> None:
