@@ -41,8 +41,8 @@ def enable_garbage_collection() -> None:
 def share_arenas() -> None:
     """Give the C library two arenas, as workers have, before there are threads.
 
-    With one for each thread, freed memory that none of the others uses adds up: 25 MiB after 40,000
-    items. A user's ``MALLOC_ARENA_MAX`` takes precedence.
+    With one for each thread, freed memory that none of the others uses adds up. A user's
+    ``MALLOC_ARENA_MAX`` takes precedence.
     """
     if "MALLOC_ARENA_MAX" not in os.environ:
         with suppress(AttributeError):  # other C libraries have no such option

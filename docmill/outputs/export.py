@@ -109,6 +109,7 @@ class Exporter:
             batch = await Batches(session).get(None, self._batch.id)
         if batch.epoch != self._epoch:
             self._epoch, self._frontier, self._ahead = batch.epoch, 0, frozenset()
+            self._lost, self._lost_count = [], 0
             self._begin_manifest()
         return batch
 
@@ -149,6 +150,7 @@ class Exporter:
 
         batch = await self._current()
         self._data.facts = facts = _facts(batch, title, vanished, vanished_count)
+        known = list(self._lost), self._lost_count
         try:
             await asyncio.to_thread(self._out.prepare)
             with self._out.workspace() as folder:
@@ -159,6 +161,7 @@ class Exporter:
                 await asyncio.to_thread(self._publish, folder, batch, facts, summary)
         except BaseException:
             self._begin_manifest()
+            self._lost, self._lost_count = known  # the next call finds the others again
             raise
         if self._lost:
             raise NotFoundError(

@@ -5,7 +5,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field, fields
 from operator import attrgetter
 from pathlib import Path
@@ -168,8 +168,10 @@ class ManifestLines:
 
     def close(self) -> None:
         """Close the file, and delete it unless it is complete."""
-        self._file.close()
-        self.path.unlink(missing_ok=True)
+        with suppress(OSError):  # of a full disk
+            self._file.close()
+        with suppress(OSError):
+            self.path.unlink(missing_ok=True)
 
 
 async def write_manifest(
