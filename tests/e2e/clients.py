@@ -40,12 +40,19 @@ class Api:
                 raise TimeoutError(f"{method} {path}: {answer.status_code}")
             time.sleep(1)
 
-    def start(self, bucket: str) -> str:
-        """Start a batch over the documents of a bucket; return its id."""
+    def start(self, bucket: str, output: str = "") -> str:
+        """Start a batch over the documents of a bucket; return its id.
+
+        Args:
+            bucket: URL of the documents.
+            output: folder for its results, in the project's part of the bucket `results`.
+        """
         source = {"name": "end to end", "source": {"bucket": bucket}}
         directory = self.ask("POST", "/api/docmill/v1/directories", json=source)
         job = {"type": "parse_v2", "configuration_id": "cfg-PARSE_COST_EFFECTIVE"}
         asked = {"source_directory_id": directory["id"], "config": {"job": job}}
+        if output:
+            asked["output"] = {"bucket": f"s3://results/{directory['project_id']}/{output}"}
         batch_id: str = self.ask("POST", "/api/v2/batches", json=asked)["id"]
         return batch_id
 
@@ -71,6 +78,22 @@ class Api:
                 raise AssertionError(f"the batch is stuck: {shown['counts']}")
             time.sleep(1)
 
+    def exported(self, batch_id: str, within: float) -> str:
+        """Wait until the results of an ended batch are at their destination; return its URL.
+
+        Raises:
+            AssertionError: they are not after these seconds.
+        """
+        deadline = time.monotonic() + within
+        while True:
+            output = self.batch(batch_id)["output"]
+            if output["exported_at"]:
+                location: str = output["location"]
+                return location
+            if time.monotonic() > deadline:
+                raise AssertionError(f"the export is stuck: {output}")
+            time.sleep(1)
+
     def items(self, batch_id: str) -> Iterator[dict[str, Any]]:
         """Yield all files of a batch with their outcomes."""
         query: dict[str, Any] = {"page_size": 500}
@@ -91,7 +114,7 @@ class Store:
 
     def make_buckets(self) -> None:
         """Make the buckets of the deployment."""
-        for bucket in ("documents", "docmill"):
+        for bucket in ("documents", "docmill", "results"):
             self._client.put(f"/{bucket}").raise_for_status()
 
     def put(self, prefix: str, documents: Iterable[Document]) -> None:

@@ -20,6 +20,8 @@ CUT_OFF_SECONDS = 40
 AWAY_SECONDS = 15
 BATCH_SECONDS = 1800
 """Time limit of the batch with all its faults."""
+EXPORT_SECONDS = 120
+"""Time limit of the export from the end of the batch on."""
 REPEATED = 0.1
 """Maximum of engine runs beyond the first of each file, as a part of all files."""
 
@@ -48,12 +50,13 @@ class Faults:
         self._say(f"{WORKERS} workers and the API are healthy, with the previous image")
         deployment.command("deployments", "set-current", self._only_version())
         api = Api(deployment)
-        batch_id = api.start("s3://documents/in")
-        self._say("the batch was started over HTTP; its results go to the bucket `docmill`")
+        batch_id = api.start("s3://documents/in", output="end-to-end")
+        self._say("the batch was started over HTTP; its output goes to the bucket `results`")
         self._break(api, batch_id)
         shown = api.ended(batch_id, BATCH_SECONDS)
         self._say(f"{shown['done']:5,} done: the batch is {shown['status']}")
         self._check(api, shown)
+        self._check_output(api, batch_id)
 
     def _only_version(self) -> str:
         listed = json.loads(self._deployment.execute("deployments", "list", "--json").stdout)
@@ -156,6 +159,19 @@ class Faults:
         text = result["markdown_full"]
         assert text.strip(), item
         assert wanted.word in text, (item, text[:200])
+
+    def _check_output(self, api: Api, batch_id: str) -> None:
+        """Check the output of the batch, whose export ran through the same faults."""
+        location = api.exported(batch_id, EXPORT_SECONDS)
+        place = location.removeprefix("s3://")
+        lines = Store().read(f"{place}/manifest.jsonl").splitlines()
+        outcomes = {row["path"]: row["outcome"] for row in map(json.loads, lines)}
+        assert outcomes.keys() == self._documents.keys()
+        for name, one in self._documents.items():
+            assert outcomes[name] == ("failed" if one.is_broken else "completed"), name
+        verified = self._deployment.execute("verify", location)
+        assert verified.returncode == 0, verified.stdout[-3000:] + verified.stderr[-3000:]
+        self._say(f"its output has a row for each of {len(lines):,} files, and `verify` agrees")
 
     def _check_repeated(self, items: list[dict[str, Any]]) -> None:
         """Check how many engine runs the faults cost. Those that fail are repeated on purpose."""
