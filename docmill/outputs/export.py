@@ -74,7 +74,8 @@ class Exporter:
 
     def close(self) -> None:
         """Remove what is staged."""
-        self._begin_manifest()
+        if self._lines is not None:
+            self._lines.close()
         self._out.close()
 
     async def export_ready(self) -> int:
