@@ -21,6 +21,7 @@ ALLOWED = {
     "docmill/records/leases.py": "on the path of items",
     "docmill/records/ledger.py": "on the path of items",
     "docmill/records/ledger_statements.py": "on the path of items",
+    "docmill/records/listing.py": "on the path of items",
     "docmill/records/pages.py": "on the path of items",
     "docmill/records/redrives.py": "reads the names of columns",
     "docmill/records/results.py": "on the path of items",
