@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import shutil
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
@@ -38,6 +39,9 @@ CHUNK = 16
 """Items whose files one thread call copies."""
 PARALLEL_COPIES = 8
 """Concurrent thread calls."""
+_copying = ThreadPoolExecutor(PARALLEL_COPIES, "export")
+"""Threads of all exports of the process. They wait for downloads, which need threads of the event
+loop; on the same threads, an export of many files could wait for itself."""
 NAMED = 20
 """Maximum files with a lost result in the error."""
 
@@ -294,7 +298,8 @@ class Exporter:
 
     async def _copy(self, rows: Sequence[ItemRow]) -> None:
         """Copy the files of some items in one thread call; a call for each costs more."""
-        lost = await asyncio.to_thread(self._copy_here, rows, asyncio.get_running_loop())
+        loop = asyncio.get_running_loop()
+        lost = await loop.run_in_executor(_copying, self._copy_here, rows, loop)
         self._lost_count += len(lost)
         self._lost += lost[: NAMED - len(self._lost)]
 

@@ -47,7 +47,8 @@ def writing_to(folder: Path) -> Iterator[None]:
 def fetch(store: ObjectStore, key: str, target: Path, loop: asyncio.AbstractEventLoop) -> str:
     """Copy an object to the new file ``target`` and return its SHA-256; call it in a thread.
 
-    It never creates a link: an edit of an output file must not change the stored result.
+    It never creates a link: an edit of an output file must not change the stored result. The thread
+    must not be one of the loop's own, of which a download needs another.
 
     Args:
         store: the object store.

@@ -6,6 +6,7 @@ import os
 import resource
 import shutil
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -52,16 +53,32 @@ async def test_results_in_a_bucket_are_exported(shelf: Shelf, s3_url: str, tmp_p
     await fill(shelf)
     await finish(shelf)
     local = tree(shelf.out)
-    bucket = open_store(s3_url)
-    for path in (tmp_path / "objects").rglob("*.*"):
-        if path.is_file():
-            key = path.relative_to(tmp_path / "objects").as_posix()
-            await bucket.put_bytes(key, path.read_bytes())
-    shelf.store, shelf.out = bucket, tmp_path / "from the bucket"
+    await move_to_bucket(shelf, s3_url, tmp_path)
+    shelf.out = tmp_path / "from the bucket"
     await finish(shelf)
     copied = tree(shelf.out)
     assert copied.keys() == local.keys()
     assert all(copied[name] == local[name] for name in local if name.endswith((".md", ".json")))
+
+
+async def test_results_in_a_bucket_are_exported_when_the_loop_has_one_thread(
+    shelf: Shelf, s3_url: str, tmp_path: Path
+) -> None:
+    await fill(shelf)
+    await move_to_bucket(shelf, s3_url, tmp_path)
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
+    await finish(shelf)
+    assert not verify(shelf.out)
+
+
+async def move_to_bucket(shelf: Shelf, url: str, folder: Path) -> None:
+    """Make a bucket the object store, with the objects that are in ``folder``."""
+    bucket = open_store(url)
+    for path in (folder / "objects").rglob("*.*"):
+        if path.is_file():
+            key = path.relative_to(folder / "objects").as_posix()
+            await bucket.put_bytes(key, path.read_bytes())
+    shelf.store = bucket
 
 
 async def finish(shelf: Shelf) -> None:
