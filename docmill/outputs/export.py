@@ -38,7 +38,7 @@ WINDOW = 1000
 CHUNK = 16
 """Items whose files one thread call copies."""
 PARALLEL_COPIES = 8
-"""Concurrent thread calls."""
+"""Concurrent thread calls of one export, and of all exports of a process together."""
 _copying = ThreadPoolExecutor(PARALLEL_COPIES, "export")
 """Threads of all exports of the process. They wait for downloads, which need threads of the event
 loop; on the same threads, an export of many files could wait for itself."""
